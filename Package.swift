@@ -1,0 +1,99 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let settings: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+/// A room of the house: what it owns is said in CONTRIBUTING.md, what it may import stands here.
+func room(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: settings)
+}
+
+/// Each room has one test target. What several of them need is in `TestKit`.
+func tests(_ name: String, _ dependencies: [Target.Dependency] = [], resources: [Resource] = []) -> Target {
+    .testTarget(
+        name: "\(name)Tests",
+        dependencies: [.target(name: name)] + dependencies,
+        resources: resources,
+        swiftSettings: settings)
+}
+
+let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
+let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
+let log: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let sqlite: Target.Dependency = .product(name: "GRDB", package: "GRDB.swift")
+let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
+let toml: Target.Dependency = .product(name: "TOMLKit", package: "TOMLKit")
+
+let package = Package(
+    name: "kumiai",
+    products: [
+        .executable(name: "kumiai", targets: ["kumiai"]),
+        .library(name: "KumiaiLibrary", targets: ["Transport", "Blobs", "Aggregation", "Learning"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/LebJe/TOMLKit", from: "0.6.0"),
+    ],
+    targets: [
+        // System libraries: a module map and a shim each.
+        .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(name: "CProtobufC", pkgConfig: "libprotobuf-c", providers: [.apt(["libprotobuf-c-dev"])]),
+        .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
+        .systemLibrary(name: "CHDF5", pkgConfig: "hdf5", providers: [.apt(["libhdf5-dev"])]),
+
+        // C of our own: what protoc-c generates from proto/, and the loops that need the widest vectors.
+        .target(name: "KumiaiProto", dependencies: ["CProtobufC"]),
+        .target(
+            name: "CKernels",
+            cSettings: [.unsafeFlags(["-O3", "-ffp-contract=off", "-fno-math-errno"])]),
+
+        // The core: values and decisions.
+        room("Federation"),
+        room("Tensors"),
+        room("Aggregation", ["Federation", "Tensors", "CKernels"]),
+
+        // The edges: one library, one wrapper.
+        .target(
+            name: "Identity",
+            dependencies: ["COpenSSL", "Federation"],
+            resources: [.embedInCode("Profiles/kumiai.cnf")],
+            swiftSettings: settings),
+        room("Wire", ["Federation", "KumiaiProto", "CProtobufC"]),
+        room("Ledger", ["Federation", "Identity", "Wire", sqlite]),
+        room("Blobs", ["Federation", "Identity"]),
+        room("Learning", ["Tensors", "COpenBLAS", "CHDF5", "CKernels"]),
+        room("Transport", ["Federation", "Wire", "Identity", nioCore, nioPosix, log]),
+        room("Releases", ["Federation", "Identity", "Ledger", "Tensors", "Blobs"]),
+
+        // The shells: effects, files, processes. They never import one another.
+        room(
+            "Coordinator",
+            [
+                "Federation", "Tensors", "Aggregation", "Identity", "Wire", "Ledger", "Blobs", "Transport", "Releases",
+                nioCore, nioPosix, log,
+            ]),
+        room(
+            "Worker",
+            [
+                "Federation", "Tensors", "Identity", "Wire", "Ledger", "Blobs", "Learning", "Transport", nioCore,
+                nioPosix, log,
+            ]),
+        room("Audit", ["Federation", "Tensors", "Aggregation", "Identity", "Wire", "Ledger", "Blobs", "Releases"]),
+
+        // The command line: one folder a noun, one file a verb.
+        room(
+            "KumiaiCommands",
+            [
+                "Federation", "Tensors", "Identity", "Wire", "Ledger", "Blobs", "Learning", "Transport", "Releases",
+                "Coordinator", "Worker", "Audit", arguments, toml, log, nioCore, nioPosix,
+            ]),
+        .executableTarget(name: "kumiai", dependencies: ["KumiaiCommands"], swiftSettings: settings),
+    ],
+    swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,166 @@
+/// The coordinator's decisions as a value: events in, effects out.
+///
+/// Its state is the fold of the ledger's entries; what is not in the ledger (who is connected) decides only when
+/// something happens, never what is true.
+public struct CoordinatorMachine: Sendable {
+    public private(set) var state: ConsortiumState
+    private var present: Set<SiteID> = []
+
+    public enum Event: Sendable {
+        case arrived(SiteID)
+        case left(SiteID)
+        case submitted(Submission)
+        case aggregated(RoundKey, GlobalState)
+        case aggregationFailed(RoundKey, String)
+        case tick
+    }
+
+    public enum Effect: Equatable, Sendable {
+        /// Durable before any effect that follows it.
+        case record(Entry)
+        case answer(SiteID, SubmissionAnswer)
+        case aggregate(AggregationTask)
+        /// Assignments may have changed.
+        case announce
+    }
+
+    /// `state` is the fold of the whole ledger.
+    public init(state: ConsortiumState) { self.state = state }
+
+    /// When `tick` is due next, if ever.
+    public var wakeTime: Timestamp? {
+        guard let campaign = state.campaign, campaign.end == nil else { return nil }
+        return campaign.round.wakeTime
+    }
+
+    public func assignment(for site: SiteID) -> Assignment {
+        state.campaign?.assignment(for: site) ?? .rest(reason: "no campaign is open")
+    }
+
+    /// What must be done again after a restart.
+    public mutating func resume(at now: Timestamp) -> [Effect] {
+        guard let campaign = state.campaign, campaign.end == nil else { return [] }
+        return effects(campaign.round.resume(), at: now) + settle(at: now)
+    }
+
+    public mutating func handle(_ event: Event, at now: Timestamp) -> [Effect] {
+        switch event {
+        case .arrived(let site):
+            present.insert(site)
+            return pass(.presence(present), at: now)
+        case .left(let site):
+            present.remove(site)
+            return pass(.presence(present), at: now)
+        case .submitted(let submission):
+            return submit(submission, at: now)
+        case .aggregated(let key, let result):
+            return key == state.campaign?.round.key ? pass(.aggregated(result), at: now) : []
+        case .aggregationFailed(let key, let reason):
+            return key == state.campaign?.round.key ? pass(.aggregationFailed(reason), at: now) : []
+        case .tick:
+            return pass(.tick, at: now)
+        }
+    }
+
+    /// The answer that an update would get on the strength of its manifest; `nil` where its tensors are worth a look.
+    public func preliminaryAnswer(to manifest: UpdateManifest, from sender: SiteID, at now: Timestamp) -> SubmissionAnswer? {
+        guard let campaign = state.campaign, campaign.end == nil || campaign.place(of: manifest) != nil else {
+            return .refused(UpdateRefusal(.wrongRound, "no round is open"))
+        }
+        if manifest.site == sender, let place = campaign.place(of: manifest) { return .accepted(index: place.index) }
+        return campaign.round.refusal(of: manifest, from: sender, at: now).map(SubmissionAnswer.refused)
+    }
+
+    // MARK: Operators
+
+    /// Opens a campaign, or says what is wrong with the plan.
+    public mutating func open(_ draft: Plan, by operatorName: String, at now: Timestamp) throws(LedgerViolation) -> [Effect] {
+        var plan = draft
+        plan.model = plan.model ?? state.models[plan.base]
+        let entry = Entry(at: now, .campaignOpened(plan, by: operatorName))
+        try state.apply(entry)
+        return [.record(entry)] + pass(.presence(present), at: now) + [.announce]
+    }
+
+    /// Records a release of the finished campaign.
+    public mutating func cut(_ cutting: ReleaseCutting, at now: Timestamp) throws(LedgerViolation) -> [Effect] {
+        let entry = Entry(at: now, .releaseCut(cutting))
+        try state.apply(entry)
+        return [.record(entry)]
+    }
+
+    // MARK: Passing on to the round
+
+    private mutating func submit(_ submission: Submission, at now: Timestamp) -> [Effect] {
+        let manifest = submission.update.manifest
+        guard let campaign = state.campaign else {
+            return [.answer(submission.sender, .refused(UpdateRefusal(.wrongRound, "no round is open")))]
+        }
+        if manifest.site == submission.sender, let place = campaign.place(of: manifest) {
+            return [.answer(submission.sender, .accepted(index: place.index))]
+        }
+        guard campaign.end == nil else {
+            return [.answer(submission.sender, .refused(UpdateRefusal(.late, "\(campaign.plan.campaign) has ended")))]
+        }
+        return pass(.submitted(submission), at: now)
+    }
+
+    private mutating func pass(_ event: RoundMachine.Event, at now: Timestamp) -> [Effect] {
+        guard state.campaign != nil, state.campaign?.end == nil else { return [] }
+        var round = state.campaign!.round
+        let decided = effects(round.handle(event, at: now), at: now)
+        precondition(state.campaign!.round.phase == round.phase, "the fold and the round disagree")
+        state.campaign!.round = round  // with who is present, which the fold does not know
+        return decided + settle(at: now)
+    }
+
+    /// Records the round's decisions through the one fold there is.
+    private mutating func effects(_ effects: [RoundMachine.Effect], at now: Timestamp) -> [Effect] {
+        effects.flatMap { effect -> [Effect] in
+            switch effect {
+            case .record(let body):
+                return [record(body, at: now)] + (body.changesAssignments ? [.announce] : [])
+            case .acknowledge(let site):
+                return [.answer(site, .accepted(index: state.entryCount - 1))]
+            case .refuse(let site, let refusal):
+                return [.answer(site, .refused(refusal))]
+            case .aggregate(let task):
+                return [.aggregate(task)]
+            }
+        }
+    }
+
+    /// Ends the campaign or begins the next round where one is over.
+    private mutating func settle(at now: Timestamp) -> [Effect] {
+        guard let campaign = state.campaign, campaign.end == nil else { return [] }
+        if let end = campaign.dueEnd {
+            return [record(.campaignEnded(end), at: now), .announce]
+        }
+        switch campaign.round.phase {
+        case .committed, .abandoned:
+            state.campaign!.advance()
+            return pass(.presence(present), at: now)
+        default:
+            return []
+        }
+    }
+
+    private mutating func record(_ body: Entry.Body, at now: Timestamp) -> Effect {
+        let entry = Entry(at: now, body)
+        do {
+            try state.apply(entry)
+        } catch {
+            preconditionFailure("the coordinator decided an entry that the fold refuses: \(error.message)")
+        }
+        return .record(entry)
+    }
+}
+
+extension Entry.Body {
+    var changesAssignments: Bool {
+        switch self {
+        case .updateRefused, .founded, .modelRegistered, .releaseCut: false
+        default: true
+        }
+    }
+}

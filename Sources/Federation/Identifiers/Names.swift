@@ -1,0 +1,51 @@
+/// A name that people choose: letters, digits, dot, hyphen and underscore, 1 to 64 bytes, and neither `.` nor `..`.
+///
+/// Names become file names, SPIFFE path segments and table cells, so nothing else is let in.
+public protocol Name: Hashable, Comparable, Sendable, CustomStringConvertible {
+    var text: String { get }
+    init(unchecked text: String)
+}
+
+public let maximumNameBytes = 64
+
+extension Name {
+    /// `nil` where `text` is no name.
+    public init?(_ text: String) {
+        guard Self.isValid(text) else { return nil }
+        self.init(unchecked: text)
+    }
+
+    public static func isValid(_ text: String) -> Bool {
+        let bytes = text.utf8
+        guard (1...maximumNameBytes).contains(bytes.count), text != ".", text != ".." else { return false }
+        return bytes.allSatisfy(isNameByte)
+    }
+
+    public var description: String { text }
+    public static func < (a: Self, b: Self) -> Bool { a.text < b.text }
+}
+
+@inlinable func isLetterOrDigit(_ byte: UInt8) -> Bool {
+    switch byte {
+    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+        UInt8(ascii: "0")...UInt8(ascii: "9"):
+        true
+    default: false
+    }
+}
+
+@inlinable func isNameByte(_ byte: UInt8) -> Bool {
+    isLetterOrDigit(byte) || byte == UInt8(ascii: ".") || byte == UInt8(ascii: "-") || byte == UInt8(ascii: "_")
+}
+
+/// A campaign, for example `FY2026-FY2027`.
+public struct CampaignID: Name {
+    public let text: String
+    public init(unchecked text: String) { self.text = text }
+}
+
+/// A base model or a release, for example `FY2026`.
+public struct ModelName: Name {
+    public let text: String
+    public init(unchecked text: String) { self.text = text }
+}

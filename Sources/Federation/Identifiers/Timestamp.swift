@@ -1,0 +1,14 @@
+/// Milliseconds since 1970-01-01T00:00:00Z.
+public struct Timestamp: Hashable, Comparable, Sendable {
+    public let milliseconds: UInt64
+
+    public init(milliseconds: UInt64) { self.milliseconds = milliseconds }
+
+    public static func < (a: Timestamp, b: Timestamp) -> Bool { a.milliseconds < b.milliseconds }
+
+    /// Saturates rather than traps: deadlines are computed from a plan, which is input.
+    public func adding(seconds: Int) -> Timestamp {
+        let (sum, overflow) = milliseconds.addingReportingOverflow(UInt64(max(0, seconds)).multipliedReportingOverflow(by: 1000).partialValue)
+        return Timestamp(milliseconds: overflow ? .max : sum)
+    }
+}

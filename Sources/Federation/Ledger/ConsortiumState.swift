@@ -1,0 +1,57 @@
+/// What the ledger's entries add up to: the coordinator's whole state, and the auditor's.
+public struct ConsortiumState: Equatable, Sendable {
+    public private(set) var entryCount: UInt64 = 0
+    public private(set) var founding: Founding?
+    public private(set) var models: [ModelName: ModelReference] = [:]
+    public internal(set) var campaign: CampaignState?
+    public private(set) var releases: [ReleaseCutting] = []
+
+    public init() {}
+
+    /// Applies the next entry, or says why it may not follow.
+    public mutating func apply(_ entry: Entry) throws(LedgerViolation) {
+        try require((entryCount == 0) == entry.isFounding, "the founding is the first entry and the only one of its kind")
+        switch entry.body {
+        case .founded(let founding):
+            self.founding = founding
+        case .modelRegistered(let name, let reference):
+            try require(models[name] == nil, "registers \(name) twice")
+            models[name] = reference
+        case .campaignOpened(let plan, _):
+            try open(plan)
+        case .releaseCut(let cutting):
+            try cut(cutting)
+        default:
+            guard campaign != nil else { throw LedgerViolation("belongs to a campaign, but none is open") }
+            try campaign!.apply(entry, index: entryCount)
+        }
+        entryCount += 1
+    }
+
+    private mutating func open(_ plan: Plan) throws(LedgerViolation) {
+        try require(campaign == nil || campaign?.end != nil, "opens a campaign while another runs")
+        if let problem = plan.problems.first { throw LedgerViolation("opens a campaign with an unsound plan: \(problem.key): \(problem.message)") }
+        guard let base = models[plan.base], plan.model == base else {
+            throw LedgerViolation("opens a campaign from a base that is not the registered \(plan.base)")
+        }
+        try require(models[plan.release] == nil, "leads to \(plan.release), which is released already")
+        campaign = CampaignState(plan: plan, base: base)
+    }
+
+    private mutating func cut(_ cutting: ReleaseCutting) throws(LedgerViolation) {
+        guard let campaign, let end = campaign.end, end.completed else {
+            throw LedgerViolation("cuts a release without a completed campaign")
+        }
+        try require(cutting.campaign == campaign.plan.campaign && cutting.name == campaign.plan.release, "cuts another release than the plan's")
+        try require(cutting.model.digest == end.model && cutting.model.layout == campaign.plan.model?.layout, "releases another model than the campaign's")
+        try require(models[cutting.name] == nil, "cuts \(cutting.name) twice")
+        models[cutting.name] = cutting.model
+        releases.append(cutting)
+    }
+}
+
+extension Entry {
+    var isFounding: Bool {
+        if case .founded = body { true } else { false }
+    }
+}

@@ -1,0 +1,168 @@
+/// One decision of the coordinator. Its bytes are a leaf of the ledger's Merkle tree.
+public struct Entry: Equatable, Sendable {
+    public let at: Timestamp
+    public let body: Body
+
+    public init(at: Timestamp, _ body: Body) {
+        self.at = at
+        self.body = body
+    }
+
+    public enum Body: Equatable, Sendable {
+        case founded(Founding)
+        case modelRegistered(ModelName, ModelReference)
+        case campaignOpened(Plan, by: String)
+        case roundOpened(RoundOpening)
+        case updateAccepted(AcceptedUpdate)
+        case updateRefused(RefusedUpdate)
+        case roundClosed(RoundKey)
+        case roundCommitted(RoundCommit)
+        case roundAbandoned(RoundKey, reason: String)
+        case campaignEnded(CampaignEnd)
+        case releaseCut(ReleaseCutting)
+    }
+}
+
+/// Binds the log's key to the consortium's certificate authority.
+public struct Founding: Equatable, Sendable {
+    public let consortium: String
+    public let authority: Digest
+    /// Raw Ed25519 public key, 32 bytes.
+    public let logKey: [UInt8]
+    /// DER of the coordinator's certificate, and its signature over ``logKeyStatement``.
+    public let coordinatorCertificate: [UInt8]
+    public let logKeySignature: [UInt8]
+
+    public init(
+        consortium: String, authority: Digest, logKey: [UInt8], coordinatorCertificate: [UInt8],
+        logKeySignature: [UInt8]
+    ) {
+        self.consortium = consortium
+        self.authority = authority
+        self.logKey = logKey
+        self.coordinatorCertificate = coordinatorCertificate
+        self.logKeySignature = logKeySignature
+    }
+
+    /// What the coordinator's certificate signs to vouch for its log key.
+    public static func logKeyStatement(_ logKey: [UInt8]) -> [UInt8] { Array("kumiai log key v1\n".utf8) + logKey }
+}
+
+/// A round and the try at it; both count from 1.
+public struct RoundKey: Hashable, Comparable, Sendable, CustomStringConvertible {
+    public let round: Int
+    public let attempt: Int
+
+    public init(round: Int, attempt: Int) {
+        self.round = round
+        self.attempt = attempt
+    }
+
+    public static func < (a: RoundKey, b: RoundKey) -> Bool { (a.round, a.attempt) < (b.round, b.attempt) }
+    public var description: String { attempt == 1 ? "\(round)" : "\(round) (attempt \(attempt))" }
+}
+
+/// A global model, and what the strategy keeps beside it between rounds.
+public struct GlobalState: Hashable, Sendable {
+    public let model: Digest
+    public let modelByteCount: UInt64
+    public let serverState: Digest?
+
+    public init(model: Digest, modelByteCount: UInt64, serverState: Digest?) {
+        self.model = model
+        self.modelByteCount = modelByteCount
+        self.serverState = serverState
+    }
+}
+
+public struct RoundOpening: Equatable, Sendable {
+    public let campaign: CampaignID
+    public let key: RoundKey
+    /// Sorted.
+    public let cohort: [SiteID]
+    public let model: Digest
+    public let serverState: Digest?
+    public let deadline: Timestamp
+
+    public init(
+        campaign: CampaignID, key: RoundKey, cohort: [SiteID], model: Digest, serverState: Digest?,
+        deadline: Timestamp
+    ) {
+        self.campaign = campaign
+        self.key = key
+        self.cohort = cohort
+        self.model = model
+        self.serverState = serverState
+        self.deadline = deadline
+    }
+}
+
+public struct AcceptedUpdate: Equatable, Sendable {
+    public let update: SignedUpdate
+    /// min(samples, the plan's bound).
+    public let weight: UInt32
+    public let norm: Double
+
+    public init(update: SignedUpdate, weight: UInt32, norm: Double) {
+        self.update = update
+        self.weight = weight
+        self.norm = norm
+    }
+}
+
+public struct RefusedUpdate: Equatable, Sendable {
+    public let site: SiteID
+    public let key: RoundKey
+    public let digest: Digest?
+    public let refusal: UpdateRefusal
+
+    public init(site: SiteID, key: RoundKey, digest: Digest?, refusal: UpdateRefusal) {
+        self.site = site
+        self.key = key
+        self.digest = digest
+        self.refusal = refusal
+    }
+}
+
+public struct RoundCommit: Equatable, Sendable {
+    public let key: RoundKey
+    public let result: GlobalState
+    /// Values were rounded to multiples of 2^-scaleBits before they were summed.
+    public let scaleBits: Int
+    public let totalWeight: UInt64
+
+    public init(key: RoundKey, result: GlobalState, scaleBits: Int, totalWeight: UInt64) {
+        self.key = key
+        self.result = result
+        self.scaleBits = scaleBits
+        self.totalWeight = totalWeight
+    }
+}
+
+public struct CampaignEnd: Equatable, Sendable {
+    public let campaign: CampaignID
+    public let completed: Bool
+    public let reason: String
+    public let model: Digest
+
+    public init(campaign: CampaignID, completed: Bool, reason: String, model: Digest) {
+        self.campaign = campaign
+        self.completed = completed
+        self.reason = reason
+        self.model = model
+    }
+}
+
+public struct ReleaseCutting: Equatable, Sendable {
+    public let name: ModelName
+    public let campaign: CampaignID
+    public let model: ModelReference
+    public let cutBy: String
+
+    public init(name: ModelName, campaign: CampaignID, model: ModelReference, cutBy: String) {
+        self.name = name
+        self.campaign = campaign
+        self.model = model
+        self.cutBy = cutBy
+    }
+}

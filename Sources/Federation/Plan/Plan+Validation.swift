@@ -1,0 +1,79 @@
+/// Limits on what a plan may ask for; README.md lists them.
+public enum PlanLimits {
+    public static let sites = 4096
+    public static let rounds = 100_000
+    public static let seconds = 366 * 24 * 3600
+    public static let attempts = 100
+    public static let localSteps = 1_000_000
+    public static let batch = 65_536
+    public static let weight: UInt32 = 1 << 24
+    public static let norm = 1e6
+}
+
+/// A rule of the plan that does not hold: which key, and what is wanted.
+public struct PlanProblem: Equatable, Sendable {
+    public let key: String
+    public let message: String
+}
+
+extension Plan {
+    /// All problems at once, so that an operator mends them in one go. Empty for a sound plan.
+    public var problems: [PlanProblem] {
+        var found: [PlanProblem] = []
+        func require(_ holds: Bool, _ key: String, _ message: String) {
+            if !holds { found.append(PlanProblem(key: key, message: message)) }
+        }
+        require((1...PlanLimits.sites).contains(sites.count), "sites", "1 to \(PlanLimits.sites) sites are wanted")
+        require(sites == Array(Set(sites)).sorted(), "sites", "sites must be sorted and each named once")
+        require((1...PlanLimits.rounds).contains(rounds), "rounds", "1 to \(PlanLimits.rounds) rounds are wanted")
+        require(quorum >= 1 && quorum <= sites.count, "quorum", "the quorum is at least 1 and at most the number of sites")
+        require((0...PlanLimits.seconds).contains(recruitingSeconds), "recruiting_seconds", "0 to \(PlanLimits.seconds) is wanted")
+        require((1...PlanLimits.seconds).contains(deadlineSeconds), "deadline_seconds", "1 to \(PlanLimits.seconds) is wanted")
+        require((1...PlanLimits.attempts).contains(maximumAttempts), "maximum_attempts", "1 to \(PlanLimits.attempts) is wanted")
+        require((1...PlanLimits.weight).contains(bounds.weight), "bounds.weight", "1 to \(PlanLimits.weight) is wanted")
+        require(bounds.norm > 0 && bounds.norm <= PlanLimits.norm, "bounds.norm", "more than 0 and at most \(PlanLimits.norm) is wanted")
+        require((1...PlanLimits.localSteps).contains(training.localSteps), "training.local_steps", "1 to \(PlanLimits.localSteps) is wanted")
+        require((1...PlanLimits.batch).contains(training.batch), "training.batch", "1 to \(PlanLimits.batch) is wanted")
+        require(training.learningRate > 0 && training.learningRate.isFinite, "training.learning_rate", "a positive number is wanted")
+        require((0...1).contains(training.decayTo), "training.decay_to", "0 to 1 is wanted")
+        require((0..<1).contains(training.weightDecay), "training.weight_decay", "0 up to 1 is wanted")
+        require(training.gradientClip > 0, "training.gradient_clip", "a positive number is wanted")
+        found += strategy.problems
+        return found
+    }
+}
+
+extension Strategy {
+    var problems: [PlanProblem] {
+        var found: [PlanProblem] = []
+        if !(learningRate > 0 && learningRate <= 100) {
+            found.append(PlanProblem(key: "strategy.learning_rate", message: "more than 0 and at most 100 is wanted"))
+        }
+        if case .fedAvgM(_, let momentum) = self, !(0..<1).contains(momentum) {
+            found.append(PlanProblem(key: "strategy.momentum", message: "0 up to 1 is wanted"))
+        }
+        return found
+    }
+
+    public var learningRate: Double {
+        switch self {
+        case .fedAvg(let rate): rate
+        case .fedAvgM(let rate, _): rate
+        }
+    }
+
+    /// Whether the server keeps tensors of its own between rounds.
+    public var hasServerState: Bool {
+        switch self {
+        case .fedAvg: false
+        case .fedAvgM: true
+        }
+    }
+
+    public var name: String {
+        switch self {
+        case .fedAvg: "fedavg"
+        case .fedAvgM: "fedavgm"
+        }
+    }
+}

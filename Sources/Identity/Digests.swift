@@ -1,0 +1,39 @@
+import COpenSSL
+import Federation
+
+/// SHA-256 over bytes that arrive piece by piece.
+public struct SHA256: ~Copyable {
+    private let context: OpaquePointer
+
+    public init() {
+        context = EVP_MD_CTX_new()
+        precondition(EVP_DigestInit_ex(context, EVP_sha256(), nil) == 1, "OpenSSL has no SHA-256")
+    }
+
+    deinit { EVP_MD_CTX_free(context) }
+
+    public mutating func update(_ bytes: UnsafeRawBufferPointer) {
+        guard let base = bytes.baseAddress, bytes.count > 0 else { return }
+        precondition(EVP_DigestUpdate(context, base, bytes.count) == 1)
+    }
+
+    public mutating func update(_ bytes: [UInt8]) { bytes.withUnsafeBytes { update($0) } }
+
+    /// Ends the computation; the value is of no use afterwards.
+    public consuming func finish() -> Digest {
+        var out = [UInt8](repeating: 0, count: Digest.byteCount)
+        precondition(EVP_DigestFinal_ex(context, &out, nil) == 1)
+        return Digest(out)!
+    }
+}
+
+extension Digest {
+    /// The SHA-256 of `bytes`.
+    public init(of bytes: [UInt8]) {
+        var hash = SHA256()
+        hash.update(bytes)
+        self = hash.finish()
+    }
+
+    public init(of text: String) { self.init(of: Array(text.utf8)) }
+}

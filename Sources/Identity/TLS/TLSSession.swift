@@ -1,0 +1,179 @@
+import COpenSSL
+import Federation
+
+/// One TLS connection without a socket: ciphertext and plaintext go in and out as bytes.
+///
+/// Not thread-safe; it belongs to one event loop. OpenSSL reads ciphertext from the caller's memory and writes it into
+/// a buffer that is reused, through a BIO of our own: nothing is copied on the way but what TLS itself copies.
+public final class TLSSession {
+    private let ssl: OpaquePointer
+    private let context: TLSContext
+    private let channel = CipherChannel()
+
+    public enum Progress: Equatable, Sendable {
+        case complete
+        /// More ciphertext from the peer is needed.
+        case wantsInput
+    }
+
+    public enum Reading: Equatable, Sendable {
+        case bytes(Int)
+        case wantsInput
+        /// The peer said that it sends no more (close_notify).
+        case closed
+    }
+
+    public init(_ context: TLSContext) throws {
+        guard let ssl = SSL_new(context.pointer), let bio = BIO_new(CipherChannel.method) else {
+            throw IdentityError.openSSL(.failed, "cannot make a TLS session")
+        }
+        self.ssl = ssl
+        self.context = context
+        BIO_set_data(bio, Unmanaged.passUnretained(channel).toOpaque())
+        BIO_set_init(bio, 1)
+        SSL_set_bio(ssl, bio, bio)
+        switch context.side {
+        case .client: SSL_set_connect_state(ssl)
+        case .server: SSL_set_accept_state(ssl)
+        }
+    }
+
+    deinit { SSL_free(ssl) }
+
+    /// Lends ciphertext for the calls inside `body`; what they do not consume must be lent again.
+    /// Gives back how many bytes were consumed.
+    public func lending<R>(_ ciphertext: UnsafeRawBufferPointer, _ body: () throws -> R) rethrows -> (consumed: Int, R) {
+        channel.input = ciphertext
+        channel.inputOffset = 0
+        defer { channel.input = UnsafeRawBufferPointer(start: nil, count: 0) }
+        let result = try body()
+        return (channel.inputOffset, result)
+    }
+
+    public func handshake() throws -> Progress {
+        ERR_clear_error()
+        let result = SSL_do_handshake(ssl)
+        if result == 1 { return .complete }
+        switch SSL_get_error(ssl, result) {
+        case SSL_ERROR_WANT_READ, SSL_ERROR_WANT_WRITE: return .wantsInput
+        default: throw handshakeError()
+        }
+    }
+
+    /// Decrypts into `buffer`.
+    public func read(into buffer: UnsafeMutableRawBufferPointer) throws -> Reading {
+        ERR_clear_error()
+        var count = 0
+        if SSL_read_ex(ssl, buffer.baseAddress, buffer.count, &count) == 1 { return .bytes(count) }
+        switch SSL_get_error(ssl, 0) {
+        case SSL_ERROR_WANT_READ, SSL_ERROR_WANT_WRITE: return .wantsInput
+        case SSL_ERROR_ZERO_RETURN: return .closed
+        default: throw IdentityError.openSSL(.handshake, "the TLS connection broke")
+        }
+    }
+
+    /// Encrypts all of `plaintext`.
+    public func write(_ plaintext: UnsafeRawBufferPointer) throws {
+        ERR_clear_error()
+        var rest = plaintext
+        while !rest.isEmpty {
+            var count = 0
+            guard SSL_write_ex(ssl, rest.baseAddress, rest.count, &count) == 1 else {
+                throw IdentityError.openSSL(.handshake, "cannot encrypt")
+            }
+            rest = UnsafeRawBufferPointer(rebasing: rest.dropFirst(count))
+        }
+    }
+
+    /// Hands out the ciphertext that waits for the peer, then forgets it.
+    public func drainOutput(_ body: (UnsafeRawBufferPointer) -> Void) {
+        guard !channel.output.isEmpty else { return }
+        channel.output.withUnsafeBytes(body)
+        channel.output.removeAll(keepingCapacity: true)
+    }
+
+    public var outputCount: Int { channel.output.count }
+
+    /// Says that no more will be sent.
+    public func close() {
+        ERR_clear_error()
+        SSL_shutdown(ssl)
+        ERR_clear_error()
+    }
+
+    /// Changes this side's keys, and asks the peer to change its own.
+    public func updateKeys() throws {
+        guard SSL_key_update(ssl, kumiai_ssl_key_update_requested()) == 1, SSL_do_handshake(ssl) == 1 else {
+            throw IdentityError.openSSL(.failed, "cannot update the keys")
+        }
+    }
+
+    /// The peer's certificate, once the handshake is complete.
+    public func peerCertificate() throws -> Certificate {
+        guard let pointer = SSL_get1_peer_certificate(ssl) else {
+            throw IdentityError(.wrongIdentity, "the peer sent no certificate")
+        }
+        return Certificate(owning: pointer)
+    }
+
+    public var cipher: String { SSL_CIPHER_get_name(SSL_get_current_cipher(ssl)).map { String(cString: $0) } ?? "" }
+
+    private func handshakeError() -> IdentityError {
+        let result = SSL_get_verify_result(ssl)
+        guard result != Int(X509_V_OK) else { return .openSSL(.handshake, "the TLS handshake failed") }
+        ERR_clear_error()
+        guard let peer = try? peerCertificate() else {
+            let reason = String(cString: X509_verify_cert_error_string(result))
+            return IdentityError(Self.code(Int32(result)), "the peer's certificate was refused", detail: reason)
+        }
+        return TrustRoots.error(Int32(result), peer)
+    }
+
+    private static func code(_ result: Int32) -> IdentityError.Code {
+        switch result {
+        case X509_V_ERR_CERT_HAS_EXPIRED: .expired
+        case X509_V_ERR_CERT_NOT_YET_VALID: .notYetValid
+        default: .notTrusted
+        }
+    }
+}
+
+
+/// Where OpenSSL reads ciphertext from and writes it to.
+private final class CipherChannel {
+    var input = UnsafeRawBufferPointer(start: nil, count: 0)
+    var inputOffset = 0
+    var output: [UInt8] = []
+
+    /// The BIO's methods; made once and never freed.
+    nonisolated(unsafe) static let method: OpaquePointer = {
+        let method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "kumiai")!
+        BIO_meth_set_read(method) { bio, buffer, count in
+            guard let bio, let buffer, let channel = CipherChannel.of(bio) else { return -1 }
+            return channel.read(bio, buffer, count)
+        }
+        BIO_meth_set_write(method) { bio, bytes, count in
+            guard let bio, let bytes, let channel = CipherChannel.of(bio) else { return -1 }
+            channel.output.append(contentsOf: UnsafeRawBufferPointer(start: bytes, count: Int(count)))
+            return count
+        }
+        BIO_meth_set_ctrl(method) { _, command, _, _ in command == BIO_CTRL_FLUSH ? 1 : 0 }
+        return method
+    }()
+
+    private static func of(_ bio: OpaquePointer) -> CipherChannel? {
+        BIO_get_data(bio).map { Unmanaged<CipherChannel>.fromOpaque($0).takeUnretainedValue() }
+    }
+
+    private func read(_ bio: OpaquePointer, _ buffer: UnsafeMutablePointer<CChar>, _ wanted: Int32) -> Int32 {
+        kumiai_bio_clear_retry(bio)
+        let count = min(Int(wanted), input.count - inputOffset)
+        guard count > 0 else {
+            kumiai_bio_set_retry_read(bio)
+            return -1
+        }
+        UnsafeMutableRawPointer(buffer).copyMemory(from: input.baseAddress! + inputOffset, byteCount: count)
+        inputOffset += count
+        return Int32(count)
+    }
+}

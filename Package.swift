@@ -3,7 +3,6 @@ import PackageDescription
 
 let settings: [SwiftSetting] = [
     .enableUpcomingFeature("ExistentialAny"),
-    .enableUpcomingFeature("MemberImportVisibility"),
 ]
 
 /// A room of the house: what it owns is said in CONTRIBUTING.md, what it may import stands here.
@@ -21,6 +20,7 @@ func tests(_ name: String, _ dependencies: [Target.Dependency] = [], resources: 
 }
 
 let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
+let nioLocks: Target.Dependency = .product(name: "NIOConcurrencyHelpers", package: "swift-nio")
 let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
 let log: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let sqlite: Target.Dependency = .product(name: "GRDB", package: "GRDB.swift")
@@ -68,7 +68,7 @@ let package = Package(
         room("Ledger", ["Federation", "Identity", "Wire", sqlite]),
         room("Blobs", ["Federation", "Identity"]),
         room("Learning", ["Tensors", "COpenBLAS", "CHDF5", "CKernels"]),
-        room("Transport", ["Federation", "Wire", "Identity", nioCore, nioPosix, log]),
+        room("Transport", ["CKernels", "Federation", "Wire", "Identity", nioCore, nioPosix, nioLocks, log]),
         room("Releases", ["Federation", "Identity", "Ledger", "Tensors", "Blobs"]),
 
         // The shells: effects, files, processes. They never import one another.

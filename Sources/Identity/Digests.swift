@@ -2,7 +2,7 @@ import COpenSSL
 import Federation
 
 /// SHA-256 over bytes that arrive piece by piece.
-public struct SHA256: ~Copyable {
+public final class SHA256 {
     private let context: OpaquePointer
 
     public init() {
@@ -12,15 +12,15 @@ public struct SHA256: ~Copyable {
 
     deinit { EVP_MD_CTX_free(context) }
 
-    public mutating func update(_ bytes: UnsafeRawBufferPointer) {
+    public func update(_ bytes: UnsafeRawBufferPointer) {
         guard let base = bytes.baseAddress, bytes.count > 0 else { return }
         precondition(EVP_DigestUpdate(context, base, bytes.count) == 1)
     }
 
-    public mutating func update(_ bytes: [UInt8]) { bytes.withUnsafeBytes { update($0) } }
+    public func update(_ bytes: [UInt8]) { bytes.withUnsafeBytes { update($0) } }
 
-    /// Ends the computation; the value is of no use afterwards.
-    public consuming func finish() -> Digest {
+    /// Ends the computation; the object is of no use afterwards.
+    public func finish() -> Digest {
         var out = [UInt8](repeating: 0, count: Digest.byteCount)
         precondition(EVP_DigestFinal_ex(context, &out, nil) == 1)
         return Digest(out)!
@@ -30,7 +30,7 @@ public struct SHA256: ~Copyable {
 extension Digest {
     /// The SHA-256 of `bytes`.
     public init(of bytes: [UInt8]) {
-        var hash = SHA256()
+        let hash = SHA256()
         hash.update(bytes)
         self = hash.finish()
     }

@@ -1,0 +1,107 @@
+/// What the coordinator tells operators and auditors about itself.
+public struct StatusReport: Equatable, Sendable {
+    public var consortium: String
+    public var time: Timestamp
+    public var ledgerEntries: UInt64
+    public var treeHead: String
+    public var campaign: CampaignReport?
+    public var sites: [SiteReport]
+    public var models: [String]
+
+    public init(
+        consortium: String, time: Timestamp, ledgerEntries: UInt64, treeHead: String, campaign: CampaignReport?,
+        sites: [SiteReport], models: [String]
+    ) {
+        self.consortium = consortium
+        self.time = time
+        self.ledgerEntries = ledgerEntries
+        self.treeHead = treeHead
+        self.campaign = campaign
+        self.sites = sites
+        self.models = models
+    }
+}
+
+public struct CampaignReport: Equatable, Sendable {
+    public var campaign: CampaignID
+    /// recruiting, collecting, aggregating, completed or stopped.
+    public var phase: String
+    public var key: RoundKey
+    public var rounds: Int
+    public var committed: Int
+    /// Only while updates are collected.
+    public var deadline: Timestamp?
+    public var model: Digest
+    public var quorum: Int
+    public var updatesInRound: Int
+    public var updatesAccepted: Int
+    public var updatesRefused: Int
+    public var reason: String
+
+    public init(
+        campaign: CampaignID, phase: String, key: RoundKey, rounds: Int, committed: Int, deadline: Timestamp?,
+        model: Digest, quorum: Int, updatesInRound: Int, updatesAccepted: Int, updatesRefused: Int, reason: String
+    ) {
+        self.campaign = campaign
+        self.phase = phase
+        self.key = key
+        self.rounds = rounds
+        self.committed = committed
+        self.deadline = deadline
+        self.model = model
+        self.quorum = quorum
+        self.updatesInRound = updatesInRound
+        self.updatesAccepted = updatesAccepted
+        self.updatesRefused = updatesRefused
+        self.reason = reason
+    }
+
+    public var hasEnded: Bool { phase == "completed" || phase == "stopped" }
+}
+
+public struct SiteReport: Equatable, Sendable {
+    public var site: SiteID
+    public var isConnected: Bool
+    public var heartbeat: Heartbeat
+    public var updatesAccepted: Int
+    public var updatesRefused: Int
+    /// `nil`: not seen since the coordinator started.
+    public var lastSeen: Timestamp?
+
+    public init(
+        site: SiteID, isConnected: Bool, heartbeat: Heartbeat, updatesAccepted: Int, updatesRefused: Int,
+        lastSeen: Timestamp?
+    ) {
+        self.site = site
+        self.isConnected = isConnected
+        self.heartbeat = heartbeat
+        self.updatesAccepted = updatesAccepted
+        self.updatesRefused = updatesRefused
+        self.lastSeen = lastSeen
+    }
+}
+
+extension CampaignState {
+    public var report: CampaignReport {
+        var phase = round.phaseName
+        var reason = ""
+        var deadline: Timestamp?
+        var inRound = 0
+        switch round.phase {
+        case .collecting(let collection):
+            deadline = collection.deadline
+            inRound = collection.accepted.count
+        case .aggregating(let collection): inRound = collection.accepted.count
+        case .abandoned(let why): reason = why
+        default: break
+        }
+        if let end {
+            phase = end.completed ? "completed" : "stopped"
+            reason = end.reason
+        }
+        return CampaignReport(
+            campaign: plan.campaign, phase: phase, key: round.key, rounds: plan.rounds, committed: committedRounds,
+            deadline: deadline, model: current.model, quorum: plan.quorum, updatesInRound: inRound,
+            updatesAccepted: updatesAccepted, updatesRefused: updatesRefused, reason: reason)
+    }
+}

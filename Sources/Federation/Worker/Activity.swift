@@ -1,0 +1,26 @@
+/// What a worker says in its heartbeat that it is doing.
+public enum Activity: String, Equatable, Sendable, CaseIterable {
+    case idle, fetching, training, uploading, submitting, waiting
+}
+
+public struct Heartbeat: Equatable, Sendable {
+    public var activity: Activity
+    public var round: Int
+    /// Of the activity, 0 to 1.
+    public var progress: Double
+    public var localLoss: Double
+    public var bytesUp: UInt64
+    public var bytesDown: UInt64
+
+    public init(
+        activity: Activity = .idle, round: Int = 0, progress: Double = 0, localLoss: Double = 0, bytesUp: UInt64 = 0,
+        bytesDown: UInt64 = 0
+    ) {
+        self.activity = activity
+        self.round = round
+        self.progress = progress
+        self.localLoss = localLoss
+        self.bytesUp = bytesUp
+        self.bytesDown = bytesDown
+    }
+}

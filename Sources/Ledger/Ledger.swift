@@ -1,0 +1,77 @@
+import Federation
+import Identity
+import Wire
+
+/// The append-only log of a consortium's decisions, under a tree of hashes whose head is signed.
+///
+/// Not thread-safe: it belongs to the coordinator's one loop.
+public final class Ledger {
+    public let origin: String
+    private let store: any EntryStore
+    private let key: PrivateKey
+    private var tree = MerkleTree()
+    /// The bytes of the entries, for receipts; a few hundred bytes each.
+    private var stored: [[UInt8]] = []
+    public private(set) var head: SignedTreeHead
+    /// The fold of the entries that were there when the ledger was opened.
+    public let stateAtOpening: ConsortiumState
+
+    /// Opens a ledger and folds it; throws where its entries do not follow from one another.
+    public init(consortium: String, store: any EntryStore, key: PrivateKey) throws {
+        origin = SignedTreeHead.origin(consortium: consortium)
+        self.store = store
+        self.key = key
+        var state = ConsortiumState()
+        for (index, bytes) in try store.entries().enumerated() {
+            do {
+                try state.apply(try Entry(wireBytes: bytes))
+            } catch {
+                throw LedgerError(.tampered, "entry \(index) of the ledger: \(error)")
+            }
+            tree.append(leaf: MerkleTree.leafHash(bytes))
+            stored.append(bytes)
+        }
+        stateAtOpening = state
+        head = try SignedTreeHead(TreeHead(origin: origin, size: tree.count, root: tree.root), key: key)
+        if let note = try store.newestTreeHead() {
+            let publicKey = try key.publicKey.ed25519Bytes()
+            let newest = try SignedTreeHead(note: note, origin: origin, key: publicKey)
+            guard newest.head == head.head else { throw LedgerError(.tampered, "the ledger's entries are not those of its tree head") }
+        }
+    }
+
+    public var count: Int { tree.count }
+
+    /// Appends entries durably, with a new tree head, all or none.
+    ///
+    /// The caller has folded them already: what does not follow never gets here.
+    public func append(_ entries: [Entry]) throws {
+        guard !entries.isEmpty else { return }
+        var nextTree = tree
+        var bytes: [[UInt8]] = []
+        for entry in entries {
+            let encoded = entry.wireBytes
+            guard encoded.count <= WireLimits.entryBytes else { throw LedgerError(.malformed, "an entry of \(encoded.count) bytes is too long") }
+            nextTree.append(leaf: MerkleTree.leafHash(encoded))
+            bytes.append(encoded)
+        }
+        let nextHead = try SignedTreeHead(TreeHead(origin: origin, size: nextTree.count, root: nextTree.root), key: key)
+        try store.append(bytes, from: tree.count, treeHead: nextHead.note)
+        tree = nextTree
+        stored += bytes
+        head = nextHead
+    }
+
+    /// The receipt of an entry under the newest tree head.
+    public func receipt(of index: UInt64) -> Receipt {
+        let position = Int(index)
+        return Receipt(
+            index: index, entry: stored[position], proof: tree.inclusionProof(of: position, size: tree.count),
+            treeHead: head.note)
+    }
+
+    public func entry(at index: Int) throws -> Entry { try Entry(wireBytes: stored[index]) }
+
+    /// Closes the file; the ledger is of no use afterwards.
+    public func close() throws { try store.close() }
+}

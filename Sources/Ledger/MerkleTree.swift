@@ -1,0 +1,85 @@
+import Federation
+import Identity
+
+/// The append-only hash tree of RFC 6962, section 2.
+///
+/// Leaf = SHA-256(0x00 ‖ entry), node = SHA-256(0x01 ‖ left ‖ right), empty = SHA-256("").
+/// Keeps the hash of every complete subtree: 64 bytes an entry; roots and proofs cost a logarithm.
+public struct MerkleTree: Sendable {
+    /// levels[k][i]: the subtree of the 2^k leaves from i·2^k on.
+    private var levels: [[Digest]] = [[]]
+
+    public init() {}
+
+    public var count: Int { levels[0].count }
+
+    public static func leafHash(_ entry: [UInt8]) -> Digest { Digest(of: [0] + entry) }
+    public static func nodeHash(_ left: Digest, _ right: Digest) -> Digest { Digest(of: [1] + left.bytes + right.bytes) }
+
+    public mutating func append(leaf: Digest) {
+        var hash = leaf
+        var level = 0
+        levels[0].append(hash)
+        while levels[level].count.isMultiple(of: 2) {
+            hash = Self.nodeHash(levels[level][levels[level].count - 2], hash)
+            level += 1
+            if level == levels.count { levels.append([]) }
+            levels[level].append(hash)
+        }
+    }
+
+    public var root: Digest { root(size: count) }
+
+    /// The root that the tree had when it held `size` leaves.
+    public func root(size: Int) -> Digest {
+        precondition(size <= count)
+        return size == 0 ? Digest(of: []) : hash(0..<size)
+    }
+
+    /// PATH(index, D[size]): the hashes from the leaf's sibling up to the root.
+    public func inclusionProof(of index: Int, size: Int) -> [Digest] {
+        precondition(index < size && size <= count)
+        var proof: [Digest] = []
+        var range = 0..<size
+        while range.count > 1 {
+            let middle = range.lowerBound + Self.split(range.count)
+            if index < middle {
+                proof.append(hash(middle..<range.upperBound))
+                range = range.lowerBound..<middle
+            } else {
+                proof.append(hash(range.lowerBound..<middle))
+                range = middle..<range.upperBound
+            }
+        }
+        return proof.reversed()
+    }
+
+    /// The root that `proof` leads to from the leaf at `index` of a tree of `size`; `nil` where the proof has the wrong
+    /// length.
+    public static func root(of leaf: Digest, at index: Int, size: Int, proof: [Digest]) -> Digest? {
+        guard index >= 0, index < size else { return nil }
+        var range = 0..<size
+        var sides: [Bool] = []
+        while range.count > 1 {
+            let middle = range.lowerBound + split(range.count)
+            sides.append(index < middle)
+            range = index < middle ? range.lowerBound..<middle : middle..<range.upperBound
+        }
+        guard sides.count == proof.count else { return nil }
+        return zip(sides.reversed(), proof).reduce(leaf) { hash, step in
+            step.0 ? nodeHash(hash, step.1) : nodeHash(step.1, hash)
+        }
+    }
+
+    /// The largest power of two below `count`.
+    private static func split(_ count: Int) -> Int { 1 << (Int.bitWidth - 1 - (count - 1).leadingZeroBitCount) }
+
+    private func hash(_ range: Range<Int>) -> Digest {
+        let size = range.count
+        if size & (size - 1) == 0, range.lowerBound.isMultiple(of: size) {
+            return levels[size.trailingZeroBitCount][range.lowerBound / size]
+        }
+        let middle = range.lowerBound + Self.split(size)
+        return Self.nodeHash(hash(range.lowerBound..<middle), hash(middle..<range.upperBound))
+    }
+}

@@ -1,0 +1,82 @@
+import Federation
+import Foundation
+import GRDB
+
+/// Entries in one SQLite file.
+public final class SQLiteEntryStore: EntryStore {
+    private let database: DatabaseQueue
+
+    public static let fileName = "ledger.sqlite"
+
+    /// Opens or creates the file. With `readOnly`, the file must exist and is not changed.
+    public init(path: String, readOnly: Bool = false) throws {
+        var configuration = Configuration()
+        configuration.readonly = readOnly
+        configuration.prepareDatabase { db in
+            // Acknowledged means on the disk, also after a power failure.
+            try db.execute(sql: "PRAGMA synchronous = FULL")
+            if !readOnly { try db.execute(sql: "PRAGMA journal_mode = WAL") }
+        }
+        do {
+            database = try DatabaseQueue(path: path, configuration: configuration)
+            if !readOnly { try Self.create(database) }
+        } catch {
+            throw LedgerError(.unreadable, "the ledger \(path) cannot be opened: \(error)")
+        }
+    }
+
+    private static func create(_ database: DatabaseQueue) throws {
+        try database.write { db in
+            try db.execute(
+                sql: """
+                    CREATE TABLE IF NOT EXISTS entries (position INTEGER PRIMARY KEY, bytes BLOB NOT NULL);
+                    CREATE TABLE IF NOT EXISTS tree_heads (id INTEGER PRIMARY KEY CHECK (id = 1), note TEXT NOT NULL);
+                    """)
+        }
+    }
+
+    public func entries() throws -> [[UInt8]] {
+        try reading { db in
+            let rows = try Row.fetchCursor(db, sql: "SELECT position, bytes FROM entries ORDER BY position")
+            var entries: [[UInt8]] = []
+            while let row = try rows.next() {
+                guard let position = Int.fromDatabaseValue(row[0]), position == entries.count,
+                    let bytes = Data.fromDatabaseValue(row[1])
+                else { throw LedgerError(.tampered, "entry \(entries.count) of the ledger is missing") }
+                entries.append(Array(bytes))
+            }
+            return entries
+        }
+    }
+
+    public func newestTreeHead() throws -> String? {
+        try reading { db in try String.fetchOne(db, sql: "SELECT note FROM tree_heads WHERE id = 1") }
+    }
+
+    public func append(_ entries: [[UInt8]], from index: Int, treeHead: String) throws {
+        do {
+            try database.write { db in
+                for (offset, bytes) in entries.enumerated() {
+                    try db.execute(
+                        sql: "INSERT INTO entries (position, bytes) VALUES (?, ?)", arguments: [index + offset, Data(bytes)])
+                }
+                try db.execute(
+                    sql: "INSERT INTO tree_heads (id, note) VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET note = excluded.note",
+                    arguments: [treeHead])
+            }
+        } catch let error as DatabaseError {
+            let code: LedgerError.Code = error.resultCode == .SQLITE_FULL ? .full : .failed
+            throw LedgerError(code, "the ledger cannot be written: \(error)")
+        }
+    }
+
+    public func close() throws { try database.close() }
+
+    private func reading<T>(_ body: (Database) throws -> T) throws -> T {
+        do {
+            return try database.read(body)
+        } catch let error as DatabaseError {
+            throw LedgerError(.tampered, "the ledger's file is damaged: \(error)")
+        }
+    }
+}

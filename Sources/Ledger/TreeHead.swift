@@ -1,0 +1,68 @@
+import Federation
+import Foundation
+import Identity
+
+/// How many entries a ledger holds, and the root of their tree.
+public struct TreeHead: Equatable, Sendable {
+    /// `<consortium>/ledger`
+    public let origin: String
+    public let size: Int
+    public let root: Digest
+
+    public init(origin: String, size: Int, root: Digest) {
+        self.origin = origin
+        self.size = size
+        self.root = root
+    }
+
+    /// The body of a C2SP tlog-checkpoint.
+    var body: String { "\(origin)\n\(size)\n\(Data(root.bytes).base64EncodedString())\n" }
+}
+
+/// A tree head as a signed note (C2SP signed-note, tlog-checkpoint), Ed25519.
+public struct SignedTreeHead: Equatable, Sendable {
+    public let head: TreeHead
+    /// The whole note.
+    public let note: String
+
+    public static func origin(consortium: String) -> String { "\(consortium)/ledger" }
+
+    public init(_ head: TreeHead, key: PrivateKey) throws {
+        self.head = head
+        let publicKey = try key.publicKey.ed25519Bytes()
+        let signature = try key.sign(Array(head.body.utf8))
+        let blob = Data(Self.keyID(head.origin, publicKey) + signature).base64EncodedString()
+        note = "\(head.body)\n— \(head.origin) \(blob)\n"
+    }
+
+    /// Reads a note and checks the signature of the log's key.
+    public init(note: String, origin: String, key: [UInt8]) throws(LedgerError) {
+        let parts = note.components(separatedBy: "\n\n")
+        guard note.utf8.count <= 4096, parts.count == 2 else { throw LedgerError(.malformed, "a tree head is not a signed note") }
+        let body = parts[0] + "\n"
+        let lines = parts[0].components(separatedBy: "\n")
+        guard lines.count == 3, lines[0] == origin, let size = Int(lines[1]), size >= 0, String(size) == lines[1],
+            let rootBytes = Data(base64Encoded: lines[2]), let root = Digest(Array(rootBytes))
+        else { throw LedgerError(.malformed, "a tree head does not have the lines of a checkpoint") }
+        head = TreeHead(origin: origin, size: size, root: root)
+        self.note = note
+        guard head.body == body, Self.isSigned(body, by: key, origin: origin, signatures: parts[1]) else {
+            throw LedgerError(.badSignature, "the signature of the tree head of size \(size) is wrong")
+        }
+    }
+
+    private static func isSigned(_ body: String, by key: [UInt8], origin: String, signatures: String) -> Bool {
+        guard let publicKey = try? PublicKey(ed25519: key), signatures.hasSuffix("\n") else { return false }
+        let prefix = "— \(origin) "
+        let lines = signatures.dropLast().components(separatedBy: "\n")
+        guard lines.count == 1, lines[0].hasPrefix(prefix), let blob = Data(base64Encoded: String(lines[0].dropFirst(prefix.count)))
+        else { return false }
+        return blob.count == 68 && Array(blob.prefix(4)) == keyID(origin, key)
+            && publicKey.isValid(Array(blob.dropFirst(4)), for: Array(body.utf8))
+    }
+
+    /// First four bytes of SHA-256(name ‖ 0x0A ‖ 0x01 ‖ key): 0x01 is Ed25519.
+    private static func keyID(_ name: String, _ key: [UInt8]) -> [UInt8] {
+        Array(Digest(of: Array(name.utf8) + [0x0a, 0x01] + key).bytes.prefix(4))
+    }
+}

@@ -1,0 +1,133 @@
+/// The head of a safetensors file: its tensors and its metadata.
+public struct SafetensorsHeader: Equatable, Sendable {
+    public let layout: TensorLayout
+    /// Sorted by name.
+    public let metadata: [(name: String, value: String)]
+    /// Bytes before the data: 8 + N.
+    public let byteCount: Int
+
+    public static func == (a: SafetensorsHeader, b: SafetensorsHeader) -> Bool {
+        a.layout == b.layout && a.metadata.elementsEqual(b.metadata) { $0 == $1 }
+    }
+
+    public subscript(metadata name: String) -> String? { metadata.first { $0.name == name }?.value }
+}
+
+/// What is wrong with a safetensors file.
+public struct SafetensorsError: Error, Equatable, Sendable, CustomStringConvertible {
+    public let message: String
+    public init(_ message: String) { self.message = message }
+    public var description: String { "not a valid safetensors file: \(message)" }
+}
+
+/// Limits of what is read; README.md lists them.
+public enum SafetensorsLimits {
+    /// The format allows 100,000,000; no model needs a header that large.
+    public static let headerBytes = 16 * 1024 * 1024
+    public static let tensors = 100_000
+    public static let nameBytes = 512
+    public static let dimensions = 16
+}
+
+extension SafetensorsHeader {
+    /// Reads the length prefix: how many bytes of JSON follow it.
+    public static func length(_ prefix: [UInt8], fileByteCount: Int) throws(SafetensorsError) -> Int {
+        guard prefix.count == 8, fileByteCount >= 8 else { throw SafetensorsError("shorter than 8 bytes") }
+        let length = prefix.reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+        guard length <= UInt64(SafetensorsLimits.headerBytes) else {
+            throw SafetensorsError("a header of \(length) bytes; at most \(SafetensorsLimits.headerBytes) are read")
+        }
+        guard length % 8 == 0 else { throw SafetensorsError("the header's length is not a multiple of 8") }
+        guard Int(length) <= fileByteCount - 8 else { throw SafetensorsError("the header is longer than the file") }
+        return Int(length)
+    }
+
+    /// Parses the JSON of a header, strictly, for a file of `fileByteCount` bytes.
+    public init(json: [UInt8], fileByteCount: Int) throws(SafetensorsError) {
+        guard json.first == UInt8(ascii: "{") else { throw SafetensorsError("the header does not begin with {") }
+        let root: JSONValue
+        do {
+            root = try JSONParser.parse(json)
+        } catch {
+            throw SafetensorsError("its header: \(error)")
+        }
+        var metadata: [(name: String, value: String)] = []
+        var tensors: [TensorDescription] = []
+        guard let members = root.object, members.count <= SafetensorsLimits.tensors + 1 else {
+            throw SafetensorsError("more than \(SafetensorsLimits.tensors) tensors")
+        }
+        for (name, value) in members {
+            if name == "__metadata__" {
+                metadata = try Self.metadata(value)
+            } else {
+                tensors.append(try Self.tensor(name, value))
+            }
+        }
+        tensors.sort { ($0.range.lowerBound, $0.range.upperBound) < ($1.range.lowerBound, $1.range.upperBound) }
+        var end = 0
+        for tensor in tensors {
+            guard tensor.range.lowerBound == end else { throw SafetensorsError("a hole or an overlap before \(tensor.name)") }
+            end = tensor.range.upperBound
+        }
+        byteCount = 8 + json.count
+        guard end == fileByteCount - byteCount else {
+            throw SafetensorsError("the data should be \(end) bytes and are \(fileByteCount - byteCount)")
+        }
+        layout = TensorLayout(tensors: tensors)
+        self.metadata = metadata.sorted { $0.name < $1.name }
+    }
+
+    private static func metadata(_ value: JSONValue) throws(SafetensorsError) -> [(name: String, value: String)] {
+        guard let members = value.object else { throw SafetensorsError("__metadata__ is not an object") }
+        var result: [(name: String, value: String)] = []
+        for (name, value) in members {
+            guard let text = value.string else { throw SafetensorsError("__metadata__ maps to something else than text") }
+            result.append((name, text))
+        }
+        return result
+    }
+
+    private static func tensor(_ name: String, _ value: JSONValue) throws(SafetensorsError) -> TensorDescription {
+        guard !name.isEmpty, name.utf8.count <= SafetensorsLimits.nameBytes, !name.utf8.contains(0) else {
+            throw SafetensorsError("a tensor's name is empty, has a NUL or is longer than \(SafetensorsLimits.nameBytes) bytes")
+        }
+        guard let members = value.object, members.count == 3, let typeName = value["dtype"]?.string,
+            let dimensions = value["shape"]?.array, let offsets = value["data_offsets"]?.array, offsets.count == 2
+        else { throw SafetensorsError("\(name) is not {dtype, shape, data_offsets}") }
+        guard let type = ElementType(rawValue: typeName) else { throw SafetensorsError("\(name) has the unknown type \(typeName.prefix(16))") }
+        guard dimensions.count <= SafetensorsLimits.dimensions else { throw SafetensorsError("\(name) has more than \(SafetensorsLimits.dimensions) dimensions") }
+        var shape: [Int] = []
+        var byteCount = type.byteCount
+        for dimension in dimensions {
+            guard let size = dimension.integer else { throw SafetensorsError("\(name) has a dimension that is no whole number") }
+            let (product, overflow) = byteCount.multipliedReportingOverflow(by: size)
+            guard !overflow else { throw SafetensorsError("the size of \(name) overflows") }
+            byteCount = product
+            shape.append(size)
+        }
+        guard let begin = offsets[0].integer, let end = offsets[1].integer, begin <= end, end - begin == byteCount else {
+            throw SafetensorsError("the offsets of \(name) do not fit its shape")
+        }
+        return TensorDescription(name: name, type: type, shape: shape, range: begin..<end)
+    }
+}
+
+extension SafetensorsHeader {
+    /// The bytes before the data, as the official writer pads them.
+    public static func encode(_ layout: TensorLayout, metadata: [(name: String, value: String)] = []) -> [UInt8] {
+        var members: [String] = []
+        if !metadata.isEmpty {
+            let pairs = metadata.sorted { $0.name < $1.name }.map { "\($0.name.jsonQuoted):\($0.value.jsonQuoted)" }
+            members.append("\"__metadata__\":{\(pairs.joined(separator: ","))}")
+        }
+        for tensor in layout.tensors {
+            let shape = tensor.shape.map(String.init).joined(separator: ",")
+            members.append(
+                "\(tensor.name.jsonQuoted):{\"dtype\":\"\(tensor.type.rawValue)\",\"shape\":[\(shape)],\"data_offsets\":[\(tensor.range.lowerBound),\(tensor.range.upperBound)]}")
+        }
+        var json = Array("{\(members.joined(separator: ","))}".utf8)
+        while json.count % 8 != 0 { json.append(0x20) }
+        let length = UInt64(json.count)
+        return (0..<8).map { UInt8(truncatingIfNeeded: length >> (8 * UInt64($0))) } + json
+    }
+}

@@ -1,0 +1,111 @@
+import Federation
+import Identity
+import NIOCore
+import NIOPosix
+import Wire
+
+/// Where the coordinator is, and with what certificate to speak to it.
+public struct Dialer: Sendable {
+    public let host: String
+    public let port: Int
+    public let context: TLSContext
+    public let consortium: String
+    private let group: any EventLoopGroup
+
+    public init(host: String, port: Int, context: TLSContext, consortium: String, group: any EventLoopGroup) {
+        self.host = host
+        self.port = port
+        self.context = context
+        self.consortium = consortium
+        self.group = group
+    }
+
+    /// Connects, says hello, and calls `body` with the connection, which ends with it.
+    public func withConnection<Result: Sendable>(
+        _ purpose: Hello.Purpose, software: String,
+        _ body: @Sendable @escaping (ClientConnection) async throws -> Result
+    ) async throws -> Result {
+        let secure = try await connect()
+        return try await secure.frames.executeThenClose { inbound, outbound in
+            let connection = ClientConnection(inbox: Inbox(inbound), outbound: outbound)
+            do {
+                try check(try await secure.certificate.get())
+                let welcome = try await connection.hello(purpose, software: software)
+                if purpose == .bulk { secure.limit.allowBulk() }
+                return try await body(connection.welcomed(welcome, certificate: try await secure.certificate.get()))
+            } catch let error as IdentityError {
+                // Tells the coordinator's log why we leave.
+                try? await connection.send(.goodbye(reason: "\(error)"), id: 1)
+                throw error
+            }
+        }
+    }
+
+    private func connect() async throws -> SecureChannel<ServerFrame, ClientFrame> {
+        let context = context
+        do {
+            return try await ClientBootstrap(group: group)
+                .connectTimeout(.seconds(TransportLimits.connectSeconds))
+                .channelOption(.tcpOption(.tcp_nodelay), value: 1)
+                .channelOption(.recvAllocator, value: SocketOptions.receiveBuffers)
+                .channelOption(.writeBufferWaterMark, value: SocketOptions.writeWaterMark)
+                .connect(host: host, port: port) { channel in
+                    channel.eventLoop.makeCompletedFuture { try SecureChannel<ServerFrame, ClientFrame>(channel, context) }
+                }
+        } catch {
+            throw TransportError(.unreachable, "cannot reach the coordinator at \(host):\(port): \(describe(error))")
+        }
+    }
+
+    /// The other side must be a coordinator of our consortium, whatever its name on the network is.
+    private func check(_ certificate: Certificate) throws {
+        let peer = try certificate.principal()
+        guard peer.isCoordinator, peer.consortium == consortium else {
+            throw IdentityError(.wrongIdentity, "the other side is not the coordinator of \(consortium)", detail: "\(peer)")
+        }
+    }
+}
+
+/// A connection to the coordinator.
+public struct ClientConnection: Sendable {
+    public let inbox: Inbox<ServerFrame>
+    public let outbound: NIOAsyncChannelOutboundWriter<ClientFrame>
+    /// What the coordinator said to the hello.
+    public let welcome: Welcome?
+    /// The coordinator's certificate.
+    public let certificate: Certificate?
+
+    init(
+        inbox: Inbox<ServerFrame>, outbound: NIOAsyncChannelOutboundWriter<ClientFrame>,
+        welcome: Welcome? = nil, certificate: Certificate? = nil
+    ) {
+        self.inbox = inbox
+        self.outbound = outbound
+        self.welcome = welcome
+        self.certificate = certificate
+    }
+
+    public func send(_ message: ClientMessage, id: UInt64) async throws {
+        try await outbound.write(ClientFrame(id: id, message))
+    }
+
+    func hello(_ purpose: Hello.Purpose, software: String) async throws -> Welcome {
+        try await send(.hello(Hello(purpose: purpose, software: software)), id: 1)
+        guard let frame = try await inbox.next() else {
+            throw TransportError(.closed, "the coordinator closed the connection before its welcome")
+        }
+        switch frame.message {
+        case .welcome(let welcome):
+            guard WireLimits.versions.contains(welcome.version) else {
+                throw Refusal(.version, "the coordinator chose protocol version \(welcome.version), which we do not speak")
+            }
+            return welcome
+        case .refusal(let refusal): throw refusal
+        default: throw TransportError(.unexpected, "the coordinator did not answer the hello")
+        }
+    }
+
+    func welcomed(_ welcome: Welcome, certificate: Certificate) -> ClientConnection {
+        ClientConnection(inbox: inbox, outbound: outbound, welcome: welcome, certificate: certificate)
+    }
+}

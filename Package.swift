@@ -3,6 +3,8 @@ import PackageDescription
 
 let settings: [SwiftSetting] = [
     .enableUpcomingFeature("ExistentialAny"),
+    // Tests run against the optimised build that users get, and reach inside it.
+    .unsafeFlags(["-enable-testing"]),
 ]
 
 /// A room of the house: what it owns is said in CONTRIBUTING.md, what it may import stands here.
@@ -11,11 +13,11 @@ func room(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
 }
 
 /// Each room has one test target. What several of them need is in `TestKit`.
-func tests(_ name: String, _ dependencies: [Target.Dependency] = [], resources: [Resource] = []) -> Target {
+func tests(_ name: String, _ dependencies: [Target.Dependency] = [], exclude: [String] = []) -> Target {
     .testTarget(
         name: "\(name)Tests",
-        dependencies: [.target(name: name)] + dependencies,
-        resources: resources,
+        dependencies: [.target(name: name), "TestKit"] + dependencies,
+        exclude: exclude,
         swiftSettings: settings)
 }
 
@@ -65,7 +67,7 @@ let package = Package(
             resources: [.embedInCode("Profiles/kumiai.cnf")],
             swiftSettings: settings),
         room("Wire", ["Federation", "KumiaiProto", "CProtobufC"]),
-        room("Ledger", ["Federation", "Identity", "Wire", sqlite]),
+        room("Ledger", ["Federation", "Identity", "Wire", "Blobs", sqlite]),
         room("Blobs", ["Federation", "Identity"]),
         room("Learning", ["Tensors", "COpenBLAS", "CHDF5", "CKernels"]),
         room("Transport", ["CKernels", "Federation", "Wire", "Identity", nioCore, nioPosix, nioLocks, log]),
@@ -76,13 +78,13 @@ let package = Package(
             "Coordinator",
             [
                 "Federation", "Tensors", "Aggregation", "Identity", "Wire", "Ledger", "Blobs", "Transport", "Releases",
-                nioCore, nioPosix, log,
+                nioCore, nioPosix, nioLocks, log,
             ]),
         room(
             "Worker",
             [
                 "Federation", "Tensors", "Identity", "Wire", "Ledger", "Blobs", "Learning", "Transport", nioCore,
-                nioPosix, log,
+                nioPosix, nioLocks, log,
             ]),
         room("Audit", ["Federation", "Tensors", "Aggregation", "Identity", "Wire", "Ledger", "Blobs", "Releases"]),
 
@@ -94,6 +96,10 @@ let package = Package(
                 "Coordinator", "Worker", "Audit", arguments, toml, log, nioCore, nioPosix,
             ]),
         .executableTarget(name: "kumiai", dependencies: ["KumiaiCommands"], swiftSettings: settings),
+
+        // Tests.
+        .target(name: "TestKit", path: "Tests/TestKit", swiftSettings: settings),
+        tests("Learning", ["Tensors"], exclude: ["Reference"]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -22,14 +22,15 @@ public final class Ledger {
         self.store = store
         self.key = key
         var state = ConsortiumState()
-        for (index, bytes) in try store.entries().enumerated() {
+        for (index, entry) in try store.entries().enumerated() {
+            guard entry.isIntact else { throw LedgerError(.tampered, "entry \(index) of the ledger was changed") }
             do {
-                try state.apply(try Entry(wireBytes: bytes))
+                try state.apply(try Entry(wireBytes: entry.bytes))
             } catch {
                 throw LedgerError(.tampered, "entry \(index) of the ledger: \(error)")
             }
-            tree.append(leaf: MerkleTree.leafHash(bytes))
-            stored.append(bytes)
+            tree.append(leaf: entry.leaf)
+            stored.append(entry.bytes)
         }
         stateAtOpening = state
         head = try SignedTreeHead(TreeHead(origin: origin, size: tree.count, root: tree.root), key: key)
@@ -48,17 +49,15 @@ public final class Ledger {
     public func append(_ entries: [Entry]) throws {
         guard !entries.isEmpty else { return }
         var nextTree = tree
-        var bytes: [[UInt8]] = []
-        for entry in entries {
-            let encoded = entry.wireBytes
-            guard encoded.count <= WireLimits.entryBytes else { throw LedgerError(.malformed, "an entry of \(encoded.count) bytes is too long") }
-            nextTree.append(leaf: MerkleTree.leafHash(encoded))
-            bytes.append(encoded)
+        let newcomers = entries.map { StoredEntry($0.wireBytes) }
+        for entry in newcomers {
+            guard entry.bytes.count <= WireLimits.entryBytes else { throw LedgerError(.malformed, "an entry of \(entry.bytes.count) bytes is too long") }
+            nextTree.append(leaf: entry.leaf)
         }
         let nextHead = try SignedTreeHead(TreeHead(origin: origin, size: nextTree.count, root: nextTree.root), key: key)
-        try store.append(bytes, from: tree.count, treeHead: nextHead.note)
+        try store.append(newcomers, from: tree.count, treeHead: nextHead.note)
         tree = nextTree
-        stored += bytes
+        stored += newcomers.map(\.bytes)
         head = nextHead
     }
 

@@ -29,21 +29,21 @@ public final class SQLiteEntryStore: EntryStore {
         try database.write { db in
             try db.execute(
                 sql: """
-                    CREATE TABLE IF NOT EXISTS entries (position INTEGER PRIMARY KEY, bytes BLOB NOT NULL);
+                    CREATE TABLE IF NOT EXISTS entries (position INTEGER PRIMARY KEY, bytes BLOB NOT NULL, leaf BLOB NOT NULL);
                     CREATE TABLE IF NOT EXISTS tree_heads (id INTEGER PRIMARY KEY CHECK (id = 1), note TEXT NOT NULL);
                     """)
         }
     }
 
-    public func entries() throws -> [[UInt8]] {
+    public func entries() throws -> [StoredEntry] {
         try reading { db in
-            let rows = try Row.fetchCursor(db, sql: "SELECT position, bytes FROM entries ORDER BY position")
-            var entries: [[UInt8]] = []
+            let rows = try Row.fetchCursor(db, sql: "SELECT position, bytes, leaf FROM entries ORDER BY position")
+            var entries: [StoredEntry] = []
             while let row = try rows.next() {
                 guard let position = Int.fromDatabaseValue(row[0]), position == entries.count,
-                    let bytes = Data.fromDatabaseValue(row[1])
-                else { throw LedgerError(.tampered, "entry \(entries.count) of the ledger is missing") }
-                entries.append(Array(bytes))
+                    let bytes = Data.fromDatabaseValue(row[1]), let leaf = Data.fromDatabaseValue(row[2]).flatMap(Digest.init)
+                else { throw LedgerError(.tampered, "entry \(entries.count) of the ledger is missing or has no leaf hash") }
+                entries.append(StoredEntry(bytes: Array(bytes), leaf: leaf))
             }
             return entries
         }
@@ -53,12 +53,13 @@ public final class SQLiteEntryStore: EntryStore {
         try reading { db in try String.fetchOne(db, sql: "SELECT note FROM tree_heads WHERE id = 1") }
     }
 
-    public func append(_ entries: [[UInt8]], from index: Int, treeHead: String) throws {
+    public func append(_ entries: [StoredEntry], from index: Int, treeHead: String) throws {
         do {
             try database.write { db in
-                for (offset, bytes) in entries.enumerated() {
+                for (offset, entry) in entries.enumerated() {
                     try db.execute(
-                        sql: "INSERT INTO entries (position, bytes) VALUES (?, ?)", arguments: [index + offset, Data(bytes)])
+                        sql: "INSERT INTO entries (position, bytes, leaf) VALUES (?, ?, ?)",
+                        arguments: [index + offset, Data(entry.bytes), Data(entry.leaf.bytes)])
                 }
                 try db.execute(
                     sql: "INSERT INTO tree_heads (id, note) VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET note = excluded.note",

@@ -5,6 +5,8 @@ public struct WorkerMachine: Equatable, Sendable {
     public private(set) var isConnected = false
     public private(set) var work: Work
     private var failedConnections = 0
+    /// What the site should do once the update that is on its way has its answer.
+    private var next: Assignment?
 
     public enum Work: Equatable, Sendable {
         case resting(reason: String)
@@ -26,6 +28,9 @@ public struct WorkerMachine: Equatable, Sendable {
         case trainingFailed(RoundKey, String)
         case uploaded(RoundKey)
         case uploadFailed(RoundKey, String)
+        case submissionFailed(RoundKey, String)
+        /// The coordinator does not have the update's blob (any more).
+        case blobMissing(RoundKey)
         case answered(RoundKey, accepted: Bool, reason: String)
     }
 
@@ -76,8 +81,13 @@ public struct WorkerMachine: Equatable, Sendable {
         case .answered(let key, _, let reason):
             guard case .submitting(let update) = work, update.key == key else { return [] }
             work = .resting(reason: reason)
-            return [.clearOutbox(update)]
-        case .fetchFailed(let key, let reason), .trainingFailed(let key, let reason), .uploadFailed(let key, let reason):
+            return [.clearOutbox(update)] + followNext()
+        case .blobMissing(let key):
+            guard case .submitting(let update) = work, update.key == key else { return [] }
+            work = .uploading(update)
+            return isConnected ? [.upload(update)] : []
+        case .fetchFailed(let key, let reason), .trainingFailed(let key, let reason), .uploadFailed(let key, let reason),
+            .submissionFailed(let key, let reason):
             return failed(key, reason)
         }
     }
@@ -107,27 +117,33 @@ public struct WorkerMachine: Equatable, Sendable {
     }
 
     private mutating func follow(_ assignment: Assignment) -> [Effect] {
+        if case .train(let task) = assignment, taskKey == task.key, campaign == task.campaign { return [] }
+        switch (work, assignment) {
+        case (.submitting, _), (.uploading, .rest), (.uploading, .finished):
+            // The update may be in the ledger: it wants its receipt, or the reason why not, before anything else.
+            next = assignment
+            return []
+        default:
+            next = nil
+            return take(assignment)
+        }
+    }
+
+    private mutating func followNext() -> [Effect] {
+        defer { next = nil }
+        return next.map { follow($0) } ?? []
+    }
+
+    private mutating func take(_ assignment: Assignment) -> [Effect] {
+        let dropped = drop()
         switch assignment {
         case .train(let task):
-            guard taskKey != task.key || campaign != task.campaign else { return [] }
-            let dropped = drop()
             work = .fetching(task)
-            return dropped + [.fetch(task)]
+            return dropped + (isConnected ? [.fetch(task)] : [])
         case .rest(let reason):
-            // An update in the outbox still wants its receipt: the coordinator answers a repeated submission.
-            switch work {
-            case .uploading, .submitting: return []
-            default: break
-            }
-            let dropped = drop()
             work = .resting(reason: reason)
             return dropped
         case .finished(let end):
-            switch work {
-            case .uploading, .submitting: return []
-            default: break
-            }
-            let dropped = drop()
             work = .finished(end)
             return dropped
         }
@@ -136,7 +152,7 @@ public struct WorkerMachine: Equatable, Sendable {
     private mutating func failed(_ key: RoundKey, _ reason: String) -> [Effect] {
         guard taskKey == key else { return [] }
         switch work {
-        case .fetching, .uploading: return isConnected ? [.retry(afterSeconds: 1)] : []
+        case .fetching, .uploading, .submitting: return isConnected ? [.retry(afterSeconds: 1)] : []
         case .training:
             work = .resting(reason: reason)
             return []

@@ -14,6 +14,8 @@ public struct ServerConnection: Sendable {
     public let limit: FrameLimit
     public let inbox: Inbox<ClientFrame>
     public let outbound: NIOAsyncChannelOutboundWriter<ServerFrame>
+    /// Ends the connection from outside its task.
+    public let close: @Sendable () -> Void
 
     public func send(_ message: ServerMessage, inReplyTo id: UInt64 = 0) async throws {
         try await outbound.write(ServerFrame(inReplyTo: id, message))
@@ -77,6 +79,7 @@ public final class Listener: Sendable {
             return count
         }
         defer { open.withLockedValue { $0 -= 1 } }
+        let channel = secure.frames.channel
         do {
             try await secure.frames.executeThenClose { inbound, outbound in
                 let certificate = try await secure.certificate.get()
@@ -86,7 +89,7 @@ public final class Listener: Sendable {
                     try await serve(
                         ServerConnection(
                             peer: peer, certificate: certificate, remoteAddress: address, limit: secure.limit,
-                            inbox: Inbox(inbound), outbound: outbound))
+                            inbox: Inbox(inbound), outbound: outbound, close: { channel.close(promise: nil) }))
                 case .success:
                     let refusal = Refusal(
                         .limit, "the coordinator has \(TransportLimits.connections) connections open, its limit",

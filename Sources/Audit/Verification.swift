@@ -1,0 +1,199 @@
+import Blobs
+import Federation
+import Foundation
+import Identity
+import Ledger
+import Releases
+import Wire
+
+/// Everything about a copy that does not hold, each named.
+public struct VerificationReport: Equatable, Sendable {
+    public struct Finding: Equatable, Sendable {
+        /// What is wrong: `entry 17`, `blob 3f…`, `ledger.sqlite`, `release FY2027`.
+        public let subject: String
+        public let message: String
+    }
+
+    public internal(set) var findings: [Finding] = []
+    /// What was not checked, and why.
+    public internal(set) var notes: [String] = []
+    public internal(set) var entries = 0
+    public internal(set) var updates = 0
+    public internal(set) var rounds = 0
+    public internal(set) var blobs = 0
+    public internal(set) var releases = 0
+
+    public var isSound: Bool { findings.isEmpty }
+}
+
+/// Checks a copy offline: every hash, every signature, and that each entry follows from those before it.
+public struct Verification {
+    private let copy: LedgerCopy
+    private var report = VerificationReport()
+    private var state = ConsortiumState()
+    private var referenced: Set<Digest> = []
+
+    private init(_ copy: LedgerCopy) { self.copy = copy }
+
+    /// `progress` hears how many of how many things have been checked.
+    public static func run(_ copy: LedgerCopy, progress: (Int, Int) -> Void = { _, _ in }) throws -> VerificationReport {
+        var verification = Verification(copy)
+        verification.checkEntries()
+        verification.checkTreeHead()
+        verification.checkSeal()
+        try verification.checkBlobs(progress)
+        verification.checkReleases()
+        return verification.report
+    }
+
+    private mutating func find(_ subject: String, _ message: String) {
+        report.findings.append(VerificationReport.Finding(subject: subject, message: message))
+    }
+
+    // MARK: Entries
+
+    private mutating func checkEntries() {
+        var canFold = true
+        for (index, stored) in copy.entries.enumerated() {
+            report.entries += 1
+            guard stored.isIntact else {
+                find("entry \(index)", "its bytes or its leaf hash were changed")
+                canFold = false
+                continue
+            }
+            do {
+                let entry = try Entry(wireBytes: stored.bytes)
+                try checkSignatures(entry)
+                note(entry)
+                // After a broken entry nothing can be said about what follows from it.
+                if canFold { try state.apply(entry) }
+            } catch let violation as LedgerViolation {
+                find("entry \(index)", violation.message)
+                canFold = false
+            } catch {
+                find("entry \(index)", "\(error)")
+                canFold = false
+            }
+        }
+        if copy.entries.isEmpty { find("ledger.sqlite", "the ledger is empty") }
+    }
+
+    private func checkSignatures(_ entry: Entry) throws {
+        switch entry.body {
+        case .founded(let founding): try check(founding, at: entry.at)
+        case .updateAccepted(let accepted): try check(accepted.update, at: entry.at)
+        default: break
+        }
+    }
+
+    private func check(_ founding: Founding, at time: Timestamp) throws {
+        guard copy.roots.authorities.contains(where: { $0.digest == founding.authority }) else {
+            throw AuditError("the consortium was founded under another CA than the one trusted here")
+        }
+        let certificate = try Certificate(der: founding.coordinatorCertificate)
+        let principal = try copy.roots.verify(certificate, at: time)
+        guard principal.isCoordinator, principal.consortium == founding.consortium else {
+            throw AuditError("founded by \(principal), which is not the coordinator of \(founding.consortium)")
+        }
+        guard try certificate.publicKey.isValid(founding.logKeySignature, for: Founding.logKeyStatement(founding.logKey)) else {
+            throw AuditError("the coordinator's signature of the log key is wrong")
+        }
+    }
+
+    private func check(_ update: SignedUpdate, at time: Timestamp) throws {
+        let certificate = try Certificate(der: update.certificate)
+        let principal = try copy.roots.verify(certificate, at: time)
+        guard principal.site == update.manifest.site, principal.consortium == state.founding?.consortium ?? principal.consortium else {
+            throw AuditError("an update of \(update.manifest.site) was signed by \(principal)")
+        }
+        guard try certificate.publicKey.isValid(update.signature, for: update.statement) else {
+            throw AuditError("the signature of \(update.manifest.site) is wrong")
+        }
+    }
+
+    private mutating func note(_ entry: Entry) {
+        switch entry.body {
+        case .modelRegistered(_, let model): referenced.insert(model.digest)
+        case .updateAccepted(let accepted):
+            report.updates += 1
+            referenced.insert(accepted.update.manifest.update)
+        case .roundCommitted(let commit):
+            report.rounds += 1
+            referenced.insert(commit.result.model)
+            if let serverState = commit.result.serverState { referenced.insert(serverState) }
+        default: break
+        }
+    }
+
+    // MARK: The tree and the file
+
+    private mutating func checkTreeHead() {
+        guard let founding = state.founding else { return find("ledger.sqlite", "without its founding entry, its tree head cannot be checked") }
+        guard let note = copy.treeHead else { return find("ledger.sqlite", "the tree head is missing") }
+        do {
+            let head = try SignedTreeHead(
+                note: note, origin: SignedTreeHead.origin(consortium: founding.consortium), key: founding.logKey).head
+            var tree = MerkleTree()
+            for entry in copy.entries { tree.append(leaf: MerkleTree.leafHash(entry.bytes)) }
+            guard head.size == tree.count else { return find("tree head", "it is over \(head.size) entries, the ledger holds \(tree.count)") }
+            guard head.root == tree.root else { return find("tree head", "its root is not that of the entries") }
+        } catch {
+            find("tree head", "\(error)")
+        }
+    }
+
+    private mutating func checkSeal() {
+        guard let founding = state.founding else { return }
+        guard FileManager.default.fileExists(atPath: copy.sealPath) else {
+            report.notes.append("no ledger.seal: the copy was made while the coordinator ran; entries were checked, unused bytes of the database file were not")
+            return
+        }
+        do {
+            try LedgerSeal.verify(
+                copy.sealPath, ledger: copy.ledgerPath, size: copy.entries.count,
+                origin: SignedTreeHead.origin(consortium: founding.consortium), logKey: founding.logKey)
+        } catch let error as LedgerError where error.code == .tampered && "\(error)".contains("file was changed") {
+            find("ledger.sqlite", error.message)
+        } catch {
+            find("ledger.seal", "\(error)")
+        }
+    }
+
+    // MARK: Blobs and releases
+
+    private mutating func checkBlobs(_ progress: (Int, Int) -> Void) throws {
+        let store = try copy.blobs()
+        let present = Set(try store.all())
+        let all = present.union(referenced).sorted()
+        for (index, digest) in all.enumerated() {
+            progress(index, all.count)
+            do {
+                try store.verify(digest)
+                report.blobs += 1
+            } catch let error as BlobError {
+                find("blob \(digest.hex)", error.code == .missing ? "the ledger names it, and it is missing" : "its bytes have another hash than its name")
+            }
+        }
+        progress(all.count, all.count)
+    }
+
+    private mutating func checkReleases() {
+        for cutting in state.releases {
+            let release = ReleaseDirectory(path: "\(copy.releasesPath)/\(cutting.name)")
+            guard FileManager.default.fileExists(atPath: release.path) else {
+                report.notes.append("release \(cutting.name) is in the ledger but not in the copy")
+                continue
+            }
+            do {
+                _ = try release.verify(roots: copy.roots)
+                guard try release.summary().model == cutting.model.digest.hex else {
+                    find("release \(cutting.name)", "its model is not the one in the ledger")
+                    continue
+                }
+                report.releases += 1
+            } catch {
+                find("release \(cutting.name)", "\(error)")
+            }
+        }
+    }
+}

@@ -1,0 +1,43 @@
+/// What a coordinator needs to run; `kumiai coordinator init` writes it as TOML.
+public struct CoordinatorConfiguration: Equatable, Sendable {
+    public var consortium: String
+    public var host: String
+    public var port: Int
+    /// Paths of PEM files.
+    public var authority: String
+    public var certificate: String
+    public var key: String
+    /// Where the ledger, the blobs and the releases lie.
+    public var dataDirectory: String
+    public var heartbeatSeconds: Int
+    public var aggregationThreads: Int
+
+    public init(
+        consortium: String, host: String, port: Int, authority: String, certificate: String, key: String,
+        dataDirectory: String, heartbeatSeconds: Int = 5, aggregationThreads: Int = 2
+    ) {
+        self.consortium = consortium
+        self.host = host
+        self.port = port
+        self.authority = authority
+        self.certificate = certificate
+        self.key = key
+        self.dataDirectory = dataDirectory
+        self.heartbeatSeconds = heartbeatSeconds
+        self.aggregationThreads = aggregationThreads
+    }
+}
+
+/// Where things lie in a coordinator's data directory.
+public struct CoordinatorFiles: Sendable {
+    public let directory: String
+
+    public init(directory: String) { self.directory = directory }
+
+    public var ledger: String { directory + "/ledger.sqlite" }
+    public var seal: String { directory + "/ledger.seal" }
+    public var logKey: String { directory + "/log.key" }
+    public var blobs: String { directory + "/blobs" }
+    public var releases: String { directory + "/releases" }
+    public var authority: String { directory + "/ca.pem" }
+}

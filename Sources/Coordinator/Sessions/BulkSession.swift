@@ -1,0 +1,111 @@
+import Blobs
+import Federation
+import Logging
+import Transport
+import Wire
+
+/// A worker's bulk connection: its updates up, global models down, each from the last durable byte on.
+struct BulkSession {
+    let service: CoordinatorService
+    let connection: ServerConnection
+    let site: SiteID
+    let logger: Logger
+
+    func run() async throws {
+        while let frame = try await connection.inbox.next() {
+            do {
+                switch frame.message {
+                case .offerBlob(let digest, let byteCount): try await receive(digest, byteCount, offer: frame.id)
+                case .fetchBlob(let digest, let offset): try await send(digest, from: offset, inReplyTo: frame.id)
+                case .goodbye: return
+                default: throw Refusal(.invalid, "\(frame.message.name) is not expected on a bulk connection now")
+                }
+            } catch let refusal as Refusal {
+                logger.warning("refused a message", metadata: ["message": "\(frame.message.name)", "reason": "\(refusal.message)"])
+                try await connection.send(.refusal(refusal), inReplyTo: frame.id)
+            }
+        }
+    }
+
+    // MARK: Up
+
+    private func receive(_ digest: Digest, _ byteCount: UInt64, offer: UInt64) async throws {
+        guard let limit = await service.uploadLimit() else {
+            throw Refusal(.conflict, "no campaign takes updates now", hint: "wait for the next assignment")
+        }
+        guard byteCount > 0, byteCount <= limit else {
+            throw Refusal(.limit, "an update of \(byteCount) bytes was offered; at most \(limit) are taken", hint: "send tensors in the layout of the base model")
+        }
+        let lease = try await service.spools.lease(digest, of: site, close: connection.close)
+        do {
+            try await spool(digest, byteCount, offer: offer)
+            await service.spools.release(lease)
+        } catch {
+            await service.spools.release(lease)
+            throw error
+        }
+    }
+
+    private func spool(_ digest: Digest, _ byteCount: UInt64, offer: UInt64) async throws {
+        let blobs = service.blobs, workers = service.workers
+        let spool = try await refusing { try await workers.runIfActive { try blobs.spool(digest, byteCount: byteCount) } }
+        try await report(spool, inReplyTo: offer)
+        do {
+            while !spool.isComplete {
+                guard let frame = try await connection.inbox.next() else { break }
+                guard case .blobChunk(let chunk) = frame.message else {
+                    throw Refusal(.invalid, "\(frame.message.name) came in the middle of a blob")
+                }
+                let hasNews = try await refusing {
+                    try await workers.runIfActive { try chunk.payload.withUnsafeBytes { try spool.append($0, at: chunk.offset) } }
+                }
+                if hasNews { try await report(spool, inReplyTo: frame.id) }
+            }
+        } catch {
+            // A lost link must not cost what has arrived.
+            try? await workers.runIfActive { try spool.checkpoint() }
+            throw error
+        }
+        try await workers.runIfActive { try spool.checkpoint() }
+    }
+
+    private func report(_ spool: Spool, inReplyTo id: UInt64) async throws {
+        try await connection.send(.blobProgress(durable: spool.durableBytes, complete: spool.isComplete), inReplyTo: id)
+    }
+
+    // MARK: Down
+
+    private func send(_ digest: Digest, from start: UInt64, inReplyTo id: UInt64) async throws {
+        let blobs = service.blobs, workers = service.workers
+        guard await service.mayFetch(digest) else {
+            throw Refusal(.role, "blob \(digest.short) is no model that a site may fetch", hint: "fetch the model of the newest assignment")
+        }
+        let reader = try await refusing { try await workers.runIfActive { try BlobReader(blobs, digest) } }
+        guard start <= reader.byteCount else { throw Refusal(.invalid, "the blob has \(reader.byteCount) bytes, \(start) is behind its end") }
+        try await connection.send(.blobStart(byteCount: reader.byteCount), inReplyTo: id)
+        var offset = start
+        while offset < reader.byteCount {
+            let position = offset
+            let payload = try await workers.runIfActive {
+                try Payload(capacity: min(WireLimits.chunkBytes, Int(reader.byteCount - position))) { try reader.read(into: $0, at: position) }
+            }
+            guard payload.count > 0 else { throw Refusal(.unavailable, "the blob became shorter while it was read") }
+            try await connection.send(.blobChunk(BlobChunk(offset: offset, payload: payload)), inReplyTo: id)
+            offset += UInt64(payload.count)
+        }
+    }
+
+    /// The store's failures as answers.
+    private func refusing<R>(_ body: () async throws -> R) async throws -> R {
+        do {
+            return try await body()
+        } catch let error as BlobError {
+            switch error.code {
+            case .full: throw Refusal(.unavailable, "the coordinator's disk is full", hint: "try again later; what is durable is kept")
+            case .missing: throw Refusal(.notFound, error.message)
+            case .damaged, .wrongOffset: throw Refusal(.invalid, error.message, hint: "offer the blob again")
+            case .failed: throw Refusal(.unavailable, error.message, hint: "try again later")
+            }
+        }
+    }
+}

@@ -1,0 +1,42 @@
+import Federation
+import Logging
+import Transport
+import Wire
+
+/// An operator's or an auditor's connection: questions, and an operator's verbs.
+struct OversightSession {
+    let service: CoordinatorService
+    let connection: ServerConnection
+    let logger: Logger
+
+    func run() async throws {
+        while let frame = try await connection.inbox.next() {
+            do {
+                guard let answer = try await answer(frame.message) else { return }
+                try await connection.send(answer, inReplyTo: frame.id)
+            } catch let refusal as Refusal {
+                logger.warning("refused a message", metadata: ["message": "\(frame.message.name)", "reason": "\(refusal.message)"])
+                try await connection.send(.refusal(refusal), inReplyTo: frame.id)
+            }
+        }
+    }
+
+    private func answer(_ message: ClientMessage) async throws -> ServerMessage? {
+        let peer = connection.peer
+        switch message {
+        case .getStatus: return .status(await service.status())
+        case .goodbye: return nil
+        case .openCampaign(let plan) where peer.isOperator: return try await service.open(plan, by: peer.path)
+        case .cutRelease(let name) where peer.isOperator:
+            do {
+                return try await service.cut(name, by: peer.path)
+            } catch let refusal as Refusal {
+                throw refusal
+            } catch {
+                throw Refusal(.unavailable, "the release cannot be written: \(error)", hint: "mend the cause and cut it again: nothing is lost")
+            }
+        default:
+            throw Refusal(.role, "\(peer.path) may not send \(message.name)", hint: "operators' commands need an operator's certificate")
+        }
+    }
+}

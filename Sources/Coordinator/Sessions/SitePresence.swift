@@ -1,0 +1,39 @@
+import Federation
+import NIOConcurrencyHelpers
+import Wire
+
+/// A site's control connection as the coordinator sees it: what it last said, and a queue of what it should hear.
+///
+/// Lives on the coordinator's actor; the queue is drained by the connection's own task, so that a slow site holds
+/// nobody up.
+final class SitePresence: @unchecked Sendable {
+    // Unchecked: all but the queue is touched by the coordinator's actor only, and the queue is thread-safe.
+    private let queue: AsyncStream<ServerMessage>.Continuation
+    let outgoing: AsyncStream<ServerMessage>
+    private(set) var isConnected = false
+    private(set) var lastSeen: Timestamp?
+    private(set) var heartbeat = Heartbeat()
+
+    init() {
+        // Only assignments go this way, and only the newest counts.
+        (outgoing, queue) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(4))
+    }
+
+    func send(_ message: ServerMessage) { queue.yield(message) }
+    /// Ends the connection's task.
+    func leave() { queue.finish() }
+
+    func connected(at time: Timestamp) {
+        isConnected = true
+        lastSeen = time
+    }
+
+    func disconnected() { isConnected = false }
+
+    func beat(_ heartbeat: Heartbeat, at time: Timestamp) {
+        self.heartbeat = heartbeat
+        lastSeen = time
+    }
+
+    func takeOver(_ former: SitePresence) { heartbeat = former.heartbeat }
+}

@@ -1,0 +1,133 @@
+import CKernels
+
+/// A run of a batch's samples: what one thread works on.
+struct Shard {
+    let batch: Batch
+    let range: Range<Int>
+    var count: Int { range.count }
+}
+
+/// One pass over a shard. Shapes in comments: B samples, T tokens, D width, F feed-forward width, C chunk, A action.
+struct Pass {
+    let c: PolicyConfiguration
+    let o: Offsets
+    let w: UnsafePointer<Float>
+    let space: Workspace
+    let shard: Shard
+
+    var rows: Int { shard.count * c.tokens }
+    var queryRows: Int { shard.count * c.chunk }
+    var isLast: (Int) -> Bool { { $0 == c.layers - 1 } }
+
+    /// Predicted actions B×C×A, left in `space.output`.
+    func forward() {
+        embed()
+        for layer in 0..<c.layers { forwardLayer(layer) }
+        let d = c.width
+        kumiai_layer_norm(space.xq, w + o.norm.weight, w + o.norm.bias, space.h, space.normalised, space.rstd, Int64(queryRows), Int64(d))
+        linear(space.h, d, o.head, into: space.output, rows: queryRows, outputs: c.actionCount)
+    }
+
+    // MARK: Tokens
+
+    /// x = [patches | words | state | 0] + positions, B×T×D.
+    private func embed() {
+        let d = c.width
+        for sample in 0..<shard.count {
+            let x = space.x + sample * c.tokens * d
+            x.update(from: w + o.positions, count: c.tokens * d)
+            embedWords(sample, x + c.patches * d)
+        }
+        if c.usesImage { embedPatches() }
+        shard.batch.state.withUnsafeBufferPointer { state in
+            let start = state.baseAddress! + shard.range.lowerBound * c.stateCount
+            // Row i of the states goes to token (patches + words) of sample i: a leading dimension of T·D.
+            let x = space.x + (c.patches + c.words) * d
+            BLAS.multiply(
+                start, c.stateCount, w + o.state.weight, c.stateCount, bTransposed: true, into: x, c.tokens * d,
+                m: shard.count, n: d, k: c.stateCount, adding: true)
+            for sample in 0..<shard.count { kumiai_add(x + sample * c.tokens * d, w + o.state.bias, Int64(d)) }
+        }
+    }
+
+    private func embedWords(_ sample: Int, _ x: UnsafeMutablePointer<Float>) {
+        let ids = (shard.range.lowerBound + sample) * c.words
+        for word in 0..<c.words {
+            let id = Int(shard.batch.words[ids + word])
+            kumiai_add(x + word * c.width, w + o.word + id * c.width, Int64(c.width))
+        }
+    }
+
+    private func embedPatches() {
+        let d = c.width, pixels = c.patchPixels
+        shard.batch.patches.withUnsafeBufferPointer { patches in
+            for sample in 0..<shard.count {
+                let start = patches.baseAddress! + (shard.range.lowerBound + sample) * c.patches * pixels
+                let x = space.x + sample * c.tokens * d
+                BLAS.multiply(
+                    start, pixels, w + o.patch.weight, pixels, bTransposed: true, into: x, d, m: c.patches, n: d, k: pixels,
+                    adding: true)
+                kumiai_add_bias(x, w + o.patch.bias, Int64(c.patches), Int64(d))
+            }
+        }
+    }
+
+    // MARK: Layers
+
+    private func forwardLayer(_ index: Int) {
+        let layer = space.layers[index], block = o.blocks[index]
+        let d = c.width, f = c.feedForward
+        let last = isLast(index)
+        let queries = last ? queryRows : rows
+        kumiai_layer_norm(space.x, w + block.norm1.weight, w + block.norm1.bias, layer.h1, layer.normalised1, layer.rstd1, Int64(rows), Int64(d))
+        if last {
+            gatherQueries(layer.h1, into: layer.hq)
+            gatherQueries(space.x, into: space.xq)
+        }
+        let stream = last ? space.xq : space.x
+        linear(layer.hq, d, block.qkv, into: layer.q, rows: queries, outputs: d)
+        let kvWeights = Offsets.Linear(weight: block.qkv.weight + d * d, bias: block.qkv.bias + d)
+        linear(layer.h1, d, kvWeights, into: layer.kv, rows: rows, outputs: 2 * d)
+        attend(layer, queries: last ? c.chunk : c.tokens)
+        linear(layer.context, d, block.proj, into: stream, rows: queries, outputs: d, adding: true)
+        kumiai_layer_norm(stream, w + block.norm2.weight, w + block.norm2.bias, layer.h2, layer.normalised2, layer.rstd2, Int64(queries), Int64(d))
+        linear(layer.h2, d, block.fc1, into: layer.f1, rows: queries, outputs: f)
+        kumiai_gelu(layer.f1, layer.f2, layer.tanh, Int64(queries * f))
+        linear(layer.f2, f, block.fc2, into: stream, rows: queries, outputs: d, adding: true)
+    }
+
+    /// context = softmax(q·kᵀ/√h)·v, a head at a time.
+    private func attend(_ layer: Workspace.Layer, queries: Int) {
+        let d = c.width, h = c.headWidth, tokens = c.tokens
+        let scale = 1 / Float(h).squareRoot()
+        for sample in 0..<shard.count {
+            for head in 0..<c.heads {
+                let q = layer.q + sample * queries * d + head * h
+                let k = layer.kv + sample * tokens * 2 * d + head * h
+                let p = layer.probabilities + (sample * c.heads + head) * queries * tokens
+                BLAS.multiply(q, d, k, 2 * d, bTransposed: true, into: p, tokens, m: queries, n: tokens, k: h)
+                kumiai_softmax(p, Int64(queries), Int64(tokens), Int64(tokens), scale)
+                BLAS.multiply(p, tokens, k + d, 2 * d, into: layer.context + sample * queries * d + head * h, d, m: queries, n: h, k: tokens)
+            }
+        }
+    }
+
+    /// The rows of the action queries, which are the last tokens of each sample.
+    private func gatherQueries(_ all: UnsafePointer<Float>, into queries: UnsafeMutablePointer<Float>) {
+        let count = c.chunk * c.width
+        for sample in 0..<shard.count {
+            queries.advanced(by: sample * count).update(from: all + (sample + 1) * c.tokens * c.width - count, count: count)
+        }
+    }
+
+    /// y = x·Wᵀ + b, or y += where `adding`.
+    private func linear(
+        _ x: UnsafePointer<Float>, _ inputs: Int, _ weights: Offsets.Linear, into y: UnsafeMutablePointer<Float>, rows: Int,
+        outputs: Int, adding: Bool = false
+    ) {
+        BLAS.multiply(
+            x, inputs, w + weights.weight, inputs, bTransposed: true, into: y, outputs, m: rows, n: outputs, k: inputs,
+            adding: adding)
+        kumiai_add_bias(y, w + weights.bias, Int64(rows), Int64(outputs))
+    }
+}

@@ -1,0 +1,47 @@
+import Blobs
+import Federation
+import Foundation
+import Identity
+
+/// The hash of a closed ledger's file, signed: entries are covered by the tree, and this covers the bytes of the
+/// database around them, so that a change of any byte of a copy is found.
+///
+/// A seal is written when the coordinator stops and removed when it starts; a copy of a running ledger has none.
+public enum LedgerSeal {
+    public static func write(to path: String, ledger: String, size: Int, origin: String, key: PrivateKey) throws {
+        let digest = try BlobStore.digest(ofFile: ledger).digest
+        let body = "kumiai ledger seal v1\n\(origin)\n\(size)\n\(digest.hex)\n"
+        let signature = hexadecimal(try key.sign(Array(body.utf8)))
+        try "\(body)\(signature)\n".write(toFile: path, atomically: true, encoding: .utf8)
+        try synchronise(path)
+    }
+
+    /// Checks a seal against the ledger's file; throws what does not hold.
+    public static func verify(_ path: String, ledger: String, size: Int, origin: String, logKey: [UInt8]) throws {
+        let lines = try String(contentsOfFile: path, encoding: .utf8).components(separatedBy: "\n")
+        guard lines.count == 6, lines[5].isEmpty, lines[0] == "kumiai ledger seal v1", lines[1] == origin,
+            let signature = bytes(hex: lines[4]), hexadecimal(signature) == lines[4]
+        else { throw LedgerError(.tampered, "the ledger's seal is not a seal") }
+        let body = lines[0...3].joined(separator: "\n") + "\n"
+        guard try PublicKey(ed25519: logKey).isValid(signature, for: Array(body.utf8)) else {
+            throw LedgerError(.badSignature, "the signature of the ledger's seal is wrong")
+        }
+        guard lines[2] == "\(size)" else { throw LedgerError(.tampered, "the ledger holds \(size) entries, its seal says \(lines[2])") }
+        guard try BlobStore.digest(ofFile: ledger).digest.hex == lines[3] else {
+            throw LedgerError(.tampered, "the ledger's file was changed after it was sealed")
+        }
+    }
+
+    private static func bytes(hex: String) -> [UInt8]? {
+        let digits = Array(hex.utf8)
+        guard digits.count == 128 else { return nil }
+        return stride(from: 0, to: 128, by: 2).reduce(into: [UInt8]?([])) { bytes, index in
+            let pair = String(decoding: digits[index..<index + 2], as: UTF8.self)
+            guard let byte = UInt8(pair, radix: 16) else {
+                bytes = nil
+                return
+            }
+            bytes?.append(byte)
+        }
+    }
+}

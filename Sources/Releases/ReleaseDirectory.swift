@@ -1,0 +1,97 @@
+import Blobs
+import Federation
+import Foundation
+import Identity
+import Tensors
+
+/// A release on disk: weights, their description, where they come from, and a signature over all of it.
+public struct ReleaseDirectory: Sendable {
+    public let path: String
+
+    public init(path: String) { self.path = path }
+
+    static let files = ["README.md", "config.json", "lineage.json", "model.safetensors"]
+
+    /// Writes a release into `path`, which appears whole or not at all.
+    public static func write(
+        to path: String, lineage: Lineage, model: String, chain: [Certificate], key: PrivateKey
+    ) throws -> ReleaseDirectory {
+        let draft = path + ".draft"
+        let manager = FileManager.default
+        try? manager.removeItem(atPath: draft)
+        try manager.createDirectory(atPath: draft, withIntermediateDirectories: true)
+        try manager.copyItem(atPath: model, toPath: draft + "/model.safetensors")
+        let header = try SafetensorsFile(path: draft + "/model.safetensors").header
+        let texts = [
+            "README.md": ModelDescription.card(lineage, parameters: header.layout.elementCount),
+            "config.json": try ModelDescription.configuration(header), "lineage.json": lineage.json,
+        ]
+        for (name, text) in texts { try text.write(toFile: "\(draft)/\(name)", atomically: false, encoding: .utf8) }
+        let resources = try files.map { name in
+            ModelSignature.Resource(name: name, digest: try BlobStore.digest(ofFile: "\(draft)/\(name)").digest)
+        }
+        let signature = try ModelSignature.sign(resources, name: lineage.cutting.name.text, chain: chain, key: key)
+        try signature.write(toFile: "\(draft)/\(ModelSignature.fileName)", atomically: false, encoding: .utf8)
+        for name in files + [ModelSignature.fileName] { try synchronise("\(draft)/\(name)") }
+        guard rename(draft, path) == 0 else {
+            throw ReleaseError("cannot put the release in place at \(path): \(String(cString: strerror(errno)))")
+        }
+        try synchronise((path as NSString).deletingLastPathComponent)
+        return ReleaseDirectory(path: path)
+    }
+
+    /// What `release show` prints.
+    public struct Summary: Sendable {
+        public let release: String
+        public let consortium: String
+        public let campaign: String
+        public let base: String
+        public let model: String
+        public let rounds: Int
+        public let updates: Int
+        public let sites: [String]
+        public let releasedAt: Timestamp
+    }
+
+    public func summary() throws -> Summary {
+        guard let lineage = try? JSONParser.parse(read("lineage.json")), let rounds = lineage["rounds"]?.array,
+            let release = lineage["release"]?.string, let base = lineage["base"]?["name"]?.string,
+            let model = lineage["model"]?.string, let time = lineage["released_at_ms"]?.integer
+        else { throw ReleaseError("\(path)/lineage.json is missing or not a lineage") }
+        let updates = rounds.flatMap { $0["updates"]?.array ?? [] }
+        return Summary(
+            release: release, consortium: lineage["consortium"]?.string ?? "", campaign: lineage["campaign"]?.string ?? "",
+            base: base, model: model, rounds: rounds.count, updates: updates.count,
+            sites: Set(updates.compactMap { $0["site"]?.string }).sorted(), releasedAt: Timestamp(milliseconds: UInt64(time)))
+    }
+
+    /// Checks the signature and the digest of every file; gives back who signed.
+    ///
+    /// The certificate must have been valid when the release was cut, which is what `lineage.json`, itself signed, says.
+    public func verify(roots: TrustRoots) throws -> Principal {
+        let summary = try summary()
+        let statement = try ModelSignature.verify(read(ModelSignature.fileName), roots: roots, at: summary.releasedAt)
+        guard statement.signer.isCoordinator, statement.signer.consortium == summary.consortium else {
+            throw ReleaseError("signed by \(statement.signer), which is not the coordinator of \(summary.consortium)")
+        }
+        let present = Set(try FileManager.default.contentsOfDirectory(atPath: path)).subtracting([ModelSignature.fileName])
+        let signed = Set(statement.resources.map(\.name))
+        if let odd = present.symmetricDifference(signed).sorted().first {
+            throw ReleaseError(present.contains(odd) ? "\(odd) is not covered by the signature" : "\(odd) is missing")
+        }
+        for resource in statement.resources where try BlobStore.digest(ofFile: "\(path)/\(resource.name)").digest != resource.digest {
+            throw ReleaseError("\(resource.name) was changed after it was signed")
+        }
+        let digest = try BlobStore.digest(ofFile: "\(path)/model.safetensors").digest
+        guard digest.hex == summary.model else { throw ReleaseError("lineage.json names another model than the one beside it") }
+        return statement.signer
+    }
+
+    private func read(_ name: String) throws -> [UInt8] {
+        let file = "\(path)/\(name)"
+        guard let size = try? FileManager.default.attributesOfItem(atPath: file)[.size] as? Int else { throw ReleaseError("\(file) is missing") }
+        // A lineage grows with the updates: 1,000 sites in 1,000 rounds are some 150 MB.
+        guard size <= 512 << 20 else { throw ReleaseError("\(file) is too large: \(size) bytes") }
+        return Array(try Data(contentsOf: URL(fileURLWithPath: file)))
+    }
+}

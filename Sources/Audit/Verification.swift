@@ -197,3 +197,8 @@ public struct Verification {
         }
     }
 }
+
+extension VerificationReport {
+    /// Of a copy whose ledger could not even be read.
+    public init(unreadable message: String) { findings = [Finding(subject: "ledger.sqlite", message: message)] }
+}

@@ -1,0 +1,42 @@
+import ArgumentParser
+import Audit
+import Federation
+
+struct AuditRoundsCommand: Command {
+    static let configuration = CommandConfiguration(commandName: "rounds", abstract: "List every round: who was asked, who sent, what came of it.")
+
+    @OptionGroup var options: AuditOptions
+    @OptionGroup var json: JSONOption
+
+    struct Row: Encodable {
+        let campaign: String
+        let round: Int
+        let attempt: Int
+        let cohort: [String]
+        let updates: [String]
+        let refused: Int
+        let result: String
+        let model: String?
+        let openedAt: String
+    }
+
+    func execute() async throws {
+        let rows = try RoundHistory(try LedgerCopy(directory: options.copy, authority: options.ca)).rounds.map { record in
+            Row(
+                campaign: record.campaign.text, round: record.task.key.round, attempt: record.task.key.attempt,
+                cohort: record.cohort.map(\.description), updates: record.updates.map { $0.update.update.manifest.site.description },
+                refused: record.refusals.count,
+                result: record.commit != nil ? "committed" : record.abandoned.map { "abandoned: \($0)" } ?? "open",
+                model: record.commit?.result.model.hex, openedAt: Format.time(record.openedAt))
+        }
+        if json.isOn { return try rows.printJSON() }
+        var table = Table([("ROUND", .right), ("OPENED", .left), ("COHORT", .right), ("UPDATES", .right), ("REFUSED", .right), ("RESULT", .left), ("MODEL", .left)])
+        for row in rows {
+            table.append([
+                row.attempt == 1 ? "\(row.round)" : "\(row.round).\(row.attempt)", row.openedAt, "\(row.cohort.count)", "\(row.updates.count)",
+                "\(row.refused)", row.result, row.model.map { String($0.prefix(12)) } ?? "–",
+            ])
+        }
+        table.print()
+    }
+}

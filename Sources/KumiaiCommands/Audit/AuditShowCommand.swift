@@ -1,0 +1,33 @@
+import ArgumentParser
+import Audit
+import Federation
+import Foundation
+
+struct AuditShowCommand: Command {
+    static let configuration = CommandConfiguration(commandName: "show", abstract: "Print one entry of the ledger in full.")
+
+    @Argument(help: "The entry's number, from 0.")
+    var entry: Int
+
+    @OptionGroup var options: AuditOptions
+    @OptionGroup var json: JSONOption
+
+    struct Report: Encodable {
+        let entry: Int
+        let at: String
+        let kind: String
+        let fields: [String: String]
+        let leaf: String
+    }
+
+    func execute() async throws {
+        let copy = try LedgerCopy(directory: options.copy, authority: options.ca)
+        let value = try copy.entry(at: entry)
+        let (kind, fields) = EntryText.describe(value)
+        let report = Report(entry: entry, at: Format.time(value.at), kind: kind, fields: Dictionary(uniqueKeysWithValues: fields), leaf: copy.entries[entry].leaf.hex)
+        if json.isOn { return try report.printJSON() }
+        Terminal.print("\(Terminal.styled("entry \(entry)", .bold))  \(kind)  \(report.at)")
+        for (name, value) in fields { Terminal.print("  \(name.padding(toLength: 14, withPad: " ", startingAt: 0))  \(value)") }
+        Terminal.print("  leaf            \(report.leaf)")
+    }
+}

@@ -1,0 +1,54 @@
+import ArgumentParser
+import Audit
+import Ledger
+
+struct AuditVerifyCommand: Command {
+    static let configuration = CommandConfiguration(
+        commandName: "verify", abstract: "Check every hash, every signature, and that each entry follows from those before it.",
+        discussion: "Exits with 3 where anything was tampered with, and names it.")
+
+    @OptionGroup var options: AuditOptions
+    @OptionGroup var json: JSONOption
+
+    struct Report: Encodable {
+        struct Finding: Encodable {
+            let subject: String
+            let message: String
+        }
+        let verified: Bool
+        let entries: Int
+        let updates: Int
+        let rounds: Int
+        let blobs: Int
+        let releases: Int
+        let findings: [Finding]
+        let notes: [String]
+    }
+
+    func execute() async throws {
+        let report: VerificationReport
+        do {
+            let copy = try LedgerCopy(directory: options.copy, authority: options.ca)
+            var bar = ProgressBar("checking", unit: "blobs")
+            report = try Verification.run(copy) { bar.update($0, of: $1) }
+            bar.finish()
+        } catch let error as LedgerError {
+            // A ledger that cannot even be read is a finding, not a failure of the tool.
+            report = VerificationReport(unreadable: error.message)
+        }
+        let output = Report(
+            verified: report.isSound, entries: report.entries, updates: report.updates, rounds: report.rounds, blobs: report.blobs,
+            releases: report.releases, findings: report.findings.map { .init(subject: $0.subject, message: $0.message) },
+            notes: report.notes)
+        if json.isOn { try output.printJSON() } else { show(output) }
+        if !report.isSound { throw ExitStatus.tampered }
+    }
+
+    private func show(_ report: Report) {
+        for finding in report.findings { Terminal.print("\(Terminal.styled("TAMPERED", .red))  \(finding.subject): \(finding.message)") }
+        for note in report.notes { Terminal.print("\(Terminal.styled("note", .yellow))      \(note)") }
+        let counts = "\(report.entries) entries, \(report.updates) updates, \(report.rounds) rounds, \(report.blobs) blobs, \(report.releases) releases"
+        Terminal.print(report.verified ? "\(Terminal.styled("verified", .green))  \(counts)" : "checked   \(counts)")
+        if options.ca == nil { Terminal.print("note      checked against the copy's own CA; name the one that you trust with --ca") }
+    }
+}

@@ -1,0 +1,8 @@
+import ArgumentParser
+
+struct CampaignGroup: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "campaign", abstract: "Plan, open and watch a campaign.",
+        discussion: "A campaign is the rounds that lead from one base model to the next release, under one fixed plan.",
+        subcommands: [CampaignInitCommand.self, CampaignOpenCommand.self, CampaignStatusCommand.self])
+}

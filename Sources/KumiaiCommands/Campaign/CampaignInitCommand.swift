@@ -1,0 +1,42 @@
+import ArgumentParser
+
+struct CampaignInitCommand: Command {
+    static let configuration = CommandConfiguration(
+        commandName: "init", abstract: "Write an operator's configuration and a plan to edit.",
+        discussion: """
+            Example:
+              kumiai campaign init alice --coordinator 127.0.0.1:7443 --base FY2026 --release FY2027 \\
+                --site acme/osaka --site bolt/turin
+            """)
+
+    @Argument(help: "The operator's directory, with ca.pem, certificate.pem and key.pem.")
+    var directory: String
+
+    @Option(help: ArgumentHelp("The coordinator's address.", valueName: "host:port"))
+    var coordinator: String
+
+    @Option(help: "The registered model to start from.")
+    var base: String
+
+    @Option(help: "The release that the campaign leads to.")
+    var release: String
+
+    @Option(name: .customLong("site"), help: ArgumentHelp("A site that takes part; repeat it.", valueName: "member/site"))
+    var sites: [String]
+
+    @Option(help: "Rounds to commit.")
+    var rounds = 60
+
+    @Option(help: "Seed of the sites' training.")
+    var seed = 0
+
+    func execute() async throws {
+        _ = try Endpoint(coordinator, key: "--coordinator")
+        let plan = directory + "/" + PlanFile.name
+        try ConfigurationWriter.write(OperatorFile.text(coordinator: coordinator), to: directory + "/" + OperatorFile.name)
+        try ConfigurationWriter.write(
+            PlanFile.text(campaign: "\(base)-\(release)", base: base, release: release, sites: sites.sorted(), rounds: rounds, seed: seed), to: plan)
+        _ = try PlanFile.load(plan)
+        Terminal.print("next: edit \(plan), then: kumiai campaign open \(plan) --config \(directory)/\(OperatorFile.name)")
+    }
+}

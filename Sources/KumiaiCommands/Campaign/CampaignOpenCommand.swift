@@ -1,0 +1,28 @@
+import ArgumentParser
+import Transport
+
+struct CampaignOpenCommand: Command {
+    static let configuration = CommandConfiguration(
+        commandName: "open", abstract: "Open a campaign by a plan.",
+        discussion: "The plan goes into the ledger and cannot be changed afterwards. Rounds begin when enough sites are connected.")
+
+    @Argument(help: ArgumentHelp("The plan.", valueName: "plan.toml"))
+    var plan: String
+
+    @OptionGroup var options: OperatorOptions
+    @OptionGroup var json: JSONOption
+
+    struct Report: Encodable {
+        let campaign: String
+        let entry: UInt64
+    }
+
+    func execute() async throws {
+        guard case .campaignAccepted(let campaign, let index) = try await options.ask(.openCampaign(try PlanFile.load(plan))) else {
+            throw TransportError(.unexpected, "the coordinator did not say whether the campaign is open")
+        }
+        if json.isOn { return try Report(campaign: campaign.text, entry: index).printJSON() }
+        Terminal.print("opened \(campaign) (ledger entry \(index))")
+        Terminal.print("next: kumiai campaign status --watch --config \(options.config)")
+    }
+}

@@ -1,0 +1,122 @@
+import Federation
+
+/// plan.toml: a campaign as an operator writes it.
+struct PlanFile: Decodable {
+    struct StrategySection: Decodable {
+        let kind: String
+        let learning_rate: Double
+        let momentum: Double?
+    }
+    struct BoundsSection: Decodable {
+        let weight: Int
+        let norm: Double
+    }
+    struct TrainingSection: Decodable {
+        let local_steps: Int
+        let batch: Int
+        let learning_rate: Double
+        let decay_to: Double
+        let weight_decay: Double
+        let gradient_clip: Double
+        let seed: Int
+    }
+
+    let campaign: String
+    let base: String
+    let release: String
+    let sites: [String]
+    let rounds: Int
+    let quorum: Int
+    let recruiting_seconds: Int
+    let deadline_seconds: Int
+    let maximum_attempts: Int
+    let strategy: StrategySection
+    let bounds: BoundsSection
+    let training: TrainingSection
+
+    static let name = "plan.toml"
+
+    static func load(_ path: String) throws -> Plan {
+        let content = try TOMLFile<PlanFile>(path).content
+        let plan = try content.plan(path)
+        guard let problem = plan.problems.first else { return plan }
+        throw UsageError("\(path): \(problem.key): \(problem.message)")
+    }
+
+    private func plan(_ path: String) throws -> Plan {
+        func wrong(_ key: String, _ message: String) -> UsageError { UsageError("\(path): \(key): \(message)") }
+        guard let campaign = CampaignID(campaign) else { throw wrong("campaign", "a name of letters, digits, . _ - is wanted") }
+        guard let base = ModelName(base), let release = ModelName(release) else { throw wrong("base, release", "names of letters, digits, . _ - are wanted") }
+        let sites = try sites.map { text in
+            guard let site = SiteID(text) else { throw wrong("sites", "\"\(text)\" is not of the form member/site") }
+            return site
+        }
+        return Plan(
+            campaign: campaign, base: base, release: release, sites: sites.sorted(), rounds: rounds, quorum: quorum,
+            recruitingSeconds: recruiting_seconds, deadlineSeconds: deadline_seconds, maximumAttempts: maximum_attempts,
+            strategy: try strategy(wrong), bounds: Bounds(weight: UInt32(clamping: bounds.weight), norm: bounds.norm),
+            training: Training(
+                localSteps: training.local_steps, batch: training.batch, learningRate: training.learning_rate,
+                decayTo: training.decay_to, weightDecay: training.weight_decay, gradientClip: training.gradient_clip,
+                seed: UInt64(bitPattern: Int64(training.seed))))
+    }
+
+    private func strategy(_ wrong: (String, String) -> UsageError) throws -> Strategy {
+        switch strategy.kind {
+        case "fedavg":
+            guard strategy.momentum == nil else { throw wrong("strategy.momentum", "fedavg has none; fedavgm does") }
+            return .fedAvg(learningRate: strategy.learning_rate)
+        case "fedavgm":
+            guard let momentum = strategy.momentum else { throw wrong("strategy.momentum", "fedavgm needs one, for example 0.7") }
+            return .fedAvgM(learningRate: strategy.learning_rate, momentum: momentum)
+        default: throw wrong("strategy.kind", "\"\(strategy.kind)\" is none of fedavg, fedavgm")
+        }
+    }
+
+    static func text(campaign: String, base: String, release: String, sites: [String], rounds: Int, seed: Int, deadlineSeconds: Int = 3600) -> String {
+        """
+        # The plan of a campaign: fixed from its first round to its last, and part of the ledger.
+
+        campaign = "\(campaign)"
+        # The registered model that the campaign starts from, and the release that it leads to.
+        base = "\(base)"
+        release = "\(release)"
+
+        # "member/site", as in the sites' certificates.
+        sites = [\(sites.map { "\"\($0)\"" }.joined(separator: ", "))]
+
+        rounds = \(rounds)
+        # Updates that a round needs at least.
+        quorum = \(max(1, sites.count))
+        # Once a quorum is present, how long a round waits for the other sites.
+        recruiting_seconds = 30
+        # How long a round collects updates, and how often it may be tried.
+        deadline_seconds = \(deadlineSeconds)
+        maximum_attempts = 3
+
+        # fedavg: w += learning_rate * mean;  fedavgm: m = momentum * m + mean, w += learning_rate * m
+        [strategy]
+        kind = "fedavgm"
+        learning_rate = 1.0
+        momentum = 0.7
+
+        [bounds]
+        # Samples that a site claims above this count as this.
+        weight = 10000
+        # Euclidean norm of an update; larger ones are refused.
+        norm = 100.0
+
+        # What each site does in a round (AdamW).
+        [training]
+        local_steps = 10
+        batch = 32
+        learning_rate = 1e-3
+        # The learning rate falls linearly over the rounds to this fraction.
+        decay_to = 0.1
+        weight_decay = 1e-4
+        gradient_clip = 1.0
+        seed = \(seed)
+
+        """
+    }
+}

@@ -1,0 +1,65 @@
+import Foundation
+import TOMLKit
+
+/// A role's TOML file, checked as a whole: unknown keys are errors.
+struct TOMLFile<Content: Decodable> {
+    let content: Content
+    let path: String
+
+    static var maximumBytes: Int { 1 << 20 }
+
+    init(_ path: String) throws {
+        self.path = path
+        guard let data = FileManager.default.contents(atPath: path) else {
+            throw UsageError("cannot read the configuration \(path)", hint: "`init` writes one: see --help")
+        }
+        guard data.count <= Self.maximumBytes else { throw UsageError("\(path) is larger than \(Self.maximumBytes) bytes") }
+        do {
+            var decoder = TOMLDecoder()
+            decoder.strictDecoding = true
+            content = try decoder.decode(Content.self, from: try TOMLTable(string: String(decoding: data, as: UTF8.self)))
+        } catch let error as UnexpectedKeysError {
+            let keys = error.keys.keys.sorted().joined(separator: ", ")
+            throw UsageError("\(path) has unknown keys: \(keys)", hint: "is a name misspelt? `init` writes all of them with comments")
+        } catch let error as DecodingError {
+            throw UsageError("\(path): \(Self.text(error))", hint: "`init` writes all keys with comments")
+        } catch let error as TOMLParseError {
+            throw UsageError("\(path), line \(error.source.begin.line): \(error.description)")
+        }
+    }
+
+    private static func text(_ error: DecodingError) -> String {
+        func name(_ path: [any CodingKey]) -> String { path.map(\.stringValue).joined(separator: ".") }
+        switch error {
+        case .keyNotFound(let key, let context): return "\(name(context.codingPath + [key])) is missing"
+        case .typeMismatch(_, let context), .valueNotFound(_, let context): return "\(name(context.codingPath)) has the wrong type"
+        case .dataCorrupted(let context): return "\(name(context.codingPath)): \(context.debugDescription)"
+        @unknown default: return "\(error)"
+        }
+    }
+
+    /// A path of the file, which counts from the file's own directory.
+    func resolve(_ relative: String) -> String {
+        relative.hasPrefix("/") ? relative : URL(fileURLWithPath: path).deletingLastPathComponent().appendingPathComponent(relative).path
+    }
+}
+
+/// `host:port`
+struct Endpoint {
+    let host: String
+    let port: Int
+
+    init(_ text: String, key: String) throws {
+        guard let colon = text.lastIndex(of: ":"), let port = Int(text[text.index(after: colon)...]), (0...65_535).contains(port), colon > text.startIndex
+        else { throw UsageError("\(key) is \"\(text)\", and host:port is wanted", hint: "for example 127.0.0.1:7443") }
+        host = String(text[..<colon]).trimmingCharacters(in: CharacterSet(charactersIn: "[]"))
+        self.port = port
+    }
+}
+
+/// `[identity]`: three PEM files.
+struct IdentitySection: Decodable {
+    let ca: String
+    let certificate: String
+    let key: String
+}

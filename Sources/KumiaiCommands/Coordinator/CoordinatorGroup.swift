@@ -1,0 +1,7 @@
+import ArgumentParser
+
+struct CoordinatorGroup: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "coordinator", abstract: "Found a consortium and run its coordinator.",
+        subcommands: [CoordinatorInitCommand.self, CoordinatorRunCommand.self, CoordinatorStatusCommand.self])
+}

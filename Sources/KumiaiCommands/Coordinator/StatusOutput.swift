@@ -1,0 +1,82 @@
+import Federation
+
+/// The JSON of a status.
+struct StatusOutput: Encodable {
+    struct Campaign: Encodable {
+        let campaign: String
+        let phase: String
+        let round: Int
+        let attempt: Int
+        let rounds: Int
+        let committed: Int
+        let deadlineMs: UInt64?
+        let model: String
+        let quorum: Int
+        let updatesInRound: Int
+        let updatesAccepted: Int
+        let updatesRefused: Int
+        let reason: String
+
+        init(_ campaign: CampaignReport) {
+            self.campaign = campaign.campaign.text
+            phase = campaign.phase
+            round = campaign.key.round
+            attempt = campaign.key.attempt
+            rounds = campaign.rounds
+            committed = campaign.committed
+            deadlineMs = campaign.deadline?.milliseconds
+            model = campaign.model.hex
+            quorum = campaign.quorum
+            updatesInRound = campaign.updatesInRound
+            updatesAccepted = campaign.updatesAccepted
+            updatesRefused = campaign.updatesRefused
+            reason = campaign.reason
+        }
+    }
+
+    struct Site: Encodable {
+        let site: String
+        let connected: Bool
+        let activity: String
+        let round: Int
+        let progress: Double
+        let localLoss: Double
+        let bytesUp: UInt64
+        let bytesDown: UInt64
+        let updatesAccepted: Int
+        let updatesRefused: Int
+        let lastSeenMs: UInt64?
+
+        init(_ site: SiteReport) {
+            self.site = site.site.description
+            connected = site.isConnected
+            activity = site.heartbeat.activity.rawValue
+            round = site.heartbeat.round
+            progress = site.heartbeat.progress
+            localLoss = site.heartbeat.localLoss
+            bytesUp = site.heartbeat.bytesUp
+            bytesDown = site.heartbeat.bytesDown
+            updatesAccepted = site.updatesAccepted
+            updatesRefused = site.updatesRefused
+            lastSeenMs = site.lastSeen?.milliseconds
+        }
+    }
+
+    let consortium: String
+    let timeMs: UInt64
+    let ledgerEntries: UInt64
+    let treeHead: String
+    let models: [String]
+    let campaign: Campaign?
+    let sites: [Site]
+
+    init(_ report: StatusReport) {
+        consortium = report.consortium
+        timeMs = report.time.milliseconds
+        ledgerEntries = report.ledgerEntries
+        treeHead = report.treeHead
+        models = report.models
+        campaign = report.campaign.map(Campaign.init)
+        sites = report.sites.map(Site.init)
+    }
+}

@@ -1,0 +1,67 @@
+import ArgumentParser
+import Foundation
+
+struct DemoCommand: Command {
+    enum PolicyKind: String, ExpressibleByArgument, CaseIterable { case image, state }
+
+    static let configuration = CommandConfiguration(
+        commandName: "demo", abstract: "Run a whole consortium on this machine and show what it gained.",
+        discussion: """
+            Founds a consortium, makes its certificates, starts one coordinator and a worker a site as real processes
+            with mutual TLS over loopback, runs a campaign on real robot demonstrations, cuts a release, and audits it.
+
+            Example:
+              kumiai demo --sites 3 --rounds 20 --policy state
+            """)
+
+    @Option(help: "Seed of every site's training.")
+    var seed: UInt32 = 0
+
+    @Option(help: "Rounds of the campaign.")
+    var rounds = 60
+
+    @Option(help: "Factories, two to six, each with a task of its own.")
+    var sites = 5
+
+    @Option(help: "What the policy sees: a camera image, or the state of the robot and its object.")
+    var policy: PolicyKind = .image
+
+    @Option(help: ArgumentHelp("Where everything is put; must not exist yet.", valueName: "path"))
+    var directory = "kumiai-demo"
+
+    @Option(help: ArgumentHelp("The sample data: Examples/metaworld of the repository.", valueName: "path"))
+    var examples: String?
+
+    @OptionGroup var json: JSONOption
+
+    func validate() throws {
+        guard (2...6).contains(sites) else { throw ValidationError("--sites is two to six") }
+        guard (1...10_000).contains(rounds) else { throw ValidationError("--rounds is 1 to 10000") }
+    }
+
+    func execute() async throws {
+        let started = Date()
+        let layout = try DemoLayout(
+            directory: freeDirectory(), examples: try DemoData.locate(examples), policy: policy.rawValue, siteCount: sites)
+        let output: LiveView.Output = json.isOn ? .standardError : .standardOutput
+        let consortium = DemoConsortium(layout: layout, rounds: rounds, seed: Int(seed), output: output)
+        let campaign = try await consortium.run()
+        let comparison = try await DemoComparison(layout: layout, rounds: rounds, seed: UInt64(seed), output: output).run()
+        let audit = try DemoAudit(layout: layout).run()
+        let report = DemoReport(
+            policy: policy.rawValue, rounds: rounds, comparison: comparison, campaign: campaign, audit: audit,
+            seconds: Date().timeIntervalSince(started))
+        if json.isOn { try report.printJSON() } else { report.show(layout) }
+        guard audit.verified, audit.replayIdentical else { throw ExitStatus.tampered }
+    }
+
+    /// `kumiai-demo`, or `kumiai-demo-2` and so on where that was the default and is taken.
+    private func freeDirectory() throws -> String {
+        let manager = FileManager.default
+        if !manager.fileExists(atPath: directory) { return absolute(directory) }
+        guard directory == "kumiai-demo" else { throw UsageError("\(directory) exists", hint: "choose a directory that does not") }
+        return absolute((2...).lazy.map { "kumiai-demo-\($0)" }.first { !manager.fileExists(atPath: $0) }!)
+    }
+
+    private func absolute(_ path: String) -> String { URL(fileURLWithPath: path).path }
+}

@@ -1,0 +1,37 @@
+import Foundation
+
+/// A `kumiai` process of the demo; its log goes to a file.
+final class DemoProcess {
+    let name: String
+    let log: String
+    private let process = Process()
+
+    init(_ name: String, _ arguments: [String], log: String) throws {
+        self.name = name
+        self.log = log
+        guard FileManager.default.createFile(atPath: log, contents: nil) else { throw UsageError("cannot write \(log)") }
+        process.executableURL = URL(fileURLWithPath: try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe"))
+        process.arguments = arguments
+        process.standardInput = FileHandle.nullDevice
+        process.standardOutput = FileHandle(forWritingAtPath: log)
+        process.standardError = process.standardOutput
+        try process.run()
+    }
+
+    var isRunning: Bool { process.isRunning }
+
+    /// Throws where the process ended though nobody asked it to.
+    func checkAlive() throws {
+        guard !process.isRunning, process.terminationStatus != 0 else { return }
+        let tail = ((try? String(contentsOfFile: log, encoding: .utf8)) ?? "").split(separator: "\n").suffix(3).joined(separator: "\n")
+        throw UsageError("\(name) ended with \(process.terminationStatus)\n\(tail)", hint: "its log is \(log)")
+    }
+
+    /// Asks it to stop, and waits until it has.
+    func stop() {
+        if process.isRunning { process.terminate() }
+        process.waitUntilExit()
+    }
+
+    func wait() { process.waitUntilExit() }
+}

@@ -1,0 +1,32 @@
+import ArgumentParser
+import Learning
+import Transport
+
+/// `kumiai`: federated fine-tuning for consortia that need not trust one another.
+public struct Kumiai: AsyncParsableCommand {
+    public static let configuration = CommandConfiguration(
+        commandName: "kumiai",
+        abstract: "Federated fine-tuning of robot models, for members that need not trust one another.",
+        discussion: """
+            Factories fine-tune one base model where their demonstrations are, and send only signed updates. A
+            coordinator combines them; anyone with a copy of its ledger can check and recompute every round.
+
+            Begin with `kumiai demo`, which runs a whole consortium on this machine.
+
+            Exit codes: 0 done, 1 failed, 3 an audit found tampering, 4 the coordinator cannot be reached,
+            5 the coordinator refused, 6 a configuration is wrong, 64 wrong usage.
+            """,
+        version: "0.1.0",
+        subcommands: [
+            DemoCommand.self, CoordinatorGroup.self, WorkerGroup.self, CampaignGroup.self, ReleaseGroup.self,
+            AuditGroup.self, PKIGroup.self,
+        ])
+
+    public init() {}
+
+    /// What happens before anything else in the process.
+    public static func prepare() {
+        BLASCore.restartIfWrong()
+        Allocator.keepBuffers()
+    }
+}

@@ -1,0 +1,28 @@
+import ArgumentParser
+import Coordinator
+import Federation
+import Identity
+
+struct PKIAuthorityCommand: Command {
+    static let configuration = CommandConfiguration(
+        commandName: "ca", abstract: "Make a consortium's certificate authority.",
+        discussion: "Writes ca.pem and ca.key. Keep the key offline: whoever has it can be anybody.")
+
+    @Option(help: ArgumentHelp("The consortium's name, a SPIFFE trust domain.", valueName: "robots.example"))
+    var consortium: String
+
+    @Option(help: "Where to write ca.pem and ca.key.")
+    var out = "pki"
+
+    @Option(help: "How long it is valid, in days.")
+    var days: Int?
+
+    func execute() async throws {
+        let files = PKIFiles(directory: out)
+        try files.create()
+        let authority = try CertificateAuthority.create(consortium: consortium, days: days, at: systemTime())
+        try files.write(authority.key.pem(), to: files.authorityKey, isPrivate: true)
+        try files.write(authority.certificate.pem(), to: files.authority)
+        Terminal.print("made the CA of \(consortium): \(files.authority), key in \(files.authorityKey)")
+    }
+}

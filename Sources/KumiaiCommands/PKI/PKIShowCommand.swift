@@ -1,0 +1,53 @@
+import ArgumentParser
+import Coordinator
+import Federation
+import Identity
+
+struct PKIShowCommand: Command {
+    static let configuration = CommandConfiguration(
+        commandName: "show", abstract: "Say whom a certificate speaks for, and whether it can be used.")
+
+    @Argument(help: ArgumentHelp("PEM certificate.", valueName: "file"))
+    var file: String
+
+    @Option(help: ArgumentHelp("Check it against this CA.", valueName: "ca.pem"))
+    var ca: String?
+
+    @OptionGroup var json: JSONOption
+
+    struct Report: Encodable {
+        let subject: String
+        let issuer: String
+        let identity: String?
+        let problem: String?
+        let notBefore: String
+        let notAfter: String
+        let sha256: String
+    }
+
+    func execute() async throws {
+        let certificate = try Certificate(pem: Credentials.read(file))
+        var identity: String?
+        var problem: String?
+        do {
+            identity = try ca.map { try TrustRoots(pem: Credentials.read($0)).verify(certificate, at: systemTime()) }?.description
+                ?? (certificate.isAuthority ? nil : certificate.principal().description)
+        } catch {
+            problem = "\(error)"
+        }
+        let report = Report(
+            subject: certificate.subject, issuer: certificate.issuer, identity: identity, problem: problem,
+            notBefore: Format.time(certificate.notBefore), notAfter: Format.time(certificate.notAfter), sha256: certificate.digest.hex)
+        if json.isOn { try report.printJSON() } else { show(report, certificate) }
+        if problem != nil { throw ExitStatus.failed }
+    }
+
+    private func show(_ report: Report, _ certificate: Certificate) {
+        Terminal.print("subject   \(report.subject)")
+        Terminal.print("issuer    \(report.issuer)")
+        Terminal.print("identity  \(report.identity ?? (certificate.isAuthority ? "a certificate authority" : "none"))")
+        Terminal.print("valid     \(report.notBefore) to \(report.notAfter)")
+        Terminal.print("SHA-256   \(report.sha256)")
+        if let problem = report.problem { Terminal.print("problem   " + Terminal.styled(problem, .red)) }
+    }
+}

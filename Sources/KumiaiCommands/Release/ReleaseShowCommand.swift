@@ -1,0 +1,62 @@
+import ArgumentParser
+import Federation
+import Identity
+import Releases
+
+struct ReleaseShowCommand: Command {
+    static let configuration = CommandConfiguration(
+        commandName: "show", abstract: "Say what a release is and, with --verify, whether it is genuine.",
+        discussion: "Exits with 3 where the signature or a file does not hold.")
+
+    @Argument(help: "The release's directory.")
+    var directory: String
+
+    @Flag(help: "Check the signature and the digest of every file.")
+    var verify = false
+
+    @Option(help: ArgumentHelp("The consortium's CA certificate, for --verify.", valueName: "ca.pem"))
+    var ca: String?
+
+    @OptionGroup var json: JSONOption
+
+    struct Report: Encodable {
+        let release: String
+        let consortium: String
+        let campaign: String
+        let base: String
+        let model: String
+        let rounds: Int
+        let updates: Int
+        let sites: [String]
+        let releasedAt: String
+        let signer: String?
+        let problem: String?
+    }
+
+    func execute() async throws {
+        let release = ReleaseDirectory(path: directory)
+        let summary = try release.summary()
+        var signer: String?
+        var problem: String?
+        if verify {
+            guard let ca else { throw UsageError("--verify needs the consortium's CA certificate", hint: "name it with --ca ca.pem") }
+            let roots = try TrustRoots(pem: Credentials.read(ca))
+            do { signer = try release.verify(roots: roots).description } catch { problem = "\(error)" }
+        }
+        let report = Report(
+            release: summary.release, consortium: summary.consortium, campaign: summary.campaign, base: summary.base,
+            model: summary.model, rounds: summary.rounds, updates: summary.updates, sites: summary.sites,
+            releasedAt: Format.time(summary.releasedAt), signer: signer, problem: problem)
+        if json.isOn { try report.printJSON() } else { show(report) }
+        if problem != nil { throw ExitStatus.tampered }
+    }
+
+    private func show(_ report: Report) {
+        Terminal.print("release   \(Terminal.styled(report.release, .bold)) of \(report.consortium), \(report.releasedAt)")
+        Terminal.print("base      \(report.base), campaign \(report.campaign)")
+        Terminal.print("model     \(report.model)")
+        Terminal.print("lineage   \(report.rounds) rounds, \(report.updates) updates of \(report.sites.joined(separator: ", "))")
+        if let signer = report.signer { Terminal.print(Terminal.styled("verified", .green) + "  signed by \(signer); all files are as they were signed") }
+        if let problem = report.problem { Terminal.print(Terminal.styled("TAMPERED", .red) + "  \(problem)") }
+    }
+}

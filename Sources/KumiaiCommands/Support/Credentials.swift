@@ -1,0 +1,45 @@
+import ArgumentParser
+import Federation
+import Foundation
+import Identity
+import NIOPosix
+import Transport
+import Wire
+
+/// Certificates and keys from files.
+enum Credentials {
+    static func read(_ path: String) throws -> [UInt8] {
+        guard let data = FileManager.default.contents(atPath: path) else {
+            throw UsageError("cannot read \(path)", hint: "is the path right, and may you read it?")
+        }
+        return Array(data)
+    }
+
+    static func principal(ofCertificate path: String) throws -> Principal { try Certificate(pem: read(path)).principal() }
+}
+
+/// `--config` of operators' and auditors' commands.
+struct OperatorOptions: ParsableArguments {
+    @Option(name: .shortAndLong, help: ArgumentHelp("The operator's or auditor's configuration.", valueName: "file"))
+    var config = OperatorFile.name
+
+    func dialer() throws -> Dialer {
+        let file = try TOMLFile<OperatorFile>(config)
+        let endpoint = try Endpoint(file.content.coordinator, key: "coordinator")
+        let identity = file.content.identity
+        let chain = try Certificate.chain(pem: Credentials.read(file.resolve(identity.certificate)))
+        let context = try TLSContext(
+            .client, chain: chain, key: try PrivateKey(pem: Credentials.read(file.resolve(identity.key))),
+            roots: try TrustRoots(pem: Credentials.read(file.resolve(identity.ca))))
+        return Dialer(
+            host: endpoint.host, port: endpoint.port, context: context, consortium: try chain[0].principal().consortium,
+            group: MultiThreadedEventLoopGroup.singleton)
+    }
+
+    func ask(_ message: ClientMessage) async throws -> ServerMessage { try await dialer().ask(message, software: "kumiai 0.1.0") }
+
+    func status() async throws -> StatusReport {
+        guard case .status(let report) = try await ask(.getStatus) else { throw TransportError(.unexpected, "the coordinator did not answer with its status") }
+        return report
+    }
+}

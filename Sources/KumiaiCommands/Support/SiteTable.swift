@@ -1,0 +1,46 @@
+import Federation
+
+/// The table of sites in a status and in the demo.
+enum SiteTable {
+    static func table(_ report: StatusReport) -> Table {
+        var table = Table([
+            ("SITE", .left), ("STATE", .left), ("LOCAL LOSS", .right), ("UP", .right), ("DOWN", .right), ("TAKEN IN", .right),
+            ("REFUSED", .right), ("SEEN", .right),
+        ])
+        for site in report.sites {
+            let beat = site.heartbeat
+            table.append([
+                site.site.description, state(site), beat.localLoss == 0 ? "–" : Format.number(beat.localLoss, digits: 4),
+                Format.bytes(beat.bytesUp), Format.bytes(beat.bytesDown), "\(site.updatesAccepted)", "\(site.updatesRefused)",
+                Format.ago(site.lastSeen, now: report.time),
+            ])
+        }
+        return table
+    }
+
+    /// Slow and gone look different.
+    private static func state(_ site: SiteReport) -> String {
+        guard site.isConnected else { return "not connected" }
+        switch site.heartbeat.activity {
+        case .fetching, .training, .uploading:
+            return "\(site.heartbeat.activity.rawValue) \(Int(site.heartbeat.progress * 100)) %"
+        default: return site.heartbeat.activity.rawValue
+        }
+    }
+}
+
+/// A campaign in a few lines.
+enum CampaignText {
+    static func lines(_ campaign: CampaignReport, now: Timestamp) -> [String] {
+        var lines = [
+            "campaign \(campaign.campaign): \(campaign.phase), \(campaign.committed) of \(campaign.rounds) rounds committed, model \(campaign.model.short)"
+        ]
+        if let deadline = campaign.deadline {
+            let left = deadline > now ? Format.duration(Double(deadline.milliseconds - now.milliseconds) / 1000) + " left" : "deadline passed"
+            lines.append("round \(campaign.key): \(campaign.updatesInRound) updates in, quorum \(campaign.quorum), \(left)")
+        }
+        if !campaign.reason.isEmpty { lines.append("reason: \(campaign.reason)") }
+        lines.append("updates: \(campaign.updatesAccepted) accepted, \(campaign.updatesRefused) refused")
+        return lines
+    }
+}

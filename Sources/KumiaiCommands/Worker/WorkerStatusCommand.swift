@@ -1,0 +1,32 @@
+import ArgumentParser
+import Coordinator
+import Federation
+import Worker
+
+struct WorkerStatusCommand: Command {
+    static let configuration = CommandConfiguration(
+        commandName: "status", abstract: "Say what this site's worker is doing.", discussion: "Reads the worker's directory; asks nobody.")
+
+    @Option(name: .shortAndLong, help: ArgumentHelp("The worker's configuration.", valueName: "file"))
+    var config = WorkerFile.name
+
+    @OptionGroup var json: JSONOption
+
+    struct Report: Encodable {
+        let running: Bool
+        let status: WorkerStatus
+    }
+
+    func execute() async throws {
+        let configuration = try WorkerFile.load(config)
+        guard let status = try WorkerStatus.read(from: configuration.dataDirectory) else {
+            throw UsageError("no worker has run with \(config) yet", hint: "kumiai worker run --config \(config)")
+        }
+        if json.isOn { return try Report(running: status.isRunning, status: status).printJSON() }
+        let seen = Format.ago(Timestamp(milliseconds: status.atMilliseconds), now: systemTime())
+        Terminal.print("\(status.site): \(status.isRunning ? "running" : "not running") (pid \(status.pid)), \(status.connected ? "connected" : "not connected"), \(seen)")
+        Terminal.print("now:      \(status.activity)\(status.round > 0 ? ", round \(status.round), \(Int(status.progress * 100)) %" : "")")
+        Terminal.print("sent:     \(Format.bytes(status.bytesUp)), fetched \(Format.bytes(status.bytesDown))")
+        Terminal.print("receipts: \(status.receipts), in \(configuration.dataDirectory)/receipts")
+    }
+}

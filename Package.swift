@@ -98,8 +98,22 @@ let package = Package(
         .executableTarget(name: "kumiai", dependencies: ["KumiaiCommands"], swiftSettings: settings),
 
         // Tests.
-        .target(name: "TestKit", path: "Tests/TestKit", swiftSettings: settings),
+        .target(name: "TestKit", dependencies: ["Federation", "Identity"], path: "Tests/TestKit", swiftSettings: settings),
+        tests("Federation"),
+        tests("Tensors"),
+        tests("Aggregation", ["Federation", "Tensors"]),
+        tests("Identity", ["Federation"]),
+        tests("Wire", ["Federation"]),
+        tests("Ledger", ["Federation", "Identity", "Wire"]),
+        tests("Blobs", ["Federation", "Identity"]),
         tests("Learning", ["Tensors"], exclude: ["Reference"]),
+        tests("Transport", ["Federation", "Identity", "Wire", nioCore, nioPosix, log]),
+        tests("Releases", ["Federation", "Identity", "Tensors"]),
+        // The shells together, as real processes.
+        tests(
+            "KumiaiCommands",
+            ["kumiai", "Audit", "Coordinator", "Federation", "Identity", "Ledger", "Tensors", "Wire", "Worker"],
+            exclude: ["Python"]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -142,6 +142,7 @@ public actor CoordinatorService {
         guard let answer = answers[site] else { throw Refusal(.unavailable, "the coordinator has no answer", hint: "submit again") }
         switch answer {
         case .accepted(let index):
+            presence[site]?.note(localLoss: manifest.localLoss)
             logger.info("update accepted", metadata: ["site": "\(site)", "round": "\(manifest.key)", "entry": "\(index)", "loss": "\(manifest.localLoss)"])
             return .receipt(ledger.receipt(of: index))
         case .refused(let refusal):

@@ -31,9 +31,14 @@ final class SitePresence: @unchecked Sendable {
     func disconnected() { isConnected = false }
 
     func beat(_ heartbeat: Heartbeat, at time: Timestamp) {
+        let loss = heartbeat.localLoss == 0 ? self.heartbeat.localLoss : heartbeat.localLoss
         self.heartbeat = heartbeat
+        self.heartbeat.localLoss = loss
         lastSeen = time
     }
+
+    /// The loss of an update that was taken in: it is signed, and newer than any heartbeat's.
+    func note(localLoss: Double) { heartbeat.localLoss = localLoss }
 
     func takeOver(_ former: SitePresence) { heartbeat = former.heartbeat }
 }

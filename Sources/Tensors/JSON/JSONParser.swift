@@ -7,7 +7,7 @@ public struct JSONParser {
     private var depth = 0
     public static let maximumDepth = 32
 
-    /// Parses the whole of `bytes`; trailing spaces (0x20) are allowed, nothing else is.
+    /// Parses the whole of `bytes`; nothing but white space may follow the value.
     public static func parse(_ bytes: [UInt8]) throws(JSONError) -> JSONValue {
         let result = bytes.withUnsafeBufferPointer { buffer -> Result<JSONValue, JSONError> in
             var parser = JSONParser(bytes: buffer)
@@ -24,7 +24,7 @@ public struct JSONParser {
 
     private mutating func document() throws(JSONError) -> JSONValue {
         let value = try value()
-        while offset < bytes.count, bytes[offset] == UInt8(ascii: " ") { offset += 1 }
+        skipWhitespace()
         guard offset == bytes.count else { throw error("unexpected text after the value") }
         return value
     }

@@ -45,6 +45,9 @@ extension SafetensorsHeader {
     /// Parses the JSON of a header, strictly, for a file of `fileByteCount` bytes.
     public init(json: [UInt8], fileByteCount: Int) throws(SafetensorsError) {
         guard json.first == UInt8(ascii: "{") else { throw SafetensorsError("the header does not begin with {") }
+        guard json.last(where: { $0 != UInt8(ascii: " ") }) == UInt8(ascii: "}") else {
+            throw SafetensorsError("the header is padded with something else than spaces")
+        }
         let root: JSONValue
         do {
             root = try JSONParser.parse(json)

@@ -1,0 +1,138 @@
+import Federation
+import Foundation
+import Tensors
+import TestKit
+import Testing
+
+@testable import Aggregation
+
+/// The integer ring: the same bits in any order, on any number of threads.
+@Suite struct ReductionTests {
+    let directory: TemporaryDirectory
+    init() throws { directory = try TemporaryDirectory() }
+
+    static let layout = TensorLayout([("a", .f32, [37, 11]), ("b", .f32, [101])])
+
+    func write(_ name: String, _ values: [Float]) throws -> SafetensorsFile {
+        let writer = try SafetensorsWriter(path: directory.file(name), layout: Self.layout, metadata: [("config", "{}")])
+        try writer.append(values)
+        try writer.finish()
+        return try SafetensorsFile(path: directory.file(name))
+    }
+
+    func values(_ generator: inout Generator, scale: Float = 1) -> [Float] {
+        (0..<Self.layout.elementCount).map { _ in Float.random(in: -scale...scale, using: &generator) * Float.random(in: 0...1, using: &generator) }
+    }
+
+    func task(_ strategy: Strategy, weights: [UInt32], hasState: Bool = false) -> AggregationTask {
+        let digest = Digest([UInt8](repeating: 0, count: 32))!
+        return AggregationTask(
+            key: RoundKey(round: 1, attempt: 1), start: GlobalState(model: digest, modelByteCount: 0, serverState: hasState ? digest : nil),
+            strategy: strategy, bound: 1000, scaleBits: FixedPoint.scaleBits(bound: 1000, totalWeight: 10_000 * 64),
+            contributions: weights.enumerated().map { .init(site: SiteID("s/\($0)")!, update: digest, weight: $1) })
+    }
+
+    func reduce(_ task: AggregationTask, _ input: BlockReducer.Input, threads: Int = 1, block: Int = 64) throws -> (model: [Float], state: [Float]) {
+        let model = directory.file("out-\(UUID())"), state = directory.file("state-\(UUID())")
+        try BlockReducer(threads: threads, blockElements: block).reduce(task, input, modelPath: model, statePath: state)
+        let stateValues = task.strategy.hasServerState ? try SafetensorsFile(path: state).float32s() : []
+        return (try SafetensorsFile(path: model).float32s(), stateValues)
+    }
+
+    @Test func sumIsTheSameBitsInAnyOrderOnAnyThreadsWithAnyBlocks() throws {
+        var generator = Generator(seed: 1)
+        for trial in 0..<10 {
+            let count = Int.random(in: 1...24, using: &generator)
+            let model = try write("model", values(&generator)), state = try write("state", values(&generator))
+            let updates = try (0..<count).map { try write("u\($0)", values(&generator, scale: 10)) }
+            let weights = (0..<count).map { _ in UInt32.random(in: 1...10_000, using: &generator) }
+            let strategy = Strategy.fedAvgM(learningRate: 0.9, momentum: 0.7)
+            let reference = try reduce(
+                task(strategy, weights: weights, hasState: true), .init(model: model, serverState: state, updates: updates))
+            for _ in 0..<5 {
+                let order = (0..<count).shuffled(using: &generator)
+                let result = try reduce(
+                    task(strategy, weights: order.map { weights[$0] }, hasState: true),
+                    .init(model: model, serverState: state, updates: order.map { updates[$0] }),
+                    threads: Int.random(in: 1...4, using: &generator), block: Int.random(in: 1...600, using: &generator))
+                #expect(result.model.map(\.bitPattern) == reference.model.map(\.bitPattern), "trial \(trial)")
+                #expect(result.state.map(\.bitPattern) == reference.state.map(\.bitPattern))
+            }
+        }
+    }
+
+    @Test func averageAgreesWithFloat64Arithmetic() throws {
+        var generator = Generator(seed: 2)
+        let start = values(&generator), momentum = values(&generator)
+        let raw = (0..<5).map { _ in values(&generator) }
+        let weights: [UInt32] = [1, 200, 3000, 40, 5]
+        let total = Double(weights.reduce(0, +))
+        let input = BlockReducer.Input(
+            model: try write("model", start), serverState: try write("state", momentum),
+            updates: try raw.enumerated().map { try write("u\($0)", $1) })
+        let plain = try reduce(task(.fedAvg(learningRate: 0.5), weights: weights), input).model
+        let heavy = try reduce(task(.fedAvgM(learningRate: 0.5, momentum: 0.7), weights: weights, hasState: true), input)
+        for index in start.indices {
+            let mean = (0..<5).reduce(0.0) { $0 + Double(raw[$1][index]) * Double(weights[$1]) } / total
+            #expect(abs(Double(plain[index]) - (Double(start[index]) + 0.5 * mean)) < 1e-6)
+            let moved = 0.7 * Double(momentum[index]) + mean
+            #expect(abs(Double(heavy.state[index]) - moved) < 1e-6)
+            #expect(abs(Double(heavy.model[index]) - (Double(start[index]) + 0.5 * moved)) < 1e-6)
+        }
+    }
+
+    @Test func firstRoundStartsFromZeroMomentum() throws {
+        var generator = Generator(seed: 3)
+        let update = values(&generator)
+        let input = BlockReducer.Input(model: try write("model", values(&generator)), serverState: nil, updates: [try write("u", update)])
+        let result = try reduce(task(.fedAvgM(learningRate: 1, momentum: 0.9), weights: [7]), input)
+        for (state, value) in zip(result.state, update) { #expect(abs(state - value) < 1e-6) }
+    }
+
+    @Test(arguments: [Float.nan, .infinity, -.infinity, 1001, -1001])
+    func valuesThatCouldBreakTheRingAreRefused(value: Float) throws {
+        var update = [Float](repeating: 0, count: Self.layout.elementCount)
+        update[300] = value
+        let input = BlockReducer.Input(model: try write("model", update.map { _ in 0 }), serverState: nil, updates: [try write("u", update)])
+        #expect(throws: AggregationError.self) { try reduce(task(.fedAvg(learningRate: 1), weights: [1]), input) }
+    }
+
+    @Test func layoutsMustAgree() throws {
+        let other = TensorLayout([("a", .f32, [508])])
+        let writer = try SafetensorsWriter(path: directory.file("other"), layout: other)
+        try writer.append([Float](repeating: 0, count: 508))
+        try writer.finish()
+        let model = try write("model", [Float](repeating: 0, count: Self.layout.elementCount))
+        let input = BlockReducer.Input(model: model, serverState: nil, updates: [try SafetensorsFile(path: directory.file("other"))])
+        #expect(throws: AggregationError.self) { try reduce(task(.fedAvg(learningRate: 1), weights: [1]), input) }
+    }
+
+    @Test func modelKeepsItsMetadata() throws {
+        let zero = [Float](repeating: 0, count: Self.layout.elementCount)
+        let input = BlockReducer.Input(model: try write("model", zero), serverState: nil, updates: [try write("u", zero)])
+        try BlockReducer().reduce(task(.fedAvg(learningRate: 1), weights: [1]), input, modelPath: directory.file("m"), statePath: directory.file("s"))
+        #expect(try SafetensorsFile(path: directory.file("m")).header[metadata: "config"] == "{}")
+    }
+
+    @Test func normIsInfiniteOrNaNExactlyWhereAValueIs() throws {
+        var generator = Generator(seed: 4)
+        var values = values(&generator)
+        let norm = try UpdateInspector.norm(of: write("u", values))
+        let wanted = values.reduce(0.0) { $0 + Double($1) * Double($1) }.squareRoot()
+        #expect(abs(norm - wanted) < 1e-9)
+        for bad in [Float.nan, .infinity] {
+            values[507] = bad
+            #expect(try !UpdateInspector.norm(of: write("v", values)).isFinite)
+        }
+    }
+}
+
+/// A small seeded generator.
+struct Generator: RandomNumberGenerator {
+    var state: UInt64
+    init(seed: UInt64) { state = seed }
+    mutating func next() -> UInt64 {
+        state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+        return (state ^ (state >> 29)) &* 0xbf58_476d_1ce4_e5b9
+    }
+}

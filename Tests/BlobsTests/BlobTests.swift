@@ -1,0 +1,99 @@
+import Federation
+import Foundation
+import Identity
+import TestKit
+import Testing
+
+@testable import Blobs
+
+/// The content-addressed store.
+@Suite struct BlobTests {
+    let directory: TemporaryDirectory
+    let store: BlobStore
+    static let content = (0..<20_000_000).map { UInt8(truncatingIfNeeded: $0 &* 2_654_435_761 >> 13) }
+    static let digest = Digest(of: content)
+
+    init() throws {
+        directory = try TemporaryDirectory()
+        store = try BlobStore(directory: directory.path)
+    }
+
+    func append(_ spool: Spool, _ range: Range<Int>) throws {
+        for start in stride(from: range.lowerBound, to: range.upperBound, by: 262_144) {
+            let end = min(range.upperBound, start + 262_144)
+            try Self.content[start..<end].withUnsafeBytes { _ = try spool.append($0, at: UInt64(start)) }
+        }
+    }
+
+    @Test func blobIsPublishedWholeOrNotAtAll() throws {
+        let spool = try store.spool(Self.digest, byteCount: UInt64(Self.content.count))
+        try append(spool, 0..<19_000_000)
+        #expect(!store.contains(Self.digest))
+        try append(spool, 19_000_000..<20_000_000)
+        #expect(spool.isComplete)
+        #expect(store.byteCount(of: Self.digest) == 20_000_000)
+        try store.verify(Self.digest)
+        #expect(try store.all() == [Self.digest])
+        #expect(try store.spool(Self.digest, byteCount: 20_000_000).isComplete)
+    }
+
+    @Test func interruptedSpoolGoesOnAtTheLastDurableByte() throws {
+        var spool: Spool? = try store.spool(Self.digest, byteCount: 20_000_000)
+        try append(spool!, 0..<10_000_000)
+        let checkpoint = spool!.durableBytes
+        #expect(checkpoint >= Spool.checkpointBytes && checkpoint < 10_000_000)
+        // As after kill -9: what was written behind the checkpoint is not trusted.
+        spool = nil
+        spool = try store.spool(Self.digest, byteCount: 20_000_000)
+        #expect(spool!.durableBytes == checkpoint)
+        try append(spool!, Int(checkpoint)..<12_000_000)
+        try spool!.checkpoint()
+        spool = nil
+        spool = try store.spool(Self.digest, byteCount: 20_000_000)
+        #expect(spool!.durableBytes == 12_000_000)
+        try append(spool!, 12_000_000..<20_000_000)
+        try store.verify(Self.digest)
+    }
+
+    @Test func bytesOutOfPlaceAreRefusedAndChangeNothing() throws {
+        let spool = try store.spool(Self.digest, byteCount: 20_000_000)
+        try append(spool, 0..<1_000_000)
+        for offset in [0, 999_999, 1_000_001] as [UInt64] {
+            #expect(throws: BlobError(.wrongOffset, "")) { try [UInt8(1)].withUnsafeBytes { try spool.append($0, at: offset) } }
+        }
+        try append(spool, 1_000_000..<20_000_000)
+        #expect(spool.isComplete)
+    }
+
+    @Test func moreBytesThanAnnouncedAreRefused() throws {
+        let spool = try store.spool(Digest(of: "abc"), byteCount: 2)
+        #expect(throws: BlobError(.wrongOffset, "")) { try Array("abc".utf8).withUnsafeBytes { try spool.append($0, at: 0) } }
+    }
+
+    @Test func wrongContentIsDiscarded() throws {
+        let spool = try store.spool(Digest(of: "abc"), byteCount: 3)
+        #expect(throws: BlobError(.damaged, "")) { try Array("abd".utf8).withUnsafeBytes { try spool.append($0, at: 0) } }
+        let again = try store.spool(Digest(of: "abc"), byteCount: 3)
+        #expect(again.durableBytes == 0)
+        try Array("abc".utf8).withUnsafeBytes { _ = try again.append($0, at: 0) }
+        #expect(store.contains(Digest(of: "abc")))
+    }
+
+    @Test func damageIsFoundAndMissingBlobsAreNamed() throws {
+        let file = try directory.write("f", Array("abc".utf8))
+        let (digest, count) = try store.add(copyOf: file)
+        #expect(count == 3 && digest == Digest(of: "abc"))
+        try Data("abd".utf8).write(to: URL(fileURLWithPath: store.path(of: digest)))
+        #expect(throws: BlobError(.damaged, "")) { try store.verify(digest) }
+        #expect(throws: BlobError(.missing, "")) { try store.verify(Digest(of: "x")) }
+        #expect(throws: BlobError(.missing, "")) { try BlobReader(store, Digest(of: "x")) }
+    }
+
+    @Test func readerStartsAnywhere() throws {
+        try store.add(copyOf: directory.write("f", Array("0123456789".utf8)))
+        let reader = try BlobReader(store, Digest(of: "0123456789"))
+        var buffer = [UInt8](repeating: 0, count: 8)
+        #expect(try buffer.withUnsafeMutableBytes { try reader.read(into: $0, at: 6) } == 4)
+        #expect(buffer.prefix(4).elementsEqual("6789".utf8))
+    }
+}

@@ -1,0 +1,200 @@
+import Federation
+import Testing
+
+/// Rounds as the coordinator decides them.
+@Suite struct RoundTests {
+    let start = Samples.start
+
+    func opened(_ plan: Plan = Samples.plan()) throws -> (CoordinatorMachine, [Entry]) {
+        var (machine, entries) = try Samples.machine(plan)
+        for site in Samples.sites { entries += machine.handle(.arrived(site), at: start).entries }
+        return (machine, entries)
+    }
+
+    func refusal(_ effects: [CoordinatorMachine.Effect]) -> UpdateRefusal.Reason? {
+        if case .refused(let refusal)? = effects.answers.first { refusal.reason } else { nil }
+    }
+
+    @Test func roundOpensAtOnceWhenEverySiteIsPresent() throws {
+        let (machine, entries) = try opened()
+        guard case .roundOpened(let opening) = try #require(entries.last).body else { throw TestFailure() }
+        #expect(opening.cohort == Samples.sites)
+        #expect(opening.deadline == start + 100)
+        guard case .train(let task) = machine.assignment(for: Samples.sites[0]) else { throw TestFailure() }
+        #expect(task.model.digest == Samples.base.digest)
+    }
+
+    @Test func roundWithAQuorumWaitsForTheOthersAndThenOpensWithoutThem() throws {
+        var (machine, _) = try Samples.machine()
+        #expect(machine.handle(.arrived(Samples.sites[0]), at: start).entries.isEmpty)
+        #expect(machine.handle(.arrived(Samples.sites[1]), at: start).entries.isEmpty)
+        #expect(machine.wakeTime == start + 30)
+        #expect(machine.handle(.tick, at: start + 29).entries.isEmpty)
+        let entries = machine.handle(.tick, at: start + 30).entries
+        guard case .roundOpened(let opening) = try #require(entries.first).body else { throw TestFailure() }
+        #expect(opening.cohort == Array(Samples.sites.prefix(2)))
+        guard case .rest = machine.assignment(for: Samples.sites[2]) else { throw TestFailure() }
+    }
+
+    @Test func updateIsRecordedBeforeItIsAnswered() throws {
+        var (machine, _) = try opened()
+        let effects = machine.handle(.submitted(Samples.submission(Samples.update(of: Samples.sites[0]))), at: start)
+        guard case .record(let entry) = effects[0], case .updateAccepted(let accepted) = entry.body else { throw TestFailure() }
+        #expect(accepted.weight == 50)
+        #expect(effects.answers == [.accepted(index: 4)])
+        let record = try #require(effects.firstIndex { if case .record = $0 { true } else { false } })
+        let answer = try #require(effects.firstIndex { if case .answer = $0 { true } else { false } })
+        #expect(record < answer)
+    }
+
+    @Test func theSameUpdateAgainGetsTheSameAnswerAndCountsOnce() throws {
+        var (machine, _) = try opened()
+        let submission = Samples.submission(Samples.update(of: Samples.sites[0]))
+        let first = machine.handle(.submitted(submission), at: start)
+        let second = machine.handle(.submitted(submission), at: start)
+        #expect(second.answers == first.answers)
+        #expect(second.entries.isEmpty)
+        #expect(machine.state.campaign?.updatesAccepted == 1)
+    }
+
+    @Test func receiptIsGivenAgainAfterTheRoundIsOver() throws {
+        var (machine, _) = try opened()
+        let submissions = Samples.sites.map { Samples.submission(Samples.update(of: $0)) }
+        var answers: [SubmissionAnswer] = []
+        for submission in submissions { answers += machine.handle(.submitted(submission), at: start).answers }
+        _ = machine.handle(.aggregated(RoundKey(round: 1, attempt: 1), result(3)), at: start)
+        #expect(machine.handle(.submitted(submissions[1]), at: start).answers == [answers[1]])
+    }
+
+    @Test func samplesAboveTheBoundCountAsTheBound() throws {
+        var (machine, _) = try opened()
+        let effects = machine.handle(.submitted(Samples.submission(Samples.update(of: Samples.sites[0], samples: 4_000_000_000))), at: start)
+        guard case .updateAccepted(let accepted) = try #require(effects.entries.first).body else { throw TestFailure() }
+        #expect(accepted.weight == 100)
+    }
+
+    @Test func unsoundUpdatesAreRefusedByName() throws {
+        var (machine, _) = try opened()
+        let site = Samples.sites[0]
+        func submit(_ update: SignedUpdate, _ inspection: Inspection = .sound(norm: 1), from sender: SiteID? = nil) -> UpdateRefusal.Reason? {
+            var copy = machine
+            return refusal(copy.handle(.submitted(Submission(sender: sender ?? update.manifest.site, update: update, inspection: inspection)), at: start))
+        }
+        #expect(submit(Samples.update(of: site, round: 2)) == .wrongRound)
+        #expect(submit(Samples.update(of: site, attempt: 2)) == .wrongRound)
+        #expect(submit(Samples.update(of: site, model: Samples.digest(7))) == .wrongBase)
+        #expect(submit(Samples.update(of: site, layout: Samples.digest(7))) == .wrongLayout)
+        #expect(submit(Samples.update(of: site, samples: 0)) == .noSamples)
+        #expect(submit(Samples.update(of: site), .sound(norm: 10.001)) == .normTooLarge)
+        #expect(submit(Samples.update(of: site), .sound(norm: .infinity)) == .notFinite)
+        #expect(submit(Samples.update(of: site), .sound(norm: .nan)) == .notFinite)
+        #expect(submit(Samples.update(of: site), .unsound(UpdateRefusal(.badSignature, ""))) == .badSignature)
+        #expect(submit(Samples.update(of: site), from: Samples.sites[1]) == .wrongSite)
+        #expect(submit(Samples.update(of: SiteID("z/unknown")!)) == .notInCohort)
+        #expect(submit(Samples.update(of: site), .sound(norm: 10)) == nil)
+        _ = machine.handle(.submitted(Samples.submission(Samples.update(of: site))), at: start)
+        #expect(submit(Samples.update(of: site, content: 51)) == .duplicate)
+        var late = machine
+        #expect(refusal(late.handle(.submitted(Samples.submission(Samples.update(of: Samples.sites[1]))), at: start + 101)) == .late)
+    }
+
+    @Test func refusalsOfOneSiteCannotFillTheLedger() throws {
+        var (machine, _) = try opened()
+        let bad = Samples.submission(Samples.update(of: Samples.sites[0], samples: 0))
+        let recorded = (0..<100).reduce(0) { count, _ in count + machine.handle(.submitted(bad), at: start).entries.count }
+        #expect(recorded == RoundMachine.recordedRefusalsPerSite)
+    }
+
+    @Test func completeRoundClosesCommitsAndTheNextOneOpens() throws {
+        var (machine, _) = try opened()
+        var effects: [CoordinatorMachine.Effect] = []
+        for site in Samples.sites { effects = machine.handle(.submitted(Samples.submission(Samples.update(of: site))), at: start) }
+        let task = try #require(effects.tasks.first)
+        #expect(task.contributions.map(\.site) == Samples.sites)
+        #expect(task.totalWeight == 150)
+        let entries = machine.handle(.aggregated(task.key, result(3)), at: start).entries
+        guard case .roundCommitted = entries[0].body, case .roundOpened(let opening) = entries[1].body else { throw TestFailure() }
+        #expect(opening.key == RoundKey(round: 2, attempt: 1))
+        #expect(opening.model == Samples.digest(3))
+    }
+
+    @Test func deadlineClosesWithAQuorumAndAbandonsWithout() throws {
+        var (machine, _) = try opened()
+        _ = machine.handle(.submitted(Samples.submission(Samples.update(of: Samples.sites[0]))), at: start)
+        var two = machine
+        _ = two.handle(.submitted(Samples.submission(Samples.update(of: Samples.sites[2]))), at: start)
+        #expect(two.handle(.tick, at: start + 100).tasks.first?.contributions.count == 2)
+        let entries = machine.handle(.tick, at: start + 100).entries
+        guard case .roundAbandoned(let key, let reason) = entries[0].body, case .roundOpened(let opening) = entries[1].body else { throw TestFailure() }
+        #expect(key == RoundKey(round: 1, attempt: 1))
+        #expect(reason.contains("1 of 2"))
+        #expect(opening.key == RoundKey(round: 1, attempt: 2))
+    }
+
+    @Test func campaignStopsWhenARoundFailsTooOften() throws {
+        var (machine, _) = try opened()
+        _ = machine.handle(.tick, at: start + 100)
+        let entries = machine.handle(.tick, at: start + 300).entries
+        guard case .campaignEnded(let end) = try #require(entries.last).body else { throw TestFailure() }
+        #expect(!end.completed)
+        guard case .finished = machine.assignment(for: Samples.sites[0]) else { throw TestFailure() }
+    }
+
+    @Test func campaignEndsAndItsReleaseCanBeCutOnce() throws {
+        var (machine, entries) = try opened(Samples.plan(rounds: 1))
+        for site in Samples.sites { entries += machine.handle(.submitted(Samples.submission(Samples.update(of: site))), at: start).entries }
+        entries += machine.handle(.aggregated(RoundKey(round: 1, attempt: 1), result(3)), at: start).entries
+        let cutting = ReleaseCutting(
+            name: ModelName("FY2027")!, campaign: Samples.campaign,
+            model: ModelReference(digest: Samples.digest(3), layout: Samples.base.layout, byteCount: 1000), cutBy: "operator/o")
+        entries += try machine.cut(cutting, at: start).entries
+        #expect(machine.state.models[ModelName("FY2027")!] == cutting.model)
+        #expect(throws: LedgerViolation.self) { try machine.cut(cutting, at: start) }
+    }
+
+    @Test func restartAtAnyEntryGoesOnWhereItWas() throws {
+        var (machine, entries) = try opened()
+        for site in Samples.sites { entries += machine.handle(.submitted(Samples.submission(Samples.update(of: site))), at: start).entries }
+        entries += machine.handle(.aggregated(RoundKey(round: 1, attempt: 1), result(3)), at: start).entries
+        for count in 3...entries.count {
+            var state = ConsortiumState()
+            for entry in entries.prefix(count) { try state.apply(entry) }
+            var restarted = CoordinatorMachine(state: state)
+            var effects = restarted.resume(at: start)
+            for site in Samples.sites { effects += restarted.handle(.arrived(site), at: start) }
+            // Sites send what they have not been told is in; the rest of the campaign follows.
+            for _ in 0..<20 where restarted.state.campaign?.end == nil {
+                let round = try #require(restarted.state.campaign?.round)
+                if let task = effects.tasks.last {
+                    effects = restarted.handle(.aggregated(task.key, result(UInt8(10 + task.key.round))), at: start)
+                    continue
+                }
+                effects = []
+                for site in Samples.sites {
+                    let update = Samples.update(of: site, round: round.key.round, model: round.start.model)
+                    effects += restarted.handle(.submitted(Samples.submission(update)), at: start)
+                }
+            }
+            #expect(restarted.state.campaign?.end?.completed == true, "after entry \(count)")
+        }
+    }
+
+    @Test func ledgerThatContradictsThePlanDoesNotFold() throws {
+        let (_, entries) = try opened()
+        var state = ConsortiumState()
+        for entry in entries { try state.apply(entry) }
+        let overweight = AcceptedUpdate(update: Samples.update(of: Samples.sites[0]), weight: 51, norm: 1)
+        let outsider = AcceptedUpdate(update: Samples.update(of: SiteID("z/unknown")!), weight: 50, norm: 1)
+        let commit = RoundCommit(key: RoundKey(round: 1, attempt: 1), result: result(3), scaleBits: 1, totalWeight: 1)
+        for body in [.updateAccepted(overweight), .updateAccepted(outsider), .roundCommitted(commit), .roundClosed(RoundKey(round: 1, attempt: 1))] as [Entry.Body] {
+            var copy = state
+            #expect(throws: LedgerViolation.self) { try copy.apply(Entry(at: start, body)) }
+        }
+    }
+
+    private func result(_ byte: UInt8) -> GlobalState {
+        GlobalState(model: Samples.digest(byte), modelByteCount: 1000, serverState: Samples.digest(byte &+ 100))
+    }
+}
+
+struct TestFailure: Error {}

@@ -1,0 +1,51 @@
+import Federation
+import Testing
+
+/// Identifiers, plans and the scale of the integer ring.
+@Suite struct ValueTests {
+    @Test func namesThatCouldLeaveTheirDirectoryAreRefused() {
+        for text in ["", ".", "..", "a/b", "a b", "ä", "a\0", String(repeating: "x", count: 65)] { #expect(ModelName(text) == nil, "\(text)") }
+        for text in ["FY2026", "a.b_c-d", String(repeating: "x", count: 64)] { #expect(ModelName(text)?.text == text) }
+    }
+
+    @Test func sitesAreMemberAndSite() {
+        #expect(SiteID("acme/osaka")?.description == "acme/osaka")
+        for text in ["acme", "acme/", "/osaka", "a/b/c", "a/.."] { #expect(SiteID(text) == nil) }
+    }
+
+    @Test func digestsReadTheirOwnHexadecimal() {
+        let digest = Digest((0..<32).map { UInt8($0 * 7) })!
+        #expect(Digest(hex: digest.hex) == digest)
+        #expect(Digest(hex: digest.hex.uppercased()) == digest)
+        #expect(Digest(hex: String(digest.hex.dropLast())) == nil)
+        #expect(Digest(hex: "g" + digest.hex.dropFirst()) == nil)
+    }
+
+    @Test func aSoundPlanHasNoProblems() { #expect(Samples.plan().problems == []) }
+
+    @Test func everyProblemOfAPlanIsNamedAtOnce() {
+        var plan = Samples.plan()
+        plan.sites = []
+        plan.rounds = 0
+        plan.bounds.norm = .nan
+        plan.training.learningRate = -1
+        plan.strategy = .fedAvgM(learningRate: 1, momentum: 1)
+        let keys = Set(plan.problems.map(\.key))
+        #expect(keys.isSuperset(of: ["sites", "rounds", "quorum", "bounds.norm", "training.learning_rate", "strategy.momentum"]))
+    }
+
+    @Test(arguments: [0.001, 0.5, 1, 10, 100, 3.7, 1e6], [1, 3, 1000, 5 * 10_000, 4096 << 24] as [UInt64])
+    func sumsCannotOverflowAtTheChosenScale(bound: Double, weight: UInt64) {
+        let bits = FixedPoint.scaleBits(bound: bound, totalWeight: weight)
+        let largest = bound * Double(sign: .plus, exponent: bits, significand: 1)
+        #expect(largest <= 0x1p51)
+        #expect(largest * Double(weight) <= 0x1p62)
+        // And the scale is not wastefully coarse.
+        #expect(largest * 4 > 0x1p51 || largest * Double(weight) * 8 > 0x1p62)
+    }
+
+    @Test func deadlinesSaturate() {
+        #expect(Timestamp(milliseconds: .max).adding(seconds: 1).milliseconds == .max)
+        #expect(Timestamp(milliseconds: 5).adding(seconds: -1).milliseconds == 5)
+    }
+}

@@ -1,0 +1,71 @@
+import Foundation
+
+/// Runs real programs: openssl, python3, kumiai.
+public enum Shell {
+    public struct Outcome: Sendable {
+        public let status: Int32
+        public let output: String
+        public let error: String
+    }
+
+    /// Runs to the end. Output and errors go through files, so that no pipe can fill up.
+    @discardableResult
+    public static func run(
+        _ arguments: [String], environment: [String: String] = [:], input: String? = nil, directory: String? = nil
+    ) throws -> Outcome {
+        let scratch = try TemporaryDirectory()
+        let process = try start(arguments, environment: environment, input: input, directory: directory, output: scratch.file("out"), error: scratch.file("err"))
+        process.waitUntilExit()
+        return Outcome(
+            status: process.terminationStatus, output: String(decoding: try scratch.read("out"), as: UTF8.self),
+            error: String(decoding: try scratch.read("err"), as: UTF8.self))
+    }
+
+    public static func start(
+        _ arguments: [String], environment: [String: String] = [:], input: String? = nil, directory: String? = nil,
+        output: String, error: String
+    ) throws -> Process {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+        process.arguments = arguments
+        process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+        if let directory { process.currentDirectoryURL = URL(fileURLWithPath: directory) }
+        for path in [output, error] { FileManager.default.createFile(atPath: path, contents: nil) }
+        process.standardOutput = FileHandle(forWritingAtPath: output)
+        process.standardError = FileHandle(forWritingAtPath: error)
+        if let input {
+            let pipe = Pipe()
+            process.standardInput = pipe
+            try process.run()
+            pipe.fileHandleForWriting.write(Data(input.utf8))
+            try pipe.fileHandleForWriting.close()
+        } else {
+            process.standardInput = FileHandle.nullDevice
+            try process.run()
+        }
+        return process
+    }
+
+    /// The `kumiai` program that was built with the tests.
+    public static var kumiai: String {
+        let folder = URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent().path
+        let candidates = [folder, Repository.path(".build/release"), Repository.path(".build/debug")].map { $0 + "/kumiai" }
+        return candidates.first { FileManager.default.isExecutableFile(atPath: $0) } ?? candidates[0]
+    }
+
+    /// A port of 127.0.0.1 that nobody uses now.
+    public static func freePort() -> Int {
+        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        defer { close(descriptor) }
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_addr.s_addr = inet_addr("127.0.0.1")
+        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        _ = withUnsafeMutablePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                bind(descriptor, $0, length) == 0 && getsockname(descriptor, $0, &length) == 0
+            }
+        }
+        return Int(UInt16(bigEndian: address.sin_port))
+    }
+}

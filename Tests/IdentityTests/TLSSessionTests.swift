@@ -38,10 +38,11 @@ import Testing
             _ = try bytes.withUnsafeBytes { raw in
                 try session.lending(raw) {
                     var buffer = [UInt8](repeating: 0, count: 20_000)
-                    repeat {
+                    while true {
                         last = try buffer.withUnsafeMutableBytes { try session.read(into: $0) }
-                        if case .bytes(let count) = last { received += buffer.prefix(count) }
-                    } while { if case .bytes = last { true } else { false } }()
+                        guard case .bytes(let count) = last else { break }
+                        received += buffer.prefix(count)
+                    }
                 }
             }
             return last

@@ -6,6 +6,12 @@ public enum Shell {
         public let status: Int32
         public let output: String
         public let error: String
+
+        public init(status: Int32, output: String, error: String) {
+            self.status = status
+            self.output = output
+            self.error = error
+        }
     }
 
     /// Runs to the end. Output and errors go through files, so that no pipe can fill up.

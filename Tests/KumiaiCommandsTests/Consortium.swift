@@ -1,0 +1,139 @@
+import Foundation
+import TestKit
+
+/// A consortium of real processes, made with the commands that a person would type.
+final class Consortium {
+    let directory: TemporaryDirectory
+    let port = Shell.freePort()
+    private var processes: [Process] = []
+    static let sites = ["acme/osaka", "bolt/turin", "cyan/lyon"]
+    static let tasks = ["window-open", "drawer-open", "faucet-open"]
+
+    struct CommandFailed: Error {
+        let arguments: [String]
+        let outcome: Shell.Outcome
+    }
+
+    /// Founds the consortium and makes everybody's certificate and configuration; `sites` of them native workers.
+    init(sites: Int = 2, rounds: Int = 3, localSteps: Int = 2, quorum: Int? = nil) throws {
+        directory = try TemporaryDirectory()
+        try kumiai("pki", "ca", "--consortium", "test.kumiai.example", "--out", path("pki"))
+        try issue("coordinator/main", "coordinator")
+        try issue("operator/alice", "operator")
+        try issue("auditor/bob", "auditor")
+        try kumiai(
+            "coordinator", "init", path("coordinator"), "--base-model", Repository.example("base/state.safetensors"), "--name", "FY2026", "--listen",
+            "127.0.0.1:\(port)")
+        for index in 0..<sites {
+            let name = directoryName(index)
+            try issue("member/\(Self.sites[index].replacingOccurrences(of: "/", with: "/site/"))", name)
+            try kumiai(
+                "worker", "init", path(name), "--coordinator", "127.0.0.1:\(port)", "--demonstrations", Repository.example("sites/\(Self.tasks[index]).hdf5"),
+                "--exit-when-finished")
+        }
+        let siteOptions = Self.sites.prefix(sites).flatMap { ["--site", $0] }
+        try kumiai(
+            ["campaign", "init", path("operator"), "--coordinator", "127.0.0.1:\(port)", "--base", "FY2026", "--release", "FY2027", "--rounds", "\(rounds)"]
+                + siteOptions)
+        try edit("operator/plan.toml", "local_steps = 10", "local_steps = \(localSteps)")
+        if let quorum { try edit("operator/plan.toml", "quorum = \(sites)", "quorum = \(quorum)") }
+        try edit("coordinator/coordinator.toml", "heartbeat_seconds = 5", "heartbeat_seconds = 1")
+    }
+
+    deinit {
+        for process in processes where process.isRunning { kill(process.processIdentifier, SIGKILL) }
+        for process in processes { process.waitUntilExit() }
+    }
+
+    func path(_ name: String) -> String { directory.file(name) }
+    func directoryName(_ site: Int) -> String { Self.sites[site].replacingOccurrences(of: "/", with: "-") }
+    var operatorConfig: [String] { ["--config", path("operator/operator.toml")] }
+    var data: String { path("coordinator/data") }
+    var authority: String { path("pki/ca.pem") }
+
+    func issue(_ identity: String, _ name: String, _ options: String...) throws {
+        try kumiai(["pki", "issue", identity, "--ca", path("pki"), "--out", path(name)] + options)
+    }
+
+    func edit(_ name: String, _ old: String, _ new: String) throws {
+        let text = String(decoding: try directory.read(name), as: UTF8.self)
+        try directory.write(name, Array(text.replacingOccurrences(of: old, with: new).utf8))
+    }
+
+    /// Runs a command that must succeed.
+    @discardableResult
+    func kumiai(_ arguments: String...) throws -> Shell.Outcome { try kumiai(arguments) }
+
+    @discardableResult
+    func kumiai(_ arguments: [String]) throws -> Shell.Outcome {
+        let outcome = try attempt(arguments)
+        guard outcome.status == 0 else { throw CommandFailed(arguments: arguments, outcome: outcome) }
+        return outcome
+    }
+
+    /// Runs a command that may fail.
+    func attempt(_ arguments: [String]) throws -> Shell.Outcome { try Shell.run([Shell.kumiai] + arguments) }
+
+    // MARK: Processes
+
+    func start(_ name: String, _ arguments: [String]) throws -> Process {
+        // Appended: a log outlives the kills of its process.
+        let process = try Shell.start(
+            ["bash", "-c", "exec \(Shell.kumiai) \(arguments.joined(separator: " ")) 2>> \(path(name)).log"], output: "/dev/null", error: "/dev/null")
+        processes.append(process)
+        return process
+    }
+
+    func startCoordinator() throws -> Process { try start("coordinator", ["coordinator", "run", "--config", path("coordinator/coordinator.toml")]) }
+    func startWorker(_ site: Int) throws -> Process {
+        try start(directoryName(site), ["worker", "run", "--log-level", "debug", "--config", path("\(directoryName(site))/worker.toml")])
+    }
+
+    func log(_ name: String) -> String { (try? directory.read("\(name).log")).map { String(decoding: $0, as: UTF8.self) } ?? "" }
+
+    /// Opens the campaign as soon as the coordinator listens.
+    func openCampaign() throws {
+        for _ in 0..<100 {
+            let outcome = try attempt(["campaign", "open", path("operator/plan.toml")] + operatorConfig)
+            if outcome.status == 0 { return }
+            guard outcome.status == 4 else { throw CommandFailed(arguments: ["campaign", "open"], outcome: outcome) }
+            usleep(50_000)
+        }
+    }
+
+    func status() throws -> [String: Any] {
+        let outcome = try attempt(["coordinator", "status", "--json"] + operatorConfig)
+        return (try? JSONSerialization.jsonObject(with: Data(outcome.output.utf8)) as? [String: Any]) ?? [:]
+    }
+
+    var campaign: [String: Any] { ((try? status())?["campaign"] as? [String: Any]) ?? [:] }
+
+    /// Waits until `holds`; `false` where it does not within the time.
+    func wait(seconds: Double = 60, _ holds: () throws -> Bool) rethrows -> Bool {
+        let end = Date().addingTimeInterval(seconds)
+        while Date() < end {
+            if try holds() { return true }
+            usleep(30_000)
+        }
+        return false
+    }
+
+    func waitForEnd() -> Bool { wait { ["completed", "stopped"].contains(campaign["phase"] as? String) } }
+
+    func stop(_ process: Process) -> Int32 {
+        process.terminate()
+        process.waitUntilExit()
+        return process.terminationStatus
+    }
+
+    /// Cuts the release, stops the coordinator, and gives back the audit's findings.
+    func finish(_ coordinator: Process) throws -> Shell.Outcome {
+        try kumiai(["release", "cut", "FY2027"] + operatorConfig)
+        guard stop(coordinator) == 0 else { throw CommandFailed(arguments: ["stop"], outcome: Shell.Outcome(status: 1, output: "", error: log("coordinator"))) }
+        return try attempt(["audit", "verify", data, "--ca", authority, "--json"])
+    }
+
+    func releaseDigest() throws -> String {
+        try Shell.run(["sha256sum", "\(data)/releases/FY2027/model.safetensors"]).output.split(separator: " ").first.map(String.init) ?? ""
+    }
+}

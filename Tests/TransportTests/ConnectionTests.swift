@@ -1,0 +1,111 @@
+import Federation
+import Foundation
+import Identity
+import NIOCore
+import NIOPosix
+import TestKit
+import Testing
+import Transport
+import Wire
+
+/// Connections over real TLS on loopback.
+@Suite struct ConnectionTests {
+    let consortium: ConsortiumFixture
+    init() throws { consortium = try ConsortiumFixture() }
+
+    func failure(_ dialer: Dialer) async -> (any Error)? {
+        do {
+            _ = try await dialer.ask(.heartbeat(Heartbeat()), software: "test")
+            return nil
+        } catch { return error }
+    }
+
+    @Test func questionsGetTheirAnswers() async throws {
+        let server = try await Server(consortium)
+        #expect(try await server.ask())
+        await server.stop()
+    }
+
+    @Test func certificatesThatDoNotHoldAreRefusedByReasonAndTheServerGoesOn() async throws {
+        let server = try await Server(consortium)
+        let other = try ConsortiumFixture()
+        let eve = try other.identity(.operator("eve"))
+        let wrongAuthority = await failure(try server.dialer(eve))
+        #expect("\(wrongAuthority!)".contains("unknown ca"), "\(wrongAuthority!)")
+        let longAgo = Timestamp(milliseconds: consortium.now.milliseconds - 10 * 86_400_000)
+        let expired = await failure(try server.dialer(consortium.identity(.operator("old"), days: 1, at: longAgo)))
+        #expect("\(expired!)".contains("certificate expired"), "\(expired!)")
+        for names in [nil, "URI:spiffe://test.kumiai.example/operator/a,URI:spiffe://test.kumiai.example/operator/b"] {
+            let error = await failure(try server.dialer(consortium.identity(alternativeNames: names)))
+            #expect((error as? Refusal)?.code == .identity)
+            #expect("\(error!)".contains("exactly one URI"), "\(error!)")
+        }
+        let foreign = await failure(try server.dialer(consortium.identity(.operator("a"), consortium: "other.example")))
+        #expect("\(foreign!)".contains("another consortium"))
+        #expect(try await server.ask())
+        await server.stop()
+    }
+
+    @Test func aServerThatIsNoCoordinatorIsLeft() async throws {
+        let server = try await Server(consortium, identity: consortium.identity(.site(SiteID("acme/osaka")!)))
+        let error = await failure(try server.dialer(consortium.identity(.operator("alice"))))
+        #expect((error as? IdentityError)?.code == .wrongIdentity)
+        await server.stop()
+        let stranger = try await Server(ConsortiumFixture())
+        let untrusted = await failure(try stranger.dialer(consortium.identity(.operator("alice")), roots: consortium.roots))
+        #expect((untrusted as? IdentityError)?.code == .notTrusted, "\(untrusted!)")
+        await stranger.stop()
+    }
+
+    @Test func bulkArrivesWholeInBothDirectionsUnderBackPressure() async throws {
+        let server = try await Server(consortium)
+        let dialer = try server.dialer(consortium.identity(.site(SiteID("acme/osaka")!)))
+        let count = 64
+        let received = try await dialer.withConnection(.bulk, software: "test") { connection in
+            try await withThrowingTaskGroup(of: Int.self) { group in
+                group.addTask {
+                    for index in 0..<count {
+                        let payload = Payload([UInt8](repeating: UInt8(index), count: WireLimits.chunkBytes))
+                        try await connection.send(.blobChunk(BlobChunk(offset: UInt64(index), payload: payload)), id: 2)
+                    }
+                    return 0
+                }
+                group.addTask {
+                    var good = 0
+                    for index in 0..<count {
+                        // A slow reader holds the other side back rather than filling memory.
+                        if index % 16 == 0 { try await Task.sleep(for: .milliseconds(20)) }
+                        guard case .blobChunk(let chunk)? = try await connection.inbox.next()?.message else { break }
+                        if chunk.offset == UInt64(index), chunk.payload.bytes.allSatisfy({ $0 == UInt8(index) }) { good += 1 }
+                    }
+                    return good
+                }
+                return try await group.reduce(0, +)
+            }
+        }
+        #expect(received == count)
+        await server.stop()
+    }
+
+    @Test func aBulkFrameOnAControlConnectionIsRefusedAndTheServerGoesOn() async throws {
+        let server = try await Server(consortium)
+        let dialer = try server.dialer(consortium.identity(.site(SiteID("acme/osaka")!)))
+        let chunk = BlobChunk(offset: 0, payload: Payload([UInt8](repeating: 0, count: WireLimits.controlFrameBytes)))
+        await #expect(throws: (any Error).self) {
+            try await dialer.withConnection(.control, software: "test") { connection in
+                try await connection.send(.blobChunk(chunk), id: 2)
+                guard try await connection.inbox.next() != nil else { throw TransportError(.closed, "closed") }
+            }
+        }
+        #expect(try await server.ask())
+        await server.stop()
+    }
+
+    @Test func nobodyListeningIsSaidSo() async throws {
+        let dialer = try Dialer(
+            host: "127.0.0.1", port: Shell.freePort(), context: consortium.context(.client, consortium.identity(.operator("a"))),
+            consortium: ConsortiumFixture.name, group: MultiThreadedEventLoopGroup.singleton)
+        let error = await failure(dialer)
+        #expect((error as? TransportError)?.code == .unreachable)
+    }
+}

@@ -1,0 +1,65 @@
+import Federation
+import Identity
+import Logging
+import NIOPosix
+import TestKit
+import Transport
+import Wire
+
+/// A listener on loopback that answers every hello with a welcome and every heartbeat with the time.
+actor Server {
+    let consortium: ConsortiumFixture
+    let port: Int
+    private let listener: Listener
+    private let task: Task<Void, any Error>
+
+    init(_ consortium: ConsortiumFixture, identity: ConsortiumFixture.Identity? = nil) async throws {
+        self.consortium = consortium
+        let identity = try identity ?? consortium.identity(.coordinator("main"))
+        let listener = Listener(
+            context: try consortium.context(.server, identity), consortium: ConsortiumFixture.name, group: MultiThreadedEventLoopGroup.singleton,
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        let (ports, continuation) = AsyncStream<Int>.makeStream()
+        self.listener = listener
+        task = Task {
+            try await listener.run(host: "127.0.0.1", port: 0) { continuation.yield($0) } serve: { try await Self.serve($0) }
+        }
+        port = await ports.first { _ in true }!
+    }
+
+    private static func serve(_ connection: ServerConnection) async throws {
+        while let frame = try await connection.inbox.next() {
+            switch frame.message {
+            case .hello(let hello):
+                if hello.purpose == .bulk { connection.limit.allowBulk() }
+                let welcome = Welcome(
+                    version: 1, consortium: ConsortiumFixture.name, time: Timestamp(milliseconds: 1), heartbeatSeconds: 5, chunkBytes: 1,
+                    logKey: [], logKeySignature: [])
+                try await connection.send(.welcome(welcome), inReplyTo: frame.id)
+            case .heartbeat: try await connection.send(.heartbeatSeen(Timestamp(milliseconds: 42)), inReplyTo: frame.id)
+            // Echoes, so that both directions carry bulk.
+            case .blobChunk(let chunk): try await connection.send(.blobChunk(chunk), inReplyTo: frame.id)
+            case .getStatus: throw Refusal(.role, "nobody may ask")
+            default: return
+            }
+        }
+    }
+
+    func stop() async {
+        listener.close()
+        _ = await task.result
+    }
+
+    nonisolated func dialer(_ identity: ConsortiumFixture.Identity, roots: TrustRoots? = nil) throws -> Dialer {
+        Dialer(
+            host: "127.0.0.1", port: port, context: try consortium.context(.client, identity, roots: roots), consortium: ConsortiumFixture.name,
+            group: MultiThreadedEventLoopGroup.singleton)
+    }
+
+    /// A connection that works: the server is up and well.
+    nonisolated func ask() async throws -> Bool {
+        let dialer = try dialer(consortium.identity(.operator("alice")))
+        if case .heartbeatSeen = try await dialer.ask(.heartbeat(Heartbeat()), software: "test") { return true }
+        return false
+    }
+}

@@ -1,6 +1,52 @@
 SHELL := /bin/bash
-.PHONY: proto
+.SHELLFLAGS := -euo pipefail -c
+.PHONY: build demo test bench proto check-proto format format-check setup setup-test setup-bench clean
+
+SWIFT_BUILD := swift build -c release
+PACKAGES := libssl-dev libprotobuf-c-dev libopenblas-dev libhdf5-dev libsqlite3-dev pkg-config
+TEST_PACKAGES := $(PACKAGES) openssl protobuf-c-compiler protobuf-compiler python3-protobuf
+ARGS ?=
+JSON ?=
+
+# The first thing that a newcomer runs.
+demo: build
+	.build/release/kumiai demo $(ARGS)
+
+build: setup
+	$(SWIFT_BUILD) --product kumiai
+
+# One build for everything: tests run against the optimised code that users get.
+test: setup-test
+	$(SWIFT_BUILD) --build-tests
+	swift test -c release --skip-build
+
+# Ratios against OpenSSL, memcpy and PyTorch, side by side in one run. JSON=1 prints one object.
+bench: setup-bench
+	@Benchmarks/run $(if $(JSON),--json)
+
+# The C in Sources/KumiaiProto is generated and committed, so that users need no compiler for it.
 proto:
 	cd proto && protoc-c --c_out=../Sources/KumiaiProto kumiai/v1/*.proto
 	mkdir -p Sources/KumiaiProto/include/kumiai/v1
 	mv Sources/KumiaiProto/kumiai/v1/*.pb-c.h Sources/KumiaiProto/include/kumiai/v1/
+
+check-proto:
+	.ci/check-proto
+
+format:
+	swift format --in-place --recursive Package.swift Sources Tests Benchmarks
+
+format-check:
+	swift format lint --recursive Package.swift Sources Tests Benchmarks
+
+setup:
+	@.ci/install $(PACKAGES)
+
+setup-test:
+	@.ci/install $(TEST_PACKAGES)
+
+setup-bench:
+	@.ci/install $(TEST_PACKAGES) python3-venv
+
+clean:
+	rm -rf .build Benchmarks/.build kumiai-demo*

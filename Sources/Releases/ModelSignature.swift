@@ -24,8 +24,11 @@ public enum ModelSignature {
     /// The bundle's JSON. `name` is the release's.
     public static func sign(_ resources: [Resource], name: String, chain: [Certificate], key: PrivateKey) throws -> String {
         let payload = Array(statement(sorted(resources), name: name).utf8)
-        let signature = try key.sign(preAuthenticationEncoding(payload))
-        let certificates = chain.map { "{\"rawBytes\": \"\(Data($0.der).base64EncodedString())\"}" }.joined(separator: ", ")
+        return render(payload, signature: try key.sign(preAuthenticationEncoding(payload)), certificates: chain.map(\.der))
+    }
+
+    private static func render(_ payload: [UInt8], signature: [UInt8], certificates: [[UInt8]]) -> String {
+        let certificates = certificates.map { "{\"rawBytes\": \"\(Data($0).base64EncodedString())\"}" }.joined(separator: ", ")
         return """
             {"mediaType": "application/vnd.dev.sigstore.bundle.v0.3+json", "verificationMaterial": {"x509CertificateChain": \
             {"certificates": [\(certificates)]}, "tlogEntries": []}, "dsseEnvelope": {"payload": \
@@ -72,6 +75,10 @@ public enum ModelSignature {
             let payload = envelope["payload"]?.base64, let signatures = envelope["signatures"]?.array, signatures.count == 1,
             let signature = signatures[0]["sig"]?.base64
         else { throw ReleaseError("\(fileName) is not a model signing bundle") }
+        // Also what is not signed must be as it was written.
+        guard render(payload, signature: signature, certificates: certificates.map { $0["rawBytes"]?.base64 ?? [] }) == String(decoding: json, as: UTF8.self) else {
+            throw ReleaseError("\(fileName) was changed after it was written")
+        }
         let leaf = try Certificate(der: leafBytes)
         let intermediates = try certificates.dropFirst().map { try Certificate(der: $0["rawBytes"]?.base64 ?? []) }
         let signer = try roots.verify(leaf, intermediates: intermediates, at: time)

@@ -175,7 +175,7 @@ import Testing
                     effects += restarted.handle(.submitted(Samples.submission(update)), at: start)
                 }
             }
-            #expect(restarted.state.campaign?.end?.completed == true, "after entry \(count)")
+            #expect(restarted.state.campaign?.end?.completed == true, "after entry \(count): \(restarted.state.campaign!.round.key) \(restarted.state.campaign!.round.phaseName)")
         }
     }
 

@@ -66,10 +66,13 @@ import Wire
 
     func serverProcess(_ port: Int, _ options: [String]) throws -> Process {
         try consortium.write(consortium.identity(.coordinator("main")), to: directory.path)
+        // s_server ends with its standard input.
+        let command = """
+            exec openssl s_server -accept 127.0.0.1:\(port) -CAfile \(directory.file("ca.pem")) -cert \(directory.file("certificate.pem")) \
+            -key \(directory.file("key.pem")) -Verify 1 -verify_return_error -naccept 1 \(options.joined(separator: " ")) < <(sleep 20)
+            """
         return try Shell.start(
-            ["openssl", "s_server", "-accept", "127.0.0.1:\(port)", "-CAfile", directory.file("ca.pem"), "-cert", directory.file("certificate.pem"),
-                "-key", directory.file("key.pem"), "-Verify", "1", "-verify_return_error", "-naccept", "1"] + options,
-            output: directory.file("server.out"), error: directory.file("server.err"))
+            ["bash", "-c", command], output: directory.file("server.out"), error: directory.file("server.err"))
     }
 
     func dial(_ port: Int) async throws -> any Error {

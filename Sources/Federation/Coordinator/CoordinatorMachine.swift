@@ -40,7 +40,7 @@ public struct CoordinatorMachine: Sendable {
     /// What must be done again after a restart.
     public mutating func resume(at now: Timestamp) -> [Effect] {
         guard let campaign = state.campaign, campaign.end == nil else { return [] }
-        return effects(campaign.round.resume(), at: now) + settle(at: now)
+        return effects(campaign.round.resume(), at: now) + settle(at: now) + pass(.tick, at: now)
     }
 
     public mutating func handle(_ event: Event, at now: Timestamp) -> [Effect] {

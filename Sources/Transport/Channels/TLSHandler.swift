@@ -15,6 +15,7 @@ final class TLSHandler: ChannelDuplexHandler {
     /// Plaintext encrypted in one go: four records, so that writes to the socket are large and buffers stay in cache.
     private static let pieceBytes = 64 * 1024
     private static let recordBytes = 16 * 1024
+    private static let lingerMilliseconds: Int64 = 500
 
     private enum State { case handshaking, open, closed }
 
@@ -192,7 +193,9 @@ final class TLSHandler: ChannelDuplexHandler {
         sendCiphertext(context, promise: nil)
         end(error)
         context.fireErrorCaught(error)
-        context.close(promise: nil)
+        // Closing at once, with input unread, would reset the connection and could take the alert with it.
+        let channel = context.channel
+        context.eventLoop.scheduleTask(in: .milliseconds(Self.lingerMilliseconds)) { channel.close(promise: nil) }
     }
 
     private func end(_ error: any Error) {

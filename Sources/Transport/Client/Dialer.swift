@@ -90,7 +90,13 @@ public struct ClientConnection: Sendable {
     }
 
     func hello(_ purpose: Hello.Purpose, software: String) async throws -> Welcome {
-        try await send(.hello(Hello(purpose: purpose, software: software)), id: 1)
+        do {
+            try await send(.hello(Hello(purpose: purpose, software: software)), id: 1)
+        } catch {
+            // The coordinator closed before it heard us: what it said last tells why.
+            _ = try await inbox.next()
+            throw error
+        }
         guard let frame = try await inbox.next() else {
             throw TransportError(.closed, "the coordinator closed the connection before its welcome")
         }

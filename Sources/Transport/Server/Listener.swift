@@ -94,17 +94,28 @@ public final class Listener: Sendable {
                     let refusal = Refusal(
                         .limit, "the coordinator has \(TransportLimits.connections) connections open, its limit",
                         hint: "try again later")
-                    try await outbound.write(ServerFrame(inReplyTo: 0, .refusal(refusal)))
+                    try await self.refuse(refusal, Inbox(inbound), outbound)
                 case .failure(let error):
                     logger.warning("refused a certificate", metadata: ["reason": "\(error)"])
                     let refusal = Refusal(
                         .identity, "\(error)", hint: "a certificate carries one SPIFFE URI of this consortium; see certs/README.md")
-                    try await outbound.write(ServerFrame(inReplyTo: 0, .refusal(refusal)))
+                    try await self.refuse(refusal, Inbox(inbound), outbound)
                 }
             }
         } catch is CancellationError {
         } catch {
             logger.warning("connection ended", metadata: ["reason": "\(describe(error))"])
+        }
+    }
+
+    /// Answers the hello with a refusal, and lets the peer close: a close with input unread could take the answer with it.
+    private func refuse(
+        _ refusal: Refusal, _ inbox: Inbox<ClientFrame>, _ outbound: NIOAsyncChannelOutboundWriter<ServerFrame>
+    ) async throws {
+        try await withTimeout(.seconds(TransportLimits.helloSeconds), "the hello") {
+            let hello = try await inbox.next()
+            try await outbound.write(ServerFrame(inReplyTo: hello?.id ?? 0, .refusal(refusal)))
+            _ = try await inbox.next()
         }
     }
 

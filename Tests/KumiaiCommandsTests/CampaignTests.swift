@@ -9,7 +9,7 @@ import Testing
         let coordinator = try consortium.startCoordinator()
         try consortium.openCampaign()
         let workers = try [0, 1].map(consortium.startWorker)
-        #expect(consortium.waitForEnd())
+        try #require(consortium.waitForEnd(), "\(consortium.log("coordinator"))")
         #expect(consortium.campaign["phase"] as? String == "completed")
         for worker in workers { worker.waitUntilExit() }
         #expect(workers.allSatisfy { $0.terminationStatus == 0 })
@@ -59,7 +59,7 @@ import Testing
             coordinator.waitUntilExit()
             coordinator = try consortium.startCoordinator()
         }
-        #expect(consortium.waitForEnd())
+        try #require(consortium.waitForEnd(), "\(consortium.log("coordinator"))")
         for worker in workers { worker.waitUntilExit() }
         #expect(consortium.campaign["committed"] as? Int == 6)
         #expect(consortium.campaign["updates_accepted"] as? Int == 12)
@@ -78,7 +78,7 @@ import Testing
             victim.waitUntilExit()
             victim = try consortium.startWorker(0)
         }
-        #expect(consortium.waitForEnd())
+        try #require(consortium.waitForEnd(), "\(consortium.log("coordinator"))")
         victim.waitUntilExit()
         other.waitUntilExit()
         #expect(consortium.campaign["phase"] as? String == "completed")
@@ -118,7 +118,7 @@ import Testing
         let coordinator = try consortium.startCoordinator()
         try consortium.openCampaign()
         let worker = try consortium.startWorker(0)
-        #expect(consortium.waitForEnd())
+        try #require(consortium.waitForEnd(), "\(consortium.log("coordinator"))")
         worker.waitUntilExit()
         #expect(try consortium.finish(coordinator).status == 0)
     }
@@ -133,11 +133,11 @@ import Testing
         try consortium.openCampaign()
         let native = try consortium.startWorker(0)
         let peer = try Shell.run(
-            ["timeout", "60", "python3", Repository.path("Tests/KumiaiCommandsTests/Python/peer.py"), "127.0.0.1", "\(consortium.port)", consortium.path("bolt-turin")],
-            environment: ["PYTHONPATH": proto, "PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION": "upb"])
-        #expect(peer.status == 0, "\(peer.output) \(peer.error)")
+            ["timeout", "60", "/usr/bin/python3", Repository.path("Tests/KumiaiCommandsTests/Python/peer.py"), "127.0.0.1", "\(consortium.port)", consortium.path("bolt-turin")],
+            environment: ["PYTHONPATH": proto])
+        try #require(peer.status == 0, "\(peer.output) \(peer.error)")
         #expect(peer.output.contains("receipts 2"), "\(peer.output)")
-        #expect(consortium.waitForEnd())
+        try #require(consortium.waitForEnd(), "\(consortium.log("coordinator"))")
         native.waitUntilExit()
         #expect(consortium.campaign["updates_accepted"] as? Int == 4)
         #expect(try consortium.finish(coordinator).status == 0)

@@ -114,7 +114,7 @@ def sign(manifest):
     return update_pb2.SignedUpdate(manifest=manifest, signature=signature, certificate=certificate)
 
 
-control, receipts = Connection(wire_pb2.CONTROL), 0
+control, receipts, done = Connection(wire_pb2.CONTROL), 0, set()
 while True:
     assignment = control.assignment()
     if assignment.HasField("finished"):
@@ -123,6 +123,8 @@ while True:
         control.ask(heartbeat=wire_pb2.Heartbeat(activity=wire_pb2.WAITING))
         continue
     train = assignment.train
+    if (train.round, train.attempt) in done:  # assignments are repeated when anything changes
+        continue
     update = make_update(fetch(train.model_digest, train.model_bytes))
     digest = hashlib.sha256(update).digest()
     upload(digest, update)
@@ -134,4 +136,5 @@ while True:
     if not answer.HasField("receipt"):
         raise RuntimeError(f"refused: {answer.refusal}")
     receipts += 1
+    done.add((train.round, train.attempt))
 print("receipts", receipts)

@@ -1,0 +1,33 @@
+import Foundation
+import Learning
+import Transport
+
+/// Prints one JSON object of ratios and absolute values. `run` starts it and adds PyTorch's side.
+@main
+struct Main {
+    static func main() async throws {
+        BLASCore.restartIfWrong()
+        Allocator.keepBuffers()
+        var values: [String: Double] = [:]
+        let arguments = CommandLine.arguments.dropFirst()
+        if arguments.first == "train" {
+            values = try TrainingBenchmark.run()
+        } else {
+            values.merge(try await IntakeBenchmark.run()) { $1 }
+            values.merge(try ReductionBenchmark.run()) { $1 }
+        }
+        let data = try JSONSerialization.data(withJSONObject: values, options: [.sortedKeys])
+        print(String(decoding: data, as: UTF8.self))
+    }
+
+    /// The median of some runs.
+    static func median(_ count: Int, _ body: () throws -> Double) rethrows -> Double { try (0..<count).map { _ in try body() }.sorted()[count / 2] }
+
+    static func seconds(_ body: () throws -> Void) rethrows -> Double {
+        let clock = ContinuousClock()
+        let start = clock.now
+        try body()
+        let elapsed = start.duration(to: clock.now)
+        return Double(elapsed.components.seconds) + Double(elapsed.components.attoseconds) / 1e18
+    }
+}

@@ -1,0 +1,40 @@
+import Aggregation
+import Federation
+import Foundation
+import Tensors
+
+/// Eight updates of 32 MiB reduced from files in the page cache, beside memcpy of the same bytes.
+enum ReductionBenchmark {
+    static func run() throws -> [String: Double] {
+        let sites = 8, elements = 8 << 20
+        let folder = NSTemporaryDirectory() + "/kumiai-bench-\(UUID().uuidString)"
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let layout = TensorLayout([("w", .f32, [elements])])
+        var files: [SafetensorsFile] = []
+        for index in 0...sites {
+            let writer = try SafetensorsWriter(path: "\(folder)/\(index)", layout: layout)
+            try writer.append((0..<elements).map { Float(($0 &* (index + 3)) % 1000) / 1000 })
+            try writer.finish()
+            files.append(try SafetensorsFile(path: "\(folder)/\(index)"))
+        }
+        let digest = Digest([UInt8](repeating: 0, count: 32))!
+        let task = AggregationTask(
+            key: RoundKey(round: 1, attempt: 1), start: GlobalState(model: digest, modelByteCount: 0, serverState: nil),
+            strategy: .fedAvg(learningRate: 1), bound: 10, scaleBits: 36,
+            contributions: (0..<sites).map { .init(site: SiteID("s/\($0)")!, update: digest, weight: UInt32($0 + 1)) })
+        let input = BlockReducer.Input(model: files[0], serverState: nil, updates: Array(files.dropFirst()))
+        let bytes = Double(sites * elements * 4)
+        let reduce = try Main.median(5) {
+            try Main.seconds { try BlockReducer(threads: 1).reduce(task, input, modelPath: folder + "/out", statePath: folder + "/state") }
+        }
+        let source = UnsafeMutableRawPointer.allocate(byteCount: elements * 4, alignment: 64), target = UnsafeMutableRawPointer.allocate(byteCount: elements * 4, alignment: 64)
+        defer {
+            source.deallocate()
+            target.deallocate()
+        }
+        source.initializeMemory(as: UInt8.self, repeating: 1, count: elements * 4)
+        let copy = Main.median(5) { Main.seconds { for _ in 0..<sites { target.copyMemory(from: source, byteCount: elements * 4) } } }
+        return ["reduce_gb_s": bytes / reduce / 1e9, "memcpy_gb_s": bytes / copy / 1e9, "reduce_vs_memcpy": copy / reduce]
+    }
+}

@@ -2,6 +2,7 @@
 // Bare OpenSSL over loopback, blocking sockets: what the transport is compared to.
 #include <arpa/inet.h>
 #include <openssl/pem.h>
+#include <openssl/x509v3.h>
 #include <openssl/ssl.h>
 #include <pthread.h>
 #include <stdlib.h>

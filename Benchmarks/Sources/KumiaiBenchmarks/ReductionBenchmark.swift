@@ -28,13 +28,16 @@ enum ReductionBenchmark {
         let reduce = try Main.median(5) {
             try Main.seconds { try BlockReducer(threads: 1).reduce(task, input, modelPath: folder + "/out", statePath: folder + "/state") }
         }
-        let source = UnsafeMutableRawPointer.allocate(byteCount: elements * 4, alignment: 64), target = UnsafeMutableRawPointer.allocate(byteCount: elements * 4, alignment: 64)
+        // As many bytes as the updates have, so that no cache holds them.
+        let total = sites * elements * 4
+        let source = UnsafeMutableRawPointer.allocate(byteCount: total, alignment: 64), target = UnsafeMutableRawPointer.allocate(byteCount: total, alignment: 64)
         defer {
             source.deallocate()
             target.deallocate()
         }
-        source.initializeMemory(as: UInt8.self, repeating: 1, count: elements * 4)
-        let copy = Main.median(5) { Main.seconds { for _ in 0..<sites { target.copyMemory(from: source, byteCount: elements * 4) } } }
+        source.initializeMemory(as: UInt8.self, repeating: 1, count: total)
+        target.initializeMemory(as: UInt8.self, repeating: 2, count: total)
+        let copy = Main.median(5) { Main.seconds { target.copyMemory(from: source, byteCount: total) } }
         return ["reduce_gb_s": bytes / reduce / 1e9, "memcpy_gb_s": bytes / copy / 1e9, "reduce_vs_memcpy": copy / reduce]
     }
 }

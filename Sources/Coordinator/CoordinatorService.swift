@@ -219,9 +219,10 @@ public actor CoordinatorService {
             || machine.state.models.values.contains { $0.digest == digest }
     }
 
-    /// The largest update that may be uploaded now; `nil` where no campaign takes updates.
-    func uploadLimit() -> UInt64? {
-        guard let campaign = machine.state.campaign, campaign.end == nil, let model = campaign.plan.model else { return nil }
+    /// The largest update that a site may upload now; `nil` where no campaign takes updates of it.
+    func uploadLimit(for site: SiteID) -> UInt64? {
+        guard let campaign = machine.state.campaign, campaign.end == nil, campaign.plan.sites.contains(site), let model = campaign.plan.model
+        else { return nil }
         return model.byteCount + UInt64(CoordinatorLimits.headerSlackBytes)
     }
 

@@ -27,7 +27,7 @@ import Testing
         var plan = Samples.plan()
         plan.sites = []
         plan.rounds = 0
-        plan.bounds.norm = .nan
+        plan.bounds.norm = 1e-10
         plan.training.learningRate = -1
         plan.strategy = .fedAvgM(learningRate: 1, momentum: 1)
         let keys = Set(plan.problems.map(\.key))

@@ -69,7 +69,7 @@ import Wire
         // s_server ends with its standard input.
         let command = """
             exec openssl s_server -accept 127.0.0.1:\(port) -CAfile \(directory.file("ca.pem")) -cert \(directory.file("certificate.pem")) \
-            -key \(directory.file("key.pem")) -Verify 1 -verify_return_error -naccept 1 \(options.joined(separator: " ")) < <(sleep 20)
+            -key \(directory.file("key.pem")) -Verify 1 -verify_return_error -naccept 1 \(options.joined(separator: " ")) < <(sleep 8)
             """
         return try Shell.start(
             ["bash", "-c", command], output: directory.file("server.out"), error: directory.file("server.err"))
@@ -117,7 +117,11 @@ import Wire
         let port = Shell.freePort()
         let server = try serverProcess(port, ["-tls1_3"])
         async let failure = dial(port)
-        try await Task.sleep(for: .milliseconds(800))
+        // Not before the handshake is over on both sides.
+        for _ in 0..<100 where !String(decoding: try directory.read("server.out"), as: UTF8.self).contains("CIPHER is") {
+            try await Task.sleep(for: .milliseconds(50))
+        }
+        try await Task.sleep(for: .milliseconds(200))
         kill(server.processIdentifier, SIGKILL)
         let error = try await failure
         #expect((error as? IdentityError)?.code == .truncated, "\(error)")

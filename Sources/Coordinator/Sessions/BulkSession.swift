@@ -30,8 +30,8 @@ struct BulkSession {
     // MARK: Up
 
     private func receive(_ digest: Digest, _ byteCount: UInt64, offer: UInt64) async throws {
-        guard let limit = await service.uploadLimit() else {
-            throw Refusal(.conflict, "no campaign takes updates now", hint: "wait for the next assignment")
+        guard let limit = await service.uploadLimit(for: site) else {
+            throw Refusal(.conflict, "no campaign takes updates of \(site) now", hint: "wait for the next assignment")
         }
         guard byteCount > 0, byteCount <= limit else {
             throw Refusal(.limit, "an update of \(byteCount) bytes was offered; at most \(limit) are taken", hint: "send tensors in the layout of the base model")

@@ -7,7 +7,8 @@ public enum PlanLimits {
     public static let localSteps = 1_000_000
     public static let batch = 65_536
     public static let weight: UInt32 = 1 << 24
-    public static let norm = 1e6
+    /// Smaller bounds would ask for a scale that float64 does not have.
+    public static let norm = 1e-9...1e6
 }
 
 /// A rule of the plan that does not hold: which key, and what is wanted.
@@ -31,7 +32,7 @@ extension Plan {
         require((1...PlanLimits.seconds).contains(deadlineSeconds), "deadline_seconds", "1 to \(PlanLimits.seconds) is wanted")
         require((1...PlanLimits.attempts).contains(maximumAttempts), "maximum_attempts", "1 to \(PlanLimits.attempts) is wanted")
         require((1...PlanLimits.weight).contains(bounds.weight), "bounds.weight", "1 to \(PlanLimits.weight) is wanted")
-        require(bounds.norm > 0 && bounds.norm <= PlanLimits.norm, "bounds.norm", "more than 0 and at most \(PlanLimits.norm) is wanted")
+        require(PlanLimits.norm.contains(bounds.norm), "bounds.norm", "\(PlanLimits.norm.lowerBound) to \(PlanLimits.norm.upperBound) is wanted")
         require((1...PlanLimits.localSteps).contains(training.localSteps), "training.local_steps", "1 to \(PlanLimits.localSteps) is wanted")
         require((1...PlanLimits.batch).contains(training.batch), "training.batch", "1 to \(PlanLimits.batch) is wanted")
         require(training.learningRate > 0 && training.learningRate.isFinite, "training.learning_rate", "a positive number is wanted")

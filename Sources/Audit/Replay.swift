@@ -17,7 +17,7 @@ public struct Replay: Sendable {
     /// Computes the committed attempt of `round` of the newest campaign again.
     public static func run(_ copy: LedgerCopy, round: Int, threads: Int = 2) throws -> Replay {
         let rounds = try RoundHistory(copy).rounds
-        guard let record = rounds.last(where: { $0.task.key.round == round && $0.commit != nil }), let commit = record.commit else {
+        guard let record = rounds.last(where: { $0.campaign == rounds.last?.campaign && $0.task.key.round == round && $0.commit != nil }), let commit = record.commit else {
             let known = rounds.filter { $0.commit != nil }.map(\.task.key.round)
             throw AuditError("round \(round) is not committed", hint: known.isEmpty ? "no round is" : "rounds \(known.first!) to \(known.last!) are")
         }

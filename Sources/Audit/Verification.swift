@@ -1,9 +1,11 @@
+import Aggregation
 import Blobs
 import Federation
 import Foundation
 import Identity
 import Ledger
 import Releases
+import Tensors
 import Wire
 
 /// Everything about a copy that does not hold, each named.
@@ -32,6 +34,7 @@ public struct Verification {
     private var report = VerificationReport()
     private var state = ConsortiumState()
     private var referenced: Set<Digest> = []
+    private var accepted: [(index: Int, update: AcceptedUpdate)] = []
 
     private init(_ copy: LedgerCopy) { self.copy = copy }
 
@@ -64,7 +67,7 @@ public struct Verification {
             do {
                 let entry = try Entry(wireBytes: stored.bytes)
                 try checkSignatures(entry)
-                note(entry)
+                note(entry, index)
                 // After a broken entry nothing can be said about what follows from it.
                 if canFold { try state.apply(entry) }
             } catch let violation as LedgerViolation {
@@ -111,12 +114,13 @@ public struct Verification {
         }
     }
 
-    private mutating func note(_ entry: Entry) {
+    private mutating func note(_ entry: Entry, _ index: Int) {
         switch entry.body {
         case .modelRegistered(_, let model): referenced.insert(model.digest)
         case .updateAccepted(let accepted):
             report.updates += 1
             referenced.insert(accepted.update.manifest.update)
+            self.accepted.append((index, accepted))
         case .roundCommitted(let commit):
             report.rounds += 1
             referenced.insert(commit.result.model)
@@ -175,6 +179,21 @@ public struct Verification {
             }
         }
         progress(all.count, all.count)
+        for (index, accepted) in accepted where store.contains(accepted.update.manifest.update) { checkUpdate(accepted, index, store) }
+    }
+
+    /// Looks inside an update: what the entry says of it must be so.
+    private mutating func checkUpdate(_ accepted: AcceptedUpdate, _ index: Int, _ store: BlobStore) {
+        let manifest = accepted.update.manifest
+        do {
+            let file = try SafetensorsFile(path: store.path(of: manifest.update))
+            guard store.byteCount(of: manifest.update) == manifest.updateByteCount, Digest(of: file.layout.canonicalBytes) == manifest.layout,
+                try UpdateInspector.norm(of: file) == accepted.norm
+            else { return find("entry \(index)", "its update has another size, layout or norm than the entry says") }
+        } catch {
+            // A damaged blob has been named already.
+            if (try? store.verify(manifest.update)) != nil { find("entry \(index)", "its update cannot be read: \(error)") }
+        }
     }
 
     private mutating func checkReleases() {

@@ -1,9 +1,18 @@
 #include "CKernels.h"
 #include <malloc.h>
+#include <sys/resource.h>
 
 void kumiai_keep_buffers(void) {
     mallopt(M_MMAP_THRESHOLD, 64 << 20);
     mallopt(M_TRIM_THRESHOLD, 64 << 20);
     // Few arenas, so that buffers freed by one thread serve another.
     mallopt(M_ARENA_MAX, 4);
+}
+
+void kumiai_raise_descriptor_limit(void) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
 }

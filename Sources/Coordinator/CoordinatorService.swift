@@ -26,6 +26,8 @@ public actor CoordinatorService {
     private var machine: CoordinatorMachine
     var presence: [SiteID: SitePresence] = [:]
     private var timer: Task<Void, Never>?
+    /// The next attempt to write a ledger that could not be written. Not `timer`, which every event sets anew.
+    private var recovery: Task<Void, Never>?
     private var listener: Listener?
     private var isStopping = false
     private let clock: @Sendable () -> Timestamp
@@ -282,17 +284,24 @@ public actor CoordinatorService {
             }
         }
         machine = CoordinatorMachine(state: state)
-        let sites = presence.filter(\.value.isConnected).keys
-        timer?.cancel()
-        timer = Task {
+        recovery?.cancel()
+        recovery = Task {
             guard (try? await Task.sleep(for: .seconds(Self.ledgerRetrySeconds))) != nil else { return }
-            self.retry(sites.sorted())
+            self.retry()
         }
     }
 
-    private func retry(_ sites: [SiteID]) {
-        for site in sites { perform(machine.handle(.arrived(site), at: clock())) }
-        perform(machine.resume(at: clock()))
+    private func retry() {
+        guard !isStopping else { return }
+        do {
+            for site in presence.filter(\.value.isConnected).keys.sorted() {
+                try performOrThrow(machine.handle(.arrived(site), at: clock()))
+            }
+            try performOrThrow(machine.resume(at: clock()))
+        } catch {
+            // The failed write has set the next attempt.
+            logger.critical("the ledger cannot be written", metadata: ["reason": "\(error)"])
+        }
     }
 
     private func aggregate(_ task: AggregationTask) {
@@ -334,21 +343,4 @@ public actor CoordinatorService {
         default: break
         }
     }
-}
-
-/// Milliseconds since 1970, by the system's clock.
-public func systemTime() -> Timestamp {
-    var now = timespec()
-    clock_gettime(CLOCK_REALTIME, &now)
-    return Timestamp(milliseconds: UInt64(now.tv_sec) * 1000 + UInt64(now.tv_nsec) / 1_000_000)
-}
-
-/// Limits of what sites may send; README.md lists them.
-public enum CoordinatorLimits {
-    /// An update's file may be this much larger than the base model's: its header may name other metadata.
-    public static let headerSlackBytes = 64 * 1024
-    /// Blobs that one site may be uploading at a time.
-    public static let uploadsPerSite = 2
-    /// A connection that says nothing for this many heartbeats is closed.
-    public static let silentHeartbeats = 6
 }

@@ -27,6 +27,7 @@ public struct Kumiai: AsyncParsableCommand {
     /// What happens before anything else in the process.
     public static func prepare() {
         BLASCore.restartIfWrong()
-        Allocator.keepBuffers()
+        ProcessResources.keepBuffers()
+        ProcessResources.raiseDescriptorLimit()
     }
 }

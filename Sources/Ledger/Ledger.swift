@@ -34,7 +34,9 @@ public final class Ledger {
         }
         stateAtOpening = state
         head = try SignedTreeHead(TreeHead(origin: origin, size: tree.count, root: tree.root), key: key)
-        if let note = try store.newestTreeHead() {
+        let note = try store.newestTreeHead()
+        guard tree.count == 0 || note != nil else { throw LedgerError(.tampered, "the ledger's tree head is missing") }
+        if let note {
             let publicKey = try key.publicKey.ed25519Bytes()
             let newest = try SignedTreeHead(note: note, origin: origin, key: publicKey)
             guard newest.head == head.head else { throw LedgerError(.tampered, "the ledger's entries are not those of its tree head") }
@@ -52,6 +54,8 @@ public final class Ledger {
         let newcomers = entries.map { StoredEntry($0.wireBytes) }
         for entry in newcomers {
             guard entry.bytes.count <= WireLimits.entryBytes else { throw LedgerError(.malformed, "an entry of \(entry.bytes.count) bytes is too long") }
+            // What could not be read back would lock the ledger for good.
+            guard (try? Entry(wireBytes: entry.bytes)) != nil else { throw LedgerError(.malformed, "an entry could not be read back") }
             nextTree.append(leaf: entry.leaf)
         }
         let nextHead = try SignedTreeHead(TreeHead(origin: origin, size: nextTree.count, root: nextTree.root), key: key)

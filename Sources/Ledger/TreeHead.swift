@@ -57,7 +57,8 @@ public struct SignedTreeHead: Equatable, Sendable {
         let lines = signatures.dropLast().components(separatedBy: "\n")
         guard lines.count == 1, lines[0].hasPrefix(prefix), let blob = Data(base64Encoded: String(lines[0].dropFirst(prefix.count)))
         else { return false }
-        return blob.count == 68 && Array(blob.prefix(4)) == keyID(origin, key)
+        // Base64 has spare bits at its end: only one spelling of a note is the note.
+        return blob.count == 68 && lines[0] == prefix + blob.base64EncodedString() && Array(blob.prefix(4)) == keyID(origin, key)
             && publicKey.isValid(Array(blob.dropFirst(4)), for: Array(body.utf8))
     }
 

@@ -150,6 +150,12 @@ import Testing
         entries += try machine.cut(cutting, at: start).entries
         #expect(machine.state.models[ModelName("FY2027")!] == cutting.model)
         #expect(throws: LedgerViolation.self) { try machine.cut(cutting, at: start) }
+        // Updates of the campaign must not count in another one of its name.
+        #expect(throws: LedgerViolation("uses the name C1 again")) {
+            var plan = Samples.plan()
+            plan.release = ModelName("FY2028")!
+            _ = try machine.open(plan, by: "operator/o", at: start)
+        }
     }
 
     @Test func restartAtAnyEntryGoesOnWhereItWas() throws {

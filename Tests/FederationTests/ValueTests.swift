@@ -48,4 +48,10 @@ import Testing
         #expect(Timestamp(milliseconds: .max).adding(seconds: 1).milliseconds == .max)
         #expect(Timestamp(milliseconds: 5).adding(seconds: -1).milliseconds == 5)
     }
+
+    @Test func detailsAreCutByBytesHoweverLongTheirCharactersAre() {
+        let long = "e" + String(repeating: "\u{301}", count: 50_000)
+        #expect(long.count == 1)
+        #expect(UpdateRefusal(.malformed, long).detail.utf8.count <= UpdateRefusal.detailBytes + 8)
+    }
 }

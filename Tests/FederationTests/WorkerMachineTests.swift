@@ -87,4 +87,20 @@ import Testing
         #expect(machine.handle(.submissionFailed(RoundKey(round: 1, attempt: 1), "cut")) == [.retry(afterSeconds: 1)])
         #expect(machine.handle(.blobMissing(RoundKey(round: 1, attempt: 1))) == [.upload(prepared(round: 1))])
     }
+
+    @Test func anUploadThatIsNotWantedAnyMoreAsksForItsReceipt() {
+        var machine = WorkerMachine(outbox: prepared(round: 3))
+        let end = CampaignEnd(campaign: Samples.campaign, completed: true, reason: "done", model: Samples.digest(1))
+        _ = machine.handle(.connected)
+        _ = machine.handle(.assigned(.finished(end)))
+        #expect(machine.handle(.uploadFailed(RoundKey(round: 3, attempt: 1), "refused")) == [.submit(prepared(round: 3))])
+        _ = machine.handle(.answered(RoundKey(round: 3, attempt: 1), accepted: true, reason: "in"))
+        #expect(machine.work == .finished(end))
+    }
+
+    @Test func trainingThatFailedIsTriedAgain() {
+        var machine = working()
+        #expect(machine.handle(.trainingFailed(RoundKey(round: 1, attempt: 1), "disk")) == [.retry(afterSeconds: WorkerMachine.trainingRetrySeconds)])
+        #expect(machine.retry() == [.fetch(task(round: 1))])
+    }
 }

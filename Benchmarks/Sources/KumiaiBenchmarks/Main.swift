@@ -7,7 +7,7 @@ import Transport
 struct Main {
     static func main() async throws {
         BLASCore.restartIfWrong()
-        Allocator.keepBuffers()
+        ProcessResources.keepBuffers()
         var values: [String: Double] = [:]
         let arguments = CommandLine.arguments.dropFirst()
         if arguments.first == "train" {

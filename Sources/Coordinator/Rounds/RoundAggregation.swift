@@ -1,6 +1,7 @@
 import Aggregation
 import Blobs
 import Federation
+import Glibc
 import Tensors
 
 /// Computes a round's result from the blobs and publishes it as blobs.
@@ -10,6 +11,11 @@ struct RoundAggregation: Sendable {
 
     func run(_ task: AggregationTask) throws -> GlobalState {
         let model = blobs.temporaryPath(), state = blobs.temporaryPath()
+        // Adopted files are gone from here by then; those of a failure must not stay and fill the disk.
+        defer {
+            unlink(model)
+            unlink(state)
+        }
         try BlockReducer(threads: threads).reduce(task, try input(task), modelPath: model, statePath: state)
         let (digest, byteCount) = try blobs.adopt(model)
         let serverState = try task.strategy.hasServerState ? blobs.adopt(state).digest : nil
@@ -22,5 +28,9 @@ struct RoundAggregation: Sendable {
             updates: try task.contributions.map { try open($0.update) })
     }
 
-    private func open(_ digest: Digest) throws -> SafetensorsFile { try SafetensorsFile(path: blobs.path(of: digest)) }
+    /// Hashed again before it is summed: a byte that rotted since intake would be in every model from here on.
+    private func open(_ digest: Digest) throws -> SafetensorsFile {
+        try blobs.verify(digest)
+        return try SafetensorsFile(path: blobs.path(of: digest))
+    }
 }

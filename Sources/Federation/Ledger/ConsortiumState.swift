@@ -5,6 +5,8 @@ public struct ConsortiumState: Equatable, Sendable {
     public private(set) var models: [ModelName: ModelReference] = [:]
     public internal(set) var campaign: CampaignState?
     public private(set) var releases: [ReleaseCutting] = []
+    /// Names of all campaigns ever opened: an update of one must not count in another of the same name.
+    private var campaigns: Set<CampaignID> = []
 
     public init() {}
 
@@ -35,6 +37,8 @@ public struct ConsortiumState: Equatable, Sendable {
             throw LedgerViolation("opens a campaign from a base that is not the registered \(plan.base)")
         }
         try require(models[plan.release] == nil, "leads to \(plan.release), which is released already")
+        try require(!campaigns.contains(plan.campaign), "uses the name \(plan.campaign) again")
+        campaigns.insert(plan.campaign)
         campaign = CampaignState(plan: plan, base: base)
     }
 

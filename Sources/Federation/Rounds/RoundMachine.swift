@@ -80,7 +80,7 @@ public struct RoundMachine: Equatable, Sendable {
             return commit(result, at: now)
         case .aggregationFailed(let reason):
             guard case .aggregating = phase else { return [] }
-            return [record(.roundAbandoned(key, reason: reason), at: now)]
+            return [record(.roundAbandoned(key, reason: reason.cut(toBytes: UpdateRefusal.detailBytes)), at: now)]
         }
     }
 
@@ -212,7 +212,7 @@ extension RoundMachine {
     public mutating func apply(_ entry: Entry) throws(LedgerViolation) {
         switch (entry.body, phase) {
         case (.roundOpened(let opening), .recruiting):
-            try check(opening)
+            try check(opening, at: entry.at)
             phase = .collecting(Collection(cohort: opening.cohort, deadline: opening.deadline))
         case (.updateAccepted(let accepted), .collecting(var collection)):
             try check(accepted, at: entry.at)
@@ -224,11 +224,16 @@ extension RoundMachine {
         case (.roundClosed(let closed), .collecting(let collection)):
             try require(closed == key, "closes round \(closed), but round \(key) is open")
             try require(collection.accepted.count >= plan.quorum, "closes round \(key) without a quorum")
+            try require(collection.isComplete || entry.at >= collection.deadline, "closes round \(key) before its deadline without all updates")
             phase = .aggregating(collection)
         case (.roundCommitted(let commit), .aggregating(let collection)):
             try check(commit, against: task(collection))
             phase = .committed(commit)
-        case (.roundAbandoned(let abandoned, let reason), .collecting), (.roundAbandoned(let abandoned, let reason), .aggregating):
+        case (.roundAbandoned(let abandoned, let reason), .collecting(let collection)):
+            try require(abandoned == key, "abandons round \(abandoned), but round \(key) is open")
+            try require(entry.at >= collection.deadline && collection.accepted.count < plan.quorum, "abandons round \(key), which could go on")
+            phase = .abandoned(reason: reason)
+        case (.roundAbandoned(let abandoned, let reason), .aggregating):
             try require(abandoned == key, "abandons round \(abandoned), but round \(key) is open")
             phase = .abandoned(reason: reason)
         default:
@@ -236,7 +241,8 @@ extension RoundMachine {
         }
     }
 
-    private func check(_ opening: RoundOpening) throws(LedgerViolation) {
+    private func check(_ opening: RoundOpening, at time: Timestamp) throws(LedgerViolation) {
+        try require(opening.deadline == time.adding(seconds: plan.deadlineSeconds), "sets another deadline than the plan's")
         try require(opening.campaign == plan.campaign && opening.key == key, "opens another round than \(key)")
         try require(opening.cohort == Array(Set(opening.cohort)).sorted(), "names a cohort that is not sorted and unique")
         try require(Set(opening.cohort).isSubset(of: plan.sites), "asks a site that is not in the plan")

@@ -60,8 +60,11 @@ public struct UpdateRefusal: Equatable, Sendable {
 
     public init(_ reason: Reason, _ detail: String) {
         self.reason = reason
-        self.detail = detail
+        self.detail = detail.cut(toBytes: Self.detailBytes)
     }
+
+    /// A detail may quote what a site sent: longer ones are cut, well below what an entry of the ledger holds.
+    public static let detailBytes = 1024
 
     public enum Reason: String, Equatable, Sendable, CaseIterable {
         case notInCohort = "not in cohort"

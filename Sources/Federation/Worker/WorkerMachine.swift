@@ -50,6 +50,8 @@ public struct WorkerMachine: Equatable, Sendable {
 
     /// Pauses between attempts to connect double up to this.
     public static let longestPauseSeconds = 60
+    /// Pause before training is tried again after it failed.
+    public static let trainingRetrySeconds = 30
 
     /// `outbox`: an update that a former run of the worker prepared and that has no answer yet.
     public init(outbox: PreparedUpdate? = nil) {
@@ -152,10 +154,15 @@ public struct WorkerMachine: Equatable, Sendable {
     private mutating func failed(_ key: RoundKey, _ reason: String) -> [Effect] {
         guard taskKey == key else { return [] }
         switch work {
+        case .uploading(let update) where next != nil:
+            // The coordinator wants something else by now and may refuse the blob: ask for the update's receipt, or why not.
+            work = .submitting(update)
+            return isConnected ? [.submit(update)] : []
         case .fetching, .uploading, .submitting: return isConnected ? [.retry(afterSeconds: 1)] : []
-        case .training:
-            work = .resting(reason: reason)
-            return []
+        case .training(let task):
+            // The round waits for this site: a cause that passes must not cost it.
+            work = .fetching(task)
+            return isConnected ? [.retry(afterSeconds: Self.trainingRetrySeconds)] : []
         default: return []
         }
     }

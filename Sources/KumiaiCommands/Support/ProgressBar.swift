@@ -28,7 +28,7 @@ struct ProgressBar {
     static func text(_ title: String, _ unit: String, done: Int, total: Int, seconds: Double) -> String {
         let cells = 24
         let fraction = total == 0 ? 1 : Double(done) / Double(total)
-        let filled = Int(fraction * Double(cells))
+        let filled = Int(min(1, max(0, fraction)) * Double(cells))
         let bar = String(repeating: "█", count: filled) + String(repeating: "·", count: cells - filled)
         let rate = seconds > 0 ? Double(done) / seconds : 0
         let left = rate > 0 ? Format.duration(Double(total - done) / rate) + " left" : ""

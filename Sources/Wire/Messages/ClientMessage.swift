@@ -215,7 +215,7 @@ extension Hello {
 extension Heartbeat {
     init(_ m: Kumiai__V1__Heartbeat) throws {
         self.init(
-            activity: try Activity(m.activity), round: Int(m.round), progress: try Field.finite(m.progress, "heartbeat.progress"),
+            activity: try Activity(m.activity), round: Int(m.round), progress: min(1, max(0, try Field.finite(m.progress, "heartbeat.progress"))),
             localLoss: try Field.finite(m.local_loss, "heartbeat.local_loss"), bytesUp: m.bytes_up, bytesDown: m.bytes_down)
     }
 }

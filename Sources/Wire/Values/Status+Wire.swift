@@ -80,7 +80,7 @@ extension SiteReport {
             site: try Field.site(m.site, "site.site"), isConnected: m.connected != 0,
             heartbeat: Heartbeat(
                 activity: try Activity(m.activity), round: Int(m.round),
-                progress: try Field.finite(m.progress, "site.progress"),
+                progress: min(1, max(0, try Field.finite(m.progress, "site.progress"))),
                 localLoss: try Field.finite(m.local_loss, "site.local_loss"), bytesUp: m.bytes_up, bytesDown: m.bytes_down),
             updatesAccepted: Int(clamping: m.updates_accepted), updatesRefused: Int(clamping: m.updates_refused),
             lastSeen: m.last_seen_ms == 0 ? nil : Timestamp(milliseconds: m.last_seen_ms))

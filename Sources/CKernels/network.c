@@ -146,10 +146,6 @@ CLONES void kumiai_add(float *restrict y, const float *restrict x, int64_t count
     for (int64_t i = 0; i < count; i++) y[i] += x[i];
 }
 
-CLONES void kumiai_scale(float *y, float factor, int64_t count) {
-    for (int64_t i = 0; i < count; i++) y[i] *= factor;
-}
-
 CLONES void kumiai_normalise_bytes(const uint8_t *restrict bytes, float *restrict out, int64_t count) {
     for (int64_t i = 0; i < count; i++) out[i] = (float)bytes[i] / 127.5f - 1.0f;
 }

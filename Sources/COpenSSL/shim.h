@@ -21,27 +21,16 @@ static inline int kumiai_ssl_ctx_add_chain_certificate(SSL_CTX *context, X509 *c
 static inline int kumiai_tls1_3_version(void) { return TLS1_3_VERSION; }
 static inline void kumiai_bio_clear_retry(BIO *bio) { BIO_clear_retry_flags(bio); }
 static inline void kumiai_bio_set_retry_read(BIO *bio) { BIO_set_retry_read(bio); }
-static inline int kumiai_err_reason(unsigned long code) { return ERR_GET_REASON(code); }
-static inline int kumiai_err_library(unsigned long code) { return ERR_GET_LIB(code); }
-static inline int kumiai_ssl_key_update_not_requested(void) { return SSL_KEY_UPDATE_NOT_REQUESTED; }
 static inline int kumiai_ssl_key_update_requested(void) { return SSL_KEY_UPDATE_REQUESTED; }
 static inline EVP_PKEY *kumiai_evp_p256_gen(void) { return EVP_EC_gen("P-256"); }
 static inline int kumiai_general_name_count(GENERAL_NAMES *names) { return sk_GENERAL_NAME_num(names); }
 static inline GENERAL_NAME *kumiai_general_name_at(GENERAL_NAMES *names, int i) { return sk_GENERAL_NAME_value(names, i); }
 static inline int kumiai_general_name_type(GENERAL_NAME *name) { return name->type; }
 static inline ASN1_IA5STRING *kumiai_general_name_uri(GENERAL_NAME *name) { return name->d.uniformResourceIdentifier; }
-static inline X509 *kumiai_x509_at(STACK_OF(X509) *stack, int i) { return sk_X509_value(stack, i); }
-static inline int kumiai_x509_count(STACK_OF(X509) *stack) { return stack ? sk_X509_num(stack) : 0; }
 static inline STACK_OF(X509) *kumiai_x509_stack(void) { return sk_X509_new_null(); }
 static inline int kumiai_x509_push(STACK_OF(X509) *stack, X509 *certificate) { return sk_X509_push(stack, certificate); }
 static inline void kumiai_x509_stack_free(STACK_OF(X509) *stack) { sk_X509_free(stack); }
 static inline unsigned long kumiai_xn_flag_oneline(void) { return XN_FLAG_ONELINE & ~ASN1_STRFLGS_ESC_MSB; }
-static inline long kumiai_ssl_set_mode(SSL *ssl, long mode) { return SSL_set_mode(ssl, mode); }
-static inline X509_EXTENSION *kumiai_x509_extension(CONF *configuration, X509V3_CTX *context, const char *name, const char *value) {
-    return X509V3_EXT_nconf(configuration, context, name, value);
-}
-static inline int kumiai_conf_value_count(STACK_OF(CONF_VALUE) *values) { return values ? sk_CONF_VALUE_num(values) : 0; }
-static inline CONF_VALUE *kumiai_conf_value_at(STACK_OF(CONF_VALUE) *values, int i) { return sk_CONF_VALUE_value(values, i); }
 static inline void kumiai_ssl_ctx_set_options(SSL_CTX *context) {
     SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
 }

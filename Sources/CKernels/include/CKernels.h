@@ -53,7 +53,6 @@ void kumiai_add_bias(float *y, const float *bias, int64_t rows, int64_t width);
 // dbias += sum of rows.
 void kumiai_bias_backward(const float *dy, float *dbias, int64_t rows, int64_t width);
 void kumiai_add(float *y, const float *x, int64_t count);
-void kumiai_scale(float *y, float factor, int64_t count);
 // bytes 0..255 -> -1..1
 void kumiai_normalise_bytes(const uint8_t *bytes, float *out, int64_t count);
 

@@ -38,14 +38,26 @@ public struct BlockReducer: Sendable {
     ///
     /// The model keeps its metadata. Both files are durable when this returns.
     public func reduce(_ task: AggregationTask, _ input: Input, modelPath: String, statePath: String) throws {
+        try reduce(
+            task, input, model: { try SafetensorsWriter(path: modelPath, layout: $0, metadata: $1) },
+            state: { try SafetensorsWriter(path: statePath, layout: $0) })
+    }
+
+    /// As above, to wherever the writers lead; each is made once, when the input has been checked.
+    public func reduce(
+        _ task: AggregationTask, _ input: Input,
+        model makeModel: (TensorLayout, [(name: String, value: String)]) throws -> SafetensorsWriter,
+        state makeState: (TensorLayout) throws -> SafetensorsWriter
+    ) throws {
         try check(task, input)
         let layout = input.model.layout
-        let model = try SafetensorsWriter(path: modelPath, layout: layout, metadata: input.model.header.metadata)
-        let state = try task.strategy.hasServerState ? SafetensorsWriter(path: statePath, layout: layout) : nil
+        let model = try makeModel(layout, input.model.header.metadata)
+        let state = try task.strategy.hasServerState ? makeState(layout) : nil
+        let blockElements = min(blockElements, max(1, layout.elementCount))
         var lanes = (0..<threads).map { _ in Lane(blockElements: blockElements, hasState: state != nil) }
         defer { lanes.removeAll() }
         for start in stride(from: 0, to: layout.elementCount, by: blockElements * threads) {
-            try reduceLanes(lanes, from: start, to: layout.elementCount, task, input)
+            try reduceLanes(lanes, blockElements, from: start, to: layout.elementCount, task, input)
             for lane in lanes where lane.count > 0 {
                 try model.append(lane.nextBytes)
                 try state?.append(lane.stateBytes)
@@ -70,11 +82,12 @@ public struct BlockReducer: Sendable {
     }
 
     /// Each lane takes one block; they share nothing, so their number does not change a bit of the result.
-    private func reduceLanes(_ lanes: [Lane], from start: Int, to end: Int, _ task: AggregationTask, _ input: Input) throws {
-        DispatchQueue.concurrentPerform(iterations: lanes.count) { index in
+    private func reduceLanes(_ lanes: [Lane], _ blockElements: Int, from start: Int, to end: Int, _ task: AggregationTask, _ input: Input) throws {
+        let work: @Sendable (Int) -> Void = { index in
             let first = start + index * blockElements
             lanes[index].reduce(first..<max(first, min(end, first + blockElements)), task, input)
         }
+        if lanes.count == 1 { work(0) } else { DispatchQueue.concurrentPerform(iterations: lanes.count, execute: work) }
         for lane in lanes { if let error = lane.error { throw error } }
     }
 }
@@ -141,7 +154,9 @@ private final class Lane: @unchecked Sendable {
         for (contribution, file) in zip(task.contributions, input.updates) {
             try read(values, range, file)
             // Also NaN and infinity: a value over the bound could overflow the ring.
-            guard Double(kumiai_largest_magnitude(values.baseAddress, Int64(count))) <= task.bound else { throw AggregationError("the update of \(contribution.site) has values over the plan's bound") }
+            guard Double(kumiai_largest_magnitude(values.baseAddress, Int64(count))) <= task.bound else {
+                throw AggregationError("the update of \(contribution.site) has values over the plan's bound")
+            }
             kumiai_accumulate(sums.baseAddress, values.baseAddress, Int64(count), scale, Int64(contribution.weight))
         }
     }

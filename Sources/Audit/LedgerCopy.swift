@@ -22,7 +22,9 @@ public struct LedgerCopy: Sendable {
     public init(directory: String, authority: String?) throws {
         self.directory = directory
         let path = authority ?? directory + "/ca.pem"
-        guard let pem = FileManager.default.contents(atPath: path) else { throw AuditError("cannot read the CA certificate \(path)", hint: "name it with --ca") }
+        guard let pem = FileManager.default.contents(atPath: path) else {
+            throw AuditError("cannot read the CA certificate \(path)", hint: "name it with --ca")
+        }
         roots = try TrustRoots(pem: Array(pem))
         guard FileManager.default.fileExists(atPath: directory + "/ledger.sqlite") else {
             throw AuditError("\(directory) holds no ledger.sqlite", hint: "copy the coordinator's whole data directory")
@@ -49,7 +51,7 @@ public struct LedgerCopy: Sendable {
         return try Entry(wireBytes: entries[index].bytes)
     }
 
-    func blobs() throws -> BlobStore { try BlobStore(directory: blobsPath) }
+    public var blobs: BlobStore { BlobStore(reading: blobsPath) }
 }
 
 /// An audit that cannot be made.

@@ -17,11 +17,18 @@ public struct Replay: Sendable {
     /// Computes the committed attempt of `round` of the newest campaign again.
     public static func run(_ copy: LedgerCopy, round: Int, threads: Int = 2) throws -> Replay {
         let rounds = try RoundHistory(copy).rounds
-        guard let record = rounds.last(where: { $0.campaign == rounds.last?.campaign && $0.task.key.round == round && $0.commit != nil }), let commit = record.commit else {
+        guard let record = rounds.last(where: { $0.campaign == rounds.last?.campaign && $0.task.key.round == round && $0.commit != nil }),
+            let commit = record.commit
+        else {
             let known = rounds.filter { $0.commit != nil }.map(\.task.key.round)
             throw AuditError("round \(round) is not committed", hint: known.isEmpty ? "no round is" : "rounds \(known.first!) to \(known.last!) are")
         }
-        let computed = try compute(record.task, blobs: try copy.blobs(), threads: threads)
+        guard record.replayability(in: copy.blobs) != .pruned else {
+            throw AuditError(
+                "the updates of round \(round) were removed when the plan's retention had passed",
+                hint: "kumiai audit rounds says which rounds can be replayed")
+        }
+        let computed = try compute(record.task, blobs: copy.blobs, threads: threads)
         return Replay(task: record.task, recorded: commit.result, computed: computed)
     }
 
@@ -42,51 +49,5 @@ public struct Replay: Sendable {
         return GlobalState(
             model: digest, modelByteCount: byteCount,
             serverState: try task.strategy.hasServerState ? BlobStore.digest(ofFile: state).digest : nil)
-    }
-}
-
-/// The rounds of a ledger as an auditor reads them.
-public struct RoundHistory: Sendable {
-    public struct Record: Sendable {
-        public let campaign: CampaignID
-        public var task: AggregationTask
-        public let openedAt: Timestamp
-        public var cohort: [SiteID]
-        public var updates: [(index: Int, update: AcceptedUpdate)] = []
-        public var refusals: [RefusedUpdate] = []
-        public var commit: RoundCommit?
-        public var endedAt: Timestamp?
-        public var abandoned: String?
-    }
-
-    public private(set) var rounds: [Record] = []
-
-    /// Folds the entries; throws at the first that does not follow.
-    public init(_ copy: LedgerCopy) throws {
-        var state = ConsortiumState()
-        for index in copy.entries.indices {
-            let entry = try copy.entry(at: index)
-            do { try state.apply(entry) } catch { throw AuditError("entry \(index) \(error.message)", hint: "kumiai audit verify names all that is wrong") }
-            guard let campaign = state.campaign else { continue }
-            note(entry, index, campaign)
-        }
-    }
-
-    private mutating func note(_ entry: Entry, _ index: Int, _ campaign: CampaignState) {
-        if case .collecting(let collection) = campaign.round.phase, case .roundOpened(let opening) = entry.body {
-            rounds.append(
-                Record(campaign: campaign.plan.campaign, task: campaign.round.task(collection), openedAt: entry.at, cohort: opening.cohort))
-        }
-        guard !rounds.isEmpty else { return }
-        let last = rounds.count - 1
-        switch entry.body {
-        case .updateAccepted(let accepted): rounds[last].updates.append((index, accepted))
-        case .updateRefused(let refused): rounds[last].refusals.append(refused)
-        case .roundClosed:
-            if case .aggregating(let collection) = campaign.round.phase { rounds[last].task = campaign.round.task(collection) }
-        case .roundCommitted(let commit): (rounds[last].commit, rounds[last].endedAt) = (commit, entry.at)
-        case .roundAbandoned(_, let reason): (rounds[last].abandoned, rounds[last].endedAt) = (reason, entry.at)
-        default: break
-        }
     }
 }

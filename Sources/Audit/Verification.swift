@@ -24,6 +24,8 @@ public struct VerificationReport: Equatable, Sendable {
     public internal(set) var rounds = 0
     public internal(set) var blobs = 0
     public internal(set) var releases = 0
+    /// Receipts and tree heads of others that this ledger goes on from.
+    public internal(set) var witnesses = 0
 
     public var isSound: Bool { findings.isEmpty }
 }
@@ -35,15 +37,17 @@ public struct Verification {
     private var state = ConsortiumState()
     private var referenced: Set<Digest> = []
     private var accepted: [(index: Int, update: AcceptedUpdate)] = []
+    private var tree = MerkleTree()
 
     private init(_ copy: LedgerCopy) { self.copy = copy }
 
-    /// `progress` hears how many of how many things have been checked.
-    public static func run(_ copy: LedgerCopy, progress: (Int, Int) -> Void = { _, _ in }) throws -> VerificationReport {
+    /// `witnesses`: what sites and others were given. `progress` hears how many of how many things have been checked.
+    public static func run(_ copy: LedgerCopy, witnesses: [Witness] = [], progress: (Int, Int) -> Void = { _, _ in }) throws -> VerificationReport {
         var verification = Verification(copy)
         verification.checkEntries()
         verification.checkTreeHead()
         verification.checkSeal()
+        verification.check(witnesses)
         try verification.checkBlobs(progress)
         verification.checkReleases()
         return verification.report
@@ -131,14 +135,26 @@ public struct Verification {
 
     // MARK: The tree and the file
 
+    private mutating func check(_ witnesses: [Witness]) {
+        guard let founding = state.founding else { return }
+        for witness in witnesses {
+            do {
+                try witness.check(against: copy.entries, tree: tree, consortium: founding.consortium, logKey: founding.logKey)
+                report.witnesses += 1
+            } catch {
+                find(witness.name, "\(error)")
+            }
+        }
+    }
+
     private mutating func checkTreeHead() {
+        for entry in copy.entries { tree.append(leaf: MerkleTree.leafHash(entry.bytes)) }
         guard let founding = state.founding else { return find("ledger.sqlite", "without its founding entry, its tree head cannot be checked") }
         guard let note = copy.treeHead else { return find("ledger.sqlite", "the tree head is missing") }
         do {
             let head = try SignedTreeHead(
-                note: note, origin: SignedTreeHead.origin(consortium: founding.consortium), key: founding.logKey).head
-            var tree = MerkleTree()
-            for entry in copy.entries { tree.append(leaf: MerkleTree.leafHash(entry.bytes)) }
+                note: note, origin: SignedTreeHead.origin(consortium: founding.consortium), key: founding.logKey
+            ).head
             guard head.size == tree.count else { return find("tree head", "it is over \(head.size) entries, the ledger holds \(tree.count)") }
             guard head.root == tree.root else { return find("tree head", "its root is not that of the entries") }
         } catch {
@@ -166,9 +182,14 @@ public struct Verification {
     // MARK: Blobs and releases
 
     private mutating func checkBlobs(_ progress: (Int, Int) -> Void) throws {
-        let store = try copy.blobs()
+        let store = copy.blobs
         let present = Set(try store.all())
-        let all = present.union(referenced).sorted()
+        let pruned = state.prunedBlobs
+        // What was pruned may be gone; what is there must be sound all the same.
+        let all = present.union(referenced.subtracting(pruned)).sorted()
+        if !pruned.isEmpty {
+            report.notes.append("\(state.archive.prunedCount) rounds were pruned when their retention had passed: verified, but no longer replayable")
+        }
         for (index, digest) in all.enumerated() {
             progress(index, all.count)
             do {
@@ -209,11 +230,23 @@ public struct Verification {
                     find("release \(cutting.name)", "its model is not the one in the ledger")
                     continue
                 }
+                try checkLineage(of: release, cutting)
                 report.releases += 1
             } catch {
                 find("release \(cutting.name)", "\(error)")
             }
         }
+        for name in (try? FileManager.default.contentsOfDirectory(atPath: copy.releasesPath).sorted()) ?? []
+        where !name.hasSuffix(".draft") && !state.releases.contains(where: { $0.name.text == name }) {
+            find("release \(name)", "it is not in the ledger")
+        }
+    }
+
+    /// What a release says of its rounds and updates must be what the ledger says.
+    private func checkLineage(of release: ReleaseDirectory, _ cutting: ReleaseCutting) throws {
+        let claimed = try release.treeHead()
+        let lineage = try Lineage(entries: copy.entries.indices.map { try copy.entry(at: $0) }, of: cutting.name, treeHead: claimed)
+        guard try release.lineage() == lineage.json else { throw AuditError("its lineage.json is not what the ledger says") }
     }
 }
 

@@ -1,46 +1,73 @@
 import Federation
-import Foundation
 import Identity
+import Synchronization
 
 /// Files named by their SHA-256, each whole or not there.
 ///
-/// `objects/ab/abcd…` are published blobs; `partial/abcd…` are on their way. A blob is published by a rename after its
-/// bytes are on the disk and its hash is right, so a reader never sees half of one.
+/// `objects/ab/abcd…` are published blobs; `partial/abcd…` are on their way; `damaged/abcd…` were found to have other bytes
+/// than their name says. A blob is published by a rename after its bytes are on the disk and its hash is right, so a reader
+/// never sees half of one.
 public final class BlobStore: Sendable {
     public let directory: String
+    let disk: any Disk
     private var objects: String { directory + "/objects" }
     private var partial: String { directory + "/partial" }
+    private var damaged: String { directory + "/damaged" }
+    /// Spools that are open: two writers of one file would publish a mixture.
+    private let spooling = Mutex<Set<Digest>>([])
+    private let temporaries = Mutex(0)
 
     /// Opens or creates a store.
-    public init(directory: String) throws {
+    public init(directory: String, disk: any Disk = SystemDisk()) throws {
         self.directory = directory
-        try makeDirectory(directory + "/objects")
-        try makeDirectory(directory + "/partial")
+        self.disk = disk
+        try disk.makeDirectory(objects)
+        try disk.makeDirectory(partial)
     }
 
-    public func path(of digest: Digest) -> String { "\(objects)/\(digest.hex.prefix(2))/\(digest.hex)" }
+    /// Opens a store to read it; nothing is created.
+    public init(reading directory: String) {
+        self.directory = directory
+        disk = SystemDisk()
+    }
+
+    public func path(of digest: Digest) -> String { "\(folder(of: digest))/\(digest.hex)" }
+    private func folder(of digest: Digest) -> String { "\(objects)/\(digest.hex.prefix(2))" }
     func partialPath(of digest: Digest) -> String { "\(partial)/\(digest.hex)" }
 
     /// The blob's size; `nil` where it is not here.
-    public func byteCount(of digest: Digest) -> UInt64? {
-        var status = stat()
-        guard stat(path(of: digest), &status) == 0 else { return nil }
-        return UInt64(status.st_size)
-    }
-
+    public func byteCount(of digest: Digest) -> UInt64? { disk.byteCount(path(of: digest)) }
     public func contains(_ digest: Digest) -> Bool { byteCount(of: digest) != nil }
 
-    /// Begins or resumes taking in a blob.
+    /// A published blob's file.
+    public func open(_ digest: Digest) throws -> any DiskFile { try disk.open(path(of: digest), .reading) }
+
+    // MARK: Taking in
+
+    /// Begins or resumes taking in a blob; one spool a blob at a time.
     public func spool(_ digest: Digest, byteCount: UInt64) throws -> Spool {
-        try Spool(store: self, digest: digest, byteCount: byteCount)
+        guard spooling.withLock({ $0.insert(digest).inserted }) else {
+            throw BlobError(.busy, "blob \(digest.short) is being written already")
+        }
+        do {
+            let spool = try Spool(store: self, digest: digest, byteCount: byteCount)
+            if spool.isComplete { closed(digest) }
+            return spool
+        } catch {
+            closed(digest)
+            throw error
+        }
     }
 
-    /// Takes in a file that is on this file system, by a rename. The file must be durable and not change.
+    func closed(_ digest: Digest) { spooling.withLock { _ = $0.remove(digest) } }
+
+    /// Takes in a durable file of this file system by a rename. The file must not change any more.
     /// Gives back its digest and size.
     @discardableResult
     public func adopt(_ file: String) throws -> (digest: Digest, byteCount: UInt64) {
-        let (digest, byteCount) = try BlobStore.digest(ofFile: file)
-        if contains(digest) { unlink(file) } else { try publish(file, as: digest) }
+        let (digest, byteCount) = try digest(ofFile: file)
+        // Also over a blob of that name: it may be damaged, and this one is not.
+        try publish(file, as: digest)
         return (digest, byteCount)
     }
 
@@ -48,103 +75,113 @@ public final class BlobStore: Sendable {
     @discardableResult
     public func add(copyOf file: String) throws -> (digest: Digest, byteCount: UInt64) {
         let copy = temporaryPath()
-        try FileManager.default.copyItem(atPath: file, toPath: copy)
-        try synchronise(copy)
-        return try adopt(copy)
+        do {
+            let target = try disk.open(copy, .replacing)
+            try Self.forEachBlock(of: try disk.open(file, .reading)) { try target.write($0, at: $1) }
+            try target.synchronise()
+            return try adopt(copy)
+        } catch {
+            disk.remove(copy)
+            throw error
+        }
     }
 
     /// A path for a file that will be adopted.
-    public func temporaryPath() -> String { "\(partial)/new-\(UUID().uuidString.lowercased())" }
+    public func temporaryPath() -> String {
+        let number = temporaries.withLock { count in
+            count += 1
+            return count
+        }
+        return "\(partial)/new-\(number)"
+    }
+
+    /// A new file at a temporary path.
+    public func create(_ path: String) throws -> any DiskFile { try disk.open(path, .replacing) }
+    /// Gives up a file at a temporary path, if it is still there.
+    public func discard(_ path: String) { disk.remove(path) }
+
+    func publish(_ file: String, as digest: Digest) throws {
+        let folder = folder(of: digest)
+        let isNew = disk.byteCount(folder) == nil
+        try disk.makeDirectory(folder)
+        try disk.rename(file, to: path(of: digest))
+        try disk.synchronise(directory: folder)
+        if isNew { try disk.synchronise(directory: objects) }
+    }
+
+    // MARK: Looking after
 
     /// Reads a published blob again and compares its hash with its name.
     public func verify(_ digest: Digest) throws {
         guard contains(digest) else { throw BlobError(.missing, "blob \(digest.hex) is missing") }
-        guard try BlobStore.digest(ofFile: path(of: digest)).digest == digest else {
+        guard try self.digest(ofFile: path(of: digest)).digest == digest else {
             throw BlobError(.damaged, "blob \(digest.hex) is damaged: its bytes have another hash")
         }
     }
 
+    /// Takes a damaged blob out of the way, so that it can be fetched again; it is kept for whoever looks into it.
+    public func setAside(_ digest: Digest) throws {
+        try disk.makeDirectory(damaged)
+        try disk.rename(path(of: digest), to: "\(damaged)/\(digest.hex)")
+        try disk.synchronise(directory: folder(of: digest))
+    }
+
     /// All published blobs, sorted.
     public func all() throws -> [Digest] {
-        let prefixes = try FileManager.default.contentsOfDirectory(atPath: objects)
-        return try prefixes.flatMap { try FileManager.default.contentsOfDirectory(atPath: objects + "/" + $0) }
-            .compactMap(Digest.init(hex:)).sorted()
+        disk.names(in: objects).flatMap { disk.names(in: objects + "/" + $0) }.compactMap(Digest.init(hex:)).sorted()
     }
 
-    public func remove(_ digest: Digest) { unlink(path(of: digest)) }
+    public func remove(_ digest: Digest) { disk.remove(path(of: digest)) }
 
-    /// Removes what former runs left behind, except uploads that can be resumed.
+    /// Blobs that began to come in and have not been finished, sorted.
+    public func unfinished() -> [Digest] { disk.names(in: partial).compactMap(Digest.init(hex:)).sorted() }
+
+    public func unfinishedByteCount(_ digest: Digest) -> UInt64 { disk.byteCount(partialPath(of: digest)) ?? 0 }
+
+    /// Gives up what has arrived of a blob, unless it is arriving now.
+    public func removeUnfinished(_ digest: Digest) {
+        guard !spooling.withLock({ $0.contains(digest) }) else { return }
+        disk.remove(partialPath(of: digest))
+        disk.remove(SpoolNote.path(partialPath(of: digest)))
+    }
+
+    /// Removes what former runs left behind, except transfers that can be resumed.
     public func removeLeftovers() {
-        for name in (try? FileManager.default.contentsOfDirectory(atPath: partial)) ?? [] where name.hasPrefix("new-") {
-            unlink("\(partial)/\(name)")
-        }
+        for name in disk.names(in: partial) where name.hasPrefix("new-") { disk.remove("\(partial)/\(name)") }
     }
 
-    func publish(_ file: String, as digest: Digest) throws {
-        let target = path(of: digest)
-        let folder = (target as NSString).deletingLastPathComponent
-        let isNew = access(folder, F_OK) != 0
-        try makeDirectory(folder)
-        guard rename(file, target) == 0 else { throw BlobError.system("cannot publish a blob") }
-        try synchronise(folder)
-        if isNew { try synchronise(objects) }
-    }
+    // MARK: Hashing
 
     /// SHA-256 and size of a file.
+    public func digest(ofFile path: String) throws -> (digest: Digest, byteCount: UInt64) {
+        try Self.digest(of: disk.open(path, .reading))
+    }
+
+    /// SHA-256 and size of a file of this machine.
     public static func digest(ofFile path: String) throws -> (digest: Digest, byteCount: UInt64) {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw BlobError.system("cannot open \(path)") }
-        defer { close(descriptor) }
+        try digest(of: SystemDisk().open(path, .reading))
+    }
+
+    private static func digest(of file: any DiskFile) throws -> (digest: Digest, byteCount: UInt64) {
         let hash = SHA256()
-        var total: UInt64 = 0
-        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 64)
-        defer { buffer.deallocate() }
-        while true {
-            let count = read(descriptor, buffer.baseAddress, buffer.count)
-            if count < 0 && errno == EINTR { continue }
-            guard count >= 0 else { throw BlobError.system("cannot read \(path)") }
-            if count == 0 { break }
-            hash.update(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
-            total += UInt64(count)
-        }
+        let total = try forEachBlock(of: file) { bytes, _ in hash.update(bytes) }
         return (hash.finish(), total)
     }
-}
 
-/// A blob that cannot be stored or read.
-public struct BlobError: Error, Equatable, Sendable, CustomStringConvertible {
-    public enum Code: String, Sendable { case missing, damaged, wrongOffset, full, failed }
-
-    public let code: Code
-    public let message: String
-
-    public init(_ code: Code, _ message: String) {
-        self.code = code
-        self.message = message
+    /// Reads a file from its beginning to `end`, or to its own; gives back how many bytes there were.
+    @discardableResult
+    static func forEachBlock(of file: any DiskFile, upTo end: UInt64 = .max, _ body: (UnsafeRawBufferPointer, UInt64) throws -> Void) throws -> UInt64 {
+        let size = min(end, try file.byteCount)
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: Int(min(1 << 20, max(1, size))), alignment: 64)
+        defer { buffer.deallocate() }
+        var offset: UInt64 = 0
+        while offset < end {
+            let wanted = Int(min(UInt64(buffer.count), end - offset))
+            let count = try file.read(into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<wanted]), at: offset)
+            if count == 0 { break }
+            try body(UnsafeRawBufferPointer(rebasing: buffer[..<count]), offset)
+            offset += UInt64(count)
+        }
+        return offset
     }
-
-    static func system(_ message: String) -> BlobError {
-        let number = errno
-        let code: Code = number == ENOSPC || number == EDQUOT ? .full : number == ENOENT ? .missing : .failed
-        return BlobError(code, "\(message): \(String(cString: strerror(number)))")
-    }
-
-    public static func == (a: BlobError, b: BlobError) -> Bool { a.code == b.code }
-    public var description: String { message }
-}
-
-func makeDirectory(_ path: String) throws {
-    do {
-        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-    } catch {
-        throw BlobError(.failed, "cannot make the directory \(path): \(error)")
-    }
-}
-
-/// fsync of a file or a directory.
-public func synchronise(_ path: String) throws {
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-    guard descriptor >= 0 else { throw BlobError.system("cannot open \(path)") }
-    defer { close(descriptor) }
-    guard fsync(descriptor) == 0 else { throw BlobError.system("cannot make \(path) durable") }
 }

@@ -1,11 +1,11 @@
 import Federation
-import Foundation
 import Identity
 
 /// A blob on its way in: bytes go to the disk and through the hash as they arrive.
 ///
-/// What is durable is what an interrupted transfer goes on from: the file up to the number in `<name>.durable`, which
-/// is written after the bytes that it counts.
+/// An interrupted transfer goes on where it was. What a killed process had written is still there, because the machine
+/// keeps it; only a machine that stopped may have lost what was not synchronised, so after another start of the machine
+/// what counts is the number in `<name>.durable`, which is written after the bytes that it counts.
 public final class Spool: @unchecked Sendable {
     // Unchecked: one connection writes to a spool, one chunk after the other.
     public let digest: Digest
@@ -13,13 +13,15 @@ public final class Spool: @unchecked Sendable {
     /// Bytes that would survive a power failure.
     public private(set) var durableBytes: UInt64 = 0
     public private(set) var isComplete = false
-    private var written: UInt64 = 0
+    /// Bytes that have arrived: the next ones belong here.
+    public private(set) var receivedBytes: UInt64 = 0
     private let hash = SHA256()
     private let store: BlobStore
-    private var descriptor: Int32 = -1
+    private var file: (any DiskFile)?
+    private var note: SpoolNote?
     private let path: String
 
-    /// Bytes between two checkpoints: what a crash may cost.
+    /// Bytes between two checkpoints: what a power failure may cost.
     public static let checkpointBytes: UInt64 = 8 << 20
 
     init(store: BlobStore, digest: Digest, byteCount: UInt64) throws {
@@ -28,56 +30,51 @@ public final class Spool: @unchecked Sendable {
         self.byteCount = byteCount
         path = store.partialPath(of: digest)
         if store.byteCount(of: digest) == byteCount {
-            (durableBytes, written, isComplete) = (byteCount, byteCount, true)
+            (durableBytes, receivedBytes, isComplete) = (byteCount, byteCount, true)
             return
         }
-        descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
-        guard descriptor >= 0 else { throw BlobError.system("cannot open a spool file") }
+        let isNew = store.disk.byteCount(path) == nil
+        file = try store.disk.open(path, .updating)
+        note = try SpoolNote(beside: path, store.disk)
+        if isNew { try store.disk.synchronise(directory: SystemDisk.folder(of: path)) }
         try resume()
-        if written == byteCount { try finish() }
+        if receivedBytes == byteCount { try finish() }
     }
 
-    deinit { if descriptor >= 0 { close(descriptor) } }
+    deinit { release() }
 
-    /// Goes on after the durable bytes of a former transfer; what was written behind them is not trusted.
+    /// Lets another spool of the blob begin.
+    private func release() {
+        guard file != nil else { return }
+        (file, note) = (nil, nil)
+        store.closed(digest)
+    }
+
     private func resume() throws {
-        var status = stat()
-        guard fstat(descriptor, &status) == 0 else { throw BlobError.system("cannot look at a spool file") }
-        let noted = (try? String(contentsOfFile: path + ".durable", encoding: .utf8)).flatMap { UInt64($0) } ?? 0
-        let kept = min(noted, UInt64(max(0, status.st_size)), byteCount)
-        guard ftruncate(descriptor, off_t(kept)) == 0 else { throw BlobError.system("cannot cut a spool file") }
-        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 64)
-        defer { buffer.deallocate() }
-        while written < kept {
-            let count = read(descriptor, buffer.baseAddress, min(buffer.count, Int(kept - written)))
-            if count < 0 && errno == EINTR { continue }
-            guard count > 0 else { throw BlobError.system("cannot read a spool file") }
-            hash.update(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
-            written += UInt64(count)
-        }
-        durableBytes = written
+        guard let file else { return }
+        let newest = try note?.newest
+        let kept = min(byteCount, try file.byteCount, newest.map { $0.bootID == store.disk.bootID ? .max : $0.durableBytes } ?? 0)
+        try file.truncate(to: kept)
+        receivedBytes = try BlobStore.forEachBlock(of: file, upTo: kept) { bytes, _ in hash.update(bytes) }
+        guard receivedBytes == kept else { throw BlobError(.failed, "a spool file became shorter while it was read") }
+        try file.synchronise()
+        try noteDurable()
     }
 
     /// Appends the bytes at `offset`, which must be where the last ones ended. Gives back whether a checkpoint was made.
     @discardableResult
     public func append(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws -> Bool {
-        guard !isComplete, offset == written, UInt64(bytes.count) <= byteCount - written else {
-            throw BlobError(.wrongOffset, "bytes at \(offset), but the blob of \(byteCount) bytes goes on at \(written)")
+        guard !isComplete, let file, offset == receivedBytes, UInt64(bytes.count) <= byteCount - receivedBytes else {
+            throw BlobError(.wrongOffset, "bytes at \(offset), but the blob of \(byteCount) bytes goes on at \(receivedBytes)")
         }
-        var rest = bytes
-        while !rest.isEmpty {
-            let count = write(descriptor, rest.baseAddress, rest.count)
-            if count < 0 && errno == EINTR { continue }
-            guard count > 0 else { throw BlobError.system("cannot write a spool file") }
-            rest = UnsafeRawBufferPointer(rebasing: rest.dropFirst(count))
-        }
+        try file.write(bytes, at: offset)
         hash.update(bytes)
-        written += UInt64(bytes.count)
-        if written == byteCount {
+        receivedBytes += UInt64(bytes.count)
+        if receivedBytes == byteCount {
             try finish()
             return true
         }
-        if written - durableBytes >= Self.checkpointBytes {
+        if receivedBytes - durableBytes >= Self.checkpointBytes {
             try checkpoint()
             return true
         }
@@ -86,21 +83,14 @@ public final class Spool: @unchecked Sendable {
 
     /// Makes what has arrived durable; called when a transfer is interrupted too.
     public func checkpoint() throws {
-        guard !isComplete, written > durableBytes else { return }
-        guard fdatasync(descriptor) == 0 else { throw BlobError.system("cannot make a spool file durable") }
-        try noteDurable(written)
-        durableBytes = written
+        guard !isComplete, receivedBytes > durableBytes, let file else { return }
+        try file.synchronise()
+        try noteDurable()
     }
 
-    private func noteDurable(_ count: UInt64) throws {
-        let note = path + ".durable"
-        let file = open(note + ".new", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
-        guard file >= 0 else { throw BlobError.system("cannot note a spool's progress") }
-        defer { close(file) }
-        let text = Array(String(count).utf8)
-        guard write(file, text, text.count) == text.count, fdatasync(file) == 0, rename(note + ".new", note) == 0 else {
-            throw BlobError.system("cannot note a spool's progress")
-        }
+    private func noteDurable() throws {
+        try note?.write(receivedBytes, bootID: store.disk.bootID)
+        durableBytes = receivedBytes
     }
 
     private func finish() throws {
@@ -110,15 +100,17 @@ public final class Spool: @unchecked Sendable {
             discard()
             throw BlobError(.damaged, "the blob that was offered as \(digest.short) has the hash \(found.short)")
         }
-        guard fsync(descriptor) == 0 else { throw BlobError.system("cannot make a blob durable") }
+        try file?.synchronise()
         try store.publish(path, as: digest)
-        unlink(path + ".durable")
+        store.disk.remove(SpoolNote.path(path))
+        release()
         durableBytes = byteCount
         isComplete = true
     }
 
     private func discard() {
-        unlink(path)
-        unlink(path + ".durable")
+        store.disk.remove(path)
+        store.disk.remove(SpoolNote.path(path))
+        release()
     }
 }

@@ -4,6 +4,14 @@ public enum CoordinatorLimits {
     public static let headerSlackBytes = 64 * 1024
     /// Blobs that one site may be uploading at a time.
     public static let uploadsPerSite = 2
-    /// A connection that says nothing for this many heartbeats is closed.
+    /// Different blobs that one site may have uploaded between the ends of two rounds.
+    public static let blobsPerSiteAndRound = 8
+    /// A control connection that says nothing for this many heartbeats is closed.
     public static let silentHeartbeats = 6
+    /// Connections that one certificate's holder may have open.
+    public static let connectionsPerPeer = 8
+    /// A bulk connection on which not one chunk moves for this long is closed; what has arrived is kept.
+    public static let stalledSeconds = 300
+    /// Messages to a site that may wait for it to read.
+    public static let sendSeconds = 60
 }

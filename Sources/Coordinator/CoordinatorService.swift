@@ -21,19 +21,24 @@ public actor CoordinatorService {
     nonisolated let spools = SpoolRegistry()
     /// For what blocks: hashing, reading, reducing.
     nonisolated let workers: NIOThreadPool
-    private let identity: CoordinatorIdentity
-    private let ledger: Ledger
-    private var machine: CoordinatorMachine
+    let identity: CoordinatorIdentity
+    let core: CoordinatorCore
     var presence: [SiteID: SitePresence] = [:]
+    private let lock: DirectoryLock
+    private var sweeper: BlobSweeper
     private var timer: Task<Void, Never>?
     /// The next attempt to write a ledger that could not be written. Not `timer`, which every event sets anew.
     private var recovery: Task<Void, Never>?
     private var listener: Listener?
-    private var isStopping = false
+    private(set) var isStopping = false
     private let clock: @Sendable () -> Timestamp
 
-    /// How long the coordinator waits before it tries again to write a ledger that it could not write.
-    private static let ledgerRetrySeconds = 5
+    /// How long the coordinator waits before it tries again to write a ledger that it could not write, or to compute a
+    /// round that it could not compute.
+    private static let retrySeconds = 5
+
+    var machine: CoordinatorMachine { core.machine }
+    var ledger: Ledger { core.ledger }
 
     public init(_ configuration: CoordinatorConfiguration, logger: Logger, clock: @escaping @Sendable () -> Timestamp = systemTime) throws {
         self.configuration = configuration
@@ -43,12 +48,17 @@ public actor CoordinatorService {
         guard FileManager.default.fileExists(atPath: files.ledger) else {
             throw CoordinatorError("\(files.directory) holds no ledger", hint: "found the consortium first: kumiai coordinator init")
         }
+        do {
+            lock = try DirectoryLock(files.directory)
+        } catch let error as BlobError where error.code == .busy {
+            throw CoordinatorError(error.message, hint: "another coordinator runs on this directory: stop it first")
+        }
         identity = try CoordinatorIdentity(configuration, files, at: clock())
         blobs = try BlobStore(directory: files.blobs)
         blobs.removeLeftovers()
-        ledger = try Ledger(
-            consortium: configuration.consortium, store: try SQLiteEntryStore(path: files.ledger), key: identity.logKey)
-        machine = CoordinatorMachine(state: ledger.stateAtOpening)
+        sweeper = BlobSweeper(blobs)
+        core = try CoordinatorCore(
+            ledger: Ledger(consortium: configuration.consortium, store: try SQLiteEntryStore(path: files.ledger), key: identity.logKey))
         workers = NIOThreadPool(numberOfThreads: 4)
         workers.start()
     }
@@ -59,13 +69,13 @@ public actor CoordinatorService {
     public func run(ready: @escaping @Sendable (Int) async -> Void = { _ in }) async throws {
         removeSeal()
         let listener = Listener(
-            context: try identity.serverContext(), consortium: configuration.consortium,
+            context: try identity.serverContext(), consortium: configuration.consortium, peerLimit: CoordinatorLimits.connectionsPerPeer,
             group: MultiThreadedEventLoopGroup.singleton, logger: logger)
         self.listener = listener
         logger.info(
             "coordinator starts",
             metadata: ["consortium": "\(configuration.consortium)", "entries": "\(ledger.count)", "certificate": "\(identity.principal)"])
-        perform(machine.resume(at: clock()))
+        decide { try $0.resume(at: $1) }
         defer { timer?.cancel() }
         try await listener.run(host: configuration.host, port: configuration.port) { [logger, configuration] port in
             logger.info("listening", metadata: ["host": "\(configuration.host)", "port": "\(port)"])
@@ -116,7 +126,7 @@ public actor CoordinatorService {
         }
         presence[site] = newcomer
         newcomer.connected(at: clock())
-        perform(machine.handle(.arrived(site), at: clock()))
+        handle(.arrived(site))
         newcomer.send(.assignment(machine.assignment(for: site)))
     }
 
@@ -125,7 +135,7 @@ public actor CoordinatorService {
         leaver.disconnected()
         logger.info("site disconnected", metadata: ["site": "\(site)"])
         guard !isStopping else { return }
-        perform(machine.handle(.left(site), at: clock()))
+        handle(.left(site))
     }
 
     func submit(_ update: SignedUpdate, from site: SiteID, certificate: Certificate) async throws -> ServerMessage {
@@ -133,15 +143,21 @@ public actor CoordinatorService {
         var inspection = Inspection.sound(norm: 0)
         switch machine.preliminaryAnswer(to: manifest, from: site, at: clock()) {
         case .accepted(let index): return .receipt(ledger.receipt(of: index))
+        case .postponed(let reason): throw postponement(reason)
         case .refused(let refusal): inspection = .unsound(refusal)
         case nil:
             guard let plan = machine.state.campaign?.plan else { break }
-            let inspector = UpdateInspection(blobs: blobs, plan: plan)
-            inspection = try await workers.runIfActive { inspector.inspect(update, certificate: certificate) }
+            let inspector = UpdateInspection(blobs: blobs, plan: plan, roots: identity.roots)
+            let now = clock()
+            inspection = try await workers.runIfActive { inspector.inspect(update, certificate: certificate, at: now) }
         }
         let submission = Submission(sender: site, update: update, inspection: inspection)
-        let answers = try performOrThrow(machine.handle(.submitted(submission), at: clock()))
-        guard let answer = answers[site] else { throw Refusal(.unavailable, "the coordinator has no answer", hint: "submit again") }
+        let answers = try decideOrThrow { try $0.handle(.submitted(submission), at: $1) }
+        return try message(answers[site], to: update, from: site)
+    }
+
+    private func message(_ answer: SubmissionAnswer?, to update: SignedUpdate, from site: SiteID) throws -> ServerMessage {
+        let manifest = update.manifest
         switch answer {
         case .accepted(let index):
             presence[site]?.note(localLoss: manifest.localLoss)
@@ -152,169 +168,93 @@ public actor CoordinatorService {
                 "update refused",
                 metadata: ["site": "\(site)", "round": "\(manifest.key)", "reason": "\(refusal.reason.rawValue)", "detail": "\(refusal.detail)"])
             return .updateRefused(refusal)
+        case .postponed(let reason): throw postponement(reason)
+        case nil: throw postponement("the coordinator has no answer yet")
         }
     }
 
-    func open(_ plan: Plan, by name: String) throws -> ServerMessage {
-        if let problem = plan.problems.first { throw Refusal(.invalid, "\(problem.key): \(problem.message)", hint: "mend the plan and open the campaign again") }
-        do {
-            let effects = try machine.open(plan, by: name, at: clock())
-            try performOrThrow(effects)
-        } catch let error as LedgerViolation {
-            throw Refusal(.conflict, "a campaign cannot be opened now: the request \(error.message)", hint: "see kumiai campaign status")
-        }
-        logger.info("campaign opened", metadata: ["campaign": "\(plan.campaign)", "by": "\(name)"])
-        return .campaignAccepted(plan.campaign, index: UInt64(ledger.count - 1))
-    }
-
-    func cut(_ name: ModelName, by operatorName: String) throws -> ServerMessage {
-        let path = "\(files.releases)/\(name)"
-        let known = machine.state.releases.first { $0.name == name }
-        let cutting: ReleaseCutting
-        if let known {
-            cutting = known
-        } else {
-            guard let campaign = machine.state.campaign, let model = campaign.plan.model else {
-                throw Refusal(.notFound, "there is no campaign to release", hint: "open one: kumiai campaign open")
-            }
-            cutting = ReleaseCutting(
-                name: name, campaign: campaign.plan.campaign,
-                model: ModelReference(digest: campaign.current.model, layout: model.layout, byteCount: campaign.current.modelByteCount),
-                cutBy: operatorName)
-            do {
-                try performOrThrow(try machine.cut(cutting, at: clock()))
-            } catch let error as LedgerViolation {
-                throw Refusal(.conflict, "\(name) cannot be cut: the request \(error.message)", hint: "see kumiai campaign status")
-            }
-        }
-        if !FileManager.default.fileExists(atPath: path) { try write(cutting, to: path) }
-        return .releaseReady(name, model: cutting.model.digest, directory: path)
-    }
-
-    private func write(_ cutting: ReleaseCutting, to path: String) throws {
-        let entries = try (0..<ledger.count).map { try ledger.entry(at: $0) }
-        let lineage = try Lineage(entries: entries, treeHead: ledger.head.note)
-        _ = try ReleaseDirectory.write(
-            to: path, lineage: lineage, model: blobs.path(of: cutting.model.digest), chain: identity.chain, key: identity.key)
-        logger.info("release cut", metadata: ["release": "\(cutting.name)", "model": "\(cutting.model.digest.short)"])
-    }
-
-    func status() -> StatusReport {
-        let campaign = machine.state.campaign
-        let sites = Set(campaign?.plan.sites ?? []).union(presence.keys).sorted()
-        return StatusReport(
-            consortium: configuration.consortium, time: clock(), ledgerEntries: UInt64(ledger.count),
-            treeHead: ledger.head.note, campaign: campaign?.report,
-            sites: sites.map { site in
-                SiteReport(
-                    site: site, isConnected: presence[site]?.isConnected ?? false,
-                    heartbeat: presence[site]?.heartbeat ?? Heartbeat(),
-                    updatesAccepted: campaign?.acceptedBySite[site] ?? 0, updatesRefused: campaign?.refusedBySite[site] ?? 0,
-                    lastSeen: presence[site]?.lastSeen)
-            }, models: machine.state.models.keys.sorted().map(\.text))
-    }
-
-    /// Whether a site may fetch this blob: global models, never another site's update.
-    func mayFetch(_ digest: Digest) -> Bool {
-        guard let campaign = machine.state.campaign else { return machine.state.models.values.contains { $0.digest == digest } }
-        return campaign.current.model == digest || campaign.round.start.model == digest
-            || machine.state.models.values.contains { $0.digest == digest }
-    }
-
-    /// The largest update that a site may upload now; `nil` where no campaign takes updates of it.
-    func uploadLimit(for site: SiteID) -> UInt64? {
-        guard let campaign = machine.state.campaign, campaign.end == nil, campaign.plan.sites.contains(site), let model = campaign.plan.model
-        else { return nil }
-        return model.byteCount + UInt64(CoordinatorLimits.headerSlackBytes)
+    private func postponement(_ reason: String) -> Refusal {
+        Refusal(.unavailable, reason, hint: "the update is kept, and submitted again by itself")
     }
 
     // MARK: Effects
 
-    private func tick() { perform(machine.handle(.tick, at: clock())) }
+    private func tick() { handle(.tick) }
 
-    private func perform(_ effects: [CoordinatorMachine.Effect]) {
+    private func handle(_ event: CoordinatorMachine.Event) { decide { try $0.handle(event, at: $1) } }
+
+    /// For what nobody waits for an answer to.
+    func decide(_ decision: (CoordinatorCore, Timestamp) throws -> [CoordinatorMachine.Effect]) {
         do {
-            try performOrThrow(effects)
+            try decideOrThrow(decision)
         } catch {
             logger.critical("the ledger cannot be written", metadata: ["reason": "\(error)"])
         }
     }
 
+    /// Decides, and performs what was decided: the entries are on the disk by then.
     @discardableResult
-    private func performOrThrow(_ effects: [CoordinatorMachine.Effect]) throws -> [SiteID: SubmissionAnswer] {
+    func decideOrThrow(_ decision: (CoordinatorCore, Timestamp) throws -> [CoordinatorMachine.Effect]) throws -> [SiteID: SubmissionAnswer] {
+        defer { scheduleTick() }
+        do {
+            return perform(try decision(core, clock()))
+        } catch let error as LedgerError {
+            scheduleRecovery()
+            throw Refusal(
+                .unavailable, "the coordinator cannot write its ledger: \(error)",
+                hint: "the operator must look at its disk; it goes on by itself when that is mended")
+        }
+    }
+
+    private func perform(_ effects: [CoordinatorMachine.Effect]) -> [SiteID: SubmissionAnswer] {
         var answers: [SiteID: SubmissionAnswer] = [:]
-        var pending: [Entry] = []
         var mustAnnounce = false
         for effect in effects {
-            if case .record(let entry) = effect {
-                pending.append(entry)
-                continue
-            }
-            try append(&pending)
             switch effect {
-            case .record: break
+            case .record(let entry): recorded(entry)
             case .answer(let site, let answer): answers[site] = answer
             case .aggregate(let task): aggregate(task)
+            case .remove(let digests): remove(digests)
             case .announce: mustAnnounce = true
             }
         }
-        try append(&pending)
         if mustAnnounce { announce() }
-        scheduleTick()
         return answers
     }
 
-    private func append(_ entries: inout [Entry]) throws {
-        do {
-            try ledger.append(entries)
-        } catch {
-            recover()
-            throw Refusal(.unavailable, "the coordinator cannot write its ledger: \(error)", hint: "the operator must look at its disk; try again later")
-        }
-        for entry in entries { log(entry) }
-        entries = []
-    }
-
-    /// The ledger is the truth: what could not be written has not happened.
-    private func recover() {
-        var state = ConsortiumState()
-        for index in 0..<ledger.count {
-            guard let entry = try? ledger.entry(at: index), (try? state.apply(entry)) != nil else {
-                preconditionFailure("the ledger in memory does not fold")
-            }
-        }
-        machine = CoordinatorMachine(state: state)
+    private func scheduleRecovery() {
         recovery?.cancel()
         recovery = Task {
-            guard (try? await Task.sleep(for: .seconds(Self.ledgerRetrySeconds))) != nil else { return }
-            self.retry()
+            guard (try? await Task.sleep(for: .seconds(Self.retrySeconds))) != nil, !isStopping else { return }
+            self.decide { try $0.resume(at: $1) }
         }
     }
 
-    private func retry() {
-        guard !isStopping else { return }
-        do {
-            for site in presence.filter(\.value.isConnected).keys.sorted() {
-                try performOrThrow(machine.handle(.arrived(site), at: clock()))
-            }
-            try performOrThrow(machine.resume(at: clock()))
-        } catch {
-            // The failed write has set the next attempt.
-            logger.critical("the ledger cannot be written", metadata: ["reason": "\(error)"])
-        }
-    }
-
+    /// A full disk or a damaged model must not cost the round: it waits until somebody has mended it.
     private func aggregate(_ task: AggregationTask) {
         let aggregation = RoundAggregation(blobs: blobs, threads: configuration.aggregationThreads)
         Task {
-            do {
-                let result = try await workers.runIfActive { try aggregation.run(task) }
-                self.perform(self.machine.handle(.aggregated(task.key, result), at: self.clock()))
-            } catch {
-                self.logger.error("aggregation failed", metadata: ["round": "\(task.key)", "reason": "\(error)"])
-                self.perform(self.machine.handle(.aggregationFailed(task.key, "\(error)"), at: self.clock()))
+            while !isStopping {
+                guard let outcome = try? await workers.runIfActive({ aggregation.attempt(task) }) else { return }
+                switch outcome {
+                case .done(let result): return handle(.aggregated(task.key, result))
+                case .lost(let reason, let sites):
+                    logger.error("round is abandoned: updates were lost", metadata: ["round": "\(task.key)", "reason": "\(reason)"])
+                    return handle(.aggregationFailed(task.key, reason, without: sites))
+                case .blocked(let reason):
+                    logger.critical(
+                        "the round cannot be computed; trying again",
+                        metadata: [
+                            "round": "\(task.key)", "reason": "\(reason)", "hint": "make room on the disk, or restore the blob that is named from a backup",
+                        ])
+                }
+                guard (try? await Task.sleep(for: .seconds(Self.retrySeconds))) != nil else { return }
             }
         }
+    }
+
+    private func remove(_ digests: [Digest]) {
+        for digest in digests { blobs.remove(digest) }
     }
 
     private func announce() {
@@ -334,13 +274,33 @@ public actor CoordinatorService {
         }
     }
 
-    private func log(_ entry: Entry) {
+    private func recorded(_ entry: Entry) {
         switch entry.body {
         case .roundOpened(let opening): logger.info("round opened", metadata: ["round": "\(opening.key)", "cohort": "\(opening.cohort.count)"])
-        case .roundCommitted(let commit): logger.info("round committed", metadata: ["round": "\(commit.key)", "model": "\(commit.result.model.short)"])
-        case .roundAbandoned(let key, let reason): logger.warning("round abandoned", metadata: ["round": "\(key)", "reason": "\(reason)"])
-        case .campaignEnded(let end): logger.info("campaign ended", metadata: ["campaign": "\(end.campaign)", "completed": "\(end.completed)", "reason": "\(end.reason)"])
+        case .roundExtended(let extended):
+            logger.warning("deadline extended", metadata: ["round": "\(extended.key)", "reason": "\(extended.reason)"])
+        case .roundCommitted(let commit):
+            logger.info("round committed", metadata: ["round": "\(commit.key)", "model": "\(commit.result.model.short)"])
+            roundEnded()
+        case .roundAbandoned(let abandonment):
+            logger.warning("round abandoned", metadata: ["round": "\(abandonment.key)", "reason": "\(abandonment.reason)"])
+            roundEnded()
+        case .campaignEnded(let end):
+            logger.info("campaign ended", metadata: ["campaign": "\(end.campaign)", "completed": "\(end.completed)", "reason": "\(end.reason)"])
+        case .updatesPruned(let pruning):
+            logger.info(
+                "updates pruned", metadata: ["campaign": "\(pruning.campaign)", "through_round": "\(pruning.throughRound)", "by": "\(pruning.prunedBy)"])
         default: break
+        }
+    }
+
+    private func roundEnded() {
+        Task { await spools.roundEnded() }
+        do {
+            let removed = try sweeper.sweep(needed: machine.state.neededBlobs)
+            if !removed.isEmpty { logger.info("removed blobs that nothing needs", metadata: ["count": "\(removed.count)"]) }
+        } catch {
+            logger.warning("unneeded blobs were not removed", metadata: ["reason": "\(error)"])
         }
     }
 }

@@ -15,7 +15,9 @@ public enum SPIFFE {
         let parts = uri.dropFirst(scheme.count).split(separator: "/", omittingEmptySubsequences: false).map(String.init)
         guard isTrustDomain(parts[0]) else { throw wrong(uri, "its trust domain has characters outside a-z 0-9 . _ -") }
         let path = Array(parts.dropFirst())
-        guard path.allSatisfy(CampaignID.isValid) else { throw wrong(uri, "its path has an empty, dotted or too long segment, or characters outside A-Z a-z 0-9 . _ -") }
+        guard path.allSatisfy(CampaignID.isValid) else {
+            throw wrong(uri, "its path has an empty, dotted or too long segment, or characters outside A-Z a-z 0-9 . _ -")
+        }
         guard let role = role(path) else {
             throw wrong(uri, "its path is none of member/M/site/S, operator/O, auditor/A, coordinator/C")
         }
@@ -23,10 +25,11 @@ public enum SPIFFE {
     }
 
     public static func isTrustDomain(_ text: String) -> Bool {
-        (1...255).contains(text.utf8.count) && text.utf8.allSatisfy { byte in
-            (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte) || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
-                || byte == UInt8(ascii: ".") || byte == UInt8(ascii: "-") || byte == UInt8(ascii: "_")
-        }
+        (1...255).contains(text.utf8.count)
+            && text.utf8.allSatisfy { byte in
+                (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte) || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
+                    || byte == UInt8(ascii: ".") || byte == UInt8(ascii: "-") || byte == UInt8(ascii: "_")
+            }
     }
 
     private static func role(_ path: [String]) -> Principal.Role? {

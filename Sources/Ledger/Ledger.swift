@@ -9,19 +9,37 @@ public final class Ledger {
     public let origin: String
     private let store: any EntryStore
     private let key: PrivateKey
-    private var tree = MerkleTree()
-    /// The bytes of the entries, for receipts; a few hundred bytes each.
-    private var stored: [[UInt8]] = []
-    public private(set) var head: SignedTreeHead
-    /// The fold of the entries that were there when the ledger was opened.
-    public let stateAtOpening: ConsortiumState
+    private var content: Content
 
-    /// Opens a ledger and folds it; throws where its entries do not follow from one another.
+    private struct Content {
+        var tree = MerkleTree()
+        /// The bytes of the entries, for receipts; a few hundred bytes each.
+        var stored: [[UInt8]] = []
+        var head: SignedTreeHead
+    }
+
+    /// Opens a ledger; throws where its entries do not follow from one another.
     public init(consortium: String, store: any EntryStore, key: PrivateKey) throws {
         origin = SignedTreeHead.origin(consortium: consortium)
         self.store = store
         self.key = key
+        content = try Self.load(store, origin: origin, key: key)
+    }
+
+    /// Reads the store again: after a write that failed, nobody knows whether it is there.
+    public func reload() throws { content = try Self.load(store, origin: origin, key: key) }
+
+    /// The fold of the entries.
+    public func folded() throws -> ConsortiumState {
         var state = ConsortiumState()
+        for index in 0..<count { try state.apply(entry(at: index)) }
+        return state
+    }
+
+    private static func load(_ store: any EntryStore, origin: String, key: PrivateKey) throws -> Content {
+        var state = ConsortiumState()
+        var tree = MerkleTree()
+        var stored: [[UInt8]] = []
         for (index, entry) in try store.entries().enumerated() {
             guard entry.isIntact else { throw LedgerError(.tampered, "entry \(index) of the ledger was changed") }
             do {
@@ -32,8 +50,7 @@ public final class Ledger {
             tree.append(leaf: entry.leaf)
             stored.append(entry.bytes)
         }
-        stateAtOpening = state
-        head = try SignedTreeHead(TreeHead(origin: origin, size: tree.count, root: tree.root), key: key)
+        let head = try SignedTreeHead(TreeHead(origin: origin, size: tree.count, root: tree.root), key: key)
         let note = try store.newestTreeHead()
         guard tree.count == 0 || note != nil else { throw LedgerError(.tampered, "the ledger's tree head is missing") }
         if let note {
@@ -41,16 +58,18 @@ public final class Ledger {
             let newest = try SignedTreeHead(note: note, origin: origin, key: publicKey)
             guard newest.head == head.head else { throw LedgerError(.tampered, "the ledger's entries are not those of its tree head") }
         }
+        return Content(tree: tree, stored: stored, head: head)
     }
 
-    public var count: Int { tree.count }
+    public var count: Int { content.tree.count }
+    public var head: SignedTreeHead { content.head }
 
     /// Appends entries durably, with a new tree head, all or none.
     ///
     /// The caller has folded them already: what does not follow never gets here.
     public func append(_ entries: [Entry]) throws {
         guard !entries.isEmpty else { return }
-        var nextTree = tree
+        var nextTree = content.tree
         let newcomers = entries.map { StoredEntry($0.wireBytes) }
         for entry in newcomers {
             guard entry.bytes.count <= WireLimits.entryBytes else { throw LedgerError(.malformed, "an entry of \(entry.bytes.count) bytes is too long") }
@@ -59,21 +78,21 @@ public final class Ledger {
             nextTree.append(leaf: entry.leaf)
         }
         let nextHead = try SignedTreeHead(TreeHead(origin: origin, size: nextTree.count, root: nextTree.root), key: key)
-        try store.append(newcomers, from: tree.count, treeHead: nextHead.note)
-        tree = nextTree
-        stored += newcomers.map(\.bytes)
-        head = nextHead
+        try store.append(newcomers, from: count, treeHead: nextHead.note)
+        content.tree = nextTree
+        content.stored += newcomers.map(\.bytes)
+        content.head = nextHead
     }
 
     /// The receipt of an entry under the newest tree head.
     public func receipt(of index: UInt64) -> Receipt {
         let position = Int(index)
         return Receipt(
-            index: index, entry: stored[position], proof: tree.inclusionProof(of: position, size: tree.count),
+            index: index, entry: content.stored[position], proof: content.tree.inclusionProof(of: position, size: count),
             treeHead: head.note)
     }
 
-    public func entry(at index: Int) throws -> Entry { try Entry(wireBytes: stored[index]) }
+    public func entry(at index: Int) throws -> Entry { try Entry(wireBytes: content.stored[index]) }
 
     /// Closes the file; the ledger is of no use afterwards.
     public func close() throws { try store.close() }

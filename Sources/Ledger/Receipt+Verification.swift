@@ -6,7 +6,8 @@ extension Receipt {
     /// Checks that the entry is in the ledger under a tree head signed by the log's key; gives back the entry.
     public func verify(consortium: String, logKey: [UInt8]) throws -> Entry {
         let head = try SignedTreeHead(
-            note: treeHead, origin: SignedTreeHead.origin(consortium: consortium), key: logKey).head
+            note: treeHead, origin: SignedTreeHead.origin(consortium: consortium), key: logKey
+        ).head
         guard let position = Int(exactly: index), position < head.size,
             MerkleTree.root(of: MerkleTree.leafHash(entry), at: position, size: head.size, proof: proof) == head.root
         else { throw LedgerError(.tampered, "the receipt's proof does not lead to the tree head") }

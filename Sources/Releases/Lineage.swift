@@ -25,36 +25,52 @@ public struct Lineage: Equatable, Sendable {
     public let releasedAt: Timestamp
     public let treeHead: String
 
-    /// Collects the lineage of the newest release from a ledger's entries.
-    public init(entries: [Entry], treeHead: String) throws {
-        var consortium = ""
-        var plan: Plan?
+    /// Collects the lineage of a release from a ledger's entries; later ones do not change it.
+    public init(entries: [Entry], of release: ModelName, treeHead: String) throws {
+        var state = ConsortiumState()
         var rounds: [Round] = []
-        var pending: [Contribution] = []
-        var last: (ReleaseCutting, Timestamp)?
+        var places: [SignedUpdate.Identity: UInt64] = [:]
         for (index, entry) in entries.enumerated() {
+            let before = state.campaign?.round.phase
+            do { try state.apply(entry) } catch { throw ReleaseError("entry \(index) of the ledger \(error.message)") }
             switch entry.body {
-            case .founded(let founding): consortium = founding.consortium
-            case .campaignOpened(let opened, _): (plan, rounds) = (opened, [])
-            case .roundOpened: pending = []
-            case .updateAccepted(let accepted):
-                let manifest = accepted.update.manifest
-                pending.append(Contribution(site: manifest.site, update: manifest.update, weight: accepted.weight, entry: UInt64(index)))
+            case .campaignOpened: rounds = []
+            case .updateAccepted(let accepted): places[accepted.update.identity] = UInt64(index)
             case .roundCommitted(let commit):
-                rounds.append(Round(key: commit.key, contributions: pending.sorted { $0.site < $1.site }, model: commit.result.model))
-            case .releaseCut(let cutting): last = (cutting, entry.at)
+                guard case .aggregating(let collection) = before else { break }
+                rounds.append(Round(key: commit.key, contributions: Self.contributions(collection, places), model: commit.result.model))
+            case .releaseCut(let cutting) where cutting.name == release:
+                guard let plan = state.campaign?.plan, let model = plan.model else { break }
+                self.init(
+                    consortium: state.founding?.consortium ?? "", cutting: cutting, base: plan.base, baseDigest: model.digest,
+                    strategy: plan.strategy, rounds: rounds, releasedAt: entry.at, treeHead: treeHead)
+                return
             default: break
             }
         }
-        guard let plan, let model = plan.model, let (cutting, at) = last else { throw ReleaseError("the ledger holds no release") }
+        throw ReleaseError("the ledger holds no release \(release)")
+    }
+
+    private init(
+        consortium: String, cutting: ReleaseCutting, base: ModelName, baseDigest: Digest, strategy: Strategy, rounds: [Round],
+        releasedAt: Timestamp, treeHead: String
+    ) {
         self.consortium = consortium
         self.cutting = cutting
-        base = plan.base
-        baseDigest = model.digest
-        strategy = plan.strategy
+        self.base = base
+        self.baseDigest = baseDigest
+        self.strategy = strategy
         self.rounds = rounds
-        releasedAt = at
+        self.releasedAt = releasedAt
         self.treeHead = treeHead
+    }
+
+    private static func contributions(_ collection: RoundMachine.Collection, _ places: [SignedUpdate.Identity: UInt64]) -> [Contribution] {
+        let updates = collection.accepted.sorted { $0.key < $1.key } + collection.late.sorted { $0.key < $1.key }
+        return updates.map { site, accepted in
+            Contribution(
+                site: site, update: accepted.update.manifest.update, weight: accepted.weight, entry: places[accepted.update.identity] ?? 0)
+        }
     }
 
     public var sites: [SiteID] { Array(Set(rounds.flatMap { $0.contributions.map(\.site) })).sorted() }

@@ -76,7 +76,8 @@ public enum ModelSignature {
             let signature = signatures[0]["sig"]?.base64
         else { throw ReleaseError("\(fileName) is not a model signing bundle") }
         // Also what is not signed must be as it was written.
-        guard render(payload, signature: signature, certificates: certificates.map { $0["rawBytes"]?.base64 ?? [] }) == String(decoding: json, as: UTF8.self) else {
+        guard render(payload, signature: signature, certificates: certificates.map { $0["rawBytes"]?.base64 ?? [] }) == String(decoding: json, as: UTF8.self)
+        else {
             throw ReleaseError("\(fileName) was changed after it was written")
         }
         let leaf = try Certificate(der: leafBytes)

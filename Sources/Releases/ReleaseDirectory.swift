@@ -87,6 +87,10 @@ public struct ReleaseDirectory: Sendable {
         return statement.signer
     }
 
+    /// The text of lineage.json, and the tree head that it was written under.
+    public func lineage() throws -> String { String(decoding: try read("lineage.json"), as: UTF8.self) }
+    public func treeHead() throws -> String { try JSONParser.parse(read("lineage.json"))["tree_head"]?.string ?? "" }
+
     private func read(_ name: String) throws -> [UInt8] {
         let file = "\(path)/\(name)"
         guard let size = try? FileManager.default.attributesOfItem(atPath: file)[.size] as? Int else { throw ReleaseError("\(file) is missing") }

@@ -1,53 +1,48 @@
 import Blobs
 import Federation
-import Foundation
 import Wire
 
-/// The update that waits for its answer, and the receipts of those that got one. Each file appears whole.
-struct Outbox: Sendable {
+/// The update that waits for its answer, and the receipts of those that got one. Each file appears whole, and is durable
+/// before anybody acts on it.
+package struct Outbox: Sendable {
+    private let disk: any Disk
     private let pending: String
     private let receipts: String
-    private let sent: String
+    private let pinnedKey: String
 
-    init(directory: String) throws {
+    package init(directory: String, disk: any Disk = SystemDisk()) throws {
+        self.disk = disk
         pending = directory + "/outbox.pb"
         receipts = directory + "/receipts"
-        sent = directory + "/sent.jsonl"
-        try FileManager.default.createDirectory(atPath: receipts, withIntermediateDirectories: true)
+        pinnedKey = directory + "/log-key"
+        try disk.makeDirectory(receipts)
     }
 
     /// What a former run left, if anything.
-    func load() throws -> SignedUpdate? {
-        guard let bytes = FileManager.default.contents(atPath: pending) else { return nil }
-        return try SignedUpdate(wireBytes: Array(bytes))
+    package func load() throws -> SignedUpdate? {
+        try disk.contents(of: pending).map { try SignedUpdate(wireBytes: $0) }
     }
 
-    func store(_ update: SignedUpdate) throws { try write(update.wireBytes, to: pending) }
-    func clear() { unlink(pending) }
+    package func store(_ update: SignedUpdate) throws { try disk.store(update.wireBytes, at: pending) }
 
-    func keep(_ receipt: Receipt, of update: SignedUpdate) throws {
+    package func clear() { disk.remove(pending) }
+
+    package func keep(_ receipt: Receipt, of update: SignedUpdate) throws {
         let manifest = update.manifest
-        try write(receipt.wireBytes, to: "\(receipts)/\(manifest.campaign)-\(manifest.key.round)-\(manifest.key.attempt).receipt")
+        try disk.store(receipt.wireBytes, at: "\(receipts)/\(manifest.campaign)-\(manifest.key.round)-\(manifest.key.attempt).receipt")
     }
 
-    var receiptCount: Int { ((try? FileManager.default.contentsOfDirectory(atPath: receipts)) ?? []).count }
+    package var receiptNames: [String] { disk.names(in: receipts).filter { $0.hasSuffix(".receipt") }.sorted() }
 
-    /// A line for the security officer: what left the site, when, and its digest.
-    func noteSent(_ manifest: UpdateManifest, at time: Timestamp) {
-        let line = """
-            {"at_ms": \(time.milliseconds), "campaign": "\(manifest.campaign)", "round": \(manifest.key.round), "attempt": \
-            \(manifest.key.attempt), "update": "\(manifest.update.hex)", "bytes": \(manifest.updateByteCount)}\n
-            """
-        guard let file = fopen(sent, "a") else { return }
-        fputs(line, file)
-        fclose(file)
-    }
+    package func receipt(named name: String) throws -> Receipt? { try disk.contents(of: "\(receipts)/\(name)").map { try Receipt(wireBytes: $0) } }
 
-    private func write(_ bytes: [UInt8], to path: String) throws {
-        let draft = path + ".new"
-        try Data(bytes).write(to: URL(fileURLWithPath: draft))
-        try synchronise(draft)
-        guard rename(draft, path) == 0 else { throw WorkerError("cannot write \(path): \(String(cString: strerror(errno)))") }
-        try synchronise((path as NSString).deletingLastPathComponent)
+    /// The ledger's key must stay what it was when this site first saw it: another one is another ledger.
+    package func pin(_ logKey: [UInt8]) throws {
+        guard let known = try disk.contents(of: pinnedKey) else { return try disk.store(logKey, at: pinnedKey) }
+        guard known == logKey else {
+            throw WorkerError(
+                "the coordinator's ledger has another key than the one that this site has known",
+                hint: "ask the consortium why; if it was founded anew, move \(pinnedKey) and the receipts away")
+        }
     }
 }

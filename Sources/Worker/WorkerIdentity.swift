@@ -22,7 +22,8 @@ public struct WorkerIdentity: Sendable {
         roots = try TrustRoots(pem: read(configuration.authority))
         let principal = try roots.verify(chain[0], intermediates: Array(chain.dropFirst()), at: now)
         guard let site = principal.site, principal.consortium == configuration.consortium else {
-            throw WorkerError("\(configuration.certificate) is the certificate of \(principal)", hint: "a worker needs spiffe://\(configuration.consortium)/member/M/site/S")
+            throw WorkerError(
+                "\(configuration.certificate) is the certificate of \(principal)", hint: "a worker needs spiffe://\(configuration.consortium)/member/M/site/S")
         }
         guard try chain[0].matches(key) else { throw WorkerError("\(configuration.key) is not the key of \(configuration.certificate)") }
         self.site = site

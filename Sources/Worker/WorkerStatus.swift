@@ -14,12 +14,18 @@ public struct WorkerStatus: Codable, Sendable {
     public let bytesDown: UInt64
     public let receipts: Int
     public let atMilliseconds: UInt64
+    /// When the coordinator last said anything; `nil`: not in this run.
+    public let heardMilliseconds: UInt64?
+    /// What the last trouble was, if it is not over.
+    public let trouble: String?
 
     static let fileName = "status.json"
 
-    init(site: String, pid: Int, connected: Bool, heartbeat: Heartbeat, receipts: Int, at time: Timestamp) {
+    init(
+        site: String, connected: Bool, heartbeat: Heartbeat, receipts: Int, heardAt: Timestamp?, trouble: String?, at time: Timestamp
+    ) {
         self.site = site
-        self.pid = pid
+        pid = Int(getpid())
         self.connected = connected
         activity = heartbeat.activity.rawValue
         round = heartbeat.round
@@ -28,6 +34,8 @@ public struct WorkerStatus: Codable, Sendable {
         bytesUp = heartbeat.bytesUp
         bytesDown = heartbeat.bytesDown
         self.receipts = receipts
+        heardMilliseconds = heardAt?.milliseconds
+        self.trouble = trouble
         atMilliseconds = time.milliseconds
     }
 

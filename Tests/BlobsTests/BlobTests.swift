@@ -37,13 +37,46 @@ import Testing
         #expect(try store.spool(Self.digest, byteCount: 20_000_000).isComplete)
     }
 
-    @Test func interruptedSpoolGoesOnAtTheLastDurableByte() throws {
+    @Test func afterAKillASpoolGoesOnAtTheLastByteThatWasWritten() throws {
+        var spool: Spool? = try store.spool(Self.digest, byteCount: 20_000_000)
+        try append(spool!, 0..<10_000_000)
+        spool = nil
+        spool = try store.spool(Self.digest, byteCount: 20_000_000)
+        #expect(spool!.receivedBytes == 10_000_000 && spool!.durableBytes == 10_000_000)
+        try append(spool!, 10_000_000..<20_000_000)
+        try store.verify(Self.digest)
+    }
+
+    @Test func twoSpoolsOfOneBlobAreNeverOpenAtOnce() throws {
+        let spool = try store.spool(Self.digest, byteCount: 20_000_000)
+        #expect(throws: BlobError(.busy, "")) { try store.spool(Self.digest, byteCount: 20_000_000) }
+        #expect(!spool.isComplete)
+    }
+
+    @Test func aDamagedBlobIsSetAsideAndComesInAgain() throws {
+        let (digest, _) = try store.add(copyOf: directory.write("f", Array("abc".utf8)))
+        try Data("abd".utf8).write(to: URL(fileURLWithPath: store.path(of: digest)))
+        try store.setAside(digest)
+        #expect(!store.contains(digest))
+        let spool = try store.spool(digest, byteCount: 3)
+        try Array("abc".utf8).withUnsafeBytes { _ = try spool.append($0, at: 0) }
+        try store.verify(digest)
+    }
+
+    @Test func aDataDirectoryHasOneProcessAtATime() throws {
+        let lock = try DirectoryLock(directory.path)
+        #expect(throws: BlobError(.busy, "")) { try DirectoryLock(directory.path) }
+        withExtendedLifetime(lock) {}
+    }
+
+    @Test func afterAStartOfTheMachineASpoolGoesOnAtTheLastDurableByte() throws {
         var spool: Spool? = try store.spool(Self.digest, byteCount: 20_000_000)
         try append(spool!, 0..<10_000_000)
         let checkpoint = spool!.durableBytes
         #expect(checkpoint >= Spool.checkpointBytes && checkpoint < 10_000_000)
-        // As after kill -9: what was written behind the checkpoint is not trusted.
+        // What was written behind the checkpoint is not trusted.
         spool = nil
+        let store = try BlobStore(directory: directory.path, disk: RestartedDisk(bootID: "another"))
         spool = try store.spool(Self.digest, byteCount: 20_000_000)
         #expect(spool!.durableBytes == checkpoint)
         try append(spool!, Int(checkpoint)..<12_000_000)
@@ -96,4 +129,20 @@ import Testing
         #expect(try buffer.withUnsafeMutableBytes { try reader.read(into: $0, at: 6) } == 4)
         #expect(buffer.prefix(4).elementsEqual("6789".utf8))
     }
+}
+
+/// The machine's disk after the machine was started again.
+struct RestartedDisk: Disk {
+    let bootID: String
+    private let system = SystemDisk()
+
+    init(bootID: String) { self.bootID = bootID }
+
+    func makeDirectory(_ path: String) throws { try system.makeDirectory(path) }
+    func open(_ path: String, _ mode: DiskMode) throws -> any DiskFile { try system.open(path, mode) }
+    func byteCount(_ path: String) -> UInt64? { system.byteCount(path) }
+    func rename(_ path: String, to target: String) throws { try system.rename(path, to: target) }
+    func remove(_ path: String) { system.remove(path) }
+    func names(in directory: String) -> [String] { system.names(in: directory) }
+    func synchronise(directory: String) throws { try system.synchronise(directory: directory) }
 }

@@ -125,9 +125,9 @@ import Testing
         _ = two.handle(.submitted(Samples.submission(Samples.update(of: Samples.sites[2]))), at: start)
         #expect(two.handle(.tick, at: start + 100).tasks.first?.contributions.count == 2)
         let entries = machine.handle(.tick, at: start + 100).entries
-        guard case .roundAbandoned(let key, let reason) = entries[0].body, case .roundOpened(let opening) = entries[1].body else { throw TestFailure() }
-        #expect(key == RoundKey(round: 1, attempt: 1))
-        #expect(reason.contains("1 of 2"))
+        guard case .roundAbandoned(let abandonment) = entries[0].body, case .roundOpened(let opening) = entries[1].body else { throw TestFailure() }
+        #expect(abandonment.key == RoundKey(round: 1, attempt: 1))
+        #expect(abandonment.reason.contains("1 of 2"))
         #expect(opening.key == RoundKey(round: 1, attempt: 2))
     }
 
@@ -181,7 +181,9 @@ import Testing
                     effects += restarted.handle(.submitted(Samples.submission(update)), at: start)
                 }
             }
-            #expect(restarted.state.campaign?.end?.completed == true, "after entry \(count): \(restarted.state.campaign!.round.key) \(restarted.state.campaign!.round.phaseName)")
+            #expect(
+                restarted.state.campaign?.end?.completed == true,
+                "after entry \(count): \(restarted.state.campaign!.round.key) \(restarted.state.campaign!.round.phaseName)")
         }
     }
 
@@ -192,13 +194,15 @@ import Testing
         let overweight = AcceptedUpdate(update: Samples.update(of: Samples.sites[0]), weight: 51, norm: 1)
         let outsider = AcceptedUpdate(update: Samples.update(of: SiteID("z/unknown")!), weight: 50, norm: 1)
         let commit = RoundCommit(key: RoundKey(round: 1, attempt: 1), result: result(3), scaleBits: 1, totalWeight: 1)
-        for body in [.updateAccepted(overweight), .updateAccepted(outsider), .roundCommitted(commit), .roundClosed(RoundKey(round: 1, attempt: 1))] as [Entry.Body] {
+        for body in [.updateAccepted(overweight), .updateAccepted(outsider), .roundCommitted(commit), .roundClosed(RoundKey(round: 1, attempt: 1))]
+            as [Entry.Body]
+        {
             var copy = state
             #expect(throws: LedgerViolation.self) { try copy.apply(Entry(at: start, body)) }
         }
     }
 
-    private func result(_ byte: UInt8) -> GlobalState {
+    func result(_ byte: UInt8) -> GlobalState {
         GlobalState(model: Samples.digest(byte), modelByteCount: 1000, serverState: Samples.digest(byte &+ 100))
     }
 }

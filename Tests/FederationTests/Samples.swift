@@ -9,10 +9,14 @@ enum Samples {
 
     static func digest(_ byte: UInt8) -> Digest { Digest([UInt8](repeating: byte, count: 32))! }
 
-    static func plan(rounds: Int = 2, quorum: Int = 2, attempts: Int = 2) -> Plan {
+    static func plan(
+        rounds: Int = 2, quorum: Int = 2, attempts: Int = 2, extensions: Extensions = .none, lateness: Lateness = .refused,
+        retentionSeconds: Int = 0
+    ) -> Plan {
         Plan(
             campaign: campaign, base: ModelName("FY2026")!, release: ModelName("FY2027")!, model: base, sites: sites,
             rounds: rounds, quorum: quorum, recruitingSeconds: 30, deadlineSeconds: 100, maximumAttempts: attempts,
+            extensions: extensions, lateness: lateness, retentionSeconds: retentionSeconds,
             strategy: .fedAvgM(learningRate: 1, momentum: 0.7), bounds: Bounds(weight: 100, norm: 10),
             training: Training(localSteps: 10, batch: 32, learningRate: 1e-3))
     }

@@ -40,7 +40,8 @@ import Testing
                 try bytes.write(to: url)
                 let outcome = try consortium.attempt(["audit", "verify", consortium.data, "--ca", consortium.authority])
                 #expect(outcome.status == 3, "\(file) byte \(index): \(outcome.output) \(outcome.error)")
-                let name = file.hasPrefix("blobs") ? "blob \(url.lastPathComponent)" : file == "ledger.seal" ? "ledger.seal" : "(ledger.sqlite|entry \\d+|tree head)"
+                let name =
+                    file.hasPrefix("blobs") ? "blob \(url.lastPathComponent)" : file == "ledger.seal" ? "ledger.seal" : "(ledger.sqlite|entry \\d+|tree head)"
                 #expect(outcome.output.range(of: name, options: .regularExpression) != nil, "\(file) byte \(index): \(outcome.output)")
                 try whole.write(to: url)
             }
@@ -133,7 +134,10 @@ import Testing
         try consortium.openCampaign()
         let native = try consortium.startWorker(0)
         let peer = try Shell.run(
-            ["timeout", "60", "/usr/bin/python3", Repository.path("Tests/KumiaiCommandsTests/Python/peer.py"), "127.0.0.1", "\(consortium.port)", consortium.path("bolt-turin")],
+            [
+                "timeout", "60", "/usr/bin/python3", Repository.path("Tests/KumiaiCommandsTests/Python/peer.py"), "127.0.0.1", "\(consortium.port)",
+                consortium.path("bolt-turin"),
+            ],
             environment: ["PYTHONPATH": proto])
         try #require(peer.status == 0, "\(peer.output) \(peer.error)")
         #expect(peer.output.contains("receipts 2"), "\(peer.output)")

@@ -7,7 +7,8 @@ import Testing
     func kumiai(_ arguments: String...) throws -> Shell.Outcome { try Shell.run([Shell.kumiai] + arguments) }
 
     @Test(arguments: [
-        [], ["demo"], ["coordinator"], ["coordinator", "init"], ["coordinator", "run"], ["coordinator", "status"], ["worker"], ["worker", "init"],
+        [], ["demo"], ["coordinator"], ["coordinator", "init"], ["coordinator", "run"], ["coordinator", "status"],
+        ["coordinator", "prune"], ["worker"], ["worker", "init"],
         ["worker", "run"], ["worker", "status"], ["worker", "doctor"], ["pki"], ["pki", "ca"], ["pki", "issue"], ["pki", "request"], ["pki", "show"],
         ["campaign"], ["campaign", "init"], ["campaign", "open"], ["campaign", "status"], ["release"], ["release", "cut"], ["release", "show"], ["audit"],
         ["audit", "rounds"], ["audit", "show"], ["audit", "verify"], ["audit", "replay"],
@@ -76,7 +77,8 @@ import Testing
 
     @Test func jsonLogsAreOneObjectALine() throws {
         let consortium = try Consortium(sites: 1)
-        let coordinator = try consortium.start("json", ["coordinator", "run", "--log-format", "json", "--config", consortium.path("coordinator/coordinator.toml")])
+        let coordinator = try consortium.start(
+            "json", ["coordinator", "run", "--log-format", "json", "--config", consortium.path("coordinator/coordinator.toml")])
         #expect(consortium.wait { consortium.log("json").contains("listening") })
         #expect(consortium.stop(coordinator) == 0)
         for line in consortium.log("json").split(separator: "\n") {

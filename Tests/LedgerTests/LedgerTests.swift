@@ -56,7 +56,9 @@ import Wire
         let signed = try SignedTreeHead(TreeHead(origin: "t/ledger", size: 3, root: Digest(of: "x")), key: key)
         #expect(try SignedTreeHead(note: signed.note, origin: "t/ledger", key: publicKey) == signed)
         #expect(throws: LedgerError.self) { try SignedTreeHead(note: signed.note, origin: "u/ledger", key: publicKey) }
-        #expect(throws: LedgerError.self) { try SignedTreeHead(note: signed.note, origin: "t/ledger", key: PrivateKey.generate(.ed25519).publicKey.ed25519Bytes()) }
+        #expect(throws: LedgerError.self) {
+            try SignedTreeHead(note: signed.note, origin: "t/ledger", key: PrivateKey.generate(.ed25519).publicKey.ed25519Bytes())
+        }
         for index in signed.note.utf8.indices {
             var bytes = Array(signed.note.utf8)
             bytes[signed.note.utf8.distance(from: signed.note.startIndex, to: index)] ^= 1
@@ -69,7 +71,9 @@ import Wire
         let founding = Founding(consortium: "t", authority: Digest(of: "a"), logKey: [], coordinatorCertificate: [], logKeySignature: [])
         return [Entry(at: Timestamp(milliseconds: 1), .founded(founding))]
             + (1..<count).map {
-                Entry(at: Timestamp(milliseconds: UInt64($0)), .modelRegistered(ModelName("M\($0)")!, ModelReference(digest: Digest(of: "\($0)"), layout: Digest(of: "l"), byteCount: 1)))
+                Entry(
+                    at: Timestamp(milliseconds: UInt64($0)),
+                    .modelRegistered(ModelName("M\($0)")!, ModelReference(digest: Digest(of: "\($0)"), layout: Digest(of: "l"), byteCount: 1)))
             }
     }
 
@@ -82,7 +86,7 @@ import Wire
         try ledger.close()
         ledger = try open()
         #expect(ledger.head == head)
-        #expect(ledger.stateAtOpening.models.count == 19)
+        #expect(try ledger.folded().models.count == 19)
         for index in 0..<20 {
             let receipt = ledger.receipt(of: UInt64(index))
             #expect(try receipt.verify(consortium: "t", logKey: key.publicKey.ed25519Bytes()) == entries(20)[index])
@@ -98,7 +102,10 @@ import Wire
         #expect(throws: LedgerError.self) {
             try Ledger(consortium: "t", store: SQLiteEntryStore(path: directory.file("ledger.sqlite")), key: PrivateKey.generate(.ed25519))
         }
-        try Shell.run(["python3", "-c", "import sqlite3; c = sqlite3.connect('\(directory.file("ledger.sqlite"))'); c.execute('DELETE FROM entries WHERE position = 4'); c.commit()"])
+        try Shell.run([
+            "python3", "-c",
+            "import sqlite3; c = sqlite3.connect('\(directory.file("ledger.sqlite"))'); c.execute('DELETE FROM entries WHERE position = 4'); c.commit()",
+        ])
         #expect(throws: LedgerError.self) { try open() }
     }
 
@@ -114,7 +121,9 @@ import Wire
             var bytes = whole
             bytes[index] ^= 0x10
             try directory.write("changed", bytes)
-            #expect(throws: LedgerError.self) { try LedgerSeal.verify(seal, ledger: directory.file("changed"), size: 30, origin: "t/ledger", logKey: publicKey) }
+            #expect(throws: LedgerError.self) {
+                try LedgerSeal.verify(seal, ledger: directory.file("changed"), size: 30, origin: "t/ledger", logKey: publicKey)
+            }
         }
         let text = try directory.read("seal")
         for index in text.indices {

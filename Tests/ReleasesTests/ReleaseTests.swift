@@ -26,13 +26,24 @@ import Testing
             strategy: .fedAvg(learningRate: 1), bounds: Bounds(weight: 1, norm: 1), training: Training(localSteps: 1, batch: 1, learningRate: 1))
         let founding = Founding(consortium: ConsortiumFixture.name, authority: digest, logKey: [], coordinatorCertificate: [], logKeySignature: [])
         let cutting = ReleaseCutting(name: plan.release, campaign: plan.campaign, model: reference, cutBy: "operator/o")
-        let entries = [
-            Entry(at: consortium.now, .founded(founding)), Entry(at: consortium.now, .campaignOpened(plan, by: "o")),
-            Entry(at: consortium.now, .releaseCut(cutting)),
-        ]
+        var entries = [Entry(at: consortium.now, .founded(founding)), Entry(at: consortium.now, .modelRegistered(plan.base, reference))]
+        var state = ConsortiumState()
+        for entry in entries { try state.apply(entry) }
+        var machine = CoordinatorMachine(state: state)
+        var effects = try machine.open(plan, by: "operator/o", at: consortium.now) + machine.handle(.arrived(site), at: consortium.now)
+        let manifest = UpdateManifest(
+            campaign: plan.campaign, key: RoundKey(round: 1, attempt: 1), site: site, model: digest, update: digest, updateByteCount: 1, layout: digest,
+            samples: 1, localLoss: 0, createdAt: consortium.now)
+        let update = SignedUpdate(manifest: manifest, manifestBytes: [], signature: [], certificate: [])
+        effects += machine.handle(.submitted(Submission(sender: site, update: update, inspection: .sound(norm: 1))), at: consortium.now)
+        effects += machine.handle(
+            .aggregated(manifest.key, GlobalState(model: digest, modelByteCount: 1, serverState: nil)), at: consortium.now)
+        effects += try machine.cut(cutting, at: consortium.now)
+        entries += effects.compactMap { if case .record(let entry) = $0 { entry } else { nil } }
         let identity = try consortium.identity(.coordinator("main"))
         return try ReleaseDirectory.write(
-            to: directory.file("FY2027"), lineage: Lineage(entries: entries, treeHead: "head\n"), model: model, chain: [identity.certificate], key: identity.key)
+            to: directory.file("FY2027"), lineage: Lineage(entries: entries, of: plan.release, treeHead: "head\n"), model: model, chain: [identity.certificate],
+            key: identity.key)
     }
 
     @Test func releaseVerifiesAndSaysWhatItIs() throws {

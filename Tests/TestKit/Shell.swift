@@ -20,7 +20,8 @@ public enum Shell {
         _ arguments: [String], environment: [String: String] = [:], input: String? = nil, directory: String? = nil
     ) throws -> Outcome {
         let scratch = try TemporaryDirectory()
-        let process = try start(arguments, environment: environment, input: input, directory: directory, output: scratch.file("out"), error: scratch.file("err"))
+        let process = try start(
+            arguments, environment: environment, input: input, directory: directory, output: scratch.file("out"), error: scratch.file("err"))
         process.waitUntilExit()
         return Outcome(
             status: process.terminationStatus, output: String(decoding: try scratch.read("out"), as: UTF8.self),

@@ -19,7 +19,8 @@ import Wire
         try consortium.write(identity ?? consortium.identity(.operator("a")), to: directory.path)
         let files = identity == nil ? [] : ["-cert", directory.file("certificate.pem"), "-key", directory.file("key.pem")]
         return try Shell.run(
-            ["timeout", "10", "openssl", "s_client", "-connect", "127.0.0.1:\(port)", "-CAfile", directory.file("ca.pem"), "-verify_return_error"] + files + options,
+            ["timeout", "10", "openssl", "s_client", "-connect", "127.0.0.1:\(port)", "-CAfile", directory.file("ca.pem"), "-verify_return_error"] + files
+                + options,
             input: input)
     }
 

@@ -22,7 +22,11 @@ actor Server {
         let (ports, continuation) = AsyncStream<Int>.makeStream()
         self.listener = listener
         task = Task {
-            try await listener.run(host: "127.0.0.1", port: 0) { continuation.yield($0) } serve: { try await Self.serve($0) }
+            try await listener.run(host: "127.0.0.1", port: 0) {
+                continuation.yield($0)
+            } serve: {
+                try await Self.serve($0)
+            }
         }
         port = await ports.first { _ in true }!
     }

@@ -12,6 +12,7 @@ import Testing
     static let key = RoundKey(round: 3, attempt: 2)
     static let plan = Plan(
         campaign: CampaignID("C")!, base: ModelName("A")!, release: ModelName("B")!, model: model, sites: [site], rounds: 4, quorum: 1,
+        extensions: Extensions(seconds: 5, maximum: 2), lateness: Lateness(rounds: 3, weightPercent: 50), retentionSeconds: 1 << 20,
         strategy: .fedAvgM(learningRate: 0.5, momentum: 0.7), bounds: Bounds(weight: 9, norm: 3),
         training: Training(localSteps: 1, batch: 2, learningRate: 3, seed: .max))
     static let manifest = UpdateManifest(
@@ -20,16 +21,23 @@ import Testing
     static let update = SignedUpdate(manifest: manifest, manifestBytes: manifest.wireBytes, signature: [1, 2], certificate: [3, 4])
     static let end = CampaignEnd(campaign: CampaignID("C")!, completed: true, reason: "done", model: digest(8))
 
-    static let bodies: [Entry.Body] = [
+    static let bodies: [Entry.Body] = decisions + refusals
+    private static let refusals: [Entry.Body] = UpdateRefusal.Reason.allCases.map {
+        .updateRefused(RefusedUpdate(site: site, key: key, digest: digest(1), refusal: UpdateRefusal($0, "detail")))
+    }
+    private static let decisions: [Entry.Body] = [
         .founded(Founding(consortium: "c", authority: digest(1), logKey: [UInt8](repeating: 4, count: 32), coordinatorCertificate: [5], logKeySignature: [6])),
         .modelRegistered(ModelName("A")!, model), .campaignOpened(plan, by: "operator/o"),
         .roundOpened(RoundOpening(campaign: CampaignID("C")!, key: key, cohort: [site], model: digest(1), serverState: nil, deadline: time)),
         .roundOpened(RoundOpening(campaign: CampaignID("C")!, key: key, cohort: [site], model: digest(1), serverState: digest(2), deadline: time)),
         .updateAccepted(AcceptedUpdate(update: update, weight: 7, norm: 1.5)), .roundClosed(key),
-        .roundCommitted(RoundCommit(key: key, result: GlobalState(model: digest(1), modelByteCount: 3, serverState: digest(4)), scaleBits: 36, totalWeight: 1 << 40)),
-        .roundAbandoned(key, reason: "why"), .campaignEnded(end),
+        .roundCommitted(
+            RoundCommit(key: key, result: GlobalState(model: digest(1), modelByteCount: 3, serverState: digest(4)), scaleBits: 36, totalWeight: 1 << 40)),
+        .roundAbandoned(RoundAbandonment(key: key, reason: "why", without: [site])), .campaignEnded(end),
+        .roundExtended(RoundExtension(key: key, deadline: time, reason: "why")),
+        .updatesPruned(Pruning(campaign: CampaignID("C")!, throughRound: 4, prunedBy: "operator/o")),
         .releaseCut(ReleaseCutting(name: ModelName("B")!, campaign: CampaignID("C")!, model: model, cutBy: "operator/o")),
-    ] + UpdateRefusal.Reason.allCases.map { .updateRefused(RefusedUpdate(site: site, key: key, digest: digest(1), refusal: UpdateRefusal($0, "detail"))) }
+    ]
 
     @Test(arguments: bodies)
     func entriesSurviveTheWire(body: Entry.Body) throws {
@@ -79,7 +87,8 @@ import Testing
             let beat = Heartbeat(activity: activity, round: 3, progress: 0.5, localLoss: 1, bytesUp: 2, bytesDown: 3)
             guard case .heartbeat(beat) = try roundTrip(.heartbeat(beat)) else { throw Failed() }
         }
-        guard case .submitUpdate(Self.update) = try roundTrip(.submitUpdate(Self.update)), case .openCampaign(Self.plan) = try roundTrip(.openCampaign(Self.plan)),
+        guard case .submitUpdate(Self.update) = try roundTrip(.submitUpdate(Self.update)),
+            case .openCampaign(Self.plan) = try roundTrip(.openCampaign(Self.plan)),
             case .offerBlob(Self.digest(4), 12) = try roundTrip(.offerBlob(Self.digest(4), byteCount: 12)),
             case .fetchBlob(Self.digest(4), 13) = try roundTrip(.fetchBlob(Self.digest(4), offset: 13)), case .getStatus = try roundTrip(.getStatus),
             case .cutRelease(ModelName("B")!) = try roundTrip(.cutRelease(ModelName("B")!)), case .goodbye("x") = try roundTrip(.goodbye(reason: "x")),
@@ -97,20 +106,24 @@ import Testing
         for code in Refusal.Code.allCases {
             guard case .refusal(Refusal(code, "m", hint: "h")) = try answerRoundTrip(.refusal(Refusal(code, "m", hint: "h"))) else { throw Failed() }
         }
-        guard case .receipt(receipt) = try answerRoundTrip(.receipt(receipt)), case .blobProgress(7, true) = try answerRoundTrip(.blobProgress(durable: 7, complete: true))
+        guard case .receipt(receipt) = try answerRoundTrip(.receipt(receipt)),
+            case .blobProgress(7, true) = try answerRoundTrip(.blobProgress(durable: 7, complete: true))
         else { throw Failed() }
         let report = StatusReport(
             consortium: "c", time: Self.time, ledgerEntries: 3, treeHead: "t",
             campaign: CampaignReport(
                 campaign: CampaignID("C")!, phase: "collecting", key: Self.key, rounds: 4, committed: 2, deadline: Self.time, model: Self.digest(1),
                 quorum: 1, updatesInRound: 1, updatesAccepted: 5, updatesRefused: 6, reason: ""),
-            sites: [SiteReport(site: Self.site, isConnected: true, heartbeat: Heartbeat(), updatesAccepted: 1, updatesRefused: 2, lastSeen: nil)], models: ["A"])
+            sites: [SiteReport(site: Self.site, isConnected: true, heartbeat: Heartbeat(), updatesAccepted: 1, updatesRefused: 2, lastSeen: nil)], models: ["A"]
+        )
         guard case .status(report) = try answerRoundTrip(.status(report)) else { throw Failed() }
     }
 
     @Test func chunksAtTheLimitAreTakenAndOneByteMoreIsNot() throws {
         _ = try roundTrip(.blobChunk(BlobChunk(offset: 0, payload: Payload([UInt8](repeating: 1, count: WireLimits.chunkBytes)))))
-        #expect(throws: WireError.self) { try roundTrip(.blobChunk(BlobChunk(offset: 0, payload: Payload([UInt8](repeating: 1, count: WireLimits.chunkBytes + 1))))) }
+        #expect(throws: WireError.self) {
+            try roundTrip(.blobChunk(BlobChunk(offset: 0, payload: Payload([UInt8](repeating: 1, count: WireLimits.chunkBytes + 1)))))
+        }
     }
 
     @Test func aSmallFrameCannotTakeMuchMemory() {

@@ -45,7 +45,9 @@ enum IntakeBenchmark {
             logger: Logger(label: "bench") { _ in SwiftLogNoOpLogHandler() })
         let (ports, port) = AsyncStream<Int>.makeStream()
         let task = Task {
-            try await listener.run(host: "127.0.0.1", port: 0) { port.yield($0) } serve: { connection in
+            try await listener.run(host: "127.0.0.1", port: 0) {
+                port.yield($0)
+            } serve: { connection in
                 connection.limit.allowBulk()
                 try await receive(connection, store, workers)
             }

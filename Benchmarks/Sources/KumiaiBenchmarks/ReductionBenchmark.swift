@@ -30,7 +30,8 @@ enum ReductionBenchmark {
         }
         // As many bytes as the updates have, so that no cache holds them.
         let total = sites * elements * 4
-        let source = UnsafeMutableRawPointer.allocate(byteCount: total, alignment: 64), target = UnsafeMutableRawPointer.allocate(byteCount: total, alignment: 64)
+        let source = UnsafeMutableRawPointer.allocate(byteCount: total, alignment: 64),
+            target = UnsafeMutableRawPointer.allocate(byteCount: total, alignment: 64)
         defer {
             source.deallocate()
             target.deallocate()

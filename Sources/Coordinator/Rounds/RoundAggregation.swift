@@ -1,36 +1,77 @@
 import Aggregation
 import Blobs
 import Federation
-import Glibc
 import Tensors
 
 /// Computes a round's result from the blobs and publishes it as blobs.
-struct RoundAggregation: Sendable {
+package struct RoundAggregation: Sendable {
     let blobs: BlobStore
     let threads: Int
 
-    func run(_ task: AggregationTask) throws -> GlobalState {
+    package init(blobs: BlobStore, threads: Int) {
+        self.blobs = blobs
+        self.threads = threads
+    }
+
+    /// What came of the attempt to compute a round.
+    package enum Outcome: Sendable {
+        case done(GlobalState)
+        /// These sites' updates are damaged; they have been set aside, so that they can be sent again.
+        case lost(String, sites: [SiteID])
+        /// The disk is full, a model is damaged: somebody must mend it, and the round waits.
+        case blocked(String)
+    }
+
+    package func attempt(_ task: AggregationTask) -> Outcome {
+        do {
+            let damaged = try setAsideDamaged(task)
+            guard damaged.isEmpty else {
+                return .lost(
+                    "the updates of \(damaged.map(\.description).joined(separator: ", ")) are damaged or missing on the coordinator's disk", sites: damaged)
+            }
+            return .done(try run(task))
+        } catch {
+            return .blocked("\(error)")
+        }
+    }
+
+    /// Hashed again before they are summed: a byte that rotted since intake would be in every model from here on.
+    private func setAsideDamaged(_ task: AggregationTask) throws -> [SiteID] {
+        for digest in [task.start.model] + (task.start.serverState.map { [$0] } ?? []) { try blobs.verify(digest) }
+        var damaged: [SiteID] = []
+        for contribution in task.contributions {
+            do {
+                try blobs.verify(contribution.update)
+            } catch let error as BlobError where error.code == .damaged {
+                try blobs.setAside(contribution.update)
+                damaged.append(contribution.site)
+            } catch let error as BlobError where error.code == .missing {
+                damaged.append(contribution.site)
+            }
+        }
+        return damaged
+    }
+
+    private func run(_ task: AggregationTask) throws -> GlobalState {
         let model = blobs.temporaryPath(), state = blobs.temporaryPath()
         // Adopted files are gone from here by then; those of a failure must not stay and fill the disk.
         defer {
-            unlink(model)
-            unlink(state)
+            blobs.discard(model)
+            blobs.discard(state)
         }
-        try BlockReducer(threads: threads).reduce(task, try input(task), modelPath: model, statePath: state)
+        try BlockReducer(threads: threads).reduce(
+            task, try input(task),
+            model: { try SafetensorsWriter(BlobSink(blobs.create(model)), layout: $0, metadata: $1) },
+            state: { try SafetensorsWriter(BlobSink(blobs.create(state)), layout: $0) })
         let (digest, byteCount) = try blobs.adopt(model)
         let serverState = try task.strategy.hasServerState ? blobs.adopt(state).digest : nil
         return GlobalState(model: digest, modelByteCount: byteCount, serverState: serverState)
     }
 
     private func input(_ task: AggregationTask) throws -> BlockReducer.Input {
-        BlockReducer.Input(
+        func open(_ digest: Digest) throws -> SafetensorsFile { try SafetensorsFile(blobs, digest) }
+        return BlockReducer.Input(
             model: try open(task.start.model), serverState: try task.start.serverState.map(open),
             updates: try task.contributions.map { try open($0.update) })
-    }
-
-    /// Hashed again before it is summed: a byte that rotted since intake would be in every model from here on.
-    private func open(_ digest: Digest) throws -> SafetensorsFile {
-        try blobs.verify(digest)
-        return try SafetensorsFile(path: blobs.path(of: digest))
     }
 }

@@ -5,29 +5,42 @@ import Identity
 import Tensors
 
 /// Looks at a submitted update: its signature, its file, every one of its values.
-struct UpdateInspection: Sendable {
+package struct UpdateInspection: Sendable {
     let blobs: BlobStore
     let plan: Plan
+    let roots: TrustRoots
+
+    package init(blobs: BlobStore, plan: Plan, roots: TrustRoots) {
+        self.blobs = blobs
+        self.plan = plan
+        self.roots = roots
+    }
 
     /// `certificate`: the one that the connection was made with.
-    func inspect(_ update: SignedUpdate, certificate: Certificate) -> Inspection {
+    package func inspect(_ update: SignedUpdate, certificate: Certificate, at now: Timestamp) -> Inspection {
         do {
-            if let refusal = try signatureRefusal(update, certificate) { return .unsound(refusal) }
+            if let refusal = signatureRefusal(update, certificate, at: now) { return .unsound(refusal) }
             return try inspectTensors(update.manifest)
         } catch let error as SafetensorsError {
             return .unsound(UpdateRefusal(.malformed, "\(error)"))
         } catch {
-            return .unsound(UpdateRefusal(.malformed, "the update cannot be read: \(error)"))
+            return .unavailable("the coordinator cannot read the update from its disk: \(error)")
         }
     }
 
-    private func signatureRefusal(_ update: SignedUpdate, _ certificate: Certificate) throws -> UpdateRefusal? {
+    private func signatureRefusal(_ update: SignedUpdate, _ certificate: Certificate, at now: Timestamp) -> UpdateRefusal? {
         guard update.certificate == certificate.der else {
             return UpdateRefusal(.badSignature, "the update was not signed with the certificate of this connection")
         }
-        let key = try certificate.publicKey
-        guard key.isP256, key.isValid(update.signature, for: update.statement) else {
-            return UpdateRefusal(.badSignature, "the signature of the manifest is wrong, or not ECDSA P-256")
+        do {
+            // Again, and without intermediates: the ledger keeps the leaf alone, and an auditor must be able to check it.
+            _ = try roots.verify(certificate, at: now)
+            let key = try certificate.publicKey
+            guard key.isP256, key.isValid(update.signature, for: update.statement) else {
+                return UpdateRefusal(.badSignature, "the signature of the manifest is wrong, or not ECDSA P-256")
+            }
+        } catch {
+            return UpdateRefusal(.badSignature, "the site's certificate does not hold now: \(error)")
         }
         return nil
     }
@@ -36,7 +49,7 @@ struct UpdateInspection: Sendable {
         guard blobs.byteCount(of: manifest.update) == manifest.updateByteCount else {
             return .unsound(UpdateRefusal(.blobMissing, "blob \(manifest.update.short) was not uploaded, or has another size"))
         }
-        let file = try SafetensorsFile(path: blobs.path(of: manifest.update))
+        let file = try SafetensorsFile(blobs, manifest.update)
         guard Digest(of: file.layout.canonicalBytes) == plan.model?.layout else {
             return .unsound(UpdateRefusal(.wrongLayout, "the file's tensors are not those of \(plan.base)"))
         }

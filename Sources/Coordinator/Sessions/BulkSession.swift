@@ -12,7 +12,7 @@ struct BulkSession {
     let logger: Logger
 
     func run() async throws {
-        while let frame = try await connection.inbox.next() {
+        while let frame = try await next() {
             do {
                 switch frame.message {
                 case .offerBlob(let digest, let byteCount): try await receive(digest, byteCount, offer: frame.id)
@@ -34,7 +34,8 @@ struct BulkSession {
             throw Refusal(.conflict, "no campaign takes updates of \(site) now", hint: "wait for the next assignment")
         }
         guard byteCount > 0, byteCount <= limit else {
-            throw Refusal(.limit, "an update of \(byteCount) bytes was offered; at most \(limit) are taken", hint: "send tensors in the layout of the base model")
+            throw Refusal(
+                .limit, "an update of \(byteCount) bytes was offered; at most \(limit) are taken", hint: "send tensors in the layout of the base model")
         }
         let lease = try await service.spools.lease(digest, of: site, close: connection.close)
         do {
@@ -52,7 +53,7 @@ struct BulkSession {
         try await report(spool, inReplyTo: offer)
         do {
             while !spool.isComplete {
-                guard let frame = try await connection.inbox.next() else { break }
+                guard let frame = try await next() else { break }
                 guard case .blobChunk(let chunk) = frame.message else {
                     throw Refusal(.invalid, "\(frame.message.name) came in the middle of a blob")
                 }
@@ -69,8 +70,19 @@ struct BulkSession {
         try await workers.runIfActive { try spool.checkpoint() }
     }
 
+    /// A site that is slow is served; one that does not move at all is not waited for.
+    private func next() async throws -> ClientFrame? {
+        let connection = connection
+        return try await withTimeout(.seconds(CoordinatorLimits.stalledSeconds), "the next message") { try await connection.inbox.next() }
+    }
+
+    private func write(_ message: ServerMessage, inReplyTo id: UInt64) async throws {
+        let connection = connection
+        try await withTimeout(.seconds(CoordinatorLimits.stalledSeconds), "sending a chunk") { try await connection.send(message, inReplyTo: id) }
+    }
+
     private func report(_ spool: Spool, inReplyTo id: UInt64) async throws {
-        try await connection.send(.blobProgress(durable: spool.durableBytes, complete: spool.isComplete), inReplyTo: id)
+        try await write(.blobProgress(durable: spool.durableBytes, complete: spool.isComplete), inReplyTo: id)
     }
 
     // MARK: Down
@@ -82,7 +94,7 @@ struct BulkSession {
         }
         let reader = try await refusing { try await workers.runIfActive { try BlobReader(blobs, digest) } }
         guard start <= reader.byteCount else { throw Refusal(.invalid, "the blob has \(reader.byteCount) bytes, \(start) is behind its end") }
-        try await connection.send(.blobStart(byteCount: reader.byteCount), inReplyTo: id)
+        try await write(.blobStart(byteCount: reader.byteCount), inReplyTo: id)
         var offset = start
         while offset < reader.byteCount {
             let position = offset
@@ -90,7 +102,7 @@ struct BulkSession {
                 try Payload(capacity: min(WireLimits.chunkBytes, Int(reader.byteCount - position))) { try reader.read(into: $0, at: position) }
             }
             guard payload.count > 0 else { throw Refusal(.unavailable, "the blob became shorter while it was read") }
-            try await connection.send(.blobChunk(BlobChunk(offset: offset, payload: payload)), inReplyTo: id)
+            try await write(.blobChunk(BlobChunk(offset: offset, payload: payload)), inReplyTo: id)
             offset += UInt64(payload.count)
         }
     }
@@ -103,6 +115,7 @@ struct BulkSession {
             switch error.code {
             case .full: throw Refusal(.unavailable, "the coordinator's disk is full", hint: "try again later; what is durable is kept")
             case .missing: throw Refusal(.notFound, error.message)
+            case .busy: throw Refusal(.conflict, error.message, hint: "try again in a moment")
             case .damaged, .wrongOffset: throw Refusal(.invalid, error.message, hint: "offer the blob again")
             case .failed: throw Refusal(.unavailable, error.message, hint: "try again later")
             }

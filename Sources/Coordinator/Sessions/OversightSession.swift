@@ -10,7 +10,8 @@ struct OversightSession {
     let logger: Logger
 
     func run() async throws {
-        while let frame = try await connection.inbox.next() {
+        let connection = connection
+        while let frame = try await withTimeout(.seconds(CoordinatorLimits.stalledSeconds), "the next question", { try await connection.inbox.next() }) {
             do {
                 guard let answer = try await answer(frame.message) else { return }
                 try await connection.send(answer, inReplyTo: frame.id)
@@ -26,6 +27,7 @@ struct OversightSession {
         switch message {
         case .getStatus: return .status(await service.status())
         case .goodbye: return nil
+        case .pruneUpdates(let dryRun) where peer.isOperator: return try await service.prune(by: peer.path, dryRun: dryRun)
         case .openCampaign(let plan) where peer.isOperator: return try await service.open(plan, by: peer.path)
         case .cutRelease(let name) where peer.isOperator:
             do {

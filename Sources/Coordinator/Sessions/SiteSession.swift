@@ -29,7 +29,10 @@ struct SiteSession {
     }
 
     private func send(_ presence: SitePresence) async throws {
-        for await message in presence.outgoing { try await connection.send(message) }
+        let connection = connection
+        for await message in presence.outgoing {
+            try await withTimeout(.seconds(CoordinatorLimits.sendSeconds), "sending to the site") { try await connection.send(message) }
+        }
     }
 
     private func receive(_ presence: SitePresence) async throws {

@@ -14,12 +14,12 @@ actor SpoolRegistry {
 
     private var leases: [Digest: Lease] = [:]
     private var waiting: [Digest: [CheckedContinuation<Void, Never>]] = [:]
+    /// What each site has offered since the last round ended.
+    private var offered: [SiteID: Set<Digest>] = [:]
     private var next = 0
 
     func lease(_ digest: Digest, of site: SiteID, close: @escaping @Sendable () -> Void) async throws -> Lease {
-        guard leases.values.count(where: { $0.site == site && $0.digest != digest }) < CoordinatorLimits.uploadsPerSite else {
-            throw Refusal(.limit, "\(site) uploads \(CoordinatorLimits.uploadsPerSite) blobs already, the limit", hint: "finish one first")
-        }
+        try checkLimits(digest, site)
         while let holder = leases[digest] {
             guard holder.site == site else { throw Refusal(.conflict, "another site is uploading a blob of this digest") }
             holder.close()
@@ -31,9 +31,24 @@ actor SpoolRegistry {
         return lease
     }
 
+    private func checkLimits(_ digest: Digest, _ site: SiteID) throws {
+        guard leases.values.count(where: { $0.site == site && $0.digest != digest }) < CoordinatorLimits.uploadsPerSite else {
+            throw Refusal(.limit, "\(site) uploads \(CoordinatorLimits.uploadsPerSite) blobs already, the limit", hint: "finish one first")
+        }
+        offered[site, default: []].insert(digest)
+        guard offered[site]!.count <= CoordinatorLimits.blobsPerSiteAndRound else {
+            offered[site]!.remove(digest)
+            throw Refusal(
+                .limit, "\(site) offered \(CoordinatorLimits.blobsPerSiteAndRound) different blobs in this round, the limit",
+                hint: "an update that was refused need not be sent again; wait for the next round")
+        }
+    }
+
     func release(_ lease: Lease) {
         guard leases[lease.digest]?.number == lease.number else { return }
         leases[lease.digest] = nil
         for continuation in waiting.removeValue(forKey: lease.digest) ?? [] { continuation.resume() }
     }
+
+    func roundEnded() { offered = [:] }
 }

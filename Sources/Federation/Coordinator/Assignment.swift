@@ -13,10 +13,12 @@ public struct TrainingTask: Equatable, Sendable {
     public let model: ModelReference
     public let deadline: Timestamp
     public let training: Training
+    /// How many rounds late an update is still taken; 0: not at all.
+    public let lateRounds: Int
 
     public init(
         campaign: CampaignID, key: RoundKey, rounds: Int, model: ModelReference, deadline: Timestamp,
-        training: Training
+        training: Training, lateRounds: Int = 0
     ) {
         self.campaign = campaign
         self.key = key
@@ -24,6 +26,7 @@ public struct TrainingTask: Equatable, Sendable {
         self.model = model
         self.deadline = deadline
         self.training = training
+        self.lateRounds = lateRounds
     }
 }
 
@@ -31,17 +34,21 @@ extension CampaignState {
     public func assignment(for site: SiteID) -> Assignment {
         if let end { return .finished(end) }
         guard plan.sites.contains(site) else { return .rest(reason: "\(site) is not in the plan of \(plan.campaign)") }
-        guard case .collecting(let collection) = round.phase else {
-            return .rest(reason: round.restReason)
+        let deadline: Timestamp
+        switch round.phase {
+        case .collecting(let collection): deadline = collection.deadline
+        // Between two attempts a site goes on with what it was asked for.
+        case .recruiting where round.inheritance.asked.contains(site): deadline = Timestamp(milliseconds: .max)
+        default: return .rest(reason: round.restReason)
         }
-        guard collection.cohort.contains(site) else { return .rest(reason: "joins at the next round") }
-        guard collection.accepted[site] == nil else { return .rest(reason: "the update is in; waiting for the others") }
+        guard round.inheritance.asked.contains(site) else { return .rest(reason: "joins at the next round") }
+        guard round.inheritance.accepted[site] == nil else { return .rest(reason: "the update is in; waiting for the others") }
         let model = ModelReference(
             digest: round.start.model, layout: plan.model!.layout, byteCount: round.start.modelByteCount)
         return .train(
             TrainingTask(
                 campaign: plan.campaign, key: round.key, rounds: plan.rounds, model: model,
-                deadline: collection.deadline, training: plan.training))
+                deadline: deadline, training: plan.training, lateRounds: plan.lateness.rounds))
     }
 }
 
@@ -52,7 +59,7 @@ extension RoundMachine {
         case .collecting: "round \(key) is open"
         case .aggregating: "round \(key) is being aggregated"
         case .committed: "round \(key) is committed"
-        case .abandoned(let reason): "round \(key) was abandoned: \(reason)"
+        case .abandoned(let abandonment): "round \(key) was abandoned: \(abandonment.reason)"
         }
     }
 

@@ -4,14 +4,16 @@
 /// something happens, never what is true.
 public struct CoordinatorMachine: Sendable {
     public private(set) var state: ConsortiumState
-    private var present: Set<SiteID> = []
+    /// The sites that are connected now.
+    public private(set) var present: Set<SiteID>
 
     public enum Event: Sendable {
         case arrived(SiteID)
         case left(SiteID)
         case submitted(Submission)
         case aggregated(RoundKey, GlobalState)
-        case aggregationFailed(RoundKey, String)
+        /// The round cannot be computed; `without` names sites whose updates are lost.
+        case aggregationFailed(RoundKey, String, without: [SiteID])
         case tick
     }
 
@@ -20,12 +22,17 @@ public struct CoordinatorMachine: Sendable {
         case record(Entry)
         case answer(SiteID, SubmissionAnswer)
         case aggregate(AggregationTask)
+        /// Blobs that the ledger has given up.
+        case remove([Digest])
         /// Assignments may have changed.
         case announce
     }
 
     /// `state` is the fold of the whole ledger.
-    public init(state: ConsortiumState) { self.state = state }
+    public init(state: ConsortiumState, present: Set<SiteID> = []) {
+        self.state = state
+        self.present = present
+    }
 
     /// When `tick` is due next, if ever.
     public var wakeTime: Timestamp? {
@@ -39,11 +46,17 @@ public struct CoordinatorMachine: Sendable {
 
     /// What must be done again after a restart.
     public mutating func resume(at now: Timestamp) -> [Effect] {
-        guard let campaign = state.campaign, campaign.end == nil else { return [] }
-        return effects(campaign.round.resume(), at: now) + settle(at: now) + pass(.tick, at: now)
+        let now = max(now, state.time)
+        let pruned = state.prunedBlobs
+        let removal: [Effect] = pruned.isEmpty ? [] : [.remove(pruned.sorted())]
+        guard let campaign = state.campaign, campaign.end == nil else { return removal }
+        return removal + effects(campaign.round.resume(), at: now) + settle(at: now) + pass(.restarted, at: now) + pass(.presence(present), at: now)
+            + pass(.tick, at: now)
     }
 
+    /// A clock that was set back does not make entries older than those before them.
     public mutating func handle(_ event: Event, at now: Timestamp) -> [Effect] {
+        let now = max(now, state.time)
         switch event {
         case .arrived(let site):
             present.insert(site)
@@ -55,8 +68,8 @@ public struct CoordinatorMachine: Sendable {
             return submit(submission, at: now)
         case .aggregated(let key, let result):
             return key == state.campaign?.round.key ? pass(.aggregated(result), at: now) : []
-        case .aggregationFailed(let key, let reason):
-            return key == state.campaign?.round.key ? pass(.aggregationFailed(reason), at: now) : []
+        case .aggregationFailed(let key, let reason, let sites):
+            return key == state.campaign?.round.key ? pass(.aggregationFailed(reason, without: sites), at: now) : []
         case .tick:
             return pass(.tick, at: now)
         }
@@ -68,13 +81,18 @@ public struct CoordinatorMachine: Sendable {
             return .refused(UpdateRefusal(.wrongRound, "no round is open"))
         }
         if manifest.site == sender, let place = campaign.place(of: manifest) { return .accepted(index: place.index) }
-        return campaign.round.refusal(of: manifest, from: sender, at: now).map(SubmissionAnswer.refused)
+        switch campaign.round.verdict(on: manifest, from: sender, at: max(now, state.time)) {
+        case .refused(let refusal): return .refused(refusal)
+        case .postponed(let reason): return .postponed(reason: reason)
+        case .worthALook: return nil
+        }
     }
 
     // MARK: Operators
 
     /// Opens a campaign, or says what is wrong with the plan.
     public mutating func open(_ draft: Plan, by operatorName: String, at now: Timestamp) throws(LedgerViolation) -> [Effect] {
+        let now = max(now, state.time)
         var plan = draft
         plan.model = plan.model ?? state.models[plan.base]
         let entry = Entry(at: now, .campaignOpened(plan, by: operatorName))
@@ -84,9 +102,18 @@ public struct CoordinatorMachine: Sendable {
 
     /// Records a release of the finished campaign.
     public mutating func cut(_ cutting: ReleaseCutting, at now: Timestamp) throws(LedgerViolation) -> [Effect] {
-        let entry = Entry(at: now, .releaseCut(cutting))
+        let entry = Entry(at: max(now, state.time), .releaseCut(cutting))
         try state.apply(entry)
         return [.record(entry)]
+    }
+
+    /// Gives up the blobs of rounds whose retention has passed.
+    public mutating func prune(by operatorName: String, at now: Timestamp) -> [Effect] {
+        let now = max(now, state.time)
+        let prunings = state.archive.expired(at: now, by: operatorName)
+        guard !prunings.isEmpty else { return [] }
+        let records = prunings.map { record(.updatesPruned($0), at: now) }
+        return records + [.remove(state.prunedBlobs.sorted())]
     }
 
     // MARK: Passing on to the round
@@ -124,6 +151,8 @@ public struct CoordinatorMachine: Sendable {
                 return [.answer(site, .accepted(index: state.entryCount - 1))]
             case .refuse(let site, let refusal):
                 return [.answer(site, .refused(refusal))]
+            case .postpone(let site, let reason):
+                return [.answer(site, .postponed(reason: reason))]
             case .aggregate(let task):
                 return [.aggregate(task)]
             }
@@ -159,7 +188,7 @@ public struct CoordinatorMachine: Sendable {
 extension Entry.Body {
     var changesAssignments: Bool {
         switch self {
-        case .updateRefused, .founded, .modelRegistered, .releaseCut: false
+        case .updateRefused, .founded, .modelRegistered, .releaseCut, .updatesPruned: false
         default: true
         }
     }

@@ -92,7 +92,7 @@ extension CampaignState {
             deadline = collection.deadline
             inRound = collection.accepted.count
         case .aggregating(let collection): inRound = collection.accepted.count
-        case .abandoned(let why): reason = why
+        case .abandoned(let abandonment): reason = abandonment.reason
         default: break
         }
         if let end {

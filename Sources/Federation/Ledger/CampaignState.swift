@@ -41,8 +41,8 @@ public struct CampaignState: Equatable, Sendable {
         if committedRounds == plan.rounds {
             return CampaignEnd(campaign: plan.campaign, completed: true, reason: "all \(plan.rounds) rounds are committed", model: current.model)
         }
-        if case .abandoned(let reason) = round.phase, round.key.attempt >= plan.maximumAttempts {
-            let why = "round \(round.key.round) was abandoned \(round.key.attempt) times, last: \(reason)"
+        if case .abandoned(let abandonment) = round.phase, round.key.attempt >= plan.maximumAttempts {
+            let why = "round \(round.key.round) was abandoned \(round.key.attempt) times, last: \(abandonment.reason)"
             return CampaignEnd(campaign: plan.campaign, completed: false, reason: why, model: current.model)
         }
         return nil
@@ -77,10 +77,13 @@ public struct CampaignState: Equatable, Sendable {
         guard end == nil, dueEnd == nil else { return }
         switch round.phase {
         case .committed:
-            round = RoundMachine(plan: plan, key: RoundKey(round: round.key.round + 1, attempt: 1), start: current)
-        case .abandoned:
             round = RoundMachine(
-                plan: plan, key: RoundKey(round: round.key.round, attempt: round.key.attempt + 1), start: current)
+                plan: plan, key: RoundKey(round: round.key.round + 1, attempt: 1), start: current,
+                inheritance: round.inheritanceOfNextRound())
+        case .abandoned(let abandonment):
+            round = RoundMachine(
+                plan: plan, key: RoundKey(round: round.key.round, attempt: round.key.attempt + 1), start: current,
+                inheritance: round.inheritanceOfNextAttempt(abandonment))
         default:
             break
         }

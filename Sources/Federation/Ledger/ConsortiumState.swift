@@ -5,6 +5,10 @@ public struct ConsortiumState: Equatable, Sendable {
     public private(set) var models: [ModelName: ModelReference] = [:]
     public internal(set) var campaign: CampaignState?
     public private(set) var releases: [ReleaseCutting] = []
+    /// The committed rounds of all campaigns, and which of them are pruned.
+    public private(set) var archive = RoundArchive()
+    /// The time of the newest entry; the next is not older.
+    public private(set) var time = Timestamp(milliseconds: 0)
     /// Names of all campaigns ever opened: an update of one must not count in another of the same name.
     private var campaigns: Set<CampaignID> = []
 
@@ -13,6 +17,7 @@ public struct ConsortiumState: Equatable, Sendable {
     /// Applies the next entry, or says why it may not follow.
     public mutating func apply(_ entry: Entry) throws(LedgerViolation) {
         try require((entryCount == 0) == entry.isFounding, "the founding is the first entry and the only one of its kind")
+        try require(entry.at >= time, "is older than the entry before it")
         switch entry.body {
         case .founded(let founding):
             self.founding = founding
@@ -23,11 +28,18 @@ public struct ConsortiumState: Equatable, Sendable {
             try open(plan)
         case .releaseCut(let cutting):
             try cut(cutting)
+        case .updatesPruned(let pruning):
+            try archive.prune(pruning, at: entry.at)
         default:
             guard campaign != nil else { throw LedgerViolation("belongs to a campaign, but none is open") }
+            let round = campaign!.round
             try campaign!.apply(entry, index: entryCount)
+            if case .roundCommitted(let commit) = entry.body, case .aggregating(let collection) = round.phase {
+                archive.add(round.task(collection), commit, of: round.plan, at: entry.at)
+            }
         }
         entryCount += 1
+        time = entry.at
     }
 
     private mutating func open(_ plan: Plan) throws(LedgerViolation) {
@@ -52,6 +64,40 @@ public struct ConsortiumState: Equatable, Sendable {
         models[cutting.name] = cutting.model
         releases.append(cutting)
     }
+}
+
+extension ConsortiumState {
+    /// Blobs that the future of the consortium stands on, whatever is pruned.
+    var foundations: Set<Digest> {
+        var kept = Set(models.values.map(\.digest))
+        guard let campaign else { return kept }
+        for state in [campaign.current, campaign.round.start] { kept.formUnion(state.blobs) }
+        if case .collecting(let collection) = campaign.round.phase { kept.formUnion(collection.blobs) }
+        if case .aggregating(let collection) = campaign.round.phase { kept.formUnion(collection.blobs) }
+        kept.formUnion(campaign.round.inheritance.blobs)
+        return kept
+    }
+
+    /// Blobs that pruned rounds named and nothing else needs.
+    public var prunedBlobs: Set<Digest> {
+        let (pruned, kept) = archive.blobs
+        return pruned.subtracting(kept).subtracting(foundations)
+    }
+
+    /// Every blob that must be there: those of rounds that can be replayed, and those that the future stands on.
+    public var neededBlobs: Set<Digest> { archive.blobs.kept.union(foundations) }
+}
+
+extension GlobalState {
+    var blobs: [Digest] { [model] + (serverState.map { [$0] } ?? []) }
+}
+
+extension RoundMachine.Collection {
+    var blobs: [Digest] { (accepted.values.map(\.update.manifest.update)) + late.values.map(\.update.manifest.update) }
+}
+
+extension RoundInheritance {
+    var blobs: [Digest] { (accepted.values.map(\.update.manifest.update)) + late.values.map(\.update.manifest.update) }
 }
 
 extension Entry {

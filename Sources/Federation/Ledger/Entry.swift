@@ -15,11 +15,13 @@ public struct Entry: Equatable, Sendable {
         case roundOpened(RoundOpening)
         case updateAccepted(AcceptedUpdate)
         case updateRefused(RefusedUpdate)
+        case roundExtended(RoundExtension)
         case roundClosed(RoundKey)
         case roundCommitted(RoundCommit)
-        case roundAbandoned(RoundKey, reason: String)
+        case roundAbandoned(RoundAbandonment)
         case campaignEnded(CampaignEnd)
         case releaseCut(ReleaseCutting)
+        case updatesPruned(Pruning)
     }
 }
 
@@ -136,6 +138,47 @@ public struct RoundCommit: Equatable, Sendable {
         self.result = result
         self.scaleBits = scaleBits
         self.totalWeight = totalWeight
+    }
+}
+
+/// A deadline that moved, as the plan allows.
+public struct RoundExtension: Equatable, Sendable {
+    public let key: RoundKey
+    public let deadline: Timestamp
+    public let reason: String
+
+    public init(key: RoundKey, deadline: Timestamp, reason: String) {
+        self.key = key
+        self.deadline = deadline
+        self.reason = reason
+    }
+}
+
+/// An attempt at a round that came to nothing; what it had accepted counts in the next.
+public struct RoundAbandonment: Equatable, Sendable {
+    public let key: RoundKey
+    public let reason: String
+    /// Sites whose updates cannot be used any more (a damaged blob) and are asked for again.
+    public let without: [SiteID]
+
+    public init(key: RoundKey, reason: String, without: [SiteID] = []) {
+        self.key = key
+        self.reason = reason
+        self.without = without
+    }
+}
+
+/// The end of a retention: the updates and models of these rounds need not be kept any more.
+public struct Pruning: Equatable, Sendable {
+    public let campaign: CampaignID
+    /// The newest committed round that is pruned; all before it are too.
+    public let throughRound: Int
+    public let prunedBy: String
+
+    public init(campaign: CampaignID, throughRound: Int, prunedBy: String) {
+        self.campaign = campaign
+        self.throughRound = throughRound
+        self.prunedBy = prunedBy
     }
 }
 

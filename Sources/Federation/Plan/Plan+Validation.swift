@@ -4,6 +4,9 @@ public enum PlanLimits {
     public static let rounds = 100_000
     public static let seconds = 366 * 24 * 3600
     public static let attempts = 100
+    public static let extensions = 100
+    public static let lateRounds = 100
+    public static let retentionSeconds = 20 * 366 * 24 * 3600
     public static let localSteps = 1_000_000
     public static let batch = 65_536
     public static let weight: UInt32 = 1 << 24
@@ -31,15 +34,30 @@ extension Plan {
         require((0...PlanLimits.seconds).contains(recruitingSeconds), "recruiting_seconds", "0 to \(PlanLimits.seconds) is wanted")
         require((1...PlanLimits.seconds).contains(deadlineSeconds), "deadline_seconds", "1 to \(PlanLimits.seconds) is wanted")
         require((1...PlanLimits.attempts).contains(maximumAttempts), "maximum_attempts", "1 to \(PlanLimits.attempts) is wanted")
+        require((0...PlanLimits.extensions).contains(extensions.maximum), "maximum_extensions", "0 to \(PlanLimits.extensions) is wanted")
+        require((0...PlanLimits.seconds).contains(extensions.seconds), "extension_seconds", "0 to \(PlanLimits.seconds) is wanted")
+        require(extensions.maximum == 0 || extensions.seconds > 0, "extension_seconds", "an extension lasts at least 1 second")
+        require((0...PlanLimits.lateRounds).contains(lateness.rounds), "late.rounds", "0 to \(PlanLimits.lateRounds) is wanted")
+        require((1...100).contains(lateness.weightPercent), "late.weight_percent", "1 to 100 is wanted")
+        require((0...PlanLimits.retentionSeconds).contains(retentionSeconds), "retention_seconds", "0 to \(PlanLimits.retentionSeconds) is wanted")
         require((1...PlanLimits.weight).contains(bounds.weight), "bounds.weight", "1 to \(PlanLimits.weight) is wanted")
         require(PlanLimits.norm.contains(bounds.norm), "bounds.norm", "\(PlanLimits.norm.lowerBound) to \(PlanLimits.norm.upperBound) is wanted")
-        require((1...PlanLimits.localSteps).contains(training.localSteps), "training.local_steps", "1 to \(PlanLimits.localSteps) is wanted")
-        require((1...PlanLimits.batch).contains(training.batch), "training.batch", "1 to \(PlanLimits.batch) is wanted")
-        require(training.learningRate > 0 && training.learningRate.isFinite, "training.learning_rate", "a positive number is wanted")
-        require((0...1).contains(training.decayTo), "training.decay_to", "0 to 1 is wanted")
-        require((0..<1).contains(training.weightDecay), "training.weight_decay", "0 up to 1 is wanted")
-        require(training.gradientClip > 0, "training.gradient_clip", "a positive number is wanted")
-        found += strategy.problems
+        return found + training.problems + strategy.problems
+    }
+}
+
+extension Training {
+    public var problems: [PlanProblem] {
+        var found: [PlanProblem] = []
+        func require(_ holds: Bool, _ key: String, _ message: String) {
+            if !holds { found.append(PlanProblem(key: "training.\(key)", message: message)) }
+        }
+        require((1...PlanLimits.localSteps).contains(localSteps), "local_steps", "1 to \(PlanLimits.localSteps) is wanted")
+        require((1...PlanLimits.batch).contains(batch), "batch", "1 to \(PlanLimits.batch) is wanted")
+        require(learningRate > 0 && learningRate.isFinite, "learning_rate", "a positive number is wanted")
+        require((0...1).contains(decayTo), "decay_to", "0 to 1 is wanted")
+        require((0..<1).contains(weightDecay), "weight_decay", "0 up to 1 is wanted")
+        require(gradientClip > 0, "gradient_clip", "a positive number is wanted")
         return found
     }
 }

@@ -12,6 +12,10 @@ public struct Plan: Equatable, Sendable {
     public var recruitingSeconds: Int
     public var deadlineSeconds: Int
     public var maximumAttempts: Int
+    public var extensions: Extensions
+    public var lateness: Lateness
+    /// How long a round's updates and models are kept after its commit, for replays; 0: for ever.
+    public var retentionSeconds: Int
     public var strategy: Strategy
     public var bounds: Bounds
     public var training: Training
@@ -19,7 +23,7 @@ public struct Plan: Equatable, Sendable {
     public init(
         campaign: CampaignID, base: ModelName, release: ModelName, model: ModelReference? = nil, sites: [SiteID],
         rounds: Int, quorum: Int, recruitingSeconds: Int = 30, deadlineSeconds: Int = 3600, maximumAttempts: Int = 3,
-        strategy: Strategy, bounds: Bounds, training: Training
+        extensions: Extensions = .none, lateness: Lateness = .refused, retentionSeconds: Int = 0, strategy: Strategy, bounds: Bounds, training: Training
     ) {
         self.campaign = campaign
         self.base = base
@@ -31,6 +35,9 @@ public struct Plan: Equatable, Sendable {
         self.recruitingSeconds = recruitingSeconds
         self.deadlineSeconds = deadlineSeconds
         self.maximumAttempts = maximumAttempts
+        self.extensions = extensions
+        self.lateness = lateness
+        self.retentionSeconds = retentionSeconds
         self.strategy = strategy
         self.bounds = bounds
         self.training = training
@@ -56,6 +63,41 @@ public enum Strategy: Equatable, Sendable {
     case fedAvg(learningRate: Double)
     /// m ← β·m + mean; w ← w + η·m (Reddi 2021).
     case fedAvgM(learningRate: Double, momentum: Double)
+}
+
+/// How often, and by how much, a round's deadline may move: where too few updates are in by then, or where the coordinator
+/// was down over it.
+public struct Extensions: Equatable, Sendable {
+    public var seconds: Int
+    public var maximum: Int
+
+    public init(seconds: Int, maximum: Int) {
+        self.seconds = seconds
+        self.maximum = maximum
+    }
+
+    public static let none = Extensions(seconds: 0, maximum: 0)
+}
+
+/// What becomes of an update that arrives when its round is over.
+public struct Lateness: Equatable, Sendable {
+    /// It counts in the open round where it is at most this many rounds old; 0: it is refused.
+    public var rounds: Int
+    /// What is left of its weight for each round of its age (polynomial or constant discounts of Xie 2019,
+    /// arXiv:1903.03934, have the same purpose; this one is exact in integers).
+    public var weightPercent: Int
+
+    public init(rounds: Int, weightPercent: Int) {
+        self.rounds = rounds
+        self.weightPercent = weightPercent
+    }
+
+    public static let refused = Lateness(rounds: 0, weightPercent: 100)
+
+    /// The weight that an update of `weight` has when it is `age` rounds old; at least 1.
+    public func weight(_ weight: UInt32, age: Int) -> UInt32 {
+        max(1, (0..<age).reduce(weight) { rest, _ in UInt32(UInt64(rest) * UInt64(weightPercent) / 100) })
+    }
 }
 
 /// What an update may be at most.

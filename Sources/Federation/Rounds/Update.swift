@@ -53,6 +53,20 @@ public struct SignedUpdate: Equatable, Sendable {
     }
 }
 
+extension SignedUpdate {
+    /// Which update it is: a site has one in each attempt at a round.
+    public struct Identity: Hashable, Sendable {
+        public let campaign: CampaignID
+        public let key: RoundKey
+        public let site: SiteID
+        public let update: Digest
+    }
+
+    public var identity: Identity {
+        Identity(campaign: manifest.campaign, key: manifest.key, site: manifest.site, update: manifest.update)
+    }
+}
+
 /// Why an update was not taken in.
 public struct UpdateRefusal: Equatable, Sendable {
     public let reason: Reason
@@ -87,6 +101,8 @@ public struct UpdateRefusal: Equatable, Sendable {
 public enum Inspection: Equatable, Sendable {
     case sound(norm: Double)
     case unsound(UpdateRefusal)
+    /// The coordinator could not look: its disk failed, say. The update is not to blame.
+    case unavailable(String)
 }
 
 /// An update as it reaches the round: from whom, what it says, and what was found.
@@ -108,4 +124,6 @@ public enum SubmissionAnswer: Equatable, Sendable {
     /// The update is the ledger's entry `index`; its receipt proves it.
     case accepted(index: UInt64)
     case refused(UpdateRefusal)
+    /// Not now: the site keeps the update and asks again.
+    case postponed(reason: String)
 }

@@ -1,6 +1,8 @@
 /// What a worker says in its heartbeat that it is doing.
 public enum Activity: String, Equatable, Sendable, CaseIterable {
     case idle, fetching, training, uploading, submitting, waiting
+    /// A transfer waits for the hours in which the site allows it.
+    case paused
 }
 
 public struct Heartbeat: Equatable, Sendable {

@@ -4,8 +4,11 @@
 public struct WorkerMachine: Equatable, Sendable {
     public private(set) var isConnected = false
     public private(set) var work: Work
+    /// Attempts to connect that failed one after the other.
     private var failedConnections = 0
-    /// What the site should do once the update that is on its way has its answer.
+    /// Transfers or submissions that failed one after the other.
+    private var failedTransfers = 0
+    /// What the site should do once the update in hand has its answer.
     private var next: Assignment?
 
     public enum Work: Equatable, Sendable {
@@ -32,11 +35,17 @@ public struct WorkerMachine: Equatable, Sendable {
         /// The coordinator does not have the update's blob (any more).
         case blobMissing(RoundKey)
         case answered(RoundKey, accepted: Bool, reason: String)
+        /// The update in the outbox is damaged: the site must train again.
+        case updateLost(RoundKey)
+        /// The pause of a `retry` is over.
+        case retryDue
     }
 
     public enum Effect: Equatable, Sendable {
         /// Connect after this pause, to which the shell adds jitter.
         case connect(afterSeconds: Int)
+        /// Leave and come back: the coordinator says anew what the site should do.
+        case reconnect
         case fetch(TrainingTask)
         case train(TrainingTask)
         case stopTraining
@@ -44,33 +53,32 @@ public struct WorkerMachine: Equatable, Sendable {
         case submit(PreparedUpdate)
         /// The update was answered, or is of no more use: take it out of the outbox.
         case clearOutbox(PreparedUpdate)
-        /// Try the transfer again after this pause.
+        /// Send `retryDue` after this pause; a newer one takes the place of an older one.
         case retry(afterSeconds: Int)
     }
 
-    /// Pauses between attempts to connect double up to this.
+    /// Pauses between attempts to connect, or to carry a blob, double up to this.
     public static let longestPauseSeconds = 60
+    /// Pauses between submissions, which are one small message each, double up to this.
+    public static let longestSubmissionPauseSeconds = 8
     /// Pause before training is tried again after it failed.
     public static let trainingRetrySeconds = 30
 
-    /// `outbox`: an update that a former run of the worker prepared and that has no answer yet.
+    /// `outbox`: an update that a former run of the worker prepared and whose answer, if it had one, may be lost.
     public init(outbox: PreparedUpdate? = nil) {
-        work = outbox.map(Work.uploading) ?? .resting(reason: "not connected yet")
-    }
-
-    /// The pause before the next attempt to connect: 0, 1, 2, 4 … seconds.
-    public var pauseSeconds: Int {
-        failedConnections == 0 ? 0 : min(Self.longestPauseSeconds, 1 << min(failedConnections - 1, 10))
+        work = outbox.map(Work.submitting) ?? .resting(reason: "not connected yet")
     }
 
     public mutating func handle(_ event: Event) -> [Effect] {
         switch event {
-        case .connected: return connected()
+        case .connected:
+            (isConnected, failedConnections) = (true, 0)
+            return transfer()
         case .disconnected: return disconnected()
         case .assigned(let assignment): return follow(assignment)
         case .fetched(let key):
             guard case .fetching(let task) = work, task.key == key else { return [] }
-            work = .training(task)
+            (work, failedTransfers) = (.training(task), 0)
             return [.train(task)]
         case .trained(let update):
             guard case .training(let task) = work, task.key == update.key else { return [.clearOutbox(update)] }
@@ -78,66 +86,112 @@ public struct WorkerMachine: Equatable, Sendable {
             return isConnected ? [.upload(update)] : []
         case .uploaded(let key):
             guard case .uploading(let update) = work, update.key == key else { return [] }
-            work = .submitting(update)
+            (work, failedTransfers) = (.submitting(update), 0)
             return isConnected ? [.submit(update)] : []
         case .answered(let key, _, let reason):
             guard case .submitting(let update) = work, update.key == key else { return [] }
-            work = .resting(reason: reason)
+            (work, failedTransfers) = (.resting(reason: reason), 0)
             return [.clearOutbox(update)] + followNext()
         case .blobMissing(let key):
             guard case .submitting(let update) = work, update.key == key else { return [] }
             work = .uploading(update)
             return isConnected ? [.upload(update)] : []
-        case .fetchFailed(let key, let reason), .trainingFailed(let key, let reason), .uploadFailed(let key, let reason),
-            .submissionFailed(let key, let reason):
-            return failed(key, reason)
+        case .updateLost(let key):
+            switch work {
+            case .uploading(let update) where update.key == key, .submitting(let update) where update.key == key:
+                (work, next, failedTransfers) = (.resting(reason: "the update was lost on the site's disk"), nil, 0)
+                return [.clearOutbox(update)] + (isConnected ? [.reconnect] : [])
+            default: return []
+            }
+        case .fetchFailed(let key, _), .trainingFailed(let key, _), .uploadFailed(let key, _), .submissionFailed(let key, _):
+            return failed(key)
+        case .retryDue: return isConnected ? transfer() : []
         }
     }
 
-    private mutating func connected() -> [Effect] {
-        isConnected = true
-        failedConnections = 0
-        return transfer()
-    }
+    // MARK: The link
 
+    /// After a link that was up, a second's pause: two workers with one certificate would push each other out for ever.
     private mutating func disconnected() -> [Effect] {
         isConnected = false
-        let pause = pauseSeconds
-        failedConnections += 1
-        return [.connect(afterSeconds: pause)]
+        defer { failedConnections += 1 }
+        return [.connect(afterSeconds: pause(failedConnections, atMost: Self.longestPauseSeconds))]
     }
+
+    /// 1, 2, 4 … seconds.
+    private func pause(_ failures: Int, atMost longest: Int) -> Int { min(longest, 1 << min(failures, 10)) }
 
     /// What the link carries in this phase.
     private func transfer() -> [Effect] {
         switch work {
         case .fetching(let task): [.fetch(task)]
         case .uploading(let update): [.upload(update)]
-        // The upload may have been lost with the link; offering it again costs one message.
+        // The answer may have been lost with the link; asking again costs one message.
         case .submitting(let update): [.submit(update)]
         case .resting, .training, .finished: []
         }
     }
 
+    private mutating func failed(_ key: RoundKey) -> [Effect] {
+        guard taskKey == key else { return [] }
+        defer { failedTransfers += 1 }
+        switch work {
+        case .uploading(let update) where next != nil:
+            // The coordinator wants something else by now and may refuse the blob: ask for the update's receipt, or why not.
+            work = .submitting(update)
+            return retry(afterSeconds: pause(failedTransfers, atMost: Self.longestSubmissionPauseSeconds))
+        case .submitting:
+            return retry(afterSeconds: pause(failedTransfers, atMost: Self.longestSubmissionPauseSeconds))
+        case .fetching, .uploading:
+            return retry(afterSeconds: pause(failedTransfers, atMost: Self.longestPauseSeconds))
+        case .training(let task):
+            if next != nil { return followNext() }
+            // The round waits for this site: a cause that passes must not cost it.
+            work = .fetching(task)
+            return retry(afterSeconds: Self.trainingRetrySeconds)
+        case .resting, .finished: return []
+        }
+    }
+
+    private func retry(afterSeconds seconds: Int) -> [Effect] { isConnected ? [.retry(afterSeconds: seconds)] : [] }
+
+    // MARK: Assignments
+
     private mutating func follow(_ assignment: Assignment) -> [Effect] {
-        if case .train(let task) = assignment, taskKey == task.key, campaign == task.campaign { return [] }
-        switch (work, assignment) {
-        case (.submitting, _), (.uploading, .rest), (.uploading, .finished):
+        if case .train(let task) = assignment, isInHand(task) {
+            next = nil
+            return []
+        }
+        switch work {
+        case .submitting:
             // The update may be in the ledger: it wants its receipt, or the reason why not, before anything else.
             next = assignment
             return []
-        default:
+        case .uploading(let update):
+            next = assignment
+            guard case .train = assignment else { return [] }
+            // Another round is open: is this update still wanted?
+            work = .submitting(update)
+            return isConnected ? [.submit(update)] : []
+        case .training(let task) where task.isWorthFinishing(under: assignment):
+            next = assignment
+            return []
+        case .training, .fetching, .resting, .finished:
             next = nil
             return take(assignment)
         }
     }
 
     private mutating func followNext() -> [Effect] {
-        defer { next = nil }
-        return next.map { follow($0) } ?? []
+        guard let assignment = next else { return [] }
+        next = nil
+        return take(assignment)
     }
 
     private mutating func take(_ assignment: Assignment) -> [Effect] {
-        let dropped = drop()
+        var dropped: [Effect] = []
+        if case .training = work { dropped = [.stopTraining] }
+        failedTransfers = 0
         switch assignment {
         case .train(let task):
             work = .fetching(task)
@@ -151,30 +205,14 @@ public struct WorkerMachine: Equatable, Sendable {
         }
     }
 
-    private mutating func failed(_ key: RoundKey, _ reason: String) -> [Effect] {
-        guard taskKey == key else { return [] }
+    /// Another attempt at the round in hand starts from the same model: what is done for it counts.
+    private func isInHand(_ task: TrainingTask) -> Bool {
         switch work {
-        case .uploading(let update) where next != nil:
-            // The coordinator wants something else by now and may refuse the blob: ask for the update's receipt, or why not.
-            work = .submitting(update)
-            return isConnected ? [.submit(update)] : []
-        case .fetching, .uploading, .submitting: return isConnected ? [.retry(afterSeconds: 1)] : []
-        case .training(let task):
-            // The round waits for this site: a cause that passes must not cost it.
-            work = .fetching(task)
-            return isConnected ? [.retry(afterSeconds: Self.trainingRetrySeconds)] : []
-        default: return []
-        }
-    }
-
-    /// After the pause of a `retry`.
-    public mutating func retry() -> [Effect] { isConnected ? transfer() : [] }
-
-    private func drop() -> [Effect] {
-        switch work {
-        case .training: [.stopTraining]
-        case .uploading(let update), .submitting(let update): [.clearOutbox(update)]
-        default: []
+        case .fetching(let mine), .training(let mine):
+            mine.campaign == task.campaign && mine.key.round == task.key.round && mine.model == task.model
+        case .uploading(let update), .submitting(let update):
+            update.campaign == task.campaign && update.key.round == task.key.round && update.model == task.model.digest
+        case .resting, .finished: false
         }
     }
 
@@ -185,12 +223,15 @@ public struct WorkerMachine: Equatable, Sendable {
         case .resting, .finished: nil
         }
     }
+}
 
-    private var campaign: CampaignID? {
-        switch work {
-        case .fetching(let task), .training(let task): task.campaign
-        case .uploading(let update), .submitting(let update): update.campaign
-        case .resting, .finished: nil
+extension TrainingTask {
+    /// Whether the plan still takes this task's update when the site is asked for something else.
+    func isWorthFinishing(under assignment: Assignment) -> Bool {
+        switch assignment {
+        case .rest: lateRounds > 0
+        case .train(let newer): newer.campaign == campaign && newer.key.round > key.round && newer.key.round - key.round <= newer.lateRounds
+        case .finished: false
         }
     }
 }

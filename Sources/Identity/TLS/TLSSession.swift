@@ -138,7 +138,6 @@ public final class TLSSession {
     }
 }
 
-
 /// Where OpenSSL reads ciphertext from and writes it to.
 private final class CipherChannel {
     var input = UnsafeRawBufferPointer(start: nil, count: 0)

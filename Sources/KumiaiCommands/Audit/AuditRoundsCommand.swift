@@ -18,23 +18,31 @@ struct AuditRoundsCommand: Command {
         let result: String
         let model: String?
         let openedAt: String
+        /// yes, pruned, or what is missing; empty for rounds without a result.
+        let replayable: String
     }
 
     func execute() async throws {
-        let rows = try RoundHistory(try LedgerCopy(directory: options.copy, authority: options.ca)).rounds.map { record in
+        let copy = try LedgerCopy(directory: options.copy, authority: options.ca)
+        let rows = try RoundHistory(copy).rounds.map { record in
             Row(
                 campaign: record.campaign.text, round: record.task.key.round, attempt: record.task.key.attempt,
-                cohort: record.cohort.map(\.description), updates: record.updates.map { $0.update.update.manifest.site.description },
+                cohort: record.cohort.map(\.description), updates: record.sites.map(\.description),
                 refused: record.refusals.count,
                 result: record.commit != nil ? "committed" : record.abandoned.map { "abandoned: \($0)" } ?? "open",
-                model: record.commit?.result.model.hex, openedAt: Format.time(record.openedAt))
+                model: record.commit?.result.model.hex, openedAt: Format.time(record.openedAt), replayable: record.replayability(in: copy.blobs).description)
         }
         if json.isOn { return try rows.printJSON() }
-        var table = Table([("ROUND", .right), ("OPENED", .left), ("COHORT", .right), ("UPDATES", .right), ("REFUSED", .right), ("RESULT", .left), ("MODEL", .left)])
+        let columns: [(String, Table.Alignment)] = [
+            ("ROUND", .right), ("OPENED", .left), ("COHORT", .right), ("UPDATES", .right), ("REFUSED", .right), ("RESULT", .left),
+            ("MODEL", .left), ("REPLAY", .left),
+        ]
+        var table = Table(columns)
         for row in rows {
+            let round = row.attempt == 1 ? "\(row.round)" : "\(row.round).\(row.attempt)"
+            let model = row.model.map { String($0.prefix(12)) } ?? "–"
             table.append([
-                row.attempt == 1 ? "\(row.round)" : "\(row.round).\(row.attempt)", row.openedAt, "\(row.cohort.count)", "\(row.updates.count)",
-                "\(row.refused)", row.result, row.model.map { String($0.prefix(12)) } ?? "–",
+                round, row.openedAt, "\(row.cohort.count)", "\(row.updates.count)", "\(row.refused)", row.result, model, row.replayable,
             ])
         }
         table.print()

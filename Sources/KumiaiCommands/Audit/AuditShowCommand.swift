@@ -24,7 +24,8 @@ struct AuditShowCommand: Command {
         let copy = try LedgerCopy(directory: options.copy, authority: options.ca)
         let value = try copy.entry(at: entry)
         let (kind, fields) = EntryText.describe(value)
-        let report = Report(entry: entry, at: Format.time(value.at), kind: kind, fields: Dictionary(uniqueKeysWithValues: fields), leaf: copy.entries[entry].leaf.hex)
+        let report = Report(
+            entry: entry, at: Format.time(value.at), kind: kind, fields: Dictionary(uniqueKeysWithValues: fields), leaf: copy.entries[entry].leaf.hex)
         if json.isOn { return try report.printJSON() }
         Terminal.print("\(Terminal.styled("entry \(entry)", .bold))  \(kind)  \(report.at)")
         for (name, value) in fields { Terminal.print("  \(name.padding(toLength: 14, withPad: " ", startingAt: 0))  \(value)") }

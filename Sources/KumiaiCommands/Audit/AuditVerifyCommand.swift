@@ -5,9 +5,16 @@ import Ledger
 struct AuditVerifyCommand: Command {
     static let configuration = CommandConfiguration(
         commandName: "verify", abstract: "Check every hash, every signature, and that each entry follows from those before it.",
-        discussion: "Exits with 3 where anything was tampered with, and names it.")
+        discussion: """
+            Exits with 3 where anything was tampered with, and names it. A history that was rewritten as a whole is sound in
+            itself: give the receipts that sites hold (--witness SITE/data/receipts), or tree heads from earlier, to find it.
+            """)
 
     @OptionGroup var options: AuditOptions
+
+    @Option(help: ArgumentHelp("A receipt, a tree head, or a directory of them, that somebody else holds. May be given more than once.", valueName: "path"))
+    var witness: [String] = []
+
     @OptionGroup var json: JSONOption
 
     struct Report: Encodable {
@@ -21,6 +28,7 @@ struct AuditVerifyCommand: Command {
         let rounds: Int
         let blobs: Int
         let releases: Int
+        let witnesses: Int
         let findings: [Finding]
         let notes: [String]
     }
@@ -30,7 +38,7 @@ struct AuditVerifyCommand: Command {
         do {
             let copy = try LedgerCopy(directory: options.copy, authority: options.ca)
             var bar = ProgressBar("checking", unit: "blobs")
-            report = try Verification.run(copy) { bar.update($0, of: $1) }
+            report = try Verification.run(copy, witnesses: try witness.flatMap(Witness.read)) { bar.update($0, of: $1) }
             bar.finish()
         } catch let error as LedgerError {
             // A ledger that cannot even be read is a finding, not a failure of the tool.
@@ -38,7 +46,7 @@ struct AuditVerifyCommand: Command {
         }
         let output = Report(
             verified: report.isSound, entries: report.entries, updates: report.updates, rounds: report.rounds, blobs: report.blobs,
-            releases: report.releases, findings: report.findings.map { .init(subject: $0.subject, message: $0.message) },
+            releases: report.releases, witnesses: report.witnesses, findings: report.findings.map { .init(subject: $0.subject, message: $0.message) },
             notes: report.notes)
         if json.isOn { try output.printJSON() } else { show(output) }
         if !report.isSound { throw ExitStatus.tampered }
@@ -47,7 +55,9 @@ struct AuditVerifyCommand: Command {
     private func show(_ report: Report) {
         for finding in report.findings { Terminal.print("\(Terminal.styled("TAMPERED", .red))  \(finding.subject): \(finding.message)") }
         for note in report.notes { Terminal.print("\(Terminal.styled("note", .yellow))      \(note)") }
-        let counts = "\(report.entries) entries, \(report.updates) updates, \(report.rounds) rounds, \(report.blobs) blobs, \(report.releases) releases"
+        let counts =
+            "\(report.entries) entries, \(report.updates) updates, \(report.rounds) rounds, \(report.blobs) blobs, \(report.releases) releases"
+            + (report.witnesses > 0 ? ", \(report.witnesses) witnesses" : "")
         Terminal.print(report.verified ? "\(Terminal.styled("verified", .green))  \(counts)" : "checked   \(counts)")
         if options.ca == nil { Terminal.print("note      checked against the copy's own CA; name the one that you trust with --ca") }
     }

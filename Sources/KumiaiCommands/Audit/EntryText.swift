@@ -11,40 +11,64 @@ enum EntryText {
         case .campaignOpened(let plan, let by):
             return ("campaign opened", [("campaign", plan.campaign.text), ("by", by)] + self.plan(plan))
         case .roundOpened(let opening):
-            return ("round opened", [
-                ("round", "\(opening.key)"), ("cohort", list(opening.cohort)), ("model", opening.model.hex),
-                ("server state", opening.serverState?.hex ?? "none"), ("deadline", Format.time(opening.deadline)),
-            ])
+            return (
+                "round opened",
+                [
+                    ("round", "\(opening.key)"), ("cohort", list(opening.cohort)), ("model", opening.model.hex),
+                    ("server state", opening.serverState?.hex ?? "none"), ("deadline", Format.time(opening.deadline)),
+                ]
+            )
         case .updateAccepted(let accepted):
             let manifest = accepted.update.manifest
-            return ("update accepted", [
-                ("site", "\(manifest.site)"), ("round", "\(manifest.key)"), ("update", manifest.update.hex),
-                ("bytes", "\(manifest.updateByteCount)"), ("from model", manifest.model.hex), ("samples", "\(manifest.samples)"),
-                ("weight", "\(accepted.weight)"), ("norm", "\(accepted.norm)"), ("local loss", "\(manifest.localLoss)"),
-            ])
+            return (
+                "update accepted",
+                [
+                    ("site", "\(manifest.site)"), ("round", "\(manifest.key)"), ("update", manifest.update.hex),
+                    ("bytes", "\(manifest.updateByteCount)"), ("from model", manifest.model.hex), ("samples", "\(manifest.samples)"),
+                    ("weight", "\(accepted.weight)"), ("norm", "\(accepted.norm)"), ("local loss", "\(manifest.localLoss)"),
+                ]
+            )
         case .updateRefused(let refused):
-            return ("update refused", [
-                ("site", "\(refused.site)"), ("round", "\(refused.key)"), ("update", refused.digest?.hex ?? "none"),
-                ("reason", refused.refusal.reason.rawValue), ("detail", refused.refusal.detail),
-            ])
+            return (
+                "update refused",
+                [
+                    ("site", "\(refused.site)"), ("round", "\(refused.key)"), ("update", refused.digest?.hex ?? "none"),
+                    ("reason", refused.refusal.reason.rawValue), ("detail", refused.refusal.detail),
+                ]
+            )
         case .roundClosed(let key): return ("round closed", [("round", "\(key)")])
         case .roundCommitted(let commit):
-            return ("round committed", [
-                ("round", "\(commit.key)"), ("model", commit.result.model.hex), ("server state", commit.result.serverState?.hex ?? "none"),
-                ("scale", "2^-\(commit.scaleBits)"), ("weight", "\(commit.totalWeight)"),
-            ])
-        case .roundAbandoned(let key, let reason): return ("round abandoned", [("round", "\(key)"), ("reason", reason)])
+            return (
+                "round committed",
+                [
+                    ("round", "\(commit.key)"), ("model", commit.result.model.hex), ("server state", commit.result.serverState?.hex ?? "none"),
+                    ("scale", "2^-\(commit.scaleBits)"), ("weight", "\(commit.totalWeight)"),
+                ]
+            )
+        case .roundExtended(let extended):
+            return ("round extended", [("round", "\(extended.key)"), ("deadline", Format.time(extended.deadline)), ("reason", extended.reason)])
+        case .roundAbandoned(let abandonment):
+            let without = abandonment.without.isEmpty ? [] : [("without", list(abandonment.without))]
+            return ("round abandoned", [("round", "\(abandonment.key)"), ("reason", abandonment.reason)] + without)
+        case .updatesPruned(let pruning):
+            return ("updates pruned", [("campaign", pruning.campaign.text), ("through round", "\(pruning.throughRound)"), ("by", pruning.prunedBy)])
         case .campaignEnded(let end):
             return ("campaign ended", [("campaign", end.campaign.text), ("completed", "\(end.completed)"), ("reason", end.reason), ("model", end.model.hex)])
         case .releaseCut(let cutting):
-            return ("release cut", [("release", cutting.name.text), ("campaign", cutting.campaign.text), ("model", cutting.model.digest.hex), ("by", cutting.cutBy)])
+            return (
+                "release cut",
+                [("release", cutting.name.text), ("campaign", cutting.campaign.text), ("model", cutting.model.digest.hex), ("by", cutting.cutBy)]
+            )
         }
     }
 
     private static func plan(_ plan: Plan) -> [(String, String)] {
         [
             ("base", plan.base.text), ("release", plan.release.text), ("sites", list(plan.sites)), ("rounds", "\(plan.rounds)"),
-            ("quorum", "\(plan.quorum)"), ("deadline", "\(plan.deadlineSeconds) s"), ("strategy", "\(plan.strategy)"),
+            ("quorum", "\(plan.quorum)"), ("deadline", "\(plan.deadlineSeconds) s"),
+            ("extensions", "\(plan.extensions.maximum) of \(plan.extensions.seconds) s"),
+            ("late updates", plan.lateness.rounds == 0 ? "refused" : "up to \(plan.lateness.rounds) rounds, \(plan.lateness.weightPercent) % a round"),
+            ("retention", plan.retentionSeconds == 0 ? "for ever" : "\(plan.retentionSeconds) s"), ("strategy", "\(plan.strategy)"),
             ("weight bound", "\(plan.bounds.weight)"), ("norm bound", "\(plan.bounds.norm)"),
             ("training", "\(plan.training.localSteps) steps of \(plan.training.batch), rate \(plan.training.learningRate)"),
         ]

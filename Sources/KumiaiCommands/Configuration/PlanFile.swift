@@ -7,6 +7,10 @@ struct PlanFile: Decodable {
         let learning_rate: Double
         let momentum: Double?
     }
+    struct LateSection: Decodable {
+        let rounds: Int
+        let weight_percent: Int
+    }
     struct BoundsSection: Decodable {
         let weight: Int
         let norm: Double
@@ -30,6 +34,10 @@ struct PlanFile: Decodable {
     let recruiting_seconds: Int
     let deadline_seconds: Int
     let maximum_attempts: Int
+    let extension_seconds: Int?
+    let maximum_extensions: Int?
+    let retention_seconds: Int?
+    let late: LateSection?
     let strategy: StrategySection
     let bounds: BoundsSection
     let training: TrainingSection
@@ -54,6 +62,8 @@ struct PlanFile: Decodable {
         return Plan(
             campaign: campaign, base: base, release: release, sites: sites.sorted(), rounds: rounds, quorum: quorum,
             recruitingSeconds: recruiting_seconds, deadlineSeconds: deadline_seconds, maximumAttempts: maximum_attempts,
+            extensions: Extensions(seconds: extension_seconds ?? 0, maximum: maximum_extensions ?? 0),
+            lateness: late.map { Lateness(rounds: $0.rounds, weightPercent: $0.weight_percent) } ?? .refused, retentionSeconds: retention_seconds ?? 0,
             strategy: try strategy(wrong), bounds: Bounds(weight: UInt32(clamping: bounds.weight), norm: bounds.norm),
             training: Training(
                 localSteps: training.local_steps, batch: training.batch, learningRate: training.learning_rate,
@@ -93,6 +103,20 @@ struct PlanFile: Decodable {
         # How long a round collects updates, and how often it may be tried.
         deadline_seconds = \(deadlineSeconds)
         maximum_attempts = 3
+        # Where too few updates are in at the deadline, or the coordinator was down over it, the deadline moves by so much,
+        # so often in one attempt.
+        extension_seconds = 600
+        maximum_extensions = 1
+
+        # How long updates are kept after their round, so that auditors can replay it; 0 is for ever. What is older goes
+        # with `kumiai coordinator prune`.
+        retention_seconds = 0
+
+        # An update that comes up to so many rounds late counts in the open round, with this percentage of its weight for
+        # each round of its age; 0 rounds: late updates are refused.
+        [late]
+        rounds = 0
+        weight_percent = 50
 
         # fedavg: w += learning_rate * mean;  fedavgm: m = momentum * m + mean, w += learning_rate * m
         [strategy]

@@ -1,3 +1,5 @@
+import Foundation
+import Transport
 import Worker
 
 /// worker.toml
@@ -5,13 +7,23 @@ struct WorkerFile: Decodable {
     struct TrainingSection: Decodable {
         let demonstrations: String
         let threads: Int
+        let snapshot_seconds: Int?
+    }
+    /// Each may be missing: no limit.
+    struct TransferSection: Decodable {
+        let upload_hours: String?
+        let upload_mbit_per_s: Double?
+        let download_hours: String?
+        let download_mbit_per_s: Double?
     }
 
     let coordinator: String
+    let proxy: String?
     let data: String
     let exit_when_finished: Bool
     let identity: IdentitySection
     let training: TrainingSection
+    let transfer: TransferSection?
 
     static let name = "worker.toml"
 
@@ -23,9 +35,45 @@ struct WorkerFile: Decodable {
         let certificate = file.resolve(content.identity.certificate)
         return WorkerConfiguration(
             consortium: try Credentials.principal(ofCertificate: certificate).consortium, host: endpoint.host, port: endpoint.port,
+            proxy: try content.proxy.flatMap { $0.isEmpty ? nil : try proxy($0, path) },
             authority: file.resolve(content.identity.ca), certificate: certificate, key: file.resolve(content.identity.key),
             dataDirectory: file.resolve(content.data), demonstrations: file.resolve(content.training.demonstrations),
-            threads: content.training.threads, exitsWhenFinished: content.exit_when_finished)
+            threads: content.training.threads, snapshotSeconds: try snapshotSeconds(content.training.snapshot_seconds ?? 60, path),
+            upload: try policy(content.transfer?.upload_hours, content.transfer?.upload_mbit_per_s, "upload", path),
+            download: try policy(content.transfer?.download_hours, content.transfer?.download_mbit_per_s, "download", path),
+            exitsWhenFinished: content.exit_when_finished)
+    }
+
+    private static func snapshotSeconds(_ seconds: Int, _ path: String) throws -> Int {
+        guard (1...86_400).contains(seconds) else { throw UsageError("\(path): training.snapshot_seconds is outside 1 to 86400") }
+        return seconds
+    }
+
+    private static func policy(_ hours: String?, _ rate: Double?, _ name: String, _ path: String) throws -> TransferPolicy {
+        var policy = TransferPolicy.unlimited
+        if let hours, !hours.isEmpty {
+            guard let parsed = DailyHours(hours) else {
+                throw UsageError(
+                    "\(path): transfer.\(name)_hours is \"\(hours)\", and HH:MM-HH:MM is wanted", hint: "for example \"22:00-06:00\"; \"\" is always")
+            }
+            policy.hours = parsed
+        }
+        if let rate, rate != 0 {
+            guard (0.01...1e6).contains(rate) else {
+                throw UsageError("\(path): transfer.\(name)_mbit_per_s is outside 0.01 to 1000000", hint: "0 is as fast as the link is")
+            }
+            policy.megabitsPerSecond = rate
+        }
+        return policy
+    }
+
+    /// `http://[user:password@]host:port`
+    private static func proxy(_ text: String, _ path: String) throws -> ConnectProxy {
+        guard let url = URLComponents(string: text), url.scheme == "http", let host = url.host, let port = url.port, url.path.isEmpty || url.path == "/" else {
+            throw UsageError("\(path): proxy is no http://host:port", hint: "for example \"http://10.0.0.1:3128\"; \"\" is none")
+        }
+        let authorization = url.user.map { "Basic " + Data("\($0):\(url.password ?? "")".utf8).base64EncodedString() }
+        return ConnectProxy(host: host.trimmingCharacters(in: CharacterSet(charactersIn: "[]")), port: port, authorization: authorization)
     }
 
     static func text(coordinator: String, demonstrations: String, exitWhenFinished: Bool = false) -> String {
@@ -34,6 +82,9 @@ struct WorkerFile: Decodable {
 
         # The worker only ever connects outwards, to this address.
         coordinator = "\(coordinator)"
+
+        # The factory's HTTP proxy, which must allow CONNECT to that address: "http://[user:password@]host:port"; "" is none.
+        proxy = ""
 
         # Models, the outbox, receipts, and sent.jsonl: a line for everything that left this site.
         data = "data"
@@ -51,6 +102,17 @@ struct WorkerFile: Decodable {
         # A robomimic HDF5 file. It is read here and nowhere else.
         demonstrations = "\(demonstrations)"
         threads = 1
+        # How often a training in progress is saved: what a crash may cost.
+        snapshot_seconds = 60
+
+        # When models and updates may cross the link, and how fast. Heartbeats always may: they are a few bytes.
+        [transfer]
+        # In this machine's time, for example "22:00-06:00"; "" is always.
+        upload_hours = ""
+        download_hours = ""
+        # Megabits a second; 0 is as fast as the link is.
+        upload_mbit_per_s = 0.0
+        download_mbit_per_s = 0.0
 
         """
     }

@@ -3,5 +3,5 @@ import ArgumentParser
 struct CoordinatorGroup: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "coordinator", abstract: "Found a consortium and run its coordinator.",
-        subcommands: [CoordinatorInitCommand.self, CoordinatorRunCommand.self, CoordinatorStatusCommand.self])
+        subcommands: [CoordinatorInitCommand.self, CoordinatorRunCommand.self, CoordinatorStatusCommand.self, CoordinatorPruneCommand.self])
 }

@@ -27,7 +27,9 @@ struct CoordinatorInitCommand: Command {
     var listen = "127.0.0.1:7443"
 
     func execute() async throws {
-        guard let name = ModelName(name) else { throw UsageError("\"\(name)\" is no name", hint: "letters, digits, . _ - and at most 64 of them, for example FY2026") }
+        guard let name = ModelName(name) else {
+            throw UsageError("\"\(name)\" is no name", hint: "letters, digits, . _ - and at most 64 of them, for example FY2026")
+        }
         let path = directory + "/" + CoordinatorFile.name
         try ConfigurationWriter.write(CoordinatorFile.text(listen: listen), to: path)
         let configuration = try CoordinatorFile.load(path)

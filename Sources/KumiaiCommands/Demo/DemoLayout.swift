@@ -57,7 +57,8 @@ enum DemoData {
             }
         }
         guard let found = candidates.first(where: { manager.fileExists(atPath: $0 + "/base/image.safetensors") }) else {
-            throw UsageError("the sample data are not at \(candidates[0])", hint: "run the demo in a clone of the repository, or name Examples/metaworld with --examples")
+            throw UsageError(
+                "the sample data are not at \(candidates[0])", hint: "run the demo in a clone of the repository, or name Examples/metaworld with --examples")
         }
         return URL(fileURLWithPath: found).path
     }

@@ -68,9 +68,12 @@ struct DemoReport: Encodable {
         Terminal.print("* of the best site's own model over every site's task. What this shows: one model with every site's skill,")
         Terminal.print("  without sharing data; not a gain on a site's own task.")
         Terminal.print()
-        Terminal.print("\(updatesAccepted) signed updates taken in, \(Format.bytes(bytesUp)) up, \(Format.bytes(bytesDown)) down, \(Format.duration(seconds)) in all")
+        Terminal.print(
+            "\(updatesAccepted) signed updates taken in, \(Format.bytes(bytesUp)) up, \(Format.bytes(bytesDown)) down, \(Format.duration(seconds)) in all")
         let good = Terminal.styled("verified", .green), bad = Terminal.styled("NOT VERIFIED", .red)
-        Terminal.print("ledger of \(ledgerEntries) entries: \(ledgerVerified ? good : bad); last round computed again: \(replayIdentical ? "identical, bit for bit" : "DIFFERENT")")
+        Terminal.print(
+            "ledger of \(ledgerEntries) entries: \(ledgerVerified ? good : bad); last round computed again: \(replayIdentical ? "identical, bit for bit" : "DIFFERENT")"
+        )
         Terminal.print()
         Terminal.print("Everything lies in \(layout.directory):")
         for (path, what) in [

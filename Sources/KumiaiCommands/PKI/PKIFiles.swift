@@ -17,7 +17,9 @@ struct PKIFiles {
     func write(_ bytes: [UInt8], to path: String, isPrivate: Bool = false) throws {
         let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, isPrivate ? 0o600 : 0o644)
         guard descriptor >= 0 else {
-            throw UsageError("cannot write \(path): \(String(cString: strerror(errno)))", hint: errno == EEXIST ? "nothing is overwritten; choose another directory with --out" : "")
+            throw UsageError(
+                "cannot write \(path): \(String(cString: strerror(errno)))",
+                hint: errno == EEXIST ? "nothing is overwritten; choose another directory with --out" : "")
         }
         defer { close(descriptor) }
         guard Glibc.write(descriptor, bytes, bytes.count) == bytes.count else { throw UsageError("cannot write \(path)") }

@@ -30,7 +30,8 @@ struct PKIShowCommand: Command {
         var identity: String?
         var problem: String?
         do {
-            identity = try ca.map { try TrustRoots(pem: Credentials.read($0)).verify(certificate, at: systemTime()) }?.description
+            identity =
+                try ca.map { try TrustRoots(pem: Credentials.read($0)).verify(certificate, at: systemTime()) }?.description
                 ?? (certificate.isAuthority ? nil : certificate.principal().description)
         } catch {
             problem = "\(error)"

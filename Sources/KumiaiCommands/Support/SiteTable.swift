@@ -10,7 +10,7 @@ enum SiteTable {
         for site in report.sites {
             let beat = site.heartbeat
             table.append([
-                site.site.description, state(site), beat.localLoss == 0 ? "–" : Format.number(beat.localLoss, digits: 4),
+                site.site.description, state(site, now: report.time), beat.localLoss == 0 ? "–" : Format.number(beat.localLoss, digits: 4),
                 Format.bytes(beat.bytesUp), Format.bytes(beat.bytesDown), "\(site.updatesAccepted)", "\(site.updatesRefused)",
                 Format.ago(site.lastSeen, now: report.time),
             ])
@@ -18,13 +18,21 @@ enum SiteTable {
         return table
     }
 
-    /// Slow and gone look different.
-    private static func state(_ site: SiteReport) -> String {
+    /// A connected site whose last word is older than this is called silent.
+    private static let silentMilliseconds: UInt64 = 20_000
+
+    /// Slow, silent and gone look different.
+    private static func state(_ site: SiteReport, now: Timestamp) -> String {
         guard site.isConnected else { return "not connected" }
-        switch site.heartbeat.activity {
-        case .fetching, .training, .uploading:
-            return "\(site.heartbeat.activity.rawValue) \(Int(site.heartbeat.progress * 100)) %"
-        default: return site.heartbeat.activity.rawValue
+        if let seen = site.lastSeen, now.milliseconds > seen.milliseconds + silentMilliseconds { return "silent, was \(activity(site.heartbeat))" }
+        return activity(site.heartbeat)
+    }
+
+    private static func activity(_ beat: Heartbeat) -> String {
+        switch beat.activity {
+        case .fetching, .training, .uploading: "\(beat.activity.rawValue) \(Int(beat.progress * 100)) %"
+        case .paused: "paused at \(Int(beat.progress * 100)) %"
+        default: beat.activity.rawValue
         }
     }
 }

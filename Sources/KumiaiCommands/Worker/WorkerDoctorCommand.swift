@@ -46,7 +46,8 @@ struct WorkerDoctorCommand: Command {
         checks.append(
             Check(
                 name: "linear algebra", ok: core.isRight,
-                detail: core.wanted.map { "OpenBLAS uses \(core.used); this processor deserves \($0): set \(BLASCore.variable)=\($0)" } ?? "OpenBLAS core \(core.used)"))
+                detail: core.wanted.map { "OpenBLAS uses \(core.used); this processor deserves \($0): set \(BLASCore.variable)=\($0)" }
+                    ?? "OpenBLAS core \(core.used)"))
         checks.append(await coordinator(configuration))
         let report = Report(ok: checks.allSatisfy(\.ok), checks: checks)
         if json.isOn { try report.printJSON() } else { show(report) }
@@ -78,7 +79,8 @@ struct WorkerDoctorCommand: Command {
                 group: MultiThreadedEventLoopGroup.singleton)
             // A bulk connection: a control connection would take the place of a running worker's.
             let welcome = try await dialer.withConnection(.bulk, software: "kumiai 0.1.0") { $0.welcome }
-            return Check(name: name, ok: true, detail: "\(configuration.host):\(configuration.port) welcomes this site, protocol version \(welcome?.version ?? 0)")
+            return Check(
+                name: name, ok: true, detail: "\(configuration.host):\(configuration.port) welcomes this site, protocol version \(welcome?.version ?? 0)")
         } catch {
             let failure = Failure(error)
             return Check(name: name, ok: false, detail: [failure.message, failure.hint].filter { !$0.isEmpty }.joined(separator: "; "))

@@ -24,8 +24,13 @@ struct WorkerStatusCommand: Command {
         }
         if json.isOn { return try Report(running: status.isRunning, status: status).printJSON() }
         let seen = Format.ago(Timestamp(milliseconds: status.atMilliseconds), now: systemTime())
-        Terminal.print("\(status.site): \(status.isRunning ? "running" : "not running") (pid \(status.pid)), \(status.connected ? "connected" : "not connected"), \(seen)")
+        Terminal.print(
+            "\(status.site): \(status.isRunning ? "running" : "not running") (pid \(status.pid)), \(status.connected ? "connected" : "not connected"), \(seen)")
         Terminal.print("now:      \(status.activity)\(status.round > 0 ? ", round \(status.round), \(Int(status.progress * 100)) %" : "")")
+        if let heard = status.heardMilliseconds {
+            Terminal.print("heard:    \(Format.ago(Timestamp(milliseconds: heard), now: systemTime())) from the coordinator")
+        }
+        if let trouble = status.trouble { Terminal.print("trouble:  \(trouble)") }
         Terminal.print("sent:     \(Format.bytes(status.bytesUp)), fetched \(Format.bytes(status.bytesDown))")
         Terminal.print("receipts: \(status.receipts), in \(configuration.dataDirectory)/receipts")
     }

@@ -20,9 +20,8 @@ public struct AdamW: Sendable {
     }
 
     private let settings: Settings
-    private var m: [Float]
-    private var v: [Float]
-    private var steps = 0
+    private(set) var m: [Float]
+    private(set) var v: [Float]
     private var power1: Double = 1
     private var power2: Double = 1
 
@@ -32,8 +31,19 @@ public struct AdamW: Sendable {
         v = m
     }
 
+    /// Goes on with the moments that it had after `steps` steps.
+    mutating func restore(m: [Float], v: [Float], steps: Int) {
+        precondition(m.count == self.m.count && v.count == self.v.count)
+        (self.m, self.v) = (m, v)
+        (power1, power2) = (1, 1)
+        // As they were multiplied, and not raised: the same bits.
+        for _ in 0..<steps {
+            power1 *= Double(settings.beta1)
+            power2 *= Double(settings.beta2)
+        }
+    }
+
     public mutating func step(_ weights: inout [Float], _ gradient: [Float], learningRate: Float) {
-        steps += 1
         power1 *= Double(settings.beta1)
         power2 *= Double(settings.beta2)
         let norm = Float(kumiai_sum_of_squares(gradient, Int64(gradient.count)).squareRoot())

@@ -20,20 +20,41 @@ public struct LocalTraining: Sendable {
         public let loss: Double
     }
 
-    /// Trains; `progress` is called after each step with its number and loss, and stops the work by throwing.
+    /// What is heard after each step.
+    public struct Progress {
+        /// Steps done.
+        public let step: Int
+        public let loss: Float
+        /// All that is needed to go on from here, bit for bit.
+        public let snapshot: () -> TrainingSnapshot
+    }
+
+    /// Trains; `progress` is called after each step, and stops the work by throwing.
+    ///
+    /// From a snapshot of the same training it goes on where that was, and comes to the same weights.
     public func run(
-        from start: Policy, on demonstrations: DemonstrationSet, seed generator: SeededGenerator,
-        progress: (Int, Float) throws -> Void = { _, _ in }
+        from start: Policy, on demonstrations: DemonstrationSet, seed generator: SeededGenerator, resuming snapshot: TrainingSnapshot? = nil,
+        progress: (Progress) throws -> Void = { _ in }
     ) rethrows -> Outcome {
         var generator = generator
         let trainer = Trainer(start, batch: batch, threads: threads, optimizer: optimizer)
         var samples = Batch(count: batch, start.configuration)
         var sum = 0.0
-        for step in 0..<steps {
+        var first = 0
+        if let snapshot, snapshot.weights.count == start.weights.count, snapshot.step <= steps {
+            trainer.restore(weights: snapshot.weights, m: snapshot.m, v: snapshot.v, steps: snapshot.step)
+            (generator, sum, first) = (SeededGenerator(seed: snapshot.generator), snapshot.lossSum, snapshot.step)
+        }
+        for step in first..<steps {
             demonstrations.fill(&samples, with: demonstrations.randomIndices(batch, using: &generator))
             let loss = trainer.step(samples, learningRate: schedule.rate(step))
             sum += Double(loss)
-            try progress(step + 1, loss)
+            let (state, total) = (generator.state, sum)
+            try progress(
+                Progress(step: step + 1, loss: loss) {
+                    let moments = trainer.moments
+                    return TrainingSnapshot(step: step + 1, generator: state, lossSum: total, weights: trainer.policy.weights, m: moments.m, v: moments.v)
+                })
         }
         return Outcome(policy: trainer.policy, loss: sum / Double(max(1, steps)))
     }

@@ -1,6 +1,7 @@
 /// SplitMix64 (Steele 2014): small, and the same numbers everywhere.
 public struct SeededGenerator: RandomNumberGenerator, Sendable {
-    private var state: UInt64
+    /// All that decides what comes next.
+    private(set) var state: UInt64
 
     public init(seed: UInt64) { state = seed }
 

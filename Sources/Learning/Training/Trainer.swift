@@ -38,6 +38,16 @@ public final class Trainer {
         gradient = []
     }
 
+    /// The optimiser's moments, in the order of the weights.
+    var moments: (m: [Float], v: [Float]) { (optimizer.m, optimizer.v) }
+
+    /// Goes on where a former run was after `steps` steps.
+    func restore(weights: [Float], m: [Float], v: [Float], steps: Int) {
+        precondition(weights.count == policy.weights.count)
+        policy.weights = weights
+        optimizer.restore(m: m, v: v, steps: steps)
+    }
+
     /// One step; gives back the mean absolute error before it.
     public func step(_ batch: Batch, learningRate: Float) -> Float {
         let loss = lossAndGradient(batch)

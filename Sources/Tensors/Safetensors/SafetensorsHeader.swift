@@ -98,7 +98,9 @@ extension SafetensorsHeader {
             let dimensions = value["shape"]?.array, let offsets = value["data_offsets"]?.array, offsets.count == 2
         else { throw SafetensorsError("\(name) is not {dtype, shape, data_offsets}") }
         guard let type = ElementType(rawValue: typeName) else { throw SafetensorsError("\(name) has the unknown type \(typeName.prefix(16))") }
-        guard dimensions.count <= SafetensorsLimits.dimensions else { throw SafetensorsError("\(name) has more than \(SafetensorsLimits.dimensions) dimensions") }
+        guard dimensions.count <= SafetensorsLimits.dimensions else {
+            throw SafetensorsError("\(name) has more than \(SafetensorsLimits.dimensions) dimensions")
+        }
         var shape: [Int] = []
         var byteCount = type.byteCount
         for dimension in dimensions {
@@ -126,7 +128,8 @@ extension SafetensorsHeader {
         for tensor in layout.tensors {
             let shape = tensor.shape.map(String.init).joined(separator: ",")
             members.append(
-                "\(tensor.name.jsonQuoted):{\"dtype\":\"\(tensor.type.rawValue)\",\"shape\":[\(shape)],\"data_offsets\":[\(tensor.range.lowerBound),\(tensor.range.upperBound)]}")
+                "\(tensor.name.jsonQuoted):{\"dtype\":\"\(tensor.type.rawValue)\",\"shape\":[\(shape)],\"data_offsets\":[\(tensor.range.lowerBound),\(tensor.range.upperBound)]}"
+            )
         }
         var json = Array("{\(members.joined(separator: ","))}".utf8)
         while json.count % 8 != 0 { json.append(0x20) }

@@ -2,23 +2,23 @@ import Glibc
 
 /// Writes a safetensors file of a known layout, block after block.
 public final class SafetensorsWriter {
-    private let descriptor: Int32
+    private let sink: any ByteSink
     private var remaining: Int
 
-    public init(path: String, layout: TensorLayout, metadata: [(name: String, value: String)] = []) throws {
-        let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
-        guard descriptor >= 0 else { throw SafetensorsWriteError(path: path) }
-        self.descriptor = descriptor
-        remaining = layout.byteCount
-        try SafetensorsHeader.encode(layout, metadata: metadata).withUnsafeBytes { try writeAll($0) }
+    public convenience init(path: String, layout: TensorLayout, metadata: [(name: String, value: String)] = []) throws {
+        try self.init(FileSink(path: path), layout: layout, metadata: metadata)
     }
 
-    deinit { close(descriptor) }
+    public init(_ sink: any ByteSink, layout: TensorLayout, metadata: [(name: String, value: String)] = []) throws {
+        self.sink = sink
+        remaining = layout.byteCount
+        try SafetensorsHeader.encode(layout, metadata: metadata).withUnsafeBytes { try sink.append($0) }
+    }
 
     /// Appends data; all blocks together are the layout's bytes.
     public func append(_ bytes: UnsafeRawBufferPointer) throws {
         precondition(bytes.count <= remaining, "more data than the layout holds")
-        try writeAll(bytes)
+        try sink.append(bytes)
         remaining -= bytes.count
     }
 
@@ -27,10 +27,32 @@ public final class SafetensorsWriter {
     /// Makes the file durable.
     public func finish() throws {
         precondition(remaining == 0, "less data than the layout holds")
+        try sink.synchronise()
+    }
+}
+
+/// Where bytes go one after the other.
+public protocol ByteSink: AnyObject {
+    func append(_ bytes: UnsafeRawBufferPointer) throws
+    /// What was appended is on the disk when this returns.
+    func synchronise() throws
+}
+
+private final class FileSink: ByteSink {
+    private let descriptor: Int32
+
+    init(path: String) throws {
+        descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+        guard descriptor >= 0 else { throw SafetensorsWriteError(path: path) }
+    }
+
+    deinit { close(descriptor) }
+
+    func synchronise() throws {
         guard fsync(descriptor) == 0 else { throw SafetensorsWriteError(path: "") }
     }
 
-    private func writeAll(_ bytes: UnsafeRawBufferPointer) throws {
+    func append(_ bytes: UnsafeRawBufferPointer) throws {
         var done = 0
         while done < bytes.count {
             let count = write(descriptor, bytes.baseAddress! + done, bytes.count - done)
@@ -45,9 +67,12 @@ public final class SafetensorsWriter {
 public struct SafetensorsWriteError: Error, Sendable, CustomStringConvertible {
     public let path: String
     public let reason: String
+    /// The disk has no room; it may have again.
+    public let isFull: Bool
 
     init(path: String) {
         self.path = path
+        isFull = errno == ENOSPC || errno == EDQUOT
         reason = String(cString: strerror(errno))
     }
 

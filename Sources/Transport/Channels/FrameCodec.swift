@@ -21,7 +21,14 @@ final class FrameCodec<Inbound: WireFrame, Outbound: WireFrame>: ChannelDuplexHa
             arrived = waiting
         }
         do {
-            while let frame = try nextFrame(&arrived) { context.fireChannelRead(wrapInboundOut(frame)) }
+            var count = 0
+            while let frame = try nextFrame(&arrived) {
+                count += 1
+                guard count <= TransportLimits.framesPerRead else {
+                    throw TransportError(.frameTooLarge, "more than \(TransportLimits.framesPerRead) messages at once")
+                }
+                context.fireChannelRead(wrapInboundOut(frame))
+            }
             accumulated = arrived
         } catch {
             context.fireErrorCaught(error)

@@ -3,6 +3,10 @@ import NIOCore
 import NIOPosix
 import Wire
 
+#if canImport(Glibc)
+    import Glibc
+#endif
+
 /// A connection's channel as an async sequence of frames, and the certificate that its handshake will bring.
 struct SecureChannel<Inbound: WireFrame, Outbound: WireFrame>: Sendable {
     let frames: NIOAsyncChannel<Inbound, Outbound>
@@ -10,11 +14,12 @@ struct SecureChannel<Inbound: WireFrame, Outbound: WireFrame>: Sendable {
     let limit: FrameLimit
 
     /// Builds the pipeline; runs on the channel's event loop.
-    init(_ channel: any Channel, _ context: TLSContext) throws {
+    init(_ channel: any Channel, _ context: TLSContext, behind proxy: ConnectHandler? = nil) throws {
         let promise = channel.eventLoop.makePromise(of: Certificate.self)
         limit = FrameLimit()
         certificate = promise.futureResult
         do {
+            if let proxy { try channel.pipeline.syncOperations.addHandler(proxy) }
             let tls = try TLSHandler(context, handshaken: promise)
             try channel.pipeline.syncOperations.addHandlers(tls, FrameCodec<Inbound, Outbound>(limit: limit))
         } catch {
@@ -35,4 +40,14 @@ enum SocketOptions {
     static let receiveBuffers = AdaptiveRecvByteBufferAllocator(minimum: 4096, initial: 65_536, maximum: 262_144)
     /// Outbound bytes that may wait for the socket before writers are held back.
     static let writeWaterMark = ChannelOptions.Types.WriteBufferWaterMark(low: 512 * 1024, high: 1024 * 1024)
+
+    /// Asks the kernel to find out that a peer is gone: after 30 s of silence it is probed, and within a minute given up.
+    /// A link that is back by then goes on as if nothing had been.
+    static let keepAlive: [(ChannelOptions.Types.SocketOption, ChannelOptions.Types.SocketOption.Value)] = [
+        (.init(level: .init(SOL_SOCKET), name: .init(SO_KEEPALIVE)), 1),
+        (.init(level: .init(IPPROTO_TCP), name: .init(TCP_KEEPIDLE)), 30),
+        (.init(level: .init(IPPROTO_TCP), name: .init(TCP_KEEPINTVL)), 10),
+        (.init(level: .init(IPPROTO_TCP), name: .init(TCP_KEEPCNT)), 3),
+        (.init(level: .init(IPPROTO_TCP), name: .init(TCP_USER_TIMEOUT)), 60_000),
+    ]
 }

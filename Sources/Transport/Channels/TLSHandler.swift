@@ -25,6 +25,9 @@ final class TLSHandler: ChannelDuplexHandler {
     private var hasPeerClosed = false
     private var pendingWrites = MarkedCircularBuffer<(ByteBuffer, EventLoopPromise<Void>?)>(initialCapacity: 4)
     private var timeout: Scheduled<Void>?
+    /// Whoever wants to close while the last alert is still on its way.
+    private var lingering: [EventLoopPromise<Void>?]?
+    private var context: ChannelHandlerContext?
 
     /// `handshaken` gets the peer's certificate, or the error that ended the handshake.
     init(_ context: TLSContext, handshaken: EventLoopPromise<Certificate>) throws {
@@ -42,7 +45,10 @@ final class TLSHandler: ChannelDuplexHandler {
         if context.channel.isActive { begin(context) }
     }
 
-    func handlerRemoved(context: ChannelHandlerContext) { end(TransportError(.closed, "the connection was closed")) }
+    func handlerRemoved(context: ChannelHandlerContext) {
+        _ = endLingering()
+        end(TransportError(.closed, "the connection was closed"))
+    }
 
     func channelActive(context: ChannelHandlerContext) {
         begin(context)
@@ -185,6 +191,10 @@ final class TLSHandler: ChannelDuplexHandler {
             sendCiphertext(context, promise: nil)
         }
         end(TransportError(.closed, "the connection was closed during the handshake"))
+        guard lingering == nil else {
+            lingering?.append(promise)
+            return
+        }
         context.close(mode: .all, promise: promise)
     }
 
@@ -194,8 +204,21 @@ final class TLSHandler: ChannelDuplexHandler {
         end(error)
         context.fireErrorCaught(error)
         // Closing at once, with input unread, would reset the connection and could take the alert with it.
-        let channel = context.channel
-        context.eventLoop.scheduleTask(in: .milliseconds(Self.lingerMilliseconds)) { channel.close(promise: nil) }
+        let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
+        guard lingering == nil else { return }
+        lingering = []
+        context.eventLoop.scheduleTask(in: .milliseconds(Self.lingerMilliseconds)) {
+            bound.value.endLingering()?.close(mode: .all, promise: nil)
+        }
+        self.context = context
+    }
+
+    /// Gives back the context where the connection is still to be closed.
+    private func endLingering() -> ChannelHandlerContext? {
+        guard let waiting = lingering, let context else { return nil }
+        (lingering, self.context) = (nil, nil)
+        for promise in waiting { promise?.succeed(()) }
+        return context
     }
 
     private func end(_ error: any Error) {

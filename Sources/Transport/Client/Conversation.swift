@@ -34,25 +34,30 @@ public final class Conversation: Sendable {
             defer { state.nextID += 1 }
             return state.nextID
         }
-        let answer: ServerMessage = try await withCheckedThrowingContinuation { continuation in
-            let ended = state.withLockedValue { state -> (any Error)? in
-                if state.ended == nil { state.waiting[id] = continuation }
-                return state.ended
-            }
-            if let ended {
-                continuation.resume(throwing: ended)
-                return
-            }
-            Task {
-                do {
-                    try await connection.send(message, id: id)
-                } catch {
-                    state.withLockedValue { $0.waiting.removeValue(forKey: id) }?.resume(throwing: error)
+        let answer: ServerMessage = try await withTaskCancellationHandler {
+            try await withCheckedThrowingContinuation { continuation in
+                let ended = state.withLockedValue { state -> (any Error)? in
+                    if state.ended == nil { state.waiting[id] = continuation }
+                    return state.ended
+                }
+                if let ended {
+                    continuation.resume(throwing: ended)
+                    return
+                }
+                if Task.isCancelled { return giveUp(id, CancellationError()) }
+                Task {
+                    do { try await connection.send(message, id: id) } catch { giveUp(id, error) }
                 }
             }
+        } onCancel: {
+            giveUp(id, CancellationError())
         }
         if case .refusal(let refusal) = answer { throw refusal }
         return answer
+    }
+
+    private func giveUp(_ id: UInt64, _ error: any Error) {
+        state.withLockedValue { $0.waiting.removeValue(forKey: id) }?.resume(throwing: error)
     }
 
     private func end(_ error: any Error) {
@@ -75,7 +80,9 @@ extension Dialer {
                     try await conversation.run()
                     return nil
                 }
-                group.addTask { try await conversation.ask(message) }
+                group.addTask {
+                    try await withTimeout(.seconds(TransportLimits.answerSeconds), "the answer") { try await conversation.ask(message) }
+                }
                 defer { group.cancelAll() }
                 while let answer = try await group.next() {
                     if let answer { return answer }

@@ -8,13 +8,15 @@ import Wire
 public struct Dialer: Sendable {
     public let host: String
     public let port: Int
+    public let proxy: ConnectProxy?
     public let context: TLSContext
     public let consortium: String
     private let group: any EventLoopGroup
 
-    public init(host: String, port: Int, context: TLSContext, consortium: String, group: any EventLoopGroup) {
+    public init(host: String, port: Int, proxy: ConnectProxy? = nil, context: TLSContext, consortium: String, group: any EventLoopGroup) {
         self.host = host
         self.port = port
+        self.proxy = proxy
         self.context = context
         self.consortium = consortium
         self.group = group
@@ -26,34 +28,54 @@ public struct Dialer: Sendable {
         _ body: @Sendable @escaping (ClientConnection) async throws -> Result
     ) async throws -> Result {
         let secure = try await connect()
-        return try await secure.frames.executeThenClose { inbound, outbound in
-            let connection = ClientConnection(inbox: Inbox(inbound), outbound: outbound)
-            do {
-                try check(try await secure.certificate.get())
-                let welcome = try await connection.hello(purpose, software: software)
-                if purpose == .bulk { secure.limit.allowBulk() }
-                return try await body(connection.welcomed(welcome, certificate: try await secure.certificate.get()))
-            } catch let error as IdentityError {
-                // Tells the coordinator's log why we leave.
-                try? await connection.send(.goodbye(reason: "\(error)"), id: 1)
-                throw error
+        let channel = secure.frames.channel
+        // A handshake that hangs must not hold up a process that stops.
+        return try await withTaskCancellationHandler {
+            try await secure.frames.executeThenClose { inbound, outbound in
+                let connection = ClientConnection(inbox: Inbox(inbound), outbound: outbound, close: { channel.close(promise: nil) })
+                do {
+                    let certificate = try await secure.certificate.get()
+                    try check(certificate)
+                    let welcome = try await withTimeout(.seconds(TransportLimits.helloSeconds), "the coordinator's welcome") {
+                        try await connection.hello(purpose, software: software)
+                    }
+                    if purpose == .bulk { secure.limit.allowBulk() }
+                    return try await body(connection.welcomed(welcome, certificate: certificate))
+                } catch let error as IdentityError {
+                    // Tells the coordinator's log why we leave.
+                    try? await connection.send(.goodbye(reason: "\(error)"), id: 1)
+                    throw error
+                }
             }
+        } onCancel: {
+            channel.close(promise: nil)
         }
     }
 
     private func connect() async throws -> SecureChannel<ServerFrame, ClientFrame> {
-        let context = context
+        let (context, host, port, proxy) = (context, host, port, proxy)
+        let eventLoop = group.next()
+        let tunnel = eventLoop.makePromise(of: Void.self)
+        var bootstrap = ClientBootstrap(group: eventLoop)
+            .connectTimeout(.seconds(TransportLimits.connectSeconds))
+            .channelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .channelOption(.recvAllocator, value: SocketOptions.receiveBuffers)
+            .channelOption(.writeBufferWaterMark, value: SocketOptions.writeWaterMark)
+        for (option, value) in SocketOptions.keepAlive { bootstrap = bootstrap.channelOption(option, value: value) }
         do {
-            return try await ClientBootstrap(group: group)
-                .connectTimeout(.seconds(TransportLimits.connectSeconds))
-                .channelOption(.tcpOption(.tcp_nodelay), value: 1)
-                .channelOption(.recvAllocator, value: SocketOptions.receiveBuffers)
-                .channelOption(.writeBufferWaterMark, value: SocketOptions.writeWaterMark)
-                .connect(host: host, port: port) { channel in
-                    channel.eventLoop.makeCompletedFuture { try SecureChannel<ServerFrame, ClientFrame>(channel, context) }
+            let secure = try await bootstrap.connect(host: proxy?.host ?? host, port: proxy?.port ?? port) { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    let handler = proxy.map { ConnectHandler(host: host, port: port, authorization: $0.authorization, tunnel: tunnel) }
+                    return try SecureChannel<ServerFrame, ClientFrame>(channel, context, behind: handler)
                 }
+            }
+            if proxy == nil { tunnel.succeed(()) }
+            try await tunnel.futureResult.get()
+            return secure
         } catch {
-            throw TransportError(.unreachable, "cannot reach the coordinator at \(host):\(port): \(describe(error))")
+            tunnel.fail(error)
+            let way = proxy.map { " by the proxy \($0.host):\($0.port)" } ?? ""
+            throw TransportError(.unreachable, "cannot reach the coordinator at \(host):\(port)\(way): \(describe(error))")
         }
     }
 
@@ -74,13 +96,16 @@ public struct ClientConnection: Sendable {
     public let welcome: Welcome?
     /// The coordinator's certificate.
     public let certificate: Certificate?
+    /// Ends the connection from outside its task.
+    public let close: @Sendable () -> Void
 
     init(
         inbox: Inbox<ServerFrame>, outbound: NIOAsyncChannelOutboundWriter<ClientFrame>,
-        welcome: Welcome? = nil, certificate: Certificate? = nil
+        welcome: Welcome? = nil, certificate: Certificate? = nil, close: @escaping @Sendable () -> Void
     ) {
         self.inbox = inbox
         self.outbound = outbound
+        self.close = close
         self.welcome = welcome
         self.certificate = certificate
     }
@@ -112,6 +137,6 @@ public struct ClientConnection: Sendable {
     }
 
     func welcomed(_ welcome: Welcome, certificate: Certificate) -> ClientConnection {
-        ClientConnection(inbox: inbox, outbound: outbound, welcome: welcome, certificate: certificate)
+        ClientConnection(inbox: inbox, outbound: outbound, welcome: welcome, certificate: certificate, close: close)
     }
 }

@@ -30,11 +30,14 @@ public final class Listener: Sendable {
     private let consortium: String
     private let logger: Logger
     private let group: any EventLoopGroup
-    private let open = NIOLockedValueBox(0)
-    private let server = NIOLockedValueBox<(any Channel)?>(nil)
+    private let counts = NIOLockedValueBox(ConnectionCounts())
+    private let peerLimit: Int
+    private let server = NIOLockedValueBox<(channel: (any Channel)?, isClosed: Bool)>((nil, false))
 
-    public init(context: TLSContext, consortium: String, group: any EventLoopGroup, logger: Logger) {
+    /// `peerLimit`: connections that one certificate's holder may have open.
+    public init(context: TLSContext, consortium: String, peerLimit: Int = .max, group: any EventLoopGroup, logger: Logger) {
         self.context = context
+        self.peerLimit = peerLimit
         self.consortium = consortium
         self.group = group
         self.logger = logger
@@ -46,16 +49,21 @@ public final class Listener: Sendable {
         serve: @escaping @Sendable (ServerConnection) async throws -> Void
     ) async throws {
         let context = context
-        let channel = try await ServerBootstrap(group: group)
+        var bootstrap = ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: 1024)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
             .childChannelOption(.recvAllocator, value: SocketOptions.receiveBuffers)
             .childChannelOption(.writeBufferWaterMark, value: SocketOptions.writeWaterMark)
-            .bind(host: host, port: port) { channel in
-                channel.eventLoop.makeCompletedFuture { try Secure(channel, context) }
-            }
-        server.withLockedValue { $0 = channel.channel }
+        for (option, value) in SocketOptions.keepAlive { bootstrap = bootstrap.childChannelOption(option, value: value) }
+        let channel = try await bootstrap.bind(host: host, port: port) { channel in
+            channel.eventLoop.makeCompletedFuture { try Secure(channel, context) }
+        }
+        let isClosed = server.withLockedValue { server in
+            server.channel = channel.channel
+            return server.isClosed
+        }
+        if isClosed { channel.channel.close(promise: nil) }
         await ready(channel.channel.localAddress?.port ?? port)
         try await withThrowingDiscardingTaskGroup { group in
             try await channel.executeThenClose { connections in
@@ -68,44 +76,42 @@ public final class Listener: Sendable {
     }
 
     /// Takes no more connections and ends ``run(host:port:ready:serve:)``.
-    public func close() { server.withLockedValue { $0 }?.close(promise: nil) }
+    public func close() {
+        let channel = server.withLockedValue { server in
+            server.isClosed = true
+            return server.channel
+        }
+        channel?.close(promise: nil)
+    }
 
     private func handle(_ secure: Secure, _ serve: @Sendable (ServerConnection) async throws -> Void) async {
-        let address = secure.frames.channel.remoteAddress?.description ?? "unknown"
+        let channel = secure.frames.channel
+        let address = channel.remoteAddress?.description ?? "unknown"
+        let ticket = ConnectionTicket(counts, address: channel.remoteAddress?.ipAddress ?? "", peerLimit: peerLimit)
         var logger = logger
         logger[metadataKey: "address"] = "\(address)"
-        let count = open.withLockedValue { count in
-            count += 1
-            return count
-        }
-        defer { open.withLockedValue { $0 -= 1 } }
-        let channel = secure.frames.channel
+        // Nothing is said to a stranger who takes up too much: a handshake for a refusal would be his gain.
+        if !ticket.isWelcome { channel.close(promise: nil) }
         do {
-            try await secure.frames.executeThenClose { inbound, outbound in
+            try await secure.frames.executeThenClose { [logger] inbound, outbound in
                 let certificate = try await secure.certificate.get()
-                let identity = Result { try self.identify(certificate) }
-                switch identity {
-                case .success(let peer) where count <= TransportLimits.connections:
+                let inbox = Inbox(inbound)
+                switch self.admit(certificate, ticket) {
+                case .success(let peer):
                     try await serve(
                         ServerConnection(
                             peer: peer, certificate: certificate, remoteAddress: address, limit: secure.limit,
-                            inbox: Inbox(inbound), outbound: outbound, close: { channel.close(promise: nil) }))
-                case .success:
-                    let refusal = Refusal(
-                        .limit, "the coordinator has \(TransportLimits.connections) connections open, its limit",
-                        hint: "try again later")
-                    try await self.refuse(refusal, Inbox(inbound), outbound)
-                case .failure(let error):
-                    logger.warning("refused a certificate", metadata: ["reason": "\(error)"])
-                    let refusal = Refusal(
-                        .identity, "\(error)", hint: "a certificate carries one SPIFFE URI of this consortium; see certs/README.md")
-                    try await self.refuse(refusal, Inbox(inbound), outbound)
+                            inbox: inbox, outbound: outbound, close: { channel.close(promise: nil) }))
+                case .failure(let refusal):
+                    logger.warning("refused a certificate", metadata: ["reason": "\(refusal.message)"])
+                    try await self.refuse(refusal, inbox, outbound)
                 }
             }
         } catch is CancellationError {
         } catch {
             logger.warning("connection ended", metadata: ["reason": "\(describe(error))"])
         }
+        ticket.end()
     }
 
     /// Answers the hello with a refusal, and lets the peer close: a close with input unread could take the answer with it.
@@ -119,12 +125,17 @@ public final class Listener: Sendable {
         }
     }
 
-    private func identify(_ certificate: Certificate) throws -> Principal {
-        let peer = try certificate.principal()
-        guard peer.consortium == consortium else {
-            throw IdentityError(.wrongIdentity, "a certificate of another consortium", detail: "\(peer)")
+    private func admit(_ certificate: Certificate, _ ticket: ConnectionTicket) -> Result<Principal, Refusal> {
+        do {
+            let peer = try certificate.principal()
+            guard peer.consortium == consortium else {
+                throw IdentityError(.wrongIdentity, "a certificate of another consortium", detail: "\(peer)")
+            }
+            return ticket.admit(peer).map { .failure($0) } ?? .success(peer)
+        } catch {
+            let hint = "a certificate carries one SPIFFE URI of this consortium; see certs/README.md"
+            return .failure(Refusal(.identity, "\(error)", hint: hint))
         }
-        return peer
     }
 }
 

@@ -11,6 +11,7 @@ public enum ClientMessage: Sendable {
     case fetchBlob(Digest, offset: UInt64)
     case openCampaign(Plan)
     case cutRelease(ModelName)
+    case pruneUpdates(dryRun: Bool)
     case getStatus
     case goodbye(reason: String)
 
@@ -25,6 +26,7 @@ public enum ClientMessage: Sendable {
         case .fetchBlob: "fetch_blob"
         case .openCampaign: "open_campaign"
         case .cutRelease: "cut_release"
+        case .pruneUpdates: "prune_updates"
         case .getStatus: "get_status"
         case .goodbye: "goodbye"
         }
@@ -126,6 +128,9 @@ extension ClientFrame {
         case .cutRelease(let name):
             m.body_case = KUMIAI__V1__CLIENT_MESSAGE__BODY_CUT_RELEASE
             m.cut_release = arena.make(kumiai__v1__cut_release__init) { $0.name = arena.string(name.text) }
+        case .pruneUpdates(let dryRun):
+            m.body_case = KUMIAI__V1__CLIENT_MESSAGE__BODY_PRUNE_UPDATES
+            m.prune_updates = arena.make(kumiai__v1__prune_updates__init) { $0.dry_run = dryRun ? 1 : 0 }
         case .getStatus:
             m.body_case = KUMIAI__V1__CLIENT_MESSAGE__BODY_GET_STATUS
             m.get_status = arena.make(kumiai__v1__get_status__init) { _ in }
@@ -190,6 +195,8 @@ extension ClientFrame {
             return .openCampaign(try Plan(try Field.present(open.plan, "open_campaign.plan").pointee))
         case KUMIAI__V1__CLIENT_MESSAGE__BODY_CUT_RELEASE:
             return .cutRelease(try Field.name(try Field.present(m.cut_release, "cut_release").pointee.name, "cut_release.name"))
+        case KUMIAI__V1__CLIENT_MESSAGE__BODY_PRUNE_UPDATES:
+            return .pruneUpdates(dryRun: try Field.present(m.prune_updates, "prune_updates").pointee.dry_run != 0)
         case KUMIAI__V1__CLIENT_MESSAGE__BODY_GET_STATUS:
             return .getStatus
         case KUMIAI__V1__CLIENT_MESSAGE__BODY_GOODBYE:
@@ -225,6 +232,7 @@ extension Activity {
         (.idle, KUMIAI__V1__ACTIVITY__IDLE), (.fetching, KUMIAI__V1__ACTIVITY__FETCHING),
         (.training, KUMIAI__V1__ACTIVITY__TRAINING), (.uploading, KUMIAI__V1__ACTIVITY__UPLOADING),
         (.submitting, KUMIAI__V1__ACTIVITY__SUBMITTING), (.waiting, KUMIAI__V1__ACTIVITY__WAITING),
+        (.paused, KUMIAI__V1__ACTIVITY__PAUSED),
     ]
 
     var wireValue: Kumiai__V1__Activity { Self.numbers.first { $0.0 == self }!.1 }

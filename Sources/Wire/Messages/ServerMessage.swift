@@ -14,6 +14,7 @@ public enum ServerMessage: Sendable {
     case blobChunk(BlobChunk)
     case campaignAccepted(CampaignID, index: UInt64)
     case releaseReady(ModelName, model: Digest, directory: String)
+    case updatesRemoved(RemovalReport)
     case status(StatusReport)
 }
 
@@ -25,6 +26,19 @@ public struct ServerFrame: Sendable {
     public init(inReplyTo: UInt64, _ message: ServerMessage) {
         self.inReplyTo = inReplyTo
         self.message = message
+    }
+}
+
+/// What went, or would go, when the retention of rounds had passed.
+public struct RemovalReport: Equatable, Sendable {
+    public let rounds: Int
+    public let blobs: Int
+    public let byteCount: UInt64
+
+    public init(rounds: Int, blobs: Int, byteCount: UInt64) {
+        self.rounds = rounds
+        self.blobs = blobs
+        self.byteCount = byteCount
     }
 }
 
@@ -144,6 +158,13 @@ extension ServerFrame {
                 $0.model_digest = arena.bytes(model)
                 $0.directory = arena.string(directory)
             }
+        case .updatesRemoved(let report):
+            m.body_case = KUMIAI__V1__SERVER_MESSAGE__BODY_UPDATES_REMOVED
+            m.updates_removed = arena.make(kumiai__v1__updates_removed__init) {
+                $0.rounds = UInt32(clamping: report.rounds)
+                $0.blobs = UInt32(clamping: report.blobs)
+                $0.bytes = report.byteCount
+            }
         case .status(let report):
             m.body_case = KUMIAI__V1__SERVER_MESSAGE__BODY_STATUS
             m.status = report.packed(in: arena)
@@ -192,6 +213,9 @@ extension ServerFrame {
                 try Field.name(ready.name, "release_ready.name"),
                 model: try Field.digest(ready.model_digest, "release_ready.model_digest"),
                 directory: try Field.text(ready.directory, "release_ready.directory"))
+        case KUMIAI__V1__SERVER_MESSAGE__BODY_UPDATES_REMOVED:
+            let removed = try Field.present(m.updates_removed, "updates_removed").pointee
+            return .updatesRemoved(RemovalReport(rounds: Int(removed.rounds), blobs: Int(removed.blobs), byteCount: removed.bytes))
         case KUMIAI__V1__SERVER_MESSAGE__BODY_STATUS:
             return .status(try StatusReport(try Field.present(m.status, "status").pointee))
         default: throw WireError("ServerMessage", "unknown kind")

@@ -53,6 +53,7 @@ extension TrainingTask {
             m.layout_digest = arena.bytes(model.layout)
             m.deadline_ms = deadline.milliseconds
             m.training = training.packed(in: arena)
+            m.late_rounds = UInt32(clamping: lateRounds)
         }
     }
 
@@ -64,6 +65,11 @@ extension TrainingTask {
                 digest: try Field.digest(m.model_digest, "train.model_digest"),
                 layout: try Field.digest(m.layout_digest, "train.layout_digest"), byteCount: m.model_bytes),
             deadline: Timestamp(milliseconds: m.deadline_ms),
-            training: try Training(try Field.present(m.training, "train.training").pointee))
+            training: try Training(try Field.present(m.training, "train.training").pointee),
+            lateRounds: Int(m.late_rounds))
+        // What a plan may not ask for, a coordinator may not either: sizes are allocated by these numbers.
+        guard training.problems.isEmpty, (1...PlanLimits.rounds).contains(rounds), (1...rounds).contains(key.round), key.attempt > 0 else {
+            throw WireError("train", "numbers outside the limits of a plan")
+        }
     }
 }

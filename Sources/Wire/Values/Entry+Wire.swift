@@ -60,12 +60,29 @@ extension Entry {
             case .roundCommitted(let commit):
                 m.body_case = KUMIAI__V1__ENTRY__BODY_ROUND_COMMITTED
                 m.round_committed = commit.packed(in: arena)
-            case .roundAbandoned(let key, let reason):
+            case .roundExtended(let extended):
+                m.body_case = KUMIAI__V1__ENTRY__BODY_ROUND_EXTENDED
+                m.round_extended = arena.make(kumiai__v1__round_extended__init) {
+                    $0.round = UInt32(clamping: extended.key.round)
+                    $0.attempt = UInt32(clamping: extended.key.attempt)
+                    $0.deadline_ms = extended.deadline.milliseconds
+                    $0.reason = arena.string(extended.reason)
+                }
+            case .roundAbandoned(let abandonment):
                 m.body_case = KUMIAI__V1__ENTRY__BODY_ROUND_ABANDONED
                 m.round_abandoned = arena.make(kumiai__v1__round_abandoned__init) {
-                    $0.round = UInt32(clamping: key.round)
-                    $0.attempt = UInt32(clamping: key.attempt)
-                    $0.reason = arena.string(reason)
+                    $0.round = UInt32(clamping: abandonment.key.round)
+                    $0.attempt = UInt32(clamping: abandonment.key.attempt)
+                    $0.reason = arena.string(abandonment.reason)
+                    $0.n_without = abandonment.without.count
+                    $0.without = arena.strings(abandonment.without.map(\.description))
+                }
+            case .updatesPruned(let pruning):
+                m.body_case = KUMIAI__V1__ENTRY__BODY_UPDATES_PRUNED
+                m.updates_pruned = arena.make(kumiai__v1__updates_pruned__init) {
+                    $0.campaign = arena.string(pruning.campaign.text)
+                    $0.through_round = UInt32(clamping: pruning.throughRound)
+                    $0.pruned_by = arena.string(pruning.prunedBy)
                 }
             case .campaignEnded(let end):
                 m.body_case = KUMIAI__V1__ENTRY__BODY_CAMPAIGN_ENDED
@@ -116,8 +133,25 @@ extension Entry {
         case KUMIAI__V1__ENTRY__BODY_ROUND_ABANDONED:
             let abandoned = try Field.present(m.round_abandoned, "round_abandoned").pointee
             return .roundAbandoned(
-                RoundKey(round: Int(abandoned.round), attempt: Int(abandoned.attempt)),
-                reason: try Field.text(abandoned.reason, "round_abandoned.reason"))
+                RoundAbandonment(
+                    key: RoundKey(round: Int(abandoned.round), attempt: Int(abandoned.attempt)),
+                    reason: try Field.text(abandoned.reason, "round_abandoned.reason"),
+                    without: try Field.list(abandoned.without, abandoned.n_without, "round_abandoned.without", atMost: PlanLimits.sites) {
+                        try Field.site($0, "round_abandoned.without")
+                    }))
+        case KUMIAI__V1__ENTRY__BODY_ROUND_EXTENDED:
+            let extended = try Field.present(m.round_extended, "round_extended").pointee
+            return .roundExtended(
+                RoundExtension(
+                    key: RoundKey(round: Int(extended.round), attempt: Int(extended.attempt)),
+                    deadline: Timestamp(milliseconds: extended.deadline_ms),
+                    reason: try Field.text(extended.reason, "round_extended.reason")))
+        case KUMIAI__V1__ENTRY__BODY_UPDATES_PRUNED:
+            let pruned = try Field.present(m.updates_pruned, "updates_pruned").pointee
+            return .updatesPruned(
+                Pruning(
+                    campaign: try Field.name(pruned.campaign, "updates_pruned.campaign"), throughRound: Int(pruned.through_round),
+                    prunedBy: try Field.text(pruned.pruned_by, "updates_pruned.pruned_by")))
         case KUMIAI__V1__ENTRY__BODY_CAMPAIGN_ENDED:
             let end = try Field.present(m.campaign_ended, "campaign_ended").pointee
             return .campaignEnded(

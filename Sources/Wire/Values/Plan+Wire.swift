@@ -23,6 +23,19 @@ extension Plan {
                 $0.norm = bounds.norm
             }
             m.training = training.packed(in: arena)
+            if extensions != .none {
+                m.extensions = arena.make(kumiai__v1__extensions__init) {
+                    $0.seconds = UInt32(clamping: extensions.seconds)
+                    $0.maximum = UInt32(clamping: extensions.maximum)
+                }
+            }
+            if lateness != .refused {
+                m.lateness = arena.make(kumiai__v1__lateness__init) {
+                    $0.rounds = UInt32(clamping: lateness.rounds)
+                    $0.weight_percent = UInt32(clamping: lateness.weightPercent)
+                }
+            }
+            m.retention_seconds = UInt64(clamping: retentionSeconds)
         }
     }
 
@@ -34,6 +47,9 @@ extension Plan {
             sites: try Field.list(m.sites, m.n_sites, "plan.sites", atMost: PlanLimits.sites) { try Field.site($0, "plan.sites") },
             rounds: Int(m.rounds), quorum: Int(m.quorum), recruitingSeconds: Int(m.recruiting_seconds),
             deadlineSeconds: Int(m.deadline_seconds), maximumAttempts: Int(m.maximum_attempts),
+            extensions: m.extensions.map { Extensions(seconds: Int($0.pointee.seconds), maximum: Int($0.pointee.maximum)) } ?? .none,
+            lateness: m.lateness.map { Lateness(rounds: Int($0.pointee.rounds), weightPercent: Int($0.pointee.weight_percent)) } ?? .refused,
+            retentionSeconds: Int(clamping: m.retention_seconds),
             strategy: try Strategy(try Field.present(m.strategy, "plan.strategy").pointee),
             bounds: Bounds(weight: bounds.weight, norm: try Field.finite(bounds.norm, "plan.bounds.norm")),
             training: try Training(try Field.present(m.training, "plan.training").pointee))

@@ -457,6 +457,96 @@ void   kumiai__v1__round_abandoned__free_unpacked
   assert(message->base.descriptor == &kumiai__v1__round_abandoned__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   kumiai__v1__round_extended__init
+                     (Kumiai__V1__RoundExtended         *message)
+{
+  static const Kumiai__V1__RoundExtended init_value = KUMIAI__V1__ROUND_EXTENDED__INIT;
+  *message = init_value;
+}
+size_t kumiai__v1__round_extended__get_packed_size
+                     (const Kumiai__V1__RoundExtended *message)
+{
+  assert(message->base.descriptor == &kumiai__v1__round_extended__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t kumiai__v1__round_extended__pack
+                     (const Kumiai__V1__RoundExtended *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &kumiai__v1__round_extended__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t kumiai__v1__round_extended__pack_to_buffer
+                     (const Kumiai__V1__RoundExtended *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &kumiai__v1__round_extended__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Kumiai__V1__RoundExtended *
+       kumiai__v1__round_extended__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Kumiai__V1__RoundExtended *)
+     protobuf_c_message_unpack (&kumiai__v1__round_extended__descriptor,
+                                allocator, len, data);
+}
+void   kumiai__v1__round_extended__free_unpacked
+                     (Kumiai__V1__RoundExtended *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &kumiai__v1__round_extended__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   kumiai__v1__updates_pruned__init
+                     (Kumiai__V1__UpdatesPruned         *message)
+{
+  static const Kumiai__V1__UpdatesPruned init_value = KUMIAI__V1__UPDATES_PRUNED__INIT;
+  *message = init_value;
+}
+size_t kumiai__v1__updates_pruned__get_packed_size
+                     (const Kumiai__V1__UpdatesPruned *message)
+{
+  assert(message->base.descriptor == &kumiai__v1__updates_pruned__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t kumiai__v1__updates_pruned__pack
+                     (const Kumiai__V1__UpdatesPruned *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &kumiai__v1__updates_pruned__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t kumiai__v1__updates_pruned__pack_to_buffer
+                     (const Kumiai__V1__UpdatesPruned *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &kumiai__v1__updates_pruned__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Kumiai__V1__UpdatesPruned *
+       kumiai__v1__updates_pruned__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Kumiai__V1__UpdatesPruned *)
+     protobuf_c_message_unpack (&kumiai__v1__updates_pruned__descriptor,
+                                allocator, len, data);
+}
+void   kumiai__v1__updates_pruned__free_unpacked
+                     (Kumiai__V1__UpdatesPruned *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &kumiai__v1__updates_pruned__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   kumiai__v1__campaign_ended__init
                      (Kumiai__V1__CampaignEnded         *message)
 {
@@ -547,7 +637,7 @@ void   kumiai__v1__release_cut__free_unpacked
   assert(message->base.descriptor == &kumiai__v1__release_cut__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
-static const ProtobufCFieldDescriptor kumiai__v1__entry__field_descriptors[12] =
+static const ProtobufCFieldDescriptor kumiai__v1__entry__field_descriptors[14] =
 {
   {
     "at_ms",
@@ -693,6 +783,30 @@ static const ProtobufCFieldDescriptor kumiai__v1__entry__field_descriptors[12] =
     0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "round_extended",
+    13,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Kumiai__V1__Entry, body_case),
+    offsetof(Kumiai__V1__Entry, round_extended),
+    &kumiai__v1__round_extended__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "updates_pruned",
+    14,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Kumiai__V1__Entry, body_case),
+    offsetof(Kumiai__V1__Entry, updates_pruned),
+    &kumiai__v1__updates_pruned__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned kumiai__v1__entry__field_indices_by_name[] = {
   0,   /* field[0] = at_ms */
@@ -704,14 +818,16 @@ static const unsigned kumiai__v1__entry__field_indices_by_name[] = {
   9,   /* field[9] = round_abandoned */
   7,   /* field[7] = round_closed */
   8,   /* field[8] = round_committed */
+  12,   /* field[12] = round_extended */
   4,   /* field[4] = round_opened */
   5,   /* field[5] = update_accepted */
   6,   /* field[6] = update_refused */
+  13,   /* field[13] = updates_pruned */
 };
 static const ProtobufCIntRange kumiai__v1__entry__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 12 }
+  { 0, 14 }
 };
 const ProtobufCMessageDescriptor kumiai__v1__entry__descriptor =
 {
@@ -721,7 +837,7 @@ const ProtobufCMessageDescriptor kumiai__v1__entry__descriptor =
   "Kumiai__V1__Entry",
   "kumiai.v1",
   sizeof(Kumiai__V1__Entry),
-  12,
+  14,
   kumiai__v1__entry__field_descriptors,
   kumiai__v1__entry__field_indices_by_name,
   1,  kumiai__v1__entry__number_ranges,
@@ -1396,7 +1512,7 @@ const ProtobufCMessageDescriptor kumiai__v1__round_committed__descriptor =
   (ProtobufCMessageInit) kumiai__v1__round_committed__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor kumiai__v1__round_abandoned__field_descriptors[3] =
+static const ProtobufCFieldDescriptor kumiai__v1__round_abandoned__field_descriptors[4] =
 {
   {
     "round",
@@ -1434,16 +1550,29 @@ static const ProtobufCFieldDescriptor kumiai__v1__round_abandoned__field_descrip
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "without",
+    4,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_STRING,
+    offsetof(Kumiai__V1__RoundAbandoned, n_without),
+    offsetof(Kumiai__V1__RoundAbandoned, without),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned kumiai__v1__round_abandoned__field_indices_by_name[] = {
   1,   /* field[1] = attempt */
   2,   /* field[2] = reason */
   0,   /* field[0] = round */
+  3,   /* field[3] = without */
 };
 static const ProtobufCIntRange kumiai__v1__round_abandoned__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 3 }
+  { 0, 4 }
 };
 const ProtobufCMessageDescriptor kumiai__v1__round_abandoned__descriptor =
 {
@@ -1453,11 +1582,152 @@ const ProtobufCMessageDescriptor kumiai__v1__round_abandoned__descriptor =
   "Kumiai__V1__RoundAbandoned",
   "kumiai.v1",
   sizeof(Kumiai__V1__RoundAbandoned),
-  3,
+  4,
   kumiai__v1__round_abandoned__field_descriptors,
   kumiai__v1__round_abandoned__field_indices_by_name,
   1,  kumiai__v1__round_abandoned__number_ranges,
   (ProtobufCMessageInit) kumiai__v1__round_abandoned__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor kumiai__v1__round_extended__field_descriptors[4] =
+{
+  {
+    "round",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Kumiai__V1__RoundExtended, round),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "attempt",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Kumiai__V1__RoundExtended, attempt),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "deadline_ms",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Kumiai__V1__RoundExtended, deadline_ms),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "reason",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Kumiai__V1__RoundExtended, reason),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned kumiai__v1__round_extended__field_indices_by_name[] = {
+  1,   /* field[1] = attempt */
+  2,   /* field[2] = deadline_ms */
+  3,   /* field[3] = reason */
+  0,   /* field[0] = round */
+};
+static const ProtobufCIntRange kumiai__v1__round_extended__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 4 }
+};
+const ProtobufCMessageDescriptor kumiai__v1__round_extended__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "kumiai.v1.RoundExtended",
+  "RoundExtended",
+  "Kumiai__V1__RoundExtended",
+  "kumiai.v1",
+  sizeof(Kumiai__V1__RoundExtended),
+  4,
+  kumiai__v1__round_extended__field_descriptors,
+  kumiai__v1__round_extended__field_indices_by_name,
+  1,  kumiai__v1__round_extended__number_ranges,
+  (ProtobufCMessageInit) kumiai__v1__round_extended__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor kumiai__v1__updates_pruned__field_descriptors[3] =
+{
+  {
+    "campaign",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Kumiai__V1__UpdatesPruned, campaign),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "through_round",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Kumiai__V1__UpdatesPruned, through_round),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "pruned_by",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Kumiai__V1__UpdatesPruned, pruned_by),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned kumiai__v1__updates_pruned__field_indices_by_name[] = {
+  0,   /* field[0] = campaign */
+  2,   /* field[2] = pruned_by */
+  1,   /* field[1] = through_round */
+};
+static const ProtobufCIntRange kumiai__v1__updates_pruned__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor kumiai__v1__updates_pruned__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "kumiai.v1.UpdatesPruned",
+  "UpdatesPruned",
+  "Kumiai__V1__UpdatesPruned",
+  "kumiai.v1",
+  sizeof(Kumiai__V1__UpdatesPruned),
+  3,
+  kumiai__v1__updates_pruned__field_descriptors,
+  kumiai__v1__updates_pruned__field_indices_by_name,
+  1,  kumiai__v1__updates_pruned__number_ranges,
+  (ProtobufCMessageInit) kumiai__v1__updates_pruned__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor kumiai__v1__campaign_ended__field_descriptors[4] =

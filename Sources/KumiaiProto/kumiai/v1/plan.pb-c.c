@@ -52,6 +52,96 @@ void   kumiai__v1__plan__free_unpacked
   assert(message->base.descriptor == &kumiai__v1__plan__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   kumiai__v1__extensions__init
+                     (Kumiai__V1__Extensions         *message)
+{
+  static const Kumiai__V1__Extensions init_value = KUMIAI__V1__EXTENSIONS__INIT;
+  *message = init_value;
+}
+size_t kumiai__v1__extensions__get_packed_size
+                     (const Kumiai__V1__Extensions *message)
+{
+  assert(message->base.descriptor == &kumiai__v1__extensions__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t kumiai__v1__extensions__pack
+                     (const Kumiai__V1__Extensions *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &kumiai__v1__extensions__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t kumiai__v1__extensions__pack_to_buffer
+                     (const Kumiai__V1__Extensions *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &kumiai__v1__extensions__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Kumiai__V1__Extensions *
+       kumiai__v1__extensions__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Kumiai__V1__Extensions *)
+     protobuf_c_message_unpack (&kumiai__v1__extensions__descriptor,
+                                allocator, len, data);
+}
+void   kumiai__v1__extensions__free_unpacked
+                     (Kumiai__V1__Extensions *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &kumiai__v1__extensions__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   kumiai__v1__lateness__init
+                     (Kumiai__V1__Lateness         *message)
+{
+  static const Kumiai__V1__Lateness init_value = KUMIAI__V1__LATENESS__INIT;
+  *message = init_value;
+}
+size_t kumiai__v1__lateness__get_packed_size
+                     (const Kumiai__V1__Lateness *message)
+{
+  assert(message->base.descriptor == &kumiai__v1__lateness__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t kumiai__v1__lateness__pack
+                     (const Kumiai__V1__Lateness *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &kumiai__v1__lateness__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t kumiai__v1__lateness__pack_to_buffer
+                     (const Kumiai__V1__Lateness *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &kumiai__v1__lateness__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Kumiai__V1__Lateness *
+       kumiai__v1__lateness__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Kumiai__V1__Lateness *)
+     protobuf_c_message_unpack (&kumiai__v1__lateness__descriptor,
+                                allocator, len, data);
+}
+void   kumiai__v1__lateness__free_unpacked
+                     (Kumiai__V1__Lateness *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &kumiai__v1__lateness__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   kumiai__v1__strategy__init
                      (Kumiai__V1__Strategy         *message)
 {
@@ -277,7 +367,7 @@ void   kumiai__v1__training__free_unpacked
   assert(message->base.descriptor == &kumiai__v1__training__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
-static const ProtobufCFieldDescriptor kumiai__v1__plan__field_descriptors[15] =
+static const ProtobufCFieldDescriptor kumiai__v1__plan__field_descriptors[18] =
 {
   {
     "campaign",
@@ -459,6 +549,42 @@ static const ProtobufCFieldDescriptor kumiai__v1__plan__field_descriptors[15] =
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "extensions",
+    16,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Kumiai__V1__Plan, extensions),
+    &kumiai__v1__extensions__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "lateness",
+    17,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Kumiai__V1__Plan, lateness),
+    &kumiai__v1__lateness__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "retention_seconds",
+    18,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Kumiai__V1__Plan, retention_seconds),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned kumiai__v1__plan__field_indices_by_name[] = {
   5,   /* field[5] = base_bytes */
@@ -467,11 +593,14 @@ static const unsigned kumiai__v1__plan__field_indices_by_name[] = {
   13,   /* field[13] = bounds */
   0,   /* field[0] = campaign */
   10,   /* field[10] = deadline_seconds */
+  15,   /* field[15] = extensions */
+  16,   /* field[16] = lateness */
   4,   /* field[4] = layout_digest */
   11,   /* field[11] = maximum_attempts */
   8,   /* field[8] = quorum */
   9,   /* field[9] = recruiting_seconds */
   2,   /* field[2] = release */
+  17,   /* field[17] = retention_seconds */
   7,   /* field[7] = rounds */
   6,   /* field[6] = sites */
   12,   /* field[12] = strategy */
@@ -480,7 +609,7 @@ static const unsigned kumiai__v1__plan__field_indices_by_name[] = {
 static const ProtobufCIntRange kumiai__v1__plan__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 15 }
+  { 0, 18 }
 };
 const ProtobufCMessageDescriptor kumiai__v1__plan__descriptor =
 {
@@ -490,11 +619,113 @@ const ProtobufCMessageDescriptor kumiai__v1__plan__descriptor =
   "Kumiai__V1__Plan",
   "kumiai.v1",
   sizeof(Kumiai__V1__Plan),
-  15,
+  18,
   kumiai__v1__plan__field_descriptors,
   kumiai__v1__plan__field_indices_by_name,
   1,  kumiai__v1__plan__number_ranges,
   (ProtobufCMessageInit) kumiai__v1__plan__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor kumiai__v1__extensions__field_descriptors[2] =
+{
+  {
+    "seconds",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Kumiai__V1__Extensions, seconds),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "maximum",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Kumiai__V1__Extensions, maximum),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned kumiai__v1__extensions__field_indices_by_name[] = {
+  1,   /* field[1] = maximum */
+  0,   /* field[0] = seconds */
+};
+static const ProtobufCIntRange kumiai__v1__extensions__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor kumiai__v1__extensions__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "kumiai.v1.Extensions",
+  "Extensions",
+  "Kumiai__V1__Extensions",
+  "kumiai.v1",
+  sizeof(Kumiai__V1__Extensions),
+  2,
+  kumiai__v1__extensions__field_descriptors,
+  kumiai__v1__extensions__field_indices_by_name,
+  1,  kumiai__v1__extensions__number_ranges,
+  (ProtobufCMessageInit) kumiai__v1__extensions__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor kumiai__v1__lateness__field_descriptors[2] =
+{
+  {
+    "rounds",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Kumiai__V1__Lateness, rounds),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "weight_percent",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Kumiai__V1__Lateness, weight_percent),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned kumiai__v1__lateness__field_indices_by_name[] = {
+  0,   /* field[0] = rounds */
+  1,   /* field[1] = weight_percent */
+};
+static const ProtobufCIntRange kumiai__v1__lateness__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor kumiai__v1__lateness__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "kumiai.v1.Lateness",
+  "Lateness",
+  "Kumiai__V1__Lateness",
+  "kumiai.v1",
+  sizeof(Kumiai__V1__Lateness),
+  2,
+  kumiai__v1__lateness__field_descriptors,
+  kumiai__v1__lateness__field_indices_by_name,
+  1,  kumiai__v1__lateness__number_ranges,
+  (ProtobufCMessageInit) kumiai__v1__lateness__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor kumiai__v1__strategy__field_descriptors[2] =

@@ -1087,6 +1087,96 @@ void   kumiai__v1__release_ready__free_unpacked
   assert(message->base.descriptor == &kumiai__v1__release_ready__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   kumiai__v1__prune_updates__init
+                     (Kumiai__V1__PruneUpdates         *message)
+{
+  static const Kumiai__V1__PruneUpdates init_value = KUMIAI__V1__PRUNE_UPDATES__INIT;
+  *message = init_value;
+}
+size_t kumiai__v1__prune_updates__get_packed_size
+                     (const Kumiai__V1__PruneUpdates *message)
+{
+  assert(message->base.descriptor == &kumiai__v1__prune_updates__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t kumiai__v1__prune_updates__pack
+                     (const Kumiai__V1__PruneUpdates *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &kumiai__v1__prune_updates__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t kumiai__v1__prune_updates__pack_to_buffer
+                     (const Kumiai__V1__PruneUpdates *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &kumiai__v1__prune_updates__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Kumiai__V1__PruneUpdates *
+       kumiai__v1__prune_updates__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Kumiai__V1__PruneUpdates *)
+     protobuf_c_message_unpack (&kumiai__v1__prune_updates__descriptor,
+                                allocator, len, data);
+}
+void   kumiai__v1__prune_updates__free_unpacked
+                     (Kumiai__V1__PruneUpdates *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &kumiai__v1__prune_updates__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   kumiai__v1__updates_removed__init
+                     (Kumiai__V1__UpdatesRemoved         *message)
+{
+  static const Kumiai__V1__UpdatesRemoved init_value = KUMIAI__V1__UPDATES_REMOVED__INIT;
+  *message = init_value;
+}
+size_t kumiai__v1__updates_removed__get_packed_size
+                     (const Kumiai__V1__UpdatesRemoved *message)
+{
+  assert(message->base.descriptor == &kumiai__v1__updates_removed__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t kumiai__v1__updates_removed__pack
+                     (const Kumiai__V1__UpdatesRemoved *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &kumiai__v1__updates_removed__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t kumiai__v1__updates_removed__pack_to_buffer
+                     (const Kumiai__V1__UpdatesRemoved *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &kumiai__v1__updates_removed__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Kumiai__V1__UpdatesRemoved *
+       kumiai__v1__updates_removed__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Kumiai__V1__UpdatesRemoved *)
+     protobuf_c_message_unpack (&kumiai__v1__updates_removed__descriptor,
+                                allocator, len, data);
+}
+void   kumiai__v1__updates_removed__free_unpacked
+                     (Kumiai__V1__UpdatesRemoved *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &kumiai__v1__updates_removed__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   kumiai__v1__get_status__init
                      (Kumiai__V1__GetStatus         *message)
 {
@@ -1267,7 +1357,7 @@ void   kumiai__v1__site_status__free_unpacked
   assert(message->base.descriptor == &kumiai__v1__site_status__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
-static const ProtobufCFieldDescriptor kumiai__v1__client_message__field_descriptors[11] =
+static const ProtobufCFieldDescriptor kumiai__v1__client_message__field_descriptors[12] =
 {
   {
     "id",
@@ -1401,6 +1491,18 @@ static const ProtobufCFieldDescriptor kumiai__v1__client_message__field_descript
     0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "prune_updates",
+    12,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Kumiai__V1__ClientMessage, body_case),
+    offsetof(Kumiai__V1__ClientMessage, prune_updates),
+    &kumiai__v1__prune_updates__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned kumiai__v1__client_message__field_indices_by_name[] = {
   5,   /* field[5] = blob_chunk */
@@ -1413,12 +1515,13 @@ static const unsigned kumiai__v1__client_message__field_indices_by_name[] = {
   0,   /* field[0] = id */
   4,   /* field[4] = offer_blob */
   7,   /* field[7] = open_campaign */
+  11,   /* field[11] = prune_updates */
   3,   /* field[3] = submit_update */
 };
 static const ProtobufCIntRange kumiai__v1__client_message__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 11 }
+  { 0, 12 }
 };
 const ProtobufCMessageDescriptor kumiai__v1__client_message__descriptor =
 {
@@ -1428,14 +1531,14 @@ const ProtobufCMessageDescriptor kumiai__v1__client_message__descriptor =
   "Kumiai__V1__ClientMessage",
   "kumiai.v1",
   sizeof(Kumiai__V1__ClientMessage),
-  11,
+  12,
   kumiai__v1__client_message__field_descriptors,
   kumiai__v1__client_message__field_indices_by_name,
   1,  kumiai__v1__client_message__number_ranges,
   (ProtobufCMessageInit) kumiai__v1__client_message__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor kumiai__v1__server_message__field_descriptors[12] =
+static const ProtobufCFieldDescriptor kumiai__v1__server_message__field_descriptors[13] =
 {
   {
     "in_reply_to",
@@ -1581,6 +1684,18 @@ static const ProtobufCFieldDescriptor kumiai__v1__server_message__field_descript
     0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "updates_removed",
+    13,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Kumiai__V1__ServerMessage, body_case),
+    offsetof(Kumiai__V1__ServerMessage, updates_removed),
+    &kumiai__v1__updates_removed__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned kumiai__v1__server_message__field_indices_by_name[] = {
   4,   /* field[4] = assignment */
@@ -1594,12 +1709,13 @@ static const unsigned kumiai__v1__server_message__field_indices_by_name[] = {
   10,   /* field[10] = release_ready */
   11,   /* field[11] = status */
   5,   /* field[5] = update_answer */
+  12,   /* field[12] = updates_removed */
   1,   /* field[1] = welcome */
 };
 static const ProtobufCIntRange kumiai__v1__server_message__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 12 }
+  { 0, 13 }
 };
 const ProtobufCMessageDescriptor kumiai__v1__server_message__descriptor =
 {
@@ -1609,7 +1725,7 @@ const ProtobufCMessageDescriptor kumiai__v1__server_message__descriptor =
   "Kumiai__V1__ServerMessage",
   "kumiai.v1",
   sizeof(Kumiai__V1__ServerMessage),
-  12,
+  13,
   kumiai__v1__server_message__field_descriptors,
   kumiai__v1__server_message__field_indices_by_name,
   1,  kumiai__v1__server_message__number_ranges,
@@ -2154,7 +2270,7 @@ const ProtobufCMessageDescriptor kumiai__v1__rest__descriptor =
   (ProtobufCMessageInit) kumiai__v1__rest__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor kumiai__v1__train__field_descriptors[9] =
+static const ProtobufCFieldDescriptor kumiai__v1__train__field_descriptors[10] =
 {
   {
     "campaign",
@@ -2264,11 +2380,24 @@ static const ProtobufCFieldDescriptor kumiai__v1__train__field_descriptors[9] =
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "late_rounds",
+    10,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Kumiai__V1__Train, late_rounds),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned kumiai__v1__train__field_indices_by_name[] = {
   2,   /* field[2] = attempt */
   0,   /* field[0] = campaign */
   7,   /* field[7] = deadline_ms */
+  9,   /* field[9] = late_rounds */
   6,   /* field[6] = layout_digest */
   5,   /* field[5] = model_bytes */
   4,   /* field[4] = model_digest */
@@ -2279,7 +2408,7 @@ static const unsigned kumiai__v1__train__field_indices_by_name[] = {
 static const ProtobufCIntRange kumiai__v1__train__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 9 }
+  { 0, 10 }
 };
 const ProtobufCMessageDescriptor kumiai__v1__train__descriptor =
 {
@@ -2289,7 +2418,7 @@ const ProtobufCMessageDescriptor kumiai__v1__train__descriptor =
   "Kumiai__V1__Train",
   "kumiai.v1",
   sizeof(Kumiai__V1__Train),
-  9,
+  10,
   kumiai__v1__train__field_descriptors,
   kumiai__v1__train__field_indices_by_name,
   1,  kumiai__v1__train__number_ranges,
@@ -2946,6 +3075,108 @@ const ProtobufCMessageDescriptor kumiai__v1__release_ready__descriptor =
   (ProtobufCMessageInit) kumiai__v1__release_ready__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
+static const ProtobufCFieldDescriptor kumiai__v1__prune_updates__field_descriptors[1] =
+{
+  {
+    "dry_run",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Kumiai__V1__PruneUpdates, dry_run),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned kumiai__v1__prune_updates__field_indices_by_name[] = {
+  0,   /* field[0] = dry_run */
+};
+static const ProtobufCIntRange kumiai__v1__prune_updates__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor kumiai__v1__prune_updates__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "kumiai.v1.PruneUpdates",
+  "PruneUpdates",
+  "Kumiai__V1__PruneUpdates",
+  "kumiai.v1",
+  sizeof(Kumiai__V1__PruneUpdates),
+  1,
+  kumiai__v1__prune_updates__field_descriptors,
+  kumiai__v1__prune_updates__field_indices_by_name,
+  1,  kumiai__v1__prune_updates__number_ranges,
+  (ProtobufCMessageInit) kumiai__v1__prune_updates__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor kumiai__v1__updates_removed__field_descriptors[3] =
+{
+  {
+    "rounds",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Kumiai__V1__UpdatesRemoved, rounds),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "blobs",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Kumiai__V1__UpdatesRemoved, blobs),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "bytes",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Kumiai__V1__UpdatesRemoved, bytes),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned kumiai__v1__updates_removed__field_indices_by_name[] = {
+  1,   /* field[1] = blobs */
+  2,   /* field[2] = bytes */
+  0,   /* field[0] = rounds */
+};
+static const ProtobufCIntRange kumiai__v1__updates_removed__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor kumiai__v1__updates_removed__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "kumiai.v1.UpdatesRemoved",
+  "UpdatesRemoved",
+  "Kumiai__V1__UpdatesRemoved",
+  "kumiai.v1",
+  sizeof(Kumiai__V1__UpdatesRemoved),
+  3,
+  kumiai__v1__updates_removed__field_descriptors,
+  kumiai__v1__updates_removed__field_indices_by_name,
+  1,  kumiai__v1__updates_removed__number_ranges,
+  (ProtobufCMessageInit) kumiai__v1__updates_removed__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
 #define kumiai__v1__get_status__field_descriptors NULL
 #define kumiai__v1__get_status__field_indices_by_name NULL
 #define kumiai__v1__get_status__number_ranges NULL
@@ -3514,7 +3745,7 @@ const ProtobufCEnumDescriptor kumiai__v1__refusal_code__descriptor =
   kumiai__v1__refusal_code__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };
-static const ProtobufCEnumValue kumiai__v1__activity__enum_values_by_number[7] =
+static const ProtobufCEnumValue kumiai__v1__activity__enum_values_by_number[8] =
 {
   { "ACTIVITY_UNSPECIFIED", "KUMIAI__V1__ACTIVITY__ACTIVITY_UNSPECIFIED", 0 },
   { "IDLE", "KUMIAI__V1__ACTIVITY__IDLE", 1 },
@@ -3523,15 +3754,17 @@ static const ProtobufCEnumValue kumiai__v1__activity__enum_values_by_number[7] =
   { "UPLOADING", "KUMIAI__V1__ACTIVITY__UPLOADING", 4 },
   { "SUBMITTING", "KUMIAI__V1__ACTIVITY__SUBMITTING", 5 },
   { "WAITING", "KUMIAI__V1__ACTIVITY__WAITING", 6 },
+  { "PAUSED", "KUMIAI__V1__ACTIVITY__PAUSED", 7 },
 };
 static const ProtobufCIntRange kumiai__v1__activity__value_ranges[] = {
-{0, 0},{0, 7}
+{0, 0},{0, 8}
 };
-static const ProtobufCEnumValueIndex kumiai__v1__activity__enum_values_by_name[7] =
+static const ProtobufCEnumValueIndex kumiai__v1__activity__enum_values_by_name[8] =
 {
   { "ACTIVITY_UNSPECIFIED", 0 },
   { "FETCHING", 2 },
   { "IDLE", 1 },
+  { "PAUSED", 7 },
   { "SUBMITTING", 5 },
   { "TRAINING", 3 },
   { "UPLOADING", 4 },
@@ -3544,9 +3777,9 @@ const ProtobufCEnumDescriptor kumiai__v1__activity__descriptor =
   "Activity",
   "Kumiai__V1__Activity",
   "kumiai.v1",
-  7,
+  8,
   kumiai__v1__activity__enum_values_by_number,
-  7,
+  8,
   kumiai__v1__activity__enum_values_by_name,
   1,
   kumiai__v1__activity__value_ranges,

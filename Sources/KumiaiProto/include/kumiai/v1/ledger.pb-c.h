@@ -27,6 +27,8 @@ typedef struct Kumiai__V1__UpdateRefused Kumiai__V1__UpdateRefused;
 typedef struct Kumiai__V1__RoundClosed Kumiai__V1__RoundClosed;
 typedef struct Kumiai__V1__RoundCommitted Kumiai__V1__RoundCommitted;
 typedef struct Kumiai__V1__RoundAbandoned Kumiai__V1__RoundAbandoned;
+typedef struct Kumiai__V1__RoundExtended Kumiai__V1__RoundExtended;
+typedef struct Kumiai__V1__UpdatesPruned Kumiai__V1__UpdatesPruned;
 typedef struct Kumiai__V1__CampaignEnded Kumiai__V1__CampaignEnded;
 typedef struct Kumiai__V1__ReleaseCut Kumiai__V1__ReleaseCut;
 
@@ -48,7 +50,9 @@ typedef enum {
   KUMIAI__V1__ENTRY__BODY_ROUND_COMMITTED = 9,
   KUMIAI__V1__ENTRY__BODY_ROUND_ABANDONED = 10,
   KUMIAI__V1__ENTRY__BODY_CAMPAIGN_ENDED = 11,
-  KUMIAI__V1__ENTRY__BODY_RELEASE_CUT = 12
+  KUMIAI__V1__ENTRY__BODY_RELEASE_CUT = 12,
+  KUMIAI__V1__ENTRY__BODY_ROUND_EXTENDED = 13,
+  KUMIAI__V1__ENTRY__BODY_UPDATES_PRUNED = 14
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(KUMIAI__V1__ENTRY__BODY__CASE)
 } Kumiai__V1__Entry__BodyCase;
 
@@ -72,6 +76,8 @@ struct  Kumiai__V1__Entry
     Kumiai__V1__RoundAbandoned *round_abandoned;
     Kumiai__V1__CampaignEnded *campaign_ended;
     Kumiai__V1__ReleaseCut *release_cut;
+    Kumiai__V1__RoundExtended *round_extended;
+    Kumiai__V1__UpdatesPruned *updates_pruned;
   };
 };
 #define KUMIAI__V1__ENTRY__INIT \
@@ -212,16 +218,60 @@ struct  Kumiai__V1__RoundCommitted
     , 0, 0, {0,NULL}, 0, {0,NULL}, 0, 0 }
 
 
+/*
+ * What an abandoned attempt had accepted counts in the next one, except for the updates of the sites named here, which
+ * cannot be used any more and are asked for again.
+ */
 struct  Kumiai__V1__RoundAbandoned
 {
   ProtobufCMessage base;
   uint32_t round;
   uint32_t attempt;
   char *reason;
+  size_t n_without;
+  char **without;
 };
 #define KUMIAI__V1__ROUND_ABANDONED__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&kumiai__v1__round_abandoned__descriptor) \
-    , 0, 0, (char *)protobuf_c_empty_string }
+    , 0, 0, (char *)protobuf_c_empty_string, 0,NULL }
+
+
+/*
+ * The deadline moves, as the plan allows: too few updates were in, or the coordinator was down over it.
+ */
+struct  Kumiai__V1__RoundExtended
+{
+  ProtobufCMessage base;
+  uint32_t round;
+  uint32_t attempt;
+  uint64_t deadline_ms;
+  char *reason;
+};
+#define KUMIAI__V1__ROUND_EXTENDED__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&kumiai__v1__round_extended__descriptor) \
+    , 0, 0, 0, (char *)protobuf_c_empty_string }
+
+
+/*
+ * The plan's retention has passed: the updates and models of these rounds are removed, except those that later rounds,
+ * registered models or releases need. What is left can no longer be replayed, only verified.
+ */
+struct  Kumiai__V1__UpdatesPruned
+{
+  ProtobufCMessage base;
+  char *campaign;
+  /*
+   * This round and all before it.
+   */
+  uint32_t through_round;
+  /*
+   * "operator/<name>": who asked.
+   */
+  char *pruned_by;
+};
+#define KUMIAI__V1__UPDATES_PRUNED__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&kumiai__v1__updates_pruned__descriptor) \
+    , (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string }
 
 
 struct  Kumiai__V1__CampaignEnded
@@ -445,6 +495,44 @@ Kumiai__V1__RoundAbandoned *
 void   kumiai__v1__round_abandoned__free_unpacked
                      (Kumiai__V1__RoundAbandoned *message,
                       ProtobufCAllocator *allocator);
+/* Kumiai__V1__RoundExtended methods */
+void   kumiai__v1__round_extended__init
+                     (Kumiai__V1__RoundExtended         *message);
+size_t kumiai__v1__round_extended__get_packed_size
+                     (const Kumiai__V1__RoundExtended   *message);
+size_t kumiai__v1__round_extended__pack
+                     (const Kumiai__V1__RoundExtended   *message,
+                      uint8_t             *out);
+size_t kumiai__v1__round_extended__pack_to_buffer
+                     (const Kumiai__V1__RoundExtended   *message,
+                      ProtobufCBuffer     *buffer);
+Kumiai__V1__RoundExtended *
+       kumiai__v1__round_extended__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   kumiai__v1__round_extended__free_unpacked
+                     (Kumiai__V1__RoundExtended *message,
+                      ProtobufCAllocator *allocator);
+/* Kumiai__V1__UpdatesPruned methods */
+void   kumiai__v1__updates_pruned__init
+                     (Kumiai__V1__UpdatesPruned         *message);
+size_t kumiai__v1__updates_pruned__get_packed_size
+                     (const Kumiai__V1__UpdatesPruned   *message);
+size_t kumiai__v1__updates_pruned__pack
+                     (const Kumiai__V1__UpdatesPruned   *message,
+                      uint8_t             *out);
+size_t kumiai__v1__updates_pruned__pack_to_buffer
+                     (const Kumiai__V1__UpdatesPruned   *message,
+                      ProtobufCBuffer     *buffer);
+Kumiai__V1__UpdatesPruned *
+       kumiai__v1__updates_pruned__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   kumiai__v1__updates_pruned__free_unpacked
+                     (Kumiai__V1__UpdatesPruned *message,
+                      ProtobufCAllocator *allocator);
 /* Kumiai__V1__CampaignEnded methods */
 void   kumiai__v1__campaign_ended__init
                      (Kumiai__V1__CampaignEnded         *message);
@@ -515,6 +603,12 @@ typedef void (*Kumiai__V1__RoundCommitted_Closure)
 typedef void (*Kumiai__V1__RoundAbandoned_Closure)
                  (const Kumiai__V1__RoundAbandoned *message,
                   void *closure_data);
+typedef void (*Kumiai__V1__RoundExtended_Closure)
+                 (const Kumiai__V1__RoundExtended *message,
+                  void *closure_data);
+typedef void (*Kumiai__V1__UpdatesPruned_Closure)
+                 (const Kumiai__V1__UpdatesPruned *message,
+                  void *closure_data);
 typedef void (*Kumiai__V1__CampaignEnded_Closure)
                  (const Kumiai__V1__CampaignEnded *message,
                   void *closure_data);
@@ -537,6 +631,8 @@ extern const ProtobufCMessageDescriptor kumiai__v1__update_refused__descriptor;
 extern const ProtobufCMessageDescriptor kumiai__v1__round_closed__descriptor;
 extern const ProtobufCMessageDescriptor kumiai__v1__round_committed__descriptor;
 extern const ProtobufCMessageDescriptor kumiai__v1__round_abandoned__descriptor;
+extern const ProtobufCMessageDescriptor kumiai__v1__round_extended__descriptor;
+extern const ProtobufCMessageDescriptor kumiai__v1__updates_pruned__descriptor;
 extern const ProtobufCMessageDescriptor kumiai__v1__campaign_ended__descriptor;
 extern const ProtobufCMessageDescriptor kumiai__v1__release_cut__descriptor;
 

@@ -16,6 +16,8 @@ PROTOBUF_C__BEGIN_DECLS
 
 
 typedef struct Kumiai__V1__Plan Kumiai__V1__Plan;
+typedef struct Kumiai__V1__Extensions Kumiai__V1__Extensions;
+typedef struct Kumiai__V1__Lateness Kumiai__V1__Lateness;
 typedef struct Kumiai__V1__Strategy Kumiai__V1__Strategy;
 typedef struct Kumiai__V1__FedAvg Kumiai__V1__FedAvg;
 typedef struct Kumiai__V1__FedAvgM Kumiai__V1__FedAvgM;
@@ -77,10 +79,56 @@ struct  Kumiai__V1__Plan
   Kumiai__V1__Strategy *strategy;
   Kumiai__V1__Bounds *bounds;
   Kumiai__V1__Training *training;
+  /*
+   * How a deadline may move; without it, it does not.
+   */
+  Kumiai__V1__Extensions *extensions;
+  /*
+   * What becomes of late updates; without it, they are refused.
+   */
+  Kumiai__V1__Lateness *lateness;
+  /*
+   * How long a round's updates and models are kept after its commit; 0: for ever.
+   */
+  uint64_t retention_seconds;
 };
 #define KUMIAI__V1__PLAN__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&kumiai__v1__plan__descriptor) \
-    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, {0,NULL}, {0,NULL}, 0, 0,NULL, 0, 0, 0, 0, 0, NULL, NULL, NULL }
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, {0,NULL}, {0,NULL}, 0, 0,NULL, 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL, NULL, 0 }
+
+
+/*
+ * At a deadline with too few updates, or after an outage of the coordinator over a deadline.
+ */
+struct  Kumiai__V1__Extensions
+{
+  ProtobufCMessage base;
+  uint32_t seconds;
+  /*
+   * Times in one attempt at a round.
+   */
+  uint32_t maximum;
+};
+#define KUMIAI__V1__EXTENSIONS__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&kumiai__v1__extensions__descriptor) \
+    , 0, 0 }
+
+
+struct  Kumiai__V1__Lateness
+{
+  ProtobufCMessage base;
+  /*
+   * An update of an earlier round counts in the open one where it is at most this many rounds old.
+   */
+  uint32_t rounds;
+  /*
+   * What is left of its weight for each round of its age: floor(weight * percent / 100), at least 1.
+   */
+  uint32_t weight_percent;
+};
+#define KUMIAI__V1__LATENESS__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&kumiai__v1__lateness__descriptor) \
+    , 0, 0 }
 
 
 typedef enum {
@@ -195,6 +243,44 @@ Kumiai__V1__Plan *
 void   kumiai__v1__plan__free_unpacked
                      (Kumiai__V1__Plan *message,
                       ProtobufCAllocator *allocator);
+/* Kumiai__V1__Extensions methods */
+void   kumiai__v1__extensions__init
+                     (Kumiai__V1__Extensions         *message);
+size_t kumiai__v1__extensions__get_packed_size
+                     (const Kumiai__V1__Extensions   *message);
+size_t kumiai__v1__extensions__pack
+                     (const Kumiai__V1__Extensions   *message,
+                      uint8_t             *out);
+size_t kumiai__v1__extensions__pack_to_buffer
+                     (const Kumiai__V1__Extensions   *message,
+                      ProtobufCBuffer     *buffer);
+Kumiai__V1__Extensions *
+       kumiai__v1__extensions__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   kumiai__v1__extensions__free_unpacked
+                     (Kumiai__V1__Extensions *message,
+                      ProtobufCAllocator *allocator);
+/* Kumiai__V1__Lateness methods */
+void   kumiai__v1__lateness__init
+                     (Kumiai__V1__Lateness         *message);
+size_t kumiai__v1__lateness__get_packed_size
+                     (const Kumiai__V1__Lateness   *message);
+size_t kumiai__v1__lateness__pack
+                     (const Kumiai__V1__Lateness   *message,
+                      uint8_t             *out);
+size_t kumiai__v1__lateness__pack_to_buffer
+                     (const Kumiai__V1__Lateness   *message,
+                      ProtobufCBuffer     *buffer);
+Kumiai__V1__Lateness *
+       kumiai__v1__lateness__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   kumiai__v1__lateness__free_unpacked
+                     (Kumiai__V1__Lateness *message,
+                      ProtobufCAllocator *allocator);
 /* Kumiai__V1__Strategy methods */
 void   kumiai__v1__strategy__init
                      (Kumiai__V1__Strategy         *message);
@@ -295,6 +381,12 @@ void   kumiai__v1__training__free_unpacked
 typedef void (*Kumiai__V1__Plan_Closure)
                  (const Kumiai__V1__Plan *message,
                   void *closure_data);
+typedef void (*Kumiai__V1__Extensions_Closure)
+                 (const Kumiai__V1__Extensions *message,
+                  void *closure_data);
+typedef void (*Kumiai__V1__Lateness_Closure)
+                 (const Kumiai__V1__Lateness *message,
+                  void *closure_data);
 typedef void (*Kumiai__V1__Strategy_Closure)
                  (const Kumiai__V1__Strategy *message,
                   void *closure_data);
@@ -317,6 +409,8 @@ typedef void (*Kumiai__V1__Training_Closure)
 /* --- descriptors --- */
 
 extern const ProtobufCMessageDescriptor kumiai__v1__plan__descriptor;
+extern const ProtobufCMessageDescriptor kumiai__v1__extensions__descriptor;
+extern const ProtobufCMessageDescriptor kumiai__v1__lateness__descriptor;
 extern const ProtobufCMessageDescriptor kumiai__v1__strategy__descriptor;
 extern const ProtobufCMessageDescriptor kumiai__v1__fed_avg__descriptor;
 extern const ProtobufCMessageDescriptor kumiai__v1__fed_avg_m__descriptor;

@@ -41,6 +41,8 @@ typedef struct Kumiai__V1__OpenCampaign Kumiai__V1__OpenCampaign;
 typedef struct Kumiai__V1__CampaignAccepted Kumiai__V1__CampaignAccepted;
 typedef struct Kumiai__V1__CutRelease Kumiai__V1__CutRelease;
 typedef struct Kumiai__V1__ReleaseReady Kumiai__V1__ReleaseReady;
+typedef struct Kumiai__V1__PruneUpdates Kumiai__V1__PruneUpdates;
+typedef struct Kumiai__V1__UpdatesRemoved Kumiai__V1__UpdatesRemoved;
 typedef struct Kumiai__V1__GetStatus Kumiai__V1__GetStatus;
 typedef struct Kumiai__V1__Status Kumiai__V1__Status;
 typedef struct Kumiai__V1__CampaignStatus Kumiai__V1__CampaignStatus;
@@ -74,7 +76,11 @@ typedef enum _Kumiai__V1__Activity {
   KUMIAI__V1__ACTIVITY__TRAINING = 3,
   KUMIAI__V1__ACTIVITY__UPLOADING = 4,
   KUMIAI__V1__ACTIVITY__SUBMITTING = 5,
-  KUMIAI__V1__ACTIVITY__WAITING = 6
+  KUMIAI__V1__ACTIVITY__WAITING = 6,
+  /*
+   * A transfer waits for the hours in which the site allows it.
+   */
+  KUMIAI__V1__ACTIVITY__PAUSED = 7
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(KUMIAI__V1__ACTIVITY)
 } Kumiai__V1__Activity;
 
@@ -91,7 +97,8 @@ typedef enum {
   KUMIAI__V1__CLIENT_MESSAGE__BODY_OPEN_CAMPAIGN = 8,
   KUMIAI__V1__CLIENT_MESSAGE__BODY_CUT_RELEASE = 9,
   KUMIAI__V1__CLIENT_MESSAGE__BODY_GET_STATUS = 10,
-  KUMIAI__V1__CLIENT_MESSAGE__BODY_GOODBYE = 11
+  KUMIAI__V1__CLIENT_MESSAGE__BODY_GOODBYE = 11,
+  KUMIAI__V1__CLIENT_MESSAGE__BODY_PRUNE_UPDATES = 12
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(KUMIAI__V1__CLIENT_MESSAGE__BODY__CASE)
 } Kumiai__V1__ClientMessage__BodyCase;
 
@@ -123,6 +130,10 @@ struct  Kumiai__V1__ClientMessage
      */
     Kumiai__V1__GetStatus *get_status;
     Kumiai__V1__Goodbye *goodbye;
+    /*
+     * Operators only.
+     */
+    Kumiai__V1__PruneUpdates *prune_updates;
   };
 };
 #define KUMIAI__V1__CLIENT_MESSAGE__INIT \
@@ -142,7 +153,8 @@ typedef enum {
   KUMIAI__V1__SERVER_MESSAGE__BODY_BLOB_CHUNK = 9,
   KUMIAI__V1__SERVER_MESSAGE__BODY_CAMPAIGN_ACCEPTED = 10,
   KUMIAI__V1__SERVER_MESSAGE__BODY_RELEASE_READY = 11,
-  KUMIAI__V1__SERVER_MESSAGE__BODY_STATUS = 12
+  KUMIAI__V1__SERVER_MESSAGE__BODY_STATUS = 12,
+  KUMIAI__V1__SERVER_MESSAGE__BODY_UPDATES_REMOVED = 13
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(KUMIAI__V1__SERVER_MESSAGE__BODY__CASE)
 } Kumiai__V1__ServerMessage__BodyCase;
 
@@ -166,6 +178,7 @@ struct  Kumiai__V1__ServerMessage
     Kumiai__V1__CampaignAccepted *campaign_accepted;
     Kumiai__V1__ReleaseReady *release_ready;
     Kumiai__V1__Status *status;
+    Kumiai__V1__UpdatesRemoved *updates_removed;
   };
 };
 #define KUMIAI__V1__SERVER_MESSAGE__INIT \
@@ -324,10 +337,14 @@ struct  Kumiai__V1__Train
   ProtobufCBinaryData layout_digest;
   uint64_t deadline_ms;
   Kumiai__V1__Training *training;
+  /*
+   * How many rounds late an update is still taken.
+   */
+  uint32_t late_rounds;
 };
 #define KUMIAI__V1__TRAIN__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&kumiai__v1__train__descriptor) \
-    , (char *)protobuf_c_empty_string, 0, 0, 0, {0,NULL}, 0, {0,NULL}, 0, NULL }
+    , (char *)protobuf_c_empty_string, 0, 0, 0, {0,NULL}, 0, {0,NULL}, 0, NULL, 0 }
 
 
 struct  Kumiai__V1__Finished
@@ -498,6 +515,37 @@ struct  Kumiai__V1__ReleaseReady
 #define KUMIAI__V1__RELEASE_READY__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&kumiai__v1__release_ready__descriptor) \
     , (char *)protobuf_c_empty_string, {0,NULL}, (char *)protobuf_c_empty_string }
+
+
+/*
+ * Removes the updates and models of rounds whose retention has passed; the ledger keeps their entries.
+ */
+struct  Kumiai__V1__PruneUpdates
+{
+  ProtobufCMessage base;
+  /*
+   * Says what would go, and removes nothing.
+   */
+  protobuf_c_boolean dry_run;
+};
+#define KUMIAI__V1__PRUNE_UPDATES__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&kumiai__v1__prune_updates__descriptor) \
+    , 0 }
+
+
+struct  Kumiai__V1__UpdatesRemoved
+{
+  ProtobufCMessage base;
+  /*
+   * Rounds, blobs and bytes that went, or would go.
+   */
+  uint32_t rounds;
+  uint32_t blobs;
+  uint64_t bytes;
+};
+#define KUMIAI__V1__UPDATES_REMOVED__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&kumiai__v1__updates_removed__descriptor) \
+    , 0, 0, 0 }
 
 
 struct  Kumiai__V1__GetStatus
@@ -1028,6 +1076,44 @@ Kumiai__V1__ReleaseReady *
 void   kumiai__v1__release_ready__free_unpacked
                      (Kumiai__V1__ReleaseReady *message,
                       ProtobufCAllocator *allocator);
+/* Kumiai__V1__PruneUpdates methods */
+void   kumiai__v1__prune_updates__init
+                     (Kumiai__V1__PruneUpdates         *message);
+size_t kumiai__v1__prune_updates__get_packed_size
+                     (const Kumiai__V1__PruneUpdates   *message);
+size_t kumiai__v1__prune_updates__pack
+                     (const Kumiai__V1__PruneUpdates   *message,
+                      uint8_t             *out);
+size_t kumiai__v1__prune_updates__pack_to_buffer
+                     (const Kumiai__V1__PruneUpdates   *message,
+                      ProtobufCBuffer     *buffer);
+Kumiai__V1__PruneUpdates *
+       kumiai__v1__prune_updates__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   kumiai__v1__prune_updates__free_unpacked
+                     (Kumiai__V1__PruneUpdates *message,
+                      ProtobufCAllocator *allocator);
+/* Kumiai__V1__UpdatesRemoved methods */
+void   kumiai__v1__updates_removed__init
+                     (Kumiai__V1__UpdatesRemoved         *message);
+size_t kumiai__v1__updates_removed__get_packed_size
+                     (const Kumiai__V1__UpdatesRemoved   *message);
+size_t kumiai__v1__updates_removed__pack
+                     (const Kumiai__V1__UpdatesRemoved   *message,
+                      uint8_t             *out);
+size_t kumiai__v1__updates_removed__pack_to_buffer
+                     (const Kumiai__V1__UpdatesRemoved   *message,
+                      ProtobufCBuffer     *buffer);
+Kumiai__V1__UpdatesRemoved *
+       kumiai__v1__updates_removed__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   kumiai__v1__updates_removed__free_unpacked
+                     (Kumiai__V1__UpdatesRemoved *message,
+                      ProtobufCAllocator *allocator);
 /* Kumiai__V1__GetStatus methods */
 void   kumiai__v1__get_status__init
                      (Kumiai__V1__GetStatus         *message);
@@ -1178,6 +1264,12 @@ typedef void (*Kumiai__V1__CutRelease_Closure)
 typedef void (*Kumiai__V1__ReleaseReady_Closure)
                  (const Kumiai__V1__ReleaseReady *message,
                   void *closure_data);
+typedef void (*Kumiai__V1__PruneUpdates_Closure)
+                 (const Kumiai__V1__PruneUpdates *message,
+                  void *closure_data);
+typedef void (*Kumiai__V1__UpdatesRemoved_Closure)
+                 (const Kumiai__V1__UpdatesRemoved *message,
+                  void *closure_data);
 typedef void (*Kumiai__V1__GetStatus_Closure)
                  (const Kumiai__V1__GetStatus *message,
                   void *closure_data);
@@ -1223,6 +1315,8 @@ extern const ProtobufCMessageDescriptor kumiai__v1__open_campaign__descriptor;
 extern const ProtobufCMessageDescriptor kumiai__v1__campaign_accepted__descriptor;
 extern const ProtobufCMessageDescriptor kumiai__v1__cut_release__descriptor;
 extern const ProtobufCMessageDescriptor kumiai__v1__release_ready__descriptor;
+extern const ProtobufCMessageDescriptor kumiai__v1__prune_updates__descriptor;
+extern const ProtobufCMessageDescriptor kumiai__v1__updates_removed__descriptor;
 extern const ProtobufCMessageDescriptor kumiai__v1__get_status__descriptor;
 extern const ProtobufCMessageDescriptor kumiai__v1__status__descriptor;
 extern const ProtobufCMessageDescriptor kumiai__v1__campaign_status__descriptor;

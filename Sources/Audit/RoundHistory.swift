@@ -1,0 +1,86 @@
+import Blobs
+import Federation
+
+/// The rounds of a ledger as an auditor reads them.
+public struct RoundHistory: Sendable {
+    public struct Record: Sendable {
+        public let campaign: CampaignID
+        public var task: AggregationTask
+        public let openedAt: Timestamp
+        public var cohort: [SiteID]
+        public var updates: [(index: Int, update: AcceptedUpdate)] = []
+        public var refusals: [RefusedUpdate] = []
+        public var commit: RoundCommit?
+        public var endedAt: Timestamp?
+        public var abandoned: String?
+        /// Its updates are not kept any more: it can be verified, and not replayed.
+        public var isPruned = false
+
+        /// Whose updates count in it: of a committed round also those that an abandoned attempt had accepted.
+        public var sites: [SiteID] {
+            commit == nil ? updates.map(\.update.update.manifest.site) : task.contributions.map(\.site)
+        }
+    }
+
+    public private(set) var rounds: [Record] = []
+
+    /// Folds the entries; throws at the first that does not follow.
+    public init(_ copy: LedgerCopy) throws {
+        var state = ConsortiumState()
+        for index in copy.entries.indices {
+            let entry = try copy.entry(at: index)
+            do { try state.apply(entry) } catch { throw AuditError("entry \(index) \(error.message)", hint: "kumiai audit verify names all that is wrong") }
+            guard let campaign = state.campaign else { continue }
+            note(entry, index, campaign)
+        }
+    }
+
+    private mutating func note(_ entry: Entry, _ index: Int, _ campaign: CampaignState) {
+        if case .collecting(let collection) = campaign.round.phase, case .roundOpened(let opening) = entry.body {
+            rounds.append(
+                Record(campaign: campaign.plan.campaign, task: campaign.round.task(collection), openedAt: entry.at, cohort: opening.cohort))
+        }
+        guard !rounds.isEmpty else { return }
+        let last = rounds.count - 1
+        switch entry.body {
+        case .updateAccepted(let accepted): rounds[last].updates.append((index, accepted))
+        case .updateRefused(let refused): rounds[last].refusals.append(refused)
+        case .roundClosed:
+            if case .aggregating(let collection) = campaign.round.phase { rounds[last].task = campaign.round.task(collection) }
+        case .roundCommitted(let commit): (rounds[last].commit, rounds[last].endedAt) = (commit, entry.at)
+        case .roundAbandoned(let abandonment): (rounds[last].abandoned, rounds[last].endedAt) = (abandonment.reason, entry.at)
+        case .updatesPruned(let pruning):
+            for index in rounds.indices where rounds[index].campaign == pruning.campaign && rounds[index].task.key.round <= pruning.throughRound {
+                rounds[index].isPruned = true
+            }
+        default: break
+        }
+    }
+}
+
+/// Whether a round can be computed again from a copy.
+public enum Replayability: Equatable, Sendable, CustomStringConvertible {
+    case replayable
+    case pruned
+    case missing(Int)
+    /// The round has no result.
+    case notCommitted
+
+    public var description: String {
+        switch self {
+        case .replayable: "yes"
+        case .pruned: "pruned"
+        case .missing(let count): "\(count) blobs missing"
+        case .notCommitted: ""
+        }
+    }
+}
+
+extension RoundHistory.Record {
+    public func replayability(in blobs: BlobStore) -> Replayability {
+        guard commit != nil else { return .notCommitted }
+        let needed = [task.start.model] + (task.start.serverState.map { [$0] } ?? []) + task.contributions.map(\.update)
+        let missing = needed.count { !blobs.contains($0) }
+        return missing == 0 ? .replayable : isPruned ? .pruned : .missing(missing)
+    }
+}

@@ -1,0 +1,24 @@
+import Glibc
+
+/// A blob that cannot be stored or read.
+public struct BlobError: Error, Equatable, Sendable, CustomStringConvertible {
+    public enum Code: String, Sendable { case missing, damaged, wrongOffset, busy, full, failed }
+
+    public let code: Code
+    public let message: String
+
+    public init(_ code: Code, _ message: String) {
+        self.code = code
+        self.message = message
+    }
+
+    /// Of the system call that just failed.
+    static func system(_ message: String) -> BlobError {
+        let number = errno
+        let code: Code = number == ENOSPC || number == EDQUOT ? .full : number == ENOENT ? .missing : .failed
+        return BlobError(code, "\(message): \(String(cString: strerror(number)))")
+    }
+
+    public static func == (a: BlobError, b: BlobError) -> Bool { a.code == b.code }
+    public var description: String { message }
+}

@@ -1,0 +1,18 @@
+import Glibc
+
+/// Keeps a second process out of a data directory; let go with the process, however it ends.
+public final class DirectoryLock: Sendable {
+    private let descriptor: Int32
+
+    public init(_ directory: String) throws {
+        try SystemDisk().makeDirectory(directory)
+        descriptor = open(directory + "/lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
+        guard descriptor >= 0 else { throw BlobError.system("cannot open \(directory)/lock") }
+        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+            close(descriptor)
+            throw BlobError(.busy, "\(directory) is in use by another process")
+        }
+    }
+
+    deinit { close(descriptor) }
+}

@@ -1,0 +1,103 @@
+import Foundation
+
+/// The machine's file system.
+public struct SystemDisk: Disk {
+    public init() {}
+
+    public func makeDirectory(_ path: String) throws {
+        do {
+            try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+        } catch {
+            throw BlobError(.failed, "cannot make the directory \(path): \(error)")
+        }
+    }
+
+    public func open(_ path: String, _ mode: DiskMode) throws -> any DiskFile { try SystemFile(path, mode) }
+
+    public func byteCount(_ path: String) -> UInt64? {
+        var status = stat()
+        return stat(path, &status) == 0 ? UInt64(status.st_size) : nil
+    }
+
+    public func rename(_ path: String, to target: String) throws {
+        guard Glibc.rename(path, target) == 0 else { throw BlobError.system("cannot rename \(path)") }
+    }
+
+    public func remove(_ path: String) { unlink(path) }
+
+    public func names(in directory: String) -> [String] {
+        (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []
+    }
+
+    public func synchronise(directory: String) throws { try Blobs.synchronise(directory) }
+
+    public var bootID: String { Self.bootID }
+    private static let bootID =
+        (try? String(contentsOfFile: "/proc/sys/kernel/random/boot_id", encoding: .utf8))?
+        .trimmingCharacters(in: .whitespacesAndNewlines) ?? UUID().uuidString
+}
+
+private final class SystemFile: DiskFile {
+    private let descriptor: Int32
+    private let path: String
+
+    init(_ path: String, _ mode: DiskMode) throws {
+        let flags =
+            switch mode {
+            case .reading: O_RDONLY
+            case .updating: O_RDWR | O_CREAT
+            case .replacing: O_RDWR | O_CREAT | O_TRUNC
+            }
+        descriptor = Glibc.open(path, flags | O_CLOEXEC, 0o644)
+        guard descriptor >= 0 else { throw BlobError.system("cannot open \(path)") }
+        self.path = path
+    }
+
+    deinit { close(descriptor) }
+
+    var byteCount: UInt64 {
+        get throws {
+            var status = stat()
+            guard fstat(descriptor, &status) == 0 else { throw BlobError.system("cannot look at \(path)") }
+            return UInt64(status.st_size)
+        }
+    }
+
+    func read(into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) throws -> Int {
+        var done = 0
+        while done < buffer.count {
+            let count = pread(descriptor, buffer.baseAddress! + done, buffer.count - done, off_t(offset) + off_t(done))
+            if count < 0 && errno == EINTR { continue }
+            guard count >= 0 else { throw BlobError.system("cannot read \(path)") }
+            if count == 0 { break }
+            done += count
+        }
+        return done
+    }
+
+    func write(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws {
+        var done = 0
+        while done < bytes.count {
+            let count = pwrite(descriptor, bytes.baseAddress! + done, bytes.count - done, off_t(offset) + off_t(done))
+            if count < 0 && errno == EINTR { continue }
+            guard count > 0 else { throw BlobError.system("cannot write \(path)") }
+            done += count
+        }
+    }
+
+    func truncate(to byteCount: UInt64) throws {
+        guard ftruncate(descriptor, off_t(byteCount)) == 0 else { throw BlobError.system("cannot cut \(path)") }
+    }
+
+    func synchronise() throws {
+        guard fdatasync(descriptor) == 0 else { throw BlobError.system("cannot make \(path) durable") }
+    }
+}
+
+/// fsync of a file or a directory.
+public func synchronise(_ path: String) throws {
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { throw BlobError.system("cannot open \(path)") }
+    defer { close(descriptor) }
+    guard fsync(descriptor) == 0 else { throw BlobError.system("cannot make \(path) durable") }
+}

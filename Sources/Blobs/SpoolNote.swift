@@ -1,0 +1,57 @@
+import Federation
+import Identity
+
+/// How much of a partial blob is durable: a small file beside it.
+///
+/// Two slots are written in turn, each with a checksum: a write that a power failure tears leaves the other one.
+final class SpoolNote {
+    struct Record: Equatable {
+        let durableBytes: UInt64
+        let bootID: String
+    }
+
+    private let file: any DiskFile
+    private var turn: UInt64 = 0
+
+    static let slotBytes = 256
+
+    static func path(_ partial: String) -> String { partial + ".durable" }
+
+    init(beside partial: String, _ disk: any Disk) throws {
+        file = try disk.open(Self.path(partial), .updating)
+    }
+
+    /// `nil` where there is no whole record: then nothing of the blob counts.
+    var newest: Record? {
+        get throws {
+            let records = try (0..<2).compactMap { try record(in: $0) }
+            turn = (records.map(\.turn).max() ?? 0) + 1
+            return records.max { $0.turn < $1.turn }?.record
+        }
+    }
+
+    private func record(in slot: UInt64) throws -> (turn: UInt64, record: Record)? {
+        let bytes = try [UInt8](unsafeUninitializedCapacity: Self.slotBytes) { buffer, count in
+            count = try file.read(into: UnsafeMutableRawBufferPointer(buffer), at: slot * UInt64(Self.slotBytes))
+        }
+        guard bytes.count == Self.slotBytes else { return nil }
+        let words = String(decoding: bytes, as: UTF8.self).split(separator: " ")
+        guard words.count == 4, let turn = UInt64(words[0]), let count = UInt64(words[1]),
+            words[3] == Self.checksum("\(words[0]) \(words[1]) \(words[2])")
+        else { return nil }
+        return (turn, Record(durableBytes: count, bootID: String(words[2])))
+    }
+
+    /// Durable when this returns.
+    func write(_ durableBytes: UInt64, bootID: String) throws {
+        let body = "\(turn) \(durableBytes) \(bootID)"
+        var bytes = Array("\(body) \(Self.checksum(body)) ".utf8)
+        precondition(bytes.count <= Self.slotBytes)
+        bytes += [UInt8](repeating: UInt8(ascii: " "), count: Self.slotBytes - bytes.count)
+        try bytes.withUnsafeBytes { try file.write($0, at: turn % 2 * UInt64(Self.slotBytes)) }
+        try file.synchronise()
+        turn += 1
+    }
+
+    private static func checksum(_ text: String) -> String { String(Digest(of: Array(text.utf8)).hex.prefix(16)) }
+}

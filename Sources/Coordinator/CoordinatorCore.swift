@@ -1,0 +1,60 @@
+import Federation
+import Ledger
+
+/// The machine and the ledger as one: what the machine decides is on the disk before anybody hears of it.
+///
+/// Belongs to one loop: the coordinator's actor, or a simulation's.
+package final class CoordinatorCore {
+    package typealias Effect = CoordinatorMachine.Effect
+
+    package private(set) var machine: CoordinatorMachine
+    package let ledger: Ledger
+    /// The store could not be read after a write had failed: what it holds is not known.
+    private var mustReload = false
+
+    package init(ledger: Ledger) throws {
+        self.ledger = ledger
+        machine = CoordinatorMachine(state: try ledger.folded())
+    }
+
+    /// Lets the machine decide and records what it did; gives back its effects, none of which may be seen before.
+    ///
+    /// Where the ledger cannot be written, nothing has been decided: the error is a ``LedgerError``, and ``resume(at:)``
+    /// tries again.
+    package func decide(_ decision: (inout CoordinatorMachine) throws -> [Effect]) throws -> [Effect] {
+        if mustReload { try reload() }
+        let effects = try decision(&machine)
+        let entries = effects.compactMap { if case .record(let entry) = $0 { entry } else { nil } }
+        do {
+            try ledger.append(entries)
+        } catch {
+            try takeBack()
+            throw error
+        }
+        return effects
+    }
+
+    package func handle(_ event: CoordinatorMachine.Event, at now: Timestamp) throws -> [Effect] {
+        try decide { $0.handle(event, at: now) }
+    }
+
+    /// What must be done again after a restart, or after a write that failed.
+    package func resume(at now: Timestamp) throws -> [Effect] { try decide { $0.resume(at: now) } }
+
+    /// The ledger is the truth: what could not be written has not happened.
+    private func takeBack() throws {
+        mustReload = true
+        do {
+            try reload()
+        } catch {
+            // What is in memory was written for certain; more may have been.
+            machine = CoordinatorMachine(state: try ledger.folded(), present: machine.present)
+        }
+    }
+
+    private func reload() throws {
+        try ledger.reload()
+        machine = CoordinatorMachine(state: try ledger.folded(), present: machine.present)
+        mustReload = false
+    }
+}

@@ -1,0 +1,65 @@
+/// The committed rounds of all campaigns, and what is kept of them.
+public struct RoundArchive: Equatable, Sendable {
+    public struct Record: Equatable, Sendable {
+        public let campaign: CampaignID
+        public let round: Int
+        public let committedAt: Timestamp
+        /// 0: for ever.
+        public let retentionSeconds: Int
+        public let start: GlobalState
+        public let result: GlobalState
+        public let updates: [Digest]
+        public internal(set) var isPruned = false
+
+        /// Whether the plan's retention has passed.
+        public func isExpired(at now: Timestamp) -> Bool { retentionSeconds > 0 && now >= committedAt.adding(seconds: retentionSeconds) }
+
+        var blobs: [Digest] { start.blobs + result.blobs + updates }
+    }
+
+    public private(set) var records: [Record] = []
+
+    public var prunedCount: Int { records.count(where: \.isPruned) }
+
+    mutating func add(_ task: AggregationTask, _ commit: RoundCommit, of plan: Plan, at time: Timestamp) {
+        records.append(
+            Record(
+                campaign: plan.campaign, round: commit.key.round, committedAt: time, retentionSeconds: plan.retentionSeconds,
+                start: task.start, result: commit.result, updates: task.contributions.map(\.update)))
+    }
+
+    /// What may be pruned now: for each campaign, through which round.
+    public func expired(at now: Timestamp, by name: String) -> [Pruning] {
+        var campaigns: [CampaignID] = []
+        for record in records where !campaigns.contains(record.campaign) { campaigns.append(record.campaign) }
+        return campaigns.compactMap { campaign in
+            let kept = records.filter { $0.campaign == campaign && !$0.isPruned }
+            guard let last = kept.prefix(while: { $0.isExpired(at: now) }).last else { return nil }
+            return Pruning(campaign: campaign, throughRound: last.round, prunedBy: name)
+        }
+    }
+
+    mutating func prune(_ pruning: Pruning, at now: Timestamp) throws(LedgerViolation) {
+        let affected = records.indices.filter {
+            records[$0].campaign == pruning.campaign && records[$0].round <= pruning.throughRound && !records[$0].isPruned
+        }
+        guard let last = affected.last, records[last].round == pruning.throughRound else {
+            throw LedgerViolation("prunes rounds of \(pruning.campaign) that are not there, or are pruned already")
+        }
+        for index in affected {
+            guard records[index].isExpired(at: now) else {
+                throw LedgerViolation("prunes round \(records[index].round) of \(pruning.campaign) before its retention has passed")
+            }
+        }
+        for index in affected { records[index].isPruned = true }
+    }
+
+    /// The blobs that pruned rounds name, and those that rounds name which can be replayed.
+    var blobs: (pruned: Set<Digest>, kept: Set<Digest>) {
+        var pruned: Set<Digest> = [], kept: Set<Digest> = []
+        for record in records {
+            if record.isPruned { pruned.formUnion(record.blobs) } else { kept.formUnion(record.blobs) }
+        }
+        return (pruned, kept)
+    }
+}

@@ -1,0 +1,70 @@
+extension RoundMachine {
+    /// A round's cohort and what it has sent so far.
+    public struct Collection: Equatable, Sendable {
+        public let cohort: [SiteID]
+        public internal(set) var deadline: Timestamp
+        public internal(set) var extensions = 0
+        public internal(set) var accepted: [SiteID: AcceptedUpdate] = [:]
+        /// Updates of earlier rounds that the plan still takes; one a site.
+        public internal(set) var late: [SiteID: AcceptedUpdate] = [:]
+        public internal(set) var refusals: [SiteID: Int] = [:]
+
+        public var isComplete: Bool { cohort.allSatisfy { accepted[$0] != nil } }
+    }
+}
+
+/// What a round takes over from those before it: nothing that was acknowledged is asked for again, or counted twice.
+public struct RoundInheritance: Equatable, Sendable {
+    /// Updates of this round that an abandoned attempt had accepted: they were trained from the same model.
+    public internal(set) var accepted: [SiteID: AcceptedUpdate] = [:]
+    /// Late updates that an abandoned attempt had accepted.
+    public internal(set) var late: [SiteID: AcceptedUpdate] = [:]
+    /// Sites that abandoned attempts had asked: their updates are welcome still.
+    public internal(set) var asked: Set<SiteID> = []
+    /// Earlier rounds whose updates may still come, newest last.
+    public internal(set) var formerRounds: [FormerRound] = []
+
+    public init() {}
+
+    func former(_ round: Int) -> FormerRound? { formerRounds.first { $0.round == round } }
+}
+
+/// A round that is over, as far as its late updates go.
+public struct FormerRound: Equatable, Sendable {
+    public let round: Int
+    /// The model that its updates were trained from.
+    public let model: Digest
+    /// Sites that were asked and have not been heard.
+    public internal(set) var missing: Set<SiteID>
+}
+
+extension RoundMachine {
+    /// What the next attempt takes over from this one, which is abandoned.
+    func inheritanceOfNextAttempt(_ abandonment: RoundAbandonment) -> RoundInheritance { inheritance.without(abandonment.without) }
+
+    /// What the next round takes over from this one, which is committed.
+    func inheritanceOfNextRound() -> RoundInheritance {
+        var next = RoundInheritance()
+        guard plan.lateness.rounds > 0 else { return next }
+        let missing = inheritance.asked.subtracting(inheritance.accepted.keys)
+        let former = inheritance.formerRounds + [FormerRound(round: key.round, model: start.model, missing: missing)]
+        next.formerRounds = former.filter { key.round + 1 - $0.round <= plan.lateness.rounds && !$0.missing.isEmpty }
+        return next
+    }
+}
+
+extension RoundInheritance {
+    func without(_ sites: [SiteID]) -> RoundInheritance {
+        var rest = self
+        for site in sites {
+            rest.accepted[site] = nil
+            if let update = rest.late.removeValue(forKey: site) {
+                // It may be sent again: what was lost is not what was counted.
+                if let index = rest.formerRounds.firstIndex(where: { $0.round == update.update.manifest.key.round }) {
+                    rest.formerRounds[index].missing.insert(site)
+                }
+            }
+        }
+        return rest
+    }
+}

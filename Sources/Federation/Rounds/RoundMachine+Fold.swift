@@ -1,0 +1,113 @@
+extension RoundMachine {
+    /// Applies an entry of the ledger, or says why it may not follow.
+    public mutating func apply(_ entry: Entry) throws(LedgerViolation) {
+        switch (entry.body, phase) {
+        case (.roundOpened(let opening), .recruiting):
+            try check(opening, at: entry.at)
+            open(opening)
+        case (.updateAccepted(let accepted), .collecting(var collection)):
+            try check(accepted, at: entry.at)
+            take(accepted, into: &collection)
+            phase = .collecting(collection)
+        case (.updateRefused(let refused), .collecting(var collection)):
+            collection.refusals[refused.site, default: 0] += 1
+            phase = .collecting(collection)
+        case (.roundExtended(let extended), .collecting(var collection)):
+            try check(extended, collection, at: entry.at)
+            collection.deadline = extended.deadline
+            collection.extensions += 1
+            phase = .collecting(collection)
+        case (.roundClosed(let closed), .collecting(let collection)):
+            try require(closed == key, "closes round \(closed), but round \(key) is open")
+            try require(collection.accepted.count >= plan.quorum, "closes round \(key) without a quorum")
+            try require(collection.isComplete || entry.at >= collection.deadline, "closes round \(key) before its deadline without all updates")
+            phase = .aggregating(collection)
+        case (.roundCommitted(let commit), .aggregating(let collection)):
+            try check(commit, against: task(collection))
+            phase = .committed(commit)
+        case (.roundAbandoned(let abandonment), .collecting(let collection)):
+            try require(abandonment.key == key, "abandons round \(abandonment.key), but round \(key) is open")
+            try require(abandonment.without.isEmpty, "drops updates of a round that is collecting them")
+            try require(entry.at >= collection.deadline && collection.accepted.count < plan.quorum, "abandons round \(key), which could go on")
+            try require(collection.extensions == plan.extensions.maximum, "abandons round \(key), whose deadline the plan extends")
+            phase = .abandoned(abandonment)
+        case (.roundAbandoned(let abandonment), .aggregating(let collection)):
+            try require(abandonment.key == key, "abandons round \(abandonment.key), but round \(key) is open")
+            try require(
+                abandonment.without.allSatisfy { collection.accepted[$0] != nil || collection.late[$0] != nil },
+                "drops an update that is not in round \(key)")
+            phase = .abandoned(abandonment)
+        default:
+            throw LedgerViolation("does not follow in the phase that round \(key) is in")
+        }
+    }
+
+    private mutating func open(_ opening: RoundOpening) {
+        var collection = Collection(cohort: opening.cohort, deadline: opening.deadline)
+        collection.accepted = inheritance.accepted
+        collection.late = inheritance.late
+        inheritance.asked.formUnion(opening.cohort)
+        phase = .collecting(collection)
+    }
+
+    /// The inheritance keeps what an attempt that is abandoned must not lose.
+    private mutating func take(_ accepted: AcceptedUpdate, into collection: inout Collection) {
+        let manifest = accepted.update.manifest
+        if manifest.key.round == key.round {
+            collection.accepted[manifest.site] = accepted
+            inheritance.accepted[manifest.site] = accepted
+            return
+        }
+        collection.late[manifest.site] = accepted
+        inheritance.late[manifest.site] = accepted
+        if let index = inheritance.formerRounds.firstIndex(where: { $0.round == manifest.key.round }) {
+            inheritance.formerRounds[index].missing.remove(manifest.site)
+        }
+    }
+
+    private func check(_ opening: RoundOpening, at time: Timestamp) throws(LedgerViolation) {
+        try require(opening.deadline == time.adding(seconds: plan.deadlineSeconds), "sets another deadline than the plan's")
+        try require(opening.campaign == plan.campaign && opening.key == key, "opens another round than \(key)")
+        try require(opening.cohort == Array(Set(opening.cohort)).sorted(), "names a cohort that is not sorted and unique")
+        try require(Set(opening.cohort).isSubset(of: plan.sites), "asks a site that is not in the plan")
+        try require(inheritance.accepted.keys.allSatisfy(opening.cohort.contains), "leaves out a site whose update is in already")
+        try require(opening.cohort.count >= plan.quorum, "asks fewer sites than the quorum")
+        try require(opening.model == start.model, "starts from another model than the last commit")
+        try require(opening.serverState == start.serverState, "starts from another server state than the last commit")
+    }
+
+    private func check(_ accepted: AcceptedUpdate, at time: Timestamp) throws(LedgerViolation) {
+        let manifest = accepted.update.manifest
+        switch verdict(on: manifest, from: manifest.site, at: time) {
+        case .worthALook: break
+        case .refused(let refusal): throw LedgerViolation("accepts an update that the plan refuses: \(refusal.detail)")
+        case .postponed(let reason): throw LedgerViolation("accepts an update too early: \(reason)")
+        }
+        try require(accepted.weight == weight(of: manifest), "gives an update another weight than the plan does")
+        try require(accepted.norm.isFinite && accepted.norm >= 0 && accepted.norm <= plan.bounds.norm, "accepts a norm over the plan's bound")
+    }
+
+    private func check(_ extended: RoundExtension, _ collection: Collection, at time: Timestamp) throws(LedgerViolation) {
+        try require(extended.key == key, "extends round \(extended.key), but round \(key) is open")
+        try require(time >= collection.deadline && !collection.isComplete, "extends round \(key) before its deadline")
+        try require(collection.extensions < plan.extensions.maximum, "extends round \(key) more often than the plan allows")
+        try require(extended.deadline == time.adding(seconds: plan.extensions.seconds), "extends round \(key) by another time than the plan's")
+    }
+
+    private func check(_ commit: RoundCommit, against task: AggregationTask) throws(LedgerViolation) {
+        try require(commit.key == key, "commits round \(commit.key), but round \(key) is open")
+        try require(commit.scaleBits == task.scaleBits, "was summed at another scale than the plan's")
+        try require(commit.totalWeight == task.totalWeight, "was summed with another weight than that of its updates")
+        try require((commit.result.serverState != nil) == plan.strategy.hasServerState, "lacks or invents the strategy's state")
+    }
+}
+
+func require(_ holds: Bool, _ message: @autoclosure () -> String) throws(LedgerViolation) {
+    if !holds { throw LedgerViolation(message()) }
+}
+
+/// An entry that may not stand where it stands.
+public struct LedgerViolation: Error, Equatable, Sendable {
+    public let message: String
+    public init(_ message: String) { self.message = message }
+}

@@ -1,0 +1,100 @@
+extension RoundMachine {
+    /// What a manifest alone says about its update.
+    public enum Verdict: Equatable, Sendable {
+        case refused(UpdateRefusal)
+        /// Not now, but perhaps soon: the site keeps it and asks again.
+        case postponed(String)
+        /// Its signature and tensors decide.
+        case worthALook
+    }
+
+    /// What becomes of an update that is submitted now, as far as its manifest tells.
+    public func verdict(on manifest: UpdateManifest, from sender: SiteID, at now: Timestamp) -> Verdict {
+        guard manifest.site == sender else {
+            return .refused(UpdateRefusal(.wrongSite, "the manifest names \(manifest.site), the certificate \(sender)"))
+        }
+        guard manifest.campaign == plan.campaign, manifest.key <= key, manifest.key.round > 0, manifest.key.attempt > 0 else {
+            return .refused(
+                UpdateRefusal(.wrongRound, "the update is for round \(manifest.key) of \(manifest.campaign); round \(key) of \(plan.campaign) is open"))
+        }
+        if let refusal = contentRefusal(of: manifest) { return .refused(refusal) }
+        return manifest.key.round == key.round ? timelyVerdict(on: manifest, at: now) : lateVerdict(on: manifest, at: now)
+    }
+
+    private func contentRefusal(of manifest: UpdateManifest) -> UpdateRefusal? {
+        guard manifest.layout == plan.model?.layout else {
+            return UpdateRefusal(.wrongLayout, "the update's tensors are not those of \(plan.base)")
+        }
+        guard manifest.samples > 0 else {
+            return UpdateRefusal(.noSamples, "the update claims no samples")
+        }
+        return nil
+    }
+
+    /// An update of this round, also where an earlier attempt at it had asked: the model is the same.
+    private func timelyVerdict(on manifest: UpdateManifest, at now: Timestamp) -> Verdict {
+        let site = manifest.site
+        guard manifest.model == start.model else {
+            return .refused(
+                UpdateRefusal(.wrongBase, "the update was trained from \(manifest.model.short), round \(key) starts from \(start.model.short)"))
+        }
+        switch phase {
+        case .recruiting:
+            guard inheritance.asked.contains(site) else { return .refused(UpdateRefusal(.notInCohort, "\(site) was not asked in round \(key)")) }
+            guard inheritance.accepted[site] == nil else { return .refused(duplicate(site)) }
+            return .postponed("round \(key) is not open yet")
+        case .collecting(let collection):
+            guard now <= collection.deadline else { return .refused(UpdateRefusal(.late, "round \(key) takes no more updates")) }
+            guard inheritance.asked.contains(site) else { return .refused(UpdateRefusal(.notInCohort, "\(site) was not asked in round \(key)")) }
+            return collection.accepted[site] == nil ? .worthALook : .refused(duplicate(site))
+        case .aggregating(let collection):
+            guard collection.accepted[site] == nil else { return .refused(duplicate(site)) }
+            return plan.lateness.rounds > 0 && key.round < plan.rounds && inheritance.asked.contains(site)
+                ? .postponed("round \(key) is closed; the next one takes late updates")
+                : .refused(UpdateRefusal(.late, "round \(key) takes no more updates"))
+        case .committed, .abandoned:
+            return .refused(UpdateRefusal(.late, "round \(key) takes no more updates"))
+        }
+    }
+
+    private func lateVerdict(on manifest: UpdateManifest, at now: Timestamp) -> Verdict {
+        let age = key.round - manifest.key.round
+        guard plan.lateness.rounds > 0 else {
+            return .refused(UpdateRefusal(.late, "round \(manifest.key.round) is over, and the plan takes no late updates"))
+        }
+        guard age <= plan.lateness.rounds else {
+            return .refused(UpdateRefusal(.late, "the update is \(age) rounds old; the plan takes \(plan.lateness.rounds)"))
+        }
+        guard let former = inheritance.former(manifest.key.round), former.missing.contains(manifest.site) else {
+            return .refused(UpdateRefusal(.duplicate, "round \(manifest.key.round) asked nothing more of \(manifest.site)"))
+        }
+        guard manifest.model == former.model else {
+            return .refused(
+                UpdateRefusal(.wrongBase, "the update was trained from \(manifest.model.short), round \(manifest.key.round) started from \(former.model.short)")
+            )
+        }
+        switch phase {
+        case .recruiting:
+            return .postponed("round \(key) is not open yet")
+        case .collecting(let collection):
+            guard now <= collection.deadline else { return .refused(UpdateRefusal(.late, "round \(key) takes no more updates")) }
+            return collection.late[manifest.site] == nil ? .worthALook : .postponed("another late update of \(manifest.site) is in round \(key) already")
+        case .aggregating:
+            return age < plan.lateness.rounds && key.round < plan.rounds
+                ? .postponed("round \(key) is closed; the next one takes late updates")
+                : .refused(UpdateRefusal(.late, "round \(key) takes no more updates"))
+        case .committed, .abandoned:
+            return .refused(UpdateRefusal(.late, "round \(key) takes no more updates"))
+        }
+    }
+
+    private func duplicate(_ site: SiteID) -> UpdateRefusal {
+        UpdateRefusal(.duplicate, "another update of \(site) is in round \(key) already")
+    }
+
+    /// The plan's weight for an update: its samples, bounded, less for each round of its age.
+    func weight(of manifest: UpdateManifest) -> UInt32 {
+        let bounded = min(manifest.samples, plan.bounds.weight)
+        return plan.lateness.weight(bounded, age: max(0, key.round - manifest.key.round))
+    }
+}

@@ -1,0 +1,49 @@
+import Tensors
+
+/// A training in the middle: what a worker that was killed goes on from.
+public struct TrainingSnapshot: Equatable, Sendable {
+    /// Steps done.
+    public var step: Int
+    /// The state of the generator that draws the samples.
+    public var generator: UInt64
+    public var lossSum: Double
+    public var weights: [Float]
+    /// AdamW's moments, in the order of the weights.
+    public var m: [Float]
+    public var v: [Float]
+
+    /// Writes a safetensors file; durable when this returns. `task` says which training it belongs to.
+    public func write(to path: String, task: String) throws {
+        let layout = TensorLayout(
+            ["m", "v", "weights"].map { (name: $0, type: ElementType.f32, shape: [weights.count]) })
+        // Bits and not digits: a number that was rounded would come to other weights.
+        let metadata = [
+            ("generator", String(generator)), ("loss_sum", String(lossSum.bitPattern)), ("step", String(step)), ("task", task),
+        ]
+        let writer = try SafetensorsWriter(path: path, layout: layout, metadata: metadata.map { (name: $0.0, value: $0.1) })
+        for values in [m, v, weights] { try writer.append(values) }
+        try writer.finish()
+    }
+
+    /// Reads a snapshot; `nil` where it belongs to another task. `parameters`: the number of weights that is wanted.
+    public init?(reading path: String, task: String, parameters: Int) throws {
+        let file = try SafetensorsFile(path: path)
+        func text(_ name: String) -> String { file.header[metadata: name] ?? "" }
+        guard text("task") == task, file.layout.elementCount == 3 * parameters, let step = Int(text("step")), step >= 0,
+            let generator = UInt64(text("generator")), let lossSum = UInt64(text("loss_sum")).map(Double.init(bitPattern:))
+        else { return nil }
+        let values = try file.float32s()
+        self.init(
+            step: step, generator: generator, lossSum: lossSum, weights: Array(values[(2 * parameters)...]), m: Array(values[..<parameters]),
+            v: Array(values[parameters..<(2 * parameters)]))
+    }
+
+    init(step: Int, generator: UInt64, lossSum: Double, weights: [Float], m: [Float], v: [Float]) {
+        self.step = step
+        self.generator = generator
+        self.lossSum = lossSum
+        self.weights = weights
+        self.m = m
+        self.v = v
+    }
+}

@@ -1,0 +1,135 @@
+import Blobs
+import Federation
+import Foundation
+import Ledger
+import Transport
+import Wire
+
+/// The life of an update at its site: fetched from, trained, uploaded, submitted, answered.
+extension WorkerService {
+    /// An answer may wait for the coordinator to read every value of a large update.
+    private static let answerSeconds = 600
+
+    func fetch(_ task: TrainingTask) async {
+        do {
+            try await transfer.download(task.model.digest, byteCount: task.model.byteCount)
+            guard case .fetching(let current) = machine.work, current == task else { return }
+            removeOldModels(keeping: task.model.digest)
+            trouble = nil
+            handle(.fetched(task.key))
+        } catch {
+            guard !Task.isCancelled else { return }
+            report("the model could not be fetched", error, task.key)
+            handle(.fetchFailed(task.key, describe(error)))
+        }
+    }
+
+    /// One model and one update are kept; the others can be fetched again, or are with the coordinator.
+    private func removeOldModels(keeping model: Digest) {
+        for digest in (try? blobs.all()) ?? [] where digest != model && digest != pending?.manifest.update { blobs.remove(digest) }
+    }
+
+    func train(_ task: TrainingTask) async {
+        let token = training.begin()
+        do {
+            let trained = try await workers.runIfActive { [trainer, training] in
+                try trainer.run(task) { try training.note($0, $1, token: token) }
+            }
+            guard case .training(let current) = machine.work, current == task else { return }
+            let update = try sign(trained, task)
+            try outbox.store(update)
+            pending = update
+            trouble = nil
+            trainer.finished(task)
+            handle(.trained(PreparedUpdate(update)))
+        } catch is CancellationError {
+            logger.info("training stopped", metadata: ["round": "\(task.key)"])
+        } catch {
+            trouble = "training failed: \(error)"
+            logger.error("training failed", metadata: ["round": "\(task.key)", "reason": "\(error)", "hint": "kumiai worker doctor; it is tried again"])
+            handle(.trainingFailed(task.key, "\(error)"))
+        }
+    }
+
+    private func sign(_ trained: TrainedUpdate, _ task: TrainingTask) throws -> SignedUpdate {
+        let manifest = UpdateManifest(
+            campaign: task.campaign, key: task.key, site: identity.site, model: task.model.digest, update: trained.digest,
+            updateByteCount: trained.byteCount, layout: task.model.layout, samples: trained.samples, localLoss: trained.loss, createdAt: clock())
+        return try identity.sign(manifest, bytes: manifest.wireBytes)
+    }
+
+    func upload(_ update: PreparedUpdate) async {
+        do {
+            try await transfer.upload(update.update)
+            if let pending { sent.note(pending.manifest, at: clock()) }
+            trouble = nil
+            handle(.uploaded(update.key))
+        } catch let error as BlobError where error.code == .damaged || error.code == .missing {
+            logger.error("the update was lost on this site's disk; training again", metadata: ["round": "\(update.key)", "reason": "\(error)"])
+            blobs.remove(update.update)
+            handle(.updateLost(update.key))
+        } catch {
+            guard !Task.isCancelled else { return }
+            report("the upload was interrupted", error, update.key)
+            handle(.uploadFailed(update.key, describe(error)))
+        }
+    }
+
+    func submit(_ update: PreparedUpdate) async {
+        guard let link, let signed = pending, signed.manifest.update == update.update else { return }
+        do {
+            let answer = try await withTimeout(.seconds(Self.answerSeconds), "the answer to the submission") {
+                try await link.conversation.ask(.submitUpdate(signed))
+            }
+            try take(answer, to: signed, link, update)
+            trouble = nil
+        } catch let refusal as Refusal where refusal.code == .unavailable {
+            logger.info("the update waits", metadata: ["round": "\(update.key)", "reason": "\(refusal.message)"])
+            handle(.submissionFailed(update.key, refusal.message))
+        } catch {
+            guard !Task.isCancelled else { return }
+            report("the submission was not answered", error, update.key)
+            handle(.submissionFailed(update.key, describe(error)))
+        }
+    }
+
+    private func take(_ answer: ServerMessage, to signed: SignedUpdate, _ link: WorkerLink, _ update: PreparedUpdate) throws {
+        switch answer {
+        case .receipt(let receipt):
+            try receipt.verify(consortium: configuration.consortium, logKey: link.logKey, update: signed)
+            try outbox.keep(receipt, of: signed)
+            receiptCount = outbox.receiptNames.count
+            logger.info("update accepted", metadata: ["round": "\(update.key)", "entry": "\(receipt.index)"])
+            handle(.answered(update.key, accepted: true, reason: "the update is in; waiting for the others"))
+        case .updateRefused(let refusal) where refusal.reason == .blobMissing:
+            logger.info("the coordinator lacks the update; sending it", metadata: ["round": "\(update.key)"])
+            handle(.blobMissing(update.key))
+        case .updateRefused(let refusal):
+            logger.error(
+                "update refused",
+                metadata: ["round": "\(update.key)", "reason": "\(refusal.reason.rawValue)", "detail": "\(refusal.detail)"])
+            handle(.answered(update.key, accepted: false, reason: "refused: \(refusal.reason.rawValue)"))
+        default: throw TransportError(.unexpected, "the coordinator answered a submission with something else")
+        }
+    }
+
+    private func report(_ what: String, _ error: any Error, _ key: RoundKey) {
+        trouble = "\(what): \(describe(error))"
+        let hint = (error as? BlobError)?.code == .full ? "make room in \(configuration.dataDirectory); it goes on by itself" : ""
+        logger.warning("\(what)", metadata: ["round": "\(key)", "reason": "\(describe(error))", "hint": "\(hint)"])
+    }
+
+    func clearOutbox() {
+        outbox.clear()
+        pending = nil
+    }
+}
+
+extension PreparedUpdate {
+    package init(_ update: SignedUpdate) {
+        let manifest = update.manifest
+        self.init(
+            campaign: manifest.campaign, key: manifest.key, model: manifest.model, update: manifest.update,
+            byteCount: manifest.updateByteCount, localLoss: manifest.localLoss)
+    }
+}

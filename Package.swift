@@ -88,6 +88,10 @@ let package = Package(
             ]),
         room("Audit", ["Federation", "Tensors", "Aggregation", "Identity", "Wire", "Ledger", "Blobs", "Releases"]),
 
+        // Not shipped: the machines, ledger and stores in a world where everything goes wrong.
+        room("Simulation", ["Federation", "Tensors", "Identity", "Wire", "Ledger", "Blobs", "Learning", "Coordinator", "Worker"]),
+        .executableTarget(name: "simulate", dependencies: ["Simulation", arguments], swiftSettings: settings),
+
         // The command line: one folder a noun, one file a verb.
         room(
             "KumiaiCommands",
@@ -109,6 +113,7 @@ let package = Package(
         tests("Learning", ["Tensors"], exclude: ["Reference"]),
         tests("Transport", ["Federation", "Identity", "Wire", nioCore, nioPosix, log]),
         tests("Releases", ["Federation", "Identity", "Tensors"]),
+        tests("Simulation"),
         // The shells together, as real processes.
         tests(
             "KumiaiCommands",

@@ -10,6 +10,8 @@ import Synchronization
 public final class BlobStore: Sendable {
     public let directory: String
     let disk: any Disk
+    /// Bytes of a blob between two checkpoints.
+    let checkpointBytes: UInt64
     private var objects: String { directory + "/objects" }
     private var partial: String { directory + "/partial" }
     private var damaged: String { directory + "/damaged" }
@@ -18,9 +20,10 @@ public final class BlobStore: Sendable {
     private let temporaries = Mutex(0)
 
     /// Opens or creates a store.
-    public init(directory: String, disk: any Disk = SystemDisk()) throws {
+    public init(directory: String, disk: any Disk = SystemDisk(), checkpointBytes: UInt64 = Spool.checkpointBytes) throws {
         self.directory = directory
         self.disk = disk
+        self.checkpointBytes = checkpointBytes
         try disk.makeDirectory(objects)
         try disk.makeDirectory(partial)
     }
@@ -29,6 +32,7 @@ public final class BlobStore: Sendable {
     public init(reading directory: String) {
         self.directory = directory
         disk = SystemDisk()
+        checkpointBytes = Spool.checkpointBytes
     }
 
     public func path(of digest: Digest) -> String { "\(folder(of: digest))/\(digest.hex)" }

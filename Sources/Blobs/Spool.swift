@@ -74,7 +74,7 @@ public final class Spool: @unchecked Sendable {
             try finish()
             return true
         }
-        if receivedBytes - durableBytes >= Self.checkpointBytes {
+        if receivedBytes - durableBytes >= store.checkpointBytes {
             try checkpoint()
             return true
         }

@@ -16,12 +16,12 @@ package struct BlobSweeper: Sendable {
     package mutating func sweep(needed: Set<Digest>) throws -> [Digest] {
         let candidates = Set(try blobs.all()).subtracting(needed)
         let partial = Dictionary(uniqueKeysWithValues: blobs.unfinished().map { ($0, blobs.unfinishedByteCount($0)) })
-        let stale = candidates.intersection(unneeded)
-        let abandoned = partial.filter { unfinished[$0.key] == $0.value }.keys
+        let stale = candidates.intersection(unneeded).sorted()
+        let abandoned = partial.keys.filter { unfinished[$0] == partial[$0] }.sorted()
         for digest in stale { blobs.remove(digest) }
         for digest in abandoned { blobs.removeUnfinished(digest) }
         unneeded = candidates.subtracting(stale)
         unfinished = partial.filter { !abandoned.contains($0.key) }
-        return (stale.union(abandoned)).sorted()
+        return stale + abandoned
     }
 }

@@ -195,9 +195,10 @@ public actor CoordinatorService {
     /// Decides, and performs what was decided: the entries are on the disk by then.
     @discardableResult
     func decideOrThrow(_ decision: (CoordinatorCore, Timestamp) throws -> [CoordinatorMachine.Effect]) throws -> [SiteID: SubmissionAnswer] {
-        defer { scheduleTick() }
         do {
-            return perform(try decision(core, clock()))
+            let answers = perform(try decision(core, clock()))
+            scheduleTick()
+            return answers
         } catch let error as LedgerError {
             scheduleRecovery()
             throw Refusal(
@@ -223,9 +224,13 @@ public actor CoordinatorService {
     }
 
     private func scheduleRecovery() {
-        recovery?.cancel()
+        // A tick that is due would only fail again, and at once.
+        timer?.cancel()
+        guard recovery == nil else { return }
         recovery = Task {
-            guard (try? await Task.sleep(for: .seconds(Self.retrySeconds))) != nil, !isStopping else { return }
+            try? await Task.sleep(for: .seconds(Self.retrySeconds))
+            recovery = nil
+            guard !isStopping else { return }
             self.decide { try $0.resume(at: $1) }
         }
     }

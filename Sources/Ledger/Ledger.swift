@@ -64,6 +64,9 @@ public final class Ledger {
     public var count: Int { content.tree.count }
     public var head: SignedTreeHead { content.head }
 
+    /// The root of the tree when it held `size` entries.
+    public func root(size: Int) -> Digest { content.tree.root(size: size) }
+
     /// Appends entries durably, with a new tree head, all or none.
     ///
     /// The caller has folded them already: what does not follow never gets here.

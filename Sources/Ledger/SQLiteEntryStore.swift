@@ -41,7 +41,7 @@ public final class SQLiteEntryStore: EntryStore {
             var entries: [StoredEntry] = []
             while let row = try rows.next() {
                 guard let position = Int.fromDatabaseValue(row[0]), position == entries.count,
-                    let bytes = Data.fromDatabaseValue(row[1]), let leaf = Data.fromDatabaseValue(row[2]).flatMap(Digest.init)
+                    let bytes = Data.fromDatabaseValue(row[1]), let leaf = Data.fromDatabaseValue(row[2]).flatMap({ Digest(Array($0)) })
                 else { throw LedgerError(.tampered, "entry \(entries.count) of the ledger is missing or has no leaf hash") }
                 entries.append(StoredEntry(bytes: Array(bytes), leaf: leaf))
             }

@@ -32,7 +32,7 @@ enum Field {
 
     static func optionalDigest(_ data: ProtobufCBinaryData, _ field: String) throws -> Digest? {
         guard data.len > 0 else { return nil }
-        guard let digest = Digest(UnsafeBufferPointer(start: data.data, count: data.len)) else { throw WireError(field, "not 32 bytes") }
+        guard let digest = Digest(UnsafeRawBufferPointer(start: data.data, count: data.len)) else { throw WireError(field, "not 32 bytes") }
         return digest
     }
 

@@ -1,0 +1,58 @@
+import Federation
+import Identity
+import Ledger
+import Tensors
+
+/// Keys and certificates that all seeds share: making them anew would take most of the time.
+struct Cast: Sendable {
+    let consortium = "sim.kumiai.example"
+    let roots: TrustRoots
+    let founding: Founding
+    let logKey: PrivateKey
+    let logKeyBytes: [UInt8]
+    let sites: [(certificate: Certificate, key: PrivateKey)]
+    let start: Timestamp
+
+    static let siteCount = 5
+    static func site(_ index: Int) -> SiteID { SiteID(["acme/osaka", "bolt/turin", "cyan/lyon", "dura/graz", "ergo/vigo"][index])! }
+
+    /// `start`: the simulated clock's beginning; certificates hold for ten years from a day before.
+    static func make(start: Timestamp = Timestamp(milliseconds: 1_780_000_000_000)) throws -> Cast {
+        let issued = Timestamp(milliseconds: start.milliseconds - 86_400_000)
+        let name = "sim.kumiai.example"
+        let authority = try CertificateAuthority.create(consortium: name, days: 3650, at: issued)
+        func identity(_ role: Principal.Role) throws -> (certificate: Certificate, key: PrivateKey) {
+            let key = try PrivateKey.generate()
+            let certificate = try authority.issue(Principal(consortium: name, role: role), for: key.publicKey, days: 3650, at: issued)
+            return (certificate, key)
+        }
+        let logKey = try PrivateKey.generate(.ed25519)
+        let bytes = try logKey.publicKey.ed25519Bytes()
+        let coordinator = try identity(.coordinator("main"))
+        let founding = Founding(
+            consortium: name, authority: authority.certificate.digest, logKey: bytes, coordinatorCertificate: coordinator.certificate.der,
+            logKeySignature: try coordinator.key.sign(Founding.logKeyStatement(bytes)))
+        return Cast(
+            roots: TrustRoots([authority.certificate]), founding: founding, logKey: logKey, logKeyBytes: bytes,
+            sites: try (0..<siteCount).map { try identity(.site(site($0))) }, start: start)
+    }
+}
+
+/// The models and updates of the simulation: small, and real safetensors.
+enum Tiny {
+    static let layout = TensorLayout([(name: "a", type: .f32, shape: [3, 5]), (name: "b", type: .f32, shape: [6])])
+    static let otherLayout = TensorLayout([(name: "a", type: .f32, shape: [21])])
+    static let parameters = 21
+
+    static func file(_ values: [Float], _ layout: TensorLayout = layout) -> [UInt8] {
+        SafetensorsHeader.encode(layout) + values.withUnsafeBytes(Array.init)
+    }
+
+    static func values(_ file: [UInt8]) -> [Float] {
+        file.suffix(parameters * 4).withUnsafeBytes { bytes in (0..<parameters).map { bytes.loadUnaligned(fromByteOffset: 4 * $0, as: Float.self) } }
+    }
+
+    static func reference(_ file: [UInt8]) -> ModelReference {
+        ModelReference(digest: Digest(of: file), layout: Digest(of: layout.canonicalBytes), byteCount: UInt64(file.count))
+    }
+}

@@ -1,0 +1,241 @@
+import Blobs
+import Federation
+import Identity
+import Ledger
+import Wire
+
+/// Watches a world: what was said must stay true, whatever happens.
+final class Checker {
+    private unowned let world: World
+    private var failure: Failure?
+    /// Every update that an honest site has trained.
+    private var honest: [SignedUpdate.Identity: [Float]] = [:]
+    /// Entries that a site was told of.
+    private var acknowledged: [UInt64: [UInt8]] = [:]
+    private var head: TreeHead?
+    /// What the coordinator said was durable of a blob.
+    private var promises: [Digest: UInt64] = [:]
+    /// What each site has in its outbox.
+    private var outboxes: [Int: SignedUpdate.Identity] = [:]
+    private var resubmissions: Set<SignedUpdate.Identity> = []
+    private var oracle: OracleState
+    private var foldedEntries = 0
+
+    /// After the faults a campaign may take this long to end, in milliseconds.
+    static let patience: UInt64 = 20 * 24 * 3_600_000
+
+    /// What the rounds should have come to, by the ledger's entries and nothing else.
+    private struct OracleState {
+        var model: [Float]
+        var state: [Float]?
+        /// Updates accepted for the open round, and late ones, by site.
+        var timely: [SiteID: AcceptedUpdate] = [:]
+        var late: [SiteID: AcceptedUpdate] = [:]
+        var counted: Set<SignedUpdate.Identity> = []
+        var dropped: Set<SignedUpdate.Identity> = []
+        var accepted: Set<SignedUpdate.Identity> = []
+        var cohort = 0
+        var round = 0
+    }
+
+    init(_ world: World, base: [UInt8]) {
+        self.world = world
+        oracle = OracleState(model: Tiny.values(base))
+    }
+
+    func fail(_ message: String) { if failure == nil { failure = Failure(message) } }
+
+    // MARK: What is said
+
+    /// About to be stored; it may be in the outbox although the site dies before it knows.
+    func prepared(_ update: SignedUpdate, by site: SimulatedSite) {
+        honest[update.identity] = Tiny.values(Honest.update(of: site.index, task(update)))
+    }
+
+    func trained(_ update: SignedUpdate, by site: SimulatedSite) { outboxes[site.index] = update.identity }
+
+    private func task(_ update: SignedUpdate) -> TrainingTask {
+        let manifest = update.manifest
+        return TrainingTask(
+            campaign: manifest.campaign, key: manifest.key, rounds: 1, model: ModelReference(digest: manifest.model, layout: manifest.layout, byteCount: 0),
+            deadline: Timestamp(milliseconds: 0), training: world.scenario.plan.training)
+    }
+
+    func acknowledged(_ receipt: Receipt) { acknowledged[receipt.index] = receipt.entry }
+
+    func heard(_ receipt: Receipt, by site: SimulatedSite) {
+        outboxes[site.index] = nil
+        guard acknowledged[receipt.index] == receipt.entry else { return fail("\(site.id) holds a receipt that the coordinator never gave") }
+    }
+
+    func refused(_ site: SimulatedSite) { outboxes[site.index] = nil }
+    func lostUpdate(of site: SimulatedSite) {
+        guard outboxes[site.index] != nil else { return }
+        fail("\(site.id) lost an update that was in its outbox")
+    }
+
+    func resubmitted(_ update: SignedUpdate) { resubmissions.insert(update.identity) }
+
+    func promised(_ bytes: UInt64, of digest: Digest) { promises[digest] = max(bytes, promises[digest] ?? 0) }
+    func published(_ digest: Digest, _ bytes: [UInt8]?) {
+        if let bytes, Digest(of: bytes) != digest { fail("blob \(digest.short) was published with other bytes than its name says") }
+    }
+    func discarded(_ digest: Digest) { promises[digest] = nil }
+    func resumed(_ spool: Spool) {
+        guard let promise = promises[spool.digest], !spool.isComplete, spool.receivedBytes < promise else { return }
+        fail("\(promise) bytes of an upload were said to be durable, \(spool.receivedBytes) are left")
+    }
+
+    // MARK: Restarts
+
+    /// All that was acknowledged is there, and the new history begins with the old one.
+    func restarted() {
+        let ledger = world.coordinator.core.ledger
+        for (index, entry) in acknowledged {
+            guard index < ledger.count, let found = try? ledger.entry(at: Int(index)).wireBytes, found == entry else {
+                return fail("entry \(index), for which a site was given a receipt, is gone or another")
+            }
+        }
+        // A write that was on its way may have arrived although nobody was told.
+        checkHead()
+        foldNewEntries()
+    }
+
+    func restarted(_ site: SimulatedSite) {
+        guard let wanted = outboxes[site.index] else { return }
+        if site.pending?.identity != wanted { fail("\(site.id) lost the update that was in its outbox") }
+    }
+
+    private func checkHead() {
+        let ledger = world.coordinator.core.ledger
+        let now = ledger.head.head
+        if let head {
+            guard now.size >= head.size, ledger.root(size: head.size) == head.root else {
+                return fail("the ledger of \(head.size) entries was not extended, but changed")
+            }
+        }
+        head = now
+    }
+
+    func afterStep() -> Failure? {
+        if failure == nil, world.coordinator.node.isUp, !world.coordinator.node.disk.isDead, world.coordinator.core.ledger.count != head?.size {
+            checkHead()
+            foldNewEntries()
+        }
+        return failure
+    }
+
+    func recorded(_ entry: Entry) { world.note("entry \(entry.at.milliseconds) \(Self.kind(entry.body))") }
+
+    /// An entry's case and round: signatures differ from play to play.
+    private static func kind(_ body: Entry.Body) -> String {
+        switch body {
+        case .updateAccepted(let accepted): "accepted \(accepted.update.manifest.site) \(accepted.update.manifest.update.short)"
+        case .updateRefused(let refused): "refused \(refused.site) \(refused.refusal.reason.rawValue)"
+        case .roundOpened(let opening): "opened \(opening.key)"
+        case .roundClosed(let key): "closed \(key)"
+        case .roundCommitted(let commit): "committed \(commit.key) \(commit.result.model.short)"
+        case .roundAbandoned(let abandonment): "abandoned \(abandonment.key)"
+        case .roundExtended(let extended): "extended \(extended.key)"
+        default: "other"
+        }
+    }
+
+    // MARK: The oracle
+
+    private func foldNewEntries() {
+        let ledger = world.coordinator.core.ledger
+        while foldedEntries < ledger.count, failure == nil {
+            guard let entry = try? ledger.entry(at: foldedEntries) else { return fail("entry \(foldedEntries) cannot be read") }
+            foldedEntries += 1
+            fold(entry)
+        }
+    }
+
+    private func fold(_ entry: Entry) {
+        switch entry.body {
+        case .roundOpened(let opening):
+            (oracle.cohort, oracle.round) = (opening.cohort.count, opening.key.round)
+        case .updateAccepted(let accepted): accept(accepted)
+        case .roundAbandoned(let abandonment):
+            world.count("rounds abandoned")
+            for site in abandonment.without {
+                for update in [oracle.timely.removeValue(forKey: site), oracle.late.removeValue(forKey: site)].compactMap({ $0 }) {
+                    oracle.dropped.insert(update.update.identity)
+                }
+            }
+        case .roundExtended: world.count("deadlines extended")
+        case .updateRefused: world.count("updates refused")
+        case .roundCommitted(let commit): check(commit)
+        default: break
+        }
+    }
+
+    private func accept(_ accepted: AcceptedUpdate) {
+        let identity = accepted.update.identity
+        guard honest[identity] != nil else { return fail("an update was accepted that no honest site trained: \(identity.site), round \(identity.key)") }
+        guard oracle.accepted.insert(identity).inserted else { return fail("an update of \(identity.site) was accepted twice") }
+        let age = oracle.round - identity.key.round
+        var weight = min(accepted.update.manifest.samples, world.scenario.plan.bounds.weight)
+        for _ in 0..<max(0, age) { weight = weight * UInt32(world.scenario.plan.lateness.weightPercent) / 100 }
+        guard accepted.weight == max(1, weight) else { return fail("an update of \(identity.site) has the weight \(accepted.weight), the plan says \(weight)") }
+        if age == 0 {
+            oracle.timely[identity.site] = accepted
+        } else {
+            world.count("late updates taken")
+            oracle.late[identity.site] = accepted
+        }
+    }
+
+    private func check(_ commit: RoundCommit) {
+        let updates = Array(oracle.timely.values) + Array(oracle.late.values)
+        for update in updates where !oracle.counted.insert(update.update.identity).inserted {
+            return fail("an update of \(update.update.manifest.site) counts twice")
+        }
+        let contributions = updates.map { Oracle.Contribution(values: honest[$0.update.identity]!, weight: UInt64($0.weight)) }
+        guard commit.totalWeight == contributions.reduce(0, { $0 + $1.weight }) else {
+            return fail("round \(commit.key) was committed with the weight \(commit.totalWeight)")
+        }
+        (oracle.model, oracle.state) = Oracle.step(
+            model: oracle.model, state: oracle.state, contributions, scaleBits: commit.scaleBits, strategy: world.scenario.plan.strategy)
+        guard Digest(of: Tiny.file(oracle.model)) == commit.result.model else {
+            return fail("round \(commit.key) was committed with another model than its updates give")
+        }
+        guard oracle.state.map({ Digest(of: Tiny.file($0)) }) == commit.result.serverState else {
+            return fail("round \(commit.key) was committed with another server state than its updates give")
+        }
+        (oracle.timely, oracle.late) = ([:], [:])
+        world.count("rounds committed")
+    }
+
+    // MARK: The end
+
+    var isOver: Bool {
+        guard world.now > world.scenario.faultsEnd, world.coordinator.node.isUp, world.coordinator.machine.state.campaign?.end != nil else { return false }
+        return world.sites.allSatisfy(\.hasFinished)
+    }
+
+    func atTheEnd() -> Failure? {
+        guard let campaign = world.coordinator.machine.state.campaign, campaign.end?.completed == true else {
+            return Failure("the campaign stopped: \(world.coordinator.machine.state.campaign?.end?.reason ?? "")")
+        }
+        restarted()
+        let lost = oracle.accepted.subtracting(oracle.counted).subtracting(oracle.dropped)
+        if failure == nil, let update = lost.first { fail("an accepted update of \(update.site) for round \(update.key) was never counted") }
+        if failure == nil, !outboxes.isEmpty { fail("an update waits in an outbox although the campaign has ended") }
+        return failure
+    }
+
+    // MARK: Bugs
+
+    /// What the deliberate mistakes make of a round's task.
+    func spoil(_ task: AggregationTask) -> AggregationTask {
+        guard world.bug == .countDuplicate else { return task }
+        var contributions = task.contributions
+        if let twice = contributions.first(where: { c in resubmissions.contains { $0.update == c.update } }) {
+            contributions.append(twice)
+        }
+        return AggregationTask(
+            key: task.key, start: task.start, strategy: task.strategy, bound: task.bound, scaleBits: task.scaleBits, contributions: contributions)
+    }
+}

@@ -1,0 +1,45 @@
+import Ledger
+
+/// The contract of the ledger's database: all of an append or nothing, and durable when it returns.
+final class SimulatedEntryStore: EntryStore, @unchecked Sendable {
+    // Unchecked: a world is played by one thread.
+    private let disk: SimulatedDisk
+    private let syncs: Bool
+    private var stored: [StoredEntry] = []
+    private var head: String?
+    private var durable: (entries: [StoredEntry], head: String?) = ([], nil)
+    /// The next append fails, and nobody can say whether it was written.
+    var failsNext: (written: Bool, Void)?
+
+    init(_ disk: SimulatedDisk, syncs: Bool) {
+        self.disk = disk
+        self.syncs = syncs
+    }
+
+    func entries() throws -> [StoredEntry] { stored }
+    func newestTreeHead() throws -> String? { head }
+
+    func append(_ entries: [StoredEntry], from index: Int, treeHead: String) throws {
+        try disk.change()
+        guard !disk.isFull else { throw LedgerError(.full, "the simulated disk is full") }
+        guard index == stored.count else { throw LedgerError(.failed, "entry \(index) is there already") }
+        let fate = failsNext
+        failsNext = nil
+        if let fate, !fate.written { throw LedgerError(.failed, "the write failed") }
+        stored += entries
+        head = treeHead
+        if syncs { durable = (stored, head) }
+        if fate != nil { throw LedgerError(.failed, "the write failed, or did it?") }
+        // The process may die between the write and its return.
+        try disk.change()
+    }
+
+    func close() throws {}
+
+    func powerFailed() {
+        (stored, head) = durable
+    }
+
+    /// A clean point to start from.
+    func settle() { durable = (stored, head) }
+}

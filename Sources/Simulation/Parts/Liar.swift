@@ -1,0 +1,78 @@
+import Federation
+import Learning
+import Wire
+
+extension Honest {
+    static func generator(_ site: Int, _ task: TrainingTask) -> SeededGenerator {
+        let model = task.model.digest.bytes.prefix(8).reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+        return SeededGenerator(seed: model, label: "site \(site)", round: task.key.round)
+    }
+}
+
+/// What a site that lies sends beside its honest update; nothing of it may ever count.
+final class Liar {
+    private unowned let site: SimulatedSite
+    /// Of each lying connection, what it offers and what it sends.
+    private var uploads: [ObjectIdentifier: (link: SimulatedLink, offered: Digest, bytes: [UInt8], then: SignedUpdate?)] = [:]
+    private var old: SignedUpdate?
+
+    init(_ site: SimulatedSite) { self.site = site }
+
+    private var world: World { site.world }
+
+    func tempt(_ task: TrainingTask) {
+        guard world.scenario.liar == site.index, world.now < world.scenario.faultsEnd else { return }
+        world.count("lies")
+        var values = Tiny.values(Honest.update(of: site.index, task))
+        switch Int.random(in: 0..<8, using: &world.random) {
+        case 0:  // Other bytes than the digest says.
+            upload(Tiny.file(values.map { -$0 }), as: Digest(of: Tiny.file(values)), then: nil)
+        case 1: submit(Tiny.file(values.map { $0 / 2 }), task, round: task.key.round + 1)
+        case 2: if let old { site.sayOnControl(.submitUpdate(old)) }
+        case 3:
+            values[3] = .nan
+            submit(Tiny.file(values), task)
+        case 4: submit(Tiny.file(values.map { $0 / 3 }, Tiny.otherLayout), task)
+        case 5: submit(Tiny.file(values.map { $0 / 4 }), task, as: Cast.site((site.index + 1) % world.scenario.sites))
+        case 6: submit(Tiny.file(values.map { $0 * 1e6 }), task)
+        default:
+            values[0] += 0.25
+            submit(Tiny.file(values), task, forged: true)
+        }
+        old = site.pending ?? old
+    }
+
+    private func submit(_ bytes: [UInt8], _ task: TrainingTask, as other: SiteID? = nil, round: Int? = nil, forged: Bool = false) {
+        guard var signed = try? site.sign((Digest(of: bytes), UInt64(bytes.count)), task, samples: 1000, as: other, round: round) else { return }
+        if forged {
+            signed = SignedUpdate(
+                manifest: signed.manifest, manifestBytes: signed.manifestBytes, signature: signed.signature.reversed(), certificate: signed.certificate)
+        }
+        upload(bytes, as: Digest(of: bytes), then: signed)
+    }
+
+    private func upload(_ bytes: [UInt8], as digest: Digest, then update: SignedUpdate?) {
+        guard world.coordinator.node.isUp else { return }
+        let link = SimulatedLink(world, site, .bulk)
+        uploads[ObjectIdentifier(link)] = (link, digest, bytes, update)
+        world.coordinator.accept(link)
+    }
+
+    func hear(_ frame: ServerFrame, on link: SimulatedLink) {
+        guard let lie = uploads[ObjectIdentifier(link)] else { return }
+        switch frame.message {
+        case .welcome: link.sendUp(.offerBlob(lie.offered, byteCount: UInt64(lie.bytes.count)), id: 2)
+        case .blobProgress(let durable, let complete) where frame.inReplyTo == 2 || complete:
+            if !complete { return link.sendUp(.blobChunk(BlobChunk(offset: durable, payload: Payload(Array(lie.bytes.dropFirst(Int(durable)))))), id: 3) }
+            if let update = lie.then { site.sayOnControl(.submitUpdate(update)) }
+            end(link)
+        case .refusal: end(link)
+        default: break
+        }
+    }
+
+    private func end(_ link: SimulatedLink) {
+        uploads[ObjectIdentifier(link)] = nil
+        link.closeFromSite()
+    }
+}

@@ -1,0 +1,47 @@
+import Federation
+import Learning
+
+/// What one seed plays: who takes part, under which plan, and how much goes wrong.
+struct Scenario {
+    let sites: Int
+    let plan: Plan
+    /// Elements of the model.
+    let parameters: Int
+    /// Until when things go wrong, in milliseconds.
+    let faultsEnd: UInt64
+    /// Mean time between two faults, in milliseconds.
+    let faultInterval: UInt64
+    let latency: ClosedRange<Int>
+    let trainingSeconds: ClosedRange<Int>
+    /// Probability that a control message arrives twice.
+    let duplication: Double
+    let liar: Int?
+    let faults: [Fault]
+
+    enum Fault: String, CaseIterable, Sendable {
+        case crashCoordinator, crashSite, powerFailure, crashAtEffect, cutLink, partition, fullDisk, clockStep, bitRot, failedWrite
+    }
+
+    init(_ random: inout SeededGenerator, model: ModelReference, parameters: Int) {
+        func pick<T>(_ values: [T]) -> T { values.randomElement(using: &random)! }
+        let count = Int.random(in: 2...5, using: &random)
+        sites = count
+        self.parameters = parameters
+        let extensions = pick([Extensions.none, Extensions(seconds: 1800, maximum: 2)])
+        let lateness = pick([Lateness.refused, Lateness(rounds: 1, weightPercent: 50), Lateness(rounds: 2, weightPercent: 70)])
+        plan = Plan(
+            campaign: CampaignID("C1")!, base: ModelName("FY2026")!, release: ModelName("FY2027")!, model: model,
+            sites: (0..<count).map(Cast.site), rounds: Int.random(in: 2...4, using: &random), quorum: Int.random(in: 1...count, using: &random),
+            recruitingSeconds: pick([0, 60, 600]), deadlineSeconds: pick([900, 3600, 14_400]), maximumAttempts: 100, extensions: extensions,
+            lateness: lateness, retentionSeconds: pick([0, 3600]),
+            strategy: pick([.fedAvg(learningRate: 1), .fedAvg(learningRate: 0.5), .fedAvgM(learningRate: 1, momentum: 0.7)]),
+            bounds: Bounds(weight: 100, norm: 10), training: Training(localSteps: 1, batch: 1, learningRate: 1e-3))
+        faultsEnd = UInt64(Int.random(in: 1...8, using: &random)) * 3_600_000
+        faultInterval = UInt64(pick([60_000, 300_000, 1_200_000]))
+        latency = pick([1...20, 10...2000, 1...30_000])
+        trainingSeconds = pick([1...60, 60...1800, 600...10_800])
+        duplication = pick([0, 0.1])
+        liar = Bool.random(using: &random) ? Int.random(in: 0..<count, using: &random) : nil
+        faults = Fault.allCases.filter { _ in Double.random(in: 0..<1, using: &random) < 0.7 }
+    }
+}

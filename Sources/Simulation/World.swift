@@ -1,0 +1,151 @@
+import Blobs
+import Federation
+import Identity
+import Learning
+
+/// One seed's world: a clock, a queue of things to come, and everybody in it. Nothing in it asks the machine that it runs on
+/// for the time or for chance, so a seed is played the same way each time.
+final class World {
+    let seed: UInt64
+    let cast: Cast
+    let bug: Bug?
+    var random: SeededGenerator
+    let scenario: Scenario
+    /// Milliseconds since the beginning.
+    private(set) var now: UInt64 = 0
+    private var queue = EventQueue()
+    private(set) var steps = 0
+    var coordinator: SimulatedCoordinator!
+    var sites: [SimulatedSite] = []
+    var checker: Checker!
+    var counts: [String: Int] = [:]
+    /// Sites that nothing gets to or from, and until when.
+    var partitions: [Int: UInt64] = [:]
+    /// All that happened, as one number: two plays of a seed have the same.
+    private(set) var fingerprint: UInt64 = 0xcbf2_9ce4_8422_2325
+    var log: ((String) -> Void)?
+
+    static let maximumSteps = 400_000
+
+    init(seed: UInt64, cast: Cast, bug: Bug?) throws {
+        self.seed = seed
+        self.cast = cast
+        self.bug = bug
+        var random = SeededGenerator(seed: seed &* 0x9e37_79b9 &+ 1)
+        let model = Tiny.file((0..<Tiny.parameters).map { _ in Float.random(in: -1...1, using: &random) })
+        scenario = Scenario(&random, model: Tiny.reference(model), parameters: Tiny.parameters)
+        self.random = random
+        checker = Checker(self, base: model)
+        coordinator = try SimulatedCoordinator(self, model: model)
+        sites = try (0..<scenario.sites).map { try SimulatedSite(self, $0) }
+    }
+
+    func timestamp(_ offset: Int64) -> Timestamp {
+        Timestamp(milliseconds: UInt64(Int64(cast.start.milliseconds + now) + offset))
+    }
+
+    func schedule(after milliseconds: Int, _ action: @escaping () -> Void) {
+        queue.push(at: now + UInt64(max(0, milliseconds)), action)
+    }
+
+    func latency() -> Int { Int.random(in: scenario.latency, using: &random) }
+    func chance(_ probability: Double) -> Bool { Double.random(in: 0..<1, using: &random) < probability }
+
+    func count(_ what: String) { counts[what, default: 0] += 1 }
+
+    func note(_ text: @autoclosure () -> String) {
+        let text = text()
+        for byte in text.utf8 { fingerprint = (fingerprint ^ UInt64(byte)) &* 0x100_0000_01b3 }
+        fingerprint = (fingerprint ^ now) &* 0x100_0000_01b3
+        log?("\(now) \(text)")
+    }
+
+    /// Plays until the campaign has ended and everybody knows, or the checker objects.
+    func play() -> Failure? {
+        coordinator.start()
+        for site in sites { site.start() }
+        FaultInjector(self).begin()
+        while let next = queue.pop() {
+            now = max(now, next.time)
+            next.action()
+            steps += 1
+            buryTheDead()
+            if let failure = checker.afterStep() { return failure }
+            if checker.isOver { return checker.atTheEnd() }
+            if steps > Self.maximumSteps || now > scenario.faultsEnd + Checker.patience {
+                return Failure("the campaign does not end: \(coordinator.description); \(sites.map(\.description).joined(separator: "; "))")
+            }
+        }
+        return Failure(
+            "nothing is left to happen, and the campaign has not ended: \(coordinator.description); \(sites.map(\.description).joined(separator: "; "))")
+    }
+
+    /// A node whose disk died in the middle of an operation dies with it.
+    private func buryTheDead() {
+        if coordinator.node.disk.isDead { coordinator.crash(power: chance(0.5)) }
+        for site in sites where site.node.disk.isDead { site.crash(power: chance(0.5)) }
+    }
+}
+
+/// What a checker found.
+public struct Failure: Error, Equatable, Sendable, CustomStringConvertible {
+    public let message: String
+    init(_ message: String) { self.message = message }
+    public var description: String { message }
+}
+
+/// A machine: its disk, its clock, and how often it has been started.
+final class Node {
+    let disk = SimulatedDisk()
+    var isUp = false
+    var epoch = 0
+    /// How wrong its clock is, in milliseconds.
+    var clockOffset: Int64 = 0
+}
+
+/// Things to come, earliest first; those of one instant in the order in which they were planned.
+struct EventQueue {
+    struct Event {
+        let time: UInt64
+        let number: UInt64
+        let action: () -> Void
+
+        func isBefore(_ other: Event) -> Bool { (time, number) < (other.time, other.number) }
+    }
+
+    private var heap: [Event] = []
+    private var planned: UInt64 = 0
+
+    mutating func push(at time: UInt64, _ action: @escaping () -> Void) {
+        planned += 1
+        heap.append(Event(time: time, number: planned, action: action))
+        var child = heap.count - 1
+        while child > 0, heap[child].isBefore(heap[(child - 1) / 2]) {
+            heap.swapAt(child, (child - 1) / 2)
+            child = (child - 1) / 2
+        }
+    }
+
+    mutating func pop() -> Event? {
+        guard let first = heap.first else { return nil }
+        let last = heap.removeLast()
+        if !heap.isEmpty {
+            heap[0] = last
+            sink()
+        }
+        return first
+    }
+
+    private mutating func sink() {
+        var parent = 0
+        while true {
+            let left = 2 * parent + 1, right = left + 1
+            var least = parent
+            if left < heap.count, heap[left].isBefore(heap[least]) { least = left }
+            if right < heap.count, heap[right].isBefore(heap[least]) { least = right }
+            guard least != parent else { return }
+            heap.swapAt(parent, least)
+            parent = least
+        }
+    }
+}

@@ -1,0 +1,60 @@
+import ArgumentParser
+import Foundation
+import Simulation
+
+/// Plays seeds of the simulation at length: `make simulate SEEDS=100000`.
+@main
+struct Simulate: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "simulate",
+        abstract: "Play a consortium's life with crashes, cuts, full disks and lies, and check that nothing acknowledged is lost.",
+        discussion: """
+            The coordinator's and the workers' real machines, ledger, stores and aggregation run over a simulated clock, network
+            and disk. A failure prints its seed; --seed plays it again, the same way, and --verbose says what happens.
+            """)
+
+    @Option(help: "How many seeds to play.")
+    var seeds: UInt64 = 10_000
+
+    @Option(help: "The first seed.")
+    var first: UInt64 = 1
+
+    @Option(help: "Play one seed.")
+    var seed: UInt64?
+
+    @Option(help: "Threads.")
+    var threads = ProcessInfo.processInfo.activeProcessorCount
+
+    @Option(help: "Play with a deliberate mistake: \(Bug.allCases.map(\.rawValue).joined(separator: ", ")).")
+    var bug: String?
+
+    @Flag(help: "Print what happens.")
+    var verbose = false
+
+    func run() throws {
+        let mistake = try bug.map { name in
+            guard let bug = Bug(rawValue: name) else { throw ValidationError("there is no mistake \(name)") }
+            return bug
+        }
+        let simulator = try Simulator()
+        if let seed {
+            let play = simulator.play(seed: seed, bug: mistake, log: verbose ? { print($0) } : nil)
+            print("seed \(seed): \(play.failure ?? "everything held"), \(play.milliseconds / 1000) simulated seconds, \(play.steps) steps")
+            print(play.counts.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }.joined(separator: ", "))
+            if play.failure != nil { throw ExitCode.failure }
+            return
+        }
+        let isTerminal = isatty(STDERR_FILENO) == 1
+        let (total, began) = (seeds, Date())
+        let summary = simulator.play(seeds: first..<first + seeds, bug: mistake, threads: threads) { done in
+            guard isTerminal, done % 100 == 0 else { return }
+            let left = Date().timeIntervalSince(began) / Double(done) * Double(total - UInt64(done))
+            FileHandle.standardError.write(Data("\r\(done) of \(total) seeds, \(Int(left)) s left ".utf8))
+        }
+        if isTerminal { FileHandle.standardError.write(Data("\r\u{1b}[K".utf8)) }
+        print(summary.text)
+        print(summary.counts.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }.joined(separator: ", "))
+        for failure in summary.failures.prefix(10) { print("seed \(failure.seed): \(failure.failure ?? "")") }
+        if !summary.failures.isEmpty { throw ExitCode.failure }
+    }
+}

@@ -1,0 +1,39 @@
+import Simulation
+import Testing
+
+/// The real machines, ledger and stores, in a world where everything goes wrong. `make simulate` plays it at length.
+@Suite struct SimulationTests {
+    let simulator: Simulator
+    init() throws { simulator = try Simulator() }
+
+    @Test func nothingAcknowledgedIsLostInThousandsOfWorlds() {
+        let summary = simulator.play(seeds: 1..<2001, threads: 2)
+        print("simulation: \(summary.text)")
+        for play in summary.failures { Issue.record("seed \(play.seed): \(play.failure ?? ""); play it again: make simulate SEED=\(play.seed)") }
+        // What did not happen was not tested.
+        #expect(summary.plays == 2000 && summary.hours > 5000)
+        for fault in [
+            "kills", "power failures", "lies", "bytes rotted", "damaged updates found", "deadlines extended", "late updates taken", "rounds abandoned",
+            "updates refused", "prunings",
+        ] {
+            #expect(summary.count(fault) > 100, "\(fault): \(summary.count(fault))")
+        }
+        #expect(summary.count("rounds committed") > 4000)
+    }
+
+    @Test func aSeedIsPlayedTheSameWayEachTime() {
+        for seed in UInt64(1)...20 {
+            let (first, second) = (simulator.play(seed: seed), simulator.play(seed: seed))
+            #expect(first.fingerprint == second.fingerprint && first.steps == second.steps, "seed \(seed)")
+        }
+        #expect(Set((1...20).map { simulator.play(seed: $0).fingerprint }).count == 20)
+    }
+
+    /// The checks bite: each deliberate mistake is found within 200 seeds.
+    @Test(arguments: Bug.allCases)
+    func aDeliberateMistakeIsFound(bug: Bug) {
+        let found = (UInt64(1)...200).first { simulator.play(seed: $0, bug: bug).failure != nil }
+        #expect(found != nil, "\(bug.rawValue) was not found")
+        if let found { print("simulation: \(bug.rawValue) is found by seed \(found)") }
+    }
+}

@@ -8,9 +8,9 @@ public struct Simulator: Sendable {
     public init() throws { cast = try Cast.make() }
 
     /// One seed's play; `log` hears what happens.
-    public func play(seed: UInt64, bug: Bug? = nil, log: ((String) -> Void)? = nil) -> Play {
+    public func play(seed: UInt64, mistake: Mistake? = nil, log: ((String) -> Void)? = nil) -> Play {
         do {
-            let world = try World(seed: seed, cast: cast, bug: bug)
+            let world = try World(seed: seed, cast: cast, mistake: mistake)
             world.log = log
             let failure = world.play()
             return Play(
@@ -21,7 +21,7 @@ public struct Simulator: Sendable {
     }
 
     /// Plays `seeds` on `threads` threads. `progress` hears how many are done; failures are sorted by their seeds.
-    public func play(seeds: Range<UInt64>, bug: Bug? = nil, threads: Int, progress: @escaping @Sendable (Int) -> Void = { _ in }) -> Summary {
+    public func play(seeds: Range<UInt64>, mistake: Mistake? = nil, threads: Int, progress: @escaping @Sendable (Int) -> Void = { _ in }) -> Summary {
         let state = Mutex((next: seeds.lowerBound, summary: Summary()))
         DispatchQueue.concurrentPerform(iterations: threads) { _ in
             while true {
@@ -31,7 +31,7 @@ public struct Simulator: Sendable {
                     return state.next
                 }
                 guard let seed else { return }
-                let play = play(seed: seed, bug: bug)
+                let play = play(seed: seed, mistake: mistake)
                 progress(
                     state.withLock {
                         $0.summary.add(play)

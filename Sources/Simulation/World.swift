@@ -8,7 +8,7 @@ import Learning
 final class World {
     let seed: UInt64
     let cast: Cast
-    let bug: Bug?
+    let mistake: Mistake?
     var random: SeededGenerator
     let scenario: Scenario
     /// Milliseconds since the beginning.
@@ -27,10 +27,10 @@ final class World {
 
     static let maximumSteps = 400_000
 
-    init(seed: UInt64, cast: Cast, bug: Bug?) throws {
+    init(seed: UInt64, cast: Cast, mistake: Mistake?) throws {
         self.seed = seed
         self.cast = cast
-        self.bug = bug
+        self.mistake = mistake
         var random = SeededGenerator(seed: seed &* 0x9e37_79b9 &+ 1)
         let model = Tiny.file((0..<Tiny.parameters).map { _ in Float.random(in: -1...1, using: &random) })
         scenario = Scenario(&random, model: Tiny.reference(model), parameters: Tiny.parameters)

@@ -25,20 +25,20 @@ struct Simulate: ParsableCommand {
     @Option(help: "Threads.")
     var threads = ProcessInfo.processInfo.activeProcessorCount
 
-    @Option(help: "Play with a deliberate mistake: \(Bug.allCases.map(\.rawValue).joined(separator: ", ")).")
-    var bug: String?
+    @Option(help: "Play with a deliberate mistake: \(Mistake.allCases.map(\.rawValue).joined(separator: ", ")).")
+    var mistake: String?
 
     @Flag(help: "Print what happens.")
     var verbose = false
 
     func run() throws {
-        let mistake = try bug.map { name in
-            guard let bug = Bug(rawValue: name) else { throw ValidationError("there is no mistake \(name)") }
-            return bug
+        let chosen = try mistake.map { name in
+            guard let chosen = Mistake(rawValue: name) else { throw ValidationError("there is no mistake \(name)") }
+            return chosen
         }
         let simulator = try Simulator()
         if let seed {
-            let play = simulator.play(seed: seed, bug: mistake, log: verbose ? { print($0) } : nil)
+            let play = simulator.play(seed: seed, mistake: chosen, log: verbose ? { print($0) } : nil)
             print("seed \(seed): \(play.failure ?? "everything held"), \(play.milliseconds / 1000) simulated seconds, \(play.steps) steps")
             print(play.counts.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }.joined(separator: ", "))
             if play.failure != nil { throw ExitCode.failure }
@@ -46,7 +46,7 @@ struct Simulate: ParsableCommand {
         }
         let isTerminal = isatty(STDERR_FILENO) == 1
         let (total, began) = (seeds, Date())
-        let summary = simulator.play(seeds: first..<first + seeds, bug: mistake, threads: threads) { done in
+        let summary = simulator.play(seeds: first..<first + seeds, mistake: chosen, threads: threads) { done in
             guard isTerminal, done % 100 == 0 else { return }
             let left = Date().timeIntervalSince(began) / Double(done) * Double(total - UInt64(done))
             FileHandle.standardError.write(Data("\r\(done) of \(total) seeds, \(Int(left)) s left ".utf8))

@@ -30,10 +30,10 @@ import Testing
     }
 
     /// The checks bite: each deliberate mistake is found within 200 seeds.
-    @Test(arguments: Bug.allCases)
-    func aDeliberateMistakeIsFound(bug: Bug) {
-        let found = (UInt64(1)...200).first { simulator.play(seed: $0, bug: bug).failure != nil }
-        #expect(found != nil, "\(bug.rawValue) was not found")
-        if let found { print("simulation: \(bug.rawValue) is found by seed \(found)") }
+    @Test(arguments: Mistake.allCases)
+    func aDeliberateMistakeIsFound(mistake: Mistake) {
+        let found = (UInt64(1)...200).first { simulator.play(seed: $0, mistake: mistake).failure != nil }
+        #expect(found != nil, "\(mistake.rawValue) was not found")
+        if let found { print("simulation: \(mistake.rawValue) is found by seed \(found)") }
     }
 }

@@ -230,7 +230,7 @@ final class Checker {
 
     /// What the deliberate mistakes make of a round's task.
     func spoil(_ task: AggregationTask) -> AggregationTask {
-        guard world.bug == .countDuplicate else { return task }
+        guard world.mistake == .countDuplicate else { return task }
         var contributions = task.contributions
         if let twice = contributions.first(where: { c in resubmissions.contains { $0.update == c.update } }) {
             contributions.append(twice)

@@ -23,7 +23,7 @@ final class SimulatedCoordinator {
         self.world = world
         self.model = model
         node = Node()
-        store = SimulatedEntryStore(node.disk, syncs: world.bug != .acknowledgeBeforeSync)
+        store = SimulatedEntryStore(node.disk, syncs: world.mistake != .acknowledgeBeforeSync)
         try found()
     }
 
@@ -48,7 +48,7 @@ final class SimulatedCoordinator {
         core = try CoordinatorCore(ledger: ledger)
         _ = try core.decide { try $0.open(world.scenario.plan, by: "operator/sim", at: now) }
         store.settle()
-        node.disk.skipsSync = world.bug == .skipUploadSync
+        node.disk.skipsSync = world.mistake == .skipUploadSync
     }
 
     // MARK: Life and death
@@ -69,7 +69,7 @@ final class SimulatedCoordinator {
         isRecovering = false
         world.note("coordinator starts, \(core.ledger.count) entries")
         world.checker.restarted()
-        guard world.bug != .forgetUnderWay else { return scheduleTick() }
+        guard world.mistake != .forgetUnderWay else { return scheduleTick() }
         decide { try $0.resume(at: $1) }
     }
 
@@ -155,7 +155,7 @@ final class SimulatedCoordinator {
 
     private func take(_ chunk: BlobChunk, _ id: UInt64, _ link: SimulatedLink) {
         guard let (_, spool) = spools[ObjectIdentifier(link)] else { return }
-        if world.bug == .trustBlobNames, chunk.offset + UInt64(chunk.payload.count) == spool.byteCount { return believe(chunk, spool, id, link) }
+        if world.mistake == .trustBlobNames, chunk.offset + UInt64(chunk.payload.count) == spool.byteCount { return believe(chunk, spool, id, link) }
         do {
             if try chunk.payload.withUnsafeBytes({ try spool.append($0, at: chunk.offset) }) { report(spool, id, link) }
         } catch {
@@ -170,7 +170,7 @@ final class SimulatedCoordinator {
         }
     }
 
-    /// The bug: publishes whatever came.
+    /// The mistake: publishes whatever came.
     private func believe(_ chunk: BlobChunk, _ spool: Spool, _ id: UInt64, _ link: SimulatedLink) {
         let bytes = (node.disk.bytes("blobs/partial/\(spool.digest.hex)") ?? []) + chunk.payload.bytes
         spools[ObjectIdentifier(link)] = nil
@@ -229,11 +229,11 @@ final class SimulatedCoordinator {
             return effects
         }
         if let first = answers.first { return answer(first, id, link) }
-        if world.bug == .answerBeforeRecord, case .sound(let norm) = inspection { return answerUnrecorded(update, norm, id, link) }
+        if world.mistake == .answerBeforeRecord, case .sound(let norm) = inspection { return answerUnrecorded(update, norm, id, link) }
         refuse(Refusal(.unavailable, "the ledger cannot be written"), id, link)
     }
 
-    /// The bug: the ledger could not be written, and the site is told that its update is in it.
+    /// The mistake: the ledger could not be written, and the site is told that its update is in it.
     private func answerUnrecorded(_ update: SignedUpdate, _ norm: Double, _ id: UInt64, _ link: SimulatedLink) {
         let entry = Entry(at: now, .updateAccepted(AcceptedUpdate(update: update, weight: update.manifest.samples, norm: norm)))
         let receipt = Receipt(index: UInt64(core.ledger.count), entry: entry.wireBytes, proof: [], treeHead: core.ledger.head.note)
@@ -300,7 +300,7 @@ final class SimulatedCoordinator {
         later(Int.random(in: 10...60_000, using: &world.random)) {
             let spoilt = self.world.checker.spoil(task)
             switch RoundAggregation(blobs: self.blobs, threads: 1).attempt(spoilt) {
-            case .done(let result): self.handle(.aggregated(task.key, self.world.bug == .sumInOrderOfArrival ? self.sumFloats(task) ?? result : result))
+            case .done(let result): self.handle(.aggregated(task.key, self.world.mistake == .sumInOrderOfArrival ? self.sumFloats(task) ?? result : result))
             case .lost(let reason, let sites):
                 self.world.count("damaged updates found")
                 for contribution in task.contributions where sites.contains(contribution.site) { self.world.checker.discarded(contribution.update) }
@@ -310,7 +310,7 @@ final class SimulatedCoordinator {
         }
     }
 
-    /// The bug: float32 sums, which depend on the order.
+    /// The mistake: float32 sums, which depend on the order.
     private func sumFloats(_ task: AggregationTask) -> GlobalState? {
         func values(_ digest: Digest) -> [Float] { Tiny.values(node.disk.bytes(blobs.path(of: digest)) ?? []) }
         guard !task.strategy.hasServerState else { return nil }

@@ -35,7 +35,7 @@ final class SimulatedSite {
         self.world = world
         self.index = index
         id = Cast.site(index)
-        node.disk.skipsSync = world.bug == .skipSiteSync
+        node.disk.skipsSync = world.mistake == .skipSiteSync
     }
 
     var description: String {
@@ -290,7 +290,7 @@ final class SimulatedSite {
         nextMessage += 1
         submission = nextMessage
         control.sendUp(.submitUpdate(signed), id: nextMessage)
-        if world.bug == .forgetUnanswered {
+        if world.mistake == .forgetUnanswered {
             outbox.clear()
             world.count("updates forgotten")
         }

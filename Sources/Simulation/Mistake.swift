@@ -1,5 +1,5 @@
 /// Deliberate mistakes, to show that the checks bite. Each lives in the simulation alone.
-public enum Bug: String, CaseIterable, Sendable {
+public enum Mistake: String, CaseIterable, Sendable {
     /// The ledger says that entries are durable before they are.
     case acknowledgeBeforeSync
     /// A site hears of its acceptance although the entry could not be written.

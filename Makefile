@@ -3,11 +3,13 @@ SHELL := /bin/bash
 # 100000 seeds take about a quarter of an hour on two cores.
 SEEDS ?= 10000
 SEED ?=
-.PHONY: build demo test simulate bench proto check-proto format format-check setup setup-test setup-bench clean
+# Seconds for each reader of bytes from outside.
+FUZZ_SECONDS ?= 60
+.PHONY: build demo test simulate fuzz sanitize bench proto check-proto format format-check setup setup-test setup-bench clean
 
 SWIFT_BUILD := swift build -c release
 PACKAGES := libssl-dev libprotobuf-c-dev libopenblas-dev libhdf5-dev libsqlite3-dev pkg-config
-TEST_PACKAGES := $(PACKAGES) openssl protobuf-c-compiler protobuf-compiler python3-protobuf
+TEST_PACKAGES := $(PACKAGES) openssl protobuf-c-compiler protobuf-compiler python3-protobuf tinyproxy-bin
 ARGS ?=
 JSON ?=
 
@@ -28,6 +30,15 @@ test: setup-test
 simulate: setup
 	$(SWIFT_BUILD) --product simulate
 	.build/release/simulate $(if $(SEED),--seed $(SEED) --verbose,--seeds $(SEEDS))
+
+# Every reader of bytes from outside, FUZZ_SECONDS each, from the corpus in Tests/Corpus; what breaks one stays in .build/fuzzing.
+fuzz: setup-test
+	.ci/fuzz $(FUZZ_SECONDS)
+
+# The tests of the rooms with AddressSanitizer or, SANITIZER=thread, ThreadSanitizer: in folders of their own, and slow.
+SANITIZER ?= address
+sanitize: setup-test
+	.ci/sanitize $(SANITIZER)
 
 # Ratios against OpenSSL, memcpy and PyTorch, side by side in one run. JSON=1 prints one object.
 bench: setup-bench

@@ -114,10 +114,19 @@ let package = Package(
         tests("Transport", ["Federation", "Identity", "Wire", nioCore, nioPosix, log]),
         tests("Releases", ["Federation", "Identity", "Tensors"]),
         tests("Simulation"),
+        // Readers of bytes from outside, as a fuzzer calls them; `make fuzz` builds them with one.
+        .target(
+            name: "FuzzTargets",
+            dependencies: [
+                "Federation", "Tensors", "Identity", "Wire", "Ledger", "Learning", "Transport", "Worker", "KumiaiCommands", "TestKit", nioCore,
+                .product(name: "NIOEmbedded", package: "swift-nio"),
+            ], path: "Tests/FuzzTargets", swiftSettings: settings),
+        .executableTarget(name: "fuzz", dependencies: ["FuzzTargets", "Worker"], path: "Tests/fuzz", swiftSettings: settings),
+        tests("FuzzTargets"),
         // The shells together, as real processes.
         tests(
             "KumiaiCommands",
-            ["kumiai", "Audit", "Coordinator", "Federation", "Identity", "Ledger", "Tensors", "Wire", "Worker"],
+            ["kumiai", "Audit", "Blobs", "Coordinator", "Federation", "Identity", "Ledger", "Tensors", "Transport", "Wire", "Worker", nioPosix, log],
             exclude: ["Python"]),
     ],
     swiftLanguageModes: [.v6]

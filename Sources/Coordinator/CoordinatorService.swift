@@ -217,6 +217,7 @@ public actor CoordinatorService {
             case .aggregate(let task): aggregate(task)
             case .remove(let digests): remove(digests)
             case .announce: mustAnnounce = true
+            case .assign(let site): if presence[site]?.isConnected == true { presence[site]?.send(.assignment(machine.assignment(for: site))) }
             }
         }
         if mustAnnounce { announce() }

@@ -19,7 +19,7 @@ public struct Kumiai: AsyncParsableCommand {
         version: "0.1.0",
         subcommands: [
             DemoCommand.self, CoordinatorGroup.self, WorkerGroup.self, CampaignGroup.self, ReleaseGroup.self,
-            AuditGroup.self, PKIGroup.self,
+            AuditGroup.self, PKIGroup.self, ReadDemonstrationsCommand.self,
         ])
 
     public init() {}

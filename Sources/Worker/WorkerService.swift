@@ -24,7 +24,7 @@ public actor WorkerService {
     /// For what blocks: training, hashing, reading.
     let workers: NIOThreadPool
     let clock: @Sendable () -> Timestamp
-    private let lock: DirectoryLock
+    private var lock: DirectoryLock?
     private(set) var machine: WorkerMachine
     /// The signed update that waits for its answer.
     var pending: SignedUpdate?
@@ -107,6 +107,7 @@ public actor WorkerService {
         // What a transfer has received is made durable, and the coordinator hears a close.
         for task in tasks { await task?.value }
         writeStatus()
+        lock = nil
         logger.info("worker stopped", metadata: ["receipts": "\(receiptCount)"])
     }
 
@@ -191,8 +192,16 @@ public actor WorkerService {
     // MARK: Status
 
     private func reportStatus() async {
+        var written: (heartbeat: Heartbeat, connected: Bool)?
+        var seconds = 0
         while !Task.isCancelled {
-            writeStatus()
+            let (beat, connected) = (heartbeat, machine.isConnected)
+            // A file a second for nothing new would be the most that a waiting worker does.
+            if seconds % 10 == 0 || written?.heartbeat != beat || written?.connected != connected {
+                writeStatus()
+                written = (beat, connected)
+            }
+            seconds += 1
             try? await Task.sleep(for: .seconds(1))
         }
     }

@@ -1,5 +1,11 @@
+import Federation
 import Foundation
+import Identity
+import NIOPosix
+import Tensors
 import TestKit
+import Transport
+import Worker
 
 /// A consortium of real processes, made with the commands that a person would type.
 final class Consortium {
@@ -15,15 +21,10 @@ final class Consortium {
     }
 
     /// Founds the consortium and makes everybody's certificate and configuration; `sites` of them native workers.
-    init(sites: Int = 2, rounds: Int = 3, localSteps: Int = 2, quorum: Int? = nil) throws {
+    /// `baseModel`: where there is one, sites are not native workers but whatever a test makes of their directories.
+    init(sites: Int = 2, rounds: Int = 3, localSteps: Int = 2, quorum: Int? = nil, baseModel: String? = nil) throws {
         directory = try TemporaryDirectory()
-        try kumiai("pki", "ca", "--consortium", "test.kumiai.example", "--out", path("pki"))
-        try issue("coordinator/main", "coordinator")
-        try issue("operator/alice", "operator")
-        try issue("auditor/bob", "auditor")
-        try kumiai(
-            "coordinator", "init", path("coordinator"), "--base-model", Repository.example("base/state.safetensors"), "--name", "FY2026", "--listen",
-            "127.0.0.1:\(port)")
+        try found(baseModel ?? Repository.example("base/state.safetensors"))
         for index in 0..<sites {
             let name = directoryName(index)
             try issue("member/\(Self.sites[index].replacingOccurrences(of: "/", with: "/site/"))", name)
@@ -31,13 +32,71 @@ final class Consortium {
                 "worker", "init", path(name), "--coordinator", "127.0.0.1:\(port)", "--demonstrations", Repository.example("sites/\(Self.tasks[index]).hdf5"),
                 "--exit-when-finished")
         }
-        let siteOptions = Self.sites.prefix(sites).flatMap { ["--site", $0] }
-        try kumiai(
-            ["campaign", "init", path("operator"), "--coordinator", "127.0.0.1:\(port)", "--base", "FY2026", "--release", "FY2027", "--rounds", "\(rounds)"]
-                + siteOptions)
+        try plan(Self.sites.prefix(sites), rounds: rounds)
         try edit("operator/plan.toml", "local_steps = 10", "local_steps = \(localSteps)")
         if let quorum { try edit("operator/plan.toml", "quorum = \(sites)", "quorum = \(quorum)") }
         try edit("coordinator/coordinator.toml", "heartbeat_seconds = 5", "heartbeat_seconds = 1")
+    }
+
+    /// A consortium of many sites, `member/site` each, whose workers run in this process.
+    init(names: [String], rounds: Int, baseModel: String) throws {
+        directory = try TemporaryDirectory()
+        try found(baseModel)
+        let authority = try CertificateAuthority(
+            certificate: Certificate(pem: directory.read("pki/ca.pem")), key: PrivateKey(pem: directory.read("pki/ca.key")))
+        let now = ConsortiumFixture.systemTime()
+        for name in names {
+            let key = try PrivateKey.generate()
+            let principal = Principal(consortium: ConsortiumFixture.name, role: .site(SiteID(name)!))
+            let folder = folderName(name)
+            try FileManager.default.createDirectory(atPath: path(folder), withIntermediateDirectories: true)
+            try directory.write("\(folder)/ca.pem", authority.certificate.pem())
+            try directory.write("\(folder)/certificate.pem", authority.issue(principal, for: key.publicKey, at: now).pem())
+            try directory.write("\(folder)/key.pem", key.pem())
+        }
+        try plan(names[...], rounds: rounds)
+    }
+
+    private func found(_ baseModel: String) throws {
+        try kumiai("pki", "ca", "--consortium", "test.kumiai.example", "--out", path("pki"))
+        try issue("coordinator/main", "coordinator")
+        try issue("operator/alice", "operator")
+        try issue("auditor/bob", "auditor")
+        try kumiai("coordinator", "init", path("coordinator"), "--base-model", baseModel, "--name", "FY2026", "--listen", "127.0.0.1:\(port)")
+    }
+
+    private func plan(_ names: ArraySlice<String>, rounds: Int) throws {
+        let siteOptions = names.flatMap { ["--site", $0] }
+        try kumiai(
+            ["campaign", "init", path("operator"), "--coordinator", "127.0.0.1:\(port)", "--base", "FY2026", "--release", "FY2027", "--rounds", "\(rounds)"]
+                + siteOptions)
+    }
+
+    private func folderName(_ name: String) -> String { name.replacingOccurrences(of: "/", with: "-") }
+
+    /// The configuration of a worker in this process, with another way to the coordinator where a test has one.
+    func workerConfiguration(_ site: Int, port: Int? = nil) -> WorkerConfiguration { workerConfiguration(named: Self.sites[site], port: port) }
+
+    func workerConfiguration(named name: String, port: Int? = nil) -> WorkerConfiguration {
+        let folder = path(folderName(name))
+        return WorkerConfiguration(
+            consortium: "test.kumiai.example", host: "127.0.0.1", port: port ?? self.port, authority: folder + "/ca.pem",
+            certificate: folder + "/certificate.pem", key: folder + "/key.pem", dataDirectory: folder + "/data", demonstrations: "")
+    }
+
+    /// A model of zeros with `bytes` of parameters.
+    static func model(bytes: Int, in directory: TemporaryDirectory) throws -> String {
+        let path = directory.file("base.safetensors")
+        let layout = TensorLayout([(name: "w", type: .f32, shape: [bytes / 4])])
+        let writer = try SafetensorsWriter(path: path, layout: layout)
+        let block = [Float](repeating: 0, count: 1 << 18)
+        var left = bytes / 4
+        while left > 0 {
+            try writer.append(Array(block[..<min(left, block.count)]))
+            left -= min(left, block.count)
+        }
+        try writer.finish()
+        return path
     }
 
     deinit {
@@ -46,7 +105,7 @@ final class Consortium {
     }
 
     func path(_ name: String) -> String { directory.file(name) }
-    func directoryName(_ site: Int) -> String { Self.sites[site].replacingOccurrences(of: "/", with: "-") }
+    func directoryName(_ site: Int) -> String { folderName(Self.sites[site]) }
     var operatorConfig: [String] { ["--config", path("operator/operator.toml")] }
     var data: String { path("coordinator/data") }
     var authority: String { path("pki/ca.pem") }
@@ -108,6 +167,16 @@ final class Consortium {
 
     var campaign: [String: Any] { ((try? status())?["campaign"] as? [String: Any]) ?? [:] }
 
+    /// What the first site says that it is doing.
+    var siteActivity: String { (((try? status())?["sites"] as? [[String: Any]])?.first?["activity"] as? String) ?? "" }
+
+    func operatorDialer() throws -> Dialer {
+        func bytes(_ name: String) throws -> [UInt8] { try directory.read("operator/\(name)") }
+        let context = try TLSContext(
+            .client, chain: Certificate.chain(pem: bytes("certificate.pem")), key: PrivateKey(pem: bytes("key.pem")), roots: TrustRoots(pem: bytes("ca.pem")))
+        return Dialer(host: "127.0.0.1", port: port, context: context, consortium: "test.kumiai.example", group: MultiThreadedEventLoopGroup.singleton)
+    }
+
     /// Waits until `holds`; `false` where it does not within the time.
     func wait(seconds: Double = 60, _ holds: () throws -> Bool) rethrows -> Bool {
         let end = Date().addingTimeInterval(seconds)
@@ -118,7 +187,7 @@ final class Consortium {
         return false
     }
 
-    func waitForEnd() -> Bool { wait { ["completed", "stopped"].contains(campaign["phase"] as? String) } }
+    func waitForEnd(seconds: Double = 60) -> Bool { wait(seconds: seconds) { ["completed", "stopped"].contains(campaign["phase"] as? String) } }
 
     func stop(_ process: Process) -> Int32 {
         process.terminate()

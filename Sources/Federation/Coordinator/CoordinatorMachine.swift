@@ -26,6 +26,8 @@ public struct CoordinatorMachine: Sendable {
         case remove([Digest])
         /// Assignments may have changed.
         case announce
+        /// This site's assignment has changed.
+        case assign(SiteID)
     }
 
     /// `state` is the fold of the whole ledger.
@@ -146,7 +148,7 @@ public struct CoordinatorMachine: Sendable {
         effects.flatMap { effect -> [Effect] in
             switch effect {
             case .record(let body):
-                return [record(body, at: now)] + (body.changesAssignments ? [.announce] : [])
+                return [record(body, at: now)] + body.changedAssignments
             case .acknowledge(let site):
                 return [.answer(site, .accepted(index: state.entryCount - 1))]
             case .refuse(let site, let refusal):
@@ -186,10 +188,12 @@ public struct CoordinatorMachine: Sendable {
 }
 
 extension Entry.Body {
-    var changesAssignments: Bool {
+    /// Who must hear of this entry: all sites, one, or none.
+    var changedAssignments: [CoordinatorMachine.Effect] {
         switch self {
-        case .updateRefused, .founded, .modelRegistered, .releaseCut, .updatesPruned: false
-        default: true
+        case .updateRefused, .founded, .modelRegistered, .releaseCut, .updatesPruned: []
+        case .updateAccepted(let accepted): [.assign(accepted.update.manifest.site)]
+        case .campaignOpened, .roundOpened, .roundExtended, .roundClosed, .roundCommitted, .roundAbandoned, .campaignEnded: [.announce]
         }
     }
 }

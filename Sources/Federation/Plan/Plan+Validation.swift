@@ -1,6 +1,8 @@
 /// Limits on what a plan may ask for; README.md lists them.
 public enum PlanLimits {
     public static let sites = 4096
+    /// Bytes of all sites' names together: an entry of the ledger holds them.
+    public static let siteNameBytes = 60_000
     public static let rounds = 100_000
     public static let seconds = 366 * 24 * 3600
     public static let attempts = 100
@@ -28,6 +30,9 @@ extension Plan {
             if !holds { found.append(PlanProblem(key: key, message: message)) }
         }
         require((1...PlanLimits.sites).contains(sites.count), "sites", "1 to \(PlanLimits.sites) sites are wanted")
+        let nameBytes = sites.reduce(0) { $0 + $1.description.utf8.count + 2 }
+        require(
+            nameBytes <= PlanLimits.siteNameBytes, "sites", "the sites' names take \(nameBytes) bytes together; at most \(PlanLimits.siteNameBytes) are taken")
         require(sites == Array(Set(sites)).sorted(), "sites", "sites must be sorted and each named once")
         require((1...PlanLimits.rounds).contains(rounds), "rounds", "1 to \(PlanLimits.rounds) rounds are wanted")
         require(quorum >= 1 && quorum <= sites.count, "quorum", "the quorum is at least 1 and at most the number of sites")

@@ -17,7 +17,9 @@ struct TOMLFile<Content: Decodable> {
         do {
             var decoder = TOMLDecoder()
             decoder.strictDecoding = true
-            content = try decoder.decode(Content.self, from: try TOMLTable(string: String(decoding: data, as: UTF8.self)))
+            let text = String(decoding: data, as: UTF8.self)
+            try Self.checkSections(text, path)
+            content = try decoder.decode(Content.self, from: try TOMLTable(string: text))
         } catch let error as UnexpectedKeysError {
             let keys = error.keys.keys.sorted().joined(separator: ", ")
             throw UsageError("\(path) has unknown keys: \(keys)", hint: "is a name misspelt? `init` writes all of them with comments")
@@ -25,6 +27,28 @@ struct TOMLFile<Content: Decodable> {
             throw UsageError("\(path): \(Self.text(error))", hint: "`init` writes all keys with comments")
         } catch let error as TOMLParseError {
             throw UsageError("\(path), line \(error.source.begin.line): \(error.description)")
+        }
+    }
+
+    /// toml++ stops the whole process at a section whose name does not begin like a name.
+    private static func checkSections(_ text: String, _ path: String) throws {
+        for (index, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
+            let blank: (UInt8) -> Bool = { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") }
+            let start = line.utf8.drop(while: blank)
+            guard start.first == UInt8(ascii: "[") else { continue }
+            let name = start.drop { $0 == UInt8(ascii: "[") }.drop(while: blank)
+            guard let first = name.first, isKeyStart(first) else {
+                throw UsageError("\(path), line \(index + 1): the name of a section is wanted after [")
+            }
+        }
+    }
+
+    private static func isKeyStart(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "0")...UInt8(ascii: "9"),
+            UInt8(ascii: "_"), UInt8(ascii: "-"), UInt8(ascii: "\""), UInt8(ascii: "'"):
+            true
+        default: false
         }
     }
 

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Foundation
 import Coordinator
 import Federation
 import Identity
@@ -63,7 +64,8 @@ struct WorkerDoctorCommand: Command {
 
     private func demonstrations(_ configuration: WorkerConfiguration) throws -> String {
         let policy = try model.map { try Policy(SafetensorsFile(path: $0)).configuration } ?? PolicyConfiguration(observation: .both)
-        let train = try RobomimicReader.read(configuration.demonstrations, split: .train, for: policy)
+        let scratch = FileManager.default.temporaryDirectory.path
+        let train = try DemonstrationReader().read(configuration.demonstrations, split: .train, for: policy, scratch: scratch)
         return "\(train.demonstrationCount) demonstrations, \(train.count) samples of \(train.tasks.joined(separator: ", "))"
     }
 

@@ -8,13 +8,20 @@ public struct DemonstrationSet: Sendable {
     /// Demonstrations, and samples in all of them.
     public private(set) var demonstrationCount = 0
     public private(set) var count = 0
-    private var state: [Float] = []
-    private var words: [Int32] = []
+    private(set) var state: [Float] = []
+    private(set) var words: [Int32] = []
     /// Pixels in the order of the patches.
-    private var pixels: [UInt8] = []
-    private var actions: [Float] = []
+    private(set) var pixels: [UInt8] = []
+    private(set) var actions: [Float] = []
 
     init(_ configuration: PolicyConfiguration) { self.configuration = configuration }
+
+    mutating func take(
+        actions: [Float], state: [Float], words: [Int32], pixels: [UInt8], count: Int, demonstrations: Int, tasks: [String]
+    ) {
+        (self.actions, self.state, self.words, self.pixels) = (actions, state, words, pixels)
+        (self.count, demonstrationCount, self.tasks) = (count, demonstrations, tasks)
+    }
 
     /// Fills a batch with the samples at `indices`.
     public func fill(_ batch: inout Batch, with indices: [Int]) {

@@ -11,6 +11,8 @@ final class HDF5File {
     /// Limits of what is read; README.md lists them.
     static let maximumElements = 1 << 30
     static let maximumTextBytes = 64 * 1024
+    /// Bytes in memory for each stored byte: deflate does not reach it.
+    static let maximumCompression = 2048
 
     init(path: String) throws {
         self.path = path
@@ -57,6 +59,12 @@ final class HDF5File {
             let found = try shape(of: dataset, name)
             guard found == wanted else { throw wrong("\(name) has the shape \(found), \(wanted) is wanted") }
             let count = found.reduce(1, *)
+            // A file of a few bytes can declare a dataset of any size and store nothing of it.
+            let stored = Int(clamping: H5Dget_storage_size(dataset))
+            let (largest, _) = stored.multipliedReportingOverflow(by: Self.maximumCompression)
+            guard stored > 0, count * MemoryLayout<Element>.size <= max(largest, Self.maximumCompression) else {
+                throw wrong("\(name) declares \(count) elements and stores \(stored) bytes")
+            }
             return try [Element](unsafeUninitializedCapacity: count) { buffer, initialized in
                 guard H5Dread(dataset, memoryType, kumiai_h5s_all(), kumiai_h5s_all(), hid_t(H5P_DEFAULT), buffer.baseAddress) >= 0
                 else { throw wrong("\(name) cannot be read") }

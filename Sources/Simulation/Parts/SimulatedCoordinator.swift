@@ -281,6 +281,7 @@ final class SimulatedCoordinator {
                     world.checker.discarded(digest)
                 }
                 world.count("prunings")
+            case .assign(let site): presence[site]?.sendDown(.assignment(machine.assignment(for: site)))
             case .announce:
                 for (site, link) in presence.sorted(by: { $0.key < $1.key }) { link.sendDown(.assignment(machine.assignment(for: site))) }
             }

@@ -27,7 +27,7 @@ struct NativeTrainer: SiteTraining {
             throw WorkerError("the model of round \(task.key) has another tensor layout than the plan says")
         }
         let policy = try Policy(file)
-        let demonstrations = try RobomimicReader.read(demonstrations, split: .train, for: policy.configuration)
+        let demonstrations = try DemonstrationReader().read(demonstrations, split: .train, for: policy.configuration, scratch: directory)
         let name = name(of: task, samples: demonstrations.count)
         let snapshot = load(name, parameters: policy.weights.count)
         if let snapshot { logger.info("training goes on from its snapshot", metadata: ["round": "\(task.key)", "step": "\(snapshot.step)"]) }

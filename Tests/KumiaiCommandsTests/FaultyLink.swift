@@ -1,0 +1,149 @@
+import Foundation
+import Synchronization
+
+/// A network between a site and the coordinator as factories have it: slow, and gone now and then.
+///
+/// Forwards TCP from a port of its own to another. All connections share its bandwidth.
+final class FaultyLink: Sendable {
+    private struct State {
+        var bytesPerSecond: Double
+        var latency: TimeInterval
+        var isSilent = false
+        var isClosed = false
+        var free = Date.distantPast
+        var connections: [Int32] = []
+        var up = 0
+        var down = 0
+        var accepted = 0
+    }
+
+    let port: Int
+    private let target: Int
+    private let listener: Int32
+    private let state: Mutex<State>
+
+    init(to target: Int, bytesPerSecond: Double = 1e9, latency: TimeInterval = 0) {
+        self.target = target
+        state = Mutex(State(bytesPerSecond: bytesPerSecond, latency: latency))
+        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        var address = Self.loopback(0)
+        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        _ = withUnsafeMutablePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { bind(descriptor, $0, length) == 0 && getsockname(descriptor, $0, &length) == 0 }
+        }
+        port = Int(UInt16(bigEndian: address.sin_port))
+        listen(descriptor, 1024)
+        listener = descriptor
+        Thread.detachNewThread { [self] in accept() }
+    }
+
+    /// Payload and TLS bytes that went through, each way.
+    var bytesUp: Int { state.withLock { $0.up } }
+    var bytesDown: Int { state.withLock { $0.down } }
+    var accepted: Int { state.withLock { $0.accepted } }
+    func setRate(_ bytesPerSecond: Double) { state.withLock { $0.bytesPerSecond = bytesPerSecond } }
+
+    /// Nothing gets through, and nobody is told.
+    func setSilent(_ isSilent: Bool) { state.withLock { $0.isSilent = isSilent } }
+
+    /// Breaks all connections.
+    func cut() {
+        let open = state.withLock { state in
+            defer { state.connections = [] }
+            return state.connections
+        }
+        for descriptor in open { shutdown(descriptor, Int32(SHUT_RDWR)) }
+    }
+
+    func close() {
+        state.withLock { $0.isClosed = true }
+        shutdown(listener, Int32(SHUT_RDWR))
+        Glibc.close(listener)
+        cut()
+    }
+
+    private static func loopback(_ port: Int) -> sockaddr_in {
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_addr.s_addr = inet_addr("127.0.0.1")
+        address.sin_port = UInt16(port).bigEndian
+        return address
+    }
+
+    private func accept() {
+        while true {
+            let client = Glibc.accept(listener, nil, nil)
+            guard client >= 0 else { return }
+            // A link that is down answers nobody.
+            while state.withLock({ $0.isSilent && !$0.isClosed }) { usleep(20_000) }
+            let server = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+            var address = Self.loopback(target)
+            let connected = withUnsafePointer(to: &address) { pointer in
+                pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { connect(server, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0 }
+            }
+            guard connected else {
+                Glibc.close(client)
+                Glibc.close(server)
+                continue
+            }
+            state.withLock {
+                $0.connections += [client, server]
+                $0.accepted += 1
+            }
+            let pair = Pair(client, server)
+            Thread.detachNewThread { [self] in pump(client, server, pair) { state, count in state.up += count } }
+            Thread.detachNewThread { [self] in pump(server, client, pair) { state, count in state.down += count } }
+        }
+    }
+
+    /// Two sockets that are closed when both directions have ended.
+    private final class Pair: Sendable {
+        private let left: Mutex<Int> = Mutex(2)
+        private let sockets: (Int32, Int32)
+        init(_ a: Int32, _ b: Int32) { sockets = (a, b) }
+
+        func end() {
+            shutdown(sockets.0, Int32(SHUT_RDWR))
+            shutdown(sockets.1, Int32(SHUT_RDWR))
+            let isLast = left.withLock { count in
+                count -= 1
+                return count == 0
+            }
+            guard isLast else { return }
+            Glibc.close(sockets.0)
+            Glibc.close(sockets.1)
+        }
+    }
+
+    private func pump(_ from: Int32, _ to: Int32, _ pair: Pair, _ count: (inout sending State, Int) -> Void) {
+        var buffer = [UInt8](repeating: 0, count: 16_384)
+        defer {
+            state.withLock { $0.connections.removeAll { $0 == from || $0 == to } }
+            pair.end()
+        }
+        while true {
+            let wanted = state.withLock { $0.bytesPerSecond < 16_384 ? 1 : buffer.count }
+            let got = read(from, &buffer, wanted)
+            guard got > 0 else { return }
+            wait(for: got)
+            var done = 0
+            while done < got {
+                let written = buffer.withUnsafeBytes { send(to, $0.baseAddress! + done, got - done, Int32(MSG_NOSIGNAL)) }
+                guard written > 0 else { return }
+                done += written
+            }
+            state.withLock { count(&$0, got) }
+        }
+    }
+
+    /// Waits for the link's turn and, while it is silent, for its return.
+    private func wait(for bytes: Int) {
+        let (turn, latency) = state.withLock { state in
+            let begin = max(Date(), state.free)
+            state.free = begin.addingTimeInterval(Double(bytes) / state.bytesPerSecond)
+            return (state.free, state.latency)
+        }
+        Thread.sleep(until: turn.addingTimeInterval(latency))
+        while state.withLock({ $0.isSilent && !$0.isClosed }) { usleep(20_000) }
+    }
+}

@@ -1,0 +1,86 @@
+import Foundation
+import TestKit
+import Testing
+
+/// SIGKILL at random moments, on both sides, many times in one campaign.
+@Suite(.serialized) struct KillTests {
+    /// The campaign's end is bit for bit that of a run in which nobody was disturbed.
+    @Test func fiftyKillsDoNotChangeABitOfTheRelease() throws {
+        let undisturbed = try Consortium(sites: 3, rounds: 10, localSteps: 60, quorum: 3)
+        try finish(undisturbed, kills: 0)
+        let disturbed = try Consortium(sites: 3, rounds: 10, localSteps: 60, quorum: 3)
+        try finish(disturbed, kills: 55)
+        #expect(try disturbed.releaseDigest() == undisturbed.releaseDigest())
+        for site in 0..<3 { try checkLog(disturbed.log(disturbed.directoryName(site))) }
+    }
+
+    @Test func aTrainingThatWasKilledGoesOnFromItsSnapshot() throws {
+        let digests = try [false, true].map { kills in
+            let consortium = try Consortium(sites: 1, rounds: 1, localSteps: 2500)
+            try consortium.edit("acme-osaka/worker.toml", "snapshot_seconds = 60", "snapshot_seconds = 1")
+            let coordinator = try consortium.startCoordinator()
+            try consortium.openCampaign()
+            var worker = try consortium.startWorker(0)
+            if kills {
+                #expect(consortium.wait { FileManager.default.fileExists(atPath: consortium.path("acme-osaka/data/training.snapshot")) })
+                kill(worker.processIdentifier, SIGKILL)
+                worker.waitUntilExit()
+                worker = try consortium.startWorker(0)
+            }
+            try #require(consortium.waitForEnd(seconds: 120), "\(consortium.log("acme-osaka"))")
+            worker.waitUntilExit()
+            if kills { #expect(consortium.log("acme-osaka").contains("training goes on from its snapshot")) }
+            #expect(try consortium.finish(coordinator).status == 0)
+            return try consortium.releaseDigest()
+        }
+        #expect(digests[0] == digests[1])
+    }
+
+    private func finish(_ consortium: Consortium, kills: Int) throws {
+        for site in 0..<3 { try consortium.edit("\(consortium.directoryName(site))/worker.toml", "snapshot_seconds = 60", "snapshot_seconds = 1") }
+        var coordinator = try consortium.startCoordinator()
+        try consortium.openCampaign()
+        var workers = try (0..<3).map(consortium.startWorker)
+        var random = SystemRandomNumberGenerator()
+        var done = 0
+        while done < kills {
+            usleep(UInt32.random(in: 10_000...900_000, using: &random))
+            let victim = Int.random(in: 0..<4, using: &random)
+            if victim == 3 {
+                kill(coordinator.processIdentifier, SIGKILL)
+                coordinator.waitUntilExit()
+                coordinator = try consortium.startCoordinator()
+            } else {
+                // A worker whose campaign has ended is gone already, and that is no kill.
+                guard workers[victim].isRunning else { break }
+                kill(workers[victim].processIdentifier, SIGKILL)
+                workers[victim].waitUntilExit()
+                workers[victim] = try consortium.startWorker(victim)
+            }
+            done += 1
+        }
+        #expect(done == kills, "only \(done) kills before the campaign ended")
+        try #require(consortium.waitForEnd(seconds: 240), "\(consortium.log("coordinator"))")
+        for worker in workers { worker.waitUntilExit() }
+        #expect(consortium.campaign["phase"] as? String == "completed")
+        #expect(consortium.campaign["updates_accepted"] as? Int == 30)
+        #expect(try consortium.finish(coordinator).status == 0)
+        let receipts = try (0..<3).flatMap {
+            try FileManager.default.contentsOfDirectory(atPath: consortium.path("\(consortium.directoryName($0))/data/receipts"))
+        }
+        #expect(receipts.count == 30)
+        let witnesses = (0..<3).flatMap { ["--witness", consortium.path("\(consortium.directoryName($0))/data/receipts")] }
+        #expect(try consortium.attempt(["audit", "verify", consortium.data, "--ca", consortium.authority] + witnesses).status == 0)
+    }
+
+    /// A round that was trained to its end is not trained again; a snapshot is gone on from.
+    private func checkLog(_ log: String) throws {
+        var finished: Set<String> = []
+        for line in log.split(separator: "\n") {
+            guard let round = line.firstMatch(of: /round=(\d+)/)?.1 else { continue }
+            if line.contains("uploading") { finished.insert(String(round)) }
+            if line.contains("training round=") || line.contains(" training ") { #expect(!finished.contains(String(round)), "\(line)") }
+        }
+        #expect(finished.count == 10)
+    }
+}

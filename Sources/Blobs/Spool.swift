@@ -33,10 +33,10 @@ public final class Spool: @unchecked Sendable {
             (durableBytes, receivedBytes, isComplete) = (byteCount, byteCount, true)
             return
         }
-        let isNew = store.disk.byteCount(path) == nil
         file = try store.disk.open(path, .updating)
         note = try SpoolNote(beside: path, store.disk)
-        if isNew { try store.disk.synchronise(directory: SystemDisk.folder(of: path)) }
+        // Also where both are there: the process that made them may have died before it made their names durable.
+        try store.disk.synchronise(directory: SystemDisk.folder(of: path))
         try resume()
         if receivedBytes == byteCount { try finish() }
     }

@@ -28,7 +28,7 @@ public struct ConsortiumFounder {
         let model = try importModel(modelPath)
         let logKey = try PrivateKey.generate(.ed25519)
         try writePrivate(logKey.pem(), to: files.logKey)
-        try Data(authority.pem()).write(to: URL(fileURLWithPath: files.authority))
+        try SystemDisk().store(authority.pem(), at: files.authority)
         let publicKey = try logKey.publicKey.ed25519Bytes()
         let founding = Founding(
             consortium: configuration.consortium, authority: authority.digest, logKey: publicKey,
@@ -86,4 +86,7 @@ func writePrivate(_ bytes: [UInt8], to path: String) throws {
     guard FileManager.default.createFile(atPath: path, contents: Data(bytes), attributes: [.posixPermissions: 0o600]) else {
         throw CoordinatorError("cannot write \(path)")
     }
+    // A ledger whose key is lost can never be written again.
+    try synchronise(path)
+    try synchronise((path as NSString).deletingLastPathComponent)
 }

@@ -51,9 +51,10 @@ public struct CoordinatorMachine: Sendable {
         let now = max(now, state.time)
         let pruned = state.prunedBlobs
         let removal: [Effect] = pruned.isEmpty ? [] : [.remove(pruned.sorted())]
-        guard let campaign = state.campaign, campaign.end == nil else { return removal }
+        // What was written without its effects being seen, nobody has heard of.
+        guard let campaign = state.campaign, campaign.end == nil else { return removal + [.announce] }
         return removal + effects(campaign.round.resume(), at: now) + settle(at: now) + pass(.restarted, at: now) + pass(.presence(present), at: now)
-            + pass(.tick, at: now)
+            + pass(.tick, at: now) + [.announce]
     }
 
     /// A clock that was set back does not make entries older than those before them.

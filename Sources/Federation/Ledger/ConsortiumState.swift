@@ -71,7 +71,9 @@ extension ConsortiumState {
     var foundations: Set<Digest> {
         var kept = Set(models.values.map(\.digest))
         guard let campaign else { return kept }
-        for state in [campaign.current, campaign.round.start] { kept.formUnion(state.blobs) }
+        kept.formUnion(campaign.current.blobs)
+        guard campaign.end == nil else { return kept }
+        kept.formUnion(campaign.round.start.blobs)
         if case .collecting(let collection) = campaign.round.phase { kept.formUnion(collection.blobs) }
         if case .aggregating(let collection) = campaign.round.phase { kept.formUnion(collection.blobs) }
         kept.formUnion(campaign.round.inheritance.blobs)

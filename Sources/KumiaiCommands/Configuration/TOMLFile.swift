@@ -30,26 +30,32 @@ struct TOMLFile<Content: Decodable> {
         }
     }
 
-    /// toml++ stops the whole process at a section whose name does not begin like a name.
+    /// toml++ stops the whole process at a section whose name does not begin like a name; nothing that could pass for a line
+    /// of its own may hide one.
     private static func checkSections(_ text: String, _ path: String) throws {
-        for (index, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
-            let blank: (UInt8) -> Bool = { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") }
-            let start = line.utf8.drop(while: blank)
-            guard start.first == UInt8(ascii: "[") else { continue }
-            let name = start.drop { $0 == UInt8(ascii: "[") }.drop(while: blank)
-            guard let first = name.first, isKeyStart(first) else {
+        // By scalars: to a String, a line that ends as Windows ends it does not end.
+        for (index, line) in text.unicodeScalars.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
+            let line = line.last == "\r" ? line.dropLast() : line
+            if let odd = line.first(where: isOdd) {
+                throw UsageError("\(path), line \(index + 1): the character U+\(String(odd.value, radix: 16, uppercase: true)) has no place in a configuration")
+            }
+            let blank: (Unicode.Scalar) -> Bool = { $0 == " " || $0 == "\t" }
+            let start = line.drop(while: blank)
+            guard start.first == "[" else { continue }
+            guard let first = start.dropFirst().drop(while: blank).first, isKeyStart(first) else {
                 throw UsageError("\(path), line \(index + 1): the name of a section is wanted after [")
             }
         }
     }
 
-    private static func isKeyStart(_ byte: UInt8) -> Bool {
-        switch byte {
-        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "0")...UInt8(ascii: "9"),
-            UInt8(ascii: "_"), UInt8(ascii: "-"), UInt8(ascii: "\""), UInt8(ascii: "'"):
-            true
-        default: false
-        }
+    /// Control characters, and all that Unicode takes for a space or the end of a line.
+    private static func isOdd(_ scalar: Unicode.Scalar) -> Bool {
+        if scalar == " " || scalar == "\t" { return false }
+        return scalar.value < 0x20 || (0x7f...0xa0).contains(scalar.value) || scalar.properties.isWhitespace || scalar == "\u{feff}" || scalar == "\u{fffd}"
+    }
+
+    private static func isKeyStart(_ scalar: Unicode.Scalar) -> Bool {
+        scalar.isASCII && (scalar.properties.isAlphabetic || ("0"..."9").contains(scalar)) || ["_", "-", "\"", "'"].contains(scalar)
     }
 
     private static func text(_ error: DecodingError) -> String {

@@ -76,11 +76,17 @@ final class Checker {
 
     func resubmitted(_ update: SignedUpdate) { resubmissions.insert(update.identity) }
 
-    func promised(_ bytes: UInt64, of digest: Digest) { promises[digest] = max(bytes, promises[digest] ?? 0) }
+    func promised(_ bytes: UInt64, of digest: Digest) {
+        world.note("\(bytes) bytes of \(digest.short) are durable")
+        promises[digest] = max(bytes, promises[digest] ?? 0)
+    }
     func published(_ digest: Digest, _ bytes: [UInt8]?) {
         if let bytes, Digest(of: bytes) != digest { fail("blob \(digest.short) was published with other bytes than its name says") }
     }
-    func discarded(_ digest: Digest) { promises[digest] = nil }
+    func discarded(_ digest: Digest) {
+        world.note("\(digest.short) is given up")
+        promises[digest] = nil
+    }
     func resumed(_ spool: Spool) {
         guard let promise = promises[spool.digest], !spool.isComplete, spool.receivedBytes < promise else { return }
         fail("\(promise) bytes of an upload were said to be durable, \(spool.receivedBytes) are left")

@@ -68,6 +68,8 @@ final class SimulatedCoordinator {
         node.isUp = true
         isRecovering = false
         world.note("coordinator starts, \(core.ledger.count) entries")
+        // It may have died between setting a damaged blob aside and saying so.
+        for name in node.disk.names(in: "blobs/damaged") { if let digest = Digest(hex: name) { world.checker.discarded(digest) } }
         world.checker.restarted()
         guard world.mistake != .forgetUnderWay else { return scheduleTick() }
         decide { try $0.resume(at: $1) }
@@ -149,6 +151,8 @@ final class SimulatedCoordinator {
             if !spool.isComplete { spools[ObjectIdentifier(link)] = (link, spool) }
             report(spool, id, link)
         } catch {
+            // All of it was there when the coordinator died, and it was not what its name says.
+            if (error as? BlobError)?.code == .damaged { world.checker.discarded(digest) }
             refuse(Refusal(.unavailable, "\(error)"), id, link)
         }
     }

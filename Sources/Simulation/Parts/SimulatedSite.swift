@@ -90,9 +90,7 @@ final class SimulatedSite {
     private func perform(_ effect: WorkerMachine.Effect) {
         switch effect {
         case .connect(let seconds): later(seconds * 1000 + Int.random(in: 0...500 * max(1, seconds), using: &world.random)) { self.connect() }
-        case .reconnect:
-            control?.closeFromSite()
-            if let link = control { lost(link) }
+        case .reconnect: leave()
         case .fetch(let task): carry { self.fetch(task) }
         case .upload(let update): carry { self.upload(update) }
         case .submit(let update): submit(update)
@@ -145,6 +143,12 @@ final class SimulatedSite {
         bulk = nil
     }
 
+    private func leave() {
+        guard let link = control else { return }
+        link.closeFromSite()
+        lost(link)
+    }
+
     func lost(_ link: SimulatedLink) {
         if link === control {
             control = nil
@@ -186,7 +190,7 @@ final class SimulatedSite {
     private func hear(_ frame: ServerFrame) {
         switch frame.message {
         case .welcome(let welcome):
-            do { try outbox.pin(welcome.logKey) } catch { return control?.closeFromSite() ?? () }
+            do { try outbox.pin(welcome.logKey) } catch { return leave() }
             handle(.connected)
         case .assignment(let assignment): handle(.assigned(assignment))
         case .receipt(let receipt) where frame.inReplyTo == submission: answered(receipt)

@@ -37,8 +37,10 @@ public struct DemonstrationReader: Sendable {
         // The link names the program that asks, and not the one that `Process` starts.
         process.executableURL = URL(fileURLWithPath: program[0]).resolvingSymlinksInPath()
         process.arguments = program.dropFirst() + arguments
-        let errors = Pipe()
-        process.standardError = errors
+        let errors = "\(arguments[3]).errors"
+        FileManager.default.createFile(atPath: errors, contents: nil)
+        defer { unlink(errors) }
+        process.standardError = FileHandle(forWritingAtPath: errors)
         process.standardOutput = FileHandle.nullDevice
         process.standardInput = FileHandle.nullDevice
         // A crash is expected here: no backtrace, which takes seconds.
@@ -46,9 +48,9 @@ public struct DemonstrationReader: Sendable {
         try process.run()
         let deadline = DispatchWorkItem { process.terminate() }
         DispatchQueue.global().asyncAfter(deadline: .now() + .seconds(seconds), execute: deadline)
-        let said = errors.fileHandleForReading.readDataToEndOfFile().prefix(4096)
         process.waitUntilExit()
         deadline.cancel()
+        let said = (FileManager.default.contents(atPath: errors) ?? Data()).prefix(4096)
         guard process.terminationReason == .exit else {
             return LearningError(
                 "\(arguments[0]) broke the HDF5 library that read it (signal \(process.terminationStatus))",

@@ -44,6 +44,14 @@ import Testing
         #expect(extra.status == 6 && extra.error.contains("surprise"), "\(extra.error)")
     }
 
+    @Test(arguments: ["[", "[&x]", "x = [ }", "x = \"", "x = 1 2", "= 1", "x = 0x", "x = \"\\q\"", "x = [[[[[1]]]]]", "\u{1}"])
+    func aConfigurationThatIsNoTOMLIsRefusedWithItsLine(text: String) throws {
+        let directory = try TemporaryDirectory()
+        let path = try directory.write("operator.toml", Array("# fine\r\ncoordinator = \"h:1\"\n\(text)\n".utf8))
+        let outcome = try kumiai("coordinator", "status", "--config", path)
+        #expect(outcome.status == 6 && outcome.error.contains("line 3"), "\(outcome.status) \(outcome.error)")
+    }
+
     @Test func wrongCertificatesAreNamedOnBothSidesAndTheCoordinatorGoesOn() throws {
         let consortium = try Consortium(sites: 1)
         let coordinator = try consortium.startCoordinator()

@@ -18,8 +18,10 @@ struct TOMLFile<Content: Decodable> {
             var decoder = TOMLDecoder()
             decoder.strictDecoding = true
             let text = String(decoding: data, as: UTF8.self)
-            try Self.checkSections(text, path)
+            try TOMLGrammar.check(text)
             content = try decoder.decode(Content.self, from: try TOMLTable(string: text))
+        } catch let problem as TOMLGrammar.Problem {
+            throw UsageError("\(path), line \(problem.line): \(problem.message)")
         } catch let error as UnexpectedKeysError {
             let keys = error.keys.keys.sorted().joined(separator: ", ")
             throw UsageError("\(path) has unknown keys: \(keys)", hint: "is a name misspelt? `init` writes all of them with comments")
@@ -28,34 +30,6 @@ struct TOMLFile<Content: Decodable> {
         } catch let error as TOMLParseError {
             throw UsageError("\(path), line \(error.source.begin.line): \(error.description)")
         }
-    }
-
-    /// toml++ stops the whole process at a section whose name does not begin like a name; nothing that could pass for a line
-    /// of its own may hide one.
-    private static func checkSections(_ text: String, _ path: String) throws {
-        // By scalars: to a String, a line that ends as Windows ends it does not end.
-        for (index, line) in text.unicodeScalars.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
-            let line = line.last == "\r" ? line.dropLast() : line
-            if let odd = line.first(where: isOdd) {
-                throw UsageError("\(path), line \(index + 1): the character U+\(String(odd.value, radix: 16, uppercase: true)) has no place in a configuration")
-            }
-            let blank: (Unicode.Scalar) -> Bool = { $0 == " " || $0 == "\t" }
-            let start = line.drop(while: blank)
-            guard start.first == "[" else { continue }
-            guard let first = start.dropFirst().drop(while: blank).first, isKeyStart(first) else {
-                throw UsageError("\(path), line \(index + 1): the name of a section is wanted after [")
-            }
-        }
-    }
-
-    /// Control characters, and all that Unicode takes for a space or the end of a line.
-    private static func isOdd(_ scalar: Unicode.Scalar) -> Bool {
-        if scalar == " " || scalar == "\t" { return false }
-        return scalar.value < 0x20 || (0x7f...0xa0).contains(scalar.value) || scalar.properties.isWhitespace || scalar == "\u{feff}" || scalar == "\u{fffd}"
-    }
-
-    private static func isKeyStart(_ scalar: Unicode.Scalar) -> Bool {
-        scalar.isASCII && (scalar.properties.isAlphabetic || ("0"..."9").contains(scalar)) || ["_", "-", "\"", "'"].contains(scalar)
     }
 
     private static func text(_ error: DecodingError) -> String {

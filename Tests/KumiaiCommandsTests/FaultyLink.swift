@@ -115,35 +115,50 @@ final class FaultyLink: Sendable {
         }
     }
 
-    private func pump(_ from: Int32, _ to: Int32, _ pair: Pair, _ count: (inout sending State, Int) -> Void) {
+    private func pump(_ from: Int32, _ to: Int32, _ pair: Pair, _ count: @escaping @Sendable (inout State, Int) -> Void) {
+        // What has been read is on its way, a link's latency long, while more is read.
+        let delivery = DispatchQueue(label: "link")
+        let onTheWay = DispatchSemaphore(value: 256)
         var buffer = [UInt8](repeating: 0, count: 16_384)
-        defer {
-            state.withLock { $0.connections.removeAll { $0 == from || $0 == to } }
-            pair.end()
-        }
         while true {
             let wanted = state.withLock { $0.bytesPerSecond < 16_384 ? 1 : buffer.count }
             let got = read(from, &buffer, wanted)
-            guard got > 0 else { return }
-            wait(for: got)
-            var done = 0
-            while done < got {
-                let written = buffer.withUnsafeBytes { send(to, $0.baseAddress! + done, got - done, Int32(MSG_NOSIGNAL)) }
-                guard written > 0 else { return }
-                done += written
+            guard got > 0 else { break }
+            let bytes = Array(buffer[..<got])
+            let (turn, latency) = turn(for: got)
+            Thread.sleep(until: turn)
+            onTheWay.wait()
+            delivery.async { [self] in
+                Thread.sleep(until: turn.addingTimeInterval(latency))
+                waitWhileSilent()
+                if Self.sendAll(bytes, to: to) { state.withLock { count(&$0, got) } }
+                onTheWay.signal()
             }
-            state.withLock { count(&$0, got) }
+        }
+        delivery.sync {}
+        state.withLock { $0.connections.removeAll { $0 == from || $0 == to } }
+        pair.end()
+    }
+
+    private static func sendAll(_ bytes: [UInt8], to descriptor: Int32) -> Bool {
+        var done = 0
+        while done < bytes.count {
+            let written = bytes.withUnsafeBytes { send(descriptor, $0.baseAddress! + done, bytes.count - done, Int32(MSG_NOSIGNAL)) }
+            guard written > 0 else { return false }
+            done += written
+        }
+        return true
+    }
+
+    /// When the link, which all connections share, has carried so many bytes more.
+    private func turn(for bytes: Int) -> (turn: Date, latency: TimeInterval) {
+        state.withLock { state in
+            state.free = max(Date(), state.free).addingTimeInterval(Double(bytes) / state.bytesPerSecond)
+            return (state.free, state.latency)
         }
     }
 
-    /// Waits for the link's turn and, while it is silent, for its return.
-    private func wait(for bytes: Int) {
-        let (turn, latency) = state.withLock { state in
-            let begin = max(Date(), state.free)
-            state.free = begin.addingTimeInterval(Double(bytes) / state.bytesPerSecond)
-            return (state.free, state.latency)
-        }
-        Thread.sleep(until: turn.addingTimeInterval(latency))
+    private func waitWhileSilent() {
         while state.withLock({ $0.isSilent && !$0.isClosed }) { usleep(20_000) }
     }
 }

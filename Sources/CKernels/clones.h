@@ -1,5 +1,13 @@
 #pragma once
-#if defined(__x86_64__)
+
+// The processor chooses between clones before ThreadSanitizer is ready for it.
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define KUMIAI_ONE_CLONE
+#endif
+#endif
+
+#if defined(__x86_64__) && !defined(KUMIAI_ONE_CLONE)
 #define CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #else
 #define CLONES

@@ -12,9 +12,11 @@ package final class CoordinatorCore {
     /// The store could not be read after a write had failed: what it holds is not known.
     private var mustReload = false
 
-    package init(ledger: Ledger) throws {
+    /// `ledger`: as it was read, with nothing appended since.
+    package init(ledger: Ledger) {
+        precondition(ledger.stateAtReading.entryCount == UInt64(ledger.count))
         self.ledger = ledger
-        machine = CoordinatorMachine(state: try ledger.folded())
+        machine = CoordinatorMachine(state: ledger.stateAtReading)
     }
 
     /// Lets the machine decide and records what it did; gives back its effects, none of which may be seen before.
@@ -54,7 +56,7 @@ package final class CoordinatorCore {
 
     private func reload() throws {
         try ledger.reload()
-        machine = CoordinatorMachine(state: try ledger.folded(), present: machine.present)
+        machine = CoordinatorMachine(state: ledger.stateAtReading, present: machine.present)
         mustReload = false
     }
 }

@@ -57,8 +57,8 @@ public actor CoordinatorService {
         blobs = try BlobStore(directory: files.blobs)
         blobs.removeLeftovers()
         sweeper = BlobSweeper(blobs)
-        core = try CoordinatorCore(
-            ledger: Ledger(consortium: configuration.consortium, store: try SQLiteEntryStore(path: files.ledger), key: identity.logKey))
+        core = CoordinatorCore(
+            ledger: try Ledger(consortium: configuration.consortium, store: try SQLiteEntryStore(path: files.ledger), key: identity.logKey))
         workers = NIOThreadPool(numberOfThreads: 4)
         workers.start()
     }
@@ -217,10 +217,10 @@ public actor CoordinatorService {
             case .aggregate(let task): aggregate(task)
             case .remove(let digests): remove(digests)
             case .announce: mustAnnounce = true
-            case .assign(let site): if presence[site]?.isConnected == true { presence[site]?.send(.assignment(machine.assignment(for: site))) }
+            case .assign(let site): assign(site)
             }
         }
-        if mustAnnounce { announce() }
+        if mustAnnounce { presence.keys.forEach(assign) }
         return answers
     }
 
@@ -263,10 +263,10 @@ public actor CoordinatorService {
         for digest in digests { blobs.remove(digest) }
     }
 
-    private func announce() {
-        for (site, presence) in presence where presence.isConnected {
-            presence.send(.assignment(machine.assignment(for: site)))
-        }
+    /// Says to a site that is there what it should do now.
+    private func assign(_ site: SiteID) {
+        guard let presence = presence[site], presence.isConnected else { return }
+        presence.send(.assignment(machine.assignment(for: site)))
     }
 
     private func scheduleTick() {

@@ -10,6 +10,8 @@ public final class Ledger {
     private let store: any EntryStore
     private let key: PrivateKey
     private var content: Content
+    /// The fold of the entries that the store held when it was read last.
+    public private(set) var stateAtReading: ConsortiumState
 
     private struct Content {
         var tree = MerkleTree()
@@ -23,20 +25,20 @@ public final class Ledger {
         origin = SignedTreeHead.origin(consortium: consortium)
         self.store = store
         self.key = key
-        content = try Self.load(store, origin: origin, key: key)
+        (content, stateAtReading) = try Self.load(store, origin: origin, key: key)
     }
 
     /// Reads the store again: after a write that failed, nobody knows whether it is there.
-    public func reload() throws { content = try Self.load(store, origin: origin, key: key) }
+    public func reload() throws { (content, stateAtReading) = try Self.load(store, origin: origin, key: key) }
 
-    /// The fold of the entries.
+    /// The fold of the entries in memory.
     public func folded() throws -> ConsortiumState {
         var state = ConsortiumState()
         for index in 0..<count { try state.apply(entry(at: index)) }
         return state
     }
 
-    private static func load(_ store: any EntryStore, origin: String, key: PrivateKey) throws -> Content {
+    private static func load(_ store: any EntryStore, origin: String, key: PrivateKey) throws -> (Content, ConsortiumState) {
         var state = ConsortiumState()
         var tree = MerkleTree()
         var stored: [[UInt8]] = []
@@ -58,7 +60,7 @@ public final class Ledger {
             let newest = try SignedTreeHead(note: note, origin: origin, key: publicKey)
             guard newest.head == head.head else { throw LedgerError(.tampered, "the ledger's entries are not those of its tree head") }
         }
-        return Content(tree: tree, stored: stored, head: head)
+        return (Content(tree: tree, stored: stored, head: head), state)
     }
 
     public var count: Int { content.tree.count }

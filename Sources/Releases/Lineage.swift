@@ -66,10 +66,10 @@ public struct Lineage: Equatable, Sendable {
     }
 
     private static func contributions(_ collection: RoundMachine.Collection, _ places: [SignedUpdate.Identity: UInt64]) -> [Contribution] {
-        let updates = collection.accepted.sorted { $0.key < $1.key } + collection.late.sorted { $0.key < $1.key }
-        return updates.map { site, accepted in
-            Contribution(
-                site: site, update: accepted.update.manifest.update, weight: accepted.weight, entry: places[accepted.update.identity] ?? 0)
+        collection.updates.map { accepted in
+            let manifest = accepted.update.manifest
+            return Contribution(
+                site: manifest.site, update: manifest.update, weight: accepted.weight, entry: places[accepted.update.identity] ?? 0)
         }
     }
 

@@ -36,7 +36,7 @@ public actor WorkerService {
     /// One at a time: two would displace each other at the coordinator, and write one file.
     private var carrying: Task<Void, Never>?
     private var retrying: Task<Void, Never>?
-    private var trainings: [Task<Void, Never>] = []
+    private var learning: Task<Void, Never>?
     private(set) var isStopping = false
     private let done: AsyncStream<Void>
     private let finish: AsyncStream<Void>.Continuation
@@ -102,7 +102,7 @@ public actor WorkerService {
         let reporting = Task { await self.reportStatus() }
         for await _ in done {}
         training.stop()
-        let tasks = [linking, carrying, retrying, reporting] + trainings
+        let tasks = [linking, carrying, retrying, reporting, learning]
         for task in tasks { task?.cancel() }
         // What a transfer has received is made durable, and the coordinator hears a close.
         for task in tasks { await task?.value }
@@ -163,16 +163,14 @@ public actor WorkerService {
         }
     }
 
+    /// Begins a training when the one before it has ended.
     private func startTraining(_ task: TrainingTask) {
-        trainings.removeAll(where: \.isCancelled)
-        let former = trainings.last
+        let former = learning
         former?.cancel()
-        trainings = [
-            Task {
-                await former?.value
-                await self.train(task)
-            }
-        ]
+        learning = Task {
+            await former?.value
+            await self.train(task)
+        }
     }
 
     private func logWork() {

@@ -83,7 +83,7 @@ public struct CampaignState: Equatable, Sendable {
         case .abandoned(let abandonment):
             round = RoundMachine(
                 plan: plan, key: RoundKey(round: round.key.round, attempt: round.key.attempt + 1), start: current,
-                inheritance: round.inheritanceOfNextAttempt(abandonment))
+                inheritance: round.inheritance.without(abandonment.without))
         default:
             break
         }

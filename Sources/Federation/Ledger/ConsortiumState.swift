@@ -74,8 +74,7 @@ extension ConsortiumState {
         kept.formUnion(campaign.current.blobs)
         guard campaign.end == nil else { return kept }
         kept.formUnion(campaign.round.start.blobs)
-        if case .collecting(let collection) = campaign.round.phase { kept.formUnion(collection.blobs) }
-        if case .aggregating(let collection) = campaign.round.phase { kept.formUnion(collection.blobs) }
+        // The inheritance holds all that the round itself has accepted.
         kept.formUnion(campaign.round.inheritance.blobs)
         return kept
     }
@@ -92,10 +91,6 @@ extension ConsortiumState {
 
 extension GlobalState {
     var blobs: [Digest] { [model] + (serverState.map { [$0] } ?? []) }
-}
-
-extension RoundMachine.Collection {
-    var blobs: [Digest] { (accepted.values.map(\.update.manifest.update)) + late.values.map(\.update.manifest.update) }
 }
 
 extension RoundInheritance {

@@ -9,6 +9,11 @@ extension RoundMachine {
         public internal(set) var late: [SiteID: AcceptedUpdate] = [:]
         public internal(set) var refusals: [SiteID: Int] = [:]
 
+        /// All that counts, in the order in which it is written down: this round's by site, then late ones by site.
+        public var updates: [AcceptedUpdate] {
+            [accepted, late].flatMap { $0.sorted { $0.key < $1.key }.map(\.value) }
+        }
+
         public var isComplete: Bool { cohort.allSatisfy { accepted[$0] != nil } }
     }
 }
@@ -39,9 +44,6 @@ public struct FormerRound: Equatable, Sendable {
 }
 
 extension RoundMachine {
-    /// What the next attempt takes over from this one, which is abandoned.
-    func inheritanceOfNextAttempt(_ abandonment: RoundAbandonment) -> RoundInheritance { inheritance.without(abandonment.without) }
-
     /// What the next round takes over from this one, which is committed.
     func inheritanceOfNextRound() -> RoundInheritance {
         var next = RoundInheritance()
@@ -54,6 +56,7 @@ extension RoundMachine {
 }
 
 extension RoundInheritance {
+    /// What the next attempt takes over where the updates of `sites` are lost.
     func without(_ sites: [SiteID]) -> RoundInheritance {
         var rest = self
         for site in sites {

@@ -191,10 +191,9 @@ public struct RoundMachine: Equatable, Sendable {
 
     /// The work that gives this round's result.
     public func task(_ collection: Collection) -> AggregationTask {
-        let updates = collection.accepted.sorted { $0.key < $1.key } + collection.late.sorted { $0.key < $1.key }
-        let contributions = updates.map { site, accepted in
+        let contributions = collection.updates.map { accepted in
             AggregationTask.Contribution(
-                site: site, update: accepted.update.manifest.update, weight: accepted.weight)
+                site: accepted.update.manifest.site, update: accepted.update.manifest.update, weight: accepted.weight)
         }
         let most = max(collection.cohort.count, contributions.count)
         return AggregationTask(

@@ -45,7 +45,8 @@ final class SimulatedCoordinator {
         try ledger.append([
             Entry(at: now, .founded(world.cast.founding)), Entry(at: now, .modelRegistered(world.scenario.plan.base, world.scenario.plan.model!)),
         ])
-        core = try CoordinatorCore(ledger: ledger)
+        try ledger.reload()
+        core = CoordinatorCore(ledger: ledger)
         _ = try core.decide { try $0.open(world.scenario.plan, by: "operator/sim", at: now) }
         store.settle()
         node.disk.skipsSync = world.mistake == .skipUploadSync
@@ -58,7 +59,7 @@ final class SimulatedCoordinator {
             blobs = try BlobStore(directory: "blobs", disk: node.disk, checkpointBytes: 64)
             blobs.removeLeftovers()
             sweeper = BlobSweeper(blobs)
-            core = try CoordinatorCore(ledger: Ledger(consortium: world.cast.consortium, store: store, key: world.cast.logKey))
+            core = CoordinatorCore(ledger: try Ledger(consortium: world.cast.consortium, store: store, key: world.cast.logKey))
         } catch {
             // A ledger that does not open is for the checker; a disk that died again, for the next start.
             if !node.disk.isDead { world.checker.fail("the coordinator cannot start: \(error)") }

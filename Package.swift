@@ -58,7 +58,8 @@ let package = Package(
         // The core: values and decisions.
         room("Federation"),
         room("Tensors"),
-        room("Aggregation", ["Federation", "Tensors", "CKernels"]),
+        room("Updates", ["Federation", "Tensors", "CKernels"]),
+        room("Aggregation", ["Federation", "Tensors", "Updates", "CKernels"]),
 
         // The edges: one library, one wrapper.
         .target(
@@ -69,24 +70,25 @@ let package = Package(
         room("Wire", ["Federation", "KumiaiProto", "CProtobufC"]),
         room("Ledger", ["Federation", "Identity", "Wire", "Blobs", sqlite]),
         room("Blobs", ["Federation", "Identity"]),
-        room("Learning", ["Tensors", "COpenBLAS", "CHDF5", "CKernels"]),
+        room("LinearAlgebra", ["COpenBLAS"]),
+        room("Learning", ["Tensors", "LinearAlgebra", "CHDF5", "CKernels"]),
         room("Transport", ["CKernels", "Federation", "Wire", "Identity", nioCore, nioPosix, nioLocks, log]),
-        room("Releases", ["Federation", "Identity", "Ledger", "Tensors", "Blobs"]),
+        room("Releases", ["Federation", "Identity", "Ledger", "LinearAlgebra", "Tensors", "Blobs"]),
 
         // The shells: effects, files, processes. They never import one another.
         room(
             "Coordinator",
             [
-                "Federation", "Tensors", "Aggregation", "Identity", "Wire", "Ledger", "Blobs", "Transport", "Releases",
+                "Federation", "Tensors", "Updates", "Aggregation", "Identity", "Wire", "Ledger", "Blobs", "Transport", "Releases",
                 nioCore, nioPosix, nioLocks, log,
             ]),
         room(
             "Worker",
             [
-                "Federation", "Tensors", "Identity", "Wire", "Ledger", "Blobs", "Learning", "Transport", nioCore,
+                "Federation", "Tensors", "Updates", "Identity", "Wire", "Ledger", "Blobs", "Learning", "Transport", nioCore,
                 nioPosix, nioLocks, log,
             ]),
-        room("Audit", ["Federation", "Tensors", "Aggregation", "Identity", "Wire", "Ledger", "Blobs", "Releases"]),
+        room("Audit", ["Federation", "Tensors", "Updates", "Aggregation", "Identity", "Wire", "Ledger", "Blobs", "Releases"]),
 
         // Not shipped: the machines, ledger and stores in a world where everything goes wrong.
         room("Simulation", ["Federation", "Tensors", "Identity", "Wire", "Ledger", "Blobs", "Learning", "Coordinator", "Worker"]),
@@ -96,7 +98,7 @@ let package = Package(
         room(
             "KumiaiCommands",
             [
-                "Federation", "Tensors", "Identity", "Wire", "Ledger", "Blobs", "Learning", "Transport", "Releases",
+                "Federation", "Tensors", "Updates", "Identity", "Wire", "Ledger", "Blobs", "LinearAlgebra", "Learning", "Transport", "Releases",
                 "Coordinator", "Worker", "Audit", arguments, toml, log, nioCore, nioPosix,
             ]),
         .executableTarget(name: "kumiai", dependencies: ["KumiaiCommands"], swiftSettings: settings),
@@ -105,12 +107,14 @@ let package = Package(
         .target(name: "TestKit", dependencies: ["Federation", "Identity"], path: "Tests/TestKit", swiftSettings: settings),
         tests("Federation"),
         tests("Tensors"),
-        tests("Aggregation", ["Federation", "Tensors"]),
+        tests("Updates", ["Federation", "Tensors"]),
+        tests("Aggregation", ["Federation", "Tensors", "Updates"], exclude: ["Reference"]),
         tests("Identity", ["Federation"]),
         tests("Wire", ["Federation"]),
         tests("Ledger", ["Federation", "Identity", "Wire"]),
         tests("Blobs", ["Federation", "Identity"]),
-        tests("Learning", ["Tensors"], exclude: ["Reference"]),
+        tests("LinearAlgebra"),
+        tests("Learning", ["LinearAlgebra", "Tensors"], exclude: ["Aloha", "Reference"]),
         tests("Transport", ["Federation", "Identity", "Wire", nioCore, nioPosix, log]),
         tests("Releases", ["Federation", "Identity", "Tensors"]),
         tests("Simulation"),

@@ -1,73 +1,79 @@
-"""The same policy, batch and step in PyTorch (CPU, eager, float32): samples a second, as one JSON object."""
+"""The same policy, batches and steps in PyTorch (CPU, eager, float32): samples a second, as one JSON object."""
 import json
-import math
+import pathlib
+import sys
 import time
 
 import torch
-import torch.nn.functional as F
 
-D, LAYERS, HEADS, MLP, WORDS, CHUNK, ACTIONS, VOCAB, PIXELS = 96, 3, 4, 384, 12, 4, 4, 512, 432
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "Examples" / "pytorch"))
+from kumiai_policy import Policy, add_lora
 
-
-class Block(torch.nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.ln1, self.ln2 = torch.nn.LayerNorm(D), torch.nn.LayerNorm(D)
-        self.qkv, self.proj = torch.nn.Linear(D, 3 * D), torch.nn.Linear(D, D)
-        self.fc1, self.fc2 = torch.nn.Linear(D, MLP), torch.nn.Linear(MLP, D)
-
-    def forward(self, x):
-        batch, tokens, _ = x.shape
-        q, k, v = self.qkv(self.ln1(x)).reshape(batch, tokens, 3, HEADS, D // HEADS).permute(2, 0, 3, 1, 4)
-        context = F.scaled_dot_product_attention(q, k, v)
-        x = x + self.proj(context.transpose(1, 2).reshape(batch, tokens, D))
-        return x + self.fc2(F.gelu(self.fc1(self.ln2(x)), approximate="tanh"))
+STEPS = {32: 60, 256: 10}  # by batch size: about a second a run
+WARM_UP, RUNS = 5, 3
 
 
-class Policy(torch.nn.Module):
-    def __init__(self, image):
-        super().__init__()
-        self.patch = torch.nn.Linear(PIXELS, D) if image else None
-        self.word, self.state = torch.nn.Embedding(VOCAB, D), torch.nn.Linear(4 if image else 39, D)
-        self.pos = torch.nn.Parameter(torch.zeros((16 if image else 0) + WORDS + 1 + CHUNK, D))
-        self.blocks = torch.nn.ModuleList(Block() for _ in range(LAYERS))
-        self.ln, self.head = torch.nn.LayerNorm(D), torch.nn.Linear(D, ACTIONS)
-
-    def forward(self, state, words, patches):
-        tokens = [self.word(words), self.state(state)[:, None], torch.zeros(len(state), CHUNK, D)]
-        if self.patch is not None:
-            tokens.insert(0, self.patch(patches))
-        x = torch.cat(tokens, 1) + self.pos
-        for block in self.blocks:
-            x = block(x)
-        return self.head(self.ln(x[:, -CHUNK:]))
+def configuration(image):
+    state = 4 if image else 39
+    return {
+        "dim_model": 96, "n_layers": 3, "n_heads": 4, "dim_feedforward": 384, "patch_size": 12,
+        "n_words": 12, "vocab_size": 512, "chunk_size": 4, "loss": "l1",
+        "contract": {
+            "action": {"dimensions": [{"mean": 0, "std": 1}] * 4},
+            "state": [{"mean": [0] * state, "std": [1] * state}],
+            "cameras": [{"height": 48, "width": 48}] if image else [],
+        },
+    }
 
 
-def rate(image, batch, threads):
+def training(case, size, threads):
     torch.set_num_threads(threads)
     torch.manual_seed(0)
-    policy = Policy(image)
-    parameters = list(policy.parameters())
+    policy = Policy(configuration(image=case != "state"))
+    if case == "lora_image":
+        add_lora(policy, rank=8, alpha=16)
+    parameters = [value for value in policy.parameters() if value.requires_grad]
     optimizer = torch.optim.AdamW(parameters, lr=1e-3, betas=(0.9, 0.95))
-    state, words = torch.rand(batch, 4 if image else 39), torch.randint(0, VOCAB, (batch, WORDS))
-    patches, actions = torch.rand(batch, 16, PIXELS), torch.rand(batch, CHUNK, ACTIONS)
+    batch = {
+        "state": torch.rand(size, policy.n_state), "words": torch.randint(0, 512, (size, policy.n_words)),
+        "patches": torch.rand(size, policy.n_patches, 432), "actions": torch.rand(size, policy.chunk, policy.n_actions),
+    }
 
-    def step():
-        loss = F.l1_loss(policy(state, words, patches), actions)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(parameters, 1.0)
-        optimizer.step()
-
-    for _ in range(5):
-        step()
-    rates = []
-    for _ in range(3):
+    def run(steps):
         start = time.perf_counter()
-        for _ in range(60):
-            step()
-        rates.append(60 * batch / (time.perf_counter() - start))
-    return sorted(rates)[1]
+        for _ in range(steps):
+            loss = policy.loss(batch)
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(parameters, 1.0)
+            optimizer.step()
+        return steps * size / (time.perf_counter() - start)
+
+    run(WARM_UP)
+    return sorted(run(STEPS[size]) for _ in range(RUNS))[RUNS // 2]
 
 
-print(json.dumps({f"pytorch_{name}_b32_t{threads}": rate(name == "image", 32, threads) for name in ("state", "image") for threads in (1, 2)}))
+def sgemm(threads, size=2048):
+    """Gflop/s of a square product: what the machine can do at best."""
+    torch.set_num_threads(threads)
+    a, b = torch.rand(size, size), torch.rand(size, size)
+    a @ b  # warm-up
+
+    def seconds():
+        start = time.perf_counter()
+        a @ b
+        return time.perf_counter() - start
+
+    return 2 * size**3 / min(seconds() for _ in range(5)) / 1e9
+
+
+def main():
+    values = {
+        f"pytorch_{case}_b{size}_t{threads}": training(case, size, threads)
+        for case in ("state", "image", "lora_image") for size in STEPS for threads in (1, 2)
+    }
+    print(json.dumps(values | {f"pytorch_sgemm_gflops_t{threads}": sgemm(threads) for threads in (1, 2)}))
+
+
+if __name__ == "__main__":
+    main()

@@ -20,41 +20,14 @@ public struct BlockReducer: Sendable {
         self.blockElements = blockElements
     }
 
-    /// The files that a task names.
-    public struct Input: Sendable {
-        public let model: SafetensorsFile
-        public let serverState: SafetensorsFile?
-        /// In the order of the task's contributions.
-        public let updates: [SafetensorsFile]
-
-        public init(model: SafetensorsFile, serverState: SafetensorsFile?, updates: [SafetensorsFile]) {
-            self.model = model
-            self.serverState = serverState
-            self.updates = updates
-        }
-    }
-
-    /// Writes the next model to `modelPath` and, for strategies that have one, the next server state to `statePath`.
-    ///
-    /// The model keeps its metadata. Both files are durable when this returns.
-    public func reduce(_ task: AggregationTask, _ input: Input, modelPath: String, statePath: String) throws {
-        try reduce(
-            task, input, model: { try SafetensorsWriter(path: modelPath, layout: $0, metadata: $1) },
-            state: { try SafetensorsWriter(path: statePath, layout: $0) })
-    }
-
-    /// As above, to wherever the writers lead; each is made once, when the input has been checked.
-    public func reduce(
-        _ task: AggregationTask, _ input: Input,
-        model makeModel: (TensorLayout, [(name: String, value: String)]) throws -> SafetensorsWriter,
-        state makeState: (TensorLayout) throws -> SafetensorsWriter
-    ) throws {
-        try check(task, input)
+    /// Writes the next model and, for strategies that have one, the next server state. The model keeps its metadata.
+    func reduce(_ task: AggregationTask, _ input: RoundInput, _ output: RoundOutput) throws {
         let layout = input.model.layout
-        let model = try makeModel(layout, input.model.header.metadata)
-        let state = try task.strategy.hasServerState ? makeState(layout) : nil
+        let model = try output.model(layout, input.model.header.metadata)
+        let slots = task.strategy.stateSlots
+        let state = try slots > 0 ? output.state(ServerState.layout(of: layout, slots: slots)) : nil
         let blockElements = min(blockElements, max(1, layout.elementCount))
-        var lanes = (0..<threads).map { _ in Lane(blockElements: blockElements, hasState: state != nil) }
+        var lanes = (0..<threads).map { _ in Lane(blockElements: blockElements, slots: slots) }
         defer { lanes.removeAll() }
         for start in stride(from: 0, to: layout.elementCount, by: blockElements * threads) {
             try reduceLanes(lanes, blockElements, from: start, to: layout.elementCount, task, input)
@@ -67,22 +40,8 @@ public struct BlockReducer: Sendable {
         try state?.finish()
     }
 
-    private func check(_ task: AggregationTask, _ input: Input) throws {
-        let layout = input.model.layout
-        guard layout.isAllFloat32 else { throw AggregationError("the model has tensors that are not F32") }
-        guard task.contributions.count == input.updates.count, !input.updates.isEmpty else {
-            throw AggregationError("the round has no updates, or not all of their files")
-        }
-        for (contribution, file) in zip(task.contributions, input.updates) where file.layout != layout {
-            throw AggregationError("the update of \(contribution.site) has another layout than the model")
-        }
-        if let state = input.serverState, state.layout != layout {
-            throw AggregationError("the server state has another layout than the model")
-        }
-    }
-
     /// Each lane takes one block; they share nothing, so their number does not change a bit of the result.
-    private func reduceLanes(_ lanes: [Lane], _ blockElements: Int, from start: Int, to end: Int, _ task: AggregationTask, _ input: Input) throws {
+    private func reduceLanes(_ lanes: [Lane], _ blockElements: Int, from start: Int, to end: Int, _ task: AggregationTask, _ input: RoundInput) throws {
         let work: @Sendable (Int) -> Void = { index in
             let first = start + index * blockElements
             lanes[index].reduce(first..<max(first, min(end, first + blockElements)), task, input)
@@ -90,13 +49,6 @@ public struct BlockReducer: Sendable {
         if lanes.count == 1 { work(0) } else { DispatchQueue.concurrentPerform(iterations: lanes.count, execute: work) }
         for lane in lanes { if let error = lane.error { throw error } }
     }
-}
-
-/// A round cannot be computed from the files at hand.
-public struct AggregationError: Error, Sendable, CustomStringConvertible {
-    public let message: String
-    public init(_ message: String) { self.message = message }
-    public var description: String { message }
 }
 
 /// One thread's buffers.
@@ -107,14 +59,16 @@ private final class Lane: @unchecked Sendable {
     private let weights: UnsafeMutableBufferPointer<Float>
     private let state: UnsafeMutableBufferPointer<Float>
     private let next: UnsafeMutableBufferPointer<Float>
+    private let slots: Int
     private(set) var count = 0
     private(set) var error: (any Error)?
 
-    init(blockElements: Int, hasState: Bool) {
+    init(blockElements: Int, slots: Int) {
+        self.slots = slots
         sums = .allocate(capacity: blockElements)
         values = .allocate(capacity: blockElements)
         weights = .allocate(capacity: blockElements)
-        state = .allocate(capacity: hasState ? blockElements : 0)
+        state = .allocate(capacity: slots * blockElements)
         next = .allocate(capacity: blockElements)
     }
 
@@ -127,9 +81,9 @@ private final class Lane: @unchecked Sendable {
     }
 
     var nextBytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: next.baseAddress, count: count * 4) }
-    var stateBytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: state.baseAddress, count: count * 4) }
+    var stateBytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: state.baseAddress, count: slots * count * 4) }
 
-    func reduce(_ range: Range<Int>, _ task: AggregationTask, _ input: BlockReducer.Input) {
+    func reduce(_ range: Range<Int>, _ task: AggregationTask, _ input: RoundInput) {
         count = range.count
         error = nil
         guard count > 0 else { return }
@@ -137,7 +91,8 @@ private final class Lane: @unchecked Sendable {
             try sum(range, task, input)
             try read(weights, range, input.model)
             if state.count > 0 {
-                if let file = input.serverState { try read(state, range, file) } else { state.initialize(repeating: 0) }
+                let numbers = slots * range.lowerBound..<slots * range.upperBound
+                if let file = input.serverState { try read(state, numbers, file) } else { state.initialize(repeating: 0) }
             }
             let denominator = Double(task.totalWeight) * Double(sign: .plus, exponent: task.scaleBits, significand: 1)
             task.strategy.optimizer.step(
@@ -148,16 +103,12 @@ private final class Lane: @unchecked Sendable {
         }
     }
 
-    private func sum(_ range: Range<Int>, _ task: AggregationTask, _ input: BlockReducer.Input) throws {
-        let scale = Double(sign: .plus, exponent: task.scaleBits, significand: 1)
+    private func sum(_ range: Range<Int>, _ task: AggregationTask, _ input: RoundInput) throws {
         sums.initialize(repeating: 0)
-        for (contribution, file) in zip(task.contributions, input.updates) {
-            try read(values, range, file)
-            // Also NaN and infinity: a value over the bound could overflow the ring.
-            guard Double(kumiai_largest_magnitude(values.baseAddress, Int64(count))) <= task.bound else {
-                throw AggregationError("the update of \(contribution.site) has values over the plan's bound")
-            }
-            kumiai_accumulate(sums.baseAddress, values.baseAddress, Int64(count), scale, Int64(contribution.weight))
+        for (contribution, update) in zip(task.contributions, input.updates) {
+            let block = UnsafeMutableBufferPointer(rebasing: values[..<count])
+            try update.read(block, from: range.lowerBound)
+            try Ring.accumulate(UnsafeBufferPointer(block), into: sums.baseAddress!, task, contribution)
         }
     }
 

@@ -8,7 +8,7 @@ protocol ServerOptimizer: Sendable {
     ///   - sums: integer sums of the block.
     ///   - denominator: total weight · 2^scaleBits.
     ///   - weights: the block of the model that the round started from.
-    ///   - state: the block of the server's state, changed in place; empty for strategies without one.
+    ///   - state: the block of the server's state, changed in place: none, one or two numbers a parameter.
     ///   - next: the block of the next model.
     func step(
         sums: UnsafeBufferPointer<Int64>, denominator: Double, weights: UnsafeBufferPointer<Float>,
@@ -20,6 +20,9 @@ extension Strategy {
         switch self {
         case .fedAvg(let rate): FedAvg(learningRate: rate)
         case .fedAvgM(let rate, let momentum): FedAvgM(learningRate: rate, momentum: momentum)
+        case .nesterov(let rate, let momentum): Nesterov(learningRate: rate, momentum: momentum)
+        case .fedAdam(let moments): AdaptiveOptimizer(moments: moments, isYogi: false)
+        case .fedYogi(let moments): AdaptiveOptimizer(moments: moments, isYogi: true)
         }
     }
 }

@@ -38,16 +38,18 @@ public struct Replay: Sendable {
         try manager.createDirectory(atPath: scratch, withIntermediateDirectories: true)
         defer { try? manager.removeItem(atPath: scratch) }
         // A sum over damaged blobs would only say that something differs; this says what.
-        for digest in [task.start.model] + (task.start.serverState.map { [$0] } ?? []) + task.contributions.map(\.update) { try blobs.verify(digest) }
+        for digest in task.start.blobs + task.contributions.map(\.update) { try blobs.verify(digest) }
         func open(_ digest: Digest) throws -> SafetensorsFile { try SafetensorsFile(path: blobs.path(of: digest)) }
-        let input = BlockReducer.Input(
-            model: try open(task.start.model), serverState: try task.start.serverState.map(open),
-            updates: try task.contributions.map { try open($0.update) })
-        let model = scratch + "/model", state = scratch + "/state"
-        try BlockReducer(threads: threads).reduce(task, input, modelPath: model, statePath: state)
-        let (digest, byteCount) = try BlobStore.digest(ofFile: model)
+        let input = try RoundInput(
+            task, model: open(task.start.model), adapter: task.start.adapter.map { try open($0.digest) },
+            serverState: task.start.serverState.map(open), updates: task.contributions.map { try open($0.update) })
+        let model = scratch + "/model", adapter = scratch + "/adapter", state = scratch + "/state"
+        try RoundReduction(threads: threads).reduce(task, input, RoundOutput(model: model, adapter: adapter, state: state))
+        let next = try task.makesModel ? BlobStore.digest(ofFile: model) : (digest: task.start.model, byteCount: task.start.modelByteCount)
+        let nextAdapter = try task.makesAdapter ? BlobStore.digest(ofFile: adapter) : nil
         return GlobalState(
-            model: digest, modelByteCount: byteCount,
+            model: next.digest, modelByteCount: next.byteCount,
+            adapter: nextAdapter.map { BlobReference(digest: $0.digest, byteCount: $0.byteCount) },
             serverState: try task.strategy.hasServerState ? BlobStore.digest(ofFile: state).digest : nil)
     }
 }

@@ -79,7 +79,7 @@ public enum Replayability: Equatable, Sendable, CustomStringConvertible {
 extension RoundHistory.Record {
     public func replayability(in blobs: BlobStore) -> Replayability {
         guard commit != nil else { return .notCommitted }
-        let needed = [task.start.model] + (task.start.serverState.map { [$0] } ?? []) + task.contributions.map(\.update)
+        let needed = task.start.blobs + task.contributions.map(\.update)
         let missing = needed.count { !blobs.contains($0) }
         return missing == 0 ? .replayable : isPruned ? .pruned : .missing(missing)
     }

@@ -1,4 +1,3 @@
-import Aggregation
 import Blobs
 import Federation
 import Foundation
@@ -6,6 +5,7 @@ import Identity
 import Ledger
 import Releases
 import Tensors
+import Updates
 import Wire
 
 /// Everything about a copy that does not hold, each named.
@@ -36,7 +36,7 @@ public struct Verification {
     private var report = VerificationReport()
     private var state = ConsortiumState()
     private var referenced: Set<Digest> = []
-    private var accepted: [(index: Int, update: AcceptedUpdate)] = []
+    private var accepted: [(index: Int, update: AcceptedUpdate, plan: Plan?)] = []
     private var tree = MerkleTree()
 
     private init(_ copy: LedgerCopy) { self.copy = copy }
@@ -124,11 +124,10 @@ public struct Verification {
         case .updateAccepted(let accepted):
             report.updates += 1
             referenced.insert(accepted.update.manifest.update)
-            self.accepted.append((index, accepted))
+            self.accepted.append((index, accepted, state.campaign?.plan))
         case .roundCommitted(let commit):
             report.rounds += 1
-            referenced.insert(commit.result.model)
-            if let serverState = commit.result.serverState { referenced.insert(serverState) }
+            referenced.formUnion(commit.result.blobs)
         default: break
         }
     }
@@ -200,16 +199,20 @@ public struct Verification {
             }
         }
         progress(all.count, all.count)
-        for (index, accepted) in accepted where store.contains(accepted.update.manifest.update) { checkUpdate(accepted, index, store) }
+        for (index, accepted, plan) in accepted where store.contains(accepted.update.manifest.update) { checkUpdate(accepted, plan, index, store) }
     }
 
     /// Looks inside an update: what the entry says of it must be so.
-    private mutating func checkUpdate(_ accepted: AcceptedUpdate, _ index: Int, _ store: BlobStore) {
+    private mutating func checkUpdate(_ accepted: AcceptedUpdate, _ plan: Plan?, _ index: Int, _ store: BlobStore) {
         let manifest = accepted.update.manifest
         do {
-            let file = try SafetensorsFile(path: store.path(of: manifest.update))
-            guard store.byteCount(of: manifest.update) == manifest.updateByteCount, Digest(of: file.layout.canonicalBytes) == manifest.layout,
-                try UpdateInspector.norm(of: file) == accepted.norm
+            guard let plan, let base = plan.model?.digest, store.contains(base) else {
+                report.notes.append("the base model of \(manifest.campaign) is not in the copy: its updates' values were not checked")
+                return
+            }
+            let format = UpdateFormat(plan.training, base: try SafetensorsFile(path: store.path(of: base)).layout, round: manifest.key.round)
+            let norm = try format.reader(SafetensorsFile(path: store.path(of: manifest.update))).inspectedNorm()
+            guard store.byteCount(of: manifest.update) == manifest.updateByteCount, norm == accepted.norm
             else { return find("entry \(index)", "its update has another size, layout or norm than the entry says") }
         } catch {
             // A damaged blob has been named already.

@@ -150,6 +150,11 @@ CLONES void kumiai_normalise_bytes(const uint8_t *restrict bytes, float *restric
     for (int64_t i = 0; i < count; i++) out[i] = (float)bytes[i] / 127.5f - 1.0f;
 }
 
+CLONES void kumiai_proximal(float *restrict gradient, const float *restrict weights, const float *restrict anchor,
+                            int64_t count, float mu) {
+    for (int64_t i = 0; i < count; i++) gradient[i] += mu * (weights[i] - anchor[i]);
+}
+
 CLONES void kumiai_adamw(float *restrict weights, const float *restrict gradient, float *restrict m, float *restrict v,
                          int64_t count, float rate, float beta1, float beta2, float epsilon, float decay,
                          float correction1, float correction2, float clip) {

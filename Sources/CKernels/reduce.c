@@ -1,5 +1,6 @@
 #include "CKernels.h"
 #include "clones.h"
+#include <math.h>
 #include <string.h>
 
 // Adding 1.5 * 2^52 leaves the rounded integer in the low bits of the double.
@@ -55,4 +56,67 @@ CLONES float kumiai_largest_magnitude(const float *restrict values, int64_t coun
     float magnitude;
     memcpy(&magnitude, &largest, sizeof magnitude);
     return magnitude;
+}
+
+CLONES void kumiai_average_nesterov(const int64_t *restrict sums, const float *restrict weights,
+                                    float *restrict momentum, float *restrict next, int64_t count, double denominator,
+                                    double rate, double beta) {
+    for (int64_t i = 0; i < count; i++) {
+        double mean = (double)sums[i] / denominator;
+        momentum[i] = (float)(beta * (double)momentum[i] + mean);
+        next[i] = (float)((double)weights[i] + rate * (mean + beta * (double)momentum[i]));
+    }
+}
+
+CLONES void kumiai_average_adaptive(const int64_t *restrict sums, const float *restrict weights,
+                                    float *restrict moments, float *restrict next, int64_t count, double denominator,
+                                    double rate, double beta1, double beta2, double adaptivity, int yogi) {
+    for (int64_t i = 0; i < count; i++) {
+        double mean = (double)sums[i] / denominator, square = mean * mean;
+        double m = beta1 * (double)moments[2 * i] + (1.0 - beta1) * mean, v = (double)moments[2 * i + 1];
+        double sign = v > square ? 1.0 : (v < square ? -1.0 : 0.0);
+        v = yogi ? v - (1.0 - beta2) * square * sign : beta2 * v + (1.0 - beta2) * square;
+        moments[2 * i] = (float)m;
+        moments[2 * i + 1] = (float)v;
+        // From the moments as they are kept, so that a replay from a file comes to the same.
+        next[i] = (float)((double)weights[i] + rate * (double)moments[2 * i] / (sqrt((double)moments[2 * i + 1]) + adaptivity));
+    }
+}
+
+CLONES double kumiai_accumulate_product(int64_t *restrict accumulator, const float *restrict b, const float *restrict a,
+                                        int64_t rows, int64_t inputs, int64_t rank, double scale, int64_t weight,
+                                        double *restrict scratch) {
+    int64_t rounder_bits;
+    memcpy(&rounder_bits, &rounder, sizeof rounder_bits);
+    double largest = 0;
+    for (int64_t row = 0; row < rows; row++) {
+        for (int64_t i = 0; i < inputs; i++) scratch[i] = 0;
+        for (int64_t k = 0; k < rank; k++) {
+            double factor = (double)b[row * rank + k];
+            for (int64_t i = 0; i < inputs; i++) scratch[i] += factor * (double)a[k * inputs + i];
+        }
+        for (int64_t i = 0; i < inputs; i++) {
+            double magnitude = fabs(scratch[i]);
+            largest = magnitude > largest ? magnitude : largest;
+            double shifted = scratch[i] * scale + rounder;
+            int64_t bits;
+            memcpy(&bits, &shifted, sizeof bits);
+            accumulator[row * inputs + i] += (bits - rounder_bits) * weight;
+        }
+    }
+    return largest;
+}
+
+CLONES void kumiai_add_product(double *restrict delta, const double *restrict b, const double *restrict a, int64_t rows,
+                               int64_t inputs, int64_t rank, double sign) {
+    for (int64_t row = 0; row < rows; row++)
+        for (int64_t k = 0; k < rank; k++) {
+            double factor = sign * b[row * rank + k];
+            for (int64_t i = 0; i < inputs; i++) delta[row * inputs + i] += factor * a[k * inputs + i];
+        }
+}
+
+CLONES void kumiai_shift(const float *restrict weights, const double *restrict delta, float *restrict next,
+                         int64_t count, double scale) {
+    for (int64_t i = 0; i < count; i++) next[i] = (float)((double)weights[i] + scale * delta[i]);
 }

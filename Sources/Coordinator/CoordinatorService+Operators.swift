@@ -2,6 +2,7 @@ import Federation
 import Foundation
 import Ledger
 import Releases
+import Tensors
 import Wire
 
 /// The operators' verbs, and what everybody may ask.
@@ -10,6 +11,7 @@ extension CoordinatorService {
         if let problem = plan.problems.first {
             throw Refusal(.invalid, "\(problem.key): \(problem.message)", hint: "mend the plan and open the campaign again")
         }
+        try checkTargets(of: plan)
         do {
             try decideOrThrow { core, now in try core.decide { try $0.open(plan, by: name, at: now) } }
         } catch let error as LedgerViolation {
@@ -19,11 +21,27 @@ extension CoordinatorService {
         return .campaignAccepted(plan.campaign, index: UInt64(ledger.count - 1))
     }
 
-    func cut(_ name: ModelName, by operatorName: String) throws -> ServerMessage {
+    /// Adapters for modules that the base does not have would stop the campaign in its first round.
+    private func checkTargets(of plan: Plan) throws {
+        guard let lora = plan.training.lora, let base = machine.state.models[plan.base] else { return }
+        let unknown = AdapterLayout.unknownTargets(lora.targets, in: try SafetensorsFile(blobs, base.digest).layout)
+        guard unknown.isEmpty else {
+            throw Refusal(.invalid, "lora.targets: \(plan.base) has no module named \(unknown.joined(separator: ", "))", hint: "kumiai policy show names them")
+        }
+    }
+
+    /// `adapterRank`: of the adapter beside the model; 0: none.
+    func cut(_ name: ModelName, adapterRank: Int, by operatorName: String) throws -> ServerMessage {
         let cutting = try machine.state.releases.first { $0.name == name } ?? recordCut(name, by: operatorName)
-        let path = "\(files.releases)/\(name)"
-        if !FileManager.default.fileExists(atPath: path) { try write(cutting, to: path) }
-        return .releaseReady(name, model: cutting.model.digest, directory: path)
+        let release = ReleaseDirectory(path: "\(files.releases)/\(name)")
+        if !FileManager.default.fileExists(atPath: release.path) { try write(cutting, to: release.path, adapterRank: adapterRank) }
+        let report = try release.adapterReport()
+        guard adapterRank == 0 || report?.rank == adapterRank else {
+            throw Refusal(
+                .conflict, "\(name) was cut before, \(report.map { "with an adapter of rank \($0.rank)" } ?? "without an adapter")",
+                hint: "kumiai adapter extract makes one from the base and the release")
+        }
+        return .releaseReady(name, model: cutting.model.digest, directory: release.path, discardedEnergy: report?.discarded)
     }
 
     private func recordCut(_ name: ModelName, by operatorName: String) throws -> ReleaseCutting {
@@ -42,12 +60,23 @@ extension CoordinatorService {
         return cutting
     }
 
-    private func write(_ cutting: ReleaseCutting, to path: String) throws {
+    private func write(_ cutting: ReleaseCutting, to path: String, adapterRank: Int) throws {
         let entries = try (0..<ledger.count).map { try ledger.entry(at: $0) }
         let lineage = try Lineage(entries: entries, of: cutting.name, treeHead: ledger.head.note)
+        let adapter = adapterRank == 0 ? nil : try extractAdapter(cutting, lineage, rank: adapterRank)
         _ = try ReleaseDirectory.write(
-            to: path, lineage: lineage, model: blobs.path(of: cutting.model.digest), chain: identity.chain, key: identity.key)
+            to: path, lineage: lineage, model: blobs.path(of: cutting.model.digest), adapter: adapter, chain: identity.chain, key: identity.key)
         logger.info("release cut", metadata: ["release": "\(cutting.name)", "model": "\(cutting.model.digest.short)"])
+    }
+
+    /// The campaign's change as an adapter on its base, in the modules that the plan adapts.
+    private func extractAdapter(_ cutting: ReleaseCutting, _ lineage: Lineage, rank: Int) throws -> AdapterExtraction {
+        guard let plan = machine.state.campaign?.plan, plan.campaign == cutting.campaign, let lora = plan.training.lora else {
+            throw Refusal(.conflict, "the plan of \(cutting.campaign) has no adapters", hint: "kumiai adapter extract makes one from any two models")
+        }
+        return try AdapterExtraction(
+            from: SafetensorsFile(blobs, lineage.baseDigest), to: SafetensorsFile(blobs, cutting.model.digest), rank: rank,
+            alpha: lora.scale * Double(rank), targets: lora.targets)
     }
 
     /// Gives up the blobs of rounds whose retention has passed. The entry is durable before the first file goes.
@@ -81,7 +110,7 @@ extension CoordinatorService {
     /// Whether a site may fetch this blob: global models, never another site's update.
     func mayFetch(_ digest: Digest) -> Bool {
         guard let campaign = machine.state.campaign else { return machine.state.models.values.contains { $0.digest == digest } }
-        return campaign.current.model == digest || campaign.round.start.model == digest
+        return [campaign.current, campaign.round.start].contains { $0.model == digest || $0.adapter?.digest == digest }
             || machine.state.models.values.contains { $0.digest == digest }
     }
 

@@ -111,7 +111,7 @@ public actor CoordinatorService {
         Welcome(
             version: version, consortium: configuration.consortium, time: clock(),
             heartbeatSeconds: configuration.heartbeatSeconds, chunkBytes: WireLimits.chunkBytes,
-            logKey: identity.logKeyBytes, logKeySignature: identity.logKeySignature)
+            logKey: identity.logKeyBytes, logKeySignature: identity.logKeySignature, model: machine.state.currentModel)
     }
 
     func now() -> Timestamp { clock() }

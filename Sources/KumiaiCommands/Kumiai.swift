@@ -1,5 +1,5 @@
 import ArgumentParser
-import Learning
+import LinearAlgebra
 import Transport
 
 /// `kumiai`: federated fine-tuning for consortia that need not trust one another.
@@ -19,7 +19,7 @@ public struct Kumiai: AsyncParsableCommand {
         version: "0.1.0",
         subcommands: [
             DemoCommand.self, CoordinatorGroup.self, WorkerGroup.self, CampaignGroup.self, ReleaseGroup.self,
-            AuditGroup.self, PKIGroup.self, ReadDemonstrationsCommand.self,
+            AuditGroup.self, PolicyGroup.self, AdapterGroup.self, PKIGroup.self, ReadDemonstrationsCommand.self,
         ])
 
     public init() {}

@@ -3,18 +3,23 @@ import Tensors
 
 /// The texts that go with a model: `config.json` and the model card.
 enum ModelDescription {
-    /// A LeRobot-style configuration; the policy's own shape is under `policy`.
+    /// A LeRobot-style configuration: the policy's own, with `input_features`, `output_features` and normalisation.
     static func configuration(_ header: SafetensorsHeader) throws -> String {
-        guard let text = header[metadata: "config"], let config = try? JSONParser.parse(Array(text.utf8)) else {
+        guard let text = header[metadata: "config"], let config = try? JSONParser.parse(Array(text.utf8)), let contract = config["contract"] else {
             return "{\"type\": \"custom\"}\n"
         }
-        let side = config["image"]?.integer ?? 0, chunk = config["chunk"]?.integer ?? 1, actions = config["action_dim"]?.integer ?? 0
-        let observation = config["obs"]?.string ?? "state"
-        var inputs = ["    \"observation.state\": {\"type\": \"STATE\", \"shape\": [\(observation == "image" ? 4 : 39)]}"]
-        if observation != "state" { inputs.append("    \"observation.image\": {\"type\": \"VISUAL\", \"shape\": [3, \(side), \(side)]}") }
+        var inputs: [String] = []
+        let state = (contract["state"]?.array ?? []).reduce(0) { $0 + ($1["mean"]?.array?.count ?? 0) }
+        if state > 0 { inputs.append("    \"observation.state\": {\"type\": \"STATE\", \"shape\": [\(state)]}") }
+        for camera in contract["cameras"]?.array ?? [] {
+            let name = "observation.images.\(camera["key"]?.string ?? "")"
+            let shape = "[3, \(camera["height"]?.integer ?? 0), \(camera["width"]?.integer ?? 0)]"
+            inputs.append("    \(name.jsonQuoted): {\"type\": \"VISUAL\", \"shape\": \(shape)}")
+        }
+        let actions = contract["action"]?["dimensions"]?.array?.count ?? 0, chunk = config["chunk_size"]?.integer ?? 1
         return """
             {
-              "type": "kumiai_vla",
+              "type": \((config["type"]?.string ?? "custom").jsonQuoted),
               "policy": \(text),
               "chunk_size": \(chunk),
               "n_action_steps": \(chunk),
@@ -24,7 +29,7 @@ enum ModelDescription {
               "output_features": {
                 "action": {"type": "ACTION", "shape": [\(actions)]}
               },
-              "normalization_mapping": {"STATE": "FIXED", "VISUAL": "FIXED", "ACTION": "IDENTITY"}
+              "normalization_mapping": {"STATE": "MEAN_STD", "VISUAL": "MEAN_STD", "ACTION": "MEAN_STD"}
             }
 
             """
@@ -58,8 +63,9 @@ enum ModelDescription {
 
         ## Use it from Python
 
-            from safetensors.numpy import load_file
-            weights = load_file("model.safetensors")
+            from kumiai_policy import Policy    # Examples/pytorch in Kumiai's repository
+            policy = Policy.load("model.safetensors")
+            actions = policy.act(state, "open the window", [image])
 
         """
     }

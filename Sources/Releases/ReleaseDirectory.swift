@@ -12,9 +12,12 @@ public struct ReleaseDirectory: Sendable {
 
     static let files = ["README.md", "config.json", "lineage.json", "model.safetensors"]
 
+    static let adapterDirectory = "adapter"
+    private static let adapterFiles = [PEFTAdapter.configurationName, PEFTAdapter.weightsName, "extraction.json"].map { "\(adapterDirectory)/\($0)" }
+
     /// Writes a release into `path`, which appears whole or not at all.
     public static func write(
-        to path: String, lineage: Lineage, model: String, chain: [Certificate], key: PrivateKey
+        to path: String, lineage: Lineage, model: String, adapter: AdapterExtraction? = nil, chain: [Certificate], key: PrivateKey
     ) throws -> ReleaseDirectory {
         let draft = path + ".draft"
         let manager = FileManager.default
@@ -27,17 +30,50 @@ public struct ReleaseDirectory: Sendable {
             "config.json": try ModelDescription.configuration(header), "lineage.json": lineage.json,
         ]
         for (name, text) in texts { try text.write(toFile: "\(draft)/\(name)", atomically: false, encoding: .utf8) }
-        let resources = try files.map { name in
+        if let adapter { try write(adapter, of: lineage, to: "\(draft)/\(adapterDirectory)") }
+        let names = files + (adapter == nil ? [] : adapterFiles)
+        let resources = try names.map { name in
             ModelSignature.Resource(name: name, digest: try BlobStore.digest(ofFile: "\(draft)/\(name)").digest)
         }
         let signature = try ModelSignature.sign(resources, name: lineage.cutting.name.text, chain: chain, key: key)
         try signature.write(toFile: "\(draft)/\(ModelSignature.fileName)", atomically: false, encoding: .utf8)
-        for name in files + [ModelSignature.fileName] { try synchronise("\(draft)/\(name)") }
+        for name in names + [ModelSignature.fileName] { try synchronise("\(draft)/\(name)") }
         guard rename(draft, path) == 0 else {
             throw ReleaseError("cannot put the release in place at \(path): \(String(cString: strerror(errno)))")
         }
         try synchronise((path as NSString).deletingLastPathComponent)
         return ReleaseDirectory(path: path)
+    }
+
+    private static func write(_ adapter: AdapterExtraction, of lineage: Lineage, to directory: String) throws {
+        try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+        try adapter.write(to: directory, base: lineage.base.text)
+        let report = """
+            {
+              "base": \(lineage.base.text.jsonQuoted),
+              "base_digest": "\(lineage.baseDigest.hex)",
+              "rank": \(adapter.layout.rank),
+              "energy": \(adapter.energy),
+              "discarded_energy": \(adapter.discarded)
+            }
+
+            """
+        try report.write(toFile: "\(directory)/extraction.json", atomically: false, encoding: .utf8)
+    }
+
+    /// What the adapter beside the model is worth; `nil` where there is none.
+    public struct AdapterReport: Sendable {
+        public let rank: Int
+        /// The part of the change's energy that it does not have, 0 to 1.
+        public let discarded: Double
+    }
+
+    public func adapterReport() throws -> AdapterReport? {
+        let name = "\(Self.adapterDirectory)/extraction.json"
+        guard FileManager.default.fileExists(atPath: "\(path)/\(name)") else { return nil }
+        let json = try JSONParser.parse(read(name))
+        guard let rank = json["rank"]?.integer, let discarded = json["discarded_energy"]?.double else { throw ReleaseError("\(path)/\(name) is no report") }
+        return AdapterReport(rank: rank, discarded: discarded)
     }
 
     /// What `release show` prints.
@@ -74,7 +110,7 @@ public struct ReleaseDirectory: Sendable {
         guard statement.signer.isCoordinator, statement.signer.consortium == summary.consortium else {
             throw ReleaseError("signed by \(statement.signer), which is not the coordinator of \(summary.consortium)")
         }
-        let present = Set(try FileManager.default.contentsOfDirectory(atPath: path)).subtracting([ModelSignature.fileName])
+        let present = Set(try fileNames()).subtracting([ModelSignature.fileName])
         let signed = Set(statement.resources.map(\.name))
         if let odd = present.symmetricDifference(signed).sorted().first {
             throw ReleaseError(present.contains(odd) ? "\(odd) is not covered by the signature" : "\(odd) is missing")
@@ -85,6 +121,14 @@ public struct ReleaseDirectory: Sendable {
         let digest = try BlobStore.digest(ofFile: "\(path)/model.safetensors").digest
         guard digest.hex == summary.model else { throw ReleaseError("lineage.json names another model than the one beside it") }
         return statement.signer
+    }
+
+    /// All files, those of directories with their paths. A link counts as a file, which no signature covers.
+    private func fileNames() throws -> [String] {
+        try FileManager.default.subpathsOfDirectory(atPath: path).filter { name in
+            let kind = try FileManager.default.attributesOfItem(atPath: "\(path)/\(name)")[.type] as? FileAttributeType
+            return kind != .typeDirectory
+        }
     }
 
     /// The text of lineage.json, and the tree head that it was written under.

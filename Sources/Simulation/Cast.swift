@@ -48,6 +48,11 @@ enum Tiny {
         SafetensorsHeader.encode(layout) + values.withUnsafeBytes(Array.init)
     }
 
+    /// One number a parameter, or two.
+    static func stateFile(_ values: [Float]) -> [UInt8] {
+        values.count == parameters ? file(values) : file(values, TensorLayout([(name: "moments", type: .f32, shape: [parameters, 2])]))
+    }
+
     static func values(_ file: [UInt8]) -> [Float] {
         file.suffix(parameters * 4).withUnsafeBytes { bytes in (0..<parameters).map { bytes.loadUnaligned(fromByteOffset: 4 * $0, as: Float.self) } }
     }

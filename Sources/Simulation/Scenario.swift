@@ -34,7 +34,10 @@ struct Scenario {
             sites: (0..<count).map(Cast.site), rounds: Int.random(in: 2...4, using: &random), quorum: Int.random(in: 1...count, using: &random),
             recruitingSeconds: pick([0, 60, 600]), deadlineSeconds: pick([900, 3600, 14_400]), maximumAttempts: 100, extensions: extensions,
             lateness: lateness, retentionSeconds: pick([0, 3600]),
-            strategy: pick([.fedAvg(learningRate: 1), .fedAvg(learningRate: 0.5), .fedAvgM(learningRate: 1, momentum: 0.7)]),
+            strategy: pick([
+                .fedAvg(learningRate: 1), .fedAvg(learningRate: 0.5), .fedAvgM(learningRate: 1, momentum: 0.7), .nesterov(learningRate: 0.7, momentum: 0.9),
+                .fedAdam(AdaptiveMoments(learningRate: 0.1)), .fedYogi(AdaptiveMoments(learningRate: 0.1)),
+            ]),
             bounds: Bounds(weight: 100, norm: 10), training: Training(localSteps: 1, batch: 1, learningRate: 1e-3))
         faultsEnd = UInt64(Int.random(in: 1...8, using: &random)) * 3_600_000
         faultInterval = UInt64(pick([60_000, 300_000, 1_200_000]))

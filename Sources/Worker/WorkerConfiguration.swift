@@ -1,3 +1,4 @@
+import Learning
 import Transport
 
 /// What a worker needs to run; `kumiai worker init` writes it as TOML.
@@ -13,9 +14,13 @@ public struct WorkerConfiguration: Equatable, Sendable {
     public var key: String
     /// Where models, updates and receipts lie.
     public var dataDirectory: String
-    /// A robomimic HDF5 file. Its contents never leave the site.
+    /// A robomimic or ALOHA HDF5 file, or a directory of ALOHA files. Their contents never leave the site.
     public var demonstrations: String
+    /// What the data are, where their files do not say it.
+    public var declared: DemonstrationFiles.Declaration
     public var threads: Int
+    /// Components of a plan's adapters that this site trains; `nil`: as many as the plan has.
+    public var rank: Int?
     /// Seconds between two snapshots of a training: what a crash may cost.
     public var snapshotSeconds: Int
     public var upload: TransferPolicy
@@ -25,7 +30,8 @@ public struct WorkerConfiguration: Equatable, Sendable {
 
     public init(
         consortium: String, host: String, port: Int, proxy: ConnectProxy? = nil, authority: String, certificate: String, key: String,
-        dataDirectory: String, demonstrations: String, threads: Int = 1, snapshotSeconds: Int = 60,
+        dataDirectory: String, demonstrations: String, declared: DemonstrationFiles.Declaration = .init(), threads: Int = 1, rank: Int? = nil,
+        snapshotSeconds: Int = 60,
         upload: TransferPolicy = .unlimited, download: TransferPolicy = .unlimited, exitsWhenFinished: Bool = false
     ) {
         self.consortium = consortium
@@ -37,7 +43,9 @@ public struct WorkerConfiguration: Equatable, Sendable {
         self.key = key
         self.dataDirectory = dataDirectory
         self.demonstrations = demonstrations
+        self.declared = declared
         self.threads = threads
+        self.rank = rank
         self.snapshotSeconds = snapshotSeconds
         self.upload = upload
         self.download = download

@@ -13,8 +13,9 @@ extension WorkerService {
     func fetch(_ task: TrainingTask) async {
         do {
             try await transfer.download(task.model.digest, byteCount: task.model.byteCount)
+            if let adapter = task.adapter { try await transfer.download(adapter.digest, byteCount: adapter.byteCount) }
             guard case .fetching(let current) = machine.work, current == task else { return }
-            removeOldModels(keeping: task.model.digest)
+            removeOldModels(keeping: [task.model.digest, task.adapter?.digest])
             trouble = nil
             handle(.fetched(task.key))
         } catch {
@@ -24,9 +25,9 @@ extension WorkerService {
         }
     }
 
-    /// One model and one update are kept; the others can be fetched again, or are with the coordinator.
-    private func removeOldModels(keeping model: Digest) {
-        for digest in (try? blobs.all()) ?? [] where digest != model && digest != pending?.manifest.update { blobs.remove(digest) }
+    /// One model, its adapter and one update are kept; the others can be fetched again, or are with the coordinator.
+    private func removeOldModels(keeping kept: [Digest?]) {
+        for digest in (try? blobs.all()) ?? [] where !kept.contains(digest) && digest != pending?.manifest.update { blobs.remove(digest) }
     }
 
     func train(_ task: TrainingTask) async {

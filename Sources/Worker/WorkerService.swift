@@ -68,7 +68,8 @@ public actor WorkerService {
             host: configuration.host, port: configuration.port, proxy: configuration.proxy, context: try identity.clientContext(),
             consortium: configuration.consortium, group: MultiThreadedEventLoopGroup.singleton)
         let native = NativeTrainer(
-            demonstrations: configuration.demonstrations, threads: configuration.threads, snapshotSeconds: configuration.snapshotSeconds,
+            demonstrations: configuration.demonstrations, declared: configuration.declared, threads: configuration.threads,
+            rank: configuration.rank, snapshotSeconds: configuration.snapshotSeconds,
             directory: configuration.dataDirectory, site: identity.site, blobs: blobs, logger: logger)
         if let trainer { self.trainer = trainer } else { self.trainer = native }
         transfer = BlobTransfer(
@@ -177,7 +178,8 @@ public actor WorkerService {
         switch machine.work {
         case .resting(let reason): logger.debug("resting", metadata: ["reason": "\(reason)"])
         case .fetching(let task): logger.info("fetching the model", metadata: ["round": "\(task.key)", "model": "\(task.model.digest.short)"])
-        case .training(let task): logger.info("training", metadata: ["round": "\(task.key)", "steps": "\(task.training.localSteps)"])
+        case .training(let task):
+            logger.info("training", metadata: ["round": "\(task.key)", "steps": "\(task.training.localSteps)", "epochs": "\(task.training.localEpochs)"])
         case .uploading(let update):
             logger.info("uploading", metadata: ["round": "\(update.key)", "bytes": "\(update.byteCount)", "loss": "\(update.localLoss)"])
         case .submitting(let update): logger.debug("submitting", metadata: ["round": "\(update.key)"])

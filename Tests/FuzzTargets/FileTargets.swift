@@ -27,8 +27,24 @@ extension FuzzTarget {
     /// The fuzzer reads for itself; a test asks the program that was built beside it.
     private static let readerProgram = CommandLine.arguments[0].hasSuffix("/fuzz") ? "/proc/self/exe" : Shell.kumiai
 
-    private static let policy =
-        "{\"obs\":\"both\",\"image\":8,\"patch\":4,\"words\":4,\"vocab\":16,\"d\":8,\"layers\":1,\"heads\":2,\"mlp\":16,\"chunk\":2,\"action_dim\":4}"
+    private static let policy = example.json
+
+    private static let example = PolicyConfiguration(
+        Contract(
+            embodiment: "arm", instruction: "i", action: ActionSpace(space: "joints", dimensions: [.init(name: "a"), .init(name: "b")]),
+            state: [StateFeature(key: "s", offset: -1, mean: [0, 1], std: [1, 2])], cameras: [Camera(key: "c", height: 8, width: 4)]),
+        objective: .flowMatching, patchSide: 4, words: 4, vocabulary: 16, width: 8, layers: 1, heads: 2, feedForward: 16, chunk: 2)
+
+    /// What the seed of the demonstrations fits.
+    private static let demonstrated = PolicyConfiguration(
+        Contract(
+            embodiment: "arm", instruction: "language_instruction",
+            action: ActionSpace(space: "displacement", dimensions: ["x", "y", "z", "gripper"].map { .init(name: $0) }),
+            state: [
+                StateFeature(key: "robot0_eef_pos", mean: [0, 0, 0], std: [1, 1, 1]), StateFeature(key: "robot0_gripper_qpos", mean: [0], std: [1]),
+                StateFeature(key: "object", offset: -1, mean: [Float](repeating: 0, count: 14), std: [Float](repeating: 1, count: 14)),
+                StateFeature(key: "goal", mean: [0, 0, 0], std: [1, 1, 1]),
+            ], cameras: []))
 
     private struct Bytes: ByteSource {
         let bytes: [UInt8]
@@ -45,7 +61,7 @@ extension FuzzTarget {
         withFile(bytes) { path in
             // In a process of its own, as a worker does it: libhdf5 dies of some files.
             let reader = DemonstrationReader(program: [readerProgram, DemonstrationReader.verb], memoryBytes: 2 << 30, seconds: 10)
-            _ = try? reader.read(path, split: .train, for: PolicyConfiguration(observation: .state), scratch: scratchDirectory)
+            _ = try? reader.read(path, split: .train, for: demonstrated, scratch: scratchDirectory)
         }
     } seeds: {
         []

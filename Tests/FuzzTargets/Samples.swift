@@ -9,11 +9,13 @@ enum Samples {
     static let key = RoundKey(round: 3, attempt: 2)
     static let time = Timestamp(milliseconds: 1_780_000_000_000)
     static let model = ModelReference(digest: digest(1), layout: digest(2), byteCount: 1000)
-    static let training = Training(localSteps: 10, batch: 32, learningRate: 1e-3)
+    static let training = Training(
+        localSteps: 0, localEpochs: 2, batch: 32, learningRate: 1e-3, schedule: RateSchedule(.cosine, warmupRounds: 1), proximal: 0.1,
+        lora: LoRA(rank: 4, alpha: 8, targets: ["a", "b"]), compression: .topK(fraction: 0.1))
     static let plan = Plan(
         campaign: campaign, base: ModelName("FY2026")!, release: ModelName("FY2027")!, model: model, sites: [site], rounds: 3, quorum: 1,
         extensions: Extensions(seconds: 60, maximum: 1), lateness: Lateness(rounds: 1, weightPercent: 50), retentionSeconds: 60,
-        strategy: .fedAvgM(learningRate: 1, momentum: 0.7), bounds: Bounds(weight: 100, norm: 10), training: training)
+        strategy: .fedYogi(AdaptiveMoments(learningRate: 0.1)), bounds: Bounds(weight: 100, norm: 10), training: training)
     static let manifest = UpdateManifest(
         campaign: campaign, key: key, site: site, model: digest(1), update: digest(3), updateByteCount: 5, layout: digest(2), samples: 7,
         localLoss: 0.25, createdAt: time)
@@ -24,11 +26,15 @@ enum Samples {
     static let entries = [
         .founded(Founding(consortium: "c", authority: digest(1), logKey: [UInt8](repeating: 4, count: 32), coordinatorCertificate: [5], logKeySignature: [6])),
         .modelRegistered(ModelName("A")!, model), .campaignOpened(plan, by: "operator/o"),
-        .roundOpened(RoundOpening(campaign: campaign, key: key, cohort: [site], model: digest(1), serverState: digest(2), deadline: time)),
+        .roundOpened(RoundOpening(campaign: campaign, key: key, cohort: [site], model: digest(1), adapter: digest(5), serverState: digest(2), deadline: time)),
         .roundExtended(RoundExtension(key: key, deadline: time, reason: "why")),
         .updateAccepted(AcceptedUpdate(update: update, weight: 7, norm: 1.5)),
         .updateRefused(RefusedUpdate(site: site, key: key, digest: digest(1), refusal: UpdateRefusal(.late, "detail"))), .roundClosed(key),
-        .roundCommitted(RoundCommit(key: key, result: GlobalState(model: digest(1), modelByteCount: 3, serverState: digest(4)), scaleBits: 36, totalWeight: 9)),
+        .roundCommitted(
+            RoundCommit(
+                key: key,
+                result: GlobalState(model: digest(1), modelByteCount: 3, adapter: BlobReference(digest: digest(6), byteCount: 2), serverState: digest(4)),
+                scaleBits: 36, totalWeight: 9)),
         .roundAbandoned(RoundAbandonment(key: key, reason: "why", without: [site])), .campaignEnded(end),
         .releaseCut(ReleaseCutting(name: ModelName("B")!, campaign: campaign, model: model, cutBy: "operator/o")),
         .updatesPruned(Pruning(campaign: campaign, throughRound: 2, prunedBy: "operator/o")),
@@ -39,16 +45,24 @@ enum Samples {
     static let clientMessages = [
         .hello(Hello(purpose: .bulk, software: "kumiai")), .heartbeat(heartbeat), .submitUpdate(update), .offerBlob(digest(1), byteCount: 9),
         .blobChunk(BlobChunk(offset: 3, payload: Payload([1, 2, 3]))), .fetchBlob(digest(2), offset: 3), .openCampaign(plan),
-        .cutRelease(ModelName("B")!), .pruneUpdates(dryRun: true), .getStatus, .goodbye(reason: "bye"),
+        .cutRelease(ModelName("B")!, adapterRank: 4), .pruneUpdates(dryRun: true), .getStatus, .goodbye(reason: "bye"),
     ].map { (message: ClientMessage) in ClientFrame(id: 7, message) }
 
     static let serverMessages = [
-        .welcome(Welcome(version: 1, consortium: "c", time: time, heartbeatSeconds: 5, chunkBytes: 9, logKey: [1], logKeySignature: [2])),
+        .welcome(
+            Welcome(
+                version: 1, consortium: "c", time: time, heartbeatSeconds: 5, chunkBytes: 9, logKey: [1], logKeySignature: [2],
+                model: BlobReference(digest: digest(6), byteCount: 2))),
         .refusal(Refusal(.limit, "too many", hint: "fewer")), .heartbeatSeen(time), .assignment(.rest(reason: "why")), .assignment(.finished(end)),
-        .assignment(.train(TrainingTask(campaign: campaign, key: key, rounds: 4, model: model, deadline: time, training: training, lateRounds: 1))),
+        .assignment(
+            .train(
+                TrainingTask(
+                    campaign: campaign, key: key, rounds: 4, model: model, adapter: BlobReference(digest: digest(6), byteCount: 2), deadline: time,
+                    training: training, lateRounds: 1))),
         .receipt(receipt), .updateRefused(UpdateRefusal(.duplicate, "again")), .blobProgress(durable: 4, complete: false), .blobStart(byteCount: 9),
         .blobChunk(BlobChunk(offset: 3, payload: Payload([1, 2, 3]))), .campaignAccepted(campaign, index: 4),
-        .releaseReady(ModelName("B")!, model: digest(1), directory: "/d"), .updatesRemoved(RemovalReport(rounds: 1, blobs: 2, byteCount: 3)),
+        .releaseReady(ModelName("B")!, model: digest(1), directory: "/d", discardedEnergy: 0.5),
+        .updatesRemoved(RemovalReport(rounds: 1, blobs: 2, byteCount: 3)),
         .status(
             StatusReport(
                 consortium: "c", time: time, ledgerEntries: 3, treeHead: "head", campaign: nil,

@@ -1,20 +1,19 @@
+import Tensors
 import Testing
 
 @testable import Learning
 
 /// Each part's gradient against finite differences of the loss.
 @Suite struct GradientTests {
-    static let configuration = PolicyConfiguration(
-        observation: .both, imageSide: 8, patchSide: 4, words: 3, vocabulary: 11, width: 12, layers: 2, heads: 2,
-        feedForward: 20, chunk: 2, actionCount: 3)
+    static let configuration = Shapes.small(.absoluteError)
 
-    static func makePolicy(seed: UInt64) -> Policy {
+    static func makePolicy(_ configuration: PolicyConfiguration = configuration, seed: UInt64) -> Policy {
         var generator = SeededGenerator(seed: seed)
         let weights = (0..<configuration.layout.elementCount).map { _ in Float.random(in: -0.5...0.5, using: &generator) }
         return Policy(configuration, weights: weights)
     }
 
-    static func makeBatch(count: Int, seed: UInt64) -> Batch {
+    static func makeBatch(_ configuration: PolicyConfiguration = configuration, count: Int, seed: UInt64) -> Batch {
         var generator = SeededGenerator(seed: seed)
         var batch = Batch(count: count, configuration)
         func fill(_ values: inout [Float], _ range: ClosedRange<Float>) {
@@ -24,30 +23,85 @@ import Testing
         fill(&batch.patches, -1...1)
         // Far from the predictions, where the absolute error has no kink.
         fill(&batch.actions, 8...9)
+        fill(&batch.noise, -1...1)
+        fill(&batch.time, 0...1)
         for index in batch.words.indices { batch.words[index] = Int32.random(in: 0..<11, using: &generator) }
         return batch
     }
 
-    static let tensors = configuration.layout.tensors.map(\.name)
-
-    @Test(arguments: tensors)
-    func gradientMatchesFiniteDifferences(tensor name: String) throws {
-        let policy = Self.makePolicy(seed: 1)
-        let batch = Self.makeBatch(count: 4, seed: 2)
-        let (_, gradient) = Trainer(policy, batch: 4).gradients(batch)
-        let range = try #require(policy.layout[name]).range
-        let elements = range.lowerBound / 4..<range.upperBound / 4
-        // Along the gradient itself the loss changes by its squared norm: one number that checks the whole tensor.
+    /// Along the gradient itself the loss changes by its norm: one number that checks a whole tensor.
+    private func check(_ name: String, _ elements: Range<Int>, _ gradient: [Float], loss: (_ move: (Int) -> Float) -> Double) {
         let norm = elements.reduce(0.0) { $0 + Double(gradient[$1]) * Double(gradient[$1]) }.squareRoot()
-        guard norm > 1e-7 else { return }
-        let step = 2e-2
-        func loss(_ sign: Double) -> Double {
-            var moved = policy
-            for index in elements { moved.weights[index] += Float(sign * step * Double(gradient[index]) / norm) }
-            return Double(Trainer(moved, batch: 4).gradients(batch).loss)
-        }
-        let difference = (loss(1) - loss(-1)) / (2 * step)
+        guard norm > 1e-6 else { return }
+        let step = 1e-2
+        func at(_ sign: Double) -> Double { loss { elements.contains($0) ? Float(sign * step * Double(gradient[$0]) / norm) : 0 } }
+        let difference = (at(1) - at(-1)) / (2 * step)
         #expect(abs(difference - norm) / norm < 2e-2, "\(name): \(difference) against \(norm)")
+    }
+
+    static let shapes: [PolicyConfiguration] = [
+        Shapes.small(.absoluteError), Shapes.small(.squaredError, state: 0), Shapes.small(.flowMatching), Shapes.small(.flowMatching, words: 0, cameras: []),
+        Shapes.small(.absoluteError, state: 0, words: 0, cameras: [Camera(key: "a", height: 4, width: 8), Camera(key: "b", height: 8, width: 4)]),
+    ]
+
+    @Test(arguments: shapes)
+    func everyTensorsGradientMatchesFiniteDifferences(configuration: PolicyConfiguration) throws {
+        let policy = Self.makePolicy(configuration, seed: 1), batch = Self.makeBatch(configuration, count: 4, seed: 2)
+        let (_, gradient) = Trainer(policy, batch: 4).gradients(batch)
+        for tensor in policy.layout.tensors {
+            check(tensor.name, tensor.range.lowerBound / 4..<tensor.range.upperBound / 4, gradient) { move in
+                var moved = policy
+                for index in moved.weights.indices { moved.weights[index] += move(index) }
+                return Double(Trainer(moved, batch: 4).gradients(batch).loss)
+            }
+        }
+    }
+
+    @Test func everyFactorsGradientMatchesFiniteDifferences() throws {
+        let policy = Self.makePolicy(seed: 4), batch = Self.makeBatch(count: 4, seed: 5)
+        let layout = AdapterLayout(base: policy.layout, rank: 2, targets: ["qkv", "proj", "fc1", "fc2", "head"])
+        var generator = SeededGenerator(seed: 6)
+        let values = (0..<layout.layout.elementCount).map { _ in Float.random(in: -0.3...0.3, using: &generator) }
+        func trainer(_ values: [Float]) -> Trainer { Trainer(policy, adapter: Adapter(layout, scale: 1.5, values: values), batch: 4) }
+        let (_, gradient) = trainer(values).gradients(batch)
+        for tensor in layout.layout.tensors {
+            check(tensor.name, tensor.range.lowerBound / 4..<tensor.range.upperBound / 4, gradient) { move in
+                Double(trainer(values.enumerated().map { $1 + move($0) }).gradients(batch).loss)
+            }
+        }
+    }
+
+    @Test func frozenFactorsStayAsTheyAreBitForBit() throws {
+        let policy = Self.makePolicy(seed: 7)
+        let layout = AdapterLayout(base: policy.layout, rank: 2, targets: ["fc1", "proj"])
+        for (trained, frozen) in [(AdapterFactors.b, { (m: AdapterLayout.Module) in m.a }), (.a, { $0.b })] {
+            var start = layout.initialValues(seed: 1)
+            for index in start.indices where start[index] == 0 { start[index] = 0.1 }
+            let trainer = Trainer(policy, adapter: Adapter(layout, scale: 2, trained: trained, values: start), batch: 4)
+            for seed in 0..<3 { _ = trainer.step(Self.makeBatch(count: 4, seed: UInt64(seed)), learningRate: 1e-2) }
+            let end = trainer.parameters
+            for module in layout.modules {
+                #expect(Array(end[frozen(module)]) == Array(start[frozen(module)]))
+                #expect(Array(end[frozen(module) == module.a ? module.b : module.a]) != Array(start[frozen(module) == module.a ? module.b : module.a]))
+            }
+        }
+    }
+
+    @Test func aBatchOfManySamplesGivesTheMeanOfItsParts() throws {
+        // More samples than a thread works on at a time.
+        let count = 2 * Trainer.microBatch(of: Self.configuration) + 3
+        let policy = Self.makePolicy(seed: 8), batch = Self.makeBatch(count: count, seed: 9)
+        let whole = Trainer(policy, batch: count).gradients(batch)
+        let threads = Trainer(policy, batch: count, threads: 3).gradients(batch)
+        #expect(ReferenceTests.relativeError(threads.gradient, whole.gradient) < 1e-5 && abs(threads.loss - whole.loss) < 1e-4)
+        #expect(Trainer(policy, batch: count, threads: 3).outputs(batch) == Trainer(policy, batch: count).outputs(batch))
+    }
+
+    @Test func memoryIsTheStatedMultipleWhateverTheBatch() throws {
+        let policy = Self.makePolicy(seed: 10)
+        let small = Trainer(policy, batch: 64, threads: 2), large = Trainer(policy, batch: 4096, threads: 2)
+        #expect(small.byteCount == large.byteCount || small.byteCount < large.byteCount && 64 < 2 * Trainer.microBatch(of: Self.configuration))
+        #expect(large.byteCount >= 4 * 5 * policy.weights.count)
     }
 
     @Test func sameSeedGivesTheSameWeightsBitForBit() {

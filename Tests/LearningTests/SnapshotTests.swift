@@ -9,7 +9,7 @@ import Testing
 
     @Test func aTrainingGoesOnFromItsSnapshotToTheSameBits() throws {
         let policy = try Policy(.init(path: Repository.example("base/state.safetensors")))
-        let data = try RobomimicReader.read(Repository.example("sites/window-open.hdf5"), split: .train, for: policy.configuration)
+        let data = try DemonstrationFiles.read(Repository.example("sites/window-open.hdf5"), split: .train, for: policy.configuration)
         let training = LocalTraining(steps: 12, batch: 8, schedule: .round(rate: 1e-3, steps: 12))
         let seed = SeededGenerator(seed: 3, label: "s", round: 2)
         let whole = try training.run(from: policy, on: data, seed: seed)
@@ -32,17 +32,16 @@ import Testing
 
     @Test func aSetOfDemonstrationsSurvivesItsFile() throws {
         let directory = try TemporaryDirectory()
-        for observation in [PolicyConfiguration.Observation.state, .both] {
-            let configuration = PolicyConfiguration(observation: observation)
-            let set = try RobomimicReader.read(Repository.example("sites/window-open.hdf5"), split: .valid, for: configuration)
+        for configuration in [try Shapes.example("state"), try Shapes.both()] {
+            let set = try DemonstrationFiles.read(Repository.example("sites/window-open.hdf5"), split: .valid, for: configuration)
             try set.write(to: directory.file("set"))
             let again = try DemonstrationSet(reading: directory.file("set"), for: configuration)
-            #expect(again.count == set.count && again.tasks == set.tasks && again.demonstrationCount == set.demonstrationCount)
+            #expect(again.count == set.count && again.tasks == set.tasks && again.episodes == set.episodes)
             var (one, other) = (Batch(count: 3, configuration), Batch(count: 3, configuration))
             set.fill(&one, with: [0, 1, set.count - 1])
             again.fill(&other, with: [0, 1, set.count - 1])
             #expect(one.state == other.state && one.words == other.words && one.patches == other.patches && one.actions == other.actions)
-            #expect(throws: LearningError.self) { try DemonstrationSet(reading: directory.file("set"), for: PolicyConfiguration(observation: .image)) }
+            #expect(throws: LearningError.self) { try DemonstrationSet(reading: directory.file("set"), for: Shapes.example("image")) }
         }
     }
 }

@@ -15,6 +15,22 @@ import Testing
         extensions: Extensions(seconds: 5, maximum: 2), lateness: Lateness(rounds: 3, weightPercent: 50), retentionSeconds: 1 << 20,
         strategy: .fedAvgM(learningRate: 0.5, momentum: 0.7), bounds: Bounds(weight: 9, norm: 3),
         training: Training(localSteps: 1, batch: 2, learningRate: 3, seed: .max))
+    /// Every strategy, compression, schedule and aggregation of adapters.
+    static let plans: [Plan] = {
+        let moments = AdaptiveMoments(learningRate: 0.1, beta1: 0.2, beta2: 0.3, adaptivity: 0.4)
+        let strategies: [Strategy] = [.fedAvg(learningRate: 1), .nesterov(learningRate: 0.7, momentum: 0.9), .fedAdam(moments), .fedYogi(moments)]
+        let compressions: [Compression] = [.none, .bfloat16, .int8(block: 64), .topK(fraction: 0.125)]
+        let schedules = RateSchedule.Shape.allCases.map { RateSchedule($0, decayTo: 0.25, warmupRounds: 2) }
+        let loras = LoRA.Aggregation.allCases.map { LoRA(rank: 4, alpha: 8.5, targets: ["qkv", "fc1"], aggregation: $0) }
+        return (0..<4).map { index in
+            var plan = plan
+            plan.strategy = strategies[index]
+            plan.training = Training(
+                localSteps: 0, localEpochs: 3, batch: 2, learningRate: 3, schedule: schedules[index % 3], proximal: 0.5, lora: loras[index],
+                compression: compressions[index])
+            return plan
+        }
+    }()
     static let manifest = UpdateManifest(
         campaign: CampaignID("C")!, key: key, site: site, model: digest(1), update: digest(3), updateByteCount: 5, layout: digest(2),
         samples: 7, localLoss: 0.25, createdAt: time)
@@ -25,19 +41,29 @@ import Testing
     private static let refusals: [Entry.Body] = UpdateRefusal.Reason.allCases.map {
         .updateRefused(RefusedUpdate(site: site, key: key, digest: digest(1), refusal: UpdateRefusal($0, "detail")))
     }
-    private static let decisions: [Entry.Body] = [
-        .founded(Founding(consortium: "c", authority: digest(1), logKey: [UInt8](repeating: 4, count: 32), coordinatorCertificate: [5], logKeySignature: [6])),
-        .modelRegistered(ModelName("A")!, model), .campaignOpened(plan, by: "operator/o"),
-        .roundOpened(RoundOpening(campaign: CampaignID("C")!, key: key, cohort: [site], model: digest(1), serverState: nil, deadline: time)),
-        .roundOpened(RoundOpening(campaign: CampaignID("C")!, key: key, cohort: [site], model: digest(1), serverState: digest(2), deadline: time)),
-        .updateAccepted(AcceptedUpdate(update: update, weight: 7, norm: 1.5)), .roundClosed(key),
-        .roundCommitted(
-            RoundCommit(key: key, result: GlobalState(model: digest(1), modelByteCount: 3, serverState: digest(4)), scaleBits: 36, totalWeight: 1 << 40)),
-        .roundAbandoned(RoundAbandonment(key: key, reason: "why", without: [site])), .campaignEnded(end),
-        .roundExtended(RoundExtension(key: key, deadline: time, reason: "why")),
-        .updatesPruned(Pruning(campaign: CampaignID("C")!, throughRound: 4, prunedBy: "operator/o")),
-        .releaseCut(ReleaseCutting(name: ModelName("B")!, campaign: CampaignID("C")!, model: model, cutBy: "operator/o")),
-    ]
+    private static let decisions: [Entry.Body] =
+        [
+            .founded(
+                Founding(consortium: "c", authority: digest(1), logKey: [UInt8](repeating: 4, count: 32), coordinatorCertificate: [5], logKeySignature: [6])),
+            .modelRegistered(ModelName("A")!, model), .campaignOpened(plan, by: "operator/o"),
+        ] + plans.map { .campaignOpened($0, by: "operator/o") } + [
+            .roundOpened(RoundOpening(campaign: CampaignID("C")!, key: key, cohort: [site], model: digest(1), serverState: nil, deadline: time)),
+            .roundOpened(
+                RoundOpening(campaign: CampaignID("C")!, key: key, cohort: [site], model: digest(1), adapter: digest(5), serverState: digest(2), deadline: time)
+            ),
+            .updateAccepted(AcceptedUpdate(update: update, weight: 7, norm: 1.5)), .roundClosed(key),
+            .roundCommitted(
+                RoundCommit(key: key, result: GlobalState(model: digest(1), modelByteCount: 3, serverState: digest(4)), scaleBits: 36, totalWeight: 1 << 40)),
+            .roundCommitted(
+                RoundCommit(
+                    key: key,
+                    result: GlobalState(model: digest(1), modelByteCount: 3, adapter: BlobReference(digest: digest(5), byteCount: 9), serverState: nil),
+                    scaleBits: 36, totalWeight: 1)),
+            .roundAbandoned(RoundAbandonment(key: key, reason: "why", without: [site])), .campaignEnded(end),
+            .roundExtended(RoundExtension(key: key, deadline: time, reason: "why")),
+            .updatesPruned(Pruning(campaign: CampaignID("C")!, throughRound: 4, prunedBy: "operator/o")),
+            .releaseCut(ReleaseCutting(name: ModelName("B")!, campaign: CampaignID("C")!, model: model, cutBy: "operator/o")),
+        ]
 
     @Test(arguments: bodies)
     func entriesSurviveTheWire(body: Entry.Body) throws {
@@ -91,7 +117,8 @@ import Testing
             case .openCampaign(Self.plan) = try roundTrip(.openCampaign(Self.plan)),
             case .offerBlob(Self.digest(4), 12) = try roundTrip(.offerBlob(Self.digest(4), byteCount: 12)),
             case .fetchBlob(Self.digest(4), 13) = try roundTrip(.fetchBlob(Self.digest(4), offset: 13)), case .getStatus = try roundTrip(.getStatus),
-            case .cutRelease(ModelName("B")!) = try roundTrip(.cutRelease(ModelName("B")!)), case .goodbye("x") = try roundTrip(.goodbye(reason: "x")),
+            case .cutRelease(ModelName("B")!, adapterRank: 6) = try roundTrip(.cutRelease(ModelName("B")!, adapterRank: 6)),
+            case .goodbye("x") = try roundTrip(.goodbye(reason: "x")),
             case .blobChunk(let chunk) = try roundTrip(.blobChunk(BlobChunk(offset: 5, payload: Payload([1, 2, 3]))))
         else { throw Failed() }
         #expect(chunk.offset == 5 && chunk.payload.bytes == [1, 2, 3])
@@ -99,7 +126,10 @@ import Testing
 
     @Test func serverMessagesSurviveTheWire() throws {
         let task = TrainingTask(campaign: CampaignID("C")!, key: Self.key, rounds: 9, model: Self.model, deadline: Self.time, training: Self.plan.training)
-        for assignment in [Assignment.rest(reason: "r"), .train(task), .finished(Self.end)] {
+        let adapted = TrainingTask(
+            campaign: CampaignID("C")!, key: Self.key, rounds: 9, model: Self.model, adapter: BlobReference(digest: Self.digest(5), byteCount: 6),
+            deadline: Self.time, training: Self.plans[3].training)
+        for assignment in [Assignment.rest(reason: "r"), .train(task), .train(adapted), .finished(Self.end)] {
             guard case .assignment(assignment) = try answerRoundTrip(.assignment(assignment)) else { throw Failed() }
         }
         let receipt = Receipt(index: 4, entry: [1], proof: [Self.digest(1), Self.digest(2)], treeHead: "head")

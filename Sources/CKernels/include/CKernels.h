@@ -29,6 +29,33 @@ void kumiai_average(const int64_t *sums, const float *weights, float *next, int6
 void kumiai_average_momentum(const int64_t *sums, const float *weights, float *momentum, float *next, int64_t count,
                              double denominator, double rate, double beta);
 
+// Moves weights by summed updates whose server state has two moments a parameter, side by side in `moments`: m and v.
+// mean = sums / denominator; m = beta1 m + (1 - beta1) mean; v = beta2 v + (1 - beta2) mean^2, or, as Yogi,
+// v - (1 - beta2) mean^2 sign(v - mean^2); next = weights + rate m / (sqrt(v) + adaptivity)
+void kumiai_average_adaptive(const int64_t *sums, const float *weights, float *moments, float *next, int64_t count,
+                             double denominator, double rate, double beta1, double beta2, double adaptivity, int yogi);
+// momentum = beta * momentum + mean; next = weights + rate * (mean + beta * momentum)
+void kumiai_average_nesterov(const int64_t *sums, const float *weights, float *momentum, float *next, int64_t count,
+                             double denominator, double rate, double beta);
+
+// accumulator[rows x inputs] += weight * round(b . a * scale), the product b [rows x rank] . a [rank x inputs] in float64,
+// its terms added in order; gives back the largest magnitude of the product. `scratch` holds `inputs` numbers.
+double kumiai_accumulate_product(int64_t *accumulator, const float *b, const float *a, int64_t rows, int64_t inputs,
+                                 int64_t rank, double scale, int64_t weight, double *scratch);
+// delta[rows x inputs] += sign * b . a in float64, terms added in order.
+void kumiai_add_product(double *delta, const double *b, const double *a, int64_t rows, int64_t inputs, int64_t rank,
+                        double sign);
+// next = weights + scale * delta
+void kumiai_shift(const float *weights, const double *delta, float *next, int64_t count, double scale);
+
+// ---- encodings.c: forms in which updates travel ----
+
+void kumiai_expand_bfloat16(const uint16_t *halves, float *values, int64_t count);
+// To nearest, ties to even; the largest finite values are cut instead of becoming infinite.
+void kumiai_round_bfloat16(const float *values, uint16_t *halves, int64_t count);
+void kumiai_expand_int8(const int8_t *bytes, float *values, int64_t count, float scale);
+void kumiai_round_int8(const float *values, int8_t *bytes, int64_t count, float scale);
+
 // ---- network.c: the policy's element-wise work ----
 
 // y = gelu(x), the tanh form; t keeps tanh(...) for the backward pass. In place where y == x is not allowed.
@@ -55,6 +82,9 @@ void kumiai_bias_backward(const float *dy, float *dbias, int64_t rows, int64_t w
 void kumiai_add(float *y, const float *x, int64_t count);
 // bytes 0..255 -> -1..1
 void kumiai_normalise_bytes(const uint8_t *bytes, float *out, int64_t count);
+
+// gradient += mu * (weights - anchor): FedProx's term.
+void kumiai_proximal(float *gradient, const float *weights, const float *anchor, int64_t count, float mu);
 
 // One AdamW step (Loshchilov 2019), gradients scaled by `clip` first.
 void kumiai_adamw(float *weights, const float *gradient, float *m, float *v, int64_t count, float rate, float beta1,

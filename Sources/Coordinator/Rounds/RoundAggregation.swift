@@ -37,7 +37,7 @@ package struct RoundAggregation: Sendable {
 
     /// Hashed again before they are summed: a byte that rotted since intake would be in every model from here on.
     private func setAsideDamaged(_ task: AggregationTask) throws -> [SiteID] {
-        for digest in [task.start.model] + (task.start.serverState.map { [$0] } ?? []) { try blobs.verify(digest) }
+        for digest in task.start.blobs { try blobs.verify(digest) }
         var damaged: [SiteID] = []
         for contribution in task.contributions {
             do {
@@ -53,25 +53,28 @@ package struct RoundAggregation: Sendable {
     }
 
     private func run(_ task: AggregationTask) throws -> GlobalState {
-        let model = blobs.temporaryPath(), state = blobs.temporaryPath()
+        let model = blobs.temporaryPath(), adapter = blobs.temporaryPath(), state = blobs.temporaryPath()
         // Adopted files are gone from here by then; those of a failure must not stay and fill the disk.
-        defer {
-            blobs.discard(model)
-            blobs.discard(state)
-        }
-        try BlockReducer(threads: threads).reduce(
-            task, try input(task),
-            model: { try SafetensorsWriter(BlobSink(blobs.create(model)), layout: $0, metadata: $1) },
-            state: { try SafetensorsWriter(BlobSink(blobs.create(state)), layout: $0) })
-        let (digest, byteCount) = try blobs.adopt(model)
-        let serverState = try task.strategy.hasServerState ? blobs.adopt(state).digest : nil
-        return GlobalState(model: digest, modelByteCount: byteCount, serverState: serverState)
+        defer { for path in [model, adapter, state] { blobs.discard(path) } }
+        let (blobs, input) = (blobs, try input(task))
+        try RoundReduction(threads: threads).reduce(
+            task, input,
+            RoundOutput(
+                model: { try SafetensorsWriter(BlobSink(blobs.create(model)), layout: $0, metadata: $1) },
+                adapter: { try SafetensorsWriter(BlobSink(blobs.create(adapter)), layout: $0) },
+                state: { try SafetensorsWriter(BlobSink(blobs.create(state)), layout: $0) }))
+        let next = try task.makesModel ? blobs.adopt(model) : (digest: task.start.model, byteCount: task.start.modelByteCount)
+        let nextAdapter = try task.makesAdapter ? blobs.adopt(adapter) : nil
+        return GlobalState(
+            model: next.digest, modelByteCount: next.byteCount,
+            adapter: nextAdapter.map { BlobReference(digest: $0.digest, byteCount: $0.byteCount) },
+            serverState: try task.strategy.hasServerState ? blobs.adopt(state).digest : nil)
     }
 
-    private func input(_ task: AggregationTask) throws -> BlockReducer.Input {
+    private func input(_ task: AggregationTask) throws -> RoundInput {
         func open(_ digest: Digest) throws -> SafetensorsFile { try SafetensorsFile(blobs, digest) }
-        return BlockReducer.Input(
-            model: try open(task.start.model), serverState: try task.start.serverState.map(open),
-            updates: try task.contributions.map { try open($0.update) })
+        return try RoundInput(
+            task, model: open(task.start.model), adapter: task.start.adapter.map { try open($0.digest) },
+            serverState: task.start.serverState.map(open), updates: task.contributions.map { try open($0.update) })
     }
 }

@@ -1,8 +1,8 @@
-import Aggregation
 import Blobs
 import Federation
 import Identity
 import Tensors
+import Updates
 
 /// Looks at a submitted update: its signature, its file, every one of its values.
 package struct UpdateInspection: Sendable {
@@ -49,12 +49,27 @@ package struct UpdateInspection: Sendable {
         guard blobs.byteCount(of: manifest.update) == manifest.updateByteCount else {
             return .unsound(UpdateRefusal(.blobMissing, "blob \(manifest.update.short) was not uploaded, or has another size"))
         }
+        guard let base = plan.model?.digest else { return .unavailable("the campaign has no base model") }
+        let format = UpdateFormat(plan.training, base: try baseLayout(base), round: manifest.key.round)
         let file = try SafetensorsFile(blobs, manifest.update)
-        guard Digest(of: file.layout.canonicalBytes) == plan.model?.layout else {
-            return .unsound(UpdateRefusal(.wrongLayout, "the file's tensors are not those of \(plan.base)"))
+        let norm: Double
+        do {
+            norm = try format.reader(file).inspectedNorm()
+        } catch let error as UpdateFormatError {
+            return .unsound(UpdateRefusal(.wrongLayout, error.message))
         }
-        let norm = try UpdateInspector.norm(of: file)
         guard norm.isFinite else { return .unsound(UpdateRefusal(.notFinite, "the update has values that are not finite")) }
         return .sound(norm: norm)
     }
+
+    private func baseLayout(_ base: Digest) throws -> TensorLayout {
+        do {
+            return try SafetensorsFile(blobs, base).layout
+        } catch let error as SafetensorsError {
+            // The coordinator's fault, and not the site's.
+            throw BaseUnreadable(description: "the base model cannot be read: \(error)")
+        }
+    }
+
+    private struct BaseUnreadable: Error, CustomStringConvertible { let description: String }
 }

@@ -29,9 +29,9 @@ struct OversightSession {
         case .goodbye: return nil
         case .pruneUpdates(let dryRun) where peer.isOperator: return try await service.prune(by: peer.path, dryRun: dryRun)
         case .openCampaign(let plan) where peer.isOperator: return try await service.open(plan, by: peer.path)
-        case .cutRelease(let name) where peer.isOperator:
+        case .cutRelease(let name, let rank) where peer.isOperator:
             do {
-                return try await service.cut(name, by: peer.path)
+                return try await service.cut(name, adapterRank: rank, by: peer.path)
             } catch let refusal as Refusal {
                 throw refusal
             } catch {

@@ -11,19 +11,22 @@ public struct TrainingTask: Equatable, Sendable {
     public let key: RoundKey
     public let rounds: Int
     public let model: ModelReference
+    /// The adapter to go on from; `nil` without LoRA, and in its first round.
+    public let adapter: BlobReference?
     public let deadline: Timestamp
     public let training: Training
     /// How many rounds late an update is still taken; 0: not at all.
     public let lateRounds: Int
 
     public init(
-        campaign: CampaignID, key: RoundKey, rounds: Int, model: ModelReference, deadline: Timestamp,
+        campaign: CampaignID, key: RoundKey, rounds: Int, model: ModelReference, adapter: BlobReference? = nil, deadline: Timestamp,
         training: Training, lateRounds: Int = 0
     ) {
         self.campaign = campaign
         self.key = key
         self.rounds = rounds
         self.model = model
+        self.adapter = adapter
         self.deadline = deadline
         self.training = training
         self.lateRounds = lateRounds
@@ -47,7 +50,7 @@ extension CampaignState {
             digest: round.start.model, layout: plan.model!.layout, byteCount: round.start.modelByteCount)
         return .train(
             TrainingTask(
-                campaign: plan.campaign, key: round.key, rounds: plan.rounds, model: model,
+                campaign: plan.campaign, key: round.key, rounds: plan.rounds, model: model, adapter: round.start.adapter,
                 deadline: deadline, training: plan.training, lateRounds: plan.lateness.rounds))
     }
 }

@@ -14,6 +14,14 @@ public struct ConsortiumState: Equatable, Sendable {
 
     public init() {}
 
+    /// What the next round starts from: the campaign's model, or the newest release.
+    public var currentModel: BlobReference? {
+        if let campaign {
+            return BlobReference(digest: campaign.current.model, byteCount: campaign.current.modelByteCount)
+        }
+        return models.min { $0.key < $1.key }.map { BlobReference(digest: $0.value.digest, byteCount: $0.value.byteCount) }
+    }
+
     /// Applies the next entry, or says why it may not follow.
     public mutating func apply(_ entry: Entry) throws(LedgerViolation) {
         try require((entryCount == 0) == entry.isFounding, "the founding is the first entry and the only one of its kind")
@@ -87,10 +95,6 @@ extension ConsortiumState {
 
     /// Every blob that must be there: those of rounds that can be replayed, and those that the future stands on.
     public var neededBlobs: Set<Digest> { archive.blobs.kept.union(foundations) }
-}
-
-extension GlobalState {
-    var blobs: [Digest] { [model] + (serverState.map { [$0] } ?? []) }
 }
 
 extension RoundInheritance {

@@ -64,16 +64,33 @@ public struct RoundKey: Hashable, Comparable, Sendable, CustomStringConvertible 
     public var description: String { attempt == 1 ? "\(round)" : "\(round) (attempt \(attempt))" }
 }
 
-/// A global model, and what the strategy keeps beside it between rounds.
+/// A global model, the adapter beside it, and what the strategy keeps between rounds.
 public struct GlobalState: Hashable, Sendable {
     public let model: Digest
     public let modelByteCount: UInt64
+    /// Between the first round and the last of a plan with LoRA; before the first, everybody makes it from the plan's seed.
+    public let adapter: BlobReference?
     public let serverState: Digest?
 
-    public init(model: Digest, modelByteCount: UInt64, serverState: Digest?) {
+    public init(model: Digest, modelByteCount: UInt64, adapter: BlobReference? = nil, serverState: Digest?) {
         self.model = model
         self.modelByteCount = modelByteCount
+        self.adapter = adapter
         self.serverState = serverState
+    }
+
+    /// All blobs of the state.
+    public var blobs: [Digest] { [model, adapter?.digest, serverState].compactMap(\.self) }
+}
+
+/// A blob and its size.
+public struct BlobReference: Hashable, Sendable {
+    public let digest: Digest
+    public let byteCount: UInt64
+
+    public init(digest: Digest, byteCount: UInt64) {
+        self.digest = digest
+        self.byteCount = byteCount
     }
 }
 
@@ -83,17 +100,19 @@ public struct RoundOpening: Equatable, Sendable {
     /// Sorted.
     public let cohort: [SiteID]
     public let model: Digest
+    public let adapter: Digest?
     public let serverState: Digest?
     public let deadline: Timestamp
 
     public init(
-        campaign: CampaignID, key: RoundKey, cohort: [SiteID], model: Digest, serverState: Digest?,
+        campaign: CampaignID, key: RoundKey, cohort: [SiteID], model: Digest, adapter: Digest? = nil, serverState: Digest?,
         deadline: Timestamp
     ) {
         self.campaign = campaign
         self.key = key
         self.cohort = cohort
         self.model = model
+        self.adapter = adapter
         self.serverState = serverState
         self.deadline = deadline
     }

@@ -10,7 +10,13 @@ public enum PlanLimits {
     public static let lateRounds = 100
     public static let retentionSeconds = 20 * 366 * 24 * 3600
     public static let localSteps = 1_000_000
+    public static let localEpochs = 10_000
     public static let batch = 65_536
+    public static let loraRank = 1024
+    public static let loraTargets = 64
+    public static let compressionBlock = 16...65_536
+    /// Of top-k: a kept value takes 8 bytes, a float32 takes 4.
+    public static let topFraction = 0.25
     public static let weight: UInt32 = 1 << 24
     /// Smaller bounds would ask for a scale that float64 does not have.
     public static let norm = 1e-9...1e6
@@ -47,57 +53,9 @@ extension Plan {
         require((0...PlanLimits.retentionSeconds).contains(retentionSeconds), "retention_seconds", "0 to \(PlanLimits.retentionSeconds) is wanted")
         require((1...PlanLimits.weight).contains(bounds.weight), "bounds.weight", "1 to \(PlanLimits.weight) is wanted")
         require(PlanLimits.norm.contains(bounds.norm), "bounds.norm", "\(PlanLimits.norm.lowerBound) to \(PlanLimits.norm.upperBound) is wanted")
+        require(
+            training.lora?.aggregation != .alternating || lateness.rounds == 0, "late.rounds",
+            "0 is wanted with alternating factors: a late update would hold the other factor")
         return found + training.problems + strategy.problems
-    }
-}
-
-extension Training {
-    public var problems: [PlanProblem] {
-        var found: [PlanProblem] = []
-        func require(_ holds: Bool, _ key: String, _ message: String) {
-            if !holds { found.append(PlanProblem(key: "training.\(key)", message: message)) }
-        }
-        require((1...PlanLimits.localSteps).contains(localSteps), "local_steps", "1 to \(PlanLimits.localSteps) is wanted")
-        require((1...PlanLimits.batch).contains(batch), "batch", "1 to \(PlanLimits.batch) is wanted")
-        require(learningRate > 0 && learningRate.isFinite, "learning_rate", "a positive number is wanted")
-        require((0...1).contains(decayTo), "decay_to", "0 to 1 is wanted")
-        require((0..<1).contains(weightDecay), "weight_decay", "0 up to 1 is wanted")
-        require(gradientClip > 0, "gradient_clip", "a positive number is wanted")
-        return found
-    }
-}
-
-extension Strategy {
-    var problems: [PlanProblem] {
-        var found: [PlanProblem] = []
-        if !(learningRate > 0 && learningRate <= 100) {
-            found.append(PlanProblem(key: "strategy.learning_rate", message: "more than 0 and at most 100 is wanted"))
-        }
-        if case .fedAvgM(_, let momentum) = self, !(0..<1).contains(momentum) {
-            found.append(PlanProblem(key: "strategy.momentum", message: "0 up to 1 is wanted"))
-        }
-        return found
-    }
-
-    public var learningRate: Double {
-        switch self {
-        case .fedAvg(let rate): rate
-        case .fedAvgM(let rate, _): rate
-        }
-    }
-
-    /// Whether the server keeps tensors of its own between rounds.
-    public var hasServerState: Bool {
-        switch self {
-        case .fedAvg: false
-        case .fedAvgM: true
-        }
-    }
-
-    public var name: String {
-        switch self {
-        case .fedAvg: "fedavg"
-        case .fedAvgM: "fedavgm"
-        }
     }
 }

@@ -57,14 +57,6 @@ public struct ModelReference: Hashable, Sendable {
     }
 }
 
-/// How accepted updates become the next model.
-public enum Strategy: Equatable, Sendable {
-    /// w ← w + η·mean (McMahan 2017).
-    case fedAvg(learningRate: Double)
-    /// m ← β·m + mean; w ← w + η·m (Reddi 2021).
-    case fedAvgM(learningRate: Double, momentum: Double)
-}
-
 /// How often, and by how much, a round's deadline may move: where too few updates are in by then, or where the coordinator
 /// was down over it.
 public struct Extensions: Equatable, Sendable {
@@ -110,35 +102,5 @@ public struct Bounds: Equatable, Sendable {
     public init(weight: UInt32, norm: Double) {
         self.weight = weight
         self.norm = norm
-    }
-}
-
-/// What a site does in a round.
-public struct Training: Equatable, Sendable {
-    public var localSteps: Int
-    public var batch: Int
-    public var learningRate: Double
-    /// The learning rate falls linearly over the rounds to this fraction.
-    public var decayTo: Double
-    public var weightDecay: Double
-    public var gradientClip: Double
-    public var seed: UInt64
-
-    public init(
-        localSteps: Int, batch: Int, learningRate: Double, decayTo: Double = 0.1, weightDecay: Double = 1e-4,
-        gradientClip: Double = 1, seed: UInt64 = 0
-    ) {
-        self.localSteps = localSteps
-        self.batch = batch
-        self.learningRate = learningRate
-        self.decayTo = decayTo
-        self.weightDecay = weightDecay
-        self.gradientClip = gradientClip
-        self.seed = seed
-    }
-
-    /// The learning rate of `round` (from 1) of `rounds`.
-    public func learningRate(round: Int, of rounds: Int) -> Double {
-        learningRate * (1 - (1 - decayTo) * Double(round - 1) / Double(rounds))
     }
 }

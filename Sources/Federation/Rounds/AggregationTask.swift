@@ -15,22 +15,35 @@ public struct AggregationTask: Equatable, Sendable {
     public let key: RoundKey
     public let start: GlobalState
     public let strategy: Strategy
+    /// What the updates hold, and in what form.
+    public let training: Training
+    public let isLastRound: Bool
     public let bound: Double
     public let scaleBits: Int
+    /// The scale of the sums of products that exact aggregation of adapters needs.
+    public let productScaleBits: Int
     /// Sorted by site; the order does not change the result.
     public let contributions: [Contribution]
 
     public init(
-        key: RoundKey, start: GlobalState, strategy: Strategy, bound: Double, scaleBits: Int,
-        contributions: [Contribution]
+        key: RoundKey, start: GlobalState, strategy: Strategy, training: Training, isLastRound: Bool, bound: Double, scaleBits: Int,
+        productScaleBits: Int, contributions: [Contribution]
     ) {
         self.key = key
         self.start = start
         self.strategy = strategy
+        self.training = training
+        self.isLastRound = isLastRound
         self.bound = bound
         self.scaleBits = scaleBits
+        self.productScaleBits = productScaleBits
         self.contributions = contributions
     }
+
+    /// Whether the round's result has a model of its own: adapters leave it as it is, but for the residual of an exact
+    /// aggregation, and for the last round, which folds the adapter into it.
+    public var makesModel: Bool { training.lora.map { $0.aggregation == .exact || isLastRound } ?? true }
+    public var makesAdapter: Bool { training.lora != nil && !isLastRound }
 
     public var totalWeight: UInt64 { contributions.reduce(0) { $0 + UInt64($1.weight) } }
 }

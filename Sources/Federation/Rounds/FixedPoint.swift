@@ -24,4 +24,8 @@ extension Plan {
     public func scaleBits(cohort: Int) -> Int {
         FixedPoint.scaleBits(bound: bounds.norm, totalWeight: UInt64(bounds.weight) * UInt64(max(1, cohort)))
     }
+    /// The scale of sums of products of two factors of one update: their product is at most the square of its norm.
+    public func productScaleBits(cohort: Int) -> Int {
+        FixedPoint.scaleBits(bound: bounds.norm * bounds.norm, totalWeight: UInt64(bounds.weight) * UInt64(max(1, cohort)))
+    }
 }

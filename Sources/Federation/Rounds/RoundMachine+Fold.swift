@@ -73,6 +73,7 @@ extension RoundMachine {
         try require(inheritance.accepted.keys.allSatisfy(opening.cohort.contains), "leaves out a site whose update is in already")
         try require(opening.cohort.count >= plan.quorum, "asks fewer sites than the quorum")
         try require(opening.model == start.model, "starts from another model than the last commit")
+        try require(opening.adapter == start.adapter?.digest, "starts from another adapter than the last commit")
         try require(opening.serverState == start.serverState, "starts from another server state than the last commit")
     }
 
@@ -99,6 +100,8 @@ extension RoundMachine {
         try require(commit.scaleBits == task.scaleBits, "was summed at another scale than the plan's")
         try require(commit.totalWeight == task.totalWeight, "was summed with another weight than that of its updates")
         try require((commit.result.serverState != nil) == plan.strategy.hasServerState, "lacks or invents the strategy's state")
+        try require((commit.result.adapter != nil) == task.makesAdapter, "lacks or invents an adapter")
+        try require(task.makesModel || commit.result.model == start.model, "changes the model that the plan leaves as it is")
     }
 }
 

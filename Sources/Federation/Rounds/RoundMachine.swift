@@ -103,7 +103,7 @@ public struct RoundMachine: Equatable, Sendable {
         quorumSince = since
         guard cohort.count == plan.sites.count || now >= since.adding(seconds: plan.recruitingSeconds) else { return [] }
         let opening = RoundOpening(
-            campaign: plan.campaign, key: key, cohort: cohort.sorted(), model: start.model,
+            campaign: plan.campaign, key: key, cohort: cohort.sorted(), model: start.model, adapter: start.adapter?.digest,
             serverState: start.serverState, deadline: now.adding(seconds: plan.deadlineSeconds))
         return [record(.roundOpened(opening), at: now)] + closeIfDue(at: now)
     }
@@ -197,7 +197,8 @@ public struct RoundMachine: Equatable, Sendable {
         }
         let most = max(collection.cohort.count, contributions.count)
         return AggregationTask(
-            key: key, start: start, strategy: plan.strategy, bound: plan.bounds.norm,
-            scaleBits: plan.scaleBits(cohort: most), contributions: contributions)
+            key: key, start: start, strategy: plan.strategy, training: plan.training, isLastRound: key.round == plan.rounds,
+            bound: plan.bounds.norm, scaleBits: plan.scaleBits(cohort: most), productScaleBits: plan.productScaleBits(cohort: most),
+            contributions: contributions)
     }
 }

@@ -209,7 +209,7 @@ public struct WorkerMachine: Equatable, Sendable {
     private func isInHand(_ task: TrainingTask) -> Bool {
         switch work {
         case .fetching(let mine), .training(let mine):
-            mine.campaign == task.campaign && mine.key.round == task.key.round && mine.model == task.model
+            mine.campaign == task.campaign && mine.key.round == task.key.round && mine.model == task.model && mine.adapter == task.adapter
         case .uploading(let update), .submitting(let update):
             update.campaign == task.campaign && update.key.round == task.key.round && update.model == task.model.digest
         case .resting, .finished: false

@@ -15,7 +15,8 @@ enum EntryText {
                 "round opened",
                 [
                     ("round", "\(opening.key)"), ("cohort", list(opening.cohort)), ("model", opening.model.hex),
-                    ("server state", opening.serverState?.hex ?? "none"), ("deadline", Format.time(opening.deadline)),
+                    ("adapter", opening.adapter?.hex ?? "none"), ("server state", opening.serverState?.hex ?? "none"),
+                    ("deadline", Format.time(opening.deadline)),
                 ]
             )
         case .updateAccepted(let accepted):
@@ -41,7 +42,8 @@ enum EntryText {
             return (
                 "round committed",
                 [
-                    ("round", "\(commit.key)"), ("model", commit.result.model.hex), ("server state", commit.result.serverState?.hex ?? "none"),
+                    ("round", "\(commit.key)"), ("model", commit.result.model.hex),
+                    ("adapter", commit.result.adapter?.digest.hex ?? "none"), ("server state", commit.result.serverState?.hex ?? "none"),
                     ("scale", "2^-\(commit.scaleBits)"), ("weight", "\(commit.totalWeight)"),
                 ]
             )
@@ -70,8 +72,22 @@ enum EntryText {
             ("late updates", plan.lateness.rounds == 0 ? "refused" : "up to \(plan.lateness.rounds) rounds, \(plan.lateness.weightPercent) % a round"),
             ("retention", plan.retentionSeconds == 0 ? "for ever" : "\(plan.retentionSeconds) s"), ("strategy", "\(plan.strategy)"),
             ("weight bound", "\(plan.bounds.weight)"), ("norm bound", "\(plan.bounds.norm)"),
-            ("training", "\(plan.training.localSteps) steps of \(plan.training.batch), rate \(plan.training.learningRate)"),
+        ] + training(plan.training)
+    }
+
+    private static func training(_ training: Training) -> [(String, String)] {
+        let length = training.localEpochs > 0 ? "\(training.localEpochs) epochs" : "\(training.localSteps) steps"
+        let schedule = training.schedule
+        var fields = [
+            ("training", "\(length) in batches of \(training.batch), rate \(training.learningRate), seed \(training.seed)"),
+            ("schedule", "\(schedule.shape.rawValue) to \(schedule.decayTo), \(schedule.warmupRounds) rounds of warm-up"),
         ]
+        if training.proximal > 0 { fields.append(("proximal", "\(training.proximal)")) }
+        if let lora = training.lora {
+            fields.append(("adapters", "rank \(lora.rank), alpha \(lora.alpha), \(lora.targets.joined(separator: ", ")); \(lora.aggregation.rawValue)"))
+        }
+        if training.compression != .none { fields.append(("compression", "\(training.compression)")) }
+        return fields
     }
 
     private static func list(_ sites: [SiteID]) -> String { sites.map(\.description).joined(separator: ", ") }

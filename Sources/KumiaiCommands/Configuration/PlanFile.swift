@@ -2,11 +2,6 @@ import Federation
 
 /// plan.toml: a campaign as an operator writes it.
 struct PlanFile: Decodable {
-    struct StrategySection: Decodable {
-        let kind: String
-        let learning_rate: Double
-        let momentum: Double?
-    }
     struct LateSection: Decodable {
         let rounds: Int
         let weight_percent: Int
@@ -15,16 +10,6 @@ struct PlanFile: Decodable {
         let weight: Int
         let norm: Double
     }
-    struct TrainingSection: Decodable {
-        let local_steps: Int
-        let batch: Int
-        let learning_rate: Double
-        let decay_to: Double
-        let weight_decay: Double
-        let gradient_clip: Double
-        let seed: Int
-    }
-
     let campaign: String
     let base: String
     let release: String
@@ -41,6 +26,8 @@ struct PlanFile: Decodable {
     let strategy: StrategySection
     let bounds: BoundsSection
     let training: TrainingSection
+    let lora: LoRASection?
+    let compression: CompressionSection?
 
     static let name = "plan.toml"
 
@@ -64,23 +51,8 @@ struct PlanFile: Decodable {
             recruitingSeconds: recruiting_seconds, deadlineSeconds: deadline_seconds, maximumAttempts: maximum_attempts,
             extensions: Extensions(seconds: extension_seconds ?? 0, maximum: maximum_extensions ?? 0),
             lateness: late.map { Lateness(rounds: $0.rounds, weightPercent: $0.weight_percent) } ?? .refused, retentionSeconds: retention_seconds ?? 0,
-            strategy: try strategy(wrong), bounds: Bounds(weight: UInt32(clamping: bounds.weight), norm: bounds.norm),
-            training: Training(
-                localSteps: training.local_steps, batch: training.batch, learningRate: training.learning_rate,
-                decayTo: training.decay_to, weightDecay: training.weight_decay, gradientClip: training.gradient_clip,
-                seed: UInt64(bitPattern: Int64(training.seed))))
-    }
-
-    private func strategy(_ wrong: (String, String) -> UsageError) throws -> Strategy {
-        switch strategy.kind {
-        case "fedavg":
-            guard strategy.momentum == nil else { throw wrong("strategy.momentum", "fedavg has none; fedavgm does") }
-            return .fedAvg(learningRate: strategy.learning_rate)
-        case "fedavgm":
-            guard let momentum = strategy.momentum else { throw wrong("strategy.momentum", "fedavgm needs one, for example 0.7") }
-            return .fedAvgM(learningRate: strategy.learning_rate, momentum: momentum)
-        default: throw wrong("strategy.kind", "\"\(strategy.kind)\" is none of fedavg, fedavgm")
-        }
+            strategy: try strategy.value(wrong), bounds: Bounds(weight: UInt32(clamping: bounds.weight), norm: bounds.norm),
+            training: try training.value(lora: lora?.value(wrong), compression: compression?.value(wrong) ?? .none, wrong))
     }
 
     static func text(campaign: String, base: String, release: String, sites: [String], rounds: Int, seed: Int, deadlineSeconds: Int = 3600) -> String {
@@ -118,7 +90,11 @@ struct PlanFile: Decodable {
         rounds = 0
         weight_percent = 50
 
-        # fedavg: w += learning_rate * mean;  fedavgm: m = momentum * m + mean, w += learning_rate * m
+        # mean is the weighted mean of the updates.
+        # fedavg: w += learning_rate * mean
+        # fedavgm: m = momentum * m + mean, w += learning_rate * m
+        # nesterov (DiLoCo): the same m, w += learning_rate * (mean + momentum * m); for few, long rounds 0.7 and 0.9
+        # fedadam, fedyogi: adaptive, with beta1, beta2 and tau, for example 0.9, 0.99 and 0.001
         [strategy]
         kind = "fedavgm"
         learning_rate = 1.0
@@ -132,14 +108,33 @@ struct PlanFile: Decodable {
 
         # What each site does in a round (AdamW).
         [training]
+        # Or local_epochs: each of the site's samples so often.
         local_steps = 10
         batch = 32
         learning_rate = 1e-3
-        # The learning rate falls linearly over the rounds to this fraction.
+        # The learning rate rises over the first rounds, and falls over the rounds to a fraction: linear, cosine, or constant.
+        schedule = "linear"
+        warmup_rounds = 0
         decay_to = 0.1
         weight_decay = 1e-4
         gradient_clip = 1.0
+        # FedProx: how strongly a site is held to the model that it began with; 0 is not at all.
+        proximal = 0.0
         seed = \(seed)
+
+        # Adapters in place of the whole model. aggregation: exact (FedEx-LoRA), average (FedIT), alternating (RoLoRA) or
+        # frozen_a (FFA-LoRA).
+        # [lora]
+        # rank = 8
+        # alpha = 16.0
+        # targets = ["qkv", "proj", "fc1", "fc2"]
+        # aggregation = "exact"
+
+        # The form in which updates are sent: none (4 bytes a value), bfloat16 (2), int8 with a scale for each block of values
+        # (1), or topk: only the largest values, a fraction of all, 8 bytes each; the site keeps the rest for its next update.
+        # [compression]
+        # kind = "int8"
+        # block = 256
 
         """
     }

@@ -1,3 +1,4 @@
+import Federation
 import Foundation
 import Transport
 import Worker
@@ -8,6 +9,9 @@ struct WorkerFile: Decodable {
         let demonstrations: String
         let threads: Int
         let snapshot_seconds: Int?
+        let embodiment: String?
+        let instruction: String?
+        let rank: Int?
     }
     /// Each may be missing: no limit.
     struct TransferSection: Decodable {
@@ -38,10 +42,18 @@ struct WorkerFile: Decodable {
             proxy: try content.proxy.flatMap { $0.isEmpty ? nil : try proxy($0, path) },
             authority: file.resolve(content.identity.ca), certificate: certificate, key: file.resolve(content.identity.key),
             dataDirectory: file.resolve(content.data), demonstrations: file.resolve(content.training.demonstrations),
-            threads: content.training.threads, snapshotSeconds: try snapshotSeconds(content.training.snapshot_seconds ?? 60, path),
+            declared: .init(embodiment: content.training.embodiment ?? "", instruction: content.training.instruction ?? ""),
+            threads: content.training.threads, rank: try rank(content.training.rank ?? 0, path),
+            snapshotSeconds: try snapshotSeconds(content.training.snapshot_seconds ?? 60, path),
             upload: try policy(content.transfer?.upload_hours, content.transfer?.upload_mbit_per_s, "upload", path),
             download: try policy(content.transfer?.download_hours, content.transfer?.download_mbit_per_s, "download", path),
             exitsWhenFinished: content.exit_when_finished)
+    }
+
+    /// 0: as the plan says.
+    private static func rank(_ rank: Int, _ path: String) throws -> Int? {
+        guard (0...PlanLimits.loraRank).contains(rank) else { throw UsageError("\(path): training.rank is outside 0 to \(PlanLimits.loraRank)") }
+        return rank == 0 ? nil : rank
     }
 
     private static func snapshotSeconds(_ seconds: Int, _ path: String) throws -> Int {
@@ -99,11 +111,17 @@ struct WorkerFile: Decodable {
         key = "key.pem"
 
         [training]
-        # A robomimic HDF5 file. It is read here and nowhere else.
+        # A robomimic or ALOHA HDF5 file, or a directory of ALOHA files. They are read here and nowhere else.
         demonstrations = "\(demonstrations)"
         threads = 1
         # How often a training in progress is saved: what a crash may cost.
         snapshot_seconds = 60
+        # What the data are, where their files do not say it: the robot, and the instruction that they follow.
+        embodiment = ""
+        instruction = ""
+        # Components of an adapter that this site trains, where a plan has adapters; 0: as many as the plan says. Fewer take
+        # less memory and send less.
+        rank = 0
 
         # When models and updates may cross the link, and how fast. Heartbeats always may: they are a few bytes.
         [transfer]

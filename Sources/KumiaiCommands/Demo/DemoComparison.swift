@@ -32,7 +32,7 @@ struct DemoComparison {
     func run() async throws -> Outcome {
         let base = try Policy(SafetensorsFile(path: layout.baseModel))
         let federated = try Policy(SafetensorsFile(path: layout.releaseDirectory + "/model.safetensors"))
-        let valid = try layout.sites.map { try RobomimicReader.read(layout.demonstrations($0), split: .valid, for: base.configuration) }
+        let valid = try layout.sites.map { try DemonstrationFiles.read(layout.demonstrations($0), split: .valid, for: base.configuration) }
         let alone = try await trainAlone(base)
         func errors(_ policy: Policy) -> [Double] { valid.map { Evaluation.error(of: policy, on: $0) } }
         let baseErrors = errors(base), federatedErrors = errors(federated), aloneErrors = alone.map(errors)
@@ -76,7 +76,7 @@ struct DemoComparison {
 
     private func trainAlone(_ base: Policy, at site: DemoLayout.Site) throws -> Policy {
         let steps = rounds * Self.localSteps
-        let demonstrations = try RobomimicReader.read(layout.demonstrations(site), split: .train, for: base.configuration)
+        let demonstrations = try DemonstrationFiles.read(layout.demonstrations(site), split: .train, for: base.configuration)
         let training = LocalTraining(
             steps: steps, batch: Self.batch, schedule: Schedule(peak: 1e-3, warmupSteps: min(10, steps / 2), decayTo: 0.1, steps: steps))
         return try training.run(from: base, on: demonstrations, seed: SeededGenerator(seed: seed, label: "alone \(site.id)", round: 0)).policy

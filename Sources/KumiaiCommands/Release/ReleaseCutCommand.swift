@@ -1,14 +1,27 @@
 import ArgumentParser
 import Federation
 import Transport
+import Wire
 
 struct ReleaseCutCommand: Command {
     static let configuration = CommandConfiguration(
         commandName: "cut", abstract: "Cut the release that the finished campaign leads to.",
-        discussion: "The release becomes a registered model: the next campaign can start from it. Cutting it again changes nothing.")
+        discussion: """
+            The release becomes a registered model: the next campaign can start from it. Adapters are folded into it.
+            Cutting it again changes nothing.
+
+            With --adapter, where the plan has adapters, the release also holds one, in PEFT's layout, that leads from the
+            campaign's base as close to the release as its rank allows; what it lacks is reported as discarded energy.
+            """)
 
     @Argument(help: "The release's name, as in the plan.")
     var name: String
+
+    @Flag(help: "Also write an adapter, of --rank.")
+    var adapter = false
+
+    @Option(help: "The adapter's rank.")
+    var rank = 8
 
     @OptionGroup var options: OperatorOptions
     @OptionGroup var json: JSONOption
@@ -17,15 +30,19 @@ struct ReleaseCutCommand: Command {
         let release: String
         let model: String
         let directory: String
+        let discardedEnergy: Double?
     }
 
     func execute() async throws {
         guard let name = ModelName(name) else { throw UsageError("\"\(name)\" is no name of a release") }
-        guard case .releaseReady(let release, let model, let directory) = try await options.ask(.cutRelease(name)) else {
+        guard (1...PlanLimits.loraRank).contains(rank) else { throw UsageError("--rank is outside 1 to \(PlanLimits.loraRank)") }
+        let request = ClientMessage.cutRelease(name, adapterRank: adapter ? rank : 0)
+        guard case .releaseReady(let release, let model, let directory, let discarded) = try await options.ask(request) else {
             throw TransportError(.unexpected, "the coordinator did not say whether the release is cut")
         }
-        if json.isOn { return try Report(release: release.text, model: model.hex, directory: directory).printJSON() }
+        if json.isOn { return try Report(release: release.text, model: model.hex, directory: directory, discardedEnergy: discarded).printJSON() }
         Terminal.print("cut \(release) (\(model.short)) in \(directory)")
+        if let discarded { Terminal.print("its adapter lacks \(Format.number(100 * discarded, digits: 3)) % of the change's energy") }
         Terminal.print("next: kumiai release show \(directory) --verify --ca ca.pem")
     }
 }

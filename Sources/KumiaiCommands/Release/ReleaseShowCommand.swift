@@ -29,6 +29,8 @@ struct ReleaseShowCommand: Command {
         let updates: Int
         let sites: [String]
         let releasedAt: String
+        let adapterRank: Int?
+        let discardedEnergy: Double?
         let signer: String?
         let problem: String?
     }
@@ -36,6 +38,7 @@ struct ReleaseShowCommand: Command {
     func execute() async throws {
         let release = ReleaseDirectory(path: directory)
         let summary = try release.summary()
+        let adapter = try release.adapterReport()
         var signer: String?
         var problem: String?
         if verify {
@@ -46,7 +49,7 @@ struct ReleaseShowCommand: Command {
         let report = Report(
             release: summary.release, consortium: summary.consortium, campaign: summary.campaign, base: summary.base,
             model: summary.model, rounds: summary.rounds, updates: summary.updates, sites: summary.sites,
-            releasedAt: Format.time(summary.releasedAt), signer: signer, problem: problem)
+            releasedAt: Format.time(summary.releasedAt), adapterRank: adapter?.rank, discardedEnergy: adapter?.discarded, signer: signer, problem: problem)
         if json.isOn { try report.printJSON() } else { show(report) }
         if problem != nil { throw ExitStatus.tampered }
     }
@@ -56,6 +59,9 @@ struct ReleaseShowCommand: Command {
         Terminal.print("base      \(report.base), campaign \(report.campaign)")
         Terminal.print("model     \(report.model)")
         Terminal.print("lineage   \(report.rounds) rounds, \(report.updates) updates of \(report.sites.joined(separator: ", "))")
+        if let rank = report.adapterRank, let discarded = report.discardedEnergy {
+            Terminal.print("adapter   rank \(rank), lacks \(Format.number(100 * discarded, digits: 3)) % of the change's energy")
+        }
         if let signer = report.signer { Terminal.print(Terminal.styled("verified", .green) + "  signed by \(signer); all files are as they were signed") }
         if let problem = report.problem { Terminal.print(Terminal.styled("TAMPERED", .red) + "  \(problem)") }
     }

@@ -50,6 +50,7 @@ struct Failure {
         case let error as WorkerError: (message, hint) = (error.message, error.hint)
         case let error as AuditError: (message, hint) = (error.message, error.hint)
         case let error as LearningError: (message, hint) = (error.message, error.hint)
+        case let error as PEFTError: (message, hint) = (error.message, error.hint)
         default: message = describe(error)
         }
     }

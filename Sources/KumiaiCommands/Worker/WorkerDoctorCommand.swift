@@ -4,6 +4,7 @@ import Coordinator
 import Federation
 import Identity
 import Learning
+import LinearAlgebra
 import NIOPosix
 import Tensors
 import Transport
@@ -13,12 +14,15 @@ import Worker
 struct WorkerDoctorCommand: Command {
     static let configuration = CommandConfiguration(
         commandName: "doctor", abstract: "Check a site before its first round.",
-        discussion: "Configuration, certificate, demonstrations, linear algebra and the way to the coordinator. Changes nothing.")
+        discussion: """
+            Configuration, certificate, the way to the coordinator, linear algebra, and whether the demonstrations fit the
+            contract of the model that the next round starts from: robot, cameras, keys, shapes, units. Changes nothing.
+            """)
 
     @Option(name: .shortAndLong, help: ArgumentHelp("The worker's configuration.", valueName: "file"))
     var config = WorkerFile.name
 
-    @Option(help: ArgumentHelp("Also check that the demonstrations fit this base model.", valueName: "model.safetensors"))
+    @Option(help: ArgumentHelp("Check the demonstrations against this model instead of the coordinator's.", valueName: "model.safetensors"))
     var model: String?
 
     @OptionGroup var json: JSONOption
@@ -42,14 +46,15 @@ struct WorkerDoctorCommand: Command {
                 let identity = try WorkerIdentity(configuration, at: systemTime())
                 return "\(identity.site), until \(Format.time(identity.chain[0].notAfter))"
             })
-        checks.append(check("demonstrations") { try demonstrations(configuration) })
         let core = BLASCore.current
         checks.append(
             Check(
                 name: "linear algebra", ok: core.isRight,
                 detail: core.wanted.map { "OpenBLAS uses \(core.used); this processor deserves \($0): set \(BLASCore.variable)=\($0)" }
                     ?? "OpenBLAS core \(core.used)"))
-        checks.append(await coordinator(configuration))
+        let (reached, policy) = await coordinator(configuration)
+        checks.append(reached)
+        checks.append(check("demonstrations") { try demonstrations(configuration, for: model.map(Self.policy) ?? policy) })
         let report = Report(ok: checks.allSatisfy(\.ok), checks: checks)
         if json.isOn { try report.printJSON() } else { show(report) }
         if !report.ok { throw ExitStatus.failed }
@@ -62,14 +67,23 @@ struct WorkerDoctorCommand: Command {
         }
     }
 
-    private func demonstrations(_ configuration: WorkerConfiguration) throws -> String {
-        let policy = try model.map { try Policy(SafetensorsFile(path: $0)).configuration } ?? PolicyConfiguration(observation: .both)
+    private static func policy(_ path: String) throws -> PolicyConfiguration { try Policy(SafetensorsFile(path: path)).configuration }
+
+    private func demonstrations(_ configuration: WorkerConfiguration, for policy: PolicyConfiguration?) throws -> String {
+        guard let policy else {
+            throw UsageError("no model to check them against", hint: "reach the coordinator, or name a model with --model base.safetensors")
+        }
         let scratch = FileManager.default.temporaryDirectory.path
-        let train = try DemonstrationReader().read(configuration.demonstrations, split: .train, for: policy, scratch: scratch)
-        return "\(train.demonstrationCount) demonstrations, \(train.count) samples of \(train.tasks.joined(separator: ", "))"
+        let train = try DemonstrationReader().read(
+            configuration.demonstrations, split: .train, for: policy, declared: configuration.declared, scratch: scratch)
+        return """
+            \(train.demonstrationCount) demonstrations, \(train.count) samples of \(train.tasks.joined(separator: ", ")); \
+            they fit the contract for \(policy.contract.embodiment)
+            """
     }
 
-    private func coordinator(_ configuration: WorkerConfiguration) async -> Check {
+    /// Whether the coordinator welcomes this site, and the policy that the next round starts from.
+    private func coordinator(_ configuration: WorkerConfiguration) async -> (Check, PolicyConfiguration?) {
         let name = "coordinator"
         do {
             let identity = try WorkerIdentity(configuration, at: systemTime())
@@ -77,15 +91,17 @@ struct WorkerDoctorCommand: Command {
                 .client, chain: identity.chain, key: try PrivateKey(pem: Credentials.read(configuration.key)),
                 roots: try TrustRoots(pem: Credentials.read(configuration.authority)))
             let dialer = Dialer(
-                host: configuration.host, port: configuration.port, context: context, consortium: configuration.consortium,
+                host: configuration.host, port: configuration.port, proxy: configuration.proxy, context: context, consortium: configuration.consortium,
                 group: MultiThreadedEventLoopGroup.singleton)
             // A bulk connection: a control connection would take the place of a running worker's.
-            let welcome = try await dialer.withConnection(.bulk, software: "kumiai 0.1.0") { $0.welcome }
-            return Check(
-                name: name, ok: true, detail: "\(configuration.host):\(configuration.port) welcomes this site, protocol version \(welcome?.version ?? 0)")
+            let (version, header) = try await dialer.withConnection(.bulk, software: "kumiai 0.1.0") { connection in
+                (connection.welcome?.version ?? 0, try await ModelProbe.header(connection))
+            }
+            let policy = try header?[metadata: "config"].map { try PolicyConfiguration(json: $0) }
+            return (Check(name: name, ok: true, detail: "\(configuration.host):\(configuration.port) welcomes this site, protocol version \(version)"), policy)
         } catch {
             let failure = Failure(error)
-            return Check(name: name, ok: false, detail: [failure.message, failure.hint].filter { !$0.isEmpty }.joined(separator: "; "))
+            return (Check(name: name, ok: false, detail: [failure.message, failure.hint].filter { !$0.isEmpty }.joined(separator: "; ")), nil)
         }
     }
 

@@ -1,6 +1,6 @@
 import ArgumentParser
 import Coordinator
-import Learning
+import LinearAlgebra
 import Worker
 
 struct WorkerRunCommand: Command {

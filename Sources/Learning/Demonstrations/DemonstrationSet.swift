@@ -5,9 +5,11 @@ public struct DemonstrationSet: Sendable {
     public let configuration: PolicyConfiguration
     /// The tasks that the demonstrations show, sorted.
     public private(set) var tasks: [String] = []
-    /// Demonstrations, and samples in all of them.
-    public private(set) var demonstrationCount = 0
-    public private(set) var count = 0
+    /// The samples of each demonstration, in order.
+    public private(set) var episodes: [Range<Int>] = []
+    public var demonstrationCount: Int { episodes.count }
+    /// Samples in all demonstrations.
+    public var count: Int { episodes.last?.upperBound ?? 0 }
     private(set) var state: [Float] = []
     private(set) var words: [Int32] = []
     /// Pixels in the order of the patches.
@@ -17,10 +19,11 @@ public struct DemonstrationSet: Sendable {
     init(_ configuration: PolicyConfiguration) { self.configuration = configuration }
 
     mutating func take(
-        actions: [Float], state: [Float], words: [Int32], pixels: [UInt8], count: Int, demonstrations: Int, tasks: [String]
+        actions: [Float], state: [Float], words: [Int32], pixels: [UInt8], lengths: [Int], tasks: [String]
     ) {
-        (self.actions, self.state, self.words, self.pixels) = (actions, state, words, pixels)
-        (self.count, demonstrationCount, self.tasks) = (count, demonstrations, tasks)
+        (self.actions, self.state, self.words, self.pixels, self.tasks) = (actions, state, words, pixels, tasks)
+        episodes = []
+        for length in lengths { episodes.append(count..<count + length) }
     }
 
     /// Fills a batch with the samples at `indices`.
@@ -32,7 +35,7 @@ public struct DemonstrationSet: Sendable {
             copy(state, index, into: &batch.state, row, width: c.stateCount)
             copy(words, index, into: &batch.words, row, width: c.words)
             copy(actions, index, into: &batch.actions, row, width: c.chunk * c.actionCount)
-            guard c.usesImage else { continue }
+            guard c.usesImages else { continue }
             batch.patches.withUnsafeMutableBufferPointer { out in
                 pixels.withUnsafeBufferPointer { pixels in
                     kumiai_normalise_bytes(pixels.baseAddress! + index * patchCount, out.baseAddress! + row * patchCount, Int64(patchCount))
@@ -49,18 +52,13 @@ public struct DemonstrationSet: Sendable {
         }
     }
 
-    /// Random samples with replacement.
-    public func randomIndices(_ count: Int, using generator: inout SeededGenerator) -> [Int] {
-        (0..<count).map { _ in Int.random(in: 0..<self.count, using: &generator) }
-    }
-
     /// Adds a demonstration of `length` steps.
     mutating func append(_ demonstration: Demonstration) {
         let c = configuration
         state += demonstration.states
         let ids = Tokenizer.ids(demonstration.instruction, count: c.words, vocabulary: c.vocabulary)
         for _ in 0..<demonstration.length { words += ids }
-        if c.usesImage { pixels += patched(demonstration.images, length: demonstration.length) }
+        if c.usesImages { pixels += patched(demonstration.images, length: demonstration.length) }
         let a = c.actionCount
         for step in 0..<demonstration.length {
             for ahead in 0..<c.chunk {
@@ -69,24 +67,23 @@ public struct DemonstrationSet: Sendable {
                 actions += demonstration.actions[source * a..<(source + 1) * a]
             }
         }
-        count += demonstration.length
-        demonstrationCount += 1
+        episodes.append(count..<count + demonstration.length)
         if !tasks.contains(demonstration.task) { tasks = (tasks + [demonstration.task]).sorted() }
     }
 
-    /// Images H×W×3 with the pixels of each patch side by side.
-    private func patched(_ images: [UInt8], length: Int) -> [UInt8] {
-        let side = configuration.imageSide, patch = configuration.patchSide
-        let grid = side / patch
+    /// The pixels of each patch side by side, a step's cameras one after the other.
+    private func patched(_ images: [[UInt8]], length: Int) -> [UInt8] {
+        let side = configuration.patchSide
         var out: [UInt8] = []
-        out.reserveCapacity(images.count)
+        out.reserveCapacity(length * configuration.patches * configuration.patchPixels)
         for step in 0..<length {
-            let image = step * side * side * 3
-            for row in 0..<grid {
-                for column in 0..<grid {
-                    for line in 0..<patch {
-                        let start = image + ((row * patch + line) * side + column * patch) * 3
-                        out += images[start..<start + patch * 3]
+            for (camera, bytes) in zip(configuration.contract.cameras, images) {
+                for top in stride(from: 0, to: camera.height, by: side) {
+                    for left in stride(from: 0, to: camera.width, by: side) {
+                        for row in top..<top + side {
+                            let start = step * camera.byteCount + (row * camera.width + left) * 3
+                            out += bytes[start..<start + side * 3]
+                        }
                     }
                 }
             }
@@ -102,8 +99,8 @@ struct Demonstration {
     let length: Int
     /// length × stateCount, normalised.
     let states: [Float]
-    /// length × side × side × 3; empty without images.
-    let images: [UInt8]
-    /// length × actionCount.
+    /// For each camera length × height × width × 3.
+    let images: [[UInt8]]
+    /// length × actionCount, normalised.
     let actions: [Float]
 }

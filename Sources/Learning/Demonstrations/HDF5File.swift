@@ -1,7 +1,7 @@
 import CHDF5
 import Glibc
 
-/// A robomimic file opened for reading, with every size bounded before it is allocated.
+/// An HDF5 file opened for reading, with every size bounded before it is allocated.
 ///
 /// libhdf5 is not thread-safe as Debian builds it: one thread at a time reads files, behind one lock.
 final class HDF5File {

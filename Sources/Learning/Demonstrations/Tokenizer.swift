@@ -2,9 +2,9 @@
 enum Tokenizer {
     /// The first `count` words of lower-case letters and digits as ids 1 ..< vocabulary; 0 pads the rest.
     static func ids(_ text: String, count: Int, vocabulary: Int) -> [Int32] {
-        let words = text.lowercased().split { !($0.isASCII && ($0.isLetter || $0.isNumber)) }
+        let words = Array(text.lowercased().utf8).split { !(48...57).contains($0) && !(97...122).contains($0) }
         let ids = words.prefix(count).map { word in
-            let hash = word.utf8.reduce(UInt32(2_166_136_261)) { ($0 ^ UInt32($1)) &* 16_777_619 }
+            let hash = word.reduce(UInt32(2_166_136_261)) { ($0 ^ UInt32($1)) &* 16_777_619 }
             return Int32(1 + hash % UInt32(vocabulary - 1))
         }
         return ids + [Int32](repeating: 0, count: count - ids.count)

@@ -1,21 +1,29 @@
-/// Observations and, for training, the actions that an expert took.
+/// Observations and, for training, the actions that an expert took. What a policy does not use is empty.
 public struct Batch: Sendable {
     public var count: Int
     /// count × stateCount, normalised.
     public var state: [Float]
     /// count × words, ids in the vocabulary.
     public var words: [Int32]
-    /// count × patches × patchPixels, −1…1; empty without images.
+    /// count × patches × patchPixels, −1…1.
     public var patches: [Float]
-    /// count × chunk × actionCount.
+    /// count × chunk × actionCount, normalised.
     public var actions: [Float]
+    /// Flow matching: where the flow starts, as ``actions``; normal.
+    public var noise: [Float]
+    /// Flow matching: how far along it is, count numbers of 0…1.
+    public var time: [Float]
 
     /// An empty batch with room for `count` samples.
     public init(count: Int, _ configuration: PolicyConfiguration) {
         self.count = count
+        let actionCount = count * configuration.chunk * configuration.actionCount
+        let flows = configuration.objective == .flowMatching
         state = [Float](repeating: 0, count: count * configuration.stateCount)
         words = [Int32](repeating: 0, count: count * configuration.words)
         patches = [Float](repeating: 0, count: count * configuration.patches * configuration.patchPixels)
-        actions = [Float](repeating: 0, count: count * configuration.chunk * configuration.actionCount)
+        actions = [Float](repeating: 0, count: actionCount)
+        noise = [Float](repeating: 0, count: flows ? actionCount : 0)
+        time = [Float](repeating: 0, count: flows ? count : 0)
     }
 }

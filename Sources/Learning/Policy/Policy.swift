@@ -1,7 +1,8 @@
 import Tensors
 
 /// The built-in vision-language-action policy: one bidirectional transformer encoder over
-/// [image patches | words | state | action queries], giving a chunk of actions.
+/// [image patches | words | state | action queries], giving a chunk of actions. Cameras, instruction and state may each be
+/// absent; for flow matching the queries carry the noisy actions and the time.
 ///
 /// Pre-LayerNorm, GELU (tanh), learned positions; all weights lie in one flat buffer in the order of their file, so an
 /// update is one subtraction and an optimiser step one loop.
@@ -10,7 +11,6 @@ public struct Policy: Sendable {
     public let layout: TensorLayout
     /// All weights, in the order of the layout.
     public var weights: [Float]
-    let offsets: Offsets
 
     /// Loads a model's file; its tensors must be exactly those of its `config`.
     public init(_ file: SafetensorsFile) throws {
@@ -32,7 +32,24 @@ public struct Policy: Sendable {
         layout = configuration.layout
         precondition(weights.count == layout.elementCount)
         self.weights = weights
-        offsets = Offsets(configuration, layout)
+    }
+
+    /// A fresh policy: linear weights, positions and words normal with σ 0.02, less before the residual stream.
+    public init(_ configuration: PolicyConfiguration, seed: UInt64) {
+        var generator = SeededGenerator(seed: seed)
+        let residual = Float(2 * configuration.layers).squareRoot()
+        var weights: [Float] = []
+        for tensor in configuration.layout.tensors {
+            var values = [Float](repeating: tensor.name.hasSuffix("weight") ? 1 : 0, count: tensor.elementCount)
+            if tensor.shape.count == 2 {
+                generator.fillNormal(&values)
+                let isResidual = tensor.name.hasSuffix("proj.weight") || tensor.name.hasSuffix("fc2.weight")
+                let scale: Float = tensor.name.hasPrefix("state.") ? 0.1 : isResidual ? 0.02 / residual : 0.02
+                for index in values.indices { values[index] *= scale }
+            }
+            weights += values
+        }
+        self.init(configuration, weights: weights)
     }
 
     /// Writes the policy as a model file.
@@ -40,36 +57,5 @@ public struct Policy: Sendable {
         let writer = try SafetensorsWriter(path: path, layout: layout, metadata: [("config", configuration.json)])
         try writer.append(weights)
         try writer.finish()
-    }
-}
-
-/// Where each tensor begins in the flat buffer, in elements.
-struct Offsets: Sendable {
-    struct Linear: Sendable { var weight = 0, bias = 0 }
-    struct Block: Sendable { var norm1 = Linear(), norm2 = Linear(), qkv = Linear(), proj = Linear(), fc1 = Linear(), fc2 = Linear() }
-
-    let patch: Linear
-    let state: Linear
-    let head: Linear
-    let norm: Linear
-    let word: Int
-    let positions: Int
-    let blocks: [Block]
-
-    init(_ configuration: PolicyConfiguration, _ layout: TensorLayout) {
-        let starts = Dictionary(uniqueKeysWithValues: layout.tensors.map { ($0.name, $0.range.lowerBound / 4) })
-        func pair(_ name: String) -> Linear { Linear(weight: starts["\(name).weight"]!, bias: starts["\(name).bias"]!) }
-        patch = configuration.usesImage ? pair("patch") : Linear()
-        state = pair("state")
-        head = pair("head")
-        norm = pair("ln")
-        word = starts["word.weight"]!
-        positions = starts["pos"]!
-        blocks = (0..<configuration.layers).map { layer in
-            let block = "blocks.\(layer)"
-            return Block(
-                norm1: pair("\(block).ln1"), norm2: pair("\(block).ln2"), qkv: pair("\(block).qkv"),
-                proj: pair("\(block).proj"), fc1: pair("\(block).fc1"), fc2: pair("\(block).fc2"))
-        }
     }
 }

@@ -1,21 +1,13 @@
 import Tensors
 
-/// The shape of the built-in policy, as the `config` in a model's metadata and a release's `config.json` give it.
+/// The shape of the built-in policy, as the `config` in a model's metadata gives it.
 public struct PolicyConfiguration: Equatable, Sendable {
-    public enum Observation: String, Sendable {
-        /// The robot's and the object's numbers: 39.
-        case state
-        /// A camera image, and the hand's position and gripper: 4 numbers.
-        case image
-        /// A camera image and all 39 numbers.
-        case both
-    }
-
-    public var observation: Observation
-    /// Side of the square camera image, and of its square patches, in pixels.
-    public var imageSide: Int
+    /// What the policy is for and what it is fed.
+    public var contract: Contract
+    public var objective: Objective
+    /// Side of the square patches of all cameras' images, in pixels.
     public var patchSide: Int
-    /// Length of an instruction in words, and size of the hashed vocabulary.
+    /// Length of an instruction in words, 0 without one, and size of the hashed vocabulary.
     public var words: Int
     public var vocabulary: Int
     /// Width of a token, number of layers, heads, and width of the feed-forward part.
@@ -23,16 +15,15 @@ public struct PolicyConfiguration: Equatable, Sendable {
     public var layers: Int
     public var heads: Int
     public var feedForward: Int
-    /// Actions predicted at once, and numbers in an action.
+    /// Actions predicted at once.
     public var chunk: Int
-    public var actionCount: Int
 
     public init(
-        observation: Observation, imageSide: Int = 48, patchSide: Int = 12, words: Int = 12, vocabulary: Int = 512,
-        width: Int = 96, layers: Int = 3, heads: Int = 4, feedForward: Int = 384, chunk: Int = 4, actionCount: Int = 4
+        _ contract: Contract, objective: Objective = .absoluteError, patchSide: Int = 12, words: Int = 12, vocabulary: Int = 512, width: Int = 96,
+        layers: Int = 3, heads: Int = 4, feedForward: Int = 384, chunk: Int = 4
     ) {
-        self.observation = observation
-        self.imageSide = imageSide
+        self.contract = contract
+        self.objective = objective
         self.patchSide = patchSide
         self.words = words
         self.vocabulary = vocabulary
@@ -41,15 +32,20 @@ public struct PolicyConfiguration: Equatable, Sendable {
         self.heads = heads
         self.feedForward = feedForward
         self.chunk = chunk
-        self.actionCount = actionCount
     }
 
-    public var usesImage: Bool { observation != .state }
-    public var stateCount: Int { observation == .image ? 4 : 39 }
-    public var patches: Int { usesImage ? (imageSide / patchSide) * (imageSide / patchSide) : 0 }
+    public var stateCount: Int { contract.stateCount }
+    public var actionCount: Int { contract.action.dimensions.count }
+    public var usesImages: Bool { !contract.cameras.isEmpty }
+    public var usesState: Bool { stateCount > 0 }
+    /// Patches of all cameras, one after the other.
+    public var patches: Int { contract.cameras.reduce(0) { $0 + patches(of: $1) } }
+    func patches(of camera: Camera) -> Int { (camera.height / patchSide) * (camera.width / patchSide) }
     public var patchPixels: Int { 3 * patchSide * patchSide }
+    /// Where the state's token stands: after patches and words.
+    var statePosition: Int { patches + words }
     /// Patches, words, the state, and a query for each action of the chunk.
-    public var tokens: Int { patches + words + 1 + chunk }
+    public var tokens: Int { patches + words + (usesState ? 1 : 0) + chunk }
     public var headWidth: Int { width / heads }
 
     /// The tensors of a policy of this shape, laid out as in its file.
@@ -61,11 +57,16 @@ public struct PolicyConfiguration: Equatable, Sendable {
         func norm(_ name: String) {
             tensors += [("\(name).weight", .f32, [width]), ("\(name).bias", .f32, [width])]
         }
-        if usesImage { linear("patch", width, patchPixels) }
-        linear("state", width, stateCount)
+        if usesImages { linear("patch", width, patchPixels) }
+        if usesState { linear("state", width, stateCount) }
+        if words > 0 { tensors.append(("word.weight", .f32, [vocabulary, width])) }
+        if objective == .flowMatching {
+            linear("action_in", width, actionCount)
+            linear("time", width, width)
+        }
         linear("head", actionCount, width)
         norm("ln")
-        tensors += [("word.weight", .f32, [vocabulary, width]), ("pos", .f32, [tokens, width])]
+        tensors.append(("pos", .f32, [tokens, width]))
         for layer in 0..<layers {
             norm("blocks.\(layer).ln1")
             norm("blocks.\(layer).ln2")
@@ -78,51 +79,13 @@ public struct PolicyConfiguration: Equatable, Sendable {
     }
 }
 
-/// A model that is no policy of ours, or demonstrations that do not fit it.
-public struct LearningError: Error, Equatable, Sendable, CustomStringConvertible {
-    public let message: String
-    public let hint: String
-    public init(_ message: String, hint: String = "") {
-        self.message = message
-        self.hint = hint
-    }
-    public var description: String { message }
-}
-
-extension PolicyConfiguration {
-    /// Limits of shapes from outside.
-    private static let limits: [(name: String, range: ClosedRange<Int>)] = [
-        ("image", 1...1024), ("patch", 1...256), ("words", 1...256), ("vocab", 2...65_536), ("d", 1...4096),
-        ("layers", 1...64), ("heads", 1...64), ("mlp", 1...16_384), ("chunk", 1...128), ("action_dim", 1...128),
-    ]
-
-    /// Reads the `config` of a model's metadata.
-    public init(json: String) throws {
-        let root: JSONValue
-        do { root = try JSONParser.parse(Array(json.utf8)) } catch { throw LearningError("the model's config is not JSON: \(error)") }
-        guard let observation = root["obs"]?.string.flatMap(Observation.init) else {
-            throw LearningError("the model's config names no known obs", hint: "obs is one of state, image, both")
-        }
-        var values: [String: Int] = [:]
-        for (name, range) in Self.limits {
-            guard let value = root[name]?.integer, range.contains(value) else {
-                throw LearningError("the model's config: \(name) is missing or outside \(range.lowerBound) to \(range.upperBound)")
-            }
-            values[name] = value
-        }
-        self.init(
-            observation: observation, imageSide: values["image"]!, patchSide: values["patch"]!, words: values["words"]!,
-            vocabulary: values["vocab"]!, width: values["d"]!, layers: values["layers"]!, heads: values["heads"]!,
-            feedForward: values["mlp"]!, chunk: values["chunk"]!, actionCount: values["action_dim"]!)
-        guard width.isMultiple(of: heads) else { throw LearningError("the model's config: heads does not divide d") }
-        guard !usesImage || imageSide.isMultiple(of: patchSide) else { throw LearningError("the model's config: patch does not divide image") }
-    }
-
-    /// The `config` of a model's metadata.
-    public var json: String {
-        """
-        {"obs": "\(observation.rawValue)", "image": \(imageSide), "patch": \(patchSide), "words": \(words), "vocab": \(vocabulary), \
-        "d": \(width), "layers": \(layers), "heads": \(heads), "mlp": \(feedForward), "chunk": \(chunk), "action_dim": \(actionCount)}
-        """
-    }
+/// What training makes small.
+public enum Objective: String, Sendable, CaseIterable {
+    /// mean |predicted − wanted|, as in ACT (Zhao 2023, arXiv:2304.13705).
+    case absoluteError = "l1"
+    /// mean (predicted − wanted)².
+    case squaredError = "mse"
+    /// The policy predicts the velocity from noise to the actions (Lipman 2023, arXiv:2210.02747; as π0 does,
+    /// arXiv:2410.24164): x = t·actions + (1 − t)·noise, velocity = actions − noise, mean squared error.
+    case flowMatching = "flow_matching"
 }

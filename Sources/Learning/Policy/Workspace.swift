@@ -23,12 +23,22 @@ final class Workspace {
     let output: UnsafeMutablePointer<Float>  // samples×chunk×actions
     // Backward.
     let doutput, dx, dxq, dh, dhq, dq, dkv, dcontext, df, dprobabilities: UnsafeMutablePointer<Float>
+    // Flow matching: features of the time, its tokens, and their gradient; samples×D each. Noisy actions as `output`.
+    let phi, timeTokens, dtimeTokens, noisy: UnsafeMutablePointer<Float>
+    // Adapters: x·Aᵀ and dy·B, R×rank each; gradients of norms that nobody wants, 2×D.
+    let down, ddown, unwanted: UnsafeMutablePointer<Float>
 
-    init(_ c: PolicyConfiguration, capacity: Int) {
+    /// Bytes of all buffers.
+    let byteCount: Int
+
+    /// `rank`: of the adapter that is trained, 0 without one.
+    init(_ c: PolicyConfiguration, capacity: Int, rank: Int = 0) {
         configuration = c
         self.capacity = capacity
         var storage: [UnsafeMutablePointer<Float>] = []
+        var elementCount = 0
         func make(_ count: Int) -> UnsafeMutablePointer<Float> {
+            elementCount += max(1, count)
             let pointer = UnsafeMutablePointer<Float>.allocate(capacity: max(1, count))
             pointer.initialize(repeating: 0, count: max(1, count))
             storage.append(pointer)
@@ -67,7 +77,16 @@ final class Workspace {
         dcontext = make(rows * d)
         df = make(rows * f)
         dprobabilities = make(c.tokens * c.tokens)
+        let flows = c.objective == .flowMatching ? 1 : 0
+        phi = make(flows * capacity * d)
+        timeTokens = make(flows * capacity * d)
+        dtimeTokens = make(flows * capacity * d)
+        noisy = make(flows * queryRows * c.actionCount)
+        down = make(rows * rank)
+        ddown = make(rows * rank)
+        unwanted = make(2 * d)
         self.storage = storage
+        byteCount = elementCount * MemoryLayout<Float>.size
     }
 
     deinit { for pointer in storage { pointer.deallocate() } }

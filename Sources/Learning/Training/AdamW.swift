@@ -43,13 +43,26 @@ public struct AdamW: Sendable {
         }
     }
 
-    public mutating func step(_ weights: inout [Float], _ gradient: [Float], learningRate: Float) {
+    /// `ranges`: the weights that may change; the gradient of the others must be zero.
+    mutating func step(_ weights: inout [Float], _ gradient: [Float], learningRate: Float, in ranges: [Range<Int>]) {
         power1 *= Double(settings.beta1)
         power2 *= Double(settings.beta2)
         let norm = Float(kumiai_sum_of_squares(gradient, Int64(gradient.count)).squareRoot())
         let clip = min(1, settings.clip / (norm + 1e-6))
-        kumiai_adamw(
-            &weights, gradient, &m, &v, Int64(weights.count), learningRate, settings.beta1, settings.beta2,
-            settings.epsilon, settings.weightDecay, Float(1 - power1), Float(1 - power2), clip)
+        weights.withUnsafeMutableBufferPointer { weights in
+            gradient.withUnsafeBufferPointer { gradient in
+                m.withUnsafeMutableBufferPointer { m in
+                    v.withUnsafeMutableBufferPointer { v in
+                        for range in ranges {
+                            let start = range.lowerBound
+                            kumiai_adamw(
+                                weights.baseAddress! + start, gradient.baseAddress! + start, m.baseAddress! + start, v.baseAddress! + start,
+                                Int64(range.count), learningRate, settings.beta1, settings.beta2, settings.epsilon, settings.weightDecay,
+                                Float(1 - power1), Float(1 - power2), clip)
+                        }
+                    }
+                }
+            }
+        }
     }
 }

@@ -207,7 +207,7 @@ final class Checker {
         guard Digest(of: Tiny.file(oracle.model)) == commit.result.model else {
             return fail("round \(commit.key) was committed with another model than its updates give")
         }
-        guard oracle.state.map({ Digest(of: Tiny.file($0)) }) == commit.result.serverState else {
+        guard oracle.state.map({ Digest(of: Tiny.stateFile($0)) }) == commit.result.serverState else {
             return fail("round \(commit.key) was committed with another server state than its updates give")
         }
         (oracle.timely, oracle.late) = ([:], [:])
@@ -242,6 +242,7 @@ final class Checker {
             contributions.append(twice)
         }
         return AggregationTask(
-            key: task.key, start: task.start, strategy: task.strategy, bound: task.bound, scaleBits: task.scaleBits, contributions: contributions)
+            key: task.key, start: task.start, strategy: task.strategy, training: task.training, isLastRound: task.isLastRound, bound: task.bound,
+            scaleBits: task.scaleBits, productScaleBits: task.productScaleBits, contributions: contributions)
     }
 }

@@ -14,7 +14,8 @@ enum Oracle {
     ) -> (model: [Float], state: [Float]?) {
         let scale = Double(sign: .plus, exponent: scaleBits, significand: 1)
         let total = contributions.reduce(0) { $0 + $1.weight }
-        var next = model, momentum = state ?? [Float](repeating: 0, count: model.count)
+        let slots = strategy.stateSlots
+        var next = model, kept = state ?? [Float](repeating: 0, count: slots * model.count)
         for index in model.indices {
             var sum: Int64 = 0
             for contribution in contributions {
@@ -22,14 +23,33 @@ enum Oracle {
                 sum += quantised * Int64(contribution.weight)
             }
             let mean = Double(sum) / (Double(total) * scale)
-            switch strategy {
-            case .fedAvg(let rate):
-                next[index] = Float(Double(model[index]) + rate * mean)
-            case .fedAvgM(let rate, let beta):
-                momentum[index] = Float(beta * Double(momentum[index]) + mean)
-                next[index] = Float(Double(model[index]) + rate * Double(momentum[index]))
-            }
+            var change = strategy.learningRate * move(mean, strategy, &kept, at: slots * index)
+            if case .fedAdam(let moments) = strategy { change /= Double(kept[2 * index + 1]).squareRoot() + moments.adaptivity }
+            if case .fedYogi(let moments) = strategy { change /= Double(kept[2 * index + 1]).squareRoot() + moments.adaptivity }
+            next[index] = Float(Double(model[index]) + change)
         }
-        return (next, strategy.hasServerState ? momentum : nil)
+        return (next, strategy.hasServerState ? kept : nil)
+    }
+
+    /// What the learning rate is applied to.
+    private static func move(_ mean: Double, _ strategy: Strategy, _ state: inout [Float], at place: Int) -> Double {
+        switch strategy {
+        case .fedAvg: return mean
+        case .fedAvgM(_, let beta):
+            state[place] = Float(beta * Double(state[place]) + mean)
+            return Double(state[place])
+        case .nesterov(_, let beta):
+            state[place] = Float(beta * Double(state[place]) + mean)
+            return mean + beta * Double(state[place])
+        case .fedAdam(let moments), .fedYogi(let moments):
+            let square = mean * mean, old = Double(state[place + 1])
+            state[place] = Float(moments.beta1 * Double(state[place]) + (1 - moments.beta1) * mean)
+            if case .fedAdam = strategy {
+                state[place + 1] = Float(moments.beta2 * old + (1 - moments.beta2) * square)
+            } else {
+                state[place + 1] = Float(old - (1 - moments.beta2) * square * (old > square ? 1 : old < square ? -1 : 0))
+            }
+            return Double(state[place])
+        }
     }
 }

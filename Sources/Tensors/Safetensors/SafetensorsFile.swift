@@ -32,6 +32,15 @@ public final class SafetensorsFile: Sendable {
         try source.fill(buffer, at: header.byteCount + offset)
     }
 
+    /// The elements of one float32 tensor, row-major.
+    public func values(of tensor: TensorDescription) throws -> [Float] {
+        guard tensor.type == .f32 else { throw SafetensorsError("\(tensor.name) is not F32") }
+        return try [Float](unsafeUninitializedCapacity: tensor.elementCount) { buffer, count in
+            try read(into: UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(buffer)[..<tensor.range.count]), at: tensor.range.lowerBound)
+            count = tensor.elementCount
+        }
+    }
+
     /// All elements of a float32 file, in the order of the data.
     public func float32s() throws -> [Float] {
         guard layout.isAllFloat32 else { throw SafetensorsError("a tensor is not F32") }

@@ -38,7 +38,7 @@ public protocol ByteSink: AnyObject {
     func synchronise() throws
 }
 
-private final class FileSink: ByteSink {
+final class FileSink: ByteSink {
     private let descriptor: Int32
 
     init(path: String) throws {

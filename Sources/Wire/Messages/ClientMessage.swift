@@ -10,7 +10,8 @@ public enum ClientMessage: Sendable {
     case blobChunk(BlobChunk)
     case fetchBlob(Digest, offset: UInt64)
     case openCampaign(Plan)
-    case cutRelease(ModelName)
+    /// With an adapter of this rank beside it; 0: without.
+    case cutRelease(ModelName, adapterRank: Int)
     case pruneUpdates(dryRun: Bool)
     case getStatus
     case goodbye(reason: String)
@@ -125,9 +126,12 @@ extension ClientFrame {
         case .openCampaign(let plan):
             m.body_case = KUMIAI__V1__CLIENT_MESSAGE__BODY_OPEN_CAMPAIGN
             m.open_campaign = arena.make(kumiai__v1__open_campaign__init) { $0.plan = plan.packed(in: arena) }
-        case .cutRelease(let name):
+        case .cutRelease(let name, let rank):
             m.body_case = KUMIAI__V1__CLIENT_MESSAGE__BODY_CUT_RELEASE
-            m.cut_release = arena.make(kumiai__v1__cut_release__init) { $0.name = arena.string(name.text) }
+            m.cut_release = arena.make(kumiai__v1__cut_release__init) {
+                $0.name = arena.string(name.text)
+                $0.adapter_rank = UInt32(clamping: rank)
+            }
         case .pruneUpdates(let dryRun):
             m.body_case = KUMIAI__V1__CLIENT_MESSAGE__BODY_PRUNE_UPDATES
             m.prune_updates = arena.make(kumiai__v1__prune_updates__init) { $0.dry_run = dryRun ? 1 : 0 }
@@ -194,7 +198,9 @@ extension ClientFrame {
             let open = try Field.present(m.open_campaign, "open_campaign").pointee
             return .openCampaign(try Plan(try Field.present(open.plan, "open_campaign.plan").pointee))
         case KUMIAI__V1__CLIENT_MESSAGE__BODY_CUT_RELEASE:
-            return .cutRelease(try Field.name(try Field.present(m.cut_release, "cut_release").pointee.name, "cut_release.name"))
+            let cut = try Field.present(m.cut_release, "cut_release").pointee
+            guard cut.adapter_rank <= PlanLimits.loraRank else { throw WireError("cut_release.adapter_rank", "more than \(PlanLimits.loraRank)") }
+            return .cutRelease(try Field.name(cut.name, "cut_release.name"), adapterRank: Int(cut.adapter_rank))
         case KUMIAI__V1__CLIENT_MESSAGE__BODY_PRUNE_UPDATES:
             return .pruneUpdates(dryRun: try Field.present(m.prune_updates, "prune_updates").pointee.dry_run != 0)
         case KUMIAI__V1__CLIENT_MESSAGE__BODY_GET_STATUS:

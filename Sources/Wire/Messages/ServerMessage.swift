@@ -13,7 +13,8 @@ public enum ServerMessage: Sendable {
     case blobStart(byteCount: UInt64)
     case blobChunk(BlobChunk)
     case campaignAccepted(CampaignID, index: UInt64)
-    case releaseReady(ModelName, model: Digest, directory: String)
+    /// `discardedEnergy`: what its adapter, where one was asked for, does not have of the change, 0 to 1.
+    case releaseReady(ModelName, model: Digest, directory: String, discardedEnergy: Double?)
     case updatesRemoved(RemovalReport)
     case status(StatusReport)
 }
@@ -51,10 +52,12 @@ public struct Welcome: Equatable, Sendable {
     /// Raw Ed25519 key of the tree heads, and the coordinator's signature over it.
     public let logKey: [UInt8]
     public let logKeySignature: [UInt8]
+    /// What the next round starts from: a site can check its data against its contract.
+    public let model: BlobReference?
 
     public init(
         version: UInt32, consortium: String, time: Timestamp, heartbeatSeconds: Int, chunkBytes: Int,
-        logKey: [UInt8], logKeySignature: [UInt8]
+        logKey: [UInt8], logKeySignature: [UInt8], model: BlobReference? = nil
     ) {
         self.version = version
         self.consortium = consortium
@@ -63,6 +66,7 @@ public struct Welcome: Equatable, Sendable {
         self.chunkBytes = chunkBytes
         self.logKey = logKey
         self.logKeySignature = logKeySignature
+        self.model = model
     }
 }
 
@@ -151,12 +155,14 @@ extension ServerFrame {
                 $0.campaign = arena.string(campaign.text)
                 $0.entry_index = index
             }
-        case .releaseReady(let name, let model, let directory):
+        case .releaseReady(let name, let model, let directory, let discarded):
             m.body_case = KUMIAI__V1__SERVER_MESSAGE__BODY_RELEASE_READY
             m.release_ready = arena.make(kumiai__v1__release_ready__init) {
                 $0.name = arena.string(name.text)
                 $0.model_digest = arena.bytes(model)
                 $0.directory = arena.string(directory)
+                $0.has_adapter = discarded == nil ? 0 : 1
+                $0.discarded_energy = discarded ?? 0
             }
         case .updatesRemoved(let report):
             m.body_case = KUMIAI__V1__SERVER_MESSAGE__BODY_UPDATES_REMOVED
@@ -212,7 +218,8 @@ extension ServerFrame {
             return .releaseReady(
                 try Field.name(ready.name, "release_ready.name"),
                 model: try Field.digest(ready.model_digest, "release_ready.model_digest"),
-                directory: try Field.text(ready.directory, "release_ready.directory"))
+                directory: try Field.text(ready.directory, "release_ready.directory"),
+                discardedEnergy: ready.has_adapter == 0 ? nil : try Field.finite(ready.discarded_energy, "release_ready.discarded_energy"))
         case KUMIAI__V1__SERVER_MESSAGE__BODY_UPDATES_REMOVED:
             let removed = try Field.present(m.updates_removed, "updates_removed").pointee
             return .updatesRemoved(RemovalReport(rounds: Int(removed.rounds), blobs: Int(removed.blobs), byteCount: removed.bytes))
@@ -245,6 +252,8 @@ extension Welcome {
             $0.chunk_bytes = UInt32(clamping: chunkBytes)
             $0.log_key = arena.bytes(logKey)
             $0.log_key_signature = arena.bytes(logKeySignature)
+            $0.model_digest = arena.bytes(model?.digest)
+            $0.model_bytes = model?.byteCount ?? 0
         }
     }
 
@@ -253,7 +262,8 @@ extension Welcome {
             version: m.version, consortium: try Field.text(m.consortium, "welcome.consortium", atMost: 255),
             time: Timestamp(milliseconds: m.time_ms), heartbeatSeconds: Int(m.heartbeat_seconds),
             chunkBytes: Int(m.chunk_bytes), logKey: try Field.bytes(m.log_key, "welcome.log_key", atMost: 32),
-            logKeySignature: try Field.bytes(m.log_key_signature, "welcome.log_key_signature", atMost: WireLimits.signatureBytes))
+            logKeySignature: try Field.bytes(m.log_key_signature, "welcome.log_key_signature", atMost: WireLimits.signatureBytes),
+            model: try Field.optionalDigest(m.model_digest, "welcome.model_digest").map { BlobReference(digest: $0, byteCount: m.model_bytes) })
     }
 }
 

@@ -51,6 +51,8 @@ extension TrainingTask {
             m.model_digest = arena.bytes(model.digest)
             m.model_bytes = model.byteCount
             m.layout_digest = arena.bytes(model.layout)
+            m.adapter_digest = arena.bytes(adapter?.digest)
+            m.adapter_bytes = adapter?.byteCount ?? 0
             m.deadline_ms = deadline.milliseconds
             m.training = training.packed(in: arena)
             m.late_rounds = UInt32(clamping: lateRounds)
@@ -64,6 +66,7 @@ extension TrainingTask {
             model: ModelReference(
                 digest: try Field.digest(m.model_digest, "train.model_digest"),
                 layout: try Field.digest(m.layout_digest, "train.layout_digest"), byteCount: m.model_bytes),
+            adapter: try Field.optionalDigest(m.adapter_digest, "train.adapter_digest").map { BlobReference(digest: $0, byteCount: m.adapter_bytes) },
             deadline: Timestamp(milliseconds: m.deadline_ms),
             training: try Training(try Field.present(m.training, "train.training").pointee),
             lateRounds: Int(m.late_rounds))

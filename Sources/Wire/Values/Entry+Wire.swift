@@ -197,6 +197,7 @@ extension RoundOpening {
             m.n_cohort = cohort.count
             m.cohort = arena.strings(cohort.map(\.description))
             m.model_digest = arena.bytes(model)
+            m.adapter_digest = arena.bytes(adapter)
             m.server_state_digest = arena.bytes(serverState)
             m.deadline_ms = deadline.milliseconds
         }
@@ -208,6 +209,7 @@ extension RoundOpening {
             key: RoundKey(round: Int(m.round), attempt: Int(m.attempt)),
             cohort: try Field.list(m.cohort, m.n_cohort, "round_opened.cohort", atMost: PlanLimits.sites) { try Field.site($0, "round_opened.cohort") },
             model: try Field.digest(m.model_digest, "round_opened.model_digest"),
+            adapter: try Field.optionalDigest(m.adapter_digest, "round_opened.adapter_digest"),
             serverState: try Field.optionalDigest(m.server_state_digest, "round_opened.server_state_digest"),
             deadline: Timestamp(milliseconds: m.deadline_ms))
     }
@@ -240,6 +242,8 @@ extension RoundCommit {
             m.attempt = UInt32(clamping: key.attempt)
             m.model_digest = arena.bytes(result.model)
             m.model_bytes = result.modelByteCount
+            m.adapter_digest = arena.bytes(result.adapter?.digest)
+            m.adapter_bytes = result.adapter?.byteCount ?? 0
             m.server_state_digest = arena.bytes(result.serverState)
             m.scale_bits = UInt32(clamping: scaleBits)
             m.total_weight = totalWeight
@@ -251,6 +255,9 @@ extension RoundCommit {
             key: RoundKey(round: Int(m.round), attempt: Int(m.attempt)),
             result: GlobalState(
                 model: try Field.digest(m.model_digest, "round_committed.model_digest"), modelByteCount: m.model_bytes,
+                adapter: try Field.optionalDigest(m.adapter_digest, "round_committed.adapter_digest").map {
+                    BlobReference(digest: $0, byteCount: m.adapter_bytes)
+                },
                 serverState: try Field.optionalDigest(m.server_state_digest, "round_committed.server_state_digest")),
             scaleBits: Int(m.scale_bits), totalWeight: m.total_weight)
     }

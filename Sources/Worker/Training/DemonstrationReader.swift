@@ -23,10 +23,12 @@ public struct DemonstrationReader: Sendable {
     }
 
     /// Reads the demonstrations of a split, checked against what the policy wants. `scratch`: a directory with room for them.
-    public func read(_ path: String, split: RobomimicReader.Split, for configuration: PolicyConfiguration, scratch: String) throws -> DemonstrationSet {
+    public func read(
+        _ path: String, split: Split, for configuration: PolicyConfiguration, declared: DemonstrationFiles.Declaration = .init(), scratch: String
+    ) throws -> DemonstrationSet {
         let output = "\(scratch)/demonstrations-\(UUID().uuidString.lowercased())"
         defer { unlink(output) }
-        let problem = try run([path, split.rawValue, configuration.json, output, "\(memoryBytes)"])
+        let problem = try run([path, split.rawValue, configuration.json, output, "\(memoryBytes)", declared.embodiment, declared.instruction])
         if let problem { throw problem }
         return try DemonstrationSet(reading: output, for: configuration)
     }
@@ -38,7 +40,7 @@ public struct DemonstrationReader: Sendable {
         process.executableURL = URL(fileURLWithPath: program[0]).resolvingSymlinksInPath()
         process.arguments = program.dropFirst() + arguments
         let errors = "\(arguments[3]).errors"
-        FileManager.default.createFile(atPath: errors, contents: nil)
+        _ = FileManager.default.createFile(atPath: errors, contents: nil)
         defer { unlink(errors) }
         process.standardError = FileHandle(forWritingAtPath: errors)
         process.standardOutput = FileHandle.nullDevice
@@ -63,13 +65,14 @@ public struct DemonstrationReader: Sendable {
 
     /// The other side: reads and writes, in the process that may die. `arguments` are those after the verb.
     public static func serve(_ arguments: [String]) -> Int32 {
-        guard arguments.count == 5, let split = RobomimicReader.Split(rawValue: arguments[1]), let memory = rlim_t(arguments[4]) else { return 64 }
+        guard arguments.count == 7, let split = Split(rawValue: arguments[1]), let memory = rlim_t(arguments[4]) else { return 64 }
         var limit = rlimit(rlim_cur: memory, rlim_max: memory)
         setrlimit(__rlimit_resource_t(RLIMIT_AS.rawValue), &limit)
         var noCore = rlimit(rlim_cur: 0, rlim_max: 0)
         setrlimit(__rlimit_resource_t(RLIMIT_CORE.rawValue), &noCore)
         do {
-            try RobomimicReader.read(arguments[0], split: split, for: PolicyConfiguration(json: arguments[2])).write(to: arguments[3])
+            let declared = DemonstrationFiles.Declaration(embodiment: arguments[5], instruction: arguments[6])
+            try DemonstrationFiles.read(arguments[0], split: split, for: PolicyConfiguration(json: arguments[2]), declared: declared).write(to: arguments[3])
             return 0
         } catch {
             let hint = (error as? LearningError)?.hint ?? ""

@@ -5,11 +5,15 @@ import Identity
 import Learning
 import Logging
 import Tensors
+import Updates
 
-/// Trains the built-in policy on the site's demonstrations, with a snapshot now and then.
+/// Trains the built-in policy, or an adapter beside it, on the site's demonstrations, with a snapshot now and then.
 struct NativeTrainer: SiteTraining {
     let demonstrations: String
+    let declared: DemonstrationFiles.Declaration
     let threads: Int
+    /// Components of a plan's adapters that this site trains; `nil`: as many as the plan has.
+    let rank: Int?
     let snapshotSeconds: Int
     /// Where the snapshot lies.
     let directory: String
@@ -27,33 +31,58 @@ struct NativeTrainer: SiteTraining {
             throw WorkerError("the model of round \(task.key) has another tensor layout than the plan says")
         }
         let policy = try Policy(file)
-        let demonstrations = try DemonstrationReader().read(demonstrations, split: .train, for: policy.configuration, scratch: directory)
-        let name = name(of: task, samples: demonstrations.count)
-        let snapshot = load(name, parameters: policy.weights.count)
-        if let snapshot { logger.info("training goes on from its snapshot", metadata: ["round": "\(task.key)", "step": "\(snapshot.step)"]) }
-        var saved = Date()
-        let outcome = try training(task).run(
-            from: policy, on: demonstrations,
-            seed: SeededGenerator(seed: task.training.seed, label: site.description, round: task.key.round), resuming: snapshot
-        ) { step in
-            try progress(Double(step.step) / Double(task.training.localSteps), step.loss)
-            guard step.step < task.training.localSteps, Date().timeIntervalSince(saved) >= Double(snapshotSeconds) else { return }
-            save(step.snapshot(), name)
-            saved = Date()
-        }
-        let update = try whenThereIsRoom({ try progress(1, Float(outcome.loss)) }) { try writeUpdate(from: policy, to: outcome.policy) }
+        let format = UpdateFormat(task.training, base: file.layout, round: task.key.round)
+        let turn = try task.training.lora.map { try adapterTurn(task, format, $0, policy) }
+        let demonstrations = try DemonstrationReader().read(
+            demonstrations, split: .train, for: policy.configuration, declared: declared, scratch: directory)
+        let outcome = try train(task, from: turn?.policy ?? policy, adapter: turn?.start, on: demonstrations, progress: progress)
+        let change = turn?.change(to: outcome.adapter!) ?? zip(outcome.policy.weights, policy.weights).map { $0 - $1 }
+        let update = try whenThereIsRoom({ try progress(1, Float(outcome.loss)) }) { try writeUpdate(change, task, format, rank: turn?.start.layout.rank) }
         return TrainedUpdate(
             digest: update.digest, byteCount: update.byteCount, samples: UInt32(clamping: demonstrations.count), loss: outcome.loss)
     }
 
+    private func adapterTurn(_ task: TrainingTask, _ format: UpdateFormat, _ lora: LoRA, _ policy: Policy) throws -> AdapterTurn {
+        let whole = format.adapter!
+        let global: [Float]
+        if let adapter = task.adapter {
+            let file = try SafetensorsFile(path: blobs.path(of: adapter.digest))
+            guard file.layout == whole.layout else { throw WorkerError("the adapter of round \(task.key) has another tensor layout than the plan says") }
+            global = try file.float32s()
+        } else {
+            global = whole.initialValues(seed: task.training.seed)
+        }
+        return try AdapterTurn(format, lora, policy: policy, global: global, rank: min(rank ?? lora.rank, lora.rank))
+    }
+
+    private func train(
+        _ task: TrainingTask, from start: Policy, adapter: Adapter?, on demonstrations: DemonstrationSet, progress: (Double, Float) throws -> Void
+    ) throws -> LocalTraining.Outcome {
+        let training = training(task, samples: demonstrations.count)
+        let name = name(of: task, samples: demonstrations.count)
+        let snapshot = load(name, parameters: adapter?.values.count ?? start.weights.count)
+        if let snapshot { logger.info("training goes on from its snapshot", metadata: ["round": "\(task.key)", "step": "\(snapshot.step)"]) }
+        var saved = Date()
+        return try training.run(
+            from: start, adapter: adapter, on: demonstrations,
+            seed: SeededGenerator(seed: task.training.seed, label: site.description, round: task.key.round), resuming: snapshot
+        ) { step in
+            try progress(Double(step.step) / Double(training.steps), step.loss)
+            guard step.step < training.steps, Date().timeIntervalSince(saved) >= Double(snapshotSeconds) else { return }
+            save(step.snapshot(), name)
+            saved = Date()
+        }
+    }
+
     func finished(_ task: TrainingTask) { unlink(snapshotPath) }
 
-    private func training(_ task: TrainingTask) -> LocalTraining {
+    private func training(_ task: TrainingTask, samples: Int) -> LocalTraining {
         let t = task.training
+        let steps = t.steps(samples: samples)
         return LocalTraining(
-            steps: t.localSteps, batch: t.batch,
-            schedule: .round(rate: t.learningRate(round: task.key.round, of: task.rounds), steps: t.localSteps),
-            optimizer: AdamW.Settings(weightDecay: Float(t.weightDecay), clip: Float(t.gradientClip)),
+            steps: steps, batch: t.batch, sampling: t.localEpochs > 0 ? .epochs : .random,
+            schedule: .round(rate: t.learningRate(round: task.key.round, of: task.rounds), steps: steps),
+            optimizer: AdamW.Settings(weightDecay: Float(t.weightDecay), clip: Float(t.gradientClip)), proximal: Float(t.proximal),
             threads: threads)
     }
 
@@ -61,7 +90,10 @@ struct NativeTrainer: SiteTraining {
 
     /// A snapshot of anything else would come to other weights.
     private func name(of task: TrainingTask, samples: Int) -> String {
-        "\(task.campaign) round \(task.key.round) of \(task.rounds), \(task.model.digest.hex), \(task.training), \(samples) samples, \(threads) threads"
+        """
+        \(task.campaign) round \(task.key.round) of \(task.rounds), \(task.model.digest.hex), \(task.adapter?.digest.hex ?? "no adapter"), \
+        \(task.training), \(samples) samples, rank \(rank ?? 0), \(threads) threads
+        """
     }
 
     private func load(_ name: String, parameters: Int) -> TrainingSnapshot? {
@@ -82,13 +114,24 @@ struct NativeTrainer: SiteTraining {
 
     // MARK: The update
 
-    /// The pseudo-gradient: local minus global weights, in the layout of the base.
-    private func writeUpdate(from start: Policy, to end: Policy) throws -> (digest: Digest, byteCount: UInt64) {
+    /// The change of what was trained, in the form that the plan wants; what that form leaves out is kept for the next update.
+    private func writeUpdate(
+        _ change: [Float], _ task: TrainingTask, _ format: UpdateFormat, rank: Int?
+    ) throws -> (digest: Digest, byteCount: UInt64) {
         let path = blobs.temporaryPath()
         defer { blobs.discard(path) }
-        let writer = try SafetensorsWriter(path: path, layout: start.layout)
-        try writer.append(zip(end.weights, start.weights).map { $0 - $1 })
-        try writer.finish()
+        let rank = rank == task.training.lora?.rank ? nil : rank
+        guard case .topK = task.training.compression else {
+            try format.write(change, rank: rank, to: path)
+            return try blobs.adopt(path)
+        }
+        let layout = format.layout(rank: rank)
+        let feedback = ErrorFeedback(
+            directory: directory, campaign: task.campaign, layout: Digest(of: layout.canonicalBytes), count: layout.elementCount)
+        let wanted = zip(change, feedback.rest(before: task.key.round)).map { $0 + $1 }
+        try format.write(wanted, rank: rank, to: path)
+        let sent = try format.reader(SafetensorsFile(path: path)).values(0..<wanted.count)
+        try feedback.keep(zip(wanted, sent).map { $0 - $1 }, of: task.key.round)
         return try blobs.adopt(path)
     }
 
@@ -97,13 +140,15 @@ struct NativeTrainer: SiteTraining {
         while true {
             do {
                 return try body()
-            } catch let error as SafetensorsWriteError where error.isFull {
-                logger.error("the disk is full: the update waits for room", metadata: ["hint": "make room in \(directory)"])
-            } catch let error as BlobError where error.code == .full {
+            } catch  where Self.isFull(error) {
                 logger.error("the disk is full: the update waits for room", metadata: ["hint": "make room in \(directory)"])
             }
             try check()
             Thread.sleep(forTimeInterval: Self.fullDiskSeconds)
         }
+    }
+
+    private static func isFull(_ error: any Error) -> Bool {
+        (error as? SafetensorsWriteError)?.isFull == true || (error as? BlobError)?.code == .full
     }
 }

@@ -1,104 +1,135 @@
-"""Reference values for the native trainer: outputs, loss, gradients and one AdamW step of the policy in PyTorch.
+"""Reference values for the native trainer: outputs, losses, gradients and one AdamW step of the policy in PyTorch.
 
     pip install torch==2.13.0 safetensors==0.8.0 numpy==2.4.6
-    python make_reference.py            # writes state.safetensors, image.safetensors and both.safetensors beside itself
+    python make_reference.py            # writes its .safetensors files beside itself
 
 Weights are random and the sizes are small, so that the files are; each tensor of the policy is named as in a model
-file, its gradient `grad.<name>`, its value after one AdamW step `next.<name>`.
+file, its gradient `grad.<name>`, its value after one AdamW step `next.<name>`. LoRA's factors have their names in PEFT.
 """
 import json
-import math
 import pathlib
+import sys
 
 import torch
-import torch.nn.functional as F
 from safetensors.torch import save_file
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[3] / "Examples" / "pytorch"))
+from kumiai_policy import Policy, add_lora
+
 HERE = pathlib.Path(__file__).parent
-SHAPE = dict(image=24, patch=12, words=5, vocab=23, d=20, layers=2, heads=2, mlp=36, chunk=3, action_dim=4)
 BATCH = 5
+LORA = {"r": 3, "lora_alpha": 6, "target_modules": ["qkv", "proj", "fc1", "fc2"]}
+PROXIMAL = 0.1  # FedProx's mu
+FRONT, WRIST = "agentview_image", "robot0_eye_in_hand_image"
 
 
-def parameters(obs):
-    c = SHAPE
-    d, tokens = c["d"], c["words"] + 1 + c["chunk"]
-    shapes = {}
-
-    def linear(name, outputs, inputs):
-        shapes[f"{name}.weight"] = (outputs, inputs)
-        shapes[f"{name}.bias"] = (outputs,)
-
-    if obs != "state":
-        tokens += (c["image"] // c["patch"]) ** 2
-        linear("patch", d, 3 * c["patch"] ** 2)
-    linear("state", d, 4 if obs == "image" else 39)
-    linear("head", c["action_dim"], d)
-    shapes["ln.weight"] = shapes["ln.bias"] = (d,)
-    shapes["word.weight"], shapes["pos"] = (c["vocab"], d), (tokens, d)
-    for layer in range(c["layers"]):
-        block = f"blocks.{layer}"
-        for norm in ("ln1", "ln2"):
-            shapes[f"{block}.{norm}.weight"] = shapes[f"{block}.{norm}.bias"] = (d,)
-        linear(f"{block}.qkv", 3 * d, d)
-        linear(f"{block}.proj", d, d)
-        linear(f"{block}.fc1", c["mlp"], d)
-        linear(f"{block}.fc2", d, c["mlp"])
-    values = {}
-    for name, shape in sorted(shapes.items()):
-        scale = 0.2 if len(shape) > 1 else 0.1
-        values[name] = torch.randn(shape) * scale + (1.0 if ".ln" in f".{name}" and name.endswith("weight") else 0.0)
-    return {name: value.requires_grad_(True) for name, value in values.items()}
+def configuration(state=0, cameras={}, words=5, loss="l1"):
+    """`cameras`: (height, width) by key. Mean 0 and deviation 1: inputs pass unchanged."""
+    return {
+        "type": "kumiai_vla", "dim_model": 20, "n_layers": 2, "n_heads": 2, "dim_feedforward": 36, "patch_size": 12,
+        "n_words": words, "vocab_size": 23, "chunk_size": 3, "loss": loss,
+        "contract": {
+            "embodiment": "sawyer", "control_hz": 20, "instruction": "language_instruction" if words else "",
+            "action": {
+                "key": "actions", "space": "end-effector displacement and gripper",
+                "dimensions": [
+                    {"name": name, "unit": "1", "mean": 0, "std": 1, "minimum": -1, "maximum": 1}
+                    for name in ("x", "y", "z", "gripper")
+                ],
+            },
+            "state": [{"key": "s", "offset": 0, "unit": "m", "mean": [0] * state, "std": [1] * state}] if state else [],
+            "cameras": [{"key": key, "height": height, "width": width} for key, (height, width) in cameras.items()],
+        },
+    }
 
 
-def forward(p, obs, state, words, image):
-    c = SHAPE
-    batch = state.shape[0]
-    parts = [p["word.weight"][words], F.linear(state, p["state.weight"], p["state.bias"])[:, None],
-             torch.zeros(batch, c["chunk"], c["d"])]
-    if obs != "state":
-        side, patch = c["image"], c["patch"]
-        pixels = (image.float() / 127.5 - 1).unfold(1, patch, patch).unfold(2, patch, patch)  # B, g, g, 3, patch, patch
-        pixels = pixels.permute(0, 1, 2, 4, 5, 3).reshape(batch, (side // patch) ** 2, -1)
-        parts.insert(0, F.linear(pixels, p["patch.weight"], p["patch.bias"]))
-    x = torch.cat(parts, 1) + p["pos"]
-    width, heads = c["d"], c["heads"]
-    for layer in range(c["layers"]):
-        b = f"blocks.{layer}"
-        h = F.layer_norm(x, (width,), p[f"{b}.ln1.weight"], p[f"{b}.ln1.bias"])
-        q, k, v = F.linear(h, p[f"{b}.qkv.weight"], p[f"{b}.qkv.bias"]).chunk(3, -1)
-        q, k, v = (t.reshape(batch, -1, heads, width // heads).transpose(1, 2) for t in (q, k, v))
-        scores = (q @ k.transpose(-1, -2)) / math.sqrt(width // heads)
-        context = (scores.softmax(-1) @ v).transpose(1, 2).reshape(batch, -1, width)
-        x = x + F.linear(context, p[f"{b}.proj.weight"], p[f"{b}.proj.bias"])
-        h = F.layer_norm(x, (width,), p[f"{b}.ln2.weight"], p[f"{b}.ln2.bias"])
-        h = F.gelu(F.linear(h, p[f"{b}.fc1.weight"], p[f"{b}.fc1.bias"]), approximate="tanh")
-        x = x + F.linear(h, p[f"{b}.fc2.weight"], p[f"{b}.fc2.bias"])
-    x = F.layer_norm(x[:, -c["chunk"]:], (width,), p["ln.weight"], p["ln.bias"])
-    return F.linear(x, p["head.weight"], p["head.bias"])
+def randomise(policy):
+    for name, value in sorted(policy.named_parameters()):
+        scale = 0.2 if value.dim() > 1 else 0.1
+        center = 1.0 if ".ln" in f".{name}" and name.endswith("weight") else 0.0
+        value.data = torch.randn(value.shape) * scale + center
 
 
-def make(obs, seed):
+def random_inputs(policy):
+    """Tensors as the file has them, without the prefix `input.`."""
+    config = policy.config
+    actions = BATCH, policy.chunk, policy.n_actions
+    inputs = {"actions": torch.rand(actions) * 2 - 1}
+    if policy.n_state:
+        inputs["state"] = torch.randn(BATCH, policy.n_state).clamp(-5, 5)
+    if policy.n_words:
+        inputs["words"] = torch.randint(0, config["vocab_size"], (BATCH, policy.n_words), dtype=torch.int32)
+    cameras = config["contract"]["cameras"]
+    for number, camera in enumerate(cameras):
+        name = "image" if len(cameras) == 1 else f"image.{number}"
+        inputs[name] = torch.randint(0, 256, (BATCH, camera["height"], camera["width"], 3), dtype=torch.uint8)
+    if policy.flow:
+        inputs["noise"], inputs["time"] = torch.randn(actions), torch.rand(BATCH)
+    return inputs
+
+
+def batch_of(policy, inputs):
+    batch = {name: value for name, value in inputs.items() if not name.startswith("image")}
+    if policy.n_words:
+        batch["words"] = inputs["words"].long()
+    if policy.n_patches:
+        batch["patches"] = policy.patchify([inputs[name] for name in sorted(inputs) if name.startswith("image")])
+    return batch
+
+
+def output_of(policy, batch):
+    """What the loss compares with its target: actions, or the velocity at the batch's noise and time."""
+    inputs = [batch.get(name) for name in ("state", "words", "patches")]
+    if not policy.flow:
+        return policy(*inputs)
+    time = batch["time"][:, None, None]
+    return policy(*inputs, time * batch["actions"] + (1 - time) * batch["noise"], batch["time"])
+
+
+def make(name, seed, config, lora=False, proximal=False):
     torch.manual_seed(seed)
-    c, p = SHAPE, parameters(obs)
-    state = torch.randn(BATCH, 4 if obs == "image" else 39).clamp(-5, 5)
-    words = torch.randint(0, c["vocab"], (BATCH, c["words"]))
-    image = torch.randint(0, 256, (BATCH, c["image"], c["image"], 3), dtype=torch.uint8)
-    actions = torch.rand(BATCH, c["chunk"], c["action_dim"]) * 2 - 1
-    optimizer = torch.optim.AdamW(p.values(), lr=1e-3, weight_decay=1e-2, betas=(0.9, 0.95))
-    output = forward(p, obs, state, words, image)
-    loss = F.l1_loss(output, actions)
-    loss.backward()
-    tensors = {"input.state": state, "input.words": words.int(), "input.actions": actions, "output": output, "loss": loss}
-    if obs != "state":
-        tensors["input.image"] = image
-    tensors |= {name: value.detach().clone() for name, value in p.items()}
-    tensors |= {f"grad.{name}": value.grad.clone() for name, value in p.items()}
-    torch.nn.utils.clip_grad_norm_(p.values(), 1.0)
+    policy = Policy(config)
+    randomise(policy)
+    inputs = random_inputs(policy)
+    batch = batch_of(policy, inputs)
+    metadata = {"config": json.dumps(config)}
+    tensors = {f"input.{key}": value for key, value in inputs.items()} | policy.state_dict()
+    parameters = dict(policy.named_parameters())
+    if lora:
+        metadata["lora"] = json.dumps(LORA)
+        factors = add_lora(policy, LORA["r"], LORA["lora_alpha"], LORA["target_modules"])
+        parameters = {f"base_model.model.{key}": value for key, value in factors.items()}
+        for value in parameters.values():
+            value.data = torch.randn(value.shape) * 0.2
+        tensors |= parameters
+    tensors = {key: value.detach().clone() for key, value in tensors.items()}
+
+    tensors["output"], tensors["loss"] = output_of(policy, batch), policy.loss(batch)
+    if policy.flow:
+        tensors["sampled"] = policy.sample(*(batch.get(key) for key in ("state", "words", "patches", "noise")))
+    tensors["loss"].backward()
+    if proximal:
+        for key, value in parameters.items():
+            tensors[f"anchor.{key}"] = value.detach() + torch.randn(value.shape) * 0.05
+            value.grad += PROXIMAL * (value.detach() - tensors[f"anchor.{key}"])
+    tensors |= {f"grad.{key}": value.grad.clone() for key, value in parameters.items()}
+    optimizer = torch.optim.AdamW(parameters.values(), lr=1e-3, weight_decay=1e-2, betas=(0.9, 0.95))
+    torch.nn.utils.clip_grad_norm_(parameters.values(), 1.0)
     optimizer.step()
-    tensors |= {f"next.{name}": value for name, value in p.items()}
-    save_file({k: v.detach().contiguous() for k, v in tensors.items()}, HERE / f"{obs}.safetensors",
-              {"config": json.dumps({"obs": obs, **c})})
+    tensors |= {f"next.{key}": value for key, value in parameters.items()}
+    tensors = {key: value.detach().contiguous() for key, value in tensors.items()}
+    save_file(tensors, HERE / f"{name}.safetensors", metadata)
 
 
-for number, observation in enumerate(("state", "image", "both")):
-    make(observation, number)
+image = configuration(state=4, cameras={FRONT: (24, 24)})
+flow = configuration(state=5, cameras={FRONT: (24, 24)}, loss="flow_matching")
+make("state", 0, configuration(state=39))
+make("image", 1, image)
+make("both", 2, configuration(state=39, cameras={FRONT: (24, 24)}))
+make("cameras", 3, configuration(state=7, cameras={FRONT: (24, 24), WRIST: (12, 36)}, words=0, loss="mse"))
+make("blind", 4, configuration(state=3, loss="mse"))
+make("vision", 5, configuration(cameras={FRONT: (24, 36)}, words=0))
+make("flow", 6, flow)
+make("lora_image", 7, image, lora=True)
+make("lora_flow", 8, flow, lora=True)
+make("fedprox", 9, configuration(state=39), proximal=True)

@@ -1062,7 +1062,7 @@ const ProtobufCMessageDescriptor kumiai__v1__campaign_opened__descriptor =
   (ProtobufCMessageInit) kumiai__v1__campaign_opened__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor kumiai__v1__round_opened__field_descriptors[7] =
+static const ProtobufCFieldDescriptor kumiai__v1__round_opened__field_descriptors[8] =
 {
   {
     "campaign",
@@ -1148,8 +1148,21 @@ static const ProtobufCFieldDescriptor kumiai__v1__round_opened__field_descriptor
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "adapter_digest",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Kumiai__V1__RoundOpened, adapter_digest),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned kumiai__v1__round_opened__field_indices_by_name[] = {
+  7,   /* field[7] = adapter_digest */
   2,   /* field[2] = attempt */
   0,   /* field[0] = campaign */
   3,   /* field[3] = cohort */
@@ -1161,7 +1174,7 @@ static const unsigned kumiai__v1__round_opened__field_indices_by_name[] = {
 static const ProtobufCIntRange kumiai__v1__round_opened__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 7 }
+  { 0, 8 }
 };
 const ProtobufCMessageDescriptor kumiai__v1__round_opened__descriptor =
 {
@@ -1171,7 +1184,7 @@ const ProtobufCMessageDescriptor kumiai__v1__round_opened__descriptor =
   "Kumiai__V1__RoundOpened",
   "kumiai.v1",
   sizeof(Kumiai__V1__RoundOpened),
-  7,
+  8,
   kumiai__v1__round_opened__field_descriptors,
   kumiai__v1__round_opened__field_indices_by_name,
   1,  kumiai__v1__round_opened__number_ranges,
@@ -1396,7 +1409,7 @@ const ProtobufCMessageDescriptor kumiai__v1__round_closed__descriptor =
   (ProtobufCMessageInit) kumiai__v1__round_closed__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor kumiai__v1__round_committed__field_descriptors[7] =
+static const ProtobufCFieldDescriptor kumiai__v1__round_committed__field_descriptors[9] =
 {
   {
     "round",
@@ -1482,8 +1495,34 @@ static const ProtobufCFieldDescriptor kumiai__v1__round_committed__field_descrip
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "adapter_digest",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Kumiai__V1__RoundCommitted, adapter_digest),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "adapter_bytes",
+    9,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Kumiai__V1__RoundCommitted, adapter_bytes),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned kumiai__v1__round_committed__field_indices_by_name[] = {
+  8,   /* field[8] = adapter_bytes */
+  7,   /* field[7] = adapter_digest */
   1,   /* field[1] = attempt */
   3,   /* field[3] = model_bytes */
   2,   /* field[2] = model_digest */
@@ -1495,7 +1534,7 @@ static const unsigned kumiai__v1__round_committed__field_indices_by_name[] = {
 static const ProtobufCIntRange kumiai__v1__round_committed__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 7 }
+  { 0, 9 }
 };
 const ProtobufCMessageDescriptor kumiai__v1__round_committed__descriptor =
 {
@@ -1505,7 +1544,7 @@ const ProtobufCMessageDescriptor kumiai__v1__round_committed__descriptor =
   "Kumiai__V1__RoundCommitted",
   "kumiai.v1",
   sizeof(Kumiai__V1__RoundCommitted),
-  7,
+  9,
   kumiai__v1__round_committed__field_descriptors,
   kumiai__v1__round_committed__field_indices_by_name,
   1,  kumiai__v1__round_committed__number_ranges,

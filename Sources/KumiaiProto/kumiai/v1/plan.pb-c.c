@@ -277,6 +277,96 @@ void   kumiai__v1__fed_avg_m__free_unpacked
   assert(message->base.descriptor == &kumiai__v1__fed_avg_m__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   kumiai__v1__nesterov__init
+                     (Kumiai__V1__Nesterov         *message)
+{
+  static const Kumiai__V1__Nesterov init_value = KUMIAI__V1__NESTEROV__INIT;
+  *message = init_value;
+}
+size_t kumiai__v1__nesterov__get_packed_size
+                     (const Kumiai__V1__Nesterov *message)
+{
+  assert(message->base.descriptor == &kumiai__v1__nesterov__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t kumiai__v1__nesterov__pack
+                     (const Kumiai__V1__Nesterov *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &kumiai__v1__nesterov__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t kumiai__v1__nesterov__pack_to_buffer
+                     (const Kumiai__V1__Nesterov *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &kumiai__v1__nesterov__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Kumiai__V1__Nesterov *
+       kumiai__v1__nesterov__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Kumiai__V1__Nesterov *)
+     protobuf_c_message_unpack (&kumiai__v1__nesterov__descriptor,
+                                allocator, len, data);
+}
+void   kumiai__v1__nesterov__free_unpacked
+                     (Kumiai__V1__Nesterov *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &kumiai__v1__nesterov__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   kumiai__v1__adaptive__init
+                     (Kumiai__V1__Adaptive         *message)
+{
+  static const Kumiai__V1__Adaptive init_value = KUMIAI__V1__ADAPTIVE__INIT;
+  *message = init_value;
+}
+size_t kumiai__v1__adaptive__get_packed_size
+                     (const Kumiai__V1__Adaptive *message)
+{
+  assert(message->base.descriptor == &kumiai__v1__adaptive__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t kumiai__v1__adaptive__pack
+                     (const Kumiai__V1__Adaptive *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &kumiai__v1__adaptive__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t kumiai__v1__adaptive__pack_to_buffer
+                     (const Kumiai__V1__Adaptive *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &kumiai__v1__adaptive__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Kumiai__V1__Adaptive *
+       kumiai__v1__adaptive__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Kumiai__V1__Adaptive *)
+     protobuf_c_message_unpack (&kumiai__v1__adaptive__descriptor,
+                                allocator, len, data);
+}
+void   kumiai__v1__adaptive__free_unpacked
+                     (Kumiai__V1__Adaptive *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &kumiai__v1__adaptive__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   kumiai__v1__bounds__init
                      (Kumiai__V1__Bounds         *message)
 {
@@ -365,6 +455,231 @@ void   kumiai__v1__training__free_unpacked
   if(!message)
     return;
   assert(message->base.descriptor == &kumiai__v1__training__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   kumiai__v1__lo_ra__init
+                     (Kumiai__V1__LoRA         *message)
+{
+  static const Kumiai__V1__LoRA init_value = KUMIAI__V1__LO_RA__INIT;
+  *message = init_value;
+}
+size_t kumiai__v1__lo_ra__get_packed_size
+                     (const Kumiai__V1__LoRA *message)
+{
+  assert(message->base.descriptor == &kumiai__v1__lo_ra__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t kumiai__v1__lo_ra__pack
+                     (const Kumiai__V1__LoRA *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &kumiai__v1__lo_ra__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t kumiai__v1__lo_ra__pack_to_buffer
+                     (const Kumiai__V1__LoRA *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &kumiai__v1__lo_ra__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Kumiai__V1__LoRA *
+       kumiai__v1__lo_ra__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Kumiai__V1__LoRA *)
+     protobuf_c_message_unpack (&kumiai__v1__lo_ra__descriptor,
+                                allocator, len, data);
+}
+void   kumiai__v1__lo_ra__free_unpacked
+                     (Kumiai__V1__LoRA *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &kumiai__v1__lo_ra__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   kumiai__v1__compression__init
+                     (Kumiai__V1__Compression         *message)
+{
+  static const Kumiai__V1__Compression init_value = KUMIAI__V1__COMPRESSION__INIT;
+  *message = init_value;
+}
+size_t kumiai__v1__compression__get_packed_size
+                     (const Kumiai__V1__Compression *message)
+{
+  assert(message->base.descriptor == &kumiai__v1__compression__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t kumiai__v1__compression__pack
+                     (const Kumiai__V1__Compression *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &kumiai__v1__compression__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t kumiai__v1__compression__pack_to_buffer
+                     (const Kumiai__V1__Compression *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &kumiai__v1__compression__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Kumiai__V1__Compression *
+       kumiai__v1__compression__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Kumiai__V1__Compression *)
+     protobuf_c_message_unpack (&kumiai__v1__compression__descriptor,
+                                allocator, len, data);
+}
+void   kumiai__v1__compression__free_unpacked
+                     (Kumiai__V1__Compression *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &kumiai__v1__compression__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   kumiai__v1__bfloat16__init
+                     (Kumiai__V1__BFloat16         *message)
+{
+  static const Kumiai__V1__BFloat16 init_value = KUMIAI__V1__BFLOAT16__INIT;
+  *message = init_value;
+}
+size_t kumiai__v1__bfloat16__get_packed_size
+                     (const Kumiai__V1__BFloat16 *message)
+{
+  assert(message->base.descriptor == &kumiai__v1__bfloat16__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t kumiai__v1__bfloat16__pack
+                     (const Kumiai__V1__BFloat16 *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &kumiai__v1__bfloat16__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t kumiai__v1__bfloat16__pack_to_buffer
+                     (const Kumiai__V1__BFloat16 *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &kumiai__v1__bfloat16__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Kumiai__V1__BFloat16 *
+       kumiai__v1__bfloat16__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Kumiai__V1__BFloat16 *)
+     protobuf_c_message_unpack (&kumiai__v1__bfloat16__descriptor,
+                                allocator, len, data);
+}
+void   kumiai__v1__bfloat16__free_unpacked
+                     (Kumiai__V1__BFloat16 *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &kumiai__v1__bfloat16__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   kumiai__v1__int8__init
+                     (Kumiai__V1__Int8         *message)
+{
+  static const Kumiai__V1__Int8 init_value = KUMIAI__V1__INT8__INIT;
+  *message = init_value;
+}
+size_t kumiai__v1__int8__get_packed_size
+                     (const Kumiai__V1__Int8 *message)
+{
+  assert(message->base.descriptor == &kumiai__v1__int8__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t kumiai__v1__int8__pack
+                     (const Kumiai__V1__Int8 *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &kumiai__v1__int8__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t kumiai__v1__int8__pack_to_buffer
+                     (const Kumiai__V1__Int8 *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &kumiai__v1__int8__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Kumiai__V1__Int8 *
+       kumiai__v1__int8__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Kumiai__V1__Int8 *)
+     protobuf_c_message_unpack (&kumiai__v1__int8__descriptor,
+                                allocator, len, data);
+}
+void   kumiai__v1__int8__free_unpacked
+                     (Kumiai__V1__Int8 *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &kumiai__v1__int8__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   kumiai__v1__top_k__init
+                     (Kumiai__V1__TopK         *message)
+{
+  static const Kumiai__V1__TopK init_value = KUMIAI__V1__TOP_K__INIT;
+  *message = init_value;
+}
+size_t kumiai__v1__top_k__get_packed_size
+                     (const Kumiai__V1__TopK *message)
+{
+  assert(message->base.descriptor == &kumiai__v1__top_k__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t kumiai__v1__top_k__pack
+                     (const Kumiai__V1__TopK *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &kumiai__v1__top_k__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t kumiai__v1__top_k__pack_to_buffer
+                     (const Kumiai__V1__TopK *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &kumiai__v1__top_k__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Kumiai__V1__TopK *
+       kumiai__v1__top_k__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Kumiai__V1__TopK *)
+     protobuf_c_message_unpack (&kumiai__v1__top_k__descriptor,
+                                allocator, len, data);
+}
+void   kumiai__v1__top_k__free_unpacked
+                     (Kumiai__V1__TopK *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &kumiai__v1__top_k__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
 static const ProtobufCFieldDescriptor kumiai__v1__plan__field_descriptors[18] =
@@ -728,7 +1043,7 @@ const ProtobufCMessageDescriptor kumiai__v1__lateness__descriptor =
   (ProtobufCMessageInit) kumiai__v1__lateness__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor kumiai__v1__strategy__field_descriptors[2] =
+static const ProtobufCFieldDescriptor kumiai__v1__strategy__field_descriptors[5] =
 {
   {
     "fed_avg",
@@ -754,15 +1069,54 @@ static const ProtobufCFieldDescriptor kumiai__v1__strategy__field_descriptors[2]
     0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "nesterov",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Kumiai__V1__Strategy, kind_case),
+    offsetof(Kumiai__V1__Strategy, nesterov),
+    &kumiai__v1__nesterov__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "fed_adam",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Kumiai__V1__Strategy, kind_case),
+    offsetof(Kumiai__V1__Strategy, fed_adam),
+    &kumiai__v1__adaptive__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "fed_yogi",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Kumiai__V1__Strategy, kind_case),
+    offsetof(Kumiai__V1__Strategy, fed_yogi),
+    &kumiai__v1__adaptive__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned kumiai__v1__strategy__field_indices_by_name[] = {
+  3,   /* field[3] = fed_adam */
   0,   /* field[0] = fed_avg */
   1,   /* field[1] = fed_avg_m */
+  4,   /* field[4] = fed_yogi */
+  2,   /* field[2] = nesterov */
 };
 static const ProtobufCIntRange kumiai__v1__strategy__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 2 }
+  { 0, 5 }
 };
 const ProtobufCMessageDescriptor kumiai__v1__strategy__descriptor =
 {
@@ -772,7 +1126,7 @@ const ProtobufCMessageDescriptor kumiai__v1__strategy__descriptor =
   "Kumiai__V1__Strategy",
   "kumiai.v1",
   sizeof(Kumiai__V1__Strategy),
-  2,
+  5,
   kumiai__v1__strategy__field_descriptors,
   kumiai__v1__strategy__field_indices_by_name,
   1,  kumiai__v1__strategy__number_ranges,
@@ -868,6 +1222,134 @@ const ProtobufCMessageDescriptor kumiai__v1__fed_avg_m__descriptor =
   (ProtobufCMessageInit) kumiai__v1__fed_avg_m__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
+static const ProtobufCFieldDescriptor kumiai__v1__nesterov__field_descriptors[2] =
+{
+  {
+    "learning_rate",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    0,   /* quantifier_offset */
+    offsetof(Kumiai__V1__Nesterov, learning_rate),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "momentum",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    0,   /* quantifier_offset */
+    offsetof(Kumiai__V1__Nesterov, momentum),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned kumiai__v1__nesterov__field_indices_by_name[] = {
+  0,   /* field[0] = learning_rate */
+  1,   /* field[1] = momentum */
+};
+static const ProtobufCIntRange kumiai__v1__nesterov__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor kumiai__v1__nesterov__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "kumiai.v1.Nesterov",
+  "Nesterov",
+  "Kumiai__V1__Nesterov",
+  "kumiai.v1",
+  sizeof(Kumiai__V1__Nesterov),
+  2,
+  kumiai__v1__nesterov__field_descriptors,
+  kumiai__v1__nesterov__field_indices_by_name,
+  1,  kumiai__v1__nesterov__number_ranges,
+  (ProtobufCMessageInit) kumiai__v1__nesterov__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor kumiai__v1__adaptive__field_descriptors[4] =
+{
+  {
+    "learning_rate",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    0,   /* quantifier_offset */
+    offsetof(Kumiai__V1__Adaptive, learning_rate),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "beta1",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    0,   /* quantifier_offset */
+    offsetof(Kumiai__V1__Adaptive, beta1),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "beta2",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    0,   /* quantifier_offset */
+    offsetof(Kumiai__V1__Adaptive, beta2),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "adaptivity",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    0,   /* quantifier_offset */
+    offsetof(Kumiai__V1__Adaptive, adaptivity),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned kumiai__v1__adaptive__field_indices_by_name[] = {
+  3,   /* field[3] = adaptivity */
+  1,   /* field[1] = beta1 */
+  2,   /* field[2] = beta2 */
+  0,   /* field[0] = learning_rate */
+};
+static const ProtobufCIntRange kumiai__v1__adaptive__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 4 }
+};
+const ProtobufCMessageDescriptor kumiai__v1__adaptive__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "kumiai.v1.Adaptive",
+  "Adaptive",
+  "Kumiai__V1__Adaptive",
+  "kumiai.v1",
+  sizeof(Kumiai__V1__Adaptive),
+  4,
+  kumiai__v1__adaptive__field_descriptors,
+  kumiai__v1__adaptive__field_indices_by_name,
+  1,  kumiai__v1__adaptive__number_ranges,
+  (ProtobufCMessageInit) kumiai__v1__adaptive__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
 static const ProtobufCFieldDescriptor kumiai__v1__bounds__field_descriptors[2] =
 {
   {
@@ -919,7 +1401,7 @@ const ProtobufCMessageDescriptor kumiai__v1__bounds__descriptor =
   (ProtobufCMessageInit) kumiai__v1__bounds__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor kumiai__v1__training__field_descriptors[7] =
+static const ProtobufCFieldDescriptor kumiai__v1__training__field_descriptors[13] =
 {
   {
     "local_steps",
@@ -1005,20 +1487,98 @@ static const ProtobufCFieldDescriptor kumiai__v1__training__field_descriptors[7]
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "local_epochs",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Kumiai__V1__Training, local_epochs),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "schedule",
+    9,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Kumiai__V1__Training, schedule),
+    &kumiai__v1__rate_schedule__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "warmup_rounds",
+    10,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Kumiai__V1__Training, warmup_rounds),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "proximal",
+    11,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    0,   /* quantifier_offset */
+    offsetof(Kumiai__V1__Training, proximal),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "lora",
+    12,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Kumiai__V1__Training, lora),
+    &kumiai__v1__lo_ra__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "compression",
+    13,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Kumiai__V1__Training, compression),
+    &kumiai__v1__compression__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned kumiai__v1__training__field_indices_by_name[] = {
   1,   /* field[1] = batch */
+  12,   /* field[12] = compression */
   3,   /* field[3] = decay_to */
   5,   /* field[5] = gradient_clip */
   2,   /* field[2] = learning_rate */
+  7,   /* field[7] = local_epochs */
   0,   /* field[0] = local_steps */
+  11,   /* field[11] = lora */
+  10,   /* field[10] = proximal */
+  8,   /* field[8] = schedule */
   6,   /* field[6] = seed */
+  9,   /* field[9] = warmup_rounds */
   4,   /* field[4] = weight_decay */
 };
 static const ProtobufCIntRange kumiai__v1__training__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 7 }
+  { 0, 13 }
 };
 const ProtobufCMessageDescriptor kumiai__v1__training__descriptor =
 {
@@ -1028,10 +1588,309 @@ const ProtobufCMessageDescriptor kumiai__v1__training__descriptor =
   "Kumiai__V1__Training",
   "kumiai.v1",
   sizeof(Kumiai__V1__Training),
-  7,
+  13,
   kumiai__v1__training__field_descriptors,
   kumiai__v1__training__field_indices_by_name,
   1,  kumiai__v1__training__number_ranges,
   (ProtobufCMessageInit) kumiai__v1__training__init,
   NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor kumiai__v1__lo_ra__field_descriptors[4] =
+{
+  {
+    "rank",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Kumiai__V1__LoRA, rank),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "alpha",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    0,   /* quantifier_offset */
+    offsetof(Kumiai__V1__LoRA, alpha),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "targets",
+    3,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_STRING,
+    offsetof(Kumiai__V1__LoRA, n_targets),
+    offsetof(Kumiai__V1__LoRA, targets),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "aggregation",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Kumiai__V1__LoRA, aggregation),
+    &kumiai__v1__adapter_aggregation__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned kumiai__v1__lo_ra__field_indices_by_name[] = {
+  3,   /* field[3] = aggregation */
+  1,   /* field[1] = alpha */
+  0,   /* field[0] = rank */
+  2,   /* field[2] = targets */
+};
+static const ProtobufCIntRange kumiai__v1__lo_ra__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 4 }
+};
+const ProtobufCMessageDescriptor kumiai__v1__lo_ra__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "kumiai.v1.LoRA",
+  "LoRA",
+  "Kumiai__V1__LoRA",
+  "kumiai.v1",
+  sizeof(Kumiai__V1__LoRA),
+  4,
+  kumiai__v1__lo_ra__field_descriptors,
+  kumiai__v1__lo_ra__field_indices_by_name,
+  1,  kumiai__v1__lo_ra__number_ranges,
+  (ProtobufCMessageInit) kumiai__v1__lo_ra__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor kumiai__v1__compression__field_descriptors[3] =
+{
+  {
+    "bfloat16",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Kumiai__V1__Compression, kind_case),
+    offsetof(Kumiai__V1__Compression, bfloat16),
+    &kumiai__v1__bfloat16__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "int8",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Kumiai__V1__Compression, kind_case),
+    offsetof(Kumiai__V1__Compression, int8),
+    &kumiai__v1__int8__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "top_k",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Kumiai__V1__Compression, kind_case),
+    offsetof(Kumiai__V1__Compression, top_k),
+    &kumiai__v1__top_k__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned kumiai__v1__compression__field_indices_by_name[] = {
+  0,   /* field[0] = bfloat16 */
+  1,   /* field[1] = int8 */
+  2,   /* field[2] = top_k */
+};
+static const ProtobufCIntRange kumiai__v1__compression__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor kumiai__v1__compression__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "kumiai.v1.Compression",
+  "Compression",
+  "Kumiai__V1__Compression",
+  "kumiai.v1",
+  sizeof(Kumiai__V1__Compression),
+  3,
+  kumiai__v1__compression__field_descriptors,
+  kumiai__v1__compression__field_indices_by_name,
+  1,  kumiai__v1__compression__number_ranges,
+  (ProtobufCMessageInit) kumiai__v1__compression__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+#define kumiai__v1__bfloat16__field_descriptors NULL
+#define kumiai__v1__bfloat16__field_indices_by_name NULL
+#define kumiai__v1__bfloat16__number_ranges NULL
+const ProtobufCMessageDescriptor kumiai__v1__bfloat16__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "kumiai.v1.BFloat16",
+  "BFloat16",
+  "Kumiai__V1__BFloat16",
+  "kumiai.v1",
+  sizeof(Kumiai__V1__BFloat16),
+  0,
+  kumiai__v1__bfloat16__field_descriptors,
+  kumiai__v1__bfloat16__field_indices_by_name,
+  0,  kumiai__v1__bfloat16__number_ranges,
+  (ProtobufCMessageInit) kumiai__v1__bfloat16__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor kumiai__v1__int8__field_descriptors[1] =
+{
+  {
+    "block",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Kumiai__V1__Int8, block),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned kumiai__v1__int8__field_indices_by_name[] = {
+  0,   /* field[0] = block */
+};
+static const ProtobufCIntRange kumiai__v1__int8__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor kumiai__v1__int8__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "kumiai.v1.Int8",
+  "Int8",
+  "Kumiai__V1__Int8",
+  "kumiai.v1",
+  sizeof(Kumiai__V1__Int8),
+  1,
+  kumiai__v1__int8__field_descriptors,
+  kumiai__v1__int8__field_indices_by_name,
+  1,  kumiai__v1__int8__number_ranges,
+  (ProtobufCMessageInit) kumiai__v1__int8__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor kumiai__v1__top_k__field_descriptors[1] =
+{
+  {
+    "fraction",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    0,   /* quantifier_offset */
+    offsetof(Kumiai__V1__TopK, fraction),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned kumiai__v1__top_k__field_indices_by_name[] = {
+  0,   /* field[0] = fraction */
+};
+static const ProtobufCIntRange kumiai__v1__top_k__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor kumiai__v1__top_k__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "kumiai.v1.TopK",
+  "TopK",
+  "Kumiai__V1__TopK",
+  "kumiai.v1",
+  sizeof(Kumiai__V1__TopK),
+  1,
+  kumiai__v1__top_k__field_descriptors,
+  kumiai__v1__top_k__field_indices_by_name,
+  1,  kumiai__v1__top_k__number_ranges,
+  (ProtobufCMessageInit) kumiai__v1__top_k__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCEnumValue kumiai__v1__rate_schedule__enum_values_by_number[3] =
+{
+  { "LINEAR", "KUMIAI__V1__RATE_SCHEDULE__LINEAR", 0 },
+  { "COSINE", "KUMIAI__V1__RATE_SCHEDULE__COSINE", 1 },
+  { "CONSTANT", "KUMIAI__V1__RATE_SCHEDULE__CONSTANT", 2 },
+};
+static const ProtobufCIntRange kumiai__v1__rate_schedule__value_ranges[] = {
+{0, 0},{0, 3}
+};
+static const ProtobufCEnumValueIndex kumiai__v1__rate_schedule__enum_values_by_name[3] =
+{
+  { "CONSTANT", 2 },
+  { "COSINE", 1 },
+  { "LINEAR", 0 },
+};
+const ProtobufCEnumDescriptor kumiai__v1__rate_schedule__descriptor =
+{
+  PROTOBUF_C__ENUM_DESCRIPTOR_MAGIC,
+  "kumiai.v1.RateSchedule",
+  "RateSchedule",
+  "Kumiai__V1__RateSchedule",
+  "kumiai.v1",
+  3,
+  kumiai__v1__rate_schedule__enum_values_by_number,
+  3,
+  kumiai__v1__rate_schedule__enum_values_by_name,
+  1,
+  kumiai__v1__rate_schedule__value_ranges,
+  NULL,NULL,NULL,NULL   /* reserved[1234] */
+};
+static const ProtobufCEnumValue kumiai__v1__adapter_aggregation__enum_values_by_number[5] =
+{
+  { "ADAPTER_AGGREGATION_UNSPECIFIED", "KUMIAI__V1__ADAPTER_AGGREGATION__ADAPTER_AGGREGATION_UNSPECIFIED", 0 },
+  { "EXACT", "KUMIAI__V1__ADAPTER_AGGREGATION__EXACT", 1 },
+  { "AVERAGE", "KUMIAI__V1__ADAPTER_AGGREGATION__AVERAGE", 2 },
+  { "ALTERNATING", "KUMIAI__V1__ADAPTER_AGGREGATION__ALTERNATING", 3 },
+  { "FROZEN_A", "KUMIAI__V1__ADAPTER_AGGREGATION__FROZEN_A", 4 },
+};
+static const ProtobufCIntRange kumiai__v1__adapter_aggregation__value_ranges[] = {
+{0, 0},{0, 5}
+};
+static const ProtobufCEnumValueIndex kumiai__v1__adapter_aggregation__enum_values_by_name[5] =
+{
+  { "ADAPTER_AGGREGATION_UNSPECIFIED", 0 },
+  { "ALTERNATING", 3 },
+  { "AVERAGE", 2 },
+  { "EXACT", 1 },
+  { "FROZEN_A", 4 },
+};
+const ProtobufCEnumDescriptor kumiai__v1__adapter_aggregation__descriptor =
+{
+  PROTOBUF_C__ENUM_DESCRIPTOR_MAGIC,
+  "kumiai.v1.AdapterAggregation",
+  "AdapterAggregation",
+  "Kumiai__V1__AdapterAggregation",
+  "kumiai.v1",
+  5,
+  kumiai__v1__adapter_aggregation__enum_values_by_number,
+  5,
+  kumiai__v1__adapter_aggregation__enum_values_by_name,
+  1,
+  kumiai__v1__adapter_aggregation__value_ranges,
+  NULL,NULL,NULL,NULL   /* reserved[1234] */
 };

@@ -1809,7 +1809,7 @@ const ProtobufCMessageDescriptor kumiai__v1__hello__descriptor =
   (ProtobufCMessageInit) kumiai__v1__hello__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor kumiai__v1__welcome__field_descriptors[7] =
+static const ProtobufCFieldDescriptor kumiai__v1__welcome__field_descriptors[9] =
 {
   {
     "version",
@@ -1895,6 +1895,30 @@ static const ProtobufCFieldDescriptor kumiai__v1__welcome__field_descriptors[7] 
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "model_digest",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Kumiai__V1__Welcome, model_digest),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "model_bytes",
+    9,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Kumiai__V1__Welcome, model_bytes),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned kumiai__v1__welcome__field_indices_by_name[] = {
   4,   /* field[4] = chunk_bytes */
@@ -1902,13 +1926,15 @@ static const unsigned kumiai__v1__welcome__field_indices_by_name[] = {
   3,   /* field[3] = heartbeat_seconds */
   5,   /* field[5] = log_key */
   6,   /* field[6] = log_key_signature */
+  8,   /* field[8] = model_bytes */
+  7,   /* field[7] = model_digest */
   2,   /* field[2] = time_ms */
   0,   /* field[0] = version */
 };
 static const ProtobufCIntRange kumiai__v1__welcome__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 7 }
+  { 0, 9 }
 };
 const ProtobufCMessageDescriptor kumiai__v1__welcome__descriptor =
 {
@@ -1918,7 +1944,7 @@ const ProtobufCMessageDescriptor kumiai__v1__welcome__descriptor =
   "Kumiai__V1__Welcome",
   "kumiai.v1",
   sizeof(Kumiai__V1__Welcome),
-  7,
+  9,
   kumiai__v1__welcome__field_descriptors,
   kumiai__v1__welcome__field_indices_by_name,
   1,  kumiai__v1__welcome__number_ranges,
@@ -2270,7 +2296,7 @@ const ProtobufCMessageDescriptor kumiai__v1__rest__descriptor =
   (ProtobufCMessageInit) kumiai__v1__rest__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor kumiai__v1__train__field_descriptors[10] =
+static const ProtobufCFieldDescriptor kumiai__v1__train__field_descriptors[12] =
 {
   {
     "campaign",
@@ -2392,8 +2418,34 @@ static const ProtobufCFieldDescriptor kumiai__v1__train__field_descriptors[10] =
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "adapter_digest",
+    11,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Kumiai__V1__Train, adapter_digest),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "adapter_bytes",
+    12,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Kumiai__V1__Train, adapter_bytes),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned kumiai__v1__train__field_indices_by_name[] = {
+  11,   /* field[11] = adapter_bytes */
+  10,   /* field[10] = adapter_digest */
   2,   /* field[2] = attempt */
   0,   /* field[0] = campaign */
   7,   /* field[7] = deadline_ms */
@@ -2408,7 +2460,7 @@ static const unsigned kumiai__v1__train__field_indices_by_name[] = {
 static const ProtobufCIntRange kumiai__v1__train__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 10 }
+  { 0, 12 }
 };
 const ProtobufCMessageDescriptor kumiai__v1__train__descriptor =
 {
@@ -2418,7 +2470,7 @@ const ProtobufCMessageDescriptor kumiai__v1__train__descriptor =
   "Kumiai__V1__Train",
   "kumiai.v1",
   sizeof(Kumiai__V1__Train),
-  10,
+  12,
   kumiai__v1__train__field_descriptors,
   kumiai__v1__train__field_indices_by_name,
   1,  kumiai__v1__train__number_ranges,
@@ -2973,7 +3025,7 @@ const ProtobufCMessageDescriptor kumiai__v1__campaign_accepted__descriptor =
   (ProtobufCMessageInit) kumiai__v1__campaign_accepted__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor kumiai__v1__cut_release__field_descriptors[1] =
+static const ProtobufCFieldDescriptor kumiai__v1__cut_release__field_descriptors[2] =
 {
   {
     "name",
@@ -2987,14 +3039,27 @@ static const ProtobufCFieldDescriptor kumiai__v1__cut_release__field_descriptors
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "adapter_rank",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Kumiai__V1__CutRelease, adapter_rank),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned kumiai__v1__cut_release__field_indices_by_name[] = {
+  1,   /* field[1] = adapter_rank */
   0,   /* field[0] = name */
 };
 static const ProtobufCIntRange kumiai__v1__cut_release__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 1 }
+  { 0, 2 }
 };
 const ProtobufCMessageDescriptor kumiai__v1__cut_release__descriptor =
 {
@@ -3004,14 +3069,14 @@ const ProtobufCMessageDescriptor kumiai__v1__cut_release__descriptor =
   "Kumiai__V1__CutRelease",
   "kumiai.v1",
   sizeof(Kumiai__V1__CutRelease),
-  1,
+  2,
   kumiai__v1__cut_release__field_descriptors,
   kumiai__v1__cut_release__field_indices_by_name,
   1,  kumiai__v1__cut_release__number_ranges,
   (ProtobufCMessageInit) kumiai__v1__cut_release__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor kumiai__v1__release_ready__field_descriptors[3] =
+static const ProtobufCFieldDescriptor kumiai__v1__release_ready__field_descriptors[5] =
 {
   {
     "name",
@@ -3049,16 +3114,42 @@ static const ProtobufCFieldDescriptor kumiai__v1__release_ready__field_descripto
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "has_adapter",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Kumiai__V1__ReleaseReady, has_adapter),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "discarded_energy",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    0,   /* quantifier_offset */
+    offsetof(Kumiai__V1__ReleaseReady, discarded_energy),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned kumiai__v1__release_ready__field_indices_by_name[] = {
   2,   /* field[2] = directory */
+  4,   /* field[4] = discarded_energy */
+  3,   /* field[3] = has_adapter */
   1,   /* field[1] = model_digest */
   0,   /* field[0] = name */
 };
 static const ProtobufCIntRange kumiai__v1__release_ready__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 3 }
+  { 0, 5 }
 };
 const ProtobufCMessageDescriptor kumiai__v1__release_ready__descriptor =
 {
@@ -3068,7 +3159,7 @@ const ProtobufCMessageDescriptor kumiai__v1__release_ready__descriptor =
   "Kumiai__V1__ReleaseReady",
   "kumiai.v1",
   sizeof(Kumiai__V1__ReleaseReady),
-  3,
+  5,
   kumiai__v1__release_ready__field_descriptors,
   kumiai__v1__release_ready__field_indices_by_name,
   1,  kumiai__v1__release_ready__number_ranges,

@@ -152,10 +152,14 @@ struct  Kumiai__V1__RoundOpened
   ProtobufCBinaryData model_digest;
   ProtobufCBinaryData server_state_digest;
   uint64_t deadline_ms;
+  /*
+   * With LoRA, empty in the first round.
+   */
+  ProtobufCBinaryData adapter_digest;
 };
 #define KUMIAI__V1__ROUND_OPENED__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&kumiai__v1__round_opened__descriptor) \
-    , (char *)protobuf_c_empty_string, 0, 0, 0,NULL, {0,NULL}, {0,NULL}, 0 }
+    , (char *)protobuf_c_empty_string, 0, 0, 0,NULL, {0,NULL}, {0,NULL}, 0, {0,NULL} }
 
 
 struct  Kumiai__V1__UpdateAccepted
@@ -212,10 +216,15 @@ struct  Kumiai__V1__RoundCommitted
    */
   uint32_t scale_bits;
   uint64_t total_weight;
+  /*
+   * With LoRA, empty in the last round, which folds it into the model.
+   */
+  ProtobufCBinaryData adapter_digest;
+  uint64_t adapter_bytes;
 };
 #define KUMIAI__V1__ROUND_COMMITTED__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&kumiai__v1__round_committed__descriptor) \
-    , 0, 0, {0,NULL}, 0, {0,NULL}, 0, 0 }
+    , 0, 0, {0,NULL}, 0, {0,NULL}, 0, 0, {0,NULL}, 0 }
 
 
 /*

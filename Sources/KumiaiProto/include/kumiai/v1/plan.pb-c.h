@@ -21,12 +21,45 @@ typedef struct Kumiai__V1__Lateness Kumiai__V1__Lateness;
 typedef struct Kumiai__V1__Strategy Kumiai__V1__Strategy;
 typedef struct Kumiai__V1__FedAvg Kumiai__V1__FedAvg;
 typedef struct Kumiai__V1__FedAvgM Kumiai__V1__FedAvgM;
+typedef struct Kumiai__V1__Nesterov Kumiai__V1__Nesterov;
+typedef struct Kumiai__V1__Adaptive Kumiai__V1__Adaptive;
 typedef struct Kumiai__V1__Bounds Kumiai__V1__Bounds;
 typedef struct Kumiai__V1__Training Kumiai__V1__Training;
+typedef struct Kumiai__V1__LoRA Kumiai__V1__LoRA;
+typedef struct Kumiai__V1__Compression Kumiai__V1__Compression;
+typedef struct Kumiai__V1__BFloat16 Kumiai__V1__BFloat16;
+typedef struct Kumiai__V1__Int8 Kumiai__V1__Int8;
+typedef struct Kumiai__V1__TopK Kumiai__V1__TopK;
 
 
 /* --- enums --- */
 
+typedef enum _Kumiai__V1__RateSchedule {
+  KUMIAI__V1__RATE_SCHEDULE__LINEAR = 0,
+  KUMIAI__V1__RATE_SCHEDULE__COSINE = 1,
+  KUMIAI__V1__RATE_SCHEDULE__CONSTANT = 2
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(KUMIAI__V1__RATE_SCHEDULE)
+} Kumiai__V1__RateSchedule;
+typedef enum _Kumiai__V1__AdapterAggregation {
+  KUMIAI__V1__ADAPTER_AGGREGATION__ADAPTER_AGGREGATION_UNSPECIFIED = 0,
+  /*
+   * Factors are averaged, the residual is folded into the model (FedEx-LoRA).
+   */
+  KUMIAI__V1__ADAPTER_AGGREGATION__EXACT = 1,
+  /*
+   * Factors are averaged (FedIT).
+   */
+  KUMIAI__V1__ADAPTER_AGGREGATION__AVERAGE = 2,
+  /*
+   * B in odd rounds, A in even ones (RoLoRA).
+   */
+  KUMIAI__V1__ADAPTER_AGGREGATION__ALTERNATING = 3,
+  /*
+   * B only (FFA-LoRA).
+   */
+  KUMIAI__V1__ADAPTER_AGGREGATION__FROZEN_A = 4
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(KUMIAI__V1__ADAPTER_AGGREGATION)
+} Kumiai__V1__AdapterAggregation;
 
 /* --- messages --- */
 
@@ -134,7 +167,10 @@ struct  Kumiai__V1__Lateness
 typedef enum {
   KUMIAI__V1__STRATEGY__KIND__NOT_SET = 0,
   KUMIAI__V1__STRATEGY__KIND_FED_AVG = 1,
-  KUMIAI__V1__STRATEGY__KIND_FED_AVG_M = 2
+  KUMIAI__V1__STRATEGY__KIND_FED_AVG_M = 2,
+  KUMIAI__V1__STRATEGY__KIND_NESTEROV = 3,
+  KUMIAI__V1__STRATEGY__KIND_FED_ADAM = 4,
+  KUMIAI__V1__STRATEGY__KIND_FED_YOGI = 5
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(KUMIAI__V1__STRATEGY__KIND__CASE)
 } Kumiai__V1__Strategy__KindCase;
 
@@ -148,6 +184,9 @@ struct  Kumiai__V1__Strategy
   union {
     Kumiai__V1__FedAvg *fed_avg;
     Kumiai__V1__FedAvgM *fed_avg_m;
+    Kumiai__V1__Nesterov *nesterov;
+    Kumiai__V1__Adaptive *fed_adam;
+    Kumiai__V1__Adaptive *fed_yogi;
   };
 };
 #define KUMIAI__V1__STRATEGY__INIT \
@@ -183,6 +222,37 @@ struct  Kumiai__V1__FedAvgM
 
 
 /*
+ * m <- momentum * m + mean; w <- w + learning_rate * (mean + momentum * m): DiLoCo's outer optimiser (Douillard 2023).
+ */
+struct  Kumiai__V1__Nesterov
+{
+  ProtobufCMessage base;
+  double learning_rate;
+  double momentum;
+};
+#define KUMIAI__V1__NESTEROV__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&kumiai__v1__nesterov__descriptor) \
+    , 0, 0 }
+
+
+/*
+ * m <- beta1 * m + (1 - beta1) * mean; w <- w + learning_rate * m / (sqrt(v) + adaptivity), moments from 0, no correction.
+ * FedAdam: v <- beta2 * v + (1 - beta2) * mean^2; FedYogi: v <- v - (1 - beta2) * mean^2 * sign(v - mean^2) (Reddi 2021).
+ */
+struct  Kumiai__V1__Adaptive
+{
+  ProtobufCMessage base;
+  double learning_rate;
+  double beta1;
+  double beta2;
+  double adaptivity;
+};
+#define KUMIAI__V1__ADAPTIVE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&kumiai__v1__adaptive__descriptor) \
+    , 0, 0, 0, 0 }
+
+
+/*
  * What an update may be at most.
  */
 struct  Kumiai__V1__Bounds
@@ -208,20 +278,124 @@ struct  Kumiai__V1__Bounds
 struct  Kumiai__V1__Training
 {
   ProtobufCMessage base;
+  /*
+   * One of local_steps and local_epochs is 0.
+   */
   uint32_t local_steps;
   uint32_t batch;
   double learning_rate;
   /*
-   * The learning rate falls linearly over the rounds to this fraction.
+   * The learning rate falls over the rounds to this fraction, as the schedule says.
    */
   double decay_to;
   double weight_decay;
   double gradient_clip;
   uint64_t seed;
+  uint32_t local_epochs;
+  Kumiai__V1__RateSchedule schedule;
+  /*
+   * Rounds in which the rate rises linearly.
+   */
+  uint32_t warmup_rounds;
+  /*
+   * FedProx: proximal / 2 * |w - w0|^2 is added to the loss (Li 2020).
+   */
+  double proximal;
+  /*
+   * Without it, the whole model is trained.
+   */
+  Kumiai__V1__LoRA *lora;
+  /*
+   * Without it, updates are float32.
+   */
+  Kumiai__V1__Compression *compression;
 };
 #define KUMIAI__V1__TRAINING__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&kumiai__v1__training__descriptor) \
-    , 0, 0, 0, 0, 0, 0, 0 }
+    , 0, 0, 0, 0, 0, 0, 0, 0, KUMIAI__V1__RATE_SCHEDULE__LINEAR, 0, 0, NULL, NULL }
+
+
+/*
+ * Sites train adapters W + alpha / rank * B * A and send the change of the factors. Before the first round A is uniform in
+ * +-1/sqrt(inputs) from SplitMix64(seed), module by module in the order of the model's tensors, and B is 0.
+ */
+struct  Kumiai__V1__LoRA
+{
+  ProtobufCMessage base;
+  uint32_t rank;
+  double alpha;
+  /*
+   * Last components of the names of modules.
+   */
+  size_t n_targets;
+  char **targets;
+  Kumiai__V1__AdapterAggregation aggregation;
+};
+#define KUMIAI__V1__LO_RA__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&kumiai__v1__lo_ra__descriptor) \
+    , 0, 0, 0,NULL, KUMIAI__V1__ADAPTER_AGGREGATION__ADAPTER_AGGREGATION_UNSPECIFIED }
+
+
+typedef enum {
+  KUMIAI__V1__COMPRESSION__KIND__NOT_SET = 0,
+  KUMIAI__V1__COMPRESSION__KIND_BFLOAT16 = 1,
+  KUMIAI__V1__COMPRESSION__KIND_INT8 = 2,
+  KUMIAI__V1__COMPRESSION__KIND_TOP_K = 3
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(KUMIAI__V1__COMPRESSION__KIND__CASE)
+} Kumiai__V1__Compression__KindCase;
+
+struct  Kumiai__V1__Compression
+{
+  ProtobufCMessage base;
+  Kumiai__V1__Compression__KindCase kind_case;
+  union {
+    Kumiai__V1__BFloat16 *bfloat16;
+    Kumiai__V1__Int8 *int8;
+    Kumiai__V1__TopK *top_k;
+  };
+};
+#define KUMIAI__V1__COMPRESSION__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&kumiai__v1__compression__descriptor) \
+    , KUMIAI__V1__COMPRESSION__KIND__NOT_SET, {0} }
+
+
+/*
+ * The tensors of the update as BF16.
+ */
+struct  Kumiai__V1__BFloat16
+{
+  ProtobufCMessage base;
+};
+#define KUMIAI__V1__BFLOAT16__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&kumiai__v1__bfloat16__descriptor) \
+     }
+
+
+/*
+ * Two tensors: scales F32 [ceil(n / block)] and values I8 [n], n values in the order of the update's tensors; a value is
+ * its byte times its block's scale.
+ */
+struct  Kumiai__V1__Int8
+{
+  ProtobufCMessage base;
+  uint32_t block;
+};
+#define KUMIAI__V1__INT8__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&kumiai__v1__int8__descriptor) \
+    , 0 }
+
+
+/*
+ * Two tensors: indices U32 [k], ascending, and values F32 [k], k = ceil(n * fraction); all other values are 0.
+ */
+struct  Kumiai__V1__TopK
+{
+  ProtobufCMessage base;
+  double fraction;
+};
+#define KUMIAI__V1__TOP_K__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&kumiai__v1__top_k__descriptor) \
+    , 0 }
 
 
 /* Kumiai__V1__Plan methods */
@@ -338,6 +512,44 @@ Kumiai__V1__FedAvgM *
 void   kumiai__v1__fed_avg_m__free_unpacked
                      (Kumiai__V1__FedAvgM *message,
                       ProtobufCAllocator *allocator);
+/* Kumiai__V1__Nesterov methods */
+void   kumiai__v1__nesterov__init
+                     (Kumiai__V1__Nesterov         *message);
+size_t kumiai__v1__nesterov__get_packed_size
+                     (const Kumiai__V1__Nesterov   *message);
+size_t kumiai__v1__nesterov__pack
+                     (const Kumiai__V1__Nesterov   *message,
+                      uint8_t             *out);
+size_t kumiai__v1__nesterov__pack_to_buffer
+                     (const Kumiai__V1__Nesterov   *message,
+                      ProtobufCBuffer     *buffer);
+Kumiai__V1__Nesterov *
+       kumiai__v1__nesterov__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   kumiai__v1__nesterov__free_unpacked
+                     (Kumiai__V1__Nesterov *message,
+                      ProtobufCAllocator *allocator);
+/* Kumiai__V1__Adaptive methods */
+void   kumiai__v1__adaptive__init
+                     (Kumiai__V1__Adaptive         *message);
+size_t kumiai__v1__adaptive__get_packed_size
+                     (const Kumiai__V1__Adaptive   *message);
+size_t kumiai__v1__adaptive__pack
+                     (const Kumiai__V1__Adaptive   *message,
+                      uint8_t             *out);
+size_t kumiai__v1__adaptive__pack_to_buffer
+                     (const Kumiai__V1__Adaptive   *message,
+                      ProtobufCBuffer     *buffer);
+Kumiai__V1__Adaptive *
+       kumiai__v1__adaptive__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   kumiai__v1__adaptive__free_unpacked
+                     (Kumiai__V1__Adaptive *message,
+                      ProtobufCAllocator *allocator);
 /* Kumiai__V1__Bounds methods */
 void   kumiai__v1__bounds__init
                      (Kumiai__V1__Bounds         *message);
@@ -376,6 +588,101 @@ Kumiai__V1__Training *
 void   kumiai__v1__training__free_unpacked
                      (Kumiai__V1__Training *message,
                       ProtobufCAllocator *allocator);
+/* Kumiai__V1__LoRA methods */
+void   kumiai__v1__lo_ra__init
+                     (Kumiai__V1__LoRA         *message);
+size_t kumiai__v1__lo_ra__get_packed_size
+                     (const Kumiai__V1__LoRA   *message);
+size_t kumiai__v1__lo_ra__pack
+                     (const Kumiai__V1__LoRA   *message,
+                      uint8_t             *out);
+size_t kumiai__v1__lo_ra__pack_to_buffer
+                     (const Kumiai__V1__LoRA   *message,
+                      ProtobufCBuffer     *buffer);
+Kumiai__V1__LoRA *
+       kumiai__v1__lo_ra__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   kumiai__v1__lo_ra__free_unpacked
+                     (Kumiai__V1__LoRA *message,
+                      ProtobufCAllocator *allocator);
+/* Kumiai__V1__Compression methods */
+void   kumiai__v1__compression__init
+                     (Kumiai__V1__Compression         *message);
+size_t kumiai__v1__compression__get_packed_size
+                     (const Kumiai__V1__Compression   *message);
+size_t kumiai__v1__compression__pack
+                     (const Kumiai__V1__Compression   *message,
+                      uint8_t             *out);
+size_t kumiai__v1__compression__pack_to_buffer
+                     (const Kumiai__V1__Compression   *message,
+                      ProtobufCBuffer     *buffer);
+Kumiai__V1__Compression *
+       kumiai__v1__compression__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   kumiai__v1__compression__free_unpacked
+                     (Kumiai__V1__Compression *message,
+                      ProtobufCAllocator *allocator);
+/* Kumiai__V1__BFloat16 methods */
+void   kumiai__v1__bfloat16__init
+                     (Kumiai__V1__BFloat16         *message);
+size_t kumiai__v1__bfloat16__get_packed_size
+                     (const Kumiai__V1__BFloat16   *message);
+size_t kumiai__v1__bfloat16__pack
+                     (const Kumiai__V1__BFloat16   *message,
+                      uint8_t             *out);
+size_t kumiai__v1__bfloat16__pack_to_buffer
+                     (const Kumiai__V1__BFloat16   *message,
+                      ProtobufCBuffer     *buffer);
+Kumiai__V1__BFloat16 *
+       kumiai__v1__bfloat16__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   kumiai__v1__bfloat16__free_unpacked
+                     (Kumiai__V1__BFloat16 *message,
+                      ProtobufCAllocator *allocator);
+/* Kumiai__V1__Int8 methods */
+void   kumiai__v1__int8__init
+                     (Kumiai__V1__Int8         *message);
+size_t kumiai__v1__int8__get_packed_size
+                     (const Kumiai__V1__Int8   *message);
+size_t kumiai__v1__int8__pack
+                     (const Kumiai__V1__Int8   *message,
+                      uint8_t             *out);
+size_t kumiai__v1__int8__pack_to_buffer
+                     (const Kumiai__V1__Int8   *message,
+                      ProtobufCBuffer     *buffer);
+Kumiai__V1__Int8 *
+       kumiai__v1__int8__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   kumiai__v1__int8__free_unpacked
+                     (Kumiai__V1__Int8 *message,
+                      ProtobufCAllocator *allocator);
+/* Kumiai__V1__TopK methods */
+void   kumiai__v1__top_k__init
+                     (Kumiai__V1__TopK         *message);
+size_t kumiai__v1__top_k__get_packed_size
+                     (const Kumiai__V1__TopK   *message);
+size_t kumiai__v1__top_k__pack
+                     (const Kumiai__V1__TopK   *message,
+                      uint8_t             *out);
+size_t kumiai__v1__top_k__pack_to_buffer
+                     (const Kumiai__V1__TopK   *message,
+                      ProtobufCBuffer     *buffer);
+Kumiai__V1__TopK *
+       kumiai__v1__top_k__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   kumiai__v1__top_k__free_unpacked
+                     (Kumiai__V1__TopK *message,
+                      ProtobufCAllocator *allocator);
 /* --- per-message closures --- */
 
 typedef void (*Kumiai__V1__Plan_Closure)
@@ -396,11 +703,32 @@ typedef void (*Kumiai__V1__FedAvg_Closure)
 typedef void (*Kumiai__V1__FedAvgM_Closure)
                  (const Kumiai__V1__FedAvgM *message,
                   void *closure_data);
+typedef void (*Kumiai__V1__Nesterov_Closure)
+                 (const Kumiai__V1__Nesterov *message,
+                  void *closure_data);
+typedef void (*Kumiai__V1__Adaptive_Closure)
+                 (const Kumiai__V1__Adaptive *message,
+                  void *closure_data);
 typedef void (*Kumiai__V1__Bounds_Closure)
                  (const Kumiai__V1__Bounds *message,
                   void *closure_data);
 typedef void (*Kumiai__V1__Training_Closure)
                  (const Kumiai__V1__Training *message,
+                  void *closure_data);
+typedef void (*Kumiai__V1__LoRA_Closure)
+                 (const Kumiai__V1__LoRA *message,
+                  void *closure_data);
+typedef void (*Kumiai__V1__Compression_Closure)
+                 (const Kumiai__V1__Compression *message,
+                  void *closure_data);
+typedef void (*Kumiai__V1__BFloat16_Closure)
+                 (const Kumiai__V1__BFloat16 *message,
+                  void *closure_data);
+typedef void (*Kumiai__V1__Int8_Closure)
+                 (const Kumiai__V1__Int8 *message,
+                  void *closure_data);
+typedef void (*Kumiai__V1__TopK_Closure)
+                 (const Kumiai__V1__TopK *message,
                   void *closure_data);
 
 /* --- services --- */
@@ -408,14 +736,23 @@ typedef void (*Kumiai__V1__Training_Closure)
 
 /* --- descriptors --- */
 
+extern const ProtobufCEnumDescriptor    kumiai__v1__rate_schedule__descriptor;
+extern const ProtobufCEnumDescriptor    kumiai__v1__adapter_aggregation__descriptor;
 extern const ProtobufCMessageDescriptor kumiai__v1__plan__descriptor;
 extern const ProtobufCMessageDescriptor kumiai__v1__extensions__descriptor;
 extern const ProtobufCMessageDescriptor kumiai__v1__lateness__descriptor;
 extern const ProtobufCMessageDescriptor kumiai__v1__strategy__descriptor;
 extern const ProtobufCMessageDescriptor kumiai__v1__fed_avg__descriptor;
 extern const ProtobufCMessageDescriptor kumiai__v1__fed_avg_m__descriptor;
+extern const ProtobufCMessageDescriptor kumiai__v1__nesterov__descriptor;
+extern const ProtobufCMessageDescriptor kumiai__v1__adaptive__descriptor;
 extern const ProtobufCMessageDescriptor kumiai__v1__bounds__descriptor;
 extern const ProtobufCMessageDescriptor kumiai__v1__training__descriptor;
+extern const ProtobufCMessageDescriptor kumiai__v1__lo_ra__descriptor;
+extern const ProtobufCMessageDescriptor kumiai__v1__compression__descriptor;
+extern const ProtobufCMessageDescriptor kumiai__v1__bfloat16__descriptor;
+extern const ProtobufCMessageDescriptor kumiai__v1__int8__descriptor;
+extern const ProtobufCMessageDescriptor kumiai__v1__top_k__descriptor;
 
 PROTOBUF_C__END_DECLS
 

@@ -63,10 +63,15 @@ struct  Kumiai__V1__UpdateManifest
    */
   ProtobufCBinaryData model_digest;
   /*
-   * SHA-256 and size of the update: a safetensors file of local minus global weights, in the layout of the base.
+   * SHA-256 and size of the update: a safetensors file of local minus global weights, in the layout of the base. With LoRA,
+   * of local minus global factors, named as PEFT names them; a site that trains fewer components than the plan's rank says
+   * how many in the file's metadata ("rank"). With a compression, in its form.
    */
   ProtobufCBinaryData update_digest;
   uint64_t update_bytes;
+  /*
+   * Of the base model's tensors.
+   */
   ProtobufCBinaryData layout_digest;
   /*
    * Demonstration samples that the site trained on; the weight is this, bounded by the plan.

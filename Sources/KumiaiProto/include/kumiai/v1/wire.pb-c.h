@@ -227,10 +227,15 @@ struct  Kumiai__V1__Welcome
    */
   ProtobufCBinaryData log_key;
   ProtobufCBinaryData log_key_signature;
+  /*
+   * The model that the next round starts from, so that a site can check its data against its contract; may be empty.
+   */
+  ProtobufCBinaryData model_digest;
+  uint64_t model_bytes;
 };
 #define KUMIAI__V1__WELCOME__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&kumiai__v1__welcome__descriptor) \
-    , 0, (char *)protobuf_c_empty_string, 0, 0, 0, {0,NULL}, {0,NULL} }
+    , 0, (char *)protobuf_c_empty_string, 0, 0, 0, {0,NULL}, {0,NULL}, {0,NULL}, 0 }
 
 
 /*
@@ -341,10 +346,15 @@ struct  Kumiai__V1__Train
    * How many rounds late an update is still taken.
    */
   uint32_t late_rounds;
+  /*
+   * The adapter to go on from; empty without LoRA, and in its first round.
+   */
+  ProtobufCBinaryData adapter_digest;
+  uint64_t adapter_bytes;
 };
 #define KUMIAI__V1__TRAIN__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&kumiai__v1__train__descriptor) \
-    , (char *)protobuf_c_empty_string, 0, 0, 0, {0,NULL}, 0, {0,NULL}, 0, NULL, 0 }
+    , (char *)protobuf_c_empty_string, 0, 0, 0, {0,NULL}, 0, {0,NULL}, 0, NULL, 0, {0,NULL}, 0 }
 
 
 struct  Kumiai__V1__Finished
@@ -496,10 +506,14 @@ struct  Kumiai__V1__CutRelease
 {
   ProtobufCMessage base;
   char *name;
+  /*
+   * Also writes an adapter of this rank that leads from the campaign's base close to the release; 0: none.
+   */
+  uint32_t adapter_rank;
 };
 #define KUMIAI__V1__CUT_RELEASE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&kumiai__v1__cut_release__descriptor) \
-    , (char *)protobuf_c_empty_string }
+    , (char *)protobuf_c_empty_string, 0 }
 
 
 struct  Kumiai__V1__ReleaseReady
@@ -511,10 +525,15 @@ struct  Kumiai__V1__ReleaseReady
    * Where it lies on the coordinator's machine.
    */
   char *directory;
+  /*
+   * Whether an adapter lies beside the model, and the part of the change's energy that it does not have, 0 to 1.
+   */
+  protobuf_c_boolean has_adapter;
+  double discarded_energy;
 };
 #define KUMIAI__V1__RELEASE_READY__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&kumiai__v1__release_ready__descriptor) \
-    , (char *)protobuf_c_empty_string, {0,NULL}, (char *)protobuf_c_empty_string }
+    , (char *)protobuf_c_empty_string, {0,NULL}, (char *)protobuf_c_empty_string, 0, 0 }
 
 
 /*

@@ -1,75 +1,15 @@
 import CKernels
+import LinearAlgebra
 
-/// A run of a batch's samples: what one thread works on.
-struct Shard {
-    let batch: Batch
-    let range: Range<Int>
-    var count: Int { range.count }
-}
-
-/// One pass over a shard. Shapes in comments: B samples, T tokens, D width, F feed-forward width, C chunk, A action.
-struct Pass {
-    let c: PolicyConfiguration
-    let o: Offsets
-    let w: UnsafePointer<Float>
-    let space: Workspace
-    let shard: Shard
-
-    var rows: Int { shard.count * c.tokens }
-    var queryRows: Int { shard.count * c.chunk }
-    var isLast: (Int) -> Bool { { $0 == c.layers - 1 } }
-
-    /// Predicted actions B×C×A, left in `space.output`.
+/// The transformer, forward.
+extension Pass {
+    /// Predicted actions (for flow matching, velocities) B×C×A, left in `space.output`.
     func forward() {
         embed()
         for layer in 0..<c.layers { forwardLayer(layer) }
         let d = c.width
         kumiai_layer_norm(space.xq, w + o.norm.weight, w + o.norm.bias, space.h, space.normalised, space.rstd, Int64(queryRows), Int64(d))
         linear(space.h, d, o.head, into: space.output, rows: queryRows, outputs: c.actionCount)
-    }
-
-    // MARK: Tokens
-
-    /// x = [patches | words | state | 0] + positions, B×T×D.
-    private func embed() {
-        let d = c.width
-        for sample in 0..<shard.count {
-            let x = space.x + sample * c.tokens * d
-            x.update(from: w + o.positions, count: c.tokens * d)
-            embedWords(sample, x + c.patches * d)
-        }
-        if c.usesImage { embedPatches() }
-        shard.batch.state.withUnsafeBufferPointer { state in
-            let start = state.baseAddress! + shard.range.lowerBound * c.stateCount
-            // Row i of the states goes to token (patches + words) of sample i: a leading dimension of T·D.
-            let x = space.x + (c.patches + c.words) * d
-            BLAS.multiply(
-                start, c.stateCount, w + o.state.weight, c.stateCount, bTransposed: true, into: x, c.tokens * d,
-                m: shard.count, n: d, k: c.stateCount, adding: true)
-            for sample in 0..<shard.count { kumiai_add(x + sample * c.tokens * d, w + o.state.bias, Int64(d)) }
-        }
-    }
-
-    private func embedWords(_ sample: Int, _ x: UnsafeMutablePointer<Float>) {
-        let ids = (shard.range.lowerBound + sample) * c.words
-        for word in 0..<c.words {
-            let id = Int(shard.batch.words[ids + word])
-            kumiai_add(x + word * c.width, w + o.word + id * c.width, Int64(c.width))
-        }
-    }
-
-    private func embedPatches() {
-        let d = c.width, pixels = c.patchPixels
-        shard.batch.patches.withUnsafeBufferPointer { patches in
-            for sample in 0..<shard.count {
-                let start = patches.baseAddress! + (shard.range.lowerBound + sample) * c.patches * pixels
-                let x = space.x + sample * c.tokens * d
-                BLAS.multiply(
-                    start, pixels, w + o.patch.weight, pixels, bTransposed: true, into: x, d, m: c.patches, n: d, k: pixels,
-                    adding: true)
-                kumiai_add_bias(x, w + o.patch.bias, Int64(c.patches), Int64(d))
-            }
-        }
     }
 
     // MARK: Layers
@@ -86,8 +26,7 @@ struct Pass {
         }
         let stream = last ? space.xq : space.x
         linear(layer.hq, d, block.qkv, into: layer.q, rows: queries, outputs: d)
-        let kvWeights = Offsets.Linear(weight: block.qkv.weight + d * d, bias: block.qkv.bias + d)
-        linear(layer.h1, d, kvWeights, into: layer.kv, rows: rows, outputs: 2 * d)
+        linear(layer.h1, d, block.qkv.rows(from: d, inputs: d), into: layer.kv, rows: rows, outputs: 2 * d)
         attend(layer, queries: last ? c.chunk : c.tokens)
         linear(layer.context, d, block.proj, into: stream, rows: queries, outputs: d, adding: true)
         kumiai_layer_norm(stream, w + block.norm2.weight, w + block.norm2.bias, layer.h2, layer.normalised2, layer.rstd2, Int64(queries), Int64(d))

@@ -1,4 +1,4 @@
-import Learning
+import LinearAlgebra
 import Testing
 
 /// Which kernels a processor deserves.

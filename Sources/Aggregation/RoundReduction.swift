@@ -1,0 +1,75 @@
+import Federation
+import Tensors
+import Updates
+
+/// The files that a task names.
+public struct RoundInput: Sendable {
+    public let model: SafetensorsFile
+    /// `nil` without LoRA, and in its first round.
+    public let adapter: SafetensorsFile?
+    public let serverState: SafetensorsFile?
+    /// In the order of the task's contributions.
+    let updates: [UpdateReader]
+
+    /// Opens the updates and checks that all files have the forms that the plan wants.
+    public init(
+        _ task: AggregationTask, model: SafetensorsFile, adapter: SafetensorsFile? = nil, serverState: SafetensorsFile?, updates: [SafetensorsFile]
+    ) throws {
+        guard model.layout.isAllFloat32 else { throw AggregationError("the model has tensors that are not F32") }
+        guard task.contributions.count == updates.count, !updates.isEmpty else {
+            throw AggregationError("the round has no updates, or not all of their files")
+        }
+        let format = UpdateFormat(task.training, base: model.layout, round: task.key.round)
+        self.model = model
+        self.adapter = adapter
+        self.serverState = serverState
+        self.updates = try zip(task.contributions, updates).map { contribution, file in
+            // A late update was made in an earlier round; what sites train is the same, or the plan takes no late ones.
+            do { return try format.reader(file) } catch { throw AggregationError("the update of \(contribution.site): \(error)") }
+        }
+        let trained = format.adapter?.layout ?? model.layout
+        guard adapter == nil || adapter?.layout == format.adapter?.layout else { throw AggregationError("the adapter has another layout than the plan's") }
+        if let serverState, serverState.layout != ServerState.layout(of: trained, slots: task.strategy.stateSlots) {
+            throw AggregationError("the server state has another layout than the strategy's")
+        }
+    }
+}
+
+/// Where a round's results go; each is asked for once, and only if the task makes it.
+public struct RoundOutput {
+    let model: (TensorLayout, [(name: String, value: String)]) throws -> SafetensorsWriter
+    let adapter: (TensorLayout) throws -> SafetensorsWriter
+    let state: (TensorLayout) throws -> SafetensorsWriter
+
+    public init(
+        model: @escaping (TensorLayout, [(name: String, value: String)]) throws -> SafetensorsWriter,
+        adapter: @escaping (TensorLayout) throws -> SafetensorsWriter, state: @escaping (TensorLayout) throws -> SafetensorsWriter
+    ) {
+        self.model = model
+        self.adapter = adapter
+        self.state = state
+    }
+
+    /// Files at these paths.
+    public init(model: String, adapter: String, state: String) {
+        self.init(
+            model: { try SafetensorsWriter(path: model, layout: $0, metadata: $1) },
+            adapter: { try SafetensorsWriter(path: adapter, layout: $0) }, state: { try SafetensorsWriter(path: state, layout: $0) })
+    }
+}
+
+/// Computes a round's result from the files of its updates: the same bits on every machine, in any order of the updates.
+public struct RoundReduction: Sendable {
+    public let threads: Int
+
+    public init(threads: Int = 1) { self.threads = threads }
+
+    /// Durable when this returns.
+    public func reduce(_ task: AggregationTask, _ input: RoundInput, _ output: RoundOutput) throws {
+        if let lora = task.training.lora {
+            try AdapterReducer(task, lora, input, threads: threads).reduce(output)
+        } else {
+            try BlockReducer(threads: threads).reduce(task, input, output)
+        }
+    }
+}

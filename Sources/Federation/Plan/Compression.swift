@@ -1,0 +1,34 @@
+/// In what form a site sends its update. The coordinator decodes it to float32, the same numbers on every machine.
+public enum Compression: Equatable, Sendable {
+    /// float32.
+    case none
+    /// The upper half of each float32, rounded: 2 bytes a value.
+    case bfloat16
+    /// One byte a value, and a float32 scale for each block of so many values.
+    case int8(block: Int)
+    /// Only the largest values by magnitude, this fraction of all, 8 bytes each; the site keeps the rest and adds it to
+    /// its next update (error feedback, Stich 2018, arXiv:1809.07599).
+    case topK(fraction: Double)
+
+    public var name: String {
+        switch self {
+        case .none: "none"
+        case .bfloat16: "bfloat16"
+        case .int8: "int8"
+        case .topK: "topk"
+        }
+    }
+
+    var problems: [PlanProblem] {
+        switch self {
+        case .int8(let block) where !PlanLimits.compressionBlock.contains(block):
+            let range = PlanLimits.compressionBlock
+            return [PlanProblem(key: "compression.block", message: "\(range.lowerBound) to \(range.upperBound) is wanted")]
+        case .topK(let fraction) where !(fraction > 0 && fraction <= PlanLimits.topFraction):
+            return [
+                PlanProblem(key: "compression.fraction", message: "more than 0 and at most \(PlanLimits.topFraction) is wanted: more would not be less to send")
+            ]
+        default: return []
+        }
+    }
+}

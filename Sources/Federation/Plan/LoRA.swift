@@ -1,0 +1,57 @@
+/// Adapters instead of full fine-tuning (Hu 2022, arXiv:2106.09685): W + scale·B·A, of which only A [rank, in] and
+/// B [out, rank] are trained and sent.
+public struct LoRA: Equatable, Sendable {
+    /// How the sites' factors become one model. The mean of products is not the product of means.
+    public enum Aggregation: String, Sendable, CaseIterable {
+        /// Factors are averaged, and what the average of the products has more than the product of the averages is folded
+        /// into the model (FedEx-LoRA, Singhal 2024, arXiv:2410.09432).
+        case exact
+        /// Factors are averaged, and the rest is lost (FedIT, Zhang 2023, arXiv:2305.05644).
+        case average
+        /// B in odd rounds and A in even ones, the other frozen: the average is exact (RoLoRA, Chen 2025, arXiv:2502.01755).
+        case alternating
+        /// A stays as it began: the average is exact (FFA-LoRA, Sun 2024, arXiv:2403.12313).
+        case frozenA = "frozen_a"
+    }
+
+    /// Of the global adapter; a site may train fewer of its components.
+    public var rank: Int
+    public var alpha: Double
+    /// Last components of modules' names, as PEFT's `target_modules`.
+    public var targets: [String]
+    public var aggregation: Aggregation
+
+    public init(rank: Int, alpha: Double, targets: [String], aggregation: Aggregation = .exact) {
+        self.rank = rank
+        self.alpha = alpha
+        self.targets = targets
+        self.aggregation = aggregation
+    }
+
+    public var scale: Double { alpha / Double(rank) }
+
+    /// Which factors sites train in `round` (from 1).
+    public func trainsA(round: Int) -> Bool {
+        switch aggregation {
+        case .exact, .average: true
+        case .alternating: round.isMultiple(of: 2)
+        case .frozenA: false
+        }
+    }
+
+    public func trainsB(round: Int) -> Bool { aggregation != .alternating || !round.isMultiple(of: 2) }
+
+    var problems: [PlanProblem] {
+        var found: [PlanProblem] = []
+        func require(_ holds: Bool, _ key: String, _ message: String) {
+            if !holds { found.append(PlanProblem(key: "lora.\(key)", message: message)) }
+        }
+        require((1...PlanLimits.loraRank).contains(rank), "rank", "1 to \(PlanLimits.loraRank) is wanted")
+        require(alpha > 0 && alpha <= 65_536, "alpha", "more than 0 and at most 65536 is wanted")
+        require(
+            (1...PlanLimits.loraTargets).contains(targets.count) && Set(targets).count == targets.count
+                && targets.allSatisfy { !$0.isEmpty && $0.utf8.count <= 256 },
+            "targets", "1 to \(PlanLimits.loraTargets) names of modules are wanted, each once")
+        return found
+    }
+}

@@ -1,0 +1,76 @@
+/// How accepted updates become the next model. `mean` is the weighted mean of the updates.
+public enum Strategy: Equatable, Sendable {
+    /// w ← w + η·mean (McMahan 2017).
+    case fedAvg(learningRate: Double)
+    /// m ← β·m + mean; w ← w + η·m (Reddi 2021).
+    case fedAvgM(learningRate: Double, momentum: Double)
+    /// m ← β·m + mean; w ← w + η·(mean + β·m): the outer optimiser of DiLoCo (Douillard 2023, arXiv:2311.08105).
+    case nesterov(learningRate: Double, momentum: Double)
+    /// Algorithm 2 of Reddi 2021 (arXiv:2003.00295), second moments as Adam's.
+    case fedAdam(AdaptiveMoments)
+    /// The same, second moments as Yogi's.
+    case fedYogi(AdaptiveMoments)
+
+    public var learningRate: Double {
+        switch self {
+        case .fedAvg(let rate), .fedAvgM(let rate, _), .nesterov(let rate, _): rate
+        case .fedAdam(let moments), .fedYogi(let moments): moments.learningRate
+        }
+    }
+
+    /// Numbers that the server keeps for each parameter between rounds.
+    public var stateSlots: Int {
+        switch self {
+        case .fedAvg: 0
+        case .fedAvgM, .nesterov: 1
+        case .fedAdam, .fedYogi: 2
+        }
+    }
+
+    public var hasServerState: Bool { stateSlots > 0 }
+
+    public var name: String {
+        switch self {
+        case .fedAvg: "fedavg"
+        case .fedAvgM: "fedavgm"
+        case .nesterov: "nesterov"
+        case .fedAdam: "fedadam"
+        case .fedYogi: "fedyogi"
+        }
+    }
+}
+
+/// m ← β₁·m + (1 − β₁)·mean; w ← w + η·m / (√v + τ). Both moments begin at zero and are not corrected for it.
+public struct AdaptiveMoments: Equatable, Sendable {
+    public var learningRate: Double
+    public var beta1: Double
+    public var beta2: Double
+    /// τ: how little a parameter must have moved to be moved a lot.
+    public var adaptivity: Double
+
+    public init(learningRate: Double, beta1: Double = 0.9, beta2: Double = 0.99, adaptivity: Double = 1e-3) {
+        self.learningRate = learningRate
+        self.beta1 = beta1
+        self.beta2 = beta2
+        self.adaptivity = adaptivity
+    }
+}
+
+extension Strategy {
+    var problems: [PlanProblem] {
+        var found: [PlanProblem] = []
+        func require(_ holds: Bool, _ key: String, _ message: String) {
+            if !holds { found.append(PlanProblem(key: "strategy.\(key)", message: message)) }
+        }
+        require(learningRate > 0 && learningRate <= 100, "learning_rate", "more than 0 and at most 100 is wanted")
+        switch self {
+        case .fedAvg: break
+        case .fedAvgM(_, let momentum), .nesterov(_, let momentum): require((0..<1).contains(momentum), "momentum", "0 up to 1 is wanted")
+        case .fedAdam(let moments), .fedYogi(let moments):
+            require((0..<1).contains(moments.beta1), "beta1", "0 up to 1 is wanted")
+            require((0..<1).contains(moments.beta2), "beta2", "0 up to 1 is wanted")
+            require(moments.adaptivity > 0 && moments.adaptivity <= 1, "tau", "more than 0 and at most 1 is wanted")
+        }
+        return found
+    }
+}

@@ -1,0 +1,103 @@
+/// What a site does in a round, and what of it it sends.
+public struct Training: Equatable, Sendable {
+    /// Optimiser steps of a turn; 0 where ``localEpochs`` says how long it is.
+    public var localSteps: Int
+    /// Times that a turn sees each of the site's samples; 0 where ``localSteps`` says how long it is.
+    public var localEpochs: Int
+    public var batch: Int
+    public var learningRate: Double
+    public var schedule: RateSchedule
+    public var weightDecay: Double
+    public var gradientClip: Double
+    /// FedProx (Li 2020, arXiv:1812.06127): μ/2·‖w − w₀‖² is added to the loss; 0 without it.
+    public var proximal: Double
+    public var seed: UInt64
+    /// Adapters are trained in place of the model's own weights.
+    public var lora: LoRA?
+    public var compression: Compression
+
+    public init(
+        localSteps: Int, localEpochs: Int = 0, batch: Int, learningRate: Double, schedule: RateSchedule = RateSchedule(), weightDecay: Double = 1e-4,
+        gradientClip: Double = 1, proximal: Double = 0, seed: UInt64 = 0, lora: LoRA? = nil, compression: Compression = .none
+    ) {
+        self.localSteps = localSteps
+        self.localEpochs = localEpochs
+        self.batch = batch
+        self.learningRate = learningRate
+        self.schedule = schedule
+        self.weightDecay = weightDecay
+        self.gradientClip = gradientClip
+        self.proximal = proximal
+        self.seed = seed
+        self.lora = lora
+        self.compression = compression
+    }
+
+    /// Steps of a turn of a site with so many samples.
+    public func steps(samples: Int) -> Int {
+        localEpochs == 0 ? localSteps : min(PlanLimits.localSteps, max(1, (localEpochs * samples + batch - 1) / batch))
+    }
+
+    /// The peak of the learning rate in `round` (from 1) of `rounds`.
+    public func learningRate(round: Int, of rounds: Int) -> Double { learningRate * schedule.factor(round: round, of: rounds) }
+}
+
+/// The sites' learning rate over the rounds.
+public struct RateSchedule: Equatable, Sendable {
+    public enum Shape: String, Sendable, CaseIterable { case linear, cosine, constant }
+
+    public var shape: Shape
+    /// What is left of the rate towards the last round.
+    public var decayTo: Double
+    /// Rounds in which the rate rises linearly from nothing.
+    public var warmupRounds: Int
+
+    public init(_ shape: Shape = .linear, decayTo: Double = 0.1, warmupRounds: Int = 0) {
+        self.shape = shape
+        self.decayTo = decayTo
+        self.warmupRounds = warmupRounds
+    }
+
+    /// The part of the peak rate that `round` (from 1) of `rounds` has.
+    public func factor(round: Int, of rounds: Int) -> Double {
+        let passed = Double(round - 1) / Double(rounds)
+        let warmup = warmupRounds == 0 ? 1 : min(1, Double(round) / Double(warmupRounds))
+        switch shape {
+        case .constant: return warmup
+        case .linear: return warmup * (1 - (1 - decayTo) * passed)
+        case .cosine: return warmup * (decayTo + (1 - decayTo) * 0.5 * (1 + Self.cosine(passed)))
+        }
+    }
+
+    /// cos(π·x) for 0 ≤ x ≤ 1 by its series: the core has no mathematics library, and every site gets the same rate.
+    private static func cosine(_ x: Double) -> Double {
+        // Around ½, where the argument of the sine is small: cos(π·x) = −sin(π·(x − ½)).
+        let y = Double.pi * (x - 0.5), square = y * y
+        var term = y, sum = y
+        for n in 1...12 {
+            term *= -square / Double(2 * n * (2 * n + 1))
+            sum += term
+        }
+        return -sum
+    }
+}
+
+extension Training {
+    public var problems: [PlanProblem] {
+        var found: [PlanProblem] = []
+        func require(_ holds: Bool, _ key: String, _ message: String) {
+            if !holds { found.append(PlanProblem(key: "training.\(key)", message: message)) }
+        }
+        require((0...PlanLimits.localSteps).contains(localSteps), "local_steps", "1 to \(PlanLimits.localSteps) is wanted")
+        require((0...PlanLimits.localEpochs).contains(localEpochs), "local_epochs", "1 to \(PlanLimits.localEpochs) is wanted")
+        require((localSteps > 0) != (localEpochs > 0), "local_steps", "either local_steps or local_epochs is wanted, and not both")
+        require((1...PlanLimits.batch).contains(batch), "batch", "1 to \(PlanLimits.batch) is wanted")
+        require(learningRate > 0 && learningRate.isFinite, "learning_rate", "a positive number is wanted")
+        require((0...1).contains(schedule.decayTo), "decay_to", "0 to 1 is wanted")
+        require((0...PlanLimits.rounds).contains(schedule.warmupRounds), "warmup_rounds", "0 to \(PlanLimits.rounds) is wanted")
+        require((0..<1).contains(weightDecay), "weight_decay", "0 up to 1 is wanted")
+        require(gradientClip > 0, "gradient_clip", "a positive number is wanted")
+        require(proximal >= 0 && proximal <= 1000, "proximal", "0 to 1000 is wanted")
+        return found + (lora?.problems ?? []) + compression.problems
+    }
+}

@@ -1,0 +1,53 @@
+import ArgumentParser
+import Foundation
+import Releases
+import Tensors
+
+struct AdapterExtractCommand: Command {
+    static let configuration = CommandConfiguration(
+        commandName: "extract", abstract: "Make the adapter that leads from one model closest to another.",
+        discussion: """
+            For each module the best of its rank, by singular values. Says what part of the change's energy it lacks, also
+            that of tensors which have no adapter.
+            """)
+
+    @Argument(help: ArgumentHelp("The base model.", valueName: "base.safetensors"))
+    var base: String
+
+    @Argument(help: ArgumentHelp("The model to come close to.", valueName: "model.safetensors"))
+    var model: String
+
+    @Option(help: ArgumentHelp("Where the adapter goes.", valueName: "directory"))
+    var out: String
+
+    @Option(help: "The adapter's rank.")
+    var rank = 8
+
+    @Option(help: "The adapter's alpha: its scale is alpha / rank.")
+    var alpha = 16.0
+
+    @Option(parsing: .upToNextOption, help: "The modules that get an adapter.")
+    var target = ["qkv", "proj", "fc1", "fc2"]
+
+    @OptionGroup var json: JSONOption
+
+    struct Report: Encodable {
+        let out: String
+        let rank: Int
+        let energy: Double
+        let discardedEnergy: Double
+    }
+
+    func validate() throws {
+        guard (1...1024).contains(rank), alpha > 0 else { throw ValidationError("--rank is 1 to 1024, and --alpha is positive") }
+    }
+
+    func execute() async throws {
+        let extraction = try AdapterExtraction(
+            from: SafetensorsFile(path: base), to: SafetensorsFile(path: model), rank: rank, alpha: alpha, targets: target)
+        try FileManager.default.createDirectory(atPath: out, withIntermediateDirectories: true)
+        try extraction.write(to: out, base: base)
+        if json.isOn { return try Report(out: out, rank: rank, energy: extraction.energy, discardedEnergy: extraction.discarded).printJSON() }
+        Terminal.print("wrote \(out): rank \(rank), lacks \(Format.number(100 * extraction.discarded, digits: 3)) % of the change's energy")
+    }
+}

@@ -1,0 +1,50 @@
+import ArgumentParser
+import Learning
+
+struct PolicyEvaluateCommand: Command {
+    static let configuration = CommandConfiguration(
+        commandName: "evaluate", abstract: "Measure how far a policy's actions are from an expert's on held-out demonstrations.",
+        discussion: """
+            The error of whole chunks is in normalised units; that of each executed number, chunks averaged by temporal
+            ensembling as a robot would execute them, in the unit of the contract.
+            """)
+
+    @Argument(help: ArgumentHelp("The model.", valueName: "model.safetensors"))
+    var model: String
+
+    @OptionGroup var demonstrations: DemonstrationOptions
+
+    @Option(help: ArgumentHelp("An adapter to fold in, as PEFT keeps it.", valueName: "directory"))
+    var adapter: String?
+
+    @Flag(help: "Measure on the training split instead of the held-out one.")
+    var train = false
+
+    @Option(help: "Threads.")
+    var threads = 2
+
+    @OptionGroup var json: JSONOption
+
+    struct Report: Encodable {
+        let error: Double
+        let executed: [String: Double]
+        let samples: Int
+        let demonstrations: Int
+    }
+
+    func execute() async throws {
+        let policy = try PolicyFile.load(model, adapter: adapter)
+        let set = try demonstrations.read(train ? .train : .valid, for: policy.configuration)
+        let evaluation = Evaluation(of: policy, on: set, threads: max(1, min(256, threads)))
+        let dimensions = policy.configuration.contract.action.dimensions
+        if json.isOn {
+            let executed = Dictionary(zip(dimensions.map(\.name), evaluation.executed)) { first, _ in first }
+            return try Report(error: evaluation.error, executed: executed, samples: set.count, demonstrations: set.demonstrationCount).printJSON()
+        }
+        Terminal.print("\(set.demonstrationCount) demonstrations, \(set.count) samples of \(set.tasks.joined(separator: ", "))")
+        Terminal.print("mean absolute error of chunks, normalised: \(Format.number(evaluation.error, digits: 4))")
+        var table = Table([("EXECUTED", .left), ("ERROR", .right), ("UNIT", .left)])
+        for (dimension, error) in zip(dimensions, evaluation.executed) { table.append([dimension.name, Format.number(error, digits: 4), dimension.unit]) }
+        table.lines().forEach { Terminal.print($0) }
+    }
+}

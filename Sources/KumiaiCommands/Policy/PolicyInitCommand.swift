@@ -1,0 +1,66 @@
+import ArgumentParser
+import Foundation
+import Learning
+
+struct PolicyInitCommand: Command {
+    static let configuration = CommandConfiguration(
+        commandName: "init", abstract: "Make a fresh policy from a config.json: a base model before its first training.",
+        discussion: """
+            config.json says the policy's shape and its contract: the robot, the cameras, the numbers of its state and of
+            its actions with their units and normalisation. Without a file, an example is printed.
+
+            Example:
+              kumiai policy init > config.json
+              kumiai policy init config.json --out base.safetensors
+            """)
+
+    @Argument(help: ArgumentHelp("The policy's configuration.", valueName: "config.json"))
+    var configuration: String?
+
+    @Option(help: ArgumentHelp("Where the model goes.", valueName: "file"))
+    var out: String?
+
+    @Option(help: "The seed of its weights.")
+    var seed: UInt64 = 0
+
+    @OptionGroup var json: JSONOption
+
+    struct Report: Encodable {
+        let model: String
+        let parameters: Int
+    }
+
+    func execute() async throws {
+        guard let configuration else { return Terminal.print(PolicyExample.aloha.json) }
+        guard let out else { throw UsageError("the model has no place to go", hint: "name it with --out base.safetensors") }
+        let policy = Policy(try PolicyConfiguration(json: Self.text(configuration)), seed: seed)
+        try policy.write(to: out)
+        if json.isOn { return try Report(model: out, parameters: policy.weights.count).printJSON() }
+        Terminal.print("wrote \(out): \(policy.weights.count) parameters")
+        Terminal.print("next: kumiai policy show \(out)")
+    }
+
+    private static func text(_ path: String) throws -> String {
+        guard let data = FileManager.default.contents(atPath: path) else { throw UsageError("\(path) cannot be read") }
+        guard data.count <= 1 << 20 else { throw UsageError("\(path) has \(data.count) bytes; at most \(1 << 20) are taken") }
+        return String(decoding: data, as: UTF8.self)
+    }
+}
+
+/// A configuration to begin with.
+enum PolicyExample {
+    /// Two arms of ALOHA, seen by two cameras, with flow matching.
+    static var aloha: PolicyConfiguration {
+        let joints = ["waist", "shoulder", "elbow", "forearm_roll", "wrist_angle", "wrist_rotate", "gripper"]
+        let dimensions = ["left", "right"].flatMap { arm in
+            joints.map { ActionSpace.Dimension(name: "\(arm)_\($0)", unit: $0 == "gripper" ? "1" : "rad", minimum: -3.2, maximum: 3.2) }
+        }
+        return PolicyConfiguration(
+            Contract(
+                embodiment: "aloha", controlHertz: 50, instruction: "language_instruction",
+                action: ActionSpace(space: "joint positions", dimensions: dimensions),
+                state: [StateFeature(key: "qpos", unit: "rad", mean: [Float](repeating: 0, count: 14), std: [Float](repeating: 1, count: 14))],
+                cameras: [Camera(key: "top", height: 48, width: 64), Camera(key: "angle", height: 48, width: 64)]),
+            objective: .flowMatching, patchSide: 8, width: 128, layers: 4, heads: 4, feedForward: 512, chunk: 16)
+    }
+}

@@ -1,0 +1,32 @@
+import ArgumentParser
+import Foundation
+import Learning
+import Tensors
+import Worker
+
+/// Demonstrations on the command line.
+struct DemonstrationOptions: ParsableArguments {
+    @Argument(help: ArgumentHelp("A robomimic or ALOHA HDF5 file, or a directory of ALOHA files.", valueName: "demonstrations"))
+    var demonstrations: String
+
+    @Option(help: "What the demonstrations show, where their files do not say it.")
+    var instruction = ""
+
+    func read(_ split: Split, for configuration: PolicyConfiguration) throws -> DemonstrationSet {
+        try DemonstrationReader().read(
+            demonstrations, split: split, for: configuration, declared: .init(instruction: instruction),
+            scratch: FileManager.default.temporaryDirectory.path)
+    }
+}
+
+/// A model on the command line, with an adapter folded into it where one is named.
+enum PolicyFile {
+    static func load(_ model: String, adapter: String?) throws -> Policy {
+        let base = try SafetensorsFile(path: model)
+        guard let adapter else { return try Policy(base) }
+        let merged = FileManager.default.temporaryDirectory.appendingPathComponent("kumiai-merged-\(UUID().uuidString)").path
+        defer { unlink(merged) }
+        try PEFTAdapter(reading: adapter).merge(into: base, to: merged)
+        return try Policy(SafetensorsFile(path: merged))
+    }
+}

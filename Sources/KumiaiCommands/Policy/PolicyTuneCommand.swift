@@ -1,0 +1,108 @@
+import ArgumentParser
+import Foundation
+import Learning
+import Tensors
+
+struct PolicyTuneCommand: Command {
+    static let configuration = CommandConfiguration(
+        commandName: "tune", abstract: "Fine-tune a policy on this machine's demonstrations; nothing leaves it.",
+        discussion: """
+            With --rank it trains an adapter and leaves the model as it is: a site's own adapter on top of a release, in
+            PEFT's layout. Without, it writes a whole model.
+
+            Examples:
+              kumiai policy tune releases/FY2027/model.safetensors site.hdf5 --rank 8 --out own-adapter
+              kumiai policy evaluate releases/FY2027/model.safetensors site.hdf5 --adapter own-adapter
+            """)
+
+    @Argument(help: ArgumentHelp("The model to start from.", valueName: "model.safetensors"))
+    var model: String
+
+    @OptionGroup var demonstrations: DemonstrationOptions
+
+    @Option(help: ArgumentHelp("Where the model, or the adapter's directory, goes.", valueName: "path"))
+    var out: String
+
+    @Option(help: "The adapter's rank; 0 trains the whole model.")
+    var rank = 0
+
+    @Option(help: "The adapter's alpha: its scale is alpha / rank.")
+    var alpha = 16.0
+
+    @Option(parsing: .upToNextOption, help: "The modules that get an adapter.")
+    var target = ["qkv", "proj", "fc1", "fc2"]
+
+    @Option(help: "Optimiser steps.")
+    var steps = 200
+
+    @Option(help: "Samples of a step.")
+    var batch = 32
+
+    @Option(help: "The peak of the learning rate; by default 0.001, and 0.005 for adapters.")
+    var learningRate: Double?
+
+    @Option(help: "Threads.")
+    var threads = 2
+
+    @Option(help: "The seed of what is drawn.")
+    var seed: UInt64 = 0
+
+    @OptionGroup var json: JSONOption
+
+    struct Report: Encodable {
+        let out: String
+        let loss: Double
+        let trainedParameters: Int
+        let errorBefore: Double
+        let errorAfter: Double
+    }
+
+    func validate() throws {
+        guard (0...1024).contains(rank), (1...10_000_000).contains(steps), (1...65_536).contains(batch), (1...256).contains(threads) else {
+            throw ValidationError("--rank is 0 to 1024, --steps 1 to 10000000, --batch 1 to 65536, --threads 1 to 256")
+        }
+        guard alpha > 0, learningRate.map({ $0 > 0 && $0.isFinite }) ?? true else { throw ValidationError("--alpha and --learning-rate are positive") }
+    }
+
+    func execute() async throws {
+        let policy = try Policy(SafetensorsFile(path: model))
+        let train = try demonstrations.read(.train, for: policy.configuration), valid = try demonstrations.read(.valid, for: policy.configuration)
+        let adapter = try startingAdapter(policy)
+        let peak = learningRate ?? (adapter == nil ? 1e-3 : 5e-3)
+        let training = LocalTraining(
+            steps: steps, batch: batch, sampling: .epochs, schedule: Schedule(peak: peak, warmupSteps: min(10, steps / 2), decayTo: 0.1, steps: steps),
+            threads: threads)
+        var bar = ProgressBar("tuning", unit: "steps")
+        let outcome = training.run(from: policy, adapter: adapter, on: train, seed: SeededGenerator(seed: seed, label: "tune", round: 0)) {
+            bar.update($0.step, of: steps)
+        }
+        bar.finish()
+        try write(outcome)
+        try show(
+            Report(
+                out: out, loss: outcome.loss, trainedParameters: outcome.adapter?.values.count ?? policy.weights.count,
+                errorBefore: Evaluation.error(of: policy, on: valid, threads: threads),
+                errorAfter: Evaluation.error(of: outcome.policy, on: valid, threads: threads)))
+    }
+
+    private func startingAdapter(_ policy: Policy) throws -> Adapter? {
+        guard rank > 0 else { return nil }
+        let layout = AdapterLayout(base: policy.layout, rank: rank, targets: target)
+        let adapter = Adapter(layout, scale: Float(alpha / Double(rank)), values: layout.initialValues(seed: seed))
+        try adapter.check(for: policy)
+        return adapter
+    }
+
+    private func write(_ outcome: LocalTraining.Outcome) throws {
+        guard let adapter = outcome.adapter else { return try outcome.policy.write(to: out) }
+        try FileManager.default.createDirectory(atPath: out, withIntermediateDirectories: true)
+        try PEFTAdapter.write(adapter.values, of: adapter.layout, alpha: alpha, targets: target, base: model, to: out)
+    }
+
+    private func show(_ report: Report) throws {
+        if json.isOn { return try report.printJSON() }
+        Terminal.print("wrote \(out): \(report.trainedParameters) trained parameters, loss \(Format.number(report.loss, digits: 4))")
+        Terminal.print(
+            "error on held-out demonstrations: \(Format.number(report.errorBefore, digits: 4)) before, \(Format.number(report.errorAfter, digits: 4)) after")
+    }
+}

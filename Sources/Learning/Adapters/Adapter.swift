@@ -1,0 +1,61 @@
+import Tensors
+import LinearAlgebra
+
+/// A LoRA adapter beside a policy: what is trained while the policy's own weights stay (Hu 2022, arXiv:2106.09685).
+public struct Adapter: Sendable {
+    public let layout: AdapterLayout
+    /// W + scale·B·A; α/rank, or α/√rank.
+    public let scale: Float
+    /// The factors that training may change.
+    public let trained: AdapterFactors
+    /// All factors, in the order of the layout.
+    public var values: [Float]
+
+    public init(_ layout: AdapterLayout, scale: Float, trained: AdapterFactors = .both, values: [Float]) {
+        precondition(values.count == layout.layout.elementCount)
+        self.layout = layout
+        self.scale = scale
+        self.trained = trained
+        self.values = values
+    }
+
+    /// Where the factors that training may change stand.
+    var trainedRanges: [Range<Int>] {
+        trained == .both ? [0..<values.count] : layout.modules.map { trained.contains(.a) ? $0.a : $0.b }
+    }
+
+    /// Checks that the native trainer can train an adapter there.
+    public func check(for policy: Policy) throws {
+        guard !layout.modules.isEmpty else { throw LearningError("the adapter's targets name no module of the model") }
+        for module in layout.modules where !module.name.hasPrefix("blocks.") && module.name != "head" {
+            throw LearningError(
+                "the native trainer has no adapter for \(module.name)", hint: "targets are qkv, proj, fc1, fc2 and head")
+        }
+    }
+
+    /// The policy with the adapter folded into its weights.
+    public func folded(into policy: Policy) -> Policy {
+        var folded = policy
+        fold(into: &folded.weights, base: policy.weights, of: policy.layout)
+        return folded
+    }
+
+    /// weights = base + scale·B·A in the modules that have an adapter; elsewhere they stay.
+    func fold(into weights: inout [Float], base: [Float], of policy: TensorLayout) {
+        let starts = Dictionary(uniqueKeysWithValues: policy.tensors.map { ($0.name, $0.range.lowerBound / 4) })
+        weights.withUnsafeMutableBufferPointer { weights in
+            base.withUnsafeBufferPointer { base in
+                values.withUnsafeBufferPointer { values in
+                    for module in layout.modules {
+                        let start = starts["\(module.name).weight"]!, count = module.outputs * module.inputs
+                        (weights.baseAddress! + start).update(from: base.baseAddress! + start, count: count)
+                        BLAS.multiply(
+                            values.baseAddress! + module.b.lowerBound, layout.rank, values.baseAddress! + module.a.lowerBound, module.inputs,
+                            into: weights.baseAddress! + start, module.inputs, m: module.outputs, n: module.inputs, k: layout.rank, scale: scale,
+                            adding: true)
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,89 @@
+import Tensors
+
+/// The `contract` in a model's `config`.
+extension Contract {
+    /// Limits of contracts from outside.
+    static let maximumFeatures = 256
+    static let maximumNumbers = 4096
+    static let maximumCameras = 16
+    static let maximumSide = 4096
+    static let maximumActions = 256
+    static let offsets = -64...0
+
+    init(json: JSONValue?) throws {
+        guard let json, json.object != nil else { throw ConfigurationReader.wrong("contract", "is missing") }
+        let reader = ConfigurationReader(json, in: "contract")
+        let hertz = json["control_hz"]?.double ?? 0
+        guard hertz >= 0, hertz <= 10_000 else { throw ConfigurationReader.wrong("contract.control_hz", "is not 0 to 10000") }
+        self.init(
+            embodiment: try reader.text("embodiment"), controlHertz: hertz, instruction: try reader.text("instruction"),
+            action: try ActionSpace(json: json["action"]),
+            state: try reader.list("state", atMost: Self.maximumFeatures).map(StateFeature.init(json:)),
+            cameras: try reader.list("cameras", atMost: Self.maximumCameras).map(Camera.init(json:)))
+        guard stateCount <= Self.maximumNumbers else {
+            throw ConfigurationReader.wrong("contract.state", "has \(stateCount) numbers; at most \(Self.maximumNumbers) are taken")
+        }
+    }
+
+    var json: String {
+        """
+        {"embodiment": \(embodiment.jsonQuoted), "control_hz": \(controlHertz), "instruction": \(instruction.jsonQuoted), \
+        "action": {"space": \(action.space.jsonQuoted), "dimensions": [\(action.dimensions.map(\.json).joined(separator: ", "))]}, \
+        "state": [\(state.map(\.json).joined(separator: ", "))], "cameras": [\(cameras.map(\.json).joined(separator: ", "))]}
+        """
+    }
+}
+
+extension ActionSpace {
+    fileprivate init(json: JSONValue?) throws {
+        guard let json else { throw ConfigurationReader.wrong("contract.action", "is missing") }
+        let reader = ConfigurationReader(json, in: "contract.action")
+        let dimensions = try reader.list("dimensions", atMost: Contract.maximumActions).map(Dimension.init(json:))
+        guard !dimensions.isEmpty else { throw ConfigurationReader.wrong("contract.action.dimensions", "is empty") }
+        self.init(space: try reader.text("space"), dimensions: dimensions)
+    }
+}
+
+extension ActionSpace.Dimension {
+    fileprivate init(json: JSONValue) throws {
+        let reader = ConfigurationReader(json, in: "contract.action.dimensions")
+        self.init(
+            name: try reader.text("name"), unit: try reader.text("unit"), mean: try reader.number("mean"), std: try reader.deviation("std"),
+            minimum: try reader.number("minimum"), maximum: try reader.number("maximum"))
+        guard minimum < maximum else { throw ConfigurationReader.wrong("contract.action.dimensions", "\(name): minimum is not less than maximum") }
+    }
+
+    fileprivate var json: String {
+        """
+        {"name": \(name.jsonQuoted), "unit": \(unit.jsonQuoted), "mean": \(mean), "std": \(std), "minimum": \(minimum), "maximum": \(maximum)}
+        """
+    }
+}
+
+extension StateFeature {
+    fileprivate init(json: JSONValue) throws {
+        let reader = ConfigurationReader(json, in: "contract.state")
+        self.init(
+            key: try reader.key("key"), offset: try reader.integer("offset", in: Contract.offsets), unit: try reader.text("unit"),
+            mean: try reader.numbers("mean"), std: try reader.numbers("std"))
+        guard !mean.isEmpty, mean.count == std.count, std.allSatisfy({ $0 > 0 }) else {
+            throw ConfigurationReader.wrong("contract.state", "\(key): mean and std are not as long as one another, or a std is not positive")
+        }
+    }
+
+    fileprivate var json: String {
+        """
+        {"key": \(key.jsonQuoted), "offset": \(offset), "unit": \(unit.jsonQuoted), "mean": \(mean), "std": \(std)}
+        """
+    }
+}
+
+extension Camera {
+    fileprivate init(json: JSONValue) throws {
+        let reader = ConfigurationReader(json, in: "contract.cameras")
+        let sides = 1...Contract.maximumSide
+        self.init(key: try reader.key("key"), height: try reader.integer("height", in: sides), width: try reader.integer("width", in: sides))
+    }
+
+    fileprivate var json: String { "{\"key\": \(key.jsonQuoted), \"height\": \(height), \"width\": \(width)}" }
+}

@@ -1,0 +1,23 @@
+/// One demonstration in its file, whatever the file's convention: where each thing that a contract names stands.
+struct Episode {
+    let file: HDF5File
+    /// For people: "demo_3", "episode_3.hdf5".
+    let name: String
+    /// The object that has the demonstration's attributes.
+    let object: String
+    let actions: String
+    /// Groups of the state's numbers and of the images.
+    let stateGroup: String
+    let imageGroup: String
+
+    func state(_ key: String) -> String { "\(stateGroup)/\(key)" }
+    func images(_ key: String) -> String { "\(imageGroup)/\(key)" }
+
+    func attribute(_ name: String) -> String? { try? file.attribute(name, of: object) }
+}
+
+/// What a file says of its robot, where it says anything.
+struct Recording {
+    var embodiment: String?
+    var controlHertz: Double?
+}

@@ -1,0 +1,63 @@
+import LinearAlgebra
+import Tensors
+
+/// The change between two models as an adapter: the best of its rank for each module, by singular values
+/// (Eckart and Young 1936), and what of the change it cannot say.
+public struct AdapterExtraction: Sendable {
+    public let layout: AdapterLayout
+    /// In the order of the layout.
+    public let values: [Float]
+    public let alpha: Double
+    public let targets: [String]
+    /// The squares of all changes added up, and the part of it that the adapter does not have, from 0 to 1.
+    public let energy: Double
+    public let discarded: Double
+
+    /// Elements of the largest matrix that is decomposed; its factors take some five times its 8 bytes an element.
+    static let maximumElements = 1 << 27
+
+    /// - Parameters:
+    ///   - base: what the adapter will be applied to.
+    ///   - model: what base and adapter together come close to; in the same layout.
+    public init(from base: SafetensorsFile, to model: SafetensorsFile, rank: Int, alpha: Double, targets: [String]) throws {
+        guard base.layout == model.layout, base.layout.isAllFloat32 else {
+            throw ReleaseError("the base and the model have different tensors, or some that are not F32")
+        }
+        layout = AdapterLayout(base: base.layout, rank: rank, targets: targets)
+        guard !layout.modules.isEmpty else { throw ReleaseError("no module of the model is named \(targets.joined(separator: ", "))") }
+        self.alpha = alpha
+        self.targets = targets
+        var values = [Float](repeating: 0, count: layout.layout.elementCount)
+        let modules = Dictionary(uniqueKeysWithValues: layout.modules.map { ("\($0.name).weight", $0) })
+        var (energy, kept) = (0.0, 0.0)
+        for tensor in base.layout.tensors {
+            guard tensor.elementCount <= Self.maximumElements else { throw ReleaseError("\(tensor.name) is too large: \(tensor.elementCount) elements") }
+            let change = zip(try model.values(of: tensor), try base.values(of: tensor)).map { Double($0) - Double($1) }
+            energy += change.reduce(0) { $0 + $1 * $1 }
+            guard let module = modules[tensor.name] else { continue }
+            kept += try Self.factorise(change, module, rank: rank, scale: alpha / Double(rank), into: &values)
+        }
+        self.values = values
+        self.energy = energy
+        discarded = energy > 0 ? max(0, 1 - kept / energy) : 0
+    }
+
+    /// B = U·√(σ/scale), A = √(σ/scale)·Vᵀ; gives back the energy of the components that are kept.
+    private static func factorise(
+        _ change: [Double], _ module: AdapterLayout.Module, rank: Int, scale: Double, into values: inout [Float]
+    ) throws -> Double {
+        let singular = try SingularValues(of: change, rows: module.outputs, columns: module.inputs)
+        let count = singular.values.count, kept = min(rank, count)
+        for k in 0..<kept {
+            let root = (singular.values[k] / scale).squareRoot()
+            for input in 0..<module.inputs { values[module.a.lowerBound + k * module.inputs + input] = Float(root * singular.vt[k * module.inputs + input]) }
+            for output in 0..<module.outputs { values[module.b.lowerBound + output * rank + k] = Float(root * singular.u[output * count + k]) }
+        }
+        return singular.values[..<kept].reduce(0) { $0 + $1 * $1 }
+    }
+
+    /// Writes it as PEFT keeps adapters.
+    public func write(to directory: String, base: String) throws {
+        try PEFTAdapter.write(values, of: layout, alpha: alpha, targets: targets, base: base, to: directory)
+    }
+}

@@ -1,0 +1,102 @@
+import Tensors
+
+/// The values of the largest magnitude with their numbers, ascending; all others are 0.
+struct TopKEncoding: UpdateEncoding {
+    let layout: TensorLayout
+    let kept: Int
+    private let count: Int
+    private static let pairsAtATime = 64 * 1024
+
+    init(_ decoded: TensorLayout, fraction: Double) {
+        count = decoded.elementCount
+        kept = min(count, max(1, Int((Double(count) * fraction).rounded(.up))))
+        layout = TensorLayout([("indices", .u32, [kept]), ("values", .f32, [kept])])
+    }
+
+    func read(_ values: UnsafeMutableBufferPointer<Float>, from start: Int, of file: SafetensorsFile) throws {
+        values.update(repeating: 0)
+        var place = try firstPlace(of: start, in: file)
+        let end = start + values.count
+        try withUnsafeTemporaryAllocation(of: UInt32.self, capacity: Self.pairsAtATime) { indices in
+            try withUnsafeTemporaryAllocation(of: Float.self, capacity: Self.pairsAtATime) { numbers in
+                while place < kept {
+                    let size = min(Self.pairsAtATime, kept - place)
+                    try file.read(into: UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(indices)[..<(4 * size)]), at: 4 * place)
+                    try file.read(into: UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(numbers)[..<(4 * size)]), at: 4 * (kept + place))
+                    for pair in 0..<size {
+                        let index = Int(indices[pair])
+                        guard index < end else { return }
+                        // Not ascending only where nobody has checked the file.
+                        if index >= start { values[index - start] = numbers[pair] }
+                    }
+                    place += size
+                }
+            }
+        }
+    }
+
+    /// The place of the first pair whose index is at least `number`.
+    private func firstPlace(of number: Int, in file: SafetensorsFile) throws -> Int {
+        var low = 0, high = kept
+        while low < high {
+            let middle = (low + high) / 2
+            var index: UInt32 = 0
+            try withUnsafeMutableBytes(of: &index) { try file.read(into: $0, at: 4 * middle) }
+            if Int(index) < number { low = middle + 1 } else { high = middle }
+        }
+        return low
+    }
+
+    func check(_ file: SafetensorsFile) throws {
+        var next = 0
+        var indices = [UInt32](repeating: 0, count: min(kept, Self.pairsAtATime))
+        for place in stride(from: 0, to: kept, by: indices.count) {
+            let size = min(indices.count, kept - place)
+            try indices.withUnsafeMutableBytes { try file.read(into: UnsafeMutableRawBufferPointer(rebasing: $0[..<(4 * size)]), at: 4 * place) }
+            for index in indices[..<size] {
+                guard Int(index) >= next, Int(index) < count else {
+                    throw UpdateFormatError("the file's indices do not ascend, or are not below \(count)")
+                }
+                next = Int(index) + 1
+            }
+        }
+    }
+
+    func write(_ values: [Float], to writer: SafetensorsWriter) throws {
+        let chosen = TopSelection.indices(of: values, count: kept)
+        try chosen.withUnsafeBytes { try writer.append($0) }
+        try writer.append(chosen.map { values[Int($0)] })
+    }
+}
+
+/// Finds the values of the largest magnitude.
+enum TopSelection {
+    /// Their indices, ascending; of equal magnitudes the first ones.
+    static func indices(of values: [Float], count: Int) -> [UInt32] {
+        let threshold = threshold(values, count)
+        var indices: [UInt32] = []
+        indices.reserveCapacity(count)
+        // All above the threshold are taken; of those at it, as many as there is room for.
+        var room = count - values.count { magnitude($0) > threshold }
+        for (index, value) in values.enumerated() {
+            let bits = magnitude(value)
+            guard bits >= threshold, bits > threshold || room > 0 else { continue }
+            if bits == threshold { room -= 1 }
+            indices.append(UInt32(index))
+        }
+        return indices
+    }
+
+    /// Magnitudes compare like their bits.
+    private static func magnitude(_ value: Float) -> UInt32 { value.bitPattern & 0x7fff_ffff }
+
+    /// The largest magnitude that at least `count` values reach, bit by bit from the top.
+    private static func threshold(_ values: [Float], _ count: Int) -> UInt32 {
+        var threshold: UInt32 = 0
+        for bit in (0..<31).reversed() {
+            let candidate = threshold | 1 << bit
+            if values.count(where: { magnitude($0) >= candidate }) >= count { threshold = candidate }
+        }
+        return threshold
+    }
+}

@@ -1,0 +1,46 @@
+import Federation
+import Learning
+import Tensors
+import Updates
+
+/// A site's turn with an adapter: what it starts from, and what it sends of what came out.
+///
+/// A site that trains fewer components than the plan's takes the first ones; the others count as part of the model.
+struct AdapterTurn {
+    let policy: Policy
+    let start: Adapter
+    private let part: AdapterLayout
+
+    /// - Parameters:
+    ///   - global: the adapter's factors in the order of `format.adapter`.
+    ///   - rank: components that this site trains, at most the plan's.
+    init(_ format: UpdateFormat, _ lora: LoRA, policy: Policy, global: [Float], rank: Int) throws {
+        let whole = format.adapter!
+        part = format.part(rank: rank)!
+        let layout = AdapterLayout(base: policy.layout, rank: rank, targets: lora.targets)
+        var values = [Float](repeating: 0, count: layout.layout.elementCount)
+        var rest = global
+        for (mine, all) in zip(layout.modules, whole.modules) {
+            values.replaceSubrange(mine.a, with: global[all.a.prefix(mine.a.count)])
+            for index in all.a.prefix(mine.a.count) { rest[index] = 0 }
+            for row in 0..<mine.outputs {
+                for k in 0..<rank { values[mine.b.lowerBound + row * rank + k] = global[all.b.lowerBound + row * whole.rank + k] }
+            }
+        }
+        start = Adapter(layout, scale: Float(lora.scale), trained: format.factors!, values: values)
+        let others = Adapter(whole, scale: Float(lora.scale), values: rest)
+        self.policy = rank < whole.rank ? others.folded(into: policy) : policy
+        try start.check(for: policy)
+    }
+
+    /// What changed in the factors that this round trains, in the order of the update.
+    func change(to end: Adapter) -> [Float] {
+        var change = [Float](repeating: 0, count: part.layout.elementCount)
+        for (mine, sent) in zip(start.layout.modules, part.modules) {
+            for (range, place) in [(mine.a, sent.a), (mine.b, sent.b)] {
+                for (index, target) in zip(range, place) { change[target] = end.values[index] - start.values[index] }
+            }
+        }
+        return change
+    }
+}

@@ -1,0 +1,49 @@
+import Blobs
+import Federation
+import Foundation
+import Tensors
+
+/// What a compression left out of a site's updates, kept to be added to the next one (Stich 2018, arXiv:1809.07599).
+///
+/// A file a round: when a round is trained again, it starts from the same rest, and nothing is added twice.
+struct ErrorFeedback {
+    let directory: String
+    let campaign: CampaignID
+    /// Of the updates that it belongs to.
+    let layout: Digest
+    let count: Int
+
+    private static let prefix = "feedback-"
+    private var rests: TensorLayout { TensorLayout([("rest", .f32, [count])]) }
+
+    /// The rest that a turn in `round` adds to its update; zeros where there is none.
+    func rest(before round: Int) -> [Float] {
+        for earlier in rounds.filter({ $0 < round }).reversed() {
+            guard let file = try? SafetensorsFile(path: path(earlier)), file.layout == rests, file.header[metadata: "campaign"] == campaign.text,
+                file.header[metadata: "layout"] == layout.hex, let values = try? file.float32s(), values.allSatisfy(\.isFinite)
+            else { continue }
+            return values
+        }
+        return [Float](repeating: 0, count: count)
+    }
+
+    /// Keeps the rest of `round`, durably, and the two before it: of the other factor, and to train this round again.
+    func keep(_ rest: [Float], of round: Int) throws {
+        let draft = path(round) + ".new"
+        let metadata = [(name: "campaign", value: campaign.text), (name: "layout", value: layout.hex)]
+        let writer = try SafetensorsWriter(path: draft, layout: rests, metadata: metadata)
+        try writer.append(rest)
+        try writer.finish()
+        try SystemDisk().rename(draft, to: path(round))
+        for old in rounds.filter({ $0 < round }).dropLast(2) { unlink(path(old)) }
+        for later in rounds where later > round { unlink(path(later)) }
+    }
+
+    private func path(_ round: Int) -> String { "\(directory)/\(Self.prefix)\(round)" }
+
+    /// Ascending.
+    private var rounds: [Int] {
+        ((try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? [])
+            .compactMap { $0.hasPrefix(Self.prefix) ? Int($0.dropFirst(Self.prefix.count)) : nil }.sorted()
+    }
+}

@@ -1,0 +1,33 @@
+import Tensors
+import Transport
+import Wire
+
+/// Reads what the coordinator's model is without fetching its weights.
+public enum ModelProbe {
+    /// The header of the model that the next round starts from; `nil` where the coordinator names none.
+    ///
+    /// The rest of the model is on its way when this returns: close the connection.
+    public static func header(_ connection: ClientConnection) async throws -> SafetensorsHeader? {
+        guard let model = connection.welcome?.model else { return nil }
+        try await connection.send(.fetchBlob(model.digest, offset: 0), id: 2)
+        var bytes: [UInt8] = []
+        while true {
+            guard let frame = try await connection.inbox.next() else { throw TransportError(.closed, "the coordinator closed the connection") }
+            switch frame.message {
+            case .blobStart(let byteCount):
+                guard byteCount == model.byteCount, byteCount >= 8, byteCount <= UInt64(Int.max) else {
+                    throw TransportError(.unexpected, "the model has \(byteCount) bytes, \(model.byteCount) were announced")
+                }
+            case .blobChunk(let chunk):
+                guard chunk.offset == UInt64(bytes.count) else { throw TransportError(.unexpected, "the model's chunks are not in order") }
+                chunk.payload.withUnsafeBytes { bytes += $0 }
+                guard bytes.count >= 8 else { continue }
+                let length = try SafetensorsHeader.length(Array(bytes[..<8]), fileByteCount: Int(model.byteCount))
+                guard bytes.count >= 8 + length else { continue }
+                return try SafetensorsHeader(json: Array(bytes[8..<8 + length]), fileByteCount: Int(model.byteCount))
+            case .refusal(let refusal): throw refusal
+            default: throw TransportError(.unexpected, "the coordinator answered a fetch with something else")
+            }
+        }
+    }
+}

@@ -1,0 +1,212 @@
+import Federation
+import Foundation
+import TestKit
+import Tensors
+import Testing
+import Updates
+
+@testable import Aggregation
+
+/// Adapters of many sites as one model: exactly where the plan says so, and the same bits in any order.
+@Suite struct AdapterTests {
+    let directory: TemporaryDirectory
+    init() throws { directory = try TemporaryDirectory() }
+
+    static let layout = TensorLayout([
+        ("a.fc1.weight", .f32, [19, 13]), ("a.fc1.bias", .f32, [19]), ("a.fc2.weight", .f32, [13, 19]), ("ln.weight", .f32, [13]),
+    ])
+    static let digest = Digest([UInt8](repeating: 0, count: 32))!
+
+    static func lora(_ aggregation: LoRA.Aggregation, rank: Int = 3) -> LoRA {
+        LoRA(rank: rank, alpha: 6, targets: ["fc1", "fc2"], aggregation: aggregation)
+    }
+
+    /// One site's change of its factors.
+    struct Change {
+        let rank: Int
+        /// In the order of the update.
+        let values: [Float]
+        let weight: UInt32
+    }
+
+    func random(_ count: Int, _ generator: inout SplitMix64, scale: Float = 0.1) -> [Float] {
+        (0..<count).map { _ in Float.random(in: -scale...scale, using: &generator) }
+    }
+
+    func write(_ values: [Float], _ layout: TensorLayout) throws -> SafetensorsFile {
+        let path = directory.file("f-\(UUID())")
+        let writer = try SafetensorsWriter(path: path, layout: layout, metadata: [("config", "{}")])
+        try writer.append(values)
+        try writer.finish()
+        return try SafetensorsFile(path: path)
+    }
+
+    struct Outcome: Equatable {
+        var model: [Float]?
+        var adapter: [Float]?
+        var state: [Float]?
+    }
+
+    func reduce(
+        _ lora: LoRA, model: [Float], adapter: [Float]?, _ changes: [Change], round: Int = 1, isLast: Bool = false,
+        strategy: Strategy = .fedAvg(learningRate: 1), compression: Compression = .none, threads: Int = 1
+    ) throws -> Outcome {
+        let training = Training(localSteps: 1, batch: 1, learningRate: 1, seed: 7, lora: lora, compression: compression)
+        let total: UInt64 = 1000
+        let task = AggregationTask(
+            key: RoundKey(round: round, attempt: 1), start: GlobalState(model: Self.digest, modelByteCount: 0, serverState: nil), strategy: strategy,
+            training: training, isLastRound: isLast, bound: 10, scaleBits: FixedPoint.scaleBits(bound: 10, totalWeight: total),
+            productScaleBits: FixedPoint.scaleBits(bound: 100, totalWeight: total),
+            contributions: changes.enumerated().map { .init(site: SiteID("s/\($0)")!, update: Self.digest, weight: $1.weight) })
+        let format = UpdateFormat(training, base: Self.layout, round: round)
+        let files = try changes.map { change in
+            let path = directory.file("u-\(UUID())")
+            try format.write(change.values, rank: change.rank, to: path)
+            return try SafetensorsFile(path: path)
+        }
+        let input = try RoundInput(
+            task, model: write(model, Self.layout), adapter: adapter.map { try write($0, format.adapter!.layout) }, serverState: nil, updates: files)
+        let paths = (0..<3).map { _ in directory.file("o-\(UUID())") }
+        try RoundReduction(threads: threads).reduce(task, input, RoundOutput(model: paths[0], adapter: paths[1], state: paths[2]))
+        func values(_ made: Bool, _ path: String) throws -> [Float]? { made ? try SafetensorsFile(path: path).float32s() : nil }
+        #expect(FileManager.default.fileExists(atPath: paths[0]) == task.makesModel && FileManager.default.fileExists(atPath: paths[1]) == task.makesAdapter)
+        return Outcome(
+            model: try values(task.makesModel, paths[0]), adapter: try values(task.makesAdapter, paths[1]),
+            state: try values(strategy.hasServerState, paths[2]))
+    }
+
+    /// W + scale·B·A for every module, in float64; `factors` in the order of an adapter of `rank`.
+    func effective(_ model: [Float], _ factors: [Double], rank: Int, scale: Double) -> [Double] {
+        let adapter = AdapterLayout(base: Self.layout, rank: rank, targets: ["fc1", "fc2"])
+        var weights = model.map { Double($0) }
+        for module in adapter.modules {
+            let start = Self.layout["\(module.name).weight"]!.range.lowerBound / 4
+            for o in 0..<module.outputs {
+                for i in 0..<module.inputs {
+                    for k in 0..<rank {
+                        weights[start + o * module.inputs + i] +=
+                            scale * factors[module.b.lowerBound + o * rank + k] * factors[module.a.lowerBound + k * module.inputs + i]
+                    }
+                }
+            }
+        }
+        return weights
+    }
+
+    /// A site's factors, widened to the plan's rank: what it has not trained is as it was.
+    func trained(_ start: [Float], _ change: Change, rank: Int) -> [Double] {
+        let all = AdapterLayout(base: Self.layout, rank: rank, targets: ["fc1", "fc2"])
+        let mine = AdapterLayout(base: Self.layout, rank: change.rank, targets: ["fc1", "fc2"])
+        var factors = start.map { Double($0) }
+        for (a, m) in zip(all.modules, mine.modules) {
+            for (index, place) in m.a.enumerated() { factors[a.a.lowerBound + index] += Double(change.values[place]) }
+            for o in 0..<m.outputs {
+                for k in 0..<change.rank { factors[a.b.lowerBound + o * rank + k] += Double(change.values[m.b.lowerBound + o * change.rank + k]) }
+            }
+        }
+        return factors
+    }
+
+    func changes(_ generator: inout SplitMix64, ranks: [Int]) -> [Change] {
+        ranks.map { rank in
+            let count = AdapterLayout(base: Self.layout, rank: rank, targets: ["fc1", "fc2"]).layout.elementCount
+            return Change(rank: rank, values: random(count, &generator, scale: 0.5), weight: UInt32.random(in: 1...100, using: &generator))
+        }
+    }
+
+    /// The promise of exact aggregation: model and adapter together are the weighted mean of all sites' models.
+    @Test(arguments: [[3, 3, 3], [1, 3, 2], [2], [3, 1, 1, 1, 2, 3]])
+    func exactAggregationIsTheMeanOfTheSitesModels(ranks: [Int]) throws {
+        var generator = SplitMix64(seed: UInt64(ranks.count))
+        let model = random(Self.layout.elementCount, &generator), lora = Self.lora(.exact)
+        let adapter = AdapterLayout(base: Self.layout, rank: 3, targets: lora.targets)
+        let start = random(adapter.layout.elementCount, &generator, scale: 0.5)
+        let changes = changes(&generator, ranks: ranks)
+        let total = Double(changes.reduce(0) { $0 + $1.weight })
+        var wanted = [Double](repeating: 0, count: model.count)
+        for change in changes {
+            let site = effective(model, trained(start, change, rank: 3), rank: 3, scale: lora.scale)
+            for index in wanted.indices { wanted[index] += Double(change.weight) / total * site[index] }
+        }
+        let outcome = try reduce(lora, model: model, adapter: start, changes)
+        let found = effective(outcome.model!, outcome.adapter!.map { Double($0) }, rank: 3, scale: lora.scale)
+        for (a, b) in zip(found, wanted) { #expect(abs(a - b) < 1e-6) }
+        // In the last round the same model stands alone.
+        let last = try reduce(lora, model: model, adapter: start, changes, isLast: true)
+        #expect(last.adapter == nil)
+        for (a, b) in zip(last.model!, wanted) { #expect(abs(Double(a) - b) < 1e-6) }
+        // Where the sites differ, plain averaging is somewhere else.
+        guard ranks.count > 1 else { return }
+        let plain = try reduce(Self.lora(.average), model: model, adapter: start, changes, isLast: true)
+        #expect(zip(plain.model!, wanted).contains { abs(Double($0) - $1) > 1e-3 })
+    }
+
+    @Test(arguments: [(LoRA.Aggregation.frozenA, 1), (.frozenA, 2), (.alternating, 1), (.alternating, 2)])
+    func trainingOneFactorMakesPlainAveragesExact(aggregation: LoRA.Aggregation, round: Int) throws {
+        var generator = SplitMix64(seed: 9)
+        let model = random(Self.layout.elementCount, &generator), lora = Self.lora(aggregation)
+        let adapter = AdapterLayout(base: Self.layout, rank: 3, targets: lora.targets)
+        let start = random(adapter.layout.elementCount, &generator, scale: 0.5)
+        let trainsA = lora.trainsA(round: round)
+        let part = AdapterLayout(base: Self.layout, rank: 3, targets: lora.targets, factors: trainsA ? .a : .b)
+        var wanted = [Double](repeating: 0, count: model.count)
+        let changes = (0..<4).map { _ in Change(rank: 3, values: random(part.layout.elementCount, &generator), weight: 25) }
+        for change in changes {
+            var factors = start.map { Double($0) }
+            for (all, sent) in zip(adapter.modules, part.modules) {
+                for (index, place) in zip(trainsA ? all.a : all.b, trainsA ? sent.a : sent.b) { factors[index] += Double(change.values[place]) }
+            }
+            for (index, value) in effective(model, factors, rank: 3, scale: lora.scale).enumerated() { wanted[index] += value / 4 }
+        }
+        let outcome = try reduce(lora, model: model, adapter: start, changes, round: round, isLast: true)
+        for (a, b) in zip(outcome.model!, wanted) { #expect(abs(Double(a) - b) < 1e-6) }
+        // Before the last round the model stays, and so does the other factor.
+        let middle = try reduce(lora, model: model, adapter: start, changes, round: round)
+        #expect(middle.model == nil)
+        for module in adapter.modules { for index in trainsA ? module.b : module.a { #expect(middle.adapter![index] == start[index]) } }
+    }
+
+    @Test(arguments: LoRA.Aggregation.allCases, [false, true])
+    func theResultIsTheSameBitsInAnyOrderOnAnyThreads(aggregation: LoRA.Aggregation, isLast: Bool) throws {
+        var generator = SplitMix64(seed: 3)
+        let model = random(Self.layout.elementCount, &generator), lora = Self.lora(aggregation)
+        let training = Training(localSteps: 1, batch: 1, learningRate: 1, lora: lora)
+        let changes = (0..<7).map { index in
+            let rank = 1 + index % 3
+            let count = UpdateFormat(training, base: Self.layout, round: 1).layout(rank: rank).elementCount
+            return Change(rank: rank, values: random(count, &generator), weight: UInt32.random(in: 1...100, using: &generator))
+        }
+        let moments = Strategy.fedAdam(AdaptiveMoments(learningRate: 0.1))
+        for (strategy, compression) in [(Strategy.fedAvg(learningRate: 1), Compression.none), (moments, .int8(block: 32)), (moments, .topK(fraction: 0.2))] {
+            let first = try reduce(lora, model: model, adapter: nil, changes, isLast: isLast, strategy: strategy, compression: compression)
+            for threads in 1...4 {
+                let order = changes.shuffled(using: &generator)
+                #expect(
+                    try reduce(lora, model: model, adapter: nil, order, isLast: isLast, strategy: strategy, compression: compression, threads: threads) == first
+                )
+            }
+        }
+    }
+
+    @Test func tensorsWithoutAdaptersStayBitForBit() throws {
+        var generator = SplitMix64(seed: 4)
+        let model = random(Self.layout.elementCount, &generator)
+        let outcome = try reduce(Self.lora(.exact), model: model, adapter: nil, changes(&generator, ranks: [3, 2]), isLast: true)
+        for name in ["a.fc1.bias", "ln.weight"] {
+            let range = Self.layout[name]!.range
+            let elements = range.lowerBound / 4..<range.upperBound / 4
+            #expect(Array(outcome.model![elements]) == Array(model[elements]))
+        }
+    }
+
+    @Test func everyAdapterBeginsWithTheSameNumbersEverywhere() throws {
+        let adapter = AdapterLayout(base: Self.layout, rank: 3, targets: ["fc1", "fc2"])
+        let values = adapter.initialValues(seed: 7)
+        // Computed with numpy: a change of these would part sites from coordinators of another version.
+        #expect(values.prefix(3).map(\.bitPattern) == [3178909707, 3196664891, 1046717219])
+        for module in adapter.modules {
+            #expect(values[module.b].allSatisfy { $0 == 0 })
+            #expect(values[module.a].allSatisfy { abs($0) <= 1 / Float(module.inputs).squareRoot() } && Set(values[module.a]).count > 10)
+        }
+    }
+}

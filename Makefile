@@ -9,7 +9,7 @@ FUZZ_SECONDS ?= 60
 
 SWIFT_BUILD := swift build -c release
 PACKAGES := libssl-dev libprotobuf-c-dev libopenblas-dev libhdf5-dev libsqlite3-dev pkg-config
-TEST_PACKAGES := $(PACKAGES) openssl protobuf-c-compiler protobuf-compiler python3-protobuf tinyproxy-bin
+TEST_PACKAGES := $(PACKAGES) openssl protobuf-c-compiler protobuf-compiler python3-protobuf python3-venv tinyproxy-bin
 ARGS ?=
 JSON ?=
 
@@ -64,9 +64,10 @@ setup:
 
 setup-test:
 	@.ci/install $(TEST_PACKAGES)
+	@.ci/python
 
 setup-bench:
-	@.ci/install $(TEST_PACKAGES) python3-venv
+	@.ci/install $(TEST_PACKAGES)
 
 clean:
 	rm -rf .build Benchmarks/.build kumiai-demo*

@@ -33,7 +33,7 @@ let package = Package(
     name: "kumiai",
     products: [
         .executable(name: "kumiai", targets: ["kumiai"]),
-        .library(name: "KumiaiLibrary", targets: ["Transport", "Blobs", "Aggregation", "Learning"]),
+        .library(name: "KumiaiLibrary", targets: ["Transport", "Blobs", "Aggregation", "LinearAlgebra", "Learning"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
@@ -122,7 +122,7 @@ let package = Package(
         .target(
             name: "FuzzTargets",
             dependencies: [
-                "Federation", "Tensors", "Identity", "Wire", "Ledger", "Learning", "Transport", "Worker", "KumiaiCommands", "TestKit", nioCore,
+                "Federation", "Tensors", "Updates", "Identity", "Wire", "Ledger", "Learning", "Transport", "Worker", "KumiaiCommands", "TestKit", nioCore,
                 .product(name: "NIOEmbedded", package: "swift-nio"),
             ], path: "Tests/FuzzTargets", swiftSettings: settings),
         .executableTarget(name: "fuzz", dependencies: ["FuzzTargets", "Worker"], path: "Tests/fuzz", swiftSettings: settings),
@@ -130,7 +130,10 @@ let package = Package(
         // The shells together, as real processes.
         tests(
             "KumiaiCommands",
-            ["kumiai", "Audit", "Blobs", "Coordinator", "Federation", "Identity", "Ledger", "Tensors", "Transport", "Wire", "Worker", nioPosix, log],
+            [
+                "kumiai", "Aggregation", "Audit", "Blobs", "Coordinator", "Federation", "Identity", "Learning", "Ledger", "Tensors", "Updates", "Transport",
+                "Wire", "Worker", nioPosix, log,
+            ],
             exclude: ["Python"]),
     ],
     swiftLanguageModes: [.v6]

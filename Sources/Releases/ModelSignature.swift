@@ -89,13 +89,18 @@ public enum ModelSignature {
         return Statement(resources: try resources(payload), signer: signer, certificate: leaf)
     }
 
+    /// Whether a file's name leads nowhere but into the directory.
+    private static func staysInside(_ name: String) -> Bool {
+        name.split(separator: "/", omittingEmptySubsequences: false).allSatisfy { !["", ".", ".."].contains($0) }
+    }
+
     private static func resources(_ payload: [UInt8]) throws -> [Resource] {
         guard let statement = try? JSONParser.parse(payload), let subjects = statement["subject"]?.array, subjects.count == 1,
             let list = statement["predicate"]?["resources"]?.array
         else { throw ReleaseError("\(fileName) does not hold one subject and its files") }
         let resources = try list.map { entry in
             guard let name = entry["name"]?.string, entry["algorithm"]?.string == "sha256",
-                let digest = entry["digest"]?.string.flatMap(Digest.init(hex:)), !name.isEmpty, !name.contains("/")
+                let digest = entry["digest"]?.string.flatMap(Digest.init(hex:)), staysInside(name)
             else { throw ReleaseError("\(fileName) names a file that cannot be checked") }
             return Resource(name: name, digest: digest)
         }

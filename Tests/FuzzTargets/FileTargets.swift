@@ -1,7 +1,9 @@
+import Federation
 import Foundation
 import Learning
 import Tensors
 import TestKit
+import Updates
 import Worker
 
 extension FuzzTarget {
@@ -14,14 +16,42 @@ extension FuzzTarget {
         _ = file.layout.canonicalBytes
         _ = try? file.float32s()
         _ = try? Policy(file)
+        readAsUpdate(file)
     } seeds: {
         let layout = TensorLayout([(name: "a", type: .f32, shape: [2, 3]), (name: "b \"ü\"", type: .f32, shape: [])])
         let other = TensorLayout([(name: "a", type: .f32, shape: [0])])
         return [
             SafetensorsHeader.encode(layout, metadata: [(name: "format", value: "pt")]) + [UInt8](repeating: 7, count: 28), SafetensorsHeader.encode(other),
             SafetensorsHeader.encode(other, metadata: [(name: "config", value: Self.policy)]), Array(policy.utf8),
-            Array("{\"a\":[1,-2.5e3,true,null,\"\\u00e9\\n\"],\"b\":{}}".utf8),
+        ] + updates + [
+            Array("{\"a\":[1,-2.5e3,true,null,\"\\u00e9\\n\"],\"b\":{}}".utf8)
         ]
+    }
+
+    private static let base = TensorLayout([(name: "a.weight", type: .f32, shape: [4, 6])])
+    private static let formats = [Compression.none, .bfloat16, .int8(block: 16), .topK(fraction: 0.25)].flatMap { compression in
+        [nil, LoRA(rank: 2, alpha: 1, targets: ["a"])].map { lora in
+            UpdateFormat(Training(localSteps: 1, batch: 1, learningRate: 1, lora: lora, compression: compression), base: base, round: 1)
+        }
+    }
+
+    /// In every form that a plan may want.
+    private static func readAsUpdate(_ file: SafetensorsFile) {
+        for format in formats {
+            guard let reader = try? format.reader(file) else { continue }
+            demand(reader.elementCount <= 24, "an update of more values than the plan's was taken")
+            _ = try? reader.values(0..<reader.elementCount)
+            _ = try? reader.inspectedNorm()
+        }
+    }
+
+    private static var updates: [[UInt8]] {
+        formats.map { format in
+            withFile([]) { path in
+                try! format.write((0..<format.layout().elementCount).map { Float($0) }, to: path)
+                return Array(FileManager.default.contents(atPath: path)!)
+            }
+        }
     }
 
     /// The fuzzer reads for itself; a test asks the program that was built beside it.

@@ -18,13 +18,13 @@ func demand(_ holds: Bool, _ message: @autoclosure () -> String) {
 }
 
 /// A file for readers that want a path; in memory where the machine has such a place.
-func withFile(_ bytes: [UInt8], _ body: (String) -> Void) {
+func withFile<Result>(_ bytes: [UInt8], _ body: (String) -> Result) -> Result {
     let path = ScratchFile.path
     guard let file = fopen(path, "w") else { fatalError("cannot write \(path)") }
     fwrite(bytes, 1, bytes.count, file)
     fclose(file)
-    body(path)
-    unlink(path)
+    defer { unlink(path) }
+    return body(path)
 }
 
 import Foundation

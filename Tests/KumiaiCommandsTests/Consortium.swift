@@ -21,8 +21,9 @@ final class Consortium {
     }
 
     /// Founds the consortium and makes everybody's certificate and configuration; `sites` of them native workers.
+    /// `learning`: options of `campaign init`.
     /// `baseModel`: where there is one, sites are not native workers but whatever a test makes of their directories.
-    init(sites: Int = 2, rounds: Int = 3, localSteps: Int = 2, quorum: Int? = nil, baseModel: String? = nil) throws {
+    init(sites: Int = 2, rounds: Int = 3, localSteps: Int = 2, quorum: Int? = nil, baseModel: String? = nil, learning: [String] = []) throws {
         directory = try TemporaryDirectory()
         try found(baseModel ?? Repository.example("base/state.safetensors"))
         for index in 0..<sites {
@@ -32,7 +33,7 @@ final class Consortium {
                 "worker", "init", path(name), "--coordinator", "127.0.0.1:\(port)", "--demonstrations", Repository.example("sites/\(Self.tasks[index]).hdf5"),
                 "--exit-when-finished")
         }
-        try plan(Self.sites.prefix(sites), rounds: rounds)
+        try plan(Self.sites.prefix(sites), rounds: rounds, learning)
         try edit("operator/plan.toml", "local_steps = 10", "local_steps = \(localSteps)")
         if let quorum { try edit("operator/plan.toml", "quorum = \(sites)", "quorum = \(quorum)") }
         try edit("coordinator/coordinator.toml", "heartbeat_seconds = 5", "heartbeat_seconds = 1")
@@ -65,11 +66,11 @@ final class Consortium {
         try kumiai("coordinator", "init", path("coordinator"), "--base-model", baseModel, "--name", "FY2026", "--listen", "127.0.0.1:\(port)")
     }
 
-    private func plan(_ names: ArraySlice<String>, rounds: Int) throws {
+    private func plan(_ names: ArraySlice<String>, rounds: Int, _ learning: [String] = []) throws {
         let siteOptions = names.flatMap { ["--site", $0] }
         try kumiai(
             ["campaign", "init", path("operator"), "--coordinator", "127.0.0.1:\(port)", "--base", "FY2026", "--release", "FY2027", "--rounds", "\(rounds)"]
-                + siteOptions)
+                + siteOptions + learning)
     }
 
     private func folderName(_ name: String) -> String { name.replacingOccurrences(of: "/", with: "-") }

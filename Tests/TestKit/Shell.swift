@@ -60,6 +60,9 @@ public enum Shell {
         return candidates.first { FileManager.default.isExecutableFile(atPath: $0) } ?? candidates[0]
     }
 
+    /// The Python with PyTorch and PEFT that `make setup-test` makes.
+    public static var python: String { Repository.path(".build/python/bin/python") }
+
     /// Memory in MiB and open descriptors of a process; zeros where it is gone.
     public static func usage(of process: Int32) -> (resident: Int, descriptors: Int) {
         let status = (try? String(contentsOfFile: "/proc/\(process)/status", encoding: .utf8)) ?? ""

@@ -1,5 +1,5 @@
 import Foundation
-import Learning
+import LinearAlgebra
 import Transport
 
 /// Prints one JSON object of ratios and absolute values. `run` starts it and adds PyTorch's side.

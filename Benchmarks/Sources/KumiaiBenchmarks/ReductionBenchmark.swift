@@ -21,12 +21,13 @@ enum ReductionBenchmark {
         let digest = Digest([UInt8](repeating: 0, count: 32))!
         let task = AggregationTask(
             key: RoundKey(round: 1, attempt: 1), start: GlobalState(model: digest, modelByteCount: 0, serverState: nil),
-            strategy: .fedAvg(learningRate: 1), bound: 10, scaleBits: 36,
+            strategy: .fedAvg(learningRate: 1), training: Training(localSteps: 1, batch: 1, learningRate: 1), isLastRound: false, bound: 10, scaleBits: 36,
+            productScaleBits: 30,
             contributions: (0..<sites).map { .init(site: SiteID("s/\($0)")!, update: digest, weight: UInt32($0 + 1)) })
-        let input = BlockReducer.Input(model: files[0], serverState: nil, updates: Array(files.dropFirst()))
+        let input = try RoundInput(task, model: files[0], serverState: nil, updates: Array(files.dropFirst()))
         let bytes = Double(sites * elements * 4)
         let reduce = try Main.median(5) {
-            try Main.seconds { try BlockReducer(threads: 1).reduce(task, input, modelPath: folder + "/out", statePath: folder + "/state") }
+            try Main.seconds { try RoundReduction(threads: 1).reduce(task, input, RoundOutput(model: folder + "/out", adapter: "", state: "")) }
         }
         // As many bytes as the updates have, so that no cache holds them.
         let total = sites * elements * 4

@@ -30,12 +30,16 @@ struct CampaignInitCommand: Command {
     @Option(help: "Seed of the sites' training.")
     var seed = 0
 
+    @OptionGroup var options: PlanOptions
+
     func execute() async throws {
         _ = try Endpoint(coordinator, key: "--coordinator")
         let plan = directory + "/" + PlanFile.name
         try ConfigurationWriter.write(OperatorFile.text(coordinator: coordinator), to: directory + "/" + OperatorFile.name)
         try ConfigurationWriter.write(
-            PlanFile.text(campaign: "\(base)-\(release)", base: base, release: release, sites: sites.sorted(), rounds: rounds, seed: seed), to: plan)
+            PlanFile.text(
+                campaign: "\(base)-\(release)", base: base, release: release, sites: sites.sorted(), rounds: rounds, seed: seed,
+                learning: options.learning), to: plan)
         _ = try PlanFile.load(plan)
         Terminal.print("next: edit \(plan), then: kumiai campaign open \(plan) --config \(directory)/\(OperatorFile.name)")
     }

@@ -55,7 +55,10 @@ struct PlanFile: Decodable {
             training: try training.value(lora: lora?.value(wrong), compression: compression?.value(wrong) ?? .none, wrong))
     }
 
-    static func text(campaign: String, base: String, release: String, sites: [String], rounds: Int, seed: Int, deadlineSeconds: Int = 3600) -> String {
+    static func text(
+        campaign: String, base: String, release: String, sites: [String], rounds: Int, seed: Int, deadlineSeconds: Int = 3600,
+        learning: PlanOptions.Learning = .init()
+    ) -> String {
         """
         # The plan of a campaign: fixed from its first round to its last, and part of the ledger.
 
@@ -111,7 +114,7 @@ struct PlanFile: Decodable {
         # Or local_epochs: each of the site's samples so often.
         local_steps = 10
         batch = 32
-        learning_rate = 1e-3
+        learning_rate = \(learning.rank > 0 ? "5e-3" : "1e-3")
         # The learning rate rises over the first rounds, and falls over the rounds to a fraction: linear, cosine, or constant.
         schedule = "linear"
         warmup_rounds = 0
@@ -122,20 +125,7 @@ struct PlanFile: Decodable {
         proximal = 0.0
         seed = \(seed)
 
-        # Adapters in place of the whole model. aggregation: exact (FedEx-LoRA), average (FedIT), alternating (RoLoRA) or
-        # frozen_a (FFA-LoRA).
-        # [lora]
-        # rank = 8
-        # alpha = 16.0
-        # targets = ["qkv", "proj", "fc1", "fc2"]
-        # aggregation = "exact"
-
-        # The form in which updates are sent: none (4 bytes a value), bfloat16 (2), int8 with a scale for each block of values
-        # (1), or topk: only the largest values, a fraction of all, 8 bytes each; the site keeps the rest for its next update.
-        # [compression]
-        # kind = "int8"
-        # block = 256
-
+        \(learning.sections)
         """
     }
 }

@@ -32,6 +32,7 @@ struct DemoCommand: Command {
     @Option(help: ArgumentHelp("The sample data: Examples/metaworld of the repository.", valueName: "path"))
     var examples: String?
 
+    @OptionGroup var options: PlanOptions
     @OptionGroup var json: JSONOption
 
     func validate() throws {
@@ -44,12 +45,12 @@ struct DemoCommand: Command {
         let layout = try DemoLayout(
             directory: freeDirectory(), examples: try DemoData.locate(examples), policy: policy.rawValue, siteCount: sites)
         let output: LiveView.Output = json.isOn ? .standardError : .standardOutput
-        let consortium = DemoConsortium(layout: layout, rounds: rounds, seed: Int(seed), output: output)
+        let consortium = DemoConsortium(layout: layout, rounds: rounds, seed: Int(seed), learning: options.learning, output: output)
         let campaign = try await consortium.run()
         let comparison = try await DemoComparison(layout: layout, rounds: rounds, seed: UInt64(seed), output: output).run()
         let audit = try DemoAudit(layout: layout).run()
         let report = DemoReport(
-            policy: policy.rawValue, rounds: rounds, comparison: comparison, campaign: campaign, audit: audit,
+            policy: policy.rawValue, rounds: rounds, learning: options.learning, comparison: comparison, campaign: campaign, audit: audit,
             seconds: Date().timeIntervalSince(started))
         if json.isOn { try report.printJSON() } else { report.show(layout) }
         guard audit.verified, audit.replayIdentical else { throw ExitStatus.tampered }

@@ -11,6 +11,7 @@ struct DemoConsortium {
     let layout: DemoLayout
     let rounds: Int
     let seed: Int
+    let learning: PlanOptions.Learning
     let output: LiveView.Output
 
     struct Outcome {
@@ -80,7 +81,7 @@ struct DemoConsortium {
     private var planText: String {
         PlanFile.text(
             campaign: "\(DemoLayout.base)-\(DemoLayout.release)", base: DemoLayout.base.text, release: DemoLayout.release.text,
-            sites: layout.sites.map(\.id.description).sorted(), rounds: rounds, seed: seed, deadlineSeconds: 300)
+            sites: layout.sites.map(\.id.description).sorted(), rounds: rounds, seed: seed, deadlineSeconds: 300, learning: learning)
     }
 
     private func issue(_ role: Principal.Role, to directory: String, _ authority: CertificateAuthority, _ now: Timestamp) throws {

@@ -22,6 +22,8 @@ struct DemoReport: Encodable {
 
     let policy: String
     let rounds: Int
+    let adapterRank: Int
+    let compression: String
     let sites: Int
     let tasks: [TaskErrors]
     let meanError: MeanErrors
@@ -35,11 +37,13 @@ struct DemoReport: Encodable {
     let seconds: Double
 
     init(
-        policy: String, rounds: Int, comparison: DemoComparison.Outcome, campaign: DemoConsortium.Outcome,
+        policy: String, rounds: Int, learning: PlanOptions.Learning, comparison: DemoComparison.Outcome, campaign: DemoConsortium.Outcome,
         audit: DemoAudit.Outcome, seconds: Double
     ) {
         self.policy = policy
         self.rounds = rounds
+        adapterRank = learning.rank
+        compression = learning.compression.rawValue
         sites = comparison.rows.count
         tasks = comparison.rows.map {
             TaskErrors(task: $0.task, site: $0.site, error: Errors(base: $0.base, alone: $0.alone, federated: $0.federated))

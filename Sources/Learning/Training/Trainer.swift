@@ -38,7 +38,7 @@ public final class Trainer {
     }
 
     /// Rows of activations that a thread works on at a time: they stay in a core's cache, and products stay efficient.
-    private static let microRows = 512
+    private static let microRows = 128
 
     /// Samples that a thread works on at a time.
     public static func microBatch(of configuration: PolicyConfiguration) -> Int { max(1, microRows / configuration.tokens) }

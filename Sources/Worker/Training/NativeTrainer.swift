@@ -20,6 +20,7 @@ struct NativeTrainer: SiteTraining {
     let site: SiteID
     let blobs: BlobStore
     let logger: Logger
+    var reader = DemonstrationReader()
 
     private var snapshotPath: String { directory + "/training.snapshot" }
     /// How often a full disk is looked at again.
@@ -33,7 +34,7 @@ struct NativeTrainer: SiteTraining {
         let policy = try Policy(file)
         let format = UpdateFormat(task.training, base: file.layout, round: task.key.round)
         let turn = try task.training.lora.map { try adapterTurn(task, format, $0, policy) }
-        let demonstrations = try DemonstrationReader().read(
+        let demonstrations = try reader.read(
             demonstrations, split: .train, for: policy.configuration, declared: declared, scratch: directory)
         let outcome = try train(task, from: turn?.policy ?? policy, adapter: turn?.start, on: demonstrations, progress: progress)
         let change = turn?.change(to: outcome.adapter!) ?? zip(outcome.policy.weights, policy.weights).map { $0 - $1 }

@@ -1,0 +1,101 @@
+import Blobs
+import Federation
+import Foundation
+import Learning
+import Logging
+import TestKit
+import Tensors
+import Testing
+
+@testable import Coordinator
+@testable import Worker
+
+/// What each form of an update costs: its bytes, and how much worse the model becomes on the sample data.
+@Suite(.serialized) struct CompressionTests {
+    let directory: TemporaryDirectory
+    init() throws { directory = try TemporaryDirectory() }
+
+    static let tasks = ["window-open", "drawer-open", "faucet-open"]
+    private static let rounds = 8
+
+    /// Three sites learn the sample tasks; every part is the one that workers and coordinators use.
+    private func learn(_ compression: Compression) throws -> (error: Double, bytes: UInt64) {
+        let base = try SafetensorsFile(path: Repository.example("base/state.safetensors"))
+        let folder = "\(directory.path)/\(UUID())"
+        let blobs = try BlobStore(directory: folder + "/blobs")
+        let start = blobs.temporaryPath()
+        try FileManager.default.copyItem(atPath: Repository.example("base/state.safetensors"), toPath: start)
+        let (digest, byteCount) = try blobs.adopt(start)
+        let training = Training(localSteps: 10, batch: 32, learningRate: 1e-3, schedule: RateSchedule(.linear, decayTo: 0.5), compression: compression)
+        var state = GlobalState(model: digest, modelByteCount: byteCount, serverState: nil)
+        var bytes: UInt64 = 0
+        for round in 1...Self.rounds {
+            let model = ModelReference(digest: state.model, layout: Digest(of: base.layout.canonicalBytes), byteCount: state.modelByteCount)
+            var contributions: [AggregationTask.Contribution] = []
+            for task in Self.tasks {
+                let site = SiteID("member/\(task)")!, own = "\(folder)/\(task)"
+                try FileManager.default.createDirectory(atPath: own, withIntermediateDirectories: true)
+                let trainer = NativeTrainer(
+                    demonstrations: Repository.example("sites/\(task).hdf5"), declared: .init(), threads: 2, rank: nil, snapshotSeconds: 60, directory: own,
+                    site: site, blobs: blobs, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
+                    reader: DemonstrationReader(program: [Shell.kumiai, DemonstrationReader.verb]))
+                let update = try trainer.run(
+                    TrainingTask(
+                        campaign: CampaignID("C")!, key: RoundKey(round: round, attempt: 1), rounds: Self.rounds, model: model,
+                        deadline: Timestamp(milliseconds: .max), training: training)
+                ) { _, _ in }
+                bytes += update.byteCount
+                contributions.append(.init(site: site, update: update.digest, weight: 100))
+            }
+            let aggregation = AggregationTask(
+                key: RoundKey(round: round, attempt: 1), start: state, strategy: .fedAvgM(learningRate: 1, momentum: 0.7), training: training,
+                isLastRound: round == Self.rounds, bound: 100, scaleBits: FixedPoint.scaleBits(bound: 100, totalWeight: 300), productScaleBits: 0,
+                contributions: contributions)
+            guard case .done(let next) = RoundAggregation(blobs: blobs, threads: 2).attempt(aggregation) else { throw Failed() }
+            state = next
+        }
+        let policy = try Policy(SafetensorsFile(path: blobs.path(of: state.model)))
+        let errors = try Self.tasks.map { task in
+            let valid = try DemonstrationFiles.read(Repository.example("sites/\(task).hdf5"), split: .valid, for: policy.configuration)
+            return Evaluation.error(of: policy, on: valid, threads: 2)
+        }
+        return (errors.reduce(0, +) / Double(errors.count), bytes)
+    }
+
+    private struct Failed: Error {}
+
+    @Test func lessToSendLearnsAlmostAsWell() throws {
+        let whole = try learn(.none)
+        print("compression: none \(whole.error), \(whole.bytes) bytes")
+        // How much larger the error may be, and which part of the bytes there may be.
+        let kinds: [(Compression, error: Double, bytes: Double)] = [
+            (.bfloat16, 1.1, 0.51), (.int8(block: 256), 1.1, 0.26), (.topK(fraction: 0.05), 2, 0.11),
+        ]
+        for kind in kinds {
+            let found = try learn(kind.0)
+            print("compression: \(kind.0) \(found.error), \(found.bytes) bytes")
+            #expect(found.error < whole.error * kind.error, "\(kind.0): \(found.error) against \(whole.error)")
+            #expect(Double(found.bytes) < Double(whole.bytes) * kind.bytes)
+        }
+    }
+
+    @Test func whatTopKLeavesOutIsInTheNextUpdateOnce() throws {
+        let layout = Digest([UInt8](repeating: 1, count: 32))!
+        func feedback(_ campaign: String = "C", _ digest: Digest = layout) -> ErrorFeedback {
+            ErrorFeedback(directory: directory.path, campaign: CampaignID(campaign)!, layout: digest, count: 2)
+        }
+        #expect(feedback().rest(before: 1) == [0, 0])
+        try feedback().keep([1, 2], of: 1)
+        // Trained again, the first round starts from nothing, and the second from what the first one left.
+        #expect(feedback().rest(before: 1) == [0, 0] && feedback().rest(before: 2) == [1, 2])
+        try feedback().keep([3, 4], of: 2)
+        #expect(feedback().rest(before: 2) == [1, 2] && feedback().rest(before: 3) == [3, 4])
+        // Another campaign's, or another factor's, is not this one's.
+        let other = Digest([UInt8](repeating: 2, count: 32))!
+        #expect(feedback("D").rest(before: 3) == [0, 0] && feedback("C", other).rest(before: 3) == [0, 0])
+        try feedback("C", other).keep([5, 6], of: 3)
+        #expect(feedback().rest(before: 4) == [3, 4] && feedback("C", other).rest(before: 4) == [5, 6])
+        for round in 4...9 { try feedback().keep([0, 0], of: round) }
+        #expect(try FileManager.default.contentsOfDirectory(atPath: directory.path).count <= 3)
+    }
+}

@@ -1,0 +1,145 @@
+import Foundation
+import TestKit
+import Tensors
+import Testing
+
+/// Campaigns of every kind of learning that a plan may ask for, with real processes: they end, verify, and replay bit for bit.
+@Suite(.serialized) struct LearningCampaignTests {
+    struct Kind: CustomStringConvertible, Sendable {
+        let description: String
+        var aggregation: String?
+        var compression = "none"
+        /// Lines of the plan, and what stands there instead.
+        var edits: [(String, String)] = []
+    }
+
+    static let average = "kind = \"fedavgm\"\nlearning_rate = 1.0\nmomentum = 0.7"
+    static let kinds: [Kind] = [
+        Kind(description: "exact LoRA", aggregation: "exact"),
+        Kind(
+            description: "alternating LoRA, int8, FedAdam", aggregation: "alternating", compression: "int8",
+            edits: [(average, "kind = \"fedadam\"\nlearning_rate = 0.01\nbeta1 = 0.9\nbeta2 = 0.99\ntau = 0.001")]),
+        Kind(
+            description: "frozen LoRA, bfloat16, FedYogi, cosine", aggregation: "frozen_a", compression: "bfloat16",
+            edits: [
+                (average, "kind = \"fedyogi\"\nlearning_rate = 0.01"), ("schedule = \"linear\"\nwarmup_rounds = 0", "schedule = \"cosine\"\nwarmup_rounds = 2"),
+            ]),
+        Kind(description: "averaged LoRA, top-k", aggregation: "average", compression: "topk"),
+        Kind(
+            description: "whole model, top-k, DiLoCo, FedProx", compression: "topk",
+            edits: [(average, "kind = \"nesterov\"\nlearning_rate = 0.7\nmomentum = 0.9"), ("proximal = 0.0", "proximal = 0.1")]),
+        Kind(description: "whole model, int8, epochs", compression: "int8", edits: [("local_steps = 2", "local_epochs = 1"), ("batch = 32", "batch = 512")]),
+    ]
+
+    @Test(arguments: kinds)
+    func aCampaignOfThisKindVerifiesAndReplays(kind: Kind) throws {
+        let consortium = try Consortium(learning: (kind.aggregation == nil ? [] : ["--lora-rank", "4"]) + ["--compression", kind.compression])
+        if let aggregation = kind.aggregation { try consortium.edit("operator/plan.toml", "aggregation = \"exact\"", "aggregation = \"\(aggregation)\"") }
+        for (old, new) in kind.edits {
+            #expect(String(decoding: try consortium.directory.read("operator/plan.toml"), as: UTF8.self).contains(old))
+            try consortium.edit("operator/plan.toml", old, new)
+        }
+        // One site has less memory than the other.
+        if kind.aggregation != nil { try consortium.edit("bolt-turin/worker.toml", "rank = 0", "rank = 2") }
+        let coordinator = try consortium.startCoordinator()
+        try consortium.openCampaign()
+        let workers = try [0, 1].map(consortium.startWorker)
+        try #require(consortium.waitForEnd(), "\(consortium.log("coordinator")) \(consortium.log("acme-osaka"))")
+        #expect(consortium.campaign["phase"] as? String == "completed")
+        for worker in workers { worker.waitUntilExit() }
+        let audit = try consortium.finish(coordinator)
+        #expect(audit.status == 0, "\(audit.output)")
+        for round in 1...3 { try consortium.kumiai("audit", "replay", "\(round)", consortium.data, "--ca", consortium.authority) }
+        // What was learned stands in the release, and everything that has no adapter is as it was.
+        let base = try SafetensorsFile(path: Repository.example("base/state.safetensors"))
+        let release = try SafetensorsFile(path: "\(consortium.data)/releases/FY2027/model.safetensors")
+        #expect(release.layout == base.layout && release.header.metadata.map(\.name) == base.header.metadata.map(\.name))
+        for name in ["blocks.0.fc1.weight", "blocks.2.qkv.weight", "word.weight", "blocks.1.ln1.bias"] {
+            let tensor = try #require(base.layout[name])
+            let adapted = kind.aggregation == nil || name.contains("fc1") || name.contains("qkv")
+            #expect(try (release.values(of: tensor) != base.values(of: tensor)) == adapted, "\(name)")
+        }
+        try checkBytes(consortium, kind, whole: base.layout.byteCount)
+    }
+
+    /// The bytes of the updates that left the sites.
+    private func checkBytes(_ consortium: Consortium, _ kind: Kind, whole: Int) throws {
+        let lines = String(decoding: try consortium.directory.read("acme-osaka/data/sent.jsonl"), as: UTF8.self).split(separator: "\n")
+        let sizes = try lines.map { try #require(JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any])["bytes"] as? Int ?? 0 }
+        #expect(sizes.count == 3)
+        // Of the whole model's bytes; a header of a few KiB comes on top. Rank 4 has 18,432 of 390,724 parameters.
+        let adapters = kind.aggregation == nil ? 1 : 0.0472
+        let form = ["none": 1, "bfloat16": 0.5, "int8": 0.26, "topk": 0.1][kind.compression]!
+        for size in sizes { #expect(Double(size) < Double(whole) * adapters * form * 1.01 + 12_000, "\(kind): \(size) of \(whole)") }
+    }
+
+    @Test func aReleaseMayHoldAnAdapterThatPEFTLoads() throws {
+        let consortium = try Consortium(learning: ["--lora-rank", "4"])
+        let coordinator = try consortium.startCoordinator()
+        try consortium.openCampaign()
+        for worker in try [0, 1].map(consortium.startWorker) { worker.waitUntilExit() }
+        try consortium.kumiai(["release", "cut", "FY2027", "--adapter", "--rank", "96"] + consortium.operatorConfig)
+        // Full rank: nothing but rounding is lost.
+        let release = "\(consortium.data)/releases/FY2027"
+        let shown = try json(consortium.kumiai("release", "show", release, "--verify", "--ca", consortium.authority, "--json"))
+        #expect(shown["adapter_rank"] as? Int == 96 && (shown["discarded_energy"] as? Double ?? 1) < 1e-9 && shown["problem"] == nil)
+        let check = try Shell.run([
+            Shell.python, Repository.path("Tests/KumiaiCommandsTests/Python/check_adapter.py"), Repository.example("base/state.safetensors"),
+            release + "/adapter", PolicyInputs.write(consortium.directory), "--merged", release + "/model.safetensors",
+        ])
+        #expect(check.status == 0, "\(check.error)")
+        // A smaller one lacks something, and says how much.
+        let small = try json(
+            consortium.kumiai(
+                "adapter", "extract", Repository.example("base/state.safetensors"), release + "/model.safetensors", "--rank", "1", "--out",
+                consortium.path("small"), "--json"))
+        let discarded = small["discarded_energy"] as? Double ?? 0
+        #expect(discarded > 0.001 && discarded < 0.999)
+        // Cutting again changes nothing, and another rank is refused with the way out.
+        #expect(try consortium.attempt(["release", "cut", "FY2027"] + consortium.operatorConfig).status == 0)
+        let other = try consortium.attempt(["release", "cut", "FY2027", "--adapter", "--rank", "2"] + consortium.operatorConfig)
+        #expect(other.status == 5 && other.error.contains("kumiai adapter extract"))
+        // A byte of the adapter that was changed is found.
+        #expect(consortium.stop(coordinator) == 0)
+        let url = URL(fileURLWithPath: release + "/adapter/adapter_model.safetensors")
+        var bytes = try Data(contentsOf: url)
+        bytes[bytes.count - 7] ^= 1
+        try bytes.write(to: url)
+        #expect(try consortium.attempt(["release", "show", release, "--verify", "--ca", consortium.authority]).status == 3)
+    }
+
+    private func json(_ outcome: Shell.Outcome) throws -> [String: Any] {
+        try #require(JSONSerialization.jsonObject(with: Data(outcome.output.utf8)) as? [String: Any])
+    }
+
+    @Test func targetsThatTheBaseDoesNotHaveAreRefusedWhenTheCampaignIsOpened() throws {
+        let consortium = try Consortium(learning: ["--lora-rank", "4"])
+        try consortium.edit("operator/plan.toml", "\"fc2\"]", "\"fc3\"]")
+        let coordinator = try consortium.startCoordinator()
+        #expect(consortium.wait { (try? consortium.status())?["consortium"] != nil })
+        let outcome = try consortium.attempt(["campaign", "open", consortium.path("operator/plan.toml")] + consortium.operatorConfig)
+        #expect(outcome.status == 5 && outcome.error.contains("no module named fc3"))
+        #expect(consortium.stop(coordinator) == 0)
+    }
+
+    // MARK: The doctor
+
+    @Test func theDoctorSaysByNameWhatDoesNotFitTheCoordinatorsContract() throws {
+        let consortium = try Consortium()
+        let coordinator = try consortium.startCoordinator()
+        #expect(consortium.wait { (try? consortium.status())?["consortium"] != nil })
+        func doctor() throws -> Shell.Outcome { try consortium.attempt(["worker", "doctor", "--config", consortium.path("acme-osaka/worker.toml")]) }
+        let sound = try doctor()
+        #expect(sound.status == 0 && sound.output.contains("they fit the contract for sawyer"), "\(sound.output)")
+        try consortium.edit("acme-osaka/worker.toml", "embodiment = \"\"", "embodiment = \"ur5\"")
+        let robot = try doctor()
+        #expect(robot.status == 1 && robot.output.contains("embodiment is ur5, the contract is for sawyer"), "\(robot.output)")
+        try consortium.edit("acme-osaka/worker.toml", "embodiment = \"ur5\"", "embodiment = \"\"")
+        try consortium.edit("acme-osaka/worker.toml", Repository.example("sites/window-open.hdf5"), Repository.path("Tests/LearningTests/Aloha"))
+        let aloha = try doctor()
+        #expect(aloha.status == 1 && aloha.output.contains("embodiment is aloha"), "\(aloha.output)")
+        try consortium.edit("acme-osaka/worker.toml", Repository.path("Tests/LearningTests/Aloha"), "/nowhere")
+        #expect(try doctor().output.contains("/nowhere is not an HDF5 file"))
+        #expect(consortium.stop(coordinator) == 0)
+    }
+}

@@ -1,0 +1,107 @@
+import Foundation
+import Learning
+import TestKit
+import Tensors
+import Testing
+
+/// Policies and adapters on the command line, and what PyTorch and PEFT make of them.
+@Suite struct PolicyCommandTests {
+    let directory: TemporaryDirectory
+    init() throws { directory = try TemporaryDirectory() }
+
+    static let base = Repository.example("base/state.safetensors")
+    static let data = Repository.example("sites/window-open.hdf5")
+
+    private func kumiai(_ arguments: String...) throws -> Shell.Outcome { try Shell.run([Shell.kumiai] + arguments) }
+
+    private func json(_ outcome: Shell.Outcome) throws -> [String: Any] {
+        try #require(JSONSerialization.jsonObject(with: Data(outcome.output.utf8)) as? [String: Any], "\(outcome.error)")
+    }
+
+    /// What a model gives for the sample inputs here.
+    private func outputs(_ model: String) throws -> [Float] {
+        let policy = try Policy(SafetensorsFile(path: model))
+        var batch = Batch(count: PolicyInputs.samples, policy.configuration)
+        (batch.state, batch.words) = (PolicyInputs.state, PolicyInputs.words)
+        return Trainer(policy, batch: batch.count).predict(batch)
+    }
+
+    /// Model and adapter in PyTorch, through PEFT.
+    private func outputsInPython(_ model: String, _ adapter: String, merged: String) throws -> [Float] {
+        let script = Repository.path("Tests/KumiaiCommandsTests/Python/check_adapter.py")
+        let outcome = try Shell.run([Shell.python, script, model, adapter, PolicyInputs.write(directory), "--merged", merged])
+        guard outcome.status == 0 else { throw Failed(why: outcome.error) }
+        return try JSONDecoder().decode([Float].self, from: Data(outcome.output.utf8))
+    }
+
+    struct Failed: Error { let why: String }
+
+    private func expect(_ a: [Float], near b: [Float], within tolerance: Float = 1e-4) {
+        let largest = b.map(abs).max() ?? 0
+        #expect(a.count == b.count && zip(a, b).allSatisfy { abs($0 - $1) <= tolerance * largest })
+    }
+
+    @Test func aSitesOwnAdapterLearnsAndPEFTComputesTheSameWithIt() throws {
+        let adapter = directory.file("own"), merged = directory.file("merged.safetensors")
+        let tuned = try json(kumiai("policy", "tune", Self.base, Self.data, "--rank", "4", "--steps", "60", "--out", adapter, "--json"))
+        let before = try #require(tuned["error_before"] as? Double), after = try #require(tuned["error_after"] as? Double)
+        #expect(after < 0.6 * before && tuned["trained_parameters"] as? Int == 18_432)
+        let evaluated = try json(kumiai("policy", "evaluate", Self.base, Self.data, "--adapter", adapter, "--json"))
+        #expect(abs((evaluated["error"] as? Double ?? 9) - after) < 1e-4)
+        #expect(try kumiai("adapter", "merge", Self.base, adapter, "--out", merged).status == 0)
+        expect(try outputs(merged), near: try outputsInPython(Self.base, adapter, merged: merged))
+        // The base is as it was.
+        #expect(try !outputs(merged).elementsEqual(outputs(Self.base)))
+    }
+
+    @Test func anAdapterThatPEFTWroteIsFoldedInAsPEFTDoes() throws {
+        let adapter = directory.file("foreign"), merged = directory.file("merged.safetensors")
+        let written = try Shell.run([Shell.python, Repository.path("Tests/KumiaiCommandsTests/Python/write_adapter.py"), Self.base, adapter])
+        try #require(written.status == 0, "\(written.error)")
+        #expect(try kumiai("adapter", "merge", Self.base, adapter, "--out", merged).status == 0)
+        expect(try outputs(merged), near: try outputsInPython(Self.base, adapter, merged: merged))
+    }
+
+    @Test func aWholeModelIsTunedAndMeasured() throws {
+        let model = directory.file("tuned.safetensors")
+        let tuned = try json(kumiai("policy", "tune", Self.base, Self.data, "--steps", "60", "--out", model, "--json"))
+        #expect((tuned["error_after"] as? Double ?? 9) < 0.6 * (tuned["error_before"] as? Double ?? 0))
+        let evaluated = try json(kumiai("policy", "evaluate", model, Self.data, "--json"))
+        let executed = try #require(evaluated["executed"] as? [String: Double])
+        #expect(Set(executed.keys) == ["x", "y", "z", "gripper"] && executed.values.allSatisfy { $0 > 0 && $0 < 1 })
+        let text = try kumiai("policy", "evaluate", model, Self.data)
+        #expect(text.status == 0 && text.output.contains("gripper"))
+    }
+
+    @Test func aFlowMatchingPolicyOfTwoCamerasLearnsFromALOHA() throws {
+        let example = try kumiai("policy", "init")
+        var configuration = try PolicyConfiguration(json: example.output)
+        #expect(configuration.objective == .flowMatching && configuration.contract.cameras.count == 2)
+        (configuration.contract.instruction, configuration.words) = ("", 0)
+        for index in configuration.contract.cameras.indices {
+            (configuration.contract.cameras[index].height, configuration.contract.cameras[index].width) = (24, 32)
+        }
+        let config = try directory.write("config.json", Array(configuration.json.utf8)), model = directory.file("base.safetensors")
+        #expect(try kumiai("policy", "init", config, "--out", model).status == 0)
+        let shown = try kumiai("policy", "show", model)
+        #expect(shown.status == 0 && shown.output.contains("embodiment aloha, 50.0 steps a second") && shown.output.contains("left_gripper"))
+        #expect(try PolicyConfiguration(json: kumiai("policy", "show", model, "--json").output) == configuration)
+        let data = Repository.path("Tests/LearningTests/Aloha"), adapter = directory.file("adapter")
+        let tuned = try json(
+            kumiai("policy", "tune", model, data, "--steps", "80", "--batch", "8", "--learning-rate", "2e-3", "--out", directory.file("t"), "--json"))
+        #expect((tuned["error_after"] as? Double ?? 9) < 0.7 * (tuned["error_before"] as? Double ?? 0))
+        #expect(try kumiai("policy", "tune", model, data, "--rank", "2", "--steps", "2", "--batch", "4", "--out", adapter).status == 0)
+    }
+
+    @Test func whatIsWrongIsNamed() throws {
+        func expect(_ outcome: Shell.Outcome, _ status: Int32, _ text: String) {
+            #expect(outcome.status == status && outcome.error.contains(text), "\(outcome.error)")
+        }
+        try expect(kumiai("policy", "tune", Self.base, Repository.path("Tests/LearningTests/Aloha"), "--out", directory.file("x")), 1, "embodiment is aloha")
+        try expect(kumiai("policy", "tune", Self.base, Self.data, "--rank", "4", "--target", "word", "--out", directory.file("x")), 1, "no adapter for word")
+        try expect(kumiai("policy", "tune", Self.base, Self.data, "--rank", "4", "--target", "nothing", "--out", directory.file("x")), 1, "name no module")
+        try expect(kumiai("policy", "init", directory.write("c", Array("{}".utf8)), "--out", directory.file("x")), 1, "another type")
+        try expect(kumiai("policy", "tune", Self.base, Self.data, "--rank", "4000", "--out", directory.file("x")), 64, "--rank is 0 to 1024")
+        try expect(kumiai("adapter", "merge", Self.base, directory.path, "--out", directory.file("x")), 1, "adapter_config.json")
+    }
+}

@@ -18,6 +18,8 @@ struct AdapterReducer {
     private let threads: Int
     private let adapter: AdapterLayout
     private let format: UpdateFormat
+    /// What sites of each rank send.
+    private let parts: [Int: AdapterLayout]
     /// Elements of a block of rows: 8 MiB of float64.
     private static let blockElements = 1 << 20
 
@@ -28,6 +30,9 @@ struct AdapterReducer {
         self.threads = threads
         format = UpdateFormat(task.training, base: input.model.layout, round: task.key.round)
         adapter = format.adapter!
+        var parts: [Int: AdapterLayout] = [:]
+        for rank in Set(input.updates.compactMap(\.rank)) { parts[rank] = format.part(rank: rank) }
+        self.parts = parts
     }
 
     func reduce(_ output: RoundOutput) throws {
@@ -52,7 +57,7 @@ struct AdapterReducer {
         var sums = [Int64](repeating: 0, count: adapter.layout.elementCount)
         try sums.withUnsafeMutableBufferPointer { sums in
             for (contribution, update) in zip(task.contributions, input.updates) {
-                let part = format.part(rank: update.rank!)!
+                let part = parts[update.rank!]!
                 for (module, sent) in zip(adapter.modules, part.modules) {
                     let a = try update.values(sent.a)
                     try a.withUnsafeBufferPointer { try Ring.accumulate($0, into: sums.baseAddress! + module.a.lowerBound, task, contribution) }
@@ -175,7 +180,7 @@ struct AdapterReducer {
         let scale = Ring.scale(task.productScaleBits)
         for (contribution, update) in zip(task.contributions, input.updates) {
             let rank = update.rank!
-            let sent = format.part(rank: rank)!.modules[block.module]
+            let sent = parts[rank]!.modules[block.module]
             let a = try update.values(sent.a)
             let b = try update.values(sent.b.lowerBound + block.rows.lowerBound * rank..<sent.b.lowerBound + block.rows.upperBound * rank)
             let largest = kumiai_accumulate_product(

@@ -45,11 +45,10 @@ public struct Replay: Sendable {
             serverState: task.start.serverState.map(open), updates: task.contributions.map { try open($0.update) })
         let model = scratch + "/model", adapter = scratch + "/adapter", state = scratch + "/state"
         try RoundReduction(threads: threads).reduce(task, input, RoundOutput(model: model, adapter: adapter, state: state))
-        let next = try task.makesModel ? BlobStore.digest(ofFile: model) : (digest: task.start.model, byteCount: task.start.modelByteCount)
-        let nextAdapter = try task.makesAdapter ? BlobStore.digest(ofFile: adapter) : nil
-        return GlobalState(
-            model: next.digest, modelByteCount: next.byteCount,
-            adapter: nextAdapter.map { BlobReference(digest: $0.digest, byteCount: $0.byteCount) },
-            serverState: try task.strategy.hasServerState ? BlobStore.digest(ofFile: state).digest : nil)
+        func digested(_ path: String) throws -> BlobReference {
+            let (digest, byteCount) = try BlobStore.digest(ofFile: path)
+            return BlobReference(digest: digest, byteCount: byteCount)
+        }
+        return try task.result(model: { try digested(model) }, adapter: { try digested(adapter) }, serverState: { try digested(state) })
     }
 }

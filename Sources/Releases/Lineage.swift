@@ -21,6 +21,7 @@ public struct Lineage: Equatable, Sendable {
     public let base: ModelName
     public let baseDigest: Digest
     public let strategy: Strategy
+    public let training: Training
     public let rounds: [Round]
     public let releasedAt: Timestamp
     public let treeHead: String
@@ -43,7 +44,7 @@ public struct Lineage: Equatable, Sendable {
                 guard let plan = state.campaign?.plan, let model = plan.model else { break }
                 self.init(
                     consortium: state.founding?.consortium ?? "", cutting: cutting, base: plan.base, baseDigest: model.digest,
-                    strategy: plan.strategy, rounds: rounds, releasedAt: entry.at, treeHead: treeHead)
+                    strategy: plan.strategy, training: plan.training, rounds: rounds, releasedAt: entry.at, treeHead: treeHead)
                 return
             default: break
             }
@@ -52,7 +53,7 @@ public struct Lineage: Equatable, Sendable {
     }
 
     private init(
-        consortium: String, cutting: ReleaseCutting, base: ModelName, baseDigest: Digest, strategy: Strategy, rounds: [Round],
+        consortium: String, cutting: ReleaseCutting, base: ModelName, baseDigest: Digest, strategy: Strategy, training: Training, rounds: [Round],
         releasedAt: Timestamp, treeHead: String
     ) {
         self.consortium = consortium
@@ -60,6 +61,7 @@ public struct Lineage: Equatable, Sendable {
         self.base = base
         self.baseDigest = baseDigest
         self.strategy = strategy
+        self.training = training
         self.rounds = rounds
         self.releasedAt = releasedAt
         self.treeHead = treeHead

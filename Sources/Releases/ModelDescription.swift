@@ -35,6 +35,12 @@ enum ModelDescription {
             """
     }
 
+    /// What is special about how the sites learned.
+    private static func learning(_ training: Training) -> String {
+        let adapters = training.lora.map { ", adapters of rank \($0.rank) (\($0.aggregation.rawValue))" } ?? ""
+        return adapters + (training.compression == .none ? "" : ", updates in \(training.compression.name)")
+    }
+
     static func card(_ lineage: Lineage, parameters: Int) -> String {
         """
         # \(lineage.cutting.name)
@@ -46,7 +52,7 @@ enum ModelDescription {
         |---|---|
         | base | \(lineage.base) (`\(lineage.baseDigest.short)`) |
         | campaign | \(lineage.cutting.campaign), \(lineage.rounds.count) rounds, \(lineage.updateCount) updates |
-        | strategy | \(lineage.strategy.name) |
+        | strategy | \(lineage.strategy.name)\(learning(lineage.training)) |
         | sites | \(lineage.sites.map(\.description).joined(separator: ", ")) |
         | parameters | \(parameters) float32 |
         | model | `\(lineage.cutting.model.digest.hex)` |

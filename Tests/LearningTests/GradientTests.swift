@@ -99,9 +99,11 @@ import Testing
 
     @Test func memoryIsTheStatedMultipleWhateverTheBatch() throws {
         let policy = Self.makePolicy(seed: 10)
-        let small = Trainer(policy, batch: 64, threads: 2), large = Trainer(policy, batch: 4096, threads: 2)
-        #expect(small.byteCount == large.byteCount || small.byteCount < large.byteCount && 64 < 2 * Trainer.microBatch(of: Self.configuration))
-        #expect(large.byteCount >= 4 * 5 * policy.weights.count)
+        let activations = Workspace(Self.configuration, capacity: Trainer.microBatch(of: Self.configuration)).byteCount
+        for (batch, threads) in [(64, 1), (64, 2), (4096, 2), (4096, 3)] {
+            let stated = 4 * (3 + threads) * policy.weights.count + threads * activations
+            #expect(Trainer(policy, batch: batch, threads: threads).byteCount == stated)
+        }
     }
 
     @Test func sameSeedGivesTheSameWeightsBitForBit() {

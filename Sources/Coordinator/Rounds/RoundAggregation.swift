@@ -63,12 +63,11 @@ package struct RoundAggregation: Sendable {
                 model: { try SafetensorsWriter(BlobSink(blobs.create(model)), layout: $0, metadata: $1) },
                 adapter: { try SafetensorsWriter(BlobSink(blobs.create(adapter)), layout: $0) },
                 state: { try SafetensorsWriter(BlobSink(blobs.create(state)), layout: $0) }))
-        let next = try task.makesModel ? blobs.adopt(model) : (digest: task.start.model, byteCount: task.start.modelByteCount)
-        let nextAdapter = try task.makesAdapter ? blobs.adopt(adapter) : nil
-        return GlobalState(
-            model: next.digest, modelByteCount: next.byteCount,
-            adapter: nextAdapter.map { BlobReference(digest: $0.digest, byteCount: $0.byteCount) },
-            serverState: try task.strategy.hasServerState ? blobs.adopt(state).digest : nil)
+        func adopted(_ path: String) throws -> BlobReference {
+            let (digest, byteCount) = try blobs.adopt(path)
+            return BlobReference(digest: digest, byteCount: byteCount)
+        }
+        return try task.result(model: { try adopted(model) }, adapter: { try adopted(adapter) }, serverState: { try adopted(state) })
     }
 
     private func input(_ task: AggregationTask) throws -> RoundInput {

@@ -45,5 +45,15 @@ public struct AggregationTask: Equatable, Sendable {
     public var makesModel: Bool { training.lora.map { $0.aggregation == .exact || isLastRound } ?? true }
     public var makesAdapter: Bool { training.lora != nil && !isLastRound }
 
+    /// The state that the round leads to; each blob is asked for only if the task makes it.
+    public func result(
+        model: () throws -> BlobReference, adapter: () throws -> BlobReference, serverState: () throws -> BlobReference
+    ) rethrows -> GlobalState {
+        let model = try makesModel ? model() : BlobReference(digest: start.model, byteCount: start.modelByteCount)
+        return GlobalState(
+            model: model.digest, modelByteCount: model.byteCount, adapter: try makesAdapter ? adapter() : nil,
+            serverState: try strategy.hasServerState ? serverState().digest : nil)
+    }
+
     public var totalWeight: UInt64 { contributions.reduce(0) { $0 + UInt64($1.weight) } }
 }

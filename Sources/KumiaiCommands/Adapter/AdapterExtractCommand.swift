@@ -1,4 +1,5 @@
 import ArgumentParser
+import Federation
 import Foundation
 import Releases
 import Tensors
@@ -23,11 +24,7 @@ struct AdapterExtractCommand: Command {
     @Option(help: "The adapter's rank.")
     var rank = 8
 
-    @Option(help: "The adapter's alpha: its scale is alpha / rank.")
-    var alpha = 16.0
-
-    @Option(parsing: .upToNextOption, help: "The modules that get an adapter.")
-    var target = ["qkv", "proj", "fc1", "fc2"]
+    @OptionGroup var adapter: AdapterOptions
 
     @OptionGroup var json: JSONOption
 
@@ -39,12 +36,12 @@ struct AdapterExtractCommand: Command {
     }
 
     func validate() throws {
-        guard (1...1024).contains(rank), alpha > 0 else { throw ValidationError("--rank is 1 to 1024, and --alpha is positive") }
+        guard (1...PlanLimits.loraRank).contains(rank) else { throw ValidationError("--rank is 1 to \(PlanLimits.loraRank)") }
     }
 
     func execute() async throws {
         let extraction = try AdapterExtraction(
-            from: SafetensorsFile(path: base), to: SafetensorsFile(path: model), rank: rank, alpha: alpha, targets: target)
+            from: SafetensorsFile(path: base), to: SafetensorsFile(path: model), rank: rank, alpha: adapter.alpha, targets: adapter.targets)
         try FileManager.default.createDirectory(atPath: out, withIntermediateDirectories: true)
         try extraction.write(to: out, base: base)
         if json.isOn { return try Report(out: out, rank: rank, energy: extraction.energy, discardedEnergy: extraction.discarded).printJSON() }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Federation
 import Foundation
 import Learning
 import Tensors
@@ -26,11 +27,7 @@ struct PolicyTuneCommand: Command {
     @Option(help: "The adapter's rank; 0 trains the whole model.")
     var rank = 0
 
-    @Option(help: "The adapter's alpha: its scale is alpha / rank.")
-    var alpha = 16.0
-
-    @Option(parsing: .upToNextOption, help: "The modules that get an adapter.")
-    var target = ["qkv", "proj", "fc1", "fc2"]
+    @OptionGroup var adapter: AdapterOptions
 
     @Option(help: "Optimiser steps.")
     var steps = 200
@@ -61,19 +58,19 @@ struct PolicyTuneCommand: Command {
         guard (0...1024).contains(rank), (1...10_000_000).contains(steps), (1...65_536).contains(batch), (1...256).contains(threads) else {
             throw ValidationError("--rank is 0 to 1024, --steps 1 to 10000000, --batch 1 to 65536, --threads 1 to 256")
         }
-        guard alpha > 0, learningRate.map({ $0 > 0 && $0.isFinite }) ?? true else { throw ValidationError("--alpha and --learning-rate are positive") }
+        guard learningRate.map({ $0 > 0 && $0.isFinite }) ?? true else { throw ValidationError("--learning-rate is positive") }
     }
 
     func execute() async throws {
         let policy = try Policy(SafetensorsFile(path: model))
         let train = try demonstrations.read(.train, for: policy.configuration), valid = try demonstrations.read(.valid, for: policy.configuration)
-        let adapter = try startingAdapter(policy)
-        let peak = learningRate ?? (adapter == nil ? 1e-3 : 5e-3)
+        let start = try startingAdapter(policy)
+        let peak = learningRate ?? (start == nil ? 1e-3 : 5e-3)
         let training = LocalTraining(
             steps: steps, batch: batch, sampling: .epochs, schedule: Schedule(peak: peak, warmupSteps: min(10, steps / 2), decayTo: 0.1, steps: steps),
             threads: threads)
         var bar = ProgressBar("tuning", unit: "steps")
-        let outcome = training.run(from: policy, adapter: adapter, on: train, seed: SeededGenerator(seed: seed, label: "tune", round: 0)) {
+        let outcome = training.run(from: policy, adapter: start, on: train, seed: SeededGenerator(seed: seed, label: "tune", round: 0)) {
             bar.update($0.step, of: steps)
         }
         bar.finish()
@@ -87,16 +84,16 @@ struct PolicyTuneCommand: Command {
 
     private func startingAdapter(_ policy: Policy) throws -> Adapter? {
         guard rank > 0 else { return nil }
-        let layout = AdapterLayout(base: policy.layout, rank: rank, targets: target)
-        let adapter = Adapter(layout, scale: Float(alpha / Double(rank)), values: layout.initialValues(seed: seed))
-        try adapter.check(for: policy)
-        return adapter
+        let layout = AdapterLayout(base: policy.layout, rank: rank, targets: adapter.targets)
+        let start = Adapter(layout, scale: Float(adapter.alpha / Double(rank)), values: layout.initialValues(seed: seed))
+        try start.check(for: policy)
+        return start
     }
 
     private func write(_ outcome: LocalTraining.Outcome) throws {
-        guard let adapter = outcome.adapter else { return try outcome.policy.write(to: out) }
+        guard let trained = outcome.adapter else { return try outcome.policy.write(to: out) }
         try FileManager.default.createDirectory(atPath: out, withIntermediateDirectories: true)
-        try PEFTAdapter.write(adapter.values, of: adapter.layout, alpha: alpha, targets: target, base: model, to: out)
+        try PEFTAdapter.write(trained.values, of: trained.layout, alpha: adapter.alpha, targets: adapter.targets, base: model, to: out)
     }
 
     private func show(_ report: Report) throws {

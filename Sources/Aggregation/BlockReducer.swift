@@ -94,9 +94,8 @@ private final class Lane: @unchecked Sendable {
                 let numbers = slots * range.lowerBound..<slots * range.upperBound
                 if let file = input.serverState { try read(state, numbers, file) } else { state.initialize(repeating: 0) }
             }
-            let denominator = Double(task.totalWeight) * Double(sign: .plus, exponent: task.scaleBits, significand: 1)
             task.strategy.optimizer.step(
-                sums: UnsafeBufferPointer(rebasing: sums[..<count]), denominator: denominator,
+                sums: UnsafeBufferPointer(rebasing: sums[..<count]), denominator: Ring.denominator(task),
                 weights: UnsafeBufferPointer(rebasing: weights[..<count]), state: state, next: next)
         } catch {
             self.error = error

@@ -27,7 +27,7 @@ public struct LedgerCopy: Sendable {
         }
         roots = try TrustRoots(pem: Array(pem))
         guard FileManager.default.fileExists(atPath: directory + "/ledger.sqlite") else {
-            throw AuditError("\(directory) holds no ledger.sqlite", hint: "copy the coordinator's whole data directory")
+            throw AuditError("\(directory) holds no ledger.sqlite", hint: "copy the coordinator's data directory, without log.key")
         }
         (entries, treeHead) = try Self.read(directory)
     }

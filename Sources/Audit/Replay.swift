@@ -14,10 +14,12 @@ public struct Replay: Sendable {
 
     public var isIdentical: Bool { recorded == computed }
 
-    /// Computes the committed attempt of `round` of the newest campaign again.
-    public static func run(_ copy: LedgerCopy, round: Int, threads: Int = 2) throws -> Replay {
-        let rounds = try RoundHistory(copy).rounds
-        guard let record = rounds.last(where: { $0.campaign == rounds.last?.campaign && $0.task.key.round == round && $0.commit != nil }),
+    /// Computes the committed attempt of `round` again; of the newest campaign, where none is named.
+    public static func run(_ copy: LedgerCopy, round: Int, campaign: CampaignID? = nil, threads: Int = 2) throws -> Replay {
+        let all = try RoundHistory(copy).rounds
+        let rounds = all.filter { $0.campaign == campaign ?? all.last?.campaign }
+        if let campaign, rounds.isEmpty { throw AuditError("there is no campaign \(campaign)", hint: "kumiai audit rounds names them") }
+        guard let record = rounds.last(where: { $0.task.key.round == round && $0.commit != nil }),
             let commit = record.commit
         else {
             let known = rounds.filter { $0.commit != nil }.map(\.task.key.round)

@@ -24,17 +24,27 @@ extension CoordinatorService {
     /// Adapters for modules that the base does not have would stop the campaign in its first round.
     private func checkTargets(of plan: Plan) throws {
         guard let lora = plan.training.lora, let base = machine.state.models[plan.base] else { return }
-        let unknown = AdapterLayout.unknownTargets(lora.targets, in: try SafetensorsFile(blobs, base.digest).layout)
+        let layout = try SafetensorsFile(blobs, base.digest).layout
+        let unknown = AdapterLayout.unknownTargets(lora.targets, in: layout)
         guard unknown.isEmpty else {
             throw Refusal(.invalid, "lora.targets: \(plan.base) has no module named \(unknown.joined(separator: ", "))", hint: "kumiai policy show names them")
+        }
+        // An update may not be larger than the model: nobody could upload it.
+        let byteCount = AdapterLayout(base: layout, rank: lora.rank, targets: lora.targets).layout.byteCount
+        guard byteCount < layout.byteCount else {
+            throw Refusal(
+                .invalid, "lora.rank: adapters of rank \(lora.rank) take \(byteCount) bytes, the model \(layout.byteCount)", hint: "take a smaller rank")
         }
     }
 
     /// `adapterRank`: of the adapter beside the model; 0: none.
-    func cut(_ name: ModelName, adapterRank: Int, by operatorName: String) throws -> ServerMessage {
+    func cut(_ name: ModelName, adapterRank: Int, by operatorName: String) async throws -> ServerMessage {
+        guard adapterRank == 0 || machine.state.campaign?.plan.training.lora != nil else {
+            throw Refusal(.conflict, "the campaign's plan has no adapters", hint: "kumiai adapter extract makes one from any two models")
+        }
         let cutting = try machine.state.releases.first { $0.name == name } ?? recordCut(name, by: operatorName)
         let release = ReleaseDirectory(path: "\(files.releases)/\(name)")
-        if !FileManager.default.fileExists(atPath: release.path) { try write(cutting, to: release.path, adapterRank: adapterRank) }
+        if !FileManager.default.fileExists(atPath: release.path) { try await write(cutting, to: release.path, adapterRank: adapterRank) }
         let report = try release.adapterReport()
         guard adapterRank == 0 || report?.rank == adapterRank else {
             throw Refusal(
@@ -60,23 +70,28 @@ extension CoordinatorService {
         return cutting
     }
 
-    private func write(_ cutting: ReleaseCutting, to path: String, adapterRank: Int) throws {
+    /// Copying a large model, and decomposing its change, takes minutes: the coordinator goes on meanwhile.
+    private func write(_ cutting: ReleaseCutting, to path: String, adapterRank: Int) async throws {
+        guard releasesInProgress.insert(cutting.name).inserted else {
+            throw Refusal(.unavailable, "\(cutting.name) is being written", hint: "it goes on by itself; cut it again in a while")
+        }
+        defer { releasesInProgress.remove(cutting.name) }
         let entries = try (0..<ledger.count).map { try ledger.entry(at: $0) }
         let lineage = try Lineage(entries: entries, of: cutting.name, treeHead: ledger.head.note)
-        let adapter = adapterRank == 0 ? nil : try extractAdapter(cutting, lineage, rank: adapterRank)
-        _ = try ReleaseDirectory.write(
-            to: path, lineage: lineage, model: blobs.path(of: cutting.model.digest), adapter: adapter, chain: identity.chain, key: identity.key)
-        logger.info("release cut", metadata: ["release": "\(cutting.name)", "model": "\(cutting.model.digest.short)"])
-    }
-
-    /// The campaign's change as an adapter on its base, in the modules that the plan adapts.
-    private func extractAdapter(_ cutting: ReleaseCutting, _ lineage: Lineage, rank: Int) throws -> AdapterExtraction {
-        guard let plan = machine.state.campaign?.plan, plan.campaign == cutting.campaign, let lora = plan.training.lora else {
-            throw Refusal(.conflict, "the plan of \(cutting.campaign) has no adapters", hint: "kumiai adapter extract makes one from any two models")
+        let (blobs, identity, lora) = (blobs, identity, lineage.training.lora)
+        try await workers.runIfActive {
+            // The campaign's change as an adapter on its base, in the modules that the plan adapts.
+            let adapter = try lora.flatMap { lora in
+                adapterRank == 0
+                    ? nil
+                    : try AdapterExtraction(
+                        from: SafetensorsFile(blobs, lineage.baseDigest), to: SafetensorsFile(blobs, cutting.model.digest), rank: adapterRank,
+                        alpha: lora.scale * Double(adapterRank), targets: lora.targets)
+            }
+            _ = try ReleaseDirectory.write(
+                to: path, lineage: lineage, model: blobs.path(of: cutting.model.digest), adapter: adapter, chain: identity.chain, key: identity.key)
         }
-        return try AdapterExtraction(
-            from: SafetensorsFile(blobs, lineage.baseDigest), to: SafetensorsFile(blobs, cutting.model.digest), rank: rank,
-            alpha: lora.scale * Double(rank), targets: lora.targets)
+        logger.info("release cut", metadata: ["release": "\(cutting.name)", "model": "\(cutting.model.digest.short)"])
     }
 
     /// Gives up the blobs of rounds whose retention has passed. The entry is durable before the first file goes.

@@ -21,6 +21,7 @@ public actor CoordinatorService {
     nonisolated let spools = SpoolRegistry()
     /// For what blocks: hashing, reading, reducing.
     nonisolated let workers: NIOThreadPool
+    var releasesInProgress: Set<ModelName> = []
     let identity: CoordinatorIdentity
     let core: CoordinatorCore
     var presence: [SiteID: SitePresence] = [:]

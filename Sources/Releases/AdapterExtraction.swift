@@ -31,10 +31,10 @@ public struct AdapterExtraction: Sendable {
         let modules = Dictionary(uniqueKeysWithValues: layout.modules.map { ("\($0.name).weight", $0) })
         var (energy, kept) = (0.0, 0.0)
         for tensor in base.layout.tensors {
-            guard tensor.elementCount <= Self.maximumElements else { throw ReleaseError("\(tensor.name) is too large: \(tensor.elementCount) elements") }
             let change = zip(try model.values(of: tensor), try base.values(of: tensor)).map { Double($0) - Double($1) }
             energy += change.reduce(0) { $0 + $1 * $1 }
             guard let module = modules[tensor.name] else { continue }
+            guard tensor.elementCount <= Self.maximumElements else { throw ReleaseError("\(tensor.name) is too large: \(tensor.elementCount) elements") }
             kept += try Self.factorise(change, module, rank: rank, scale: alpha / Double(rank), into: &values)
         }
         self.values = values
@@ -57,7 +57,7 @@ public struct AdapterExtraction: Sendable {
     }
 
     /// Writes it as PEFT keeps adapters.
-    public func write(to directory: String, base: String) throws {
-        try PEFTAdapter.write(values, of: layout, alpha: alpha, targets: targets, base: base, to: directory)
+    public func write(to directory: String, base: String, baseDigest: String) throws {
+        try PEFTAdapter.write(values, of: layout, alpha: alpha, targets: targets, base: base, baseDigest: baseDigest, to: directory)
     }
 }

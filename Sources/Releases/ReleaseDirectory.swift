@@ -47,7 +47,7 @@ public struct ReleaseDirectory: Sendable {
 
     private static func write(_ adapter: AdapterExtraction, of lineage: Lineage, to directory: String) throws {
         try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
-        try adapter.write(to: directory, base: lineage.base.text)
+        try adapter.write(to: directory, base: lineage.base.text, baseDigest: lineage.baseDigest.hex)
         let report = """
             {
               "base": \(lineage.base.text.jsonQuoted),

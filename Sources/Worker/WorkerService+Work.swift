@@ -54,7 +54,7 @@ extension WorkerService {
 
     private func sign(_ trained: TrainedUpdate, _ task: TrainingTask) throws -> SignedUpdate {
         let manifest = UpdateManifest(
-            campaign: task.campaign, key: task.key, site: identity.site, model: task.model.digest, update: trained.digest,
+            campaign: task.campaign, key: task.key, site: identity.site, model: task.model.digest, adapter: task.adapter?.digest, update: trained.digest,
             updateByteCount: trained.byteCount, layout: task.model.layout, samples: trained.samples, localLoss: trained.loss, createdAt: clock())
         return try identity.sign(manifest, bytes: manifest.wireBytes)
     }
@@ -130,7 +130,7 @@ extension PreparedUpdate {
     package init(_ update: SignedUpdate) {
         let manifest = update.manifest
         self.init(
-            campaign: manifest.campaign, key: manifest.key, model: manifest.model, update: manifest.update,
+            campaign: manifest.campaign, key: manifest.key, model: manifest.model, adapter: manifest.adapter, update: manifest.update,
             byteCount: manifest.updateByteCount, localLoss: manifest.localLoss)
     }
 }

@@ -33,6 +33,11 @@ import Testing
 
     @Test func whatCannotBeLearnedIsNamed() {
         #expect(problems { $0.training.lora = Self.lora } == [])
+        // Products of factors would be rounded to nothing.
+        #expect(
+            problems {
+                $0.training.lora = Self.lora; $0.bounds.norm = 1e6
+            } == ["bounds.norm"])
         #expect(problems { $0.training.localEpochs = 1 } == ["training.local_steps"])
         #expect(problems { $0.training.localSteps = 0 } == ["training.local_steps"])
         #expect(problems { $0.training.lora = LoRA(rank: 0, alpha: 1, targets: ["a"]) } == ["lora.rank"])
@@ -71,11 +76,13 @@ import Testing
     private let start = Samples.start
 
     /// Plays a round to the point where its result is due.
-    private func collect(_ machine: inout CoordinatorMachine, round: Int, model: Digest, at time: Timestamp) throws -> AggregationTask {
+    private func collect(
+        _ machine: inout CoordinatorMachine, round: Int, model: Digest, adapter: Digest? = nil, at time: Timestamp
+    ) throws -> AggregationTask {
         for site in Samples.sites { _ = machine.handle(.arrived(site), at: time) }
         var tasks: [AggregationTask] = []
         for site in Samples.sites {
-            let update = Samples.update(of: site, round: round, model: model, content: UInt8(round * 10 + site.description.count))
+            let update = Samples.update(of: site, round: round, model: model, adapter: adapter, content: UInt8(round * 10 + site.description.count))
             tasks += machine.handle(.submitted(Samples.submission(update)), at: time).tasks
         }
         return try #require(tasks.first)
@@ -95,7 +102,11 @@ import Testing
         guard case .train(let task) = machine.assignment(for: Samples.sites[0]) else { throw TestFailure() }
         #expect(task.key.round == 2 && task.adapter == adapter && task.model.digest == Samples.base.digest)
         #expect(machine.state.neededBlobs.contains(adapter.digest))
-        let last = try collect(&machine, round: 2, model: Samples.base.digest, at: start)
+        // The model is the same in both rounds: what tells their updates apart is the adapter.
+        let stale = Samples.update(of: Samples.sites[0], round: 2, adapter: Samples.digest(76))
+        guard case .refused(let refusal)? = machine.handle(.submitted(Samples.submission(stale)), at: start).answers.first else { throw TestFailure() }
+        #expect(refusal.reason == .wrongBase)
+        let last = try collect(&machine, round: 2, model: Samples.base.digest, adapter: adapter.digest, at: start)
         #expect(last.start.adapter == adapter && !last.makesAdapter && last.makesModel)
         _ = machine.handle(.aggregated(last.key, GlobalState(model: Samples.digest(78), modelByteCount: 1000, serverState: nil)), at: start)
         #expect(machine.state.campaign?.end?.model == Samples.digest(78))

@@ -22,11 +22,11 @@ enum Samples {
     }
 
     static func update(
-        of site: SiteID, round: Int = 1, attempt: Int = 1, model: Digest = base.digest, samples: UInt32 = 50,
+        of site: SiteID, round: Int = 1, attempt: Int = 1, model: Digest = base.digest, adapter: Digest? = nil, samples: UInt32 = 50,
         layout: Digest = base.layout, content: UInt8 = 50
     ) -> SignedUpdate {
         let manifest = UpdateManifest(
-            campaign: campaign, key: RoundKey(round: round, attempt: attempt), site: site, model: model,
+            campaign: campaign, key: RoundKey(round: round, attempt: attempt), site: site, model: model, adapter: adapter,
             update: digest(content), updateByteCount: 900, layout: layout, samples: samples, localLoss: 0.5, createdAt: start)
         return SignedUpdate(manifest: manifest, manifestBytes: [1], signature: [2], certificate: [3])
     }

@@ -93,6 +93,53 @@ import Testing
         #expect(try kumiai("policy", "tune", model, data, "--rank", "2", "--steps", "2", "--batch", "4", "--out", adapter).status == 0)
     }
 
+    @Test func aCommandThatFailsLeavesWhatStoodThere() throws {
+        let base = directory.file("base.safetensors"), adapter = directory.file("adapter"), other = directory.file("other.safetensors")
+        try FileManager.default.copyItem(atPath: Self.base, toPath: base)
+        #expect(try kumiai("policy", "tune", base, Self.data, "--rank", "2", "--steps", "2", "--out", adapter).status == 0)
+        let before = try Data(contentsOf: URL(fileURLWithPath: base))
+        // The adapter does not fit this model, and belongs to another.
+        let image = Repository.example("base/image.safetensors")
+        let foreign = try kumiai("adapter", "merge", image, adapter, "--out", base)
+        #expect(foreign.status == 6 && foreign.error.contains("the adapter belongs to the model"), "\(foreign.error)")
+        // A merge may take its base's place, and is whole when it does.
+        #expect(try kumiai("adapter", "merge", base, adapter, "--out", other).status == 0)
+        #expect(try Data(contentsOf: URL(fileURLWithPath: base)) == before)
+        #expect(try kumiai("adapter", "merge", base, adapter, "--out", base).status == 0)
+        #expect(try Data(contentsOf: URL(fileURLWithPath: base)) == Data(contentsOf: URL(fileURLWithPath: other)))
+        // Now it is another model than the adapter's.
+        #expect(try kumiai("policy", "evaluate", base, Self.data, "--adapter", adapter).status == 6)
+        #expect(try kumiai("adapter", "merge", base, adapter, "--force", "--out", directory.file("again")).status == 0)
+        // What cannot be written is said before hours of training.
+        let file = try directory.write("file", [1])
+        let blocked = try kumiai("policy", "tune", Self.base, Self.data, "--rank", "2", "--steps", "1000000", "--out", file)
+        #expect(blocked.status == 6 && blocked.error.contains("cannot be made"), "\(blocked.error)")
+    }
+
+    @Test func plansSayWhatIsWrongWithAValue() throws {
+        let plan = directory.file("operator/plan.toml")
+        try Shell.run(["mkdir", "-p", directory.file("operator")])
+        #expect(
+            try kumiai(
+                "campaign", "init", directory.file("operator"), "--coordinator", "127.0.0.1:1", "--base", "A", "--release", "B", "--site", "a/b", "--lora-rank",
+                "8",
+                "--compression", "topk"
+            ).status == 0)
+        let text = try String(contentsOfFile: plan, encoding: .utf8)
+        func problem(_ old: String, _ new: String) throws -> String {
+            #expect(text.contains(old))
+            try text.replacingOccurrences(of: old, with: new).write(toFile: plan, atomically: false, encoding: .utf8)
+            return try kumiai("campaign", "open", plan, "--config", directory.file("operator/operator.toml")).error
+        }
+        #expect(try problem("rank = 8", "rank = \"8\"").contains("lora.rank is a text, and something else is wanted"))
+        #expect(try problem("batch = 32", "bacth = 32").contains("training.batch is missing"))
+        #expect(try problem("fraction = 0.05", "fraction = 0.9").contains("compression.fraction: more than 0 and at most 0.25"))
+        // A whole number will do where one with decimals stands.
+        let whole = try problem("alpha = 16.0", "alpha = 16")
+        #expect(!whole.contains("alpha") && whole.contains("certificate"), "\(whole)")
+        #expect(text.hasSuffix("\n"))
+    }
+
     @Test func whatIsWrongIsNamed() throws {
         func expect(_ outcome: Shell.Outcome, _ status: Int32, _ text: String) {
             #expect(outcome.status == status && outcome.error.contains(text), "\(outcome.error)")

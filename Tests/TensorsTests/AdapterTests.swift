@@ -90,6 +90,8 @@ import Testing
         try refused(adapter(Self.plain, [Self.fc1[0]]), "factors of m.fc1")
         try refused(adapter(Self.plain, Self.fc1.map { ($0.0.replacingOccurrences(of: "fc1", with: "fc9"), $0.1, $0.2) }), "no m.fc9.weight")
         try refused(adapter(Self.plain, [("m.fc2.lora_A.weight", [1, 3], [1, 2, 3]), ("m.fc2.lora_B.weight", [4, 1], [1, 0, 0, 2])]), "has the shape")
+        try refused(adapter(#"{"peft_type": "LORA", "r": 1, "lora_alpha": 1, "init_lora_weights": "pissa_niter_4"}"#, Self.fc1), "pissa_niter_4")
+        try refused(adapter(#"{"peft_type": "LORA", "r": 1, "lora_alpha": 1, "layer_replication": [[0, 1]]}"#, Self.fc1), "layer_replication")
         try refused(adapter("[", Self.fc1), "not JSON")
         try refused(adapter(Self.plain, Self.fc1 + [("m.fc1.lora_magnitude_vector", [4], [1, 1, 1, 1])]), "lora_magnitude_vector")
     }

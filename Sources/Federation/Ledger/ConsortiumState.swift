@@ -14,7 +14,7 @@ public struct ConsortiumState: Equatable, Sendable {
 
     public init() {}
 
-    /// What the next round starts from: the campaign's model, or the newest release.
+    /// What the next round starts from: the campaign's model, or, before the first campaign, the founding one.
     public var currentModel: BlobReference? {
         if let campaign {
             return BlobReference(digest: campaign.current.model, byteCount: campaign.current.modelByteCount)

@@ -14,6 +14,8 @@ public enum PlanLimits {
     public static let batch = 65_536
     public static let loraRank = 1024
     public static let loraTargets = 64
+    /// Products of factors are rounded to multiples of 2^-this at the coarsest.
+    public static let productScaleBits = 24
     public static let compressionBlock = 16...65_536
     /// Of top-k: a kept value takes 8 bytes, a float32 takes 4.
     public static let topFraction = 0.25
@@ -56,6 +58,9 @@ extension Plan {
         require(
             training.lora?.aggregation != .alternating || lateness.rounds == 0, "late.rounds",
             "0 is wanted with alternating factors: a late update would hold the other factor")
+        require(
+            training.lora?.aggregation != .exact || productScaleBits(cohort: 2 * sites.count) >= PlanLimits.productScaleBits, "bounds.norm",
+            "exact aggregation of adapters needs a smaller one, or a smaller bounds.weight: products would be rounded too coarsely")
         return found + training.problems + strategy.problems
     }
 }

@@ -39,6 +39,7 @@ public struct FormerRound: Equatable, Sendable {
     public let round: Int
     /// The model that its updates were trained from.
     public let model: Digest
+    public let adapter: Digest?
     /// Sites that were asked and have not been heard.
     public internal(set) var missing: Set<SiteID>
 }
@@ -49,7 +50,7 @@ extension RoundMachine {
         var next = RoundInheritance()
         guard plan.lateness.rounds > 0 else { return next }
         let missing = inheritance.asked.subtracting(inheritance.accepted.keys)
-        let former = inheritance.formerRounds + [FormerRound(round: key.round, model: start.model, missing: missing)]
+        let former = inheritance.formerRounds + [FormerRound(round: key.round, model: start.model, adapter: start.adapter?.digest, missing: missing)]
         next.formerRounds = former.filter { key.round + 1 - $0.round <= plan.lateness.rounds && !$0.missing.isEmpty }
         return next
     }

@@ -34,9 +34,12 @@ extension RoundMachine {
     /// An update of this round, also where an earlier attempt at it had asked: the model is the same.
     private func timelyVerdict(on manifest: UpdateManifest, at now: Timestamp) -> Verdict {
         let site = manifest.site
-        guard manifest.model == start.model else {
+        guard manifest.model == start.model, manifest.adapter == start.adapter?.digest else {
             return .refused(
-                UpdateRefusal(.wrongBase, "the update was trained from \(manifest.model.short), round \(key) starts from \(start.model.short)"))
+                UpdateRefusal(
+                    .wrongBase,
+                    "the update was trained from \(manifest.start), round \(key) starts from \(start.model.short)\(start.adapter.map { " and adapter \($0.digest.short)" } ?? "")"
+                ))
         }
         switch phase {
         case .recruiting:
@@ -68,9 +71,9 @@ extension RoundMachine {
         guard let former = inheritance.former(manifest.key.round), former.missing.contains(manifest.site) else {
             return .refused(UpdateRefusal(.duplicate, "round \(manifest.key.round) asked nothing more of \(manifest.site)"))
         }
-        guard manifest.model == former.model else {
+        guard manifest.model == former.model, manifest.adapter == former.adapter else {
             return .refused(
-                UpdateRefusal(.wrongBase, "the update was trained from \(manifest.model.short), round \(manifest.key.round) started from \(former.model.short)")
+                UpdateRefusal(.wrongBase, "the update was trained from \(manifest.start), round \(manifest.key.round) started from \(former.model.short)")
             )
         }
         switch phase {
@@ -97,4 +100,9 @@ extension RoundMachine {
         let bounded = min(manifest.samples, plan.bounds.weight)
         return plan.lateness.weight(bounded, age: max(0, key.round - manifest.key.round))
     }
+}
+
+extension UpdateManifest {
+    /// What it was trained from, for people.
+    fileprivate var start: String { model.short + (adapter.map { " and adapter \($0.short)" } ?? "") }
 }

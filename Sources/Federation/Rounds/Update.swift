@@ -5,6 +5,8 @@ public struct UpdateManifest: Equatable, Sendable {
     public var site: SiteID
     /// The global model that the update was trained from.
     public var model: Digest
+    /// The adapter beside it; `nil` without LoRA, and in its first round.
+    public var adapter: Digest?
     /// Local minus global weights, a safetensors file in the layout of the base.
     public var update: Digest
     public var updateByteCount: UInt64
@@ -14,13 +16,14 @@ public struct UpdateManifest: Equatable, Sendable {
     public var createdAt: Timestamp
 
     public init(
-        campaign: CampaignID, key: RoundKey, site: SiteID, model: Digest, update: Digest, updateByteCount: UInt64,
+        campaign: CampaignID, key: RoundKey, site: SiteID, model: Digest, adapter: Digest? = nil, update: Digest, updateByteCount: UInt64,
         layout: Digest, samples: UInt32, localLoss: Double, createdAt: Timestamp
     ) {
         self.campaign = campaign
         self.key = key
         self.site = site
         self.model = model
+        self.adapter = adapter
         self.update = update
         self.updateByteCount = updateByteCount
         self.layout = layout

@@ -212,6 +212,7 @@ public struct WorkerMachine: Equatable, Sendable {
             mine.campaign == task.campaign && mine.key.round == task.key.round && mine.model == task.model && mine.adapter == task.adapter
         case .uploading(let update), .submitting(let update):
             update.campaign == task.campaign && update.key.round == task.key.round && update.model == task.model.digest
+                && update.adapter == task.adapter?.digest
         case .resting, .finished: false
         }
     }

@@ -15,6 +15,9 @@ struct AdapterMergeCommand: Command {
     @Option(help: ArgumentHelp("Where the merged model goes.", valueName: "file"))
     var out: String
 
+    @Flag(help: "Merge also where the adapter says that it belongs to another base.")
+    var force = false
+
     @OptionGroup var json: JSONOption
 
     struct Report: Encodable {
@@ -24,7 +27,8 @@ struct AdapterMergeCommand: Command {
 
     func execute() async throws {
         let adapter = try PEFTAdapter(reading: adapter)
-        try adapter.merge(into: SafetensorsFile(path: base), to: out)
+        try AdapterBase.check(adapter, base, isForced: force)
+        try OutputFile.replace(out) { try adapter.merge(into: SafetensorsFile(path: base), to: $0) }
         if json.isOn { return try Report(out: out, modules: adapter.modules.count).printJSON() }
         Terminal.print("wrote \(out): \(adapter.modules.count) adapted modules")
     }

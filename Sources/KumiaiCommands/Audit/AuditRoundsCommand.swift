@@ -34,7 +34,7 @@ struct AuditRoundsCommand: Command {
         }
         if json.isOn { return try rows.printJSON() }
         let columns: [(String, Table.Alignment)] = [
-            ("ROUND", .right), ("OPENED", .left), ("COHORT", .right), ("UPDATES", .right), ("REFUSED", .right), ("RESULT", .left),
+            ("CAMPAIGN", .left), ("ROUND", .right), ("OPENED", .left), ("COHORT", .right), ("UPDATES", .right), ("REFUSED", .right), ("RESULT", .left),
             ("MODEL", .left), ("REPLAY", .left),
         ]
         var table = Table(columns)
@@ -42,7 +42,7 @@ struct AuditRoundsCommand: Command {
             let round = row.attempt == 1 ? "\(row.round)" : "\(row.round).\(row.attempt)"
             let model = row.model.map { String($0.prefix(12)) } ?? "–"
             table.append([
-                round, row.openedAt, "\(row.cohort.count)", "\(row.updates.count)", "\(row.refused)", row.result, model, row.replayable,
+                row.campaign, round, row.openedAt, "\(row.cohort.count)", "\(row.updates.count)", "\(row.refused)", row.result, model, row.replayable,
             ])
         }
         table.print()

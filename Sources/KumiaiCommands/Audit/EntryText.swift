@@ -25,7 +25,8 @@ enum EntryText {
                 "update accepted",
                 [
                     ("site", "\(manifest.site)"), ("round", "\(manifest.key)"), ("update", manifest.update.hex),
-                    ("bytes", "\(manifest.updateByteCount)"), ("from model", manifest.model.hex), ("samples", "\(manifest.samples)"),
+                    ("bytes", "\(manifest.updateByteCount)"), ("from model", manifest.model.hex),
+                    ("from adapter", manifest.adapter?.hex ?? "none"), ("samples", "\(manifest.samples)"),
                     ("weight", "\(accepted.weight)"), ("norm", "\(accepted.norm)"), ("local loss", "\(manifest.localLoss)"),
                 ]
             )

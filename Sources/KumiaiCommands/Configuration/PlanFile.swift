@@ -8,7 +8,7 @@ struct PlanFile: Decodable {
     }
     struct BoundsSection: Decodable {
         let weight: Int
-        let norm: Double
+        let norm: Decimal
     }
     let campaign: String
     let base: String
@@ -51,7 +51,7 @@ struct PlanFile: Decodable {
             recruitingSeconds: recruiting_seconds, deadlineSeconds: deadline_seconds, maximumAttempts: maximum_attempts,
             extensions: Extensions(seconds: extension_seconds ?? 0, maximum: maximum_extensions ?? 0),
             lateness: late.map { Lateness(rounds: $0.rounds, weightPercent: $0.weight_percent) } ?? .refused, retentionSeconds: retention_seconds ?? 0,
-            strategy: try strategy.value(wrong), bounds: Bounds(weight: UInt32(clamping: bounds.weight), norm: bounds.norm),
+            strategy: try strategy.value(wrong), bounds: Bounds(weight: UInt32(clamping: bounds.weight), norm: bounds.norm.value),
             training: try training.value(lora: lora?.value(wrong), compression: compression?.value(wrong) ?? .none, wrong))
     }
 
@@ -97,7 +97,7 @@ struct PlanFile: Decodable {
         # fedavg: w += learning_rate * mean
         # fedavgm: m = momentum * m + mean, w += learning_rate * m
         # nesterov (DiLoCo): the same m, w += learning_rate * (mean + momentum * m); for few, long rounds 0.7 and 0.9
-        # fedadam, fedyogi: adaptive, with beta1, beta2 and tau, for example 0.9, 0.99 and 0.001
+        # fedadam, fedyogi: adaptive; a learning_rate of about 0.01, and beta1, beta2 and tau (0.9, 0.99 and 0.001 where not given)
         [strategy]
         kind = "fedavgm"
         learning_rate = 1.0
@@ -126,6 +126,7 @@ struct PlanFile: Decodable {
         seed = \(seed)
 
         \(learning.sections)
+
         """
     }
 }

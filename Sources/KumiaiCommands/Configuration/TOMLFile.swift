@@ -19,26 +19,51 @@ struct TOMLFile<Content: Decodable> {
             decoder.strictDecoding = true
             let text = String(decoding: data, as: UTF8.self)
             try TOMLGrammar.check(text)
-            content = try decoder.decode(Content.self, from: try TOMLTable(string: text))
+            let table = try TOMLTable(string: text)
+            do {
+                content = try decoder.decode(Content.self, from: table)
+            } catch let error as DecodingError {
+                throw UsageError("\(path): \(Self.text(error, in: table))", hint: "`init` writes all keys with comments")
+            }
         } catch let problem as TOMLGrammar.Problem {
             throw UsageError("\(path), line \(problem.line): \(problem.message)")
         } catch let error as UnexpectedKeysError {
             let keys = error.keys.keys.sorted().joined(separator: ", ")
             throw UsageError("\(path) has unknown keys: \(keys)", hint: "is a name misspelt? `init` writes all of them with comments")
-        } catch let error as DecodingError {
-            throw UsageError("\(path): \(Self.text(error))", hint: "`init` writes all keys with comments")
         } catch let error as TOMLParseError {
             throw UsageError("\(path), line \(error.source.begin.line): \(error.description)")
         }
     }
 
-    private static func text(_ error: DecodingError) -> String {
+    private static func text(_ error: DecodingError, in table: TOMLTable) -> String {
         func name(_ path: [any CodingKey]) -> String { path.map(\.stringValue).joined(separator: ".") }
         switch error {
-        case .keyNotFound(let key, let context): return "\(name(context.codingPath + [key])) is missing"
+        case .keyNotFound(let key, let context):
+            // The decoder names a key twice, and says of one with another type that it is not there.
+            let path = context.codingPath.last?.stringValue == key.stringValue ? context.codingPath : context.codingPath + [key]
+            guard let found = value(at: path.map(\.stringValue), in: table) else { return "\(name(path)) is missing" }
+            return "\(name(path)) is \(kind(found)), and something else is wanted"
         case .typeMismatch(_, let context), .valueNotFound(_, let context): return "\(name(context.codingPath)) has the wrong type"
         case .dataCorrupted(let context): return "\(name(context.codingPath)): \(context.debugDescription)"
         @unknown default: return "\(error)"
+        }
+    }
+
+    private static func value(at path: [String], in table: TOMLTable) -> (any TOMLValueConvertible)? {
+        guard let first = path.first, let value = table[first] else { return nil }
+        guard path.count > 1 else { return value }
+        return value.table.flatMap { Self.value(at: Array(path.dropFirst()), in: $0) }
+    }
+
+    private static func kind(_ value: any TOMLValueConvertible) -> String {
+        switch value.type {
+        case .string: "a text"
+        case .int: "a whole number"
+        case .double: "a number with decimals"
+        case .bool: "true or false"
+        case .array: "a list"
+        case .table: "a section"
+        default: "a date or time"
         }
     }
 
@@ -66,4 +91,14 @@ struct IdentitySection: Decodable {
     let ca: String
     let certificate: String
     let key: String
+}
+
+/// A number with or without decimals.
+struct Decimal: Decodable {
+    let value: Double
+
+    init(from decoder: any Decoder) throws {
+        let container = try decoder.singleValueContainer()
+        if let whole = try? container.decode(Int.self) { value = Double(whole) } else { value = try container.decode(Double.self) }
+    }
 }

@@ -16,9 +16,9 @@ struct WorkerFile: Decodable {
     /// Each may be missing: no limit.
     struct TransferSection: Decodable {
         let upload_hours: String?
-        let upload_mbit_per_s: Double?
+        let upload_mbit_per_s: Decimal?
         let download_hours: String?
-        let download_mbit_per_s: Double?
+        let download_mbit_per_s: Decimal?
     }
 
     let coordinator: String
@@ -61,7 +61,7 @@ struct WorkerFile: Decodable {
         return seconds
     }
 
-    private static func policy(_ hours: String?, _ rate: Double?, _ name: String, _ path: String) throws -> TransferPolicy {
+    private static func policy(_ hours: String?, _ rate: Decimal?, _ name: String, _ path: String) throws -> TransferPolicy {
         var policy = TransferPolicy.unlimited
         if let hours, !hours.isEmpty {
             guard let parsed = DailyHours(hours) else {
@@ -70,7 +70,7 @@ struct WorkerFile: Decodable {
             }
             policy.hours = parsed
         }
-        if let rate, rate != 0 {
+        if let rate = rate?.value, rate != 0 {
             guard (0.01...1e6).contains(rate) else {
                 throw UsageError("\(path): transfer.\(name)_mbit_per_s is outside 0.01 to 1000000", hint: "0 is as fast as the link is")
             }

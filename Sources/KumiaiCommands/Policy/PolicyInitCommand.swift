@@ -31,10 +31,13 @@ struct PolicyInitCommand: Command {
     }
 
     func execute() async throws {
-        guard let configuration else { return Terminal.print(PolicyExample.aloha.json) }
-        guard let out else { throw UsageError("the model has no place to go", hint: "name it with --out base.safetensors") }
+        guard let configuration else {
+            guard out == nil else { throw ValidationError("a config.json is wanted: `kumiai policy init > config.json` prints an example") }
+            return Terminal.print(try PolicyExample.text())
+        }
+        guard let out else { throw ValidationError("--out is missing: where does the model go?") }
         let policy = Policy(try PolicyConfiguration(json: Self.text(configuration)), seed: seed)
-        try policy.write(to: out)
+        try OutputFile.replace(out) { try policy.write(to: $0) }
         if json.isOn { return try Report(model: out, parameters: policy.weights.count).printJSON() }
         Terminal.print("wrote \(out): \(policy.weights.count) parameters")
         Terminal.print("next: kumiai policy show \(out)")
@@ -49,6 +52,13 @@ struct PolicyInitCommand: Command {
 
 /// A configuration to begin with.
 enum PolicyExample {
+    /// Indented, to be edited.
+    static func text() throws -> String {
+        let object = try JSONSerialization.jsonObject(with: Data(aloha.json.utf8))
+        let data = try JSONSerialization.data(withJSONObject: object, options: [.prettyPrinted, .sortedKeys])
+        return String(decoding: data, as: UTF8.self)
+    }
+
     /// Two arms of ALOHA, seen by two cameras, with flow matching.
     static var aloha: PolicyConfiguration {
         let joints = ["waist", "shoulder", "elbow", "forearm_roll", "wrist_angle", "wrist_rotate", "gripper"]

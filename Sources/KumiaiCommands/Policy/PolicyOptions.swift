@@ -26,7 +26,9 @@ enum PolicyFile {
         guard let adapter else { return try Policy(base) }
         let merged = FileManager.default.temporaryDirectory.appendingPathComponent("kumiai-merged-\(UUID().uuidString)").path
         defer { unlink(merged) }
-        try PEFTAdapter(reading: adapter).merge(into: base, to: merged)
+        let read = try PEFTAdapter(reading: adapter)
+        try AdapterBase.check(read, model, isForced: false)
+        try read.merge(into: base, to: merged)
         return try Policy(SafetensorsFile(path: merged))
     }
 }

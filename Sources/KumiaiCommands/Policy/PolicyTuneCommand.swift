@@ -62,6 +62,7 @@ struct PolicyTuneCommand: Command {
     }
 
     func execute() async throws {
+        try rank > 0 ? OutputFile.makeDirectory(out) : OutputFile.prepare(out)
         let policy = try Policy(SafetensorsFile(path: model))
         let train = try demonstrations.read(.train, for: policy.configuration), valid = try demonstrations.read(.valid, for: policy.configuration)
         let start = try startingAdapter(policy)
@@ -91,9 +92,9 @@ struct PolicyTuneCommand: Command {
     }
 
     private func write(_ outcome: LocalTraining.Outcome) throws {
-        guard let trained = outcome.adapter else { return try outcome.policy.write(to: out) }
-        try FileManager.default.createDirectory(atPath: out, withIntermediateDirectories: true)
-        try PEFTAdapter.write(trained.values, of: trained.layout, alpha: adapter.alpha, targets: adapter.targets, base: model, to: out)
+        guard let trained = outcome.adapter else { return try OutputFile.replace(out) { try outcome.policy.write(to: $0) } }
+        try PEFTAdapter.write(
+            trained.values, of: trained.layout, alpha: adapter.alpha, targets: adapter.targets, base: model, baseDigest: AdapterBase.digest(of: model), to: out)
     }
 
     private func show(_ report: Report) throws {

@@ -41,7 +41,11 @@ public enum DemonstrationFiles {
                 }
                 for name in names { try read(HDF5File(path: "\(path)/\(name)"), split, into: &reader) }
             } else {
-                try read(HDF5File(path: path), split, into: &reader)
+                let file = try HDF5File(path: path)
+                guard split == .train || !AlohaFile.isOne(file) else {
+                    throw LearningError("\(path) is one ALOHA episode: nothing is held out", hint: "name the directory of all episodes")
+                }
+                try read(file, split, into: &reader)
             }
             return try reader.finish(path)
         }

@@ -23,7 +23,9 @@ extension DemonstrationSet {
         let file = try SafetensorsFile(path: path)
         let samples = file.layout["actions"]?.shape.first ?? 0
         let demonstrations = file.layout["lengths"]?.shape.first ?? 0
-        guard samples > 0, demonstrations > 0, file.layout == Self.layout(configuration, samples: samples, demonstrations: demonstrations),
+        // A sample has four bytes at least: no product of shapes can overflow.
+        guard (1...max(1, file.layout.byteCount / 4)).contains(samples), (1...samples).contains(demonstrations),
+            file.layout == Self.layout(configuration, samples: samples, demonstrations: demonstrations),
             let tasks = file.header[metadata: "tasks"].flatMap({ try? JSONParser.parse(Array($0.utf8)) })?.array
         else { throw LearningError("\(path) is not a set of demonstrations for this policy") }
         var offset = 0

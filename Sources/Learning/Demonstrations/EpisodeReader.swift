@@ -34,7 +34,7 @@ struct EpisodeReader {
         let states = try normalisedStates(episode, length)
         let images: [[UInt8]] = try contract.cameras.map { try pixels($0, episode, length) }
         byteCount += images.reduce(0) { $0 + $1.count }
-        byteCount += 4 * (states.count + actions.count * c.chunk)
+        byteCount += 4 * (states.count + actions.count * c.chunk + length * c.words)
         guard byteCount <= DemonstrationLimits.bytes else {
             throw LearningError("\(episode.file.path): more than \(DemonstrationLimits.bytes) bytes of demonstrations")
         }
@@ -87,10 +87,12 @@ struct EpisodeReader {
         return []
     }
 
+    private static let largestShrink = 64
+
     /// By how much images are larger than the contract wants, in each direction.
     private func shrink(_ shape: [Int], _ camera: Camera) -> Int? {
         let factor = shape[1] / camera.height
-        return factor >= 1 && shape[1] == factor * camera.height && shape[2] == factor * camera.width ? factor : nil
+        return (1...Self.largestShrink).contains(factor) && shape[1] == factor * camera.height && shape[2] == factor * camera.width ? factor : nil
     }
 
     private func wrong(_ episode: Episode, _ problems: [String]) -> LearningError {

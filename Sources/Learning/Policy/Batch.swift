@@ -14,6 +14,14 @@ public struct Batch: Sendable {
     /// Flow matching: how far along it is, count numbers of 0…1.
     public var time: [Float]
 
+    /// Bytes of a batch, of which two are in memory at a time.
+    public static func byteCount(count: Int, _ c: PolicyConfiguration) -> Int {
+        4 * count * (c.stateCount + c.words + c.patches * c.patchPixels + 2 * c.chunk * c.actionCount + 1)
+    }
+
+    /// Batches may take so much at most; README.md lists it.
+    public static let maximumBytes = 4 << 30
+
     /// An empty batch with room for `count` samples.
     public init(count: Int, _ configuration: PolicyConfiguration) {
         self.count = count

@@ -7,8 +7,8 @@ extension Pass {
             let wanted = actions.baseAddress! + start
             switch c.objective {
             case .absoluteError: return absoluteError(wanted, total)
-            case .squaredError: return squaredError(wanted, total)
-            case .flowMatching: return flowError(wanted, shard.batch.noise, start, total)
+            case .squaredError: return squaredError(total) { wanted[$0] }
+            case .flowMatching: return squaredError(total) { wanted[$0] - shard.batch.noise[start + $0] }
             }
         }
     }
@@ -27,22 +27,11 @@ extension Pass {
         return sum * unit
     }
 
-    private func squaredError(_ wanted: UnsafePointer<Float>, _ total: Int) -> Float {
+    private func squaredError(_ total: Int, _ wanted: (Int) -> Float) -> Float {
         let unit = unit(total)
         var sum: Float = 0
         for index in 0..<outputs {
-            let difference = space.output[index] - wanted[index]
-            sum += difference * difference
-            space.doutput[index] = 2 * unit * difference
-        }
-        return sum * unit
-    }
-
-    private func flowError(_ actions: UnsafePointer<Float>, _ noise: [Float], _ start: Int, _ total: Int) -> Float {
-        let unit = unit(total)
-        var sum: Float = 0
-        for index in 0..<outputs {
-            let difference = space.output[index] - (actions[index] - noise[start + index])
+            let difference = space.output[index] - wanted(index)
             sum += difference * difference
             space.doutput[index] = 2 * unit * difference
         }

@@ -3,8 +3,10 @@ import Tensors
 extension PolicyConfiguration {
     /// What `type` says of a policy that this trainer knows.
     public static let type = "kumiai_vla"
-    /// Limits of shapes from outside: of one policy, and of all its parameters.
+    /// Limits of shapes from outside; README.md lists them.
+    private static let maximumTokens = 16_384
     private static let maximumParameters = 1 << 31
+    private static let maximumActivations = 1 << 31
 
     /// Reads the `config` of a model's metadata.
     public init(json text: String) throws {
@@ -42,9 +44,17 @@ extension PolicyConfiguration {
             throw ConfigurationReader.wrong("contract", "has neither cameras nor an instruction nor a state")
         }
         let parameters = layers * (4 * width * width + 2 * width * feedForward) + (tokens + (words > 0 ? vocabulary : 0) + patchPixels) * width
-        guard tokens <= 16_384, parameters <= Self.maximumParameters else {
+        guard tokens <= Self.maximumTokens, parameters <= Self.maximumParameters else {
             throw LearningError(
-                "the model's config asks for \(tokens) tokens and \(parameters) parameters; at most 16384 and \(Self.maximumParameters) are taken")
+                "the model's config asks for \(tokens) tokens and \(parameters) parameters; "
+                    + "at most \(Self.maximumTokens) and \(Self.maximumParameters) are taken")
+        }
+        // What a thread keeps of one sample for its backward pass.
+        let activations = layers * (tokens * (9 * width + 3 * feedForward) + heads * tokens * tokens)
+        guard activations <= Self.maximumActivations else {
+            throw LearningError(
+                "the model's config asks for \(activations) activations a sample; at most \(Self.maximumActivations) are taken",
+                hint: "larger patches, or fewer layers and heads, take less")
         }
     }
 

@@ -1,6 +1,5 @@
 /// Activations of one forward pass over up to `capacity` samples, and room for the backward pass. Allocated once.
 final class Workspace {
-    let configuration: PolicyConfiguration
     let capacity: Int
     private var storage: [UnsafeMutablePointer<Float>] = []
 
@@ -33,7 +32,6 @@ final class Workspace {
 
     /// `rank`: of the adapter that is trained, 0 without one.
     init(_ c: PolicyConfiguration, capacity: Int, rank: Int = 0) {
-        configuration = c
         self.capacity = capacity
         var storage: [UnsafeMutablePointer<Float>] = []
         var elementCount = 0

@@ -4,9 +4,6 @@ public enum Sampling: Equatable, Sendable {
     case random
     /// Each sample once an epoch, in another order each time.
     case epochs
-
-    /// Steps that `epochs` epochs of `samples` samples take.
-    public static func steps(epochs: Int, samples: Int, batch: Int) -> Int { max(1, (epochs * samples + batch - 1) / batch) }
 }
 
 /// Draws samples step by step; goes on from any step.

@@ -114,7 +114,7 @@ public final class Trainer {
     }
 
     private func lossAndGradient(_ batch: Batch) -> Float {
-        run(batch) { lane, pass, _ in
+        run(batch) { lane, pass in
             pass.forward()
             lane.loss += pass.loss(total: batch.count)
             lane.gradient.withUnsafeMutableBufferPointer { g in
@@ -139,7 +139,7 @@ public final class Trainer {
     /// What the network gives for a batch, count × chunk × actionCount: actions, or, for flow matching, velocities.
     public func outputs(_ batch: Batch) -> [Float] {
         let width = policy.configuration.chunk * policy.configuration.actionCount
-        run(batch) { lane, pass, _ in
+        run(batch) { lane, pass in
             pass.forward()
             lane.output += UnsafeBufferPointer(start: lane.space.output, count: pass.shard.count * width)
         }
@@ -147,7 +147,7 @@ public final class Trainer {
     }
 
     /// Runs `body` for the batch in each lane's micro-batches, in order.
-    private func run(_ batch: Batch, _ body: @escaping (Lane, Pass, Int) -> Void) {
+    private func run(_ batch: Batch, _ body: @escaping (Lane, Pass) -> Void) {
         precondition(batch.count > 0 && batch.count <= batchCount)
         let share = (batch.count + threads - 1) / threads
         let micro = lanes[0].space.capacity
@@ -165,7 +165,7 @@ public final class Trainer {
                             lane,
                             Pass(
                                 c: policy.configuration, o: offsets, w: weights.baseAddress!, factors: factors.baseAddress, scale: adapter?.scale ?? 0,
-                                space: lane.space, shard: shard), index)
+                                space: lane.space, shard: shard))
                     }
                 }
             }

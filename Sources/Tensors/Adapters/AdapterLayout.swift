@@ -52,12 +52,10 @@ public struct AdapterLayout: Equatable, Sendable {
         }
     }
 
-    public subscript(module: String) -> Module? { modules.first { $0.name == module } }
-
     /// The linear modules of `base` that the targets name.
     private static func modules(of base: TensorLayout, targets: [String]) -> [(name: String, outputs: Int, inputs: Int)] {
         base.tensors.compactMap { tensor in
-            guard tensor.shape.count == 2, tensor.name.hasSuffix(".weight") else { return nil }
+            guard tensor.shape.count == 2, tensor.elementCount > 0, tensor.name.hasSuffix(".weight") else { return nil }
             let name = String(tensor.name.dropLast(".weight".count))
             guard targets.contains(where: { name == $0 || name.hasSuffix(".\($0)") }) else { return nil }
             return (name, tensor.shape[0], tensor.shape[1])

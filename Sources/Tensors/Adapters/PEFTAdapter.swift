@@ -21,6 +21,9 @@ public struct PEFTAdapter: Sendable {
     public let replacements: [String: [Float]]
     /// Weights of the base are [in, out].
     public let isTransposed: Bool
+    /// SHA-256 of the base model's file, where the adapter says it.
+    public let baseDigest: String?
+    private static let baseDigestName = "base_sha256"
 
     public static let configurationName = "adapter_config.json"
     public static let weightsName = "adapter_model.safetensors"
@@ -33,8 +36,12 @@ public struct PEFTAdapter: Sendable {
     /// - Parameters:
     ///   - values: in the order of the layout.
     ///   - alpha: the scale is alpha over the layout's rank.
-    public static func write(_ values: [Float], of layout: AdapterLayout, alpha: Double, targets: [String], base: String, to directory: String) throws {
-        let writer = try SafetensorsWriter(path: "\(directory)/\(weightsName)", layout: layout.layout, metadata: [(name: "format", value: "pt")])
+    ///   - baseDigest: SHA-256 of the base model's file in hexadecimal.
+    public static func write(
+        _ values: [Float], of layout: AdapterLayout, alpha: Double, targets: [String], base: String, baseDigest: String? = nil, to directory: String
+    ) throws {
+        let metadata = [(name: "format", value: "pt")] + (baseDigest.map { [(name: baseDigestName, value: $0)] } ?? [])
+        let writer = try SafetensorsWriter(path: "\(directory)/\(weightsName)", layout: layout.layout, metadata: metadata)
         try writer.append(values)
         try writer.finish()
         let whole = alpha == alpha.rounded() && abs(alpha) < 1e9
@@ -82,7 +89,8 @@ public struct PEFTAdapter: Sendable {
             } else if name.contains(".lora_") {
                 throw PEFTError("\(directory): \(tensor.name) is a kind of adapter that is not known here")
             } else {
-                replacements[name] = try file.values(of: tensor)
+                // A wrapped module's own bias.
+                replacements[name.replacing(".base_layer.", with: ".", maxReplacements: 1)] = try file.values(of: tensor)
             }
         }
         modules = try factors.sorted { $0.key < $1.key }.map { name, pair in
@@ -97,6 +105,7 @@ public struct PEFTAdapter: Sendable {
         }
         self.replacements = replacements
         isTransposed = configuration.isTransposed
+        baseDigest = file.header[metadata: Self.baseDigestName]
         guard !modules.isEmpty || !replacements.isEmpty else { throw PEFTError("\(directory) holds no adapter") }
     }
 
@@ -166,6 +175,11 @@ private struct PEFTConfiguration {
         do { json = try JSONParser.parse(bytes) } catch { throw PEFTError("\(path) is not JSON: \(error)") }
         guard json["peft_type"]?.string == "LORA" else { throw PEFTError("\(path): peft_type is not LORA") }
         guard json["use_dora"] != .boolean(true) else { throw PEFTError("\(path): use_dora is not known here") }
+        guard json["layer_replication"] ?? .null == .null else { throw PEFTError("\(path): layer_replication is not known here") }
+        if let start = json["init_lora_weights"]?.string, !["gaussian", "orthogonal"].contains(start) {
+            throw PEFTError(
+                "\(path): init_lora_weights is \(start), which changes the base model's weights", hint: "convert the adapter to plain LoRA with PEFT")
+        }
         guard let rank = json["r"]?.integer, (1...Self.maximumRank).contains(rank), let alpha = json["lora_alpha"]?.double, alpha.isFinite else {
             throw PEFTError("\(path): r or lora_alpha is missing or no sound number")
         }

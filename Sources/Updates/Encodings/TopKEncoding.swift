@@ -14,13 +14,15 @@ struct TopKEncoding: UpdateEncoding {
     }
 
     func read(_ values: UnsafeMutableBufferPointer<Float>, from start: Int, of file: SafetensorsFile) throws {
+        guard !values.isEmpty else { return }
         values.update(repeating: 0)
         var place = try firstPlace(of: start, in: file)
         let end = start + values.count
         try withUnsafeTemporaryAllocation(of: UInt32.self, capacity: Self.pairsAtATime) { indices in
             try withUnsafeTemporaryAllocation(of: Float.self, capacity: Self.pairsAtATime) { numbers in
                 while place < kept {
-                    let size = min(Self.pairsAtATime, kept - place)
+                    // No more can fall into the range.
+                    let size = min(Self.pairsAtATime, kept - place, values.count)
                     try file.read(into: UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(indices)[..<(4 * size)]), at: 4 * place)
                     try file.read(into: UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(numbers)[..<(4 * size)]), at: 4 * (kept + place))
                     for pair in 0..<size {

@@ -11,6 +11,7 @@ extension UpdateManifest {
             m.attempt = UInt32(clamping: key.attempt)
             m.site = arena.string(site.description)
             m.model_digest = arena.bytes(model)
+            m.adapter_digest = arena.bytes(adapter)
             m.update_digest = arena.bytes(update)
             m.update_bytes = updateByteCount
             m.layout_digest = arena.bytes(layout)
@@ -29,6 +30,7 @@ extension UpdateManifest {
                     campaign: try Field.name(m.campaign, "manifest.campaign"),
                     key: RoundKey(round: Int(m.round), attempt: Int(m.attempt)), site: try Field.site(m.site, "manifest.site"),
                     model: try Field.digest(m.model_digest, "manifest.model_digest"),
+                    adapter: try Field.optionalDigest(m.adapter_digest, "manifest.adapter_digest"),
                     update: try Field.digest(m.update_digest, "manifest.update_digest"), updateByteCount: m.update_bytes,
                     layout: try Field.digest(m.layout_digest, "manifest.layout_digest"), samples: m.samples,
                     localLoss: try Field.finite(m.local_loss, "manifest.local_loss"),

@@ -28,7 +28,10 @@ public struct DemonstrationReader: Sendable {
     ) throws -> DemonstrationSet {
         let output = "\(scratch)/demonstrations-\(UUID().uuidString.lowercased())"
         defer { unlink(output) }
-        let problem = try run([path, split.rawValue, configuration.json, output, "\(memoryBytes)", declared.embodiment, declared.instruction])
+        let shape = "\(output).config"
+        defer { unlink(shape) }
+        try configuration.json.write(toFile: shape, atomically: false, encoding: .utf8)
+        let problem = try run([path, split.rawValue, shape, output, "\(memoryBytes)", declared.embodiment, declared.instruction])
         if let problem { throw problem }
         return try DemonstrationSet(reading: output, for: configuration)
     }
@@ -72,7 +75,9 @@ public struct DemonstrationReader: Sendable {
         setrlimit(__rlimit_resource_t(RLIMIT_CORE.rawValue), &noCore)
         do {
             let declared = DemonstrationFiles.Declaration(embodiment: arguments[5], instruction: arguments[6])
-            try DemonstrationFiles.read(arguments[0], split: split, for: PolicyConfiguration(json: arguments[2]), declared: declared).write(to: arguments[3])
+            try DemonstrationFiles.read(
+                arguments[0], split: split, for: PolicyConfiguration(json: String(contentsOfFile: arguments[2], encoding: .utf8)), declared: declared
+            ).write(to: arguments[3])
             return 0
         } catch {
             let hint = (error as? LearningError)?.hint ?? ""

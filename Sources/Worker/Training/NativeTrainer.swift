@@ -32,6 +32,11 @@ struct NativeTrainer: SiteTraining {
             throw WorkerError("the model of round \(task.key) has another tensor layout than the plan says")
         }
         let policy = try Policy(file)
+        guard Batch.byteCount(count: task.training.batch, policy.configuration) <= Batch.maximumBytes else {
+            throw WorkerError(
+                "a batch of \(task.training.batch) samples of this policy takes more than \(Batch.maximumBytes) bytes",
+                hint: "the plan wants a smaller training.batch")
+        }
         let format = UpdateFormat(task.training, base: file.layout, round: task.key.round)
         let turn = try task.training.lora.map { try adapterTurn(task, format, $0, policy) }
         let demonstrations = try reader.read(

@@ -1,3 +1,4 @@
+import Federation
 import Tensors
 import Transport
 import Wire
@@ -9,17 +10,28 @@ public enum ModelProbe {
     /// The rest of the model is on its way when this returns: close the connection.
     public static func header(_ connection: ClientConnection) async throws -> SafetensorsHeader? {
         guard let model = connection.welcome?.model else { return nil }
+        guard (8...UInt64(Int.max)).contains(model.byteCount) else {
+            throw TransportError(.unexpected, "the coordinator announces a model of \(model.byteCount) bytes")
+        }
+        return try await withTimeout(.seconds(seconds), "the model's header") { try await header(of: model, connection) }
+    }
+
+    private static let seconds: Int64 = 60
+
+    private static func header(of model: BlobReference, _ connection: ClientConnection) async throws -> SafetensorsHeader {
         try await connection.send(.fetchBlob(model.digest, offset: 0), id: 2)
         var bytes: [UInt8] = []
         while true {
             guard let frame = try await connection.inbox.next() else { throw TransportError(.closed, "the coordinator closed the connection") }
             switch frame.message {
             case .blobStart(let byteCount):
-                guard byteCount == model.byteCount, byteCount >= 8, byteCount <= UInt64(Int.max) else {
+                guard byteCount == model.byteCount else {
                     throw TransportError(.unexpected, "the model has \(byteCount) bytes, \(model.byteCount) were announced")
                 }
             case .blobChunk(let chunk):
-                guard chunk.offset == UInt64(bytes.count) else { throw TransportError(.unexpected, "the model's chunks are not in order") }
+                guard chunk.offset == UInt64(bytes.count), chunk.payload.count > 0 else {
+                    throw TransportError(.unexpected, "the model's chunks are not in order")
+                }
                 chunk.payload.withUnsafeBytes { bytes += $0 }
                 guard bytes.count >= 8 else { continue }
                 let length = try SafetensorsHeader.length(Array(bytes[..<8]), fileByteCount: Int(model.byteCount))

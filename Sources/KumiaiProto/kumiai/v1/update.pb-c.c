@@ -142,7 +142,7 @@ void   kumiai__v1__receipt__free_unpacked
   assert(message->base.descriptor == &kumiai__v1__receipt__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
-static const ProtobufCFieldDescriptor kumiai__v1__update_manifest__field_descriptors[11] =
+static const ProtobufCFieldDescriptor kumiai__v1__update_manifest__field_descriptors[12] =
 {
   {
     "campaign",
@@ -276,8 +276,21 @@ static const ProtobufCFieldDescriptor kumiai__v1__update_manifest__field_descrip
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "adapter_digest",
+    12,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Kumiai__V1__UpdateManifest, adapter_digest),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned kumiai__v1__update_manifest__field_indices_by_name[] = {
+  11,   /* field[11] = adapter_digest */
   2,   /* field[2] = attempt */
   0,   /* field[0] = campaign */
   10,   /* field[10] = created_at_ms */
@@ -293,7 +306,7 @@ static const unsigned kumiai__v1__update_manifest__field_indices_by_name[] = {
 static const ProtobufCIntRange kumiai__v1__update_manifest__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 11 }
+  { 0, 12 }
 };
 const ProtobufCMessageDescriptor kumiai__v1__update_manifest__descriptor =
 {
@@ -303,7 +316,7 @@ const ProtobufCMessageDescriptor kumiai__v1__update_manifest__descriptor =
   "Kumiai__V1__UpdateManifest",
   "kumiai.v1",
   sizeof(Kumiai__V1__UpdateManifest),
-  11,
+  12,
   kumiai__v1__update_manifest__field_descriptors,
   kumiai__v1__update_manifest__field_indices_by_name,
   1,  kumiai__v1__update_manifest__number_ranges,

@@ -82,10 +82,14 @@ struct  Kumiai__V1__UpdateManifest
    */
   double local_loss;
   uint64_t created_at_ms;
+  /*
+   * SHA-256 of the adapter that the update was trained from; empty without LoRA, and in its first round.
+   */
+  ProtobufCBinaryData adapter_digest;
 };
 #define KUMIAI__V1__UPDATE_MANIFEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&kumiai__v1__update_manifest__descriptor) \
-    , (char *)protobuf_c_empty_string, 0, 0, (char *)protobuf_c_empty_string, {0,NULL}, {0,NULL}, 0, {0,NULL}, 0, 0, 0 }
+    , (char *)protobuf_c_empty_string, 0, 0, (char *)protobuf_c_empty_string, {0,NULL}, {0,NULL}, 0, {0,NULL}, 0, 0, 0, {0,NULL} }
 
 
 /*

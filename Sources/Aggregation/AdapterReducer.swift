@@ -83,7 +83,7 @@ struct AdapterReducer {
         let slots = task.strategy.stateSlots
         var state = try input.serverState?.float32s() ?? [Float](repeating: 0, count: slots * start.count)
         var next = start
-        for range in trainedRanges {
+        for range in adapter.ranges(of: format.factors!) {
             state.withUnsafeMutableBufferPointer { state in
                 next.withUnsafeMutableBufferPointer { next in
                     start.withUnsafeBufferPointer { start in
@@ -106,11 +106,6 @@ struct AdapterReducer {
         return next
     }
 
-    private var trainedRanges: [Range<Int>] {
-        let factors = format.factors!
-        return factors == .both ? [0..<adapter.layout.elementCount] : adapter.modules.map { factors.contains(.a) ? $0.a : $0.b }
-    }
-
     // MARK: The model
 
     /// In the order of the adapter.
@@ -124,8 +119,6 @@ struct AdapterReducer {
     private struct Block {
         let module: Int
         let rows: Range<Int>
-        /// Where they stand in the model, in elements.
-        let start: Int
     }
 
     private func writeModel(_ factors: Factors, _ output: RoundOutput) throws {
@@ -133,23 +126,22 @@ struct AdapterReducer {
         let writer = try output.model(layout, input.model.header.metadata)
         let modules = Dictionary(uniqueKeysWithValues: adapter.modules.enumerated().map { ("\($1.name).weight", $0) })
         for tensor in layout.tensors {
-            let start = tensor.range.lowerBound / 4
             if let module = modules[tensor.name] {
-                try writeModule(module, at: start, factors, writer)
+                try writeModule(module, factors, writer)
             } else {
                 for first in stride(from: 0, to: tensor.elementCount, by: Self.blockElements) {
-                    try writer.append(try weights(start + first, min(Self.blockElements, tensor.elementCount - first)))
+                    try writer.append(try weights(tensor.range.lowerBound / 4 + first, min(Self.blockElements, tensor.elementCount - first)))
                 }
             }
         }
         try writer.finish()
     }
 
-    private func writeModule(_ index: Int, at start: Int, _ factors: Factors, _ writer: SafetensorsWriter) throws {
+    private func writeModule(_ index: Int, _ factors: Factors, _ writer: SafetensorsWriter) throws {
         let module = adapter.modules[index]
         let rows = max(1, Self.blockElements / module.inputs)
         let blocks = stride(from: 0, to: module.outputs, by: rows).map { first in
-            Block(module: index, rows: first..<min(module.outputs, first + rows), start: start + first * module.inputs)
+            Block(module: index, rows: first..<min(module.outputs, first + rows))
         }
         for first in stride(from: 0, to: blocks.count, by: threads) {
             // A few blocks at a time, a thread each; they share nothing.
@@ -166,7 +158,7 @@ struct AdapterReducer {
         var delta = lora.aggregation == .exact ? try meanProduct(block) : [Double](repeating: 0, count: count)
         if lora.aggregation == .exact { add(factors.mean, -1, block, to: &delta) }
         if task.isLastRound { add(factors.next, 1, block, to: &delta) }
-        let weights = try weights(block.start, count)
+        let weights = try weights(module.weight.lowerBound + block.rows.lowerBound * module.inputs, count)
         var next = weights
         kumiai_shift(weights, delta, &next, Int64(count), lora.scale)
         return next
@@ -203,10 +195,7 @@ struct AdapterReducer {
     }
 
     private func weights(_ start: Int, _ count: Int) throws -> [Float] {
-        try [Float](unsafeUninitializedCapacity: count) { buffer, initialized in
-            try input.model.read(into: UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(buffer)[..<(4 * count)]), at: 4 * start)
-            initialized = count
-        }
+        try input.model.float32s(at: 4 * start, count: count)
     }
 }
 

@@ -1,5 +1,5 @@
-import Tensors
 import LinearAlgebra
+import Tensors
 
 /// A LoRA adapter beside a policy: what is trained while the policy's own weights stay (Hu 2022, arXiv:2106.09685).
 public struct Adapter: Sendable {
@@ -20,9 +20,7 @@ public struct Adapter: Sendable {
     }
 
     /// Where the factors that training may change stand.
-    var trainedRanges: [Range<Int>] {
-        trained == .both ? [0..<values.count] : layout.modules.map { trained.contains(.a) ? $0.a : $0.b }
-    }
+    var trainedRanges: [Range<Int>] { layout.ranges(of: trained) }
 
     /// Checks that the native trainer can train an adapter there.
     public func check(for policy: Policy) throws {
@@ -36,19 +34,18 @@ public struct Adapter: Sendable {
     /// The policy with the adapter folded into its weights.
     public func folded(into policy: Policy) -> Policy {
         var folded = policy
-        fold(into: &folded.weights, base: policy.weights, of: policy.layout)
+        fold(into: &folded.weights, base: policy.weights)
         return folded
     }
 
     /// weights = base + scale·B·A in the modules that have an adapter; elsewhere they stay.
-    func fold(into weights: inout [Float], base: [Float], of policy: TensorLayout) {
-        let starts = Dictionary(uniqueKeysWithValues: policy.tensors.map { ($0.name, $0.range.lowerBound / 4) })
+    func fold(into weights: inout [Float], base: [Float]) {
         weights.withUnsafeMutableBufferPointer { weights in
             base.withUnsafeBufferPointer { base in
                 values.withUnsafeBufferPointer { values in
                     for module in layout.modules {
-                        let start = starts["\(module.name).weight"]!, count = module.outputs * module.inputs
-                        (weights.baseAddress! + start).update(from: base.baseAddress! + start, count: count)
+                        let start = module.weight.lowerBound
+                        (weights.baseAddress! + start).update(from: base.baseAddress! + start, count: module.weight.count)
                         BLAS.multiply(
                             values.baseAddress! + module.b.lowerBound, layout.rank, values.baseAddress! + module.a.lowerBound, module.inputs,
                             into: weights.baseAddress! + start, module.inputs, m: module.outputs, n: module.inputs, k: layout.rank, scale: scale,

@@ -93,7 +93,7 @@ public final class Trainer {
         fold()
     }
 
-    private func fold() { adapter?.fold(into: &policy.weights, base: base, of: policy.layout) }
+    private func fold() { adapter?.fold(into: &policy.weights, base: base) }
 
     /// One step; gives back the loss before it.
     public func step(_ batch: Batch, learningRate: Float) -> Float {

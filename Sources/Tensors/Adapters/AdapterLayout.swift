@@ -18,6 +18,8 @@ public struct AdapterLayout: Equatable, Sendable {
         public let name: String
         public let outputs: Int
         public let inputs: Int
+        /// Where the weight stands in the base, in elements.
+        public let weight: Range<Int>
         /// Where the factors stand in ``layout``, in elements; empty for a factor that is not there.
         public let a: Range<Int>
         public let b: Range<Int>
@@ -47,18 +49,23 @@ public struct AdapterLayout: Equatable, Sendable {
         self.layout = layout
         self.modules = modules.map {
             Module(
-                name: $0.name, outputs: $0.outputs, inputs: $0.inputs, a: ranges[Self.nameOfA($0.name)] ?? 0..<0,
+                name: $0.name, outputs: $0.outputs, inputs: $0.inputs, weight: $0.weight, a: ranges[Self.nameOfA($0.name)] ?? 0..<0,
                 b: ranges[Self.nameOfB($0.name)] ?? 0..<0)
         }
     }
 
+    /// Where these factors stand in ``layout``, in elements.
+    public func ranges(of factors: AdapterFactors) -> [Range<Int>] {
+        factors == .both ? [0..<layout.elementCount] : modules.map { factors.contains(.a) ? $0.a : $0.b }
+    }
+
     /// The linear modules of `base` that the targets name.
-    private static func modules(of base: TensorLayout, targets: [String]) -> [(name: String, outputs: Int, inputs: Int)] {
+    private static func modules(of base: TensorLayout, targets: [String]) -> [(name: String, outputs: Int, inputs: Int, weight: Range<Int>)] {
         base.tensors.compactMap { tensor in
             guard tensor.shape.count == 2, tensor.elementCount > 0, tensor.name.hasSuffix(".weight") else { return nil }
             let name = String(tensor.name.dropLast(".weight".count))
             guard targets.contains(where: { name == $0 || name.hasSuffix(".\($0)") }) else { return nil }
-            return (name, tensor.shape[0], tensor.shape[1])
+            return (name, tensor.shape[0], tensor.shape[1], tensor.range.lowerBound / 4..<tensor.range.upperBound / 4)
         }
     }
 

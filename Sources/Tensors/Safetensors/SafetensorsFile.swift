@@ -35,18 +35,20 @@ public final class SafetensorsFile: Sendable {
     /// The elements of one float32 tensor, row-major.
     public func values(of tensor: TensorDescription) throws -> [Float] {
         guard tensor.type == .f32 else { throw SafetensorsError("\(tensor.name) is not F32") }
-        return try [Float](unsafeUninitializedCapacity: tensor.elementCount) { buffer, count in
-            try read(into: UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(buffer)[..<tensor.range.count]), at: tensor.range.lowerBound)
-            count = tensor.elementCount
-        }
+        return try float32s(at: tensor.range.lowerBound, count: tensor.elementCount)
     }
 
     /// All elements of a float32 file, in the order of the data.
     public func float32s() throws -> [Float] {
         guard layout.isAllFloat32 else { throw SafetensorsError("a tensor is not F32") }
-        return try [Float](unsafeUninitializedCapacity: layout.elementCount) { buffer, count in
-            try read(into: UnsafeMutableRawBufferPointer(buffer), at: 0)
-            count = layout.elementCount
+        return try float32s(at: 0, count: layout.elementCount)
+    }
+
+    /// `count` elements of float32 tensors from byte `offset` of the data on.
+    public func float32s(at offset: Int, count: Int) throws -> [Float] {
+        try [Float](unsafeUninitializedCapacity: count) { buffer, initialized in
+            try read(into: UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(buffer)[..<(4 * count)]), at: offset)
+            initialized = count
         }
     }
 }

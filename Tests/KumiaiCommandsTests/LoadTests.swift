@@ -14,9 +14,9 @@ import Worker
     }
 
     @Test func twoHundredSitesWithTenMegabytesCompleteARound() async throws {
-        // Up to some 6 MiB for each connection that uploads: chunks that wait, TLS, and what the allocator keeps. The updates
-        // together are 2,000 MiB.
-        try await load(sites: 200, bytes: 10 << 20, rounds: 1, residentLimit: 1536)
+        // Some 2 MiB for each connection, up or down: chunks that wait, TLS, and what the allocator keeps. The updates together
+        // are 2,000 MiB.
+        try await load(sites: 200, bytes: 10 << 20, rounds: 1, residentLimit: 768)
     }
 
     /// `residentLimit`: what the coordinator may take, in MiB.

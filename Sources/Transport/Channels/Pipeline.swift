@@ -39,7 +39,7 @@ struct SecureChannel<Inbound: WireFrame, Outbound: WireFrame>: Sendable {
 enum SocketOptions {
     static let receiveBuffers = AdaptiveRecvByteBufferAllocator(minimum: 4096, initial: 65_536, maximum: 262_144)
     /// Outbound bytes that may wait for the socket before writers are held back.
-    static let writeWaterMark = ChannelOptions.Types.WriteBufferWaterMark(low: 512 * 1024, high: 1024 * 1024)
+    static let writeWaterMark = ChannelOptions.Types.WriteBufferWaterMark(low: 128 * 1024, high: 256 * 1024)
 
     /// Asks the kernel to find out that a peer is gone: after 30 s of silence it is probed, and within a minute given up.
     /// A link that is back by then goes on as if nothing had been.

@@ -13,13 +13,19 @@ public struct ServerConnection: Sendable {
     public let remoteAddress: String
     public let limit: FrameLimit
     public let inbox: Inbox<ClientFrame>
-    public let outbound: NIOAsyncChannelOutboundWriter<ServerFrame>
-    /// Ends the connection from outside its task.
-    public let close: @Sendable () -> Void
+    let outbound: NIOAsyncChannelOutboundWriter<ServerFrame>
+    let channel: any Channel
 
+    /// Returns once the event loop has the message in hand; while ``SocketOptions/writeWaterMark`` is passed, it waits.
     public func send(_ message: ServerMessage, inReplyTo id: UInt64 = 0) async throws {
         try await outbound.write(ServerFrame(inReplyTo: id, message))
+        // The writer learns from the event loop alone that the buffer is full, and a loop with many connections tells it late:
+        // without this turn, ten chunks waited for each of two hundred sites that fetched a model.
+        try await channel.eventLoop.submit {}.get()
     }
+
+    /// Ends the connection from outside its task.
+    public func close() { channel.close(promise: nil) }
 }
 
 /// The coordinator's port.
@@ -101,7 +107,7 @@ public final class Listener: Sendable {
                     try await serve(
                         ServerConnection(
                             peer: peer, certificate: certificate, remoteAddress: address, limit: secure.limit,
-                            inbox: inbox, outbound: outbound, close: { channel.close(promise: nil) }))
+                            inbox: inbox, outbound: outbound, channel: channel))
                 case .failure(let refusal):
                     logger.warning("refused a certificate", metadata: ["reason": "\(refusal.message)"])
                     try await self.refuse(refusal, inbox, outbound)

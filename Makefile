@@ -24,7 +24,8 @@ build: setup
 test: setup-test
 	$(SWIFT_BUILD) --build-tests
 	# One after the other: they start real processes, and a starved peer would time out.
-	swift test -c release --skip-build --no-parallel
+	# What failed stands once more at the end, where it is found.
+	swift test -c release --skip-build --no-parallel 2>&1 | tee .build/test.log || { grep '✘' .build/test.log; exit 1; }
 
 # A consortium's life with crashes, cuts, full disks and lies, SEEDS times over; SEED=17 plays one again and says what happens.
 simulate: setup

@@ -91,7 +91,7 @@ let package = Package(
         room("Audit", ["Federation", "Tensors", "Updates", "Aggregation", "Identity", "Wire", "Ledger", "Blobs", "Releases"]),
 
         // Not shipped: the machines, ledger and stores in a world where everything goes wrong.
-        room("Simulation", ["Federation", "Tensors", "Identity", "Wire", "Ledger", "Blobs", "Learning", "Coordinator", "Worker"]),
+        room("Simulation", ["Federation", "Tensors", "Updates", "Identity", "Wire", "Ledger", "Blobs", "Learning", "Coordinator", "Worker"]),
         .executableTarget(name: "simulate", dependencies: ["Simulation", arguments], swiftSettings: settings),
 
         // The command line: one folder a noun, one file a verb.

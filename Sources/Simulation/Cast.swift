@@ -2,6 +2,7 @@ import Federation
 import Identity
 import Ledger
 import Tensors
+import Updates
 
 /// Keys and certificates that all seeds share: making them anew would take most of the time.
 struct Cast: Sendable {
@@ -40,7 +41,7 @@ struct Cast: Sendable {
 
 /// The models and updates of the simulation: small, and real safetensors.
 enum Tiny {
-    static let layout = TensorLayout([(name: "a", type: .f32, shape: [3, 5]), (name: "b", type: .f32, shape: [6])])
+    static let layout = TensorLayout([(name: "a.weight", type: .f32, shape: [3, 5]), (name: "b", type: .f32, shape: [6])])
     static let otherLayout = TensorLayout([(name: "a", type: .f32, shape: [21])])
     static let parameters = 21
 
@@ -55,6 +56,23 @@ enum Tiny {
 
     static func values(_ file: [UInt8]) -> [Float] {
         file.suffix(parameters * 4).withUnsafeBytes { bytes in (0..<parameters).map { bytes.loadUnaligned(fromByteOffset: 4 * $0, as: Float.self) } }
+    }
+
+    /// The values that an update's file stands for.
+    static func decoded(_ file: [UInt8], _ format: UpdateFormat) -> [Float] {
+        do {
+            let reader = try format.reader(SafetensorsFile(Memory(bytes: file)))
+            return try reader.values(0..<reader.elementCount)
+        } catch {
+            preconditionFailure("an honest update cannot be read: \(error)")
+        }
+    }
+
+    private struct Memory: ByteSource {
+        let bytes: [UInt8]
+        var byteCount: Int { bytes.count }
+
+        func fill(_ buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws { bytes[offset..<offset + buffer.count].withUnsafeBytes(buffer.copyMemory) }
     }
 
     static func reference(_ file: [UInt8]) -> ModelReference {

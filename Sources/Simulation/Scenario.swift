@@ -28,7 +28,11 @@ struct Scenario {
         sites = count
         self.parameters = parameters
         let extensions = pick([Extensions.none, Extensions(seconds: 1800, maximum: 2)])
-        let lateness = pick([Lateness.refused, Lateness(rounds: 1, weightPercent: 50), Lateness(rounds: 2, weightPercent: 70)])
+        let lora = Bool.random(using: &random) ? nil : LoRA(rank: 2, alpha: 4, targets: ["a"], aggregation: pick(LoRA.Aggregation.allCases))
+        // What sites train changes from round to round with alternating factors, and such a plan takes no late updates.
+        let lateness =
+            lora?.aggregation == .alternating
+            ? Lateness.refused : pick([Lateness.refused, Lateness(rounds: 1, weightPercent: 50), Lateness(rounds: 2, weightPercent: 70)])
         plan = Plan(
             campaign: CampaignID("C1")!, base: ModelName("FY2026")!, release: ModelName("FY2027")!, model: model,
             sites: (0..<count).map(Cast.site), rounds: Int.random(in: 2...4, using: &random), quorum: Int.random(in: 1...count, using: &random),
@@ -38,7 +42,11 @@ struct Scenario {
                 .fedAvg(learningRate: 1), .fedAvg(learningRate: 0.5), .fedAvgM(learningRate: 1, momentum: 0.7), .nesterov(learningRate: 0.7, momentum: 0.9),
                 .fedAdam(AdaptiveMoments(learningRate: 0.1)), .fedYogi(AdaptiveMoments(learningRate: 0.1)),
             ]),
-            bounds: Bounds(weight: 100, norm: 10), training: Training(localSteps: 1, batch: 1, learningRate: 1e-3))
+            bounds: Bounds(weight: 100, norm: 10),
+            training: Training(
+                localSteps: 1, batch: 1, learningRate: 1e-3, lora: lora,
+                compression: pick([.none, .none, .bfloat16, .int8(block: 16), .topK(fraction: 0.2)])))
+        precondition(plan.problems.isEmpty, "\(plan.problems)")
         faultsEnd = UInt64(Int.random(in: 1...8, using: &random)) * 3_600_000
         faultInterval = UInt64(pick([60_000, 300_000, 1_200_000]))
         latency = pick([1...20, 10...2000, 1...30_000])

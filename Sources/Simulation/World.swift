@@ -35,7 +35,7 @@ final class World {
         let model = Tiny.file((0..<Tiny.parameters).map { _ in Float.random(in: -1...1, using: &random) })
         scenario = Scenario(&random, model: Tiny.reference(model), parameters: Tiny.parameters)
         self.random = random
-        checker = Checker(self, base: model)
+        checker = try Checker(self, base: model)
         coordinator = try SimulatedCoordinator(self, model: model)
         sites = try (0..<scenario.sites).map { try SimulatedSite(self, $0) }
     }

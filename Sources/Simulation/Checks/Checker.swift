@@ -2,14 +2,15 @@ import Blobs
 import Federation
 import Identity
 import Ledger
+import Updates
 import Wire
 
 /// Watches a world: what was said must stay true, whatever happens.
 final class Checker {
     private unowned let world: World
     private var failure: Failure?
-    /// Every update that an honest site has trained.
-    private var honest: [SignedUpdate.Identity: [Float]] = [:]
+    /// The file of every update that an honest site has trained.
+    private var honest: [SignedUpdate.Identity: [UInt8]] = [:]
     /// Entries that a site was told of.
     private var acknowledged: [UInt64: [UInt8]] = [:]
     private var head: TreeHead?
@@ -19,6 +20,7 @@ final class Checker {
     private var outboxes: [Int: SignedUpdate.Identity] = [:]
     private var resubmissions: Set<SignedUpdate.Identity> = []
     private var oracle: OracleState
+    private let rehearsal: Rehearsal
     private var foldedEntries = 0
 
     /// After the faults a campaign may take this long to end, in milliseconds.
@@ -38,9 +40,10 @@ final class Checker {
         var round = 0
     }
 
-    init(_ world: World, base: [UInt8]) {
+    init(_ world: World, base: [UInt8]) throws {
         self.world = world
         oracle = OracleState(model: Tiny.values(base))
+        rehearsal = try Rehearsal(world.scenario.plan, base: base)
     }
 
     func fail(_ message: String) { if failure == nil { failure = Failure(message) } }
@@ -49,7 +52,8 @@ final class Checker {
 
     /// About to be stored; it may be in the outbox although the site dies before it knows.
     func prepared(_ update: SignedUpdate, by site: SimulatedSite) {
-        honest[update.identity] = Tiny.values(Honest.update(of: site.index, task(update)))
+        let work = Honest(site.index, task(update))
+        honest[update.identity] = work.file(work.values)
     }
 
     func trained(_ update: SignedUpdate, by site: SimulatedSite) { outboxes[site.index] = update.identity }
@@ -198,9 +202,18 @@ final class Checker {
         for update in updates where !oracle.counted.insert(update.update.identity).inserted {
             return fail("an update of \(update.update.manifest.site) counts twice")
         }
-        let contributions = updates.map { Oracle.Contribution(values: honest[$0.update.identity]!, weight: UInt64($0.weight)) }
-        guard commit.totalWeight == contributions.reduce(0, { $0 + $1.weight }) else {
+        guard commit.totalWeight == updates.reduce(0, { $0 + UInt64($1.weight) }) else {
             return fail("round \(commit.key) was committed with the weight \(commit.totalWeight)")
+        }
+        if world.scenario.plan.training.lora == nil { checkModel(commit, updates) } else { checkAdapter(commit, updates) }
+        (oracle.timely, oracle.late) = ([:], [:])
+        world.count("rounds committed")
+    }
+
+    private func checkModel(_ commit: RoundCommit, _ updates: [AcceptedUpdate]) {
+        let contributions = updates.map { update in
+            let format = UpdateFormat(world.scenario.plan.training, base: Tiny.layout, round: update.update.manifest.key.round)
+            return Oracle.Contribution(values: Tiny.decoded(honest[update.update.identity]!, format), weight: UInt64(update.weight))
         }
         (oracle.model, oracle.state) = Oracle.step(
             model: oracle.model, state: oracle.state, contributions, scaleBits: commit.scaleBits, strategy: world.scenario.plan.strategy)
@@ -210,8 +223,18 @@ final class Checker {
         guard oracle.state.map({ Digest(of: Tiny.stateFile($0)) }) == commit.result.serverState else {
             return fail("round \(commit.key) was committed with another server state than its updates give")
         }
-        (oracle.timely, oracle.late) = ([:], [:])
-        world.count("rounds committed")
+    }
+
+    private func checkAdapter(_ commit: RoundCommit, _ updates: [AcceptedUpdate]) {
+        do {
+            let files = updates.map { honest[$0.update.identity]! }
+            guard try rehearsal.step(commit, Array(zip(updates, files)), cohort: max(oracle.cohort, updates.count)) == commit.result else {
+                return fail("round \(commit.key) was committed with another model, adapter or server state than its updates give")
+            }
+            world.count("rounds with adapters")
+        } catch {
+            fail("round \(commit.key) cannot be computed from its updates: \(error)")
+        }
     }
 
     // MARK: The end

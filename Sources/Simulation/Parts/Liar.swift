@@ -1,13 +1,5 @@
 import Federation
-import Learning
 import Wire
-
-extension Honest {
-    static func generator(_ site: Int, _ task: TrainingTask) -> SeededGenerator {
-        let model = task.model.digest.bytes.prefix(8).reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
-        return SeededGenerator(seed: model, label: "site \(site)", round: task.key.round)
-    }
-}
 
 /// What a site that lies sends beside its honest update; nothing of it may ever count.
 final class Liar {
@@ -23,21 +15,22 @@ final class Liar {
     func tempt(_ task: TrainingTask) {
         guard world.scenario.liar == site.index, world.now < world.scenario.faultsEnd else { return }
         world.count("lies")
-        var values = Tiny.values(Honest.update(of: site.index, task))
+        let honest = Honest(site.index, task)
+        var values = honest.values
         switch Int.random(in: 0..<8, using: &world.random) {
         case 0:  // Other bytes than the digest says.
-            upload(Tiny.file(values.map { -$0 }), as: Digest(of: Tiny.file(values)), then: nil)
-        case 1: submit(Tiny.file(values.map { $0 / 2 }), task, round: task.key.round + 1)
+            upload(honest.file(values.map { -$0 }), as: Digest(of: honest.file(values)), then: nil)
+        case 1: submit(honest.file(values.map { $0 / 2 }), task, round: task.key.round + 1)
         case 2: if let old { site.sayOnControl(.submitUpdate(old)) }
         case 3:
-            values[3] = .nan
-            submit(Tiny.file(values), task)
-        case 4: submit(Tiny.file(values.map { $0 / 3 }, Tiny.otherLayout), task)
-        case 5: submit(Tiny.file(values.map { $0 / 4 }), task, as: Cast.site((site.index + 1) % world.scenario.sites))
-        case 6: submit(Tiny.file(values.map { $0 * 1e6 }), task)
+            values[0] = .nan
+            submit(Tiny.file(values, honest.format.layout(rank: honest.rank)), task)
+        case 4: submit(Tiny.file((0..<Tiny.parameters).map { Float($0) / 3 }, Tiny.otherLayout), task)
+        case 5: submit(honest.file(values.map { $0 / 4 }), task, as: Cast.site((site.index + 1) % world.scenario.sites))
+        case 6: submit(honest.file(values.map { $0 * 1e6 }), task)
         default:
             values[0] += 0.25
-            submit(Tiny.file(values), task, forged: true)
+            submit(honest.file(values), task, forged: true)
         }
         old = site.pending ?? old
     }

@@ -15,7 +15,7 @@ final class SimulatedCoordinator {
     private var sweeper: BlobSweeper!
     private var presence: [SiteID: SimulatedLink] = [:]
     /// The upload that each link carries.
-    private var spools: [ObjectIdentifier: (link: SimulatedLink, spool: Spool)] = [:]
+    var spools: [ObjectIdentifier: (link: SimulatedLink, spool: Spool)] = [:]
     private var timer = 0
     private var isRecovering = false
 
@@ -95,7 +95,7 @@ final class SimulatedCoordinator {
     }
 
     /// Runs later, if the coordinator has not died by then.
-    private func later(_ milliseconds: Int, _ action: @escaping () -> Void) {
+    func later(_ milliseconds: Int, _ action: @escaping () -> Void) {
         let epoch = node.epoch
         world.schedule(after: milliseconds) { if self.node.isUp, self.node.epoch == epoch { action() } }
     }
@@ -133,136 +133,13 @@ final class SimulatedCoordinator {
         }
     }
 
-    private func refuse(_ refusal: Refusal, _ id: UInt64, _ link: SimulatedLink) { link.sendDown(.refusal(refusal), inReplyTo: id) }
-
-    // MARK: Blobs
-
-    private func receive(_ digest: Digest, _ byteCount: UInt64, _ id: UInt64, _ link: SimulatedLink) {
-        guard let campaign = machine.state.campaign, campaign.end == nil else { return refuse(Refusal(.conflict, "no campaign"), id, link) }
-        for (key, other) in spools where other.spool.digest == digest {
-            // A site's newest connection wins.
-            guard other.link.site === link.site else { return refuse(Refusal(.conflict, "another site"), id, link) }
-            try? other.spool.checkpoint()
-            spools[key] = nil
-            other.link.closeFromCoordinator()
-        }
-        do {
-            let spool = try blobs.spool(digest, byteCount: byteCount)
-            world.checker.resumed(spool)
-            if !spool.isComplete { spools[ObjectIdentifier(link)] = (link, spool) }
-            report(spool, id, link)
-        } catch {
-            // All of it was there when the coordinator died, and it was not what its name says.
-            if (error as? BlobError)?.code == .damaged { world.checker.discarded(digest) }
-            refuse(Refusal(.unavailable, "\(error)"), id, link)
-        }
-    }
-
-    private func take(_ chunk: BlobChunk, _ id: UInt64, _ link: SimulatedLink) {
-        guard let (_, spool) = spools[ObjectIdentifier(link)] else { return }
-        if world.mistake == .trustBlobNames, chunk.offset + UInt64(chunk.payload.count) == spool.byteCount { return believe(chunk, spool, id, link) }
-        do {
-            if try chunk.payload.withUnsafeBytes({ try spool.append($0, at: chunk.offset) }) { report(spool, id, link) }
-        } catch {
-            try? spool.checkpoint()
-            spools[ObjectIdentifier(link)] = nil
-            if (error as? BlobError)?.code == .damaged { world.checker.discarded(spool.digest) }
-            refuse(Refusal(.invalid, "\(error)"), id, link)
-        }
-        if spool.isComplete {
-            spools[ObjectIdentifier(link)] = nil
-            world.checker.published(spool.digest, node.disk.bytes(blobs.path(of: spool.digest)))
-        }
-    }
-
-    /// The mistake: publishes whatever came.
-    private func believe(_ chunk: BlobChunk, _ spool: Spool, _ id: UInt64, _ link: SimulatedLink) {
-        let bytes = (node.disk.bytes("blobs/partial/\(spool.digest.hex)") ?? []) + chunk.payload.bytes
-        spools[ObjectIdentifier(link)] = nil
-        guard let file = try? node.disk.open(blobs.path(of: spool.digest), .replacing) else { return }
-        try? bytes.withUnsafeBytes { try file.write($0, at: 0) }
-        world.checker.published(spool.digest, bytes)
-        link.sendDown(.blobProgress(durable: spool.byteCount, complete: true), inReplyTo: id)
-    }
-
-    private func report(_ spool: Spool, _ id: UInt64, _ link: SimulatedLink) {
-        world.checker.promised(spool.durableBytes, of: spool.digest)
-        link.sendDown(.blobProgress(durable: spool.durableBytes, complete: spool.isComplete), inReplyTo: id)
-    }
-
-    private func send(_ digest: Digest, from start: UInt64, _ id: UInt64, _ link: SimulatedLink) {
-        do {
-            let reader = try BlobReader(blobs, digest)
-            link.sendDown(.blobStart(byteCount: reader.byteCount), inReplyTo: id)
-            var offset = start
-            while offset < reader.byteCount {
-                let payload = try Payload(capacity: min(64, Int(reader.byteCount - offset))) { try reader.read(into: $0, at: offset) }
-                link.sendDown(.blobChunk(BlobChunk(offset: offset, payload: payload)), inReplyTo: id)
-                offset += UInt64(payload.count)
-            }
-        } catch {
-            refuse(Refusal(.unavailable, "\(error)"), id, link)
-        }
-    }
-
-    // MARK: Submissions
-
-    private func submit(_ update: SignedUpdate, _ id: UInt64, _ link: SimulatedLink) {
-        let site = link.site.id
-        switch machine.preliminaryAnswer(to: update.manifest, from: site, at: now) {
-        case .accepted(let index):
-            world.checker.resubmitted(update)
-            return answer(.accepted(index: index), id, link)
-        case .postponed(let reason): return answer(.postponed(reason: reason), id, link)
-        case .refused(let refusal): decide(update, .unsound(refusal), id, link)
-        case nil:
-            let inspector = UpdateInspection(blobs: blobs, plan: world.scenario.plan, roots: world.cast.roots)
-            // Other things happen while the tensors are read.
-            later(Int.random(in: 1...3000, using: &world.random)) {
-                let inspection = inspector.inspect(update, certificate: self.world.cast.sites[link.site.index].certificate, at: self.now)
-                self.decide(update, inspection, id, link)
-            }
-        }
-    }
-
-    private func decide(_ update: SignedUpdate, _ inspection: Inspection, _ id: UInt64, _ link: SimulatedLink) {
-        let submission = Submission(sender: link.site.id, update: update, inspection: inspection)
-        var answers: [SubmissionAnswer] = []
-        decide { core, now in
-            let effects = try core.handle(.submitted(submission), at: now)
-            answers = effects.compactMap { if case .answer(_, let answer) = $0 { answer } else { nil } }
-            return effects
-        }
-        if let first = answers.first { return answer(first, id, link) }
-        if world.mistake == .answerBeforeRecord, case .sound(let norm) = inspection { return answerUnrecorded(update, norm, id, link) }
-        refuse(Refusal(.unavailable, "the ledger cannot be written"), id, link)
-    }
-
-    /// The mistake: the ledger could not be written, and the site is told that its update is in it.
-    private func answerUnrecorded(_ update: SignedUpdate, _ norm: Double, _ id: UInt64, _ link: SimulatedLink) {
-        let entry = Entry(at: now, .updateAccepted(AcceptedUpdate(update: update, weight: update.manifest.samples, norm: norm)))
-        let receipt = Receipt(index: UInt64(core.ledger.count), entry: entry.wireBytes, proof: [], treeHead: core.ledger.head.note)
-        world.checker.acknowledged(receipt)
-        link.sendDown(.receipt(receipt), inReplyTo: id)
-    }
-
-    private func answer(_ answer: SubmissionAnswer, _ id: UInt64, _ link: SimulatedLink) {
-        switch answer {
-        case .accepted(let index):
-            let receipt = core.ledger.receipt(of: index)
-            guard !node.disk.isDead else { return }
-            world.checker.acknowledged(receipt)
-            link.sendDown(.receipt(receipt), inReplyTo: id)
-        case .refused(let refusal): link.sendDown(.updateRefused(refusal), inReplyTo: id)
-        case .postponed(let reason): refuse(Refusal(.unavailable, reason), id, link)
-        }
-    }
+    func refuse(_ refusal: Refusal, _ id: UInt64, _ link: SimulatedLink) { link.sendDown(.refusal(refusal), inReplyTo: id) }
 
     // MARK: Decisions and effects
 
     func handle(_ event: CoordinatorMachine.Event) { decide { try $0.handle(event, at: $1) } }
 
-    private func decide(_ decision: (CoordinatorCore, Timestamp) throws -> [CoordinatorMachine.Effect]) {
+    func decide(_ decision: (CoordinatorCore, Timestamp) throws -> [CoordinatorMachine.Effect]) {
         guard !node.disk.isDead else { return }
         do {
             perform(try decision(core, now))
@@ -319,7 +196,7 @@ final class SimulatedCoordinator {
     /// The mistake: float32 sums, which depend on the order.
     private func sumFloats(_ task: AggregationTask) -> GlobalState? {
         func values(_ digest: Digest) -> [Float] { Tiny.values(node.disk.bytes(blobs.path(of: digest)) ?? []) }
-        guard !task.strategy.hasServerState else { return nil }
+        guard !task.strategy.hasServerState, task.training.lora == nil, task.training.compression == .none else { return nil }
         var sum = [Float](repeating: 0, count: Tiny.parameters)
         for contribution in task.contributions.shuffled(using: &world.random) {
             for (index, value) in values(contribution.update).enumerated() { sum[index] += Float(contribution.weight) * value }

@@ -174,7 +174,7 @@ final class SimulatedSite {
         guard link === bulk else { return liar.hear(frame, on: link) }
         switch (frame.message, transfer) {
         case (.welcome, .up(let update, let reader)): link.sendUp(.offerBlob(update.update, byteCount: reader.byteCount), id: 2)
-        case (.welcome, .down(let task, let spool)): link.sendUp(.fetchBlob(task.model.digest, offset: spool.receivedBytes), id: 2)
+        case (.welcome, .down(_, let spool)): link.sendUp(.fetchBlob(spool.digest, offset: spool.receivedBytes), id: 2)
         case (.blobProgress(let durable, let complete), .up(let update, let reader)):
             if complete {
                 endTransfer()
@@ -204,16 +204,22 @@ final class SimulatedSite {
 
     private func fetch(_ task: TrainingTask) {
         do {
-            let spool = try blobs.spool(task.model.digest, byteCount: task.model.byteCount)
-            if !spool.isComplete { return transfer = .down(task, spool) }
-            do { try blobs.verify(task.model.digest) } catch {
-                blobs.remove(task.model.digest)
-                throw error
+            for blob in blobsToTrain(task) {
+                let spool = try blobs.spool(blob.digest, byteCount: blob.byteCount)
+                if !spool.isComplete { return transfer = .down(task, spool) }
+                do { try blobs.verify(blob.digest) } catch {
+                    blobs.remove(blob.digest)
+                    throw error
+                }
             }
             handle(.fetched(task.key))
         } catch {
             handle(.fetchFailed(task.key, "\(error)"))
         }
+    }
+
+    private func blobsToTrain(_ task: TrainingTask) -> [BlobReference] {
+        [BlobReference(digest: task.model.digest, byteCount: task.model.byteCount)] + (task.adapter.map { [$0] } ?? [])
     }
 
     private func take(_ chunk: BlobChunk, _ task: TrainingTask, _ spool: Spool) {
@@ -224,8 +230,9 @@ final class SimulatedSite {
         }
         guard spool.isComplete else { return }
         endTransfer()
-        for digest in (try? blobs.all()) ?? [] where digest != task.model.digest && digest != pending?.manifest.update { blobs.remove(digest) }
-        handle(.fetched(task.key))
+        let needed = blobsToTrain(task).map(\.digest)
+        for digest in (try? blobs.all()) ?? [] where !needed.contains(digest) && digest != pending?.manifest.update { blobs.remove(digest) }
+        if needed.allSatisfy(blobs.contains) { handle(.fetched(task.key)) } else { carry { self.fetch(task) } }
     }
 
     private func train(_ task: TrainingTask) {
@@ -235,7 +242,8 @@ final class SimulatedSite {
         later(Int.random(in: world.scenario.trainingSeconds, using: &world.random) * 1000) {
             guard number == self.trainingNumber, case .training(let current) = self.machine.work, current == task else { return }
             do {
-                let update = try self.sign(self.write(Honest.update(of: self.index, task)), task, samples: Honest.samples(self.index, task))
+                let honest = Honest(self.index, task)
+                let update = try self.sign(self.write(honest.file(honest.values)), task, samples: honest.samples)
                 self.world.checker.prepared(update, by: self)
                 try self.outbox.store(update)
                 self.pending = update
@@ -261,7 +269,8 @@ final class SimulatedSite {
     {
         let manifest = UpdateManifest(
             campaign: task.campaign, key: RoundKey(round: round ?? task.key.round, attempt: task.key.attempt), site: site ?? id,
-            model: task.model.digest, update: blob.digest, updateByteCount: blob.byteCount, layout: task.model.layout, samples: samples,
+            model: task.model.digest, adapter: task.adapter?.digest, update: blob.digest, updateByteCount: blob.byteCount, layout: task.model.layout,
+            samples: samples,
             localLoss: 0.5, createdAt: world.timestamp(node.clockOffset))
         let bytes = manifest.wireBytes
         let (certificate, key) = world.cast.sites[index]
@@ -334,17 +343,4 @@ final class SimulatedSite {
     }
 
     func sayOnControl(_ message: ClientMessage) { control?.sendUp(message, id: 1_000_000) }
-}
-
-/// What an honest site trains: the same for the same round and model.
-enum Honest {
-    static func update(of site: Int, _ task: TrainingTask) -> [UInt8] {
-        var random = generator(site, task)
-        return Tiny.file((0..<Tiny.parameters).map { _ in Float.random(in: -1...1, using: &random) })
-    }
-
-    static func samples(_ site: Int, _ task: TrainingTask) -> UInt32 {
-        var random = generator(site, task)
-        return UInt32.random(in: 1...150, using: &random)
-    }
 }

@@ -1,0 +1,47 @@
+import Blobs
+import Coordinator
+import Federation
+
+/// Rounds with adapters once more: from the honest updates alone, in another order, on a disk that nothing happens to.
+/// What the factors should come to is the aggregation's own tests' business.
+final class Rehearsal {
+    private let plan: Plan
+    private let blobs: BlobStore
+    private var start: GlobalState
+
+    struct Failed: Error { let outcome: RoundAggregation.Outcome }
+
+    init(_ plan: Plan, base: [UInt8]) throws {
+        self.plan = plan
+        blobs = try BlobStore(directory: "blobs", disk: SimulatedDisk())
+        start = GlobalState(model: Digest(of: base), modelByteCount: UInt64(base.count), serverState: nil)
+        try blobs.store(base)
+    }
+
+    func step(_ commit: RoundCommit, _ updates: [(update: AcceptedUpdate, file: [UInt8])], cohort: Int) throws -> GlobalState {
+        let contributions = try updates.sorted { $0.update.update.manifest.site > $1.update.update.manifest.site }.map { update, file in
+            AggregationTask.Contribution(site: update.update.manifest.site, update: try blobs.store(file), weight: update.weight)
+        }
+        let task = AggregationTask(
+            key: commit.key, start: start, strategy: plan.strategy, training: plan.training, isLastRound: commit.key.round == plan.rounds,
+            bound: plan.bounds.norm, scaleBits: plan.scaleBits(cohort: cohort), productScaleBits: plan.productScaleBits(cohort: cohort),
+            contributions: contributions)
+        let outcome = RoundAggregation(blobs: blobs, threads: 1).attempt(task)
+        guard case .done(let result) = outcome else { throw Failed(outcome: outcome) }
+        start = result
+        return result
+    }
+}
+
+extension BlobStore {
+    /// Takes in a small blob as a whole.
+    @discardableResult
+    func store(_ bytes: [UInt8]) throws -> Digest {
+        let path = temporaryPath()
+        defer { discard(path) }
+        let file = try create(path)
+        try bytes.withUnsafeBytes { try file.write($0, at: 0) }
+        try file.synchronise()
+        return try adopt(path).digest
+    }
+}

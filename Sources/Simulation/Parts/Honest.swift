@@ -1,0 +1,42 @@
+import Federation
+import Learning
+import Tensors
+import Updates
+
+/// What an honest site trains: the same for the same round and model.
+struct Honest {
+    let format: UpdateFormat
+    /// In the order of the format's layout.
+    let values: [Float]
+    /// Components of the adapter that the site trains, where they are fewer than the plan's.
+    let rank: Int?
+    let samples: UInt32
+
+    init(_ site: Int, _ task: TrainingTask) {
+        let model = task.model.digest.bytes.prefix(8).reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+        var random = SeededGenerator(seed: model, label: "site \(site)", round: task.key.round)
+        format = UpdateFormat(task.training, base: Tiny.layout, round: task.key.round)
+        rank = task.training.lora.flatMap { site.isMultiple(of: 2) || $0.rank == 1 ? nil : $0.rank - 1 }
+        samples = UInt32.random(in: 1...150, using: &random)
+        values = (0..<format.layout(rank: rank).elementCount).map { _ in Float.random(in: -1...1, using: &random) }
+    }
+
+    /// The file of an update with these values.
+    func file(_ values: [Float]) -> [UInt8] {
+        let memory = Memory()
+        do {
+            try format.write(values, rank: rank) { try SafetensorsWriter(memory, layout: $0, metadata: $1) }
+        } catch {
+            preconditionFailure("memory cannot be written: \(error)")
+        }
+        return memory.bytes
+    }
+}
+
+/// A file in memory.
+private final class Memory: ByteSink {
+    private(set) var bytes: [UInt8] = []
+
+    func append(_ bytes: UnsafeRawBufferPointer) throws { self.bytes += bytes }
+    func synchronise() throws {}
+}

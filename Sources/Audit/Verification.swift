@@ -36,6 +36,8 @@ public struct Verification {
     private var report = VerificationReport()
     private var state = ConsortiumState()
     private var referenced: Set<Digest> = []
+    /// Whether each entry followed from those before it: only then is it known which blobs there must be.
+    private var isFolded = true
     private var accepted: [(index: Int, update: AcceptedUpdate, plan: Plan?)] = []
     private var tree = MerkleTree()
 
@@ -60,12 +62,11 @@ public struct Verification {
     // MARK: Entries
 
     private mutating func checkEntries() {
-        var canFold = true
         for (index, stored) in copy.entries.enumerated() {
             report.entries += 1
             guard stored.isIntact else {
                 find("entry \(index)", "its bytes or its leaf hash were changed")
-                canFold = false
+                isFolded = false
                 continue
             }
             do {
@@ -73,13 +74,13 @@ public struct Verification {
                 try checkSignatures(entry)
                 note(entry, index)
                 // After a broken entry nothing can be said about what follows from it.
-                if canFold { try state.apply(entry) }
+                if isFolded { try state.apply(entry) }
             } catch let violation as LedgerViolation {
                 find("entry \(index)", violation.message)
-                canFold = false
+                isFolded = false
             } catch {
                 find("entry \(index)", "\(error)")
-                canFold = false
+                isFolded = false
             }
         }
         if copy.entries.isEmpty { find("ledger.sqlite", "the ledger is empty") }
@@ -183,9 +184,14 @@ public struct Verification {
     private mutating func checkBlobs(_ progress: (Int, Int) -> Void) throws {
         let store = copy.blobs
         let present = Set(try store.all())
+        // What was pruned, or counts in no committed round, may be gone; what is there must be sound all the same.
+        let required = isFolded ? referenced.intersection(state.neededBlobs) : referenced
+        let all = present.union(required).sorted()
         let pruned = state.prunedBlobs
-        // What was pruned may be gone; what is there must be sound all the same.
-        let all = present.union(referenced.subtracting(pruned)).sorted()
+        let uncounted = referenced.subtracting(all).subtracting(pruned)
+        if !uncounted.isEmpty {
+            report.notes.append("\(uncounted.count) updates were accepted and count in no committed round: they are not in the copy, and need not be")
+        }
         if !pruned.isEmpty {
             report.notes.append("\(state.archive.prunedCount) rounds were pruned when their retention had passed: verified, but no longer replayable")
         }
@@ -240,7 +246,7 @@ public struct Verification {
             }
         }
         for name in (try? FileManager.default.contentsOfDirectory(atPath: copy.releasesPath).sorted()) ?? []
-        where !name.hasSuffix(".draft") && !state.releases.contains(where: { $0.name.text == name }) {
+        where !name.hasSuffix(ReleaseDirectory.draftSuffix) && !state.releases.contains(where: { $0.name.text == name }) {
             find("release \(name)", "it is not in the ledger")
         }
     }

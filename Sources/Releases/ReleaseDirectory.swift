@@ -15,11 +15,14 @@ public struct ReleaseDirectory: Sendable {
     static let adapterDirectory = "adapter"
     private static let adapterFiles = [PEFTAdapter.configurationName, PEFTAdapter.weightsName, "extraction.json"].map { "\(adapterDirectory)/\($0)" }
 
+    /// Of a release that is being written; no release's name ends so.
+    public static let draftSuffix = "~draft"
+
     /// Writes a release into `path`, which appears whole or not at all.
     public static func write(
         to path: String, lineage: Lineage, model: String, adapter: AdapterExtraction? = nil, chain: [Certificate], key: PrivateKey
     ) throws -> ReleaseDirectory {
-        let draft = path + ".draft"
+        let draft = path + Self.draftSuffix
         let manager = FileManager.default
         try? manager.removeItem(atPath: draft)
         try manager.createDirectory(atPath: draft, withIntermediateDirectories: true)

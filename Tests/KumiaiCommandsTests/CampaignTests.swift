@@ -9,7 +9,7 @@ import Testing
         let coordinator = try consortium.startCoordinator()
         try consortium.openCampaign()
         let workers = try [0, 1].map(consortium.startWorker)
-        try #require(consortium.waitForEnd(), "\(consortium.log("coordinator"))")
+        try #require(consortium.waitForEnd(), "\(consortium.log("coordinator")) \(consortium.log("bolt-turin"))")
         #expect(consortium.campaign["phase"] as? String == "completed")
         for worker in workers { worker.waitUntilExit() }
         #expect(workers.allSatisfy { $0.terminationStatus == 0 })
@@ -49,6 +49,37 @@ import Testing
         #expect(try consortium.attempt(["audit", "verify", consortium.data, "--ca", consortium.authority]).status == 0)
     }
 
+    /// What a campaign that stopped had accepted counts nowhere, and goes when the next has ended its rounds.
+    @Test func theLedgerIsSoundAfterACampaignThatStopped() throws {
+        let consortium = try Consortium(rounds: 2, quorum: 2)
+        let plan = "operator/plan.toml"
+        for (old, new) in [
+            ("deadline_seconds = 3600", "deadline_seconds = 3"), ("recruiting_seconds = 30", "recruiting_seconds = 1"),
+            ("maximum_attempts = 3", "maximum_attempts = 1"), ("maximum_extensions = 1", "maximum_extensions = 0"),
+        ] {
+            #expect(String(decoding: try consortium.directory.read(plan), as: UTF8.self).contains(old))
+            try consortium.edit(plan, old, new)
+        }
+        // One site is there, and cannot train.
+        try consortium.edit("bolt-turin/worker.toml", Repository.example("sites/drawer-open.hdf5"), Repository.path("Tests/LearningTests/Aloha"))
+        let coordinator = try consortium.startCoordinator()
+        try consortium.openCampaign()
+        let first = try [0, 1].map(consortium.startWorker)
+        try #require(consortium.waitForEnd(), "\(consortium.log("coordinator")) \(consortium.log("bolt-turin"))")
+        #expect(consortium.campaign["phase"] as? String == "stopped" && consortium.campaign["updates_accepted"] as? Int == 1)
+        for worker in first { worker.waitUntilExit() }
+        try consortium.edit(plan, "campaign = \"FY2026-FY2027\"", "campaign = \"second\"")
+        try consortium.edit(plan, "quorum = 2", "quorum = 1")
+        // Otherwise the site would make the same update again.
+        try consortium.edit(plan, "local_steps = 2", "local_steps = 3")
+        try consortium.openCampaign()
+        let second = try consortium.startWorker(0)
+        try #require(consortium.waitForEnd(), "\(consortium.log("coordinator")) \(consortium.log("bolt-turin"))")
+        second.waitUntilExit()
+        let audit = try consortium.finish(coordinator)
+        #expect(audit.status == 0 && audit.output.contains("1 updates were accepted and count in no committed round"), "\(audit.output)")
+    }
+
     @Test func aKilledCoordinatorGoesOnWithItsRound() throws {
         let consortium = try Consortium(rounds: 6, localSteps: 5)
         var coordinator = try consortium.startCoordinator()
@@ -60,7 +91,7 @@ import Testing
             coordinator.waitUntilExit()
             coordinator = try consortium.startCoordinator()
         }
-        try #require(consortium.waitForEnd(), "\(consortium.log("coordinator"))")
+        try #require(consortium.waitForEnd(), "\(consortium.log("coordinator")) \(consortium.log("bolt-turin"))")
         for worker in workers { worker.waitUntilExit() }
         #expect(consortium.campaign["committed"] as? Int == 6)
         #expect(consortium.campaign["updates_accepted"] as? Int == 12)
@@ -79,7 +110,7 @@ import Testing
             victim.waitUntilExit()
             victim = try consortium.startWorker(0)
         }
-        try #require(consortium.waitForEnd(), "\(consortium.log("coordinator"))")
+        try #require(consortium.waitForEnd(), "\(consortium.log("coordinator")) \(consortium.log("bolt-turin"))")
         victim.waitUntilExit()
         other.waitUntilExit()
         #expect(consortium.campaign["phase"] as? String == "completed")
@@ -119,7 +150,7 @@ import Testing
         let coordinator = try consortium.startCoordinator()
         try consortium.openCampaign()
         let worker = try consortium.startWorker(0)
-        try #require(consortium.waitForEnd(), "\(consortium.log("coordinator"))")
+        try #require(consortium.waitForEnd(), "\(consortium.log("coordinator")) \(consortium.log("bolt-turin"))")
         worker.waitUntilExit()
         #expect(try consortium.finish(coordinator).status == 0)
     }
@@ -141,7 +172,7 @@ import Testing
             environment: ["PYTHONPATH": proto])
         try #require(peer.status == 0, "\(peer.output) \(peer.error)")
         #expect(peer.output.contains("receipts 2"), "\(peer.output)")
-        try #require(consortium.waitForEnd(), "\(consortium.log("coordinator"))")
+        try #require(consortium.waitForEnd(), "\(consortium.log("coordinator")) \(consortium.log("bolt-turin"))")
         native.waitUntilExit()
         #expect(consortium.campaign["updates_accepted"] as? Int == 4)
         #expect(try consortium.finish(coordinator).status == 0)

@@ -38,6 +38,16 @@ import Testing
             problems {
                 $0.training.lora = Self.lora; $0.bounds.norm = 1e6
             } == ["bounds.norm"])
+        // Nor may the bounds themselves break the arithmetic that looks at them.
+        #expect(
+            problems {
+                $0.training.lora = Self.lora; $0.bounds = Bounds(weight: 0, norm: 0)
+            } == ["bounds.weight", "bounds.norm"])
+        #expect(
+            problems {
+                $0.training.lora = Self.lora; $0.bounds.norm = .greatestFiniteMagnitude
+            } == ["bounds.norm"])
+        #expect(problems { $0.bounds = Bounds(weight: 1 << 24, norm: 1e6) } == ["bounds.norm"])
         #expect(problems { $0.training.localEpochs = 1 } == ["training.local_steps"])
         #expect(problems { $0.training.localSteps = 0 } == ["training.local_steps"])
         #expect(problems { $0.training.lora = LoRA(rank: 0, alpha: 1, targets: ["a"]) } == ["lora.rank"])

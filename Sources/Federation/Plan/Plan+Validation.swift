@@ -1,8 +1,8 @@
 /// Limits on what a plan may ask for; README.md lists them.
 public enum PlanLimits {
     public static let sites = 4096
-    /// Bytes of all sites' names together: an entry of the ledger holds them.
-    public static let siteNameBytes = 60_000
+    /// Bytes of all names of sites and of adapters' targets together: an entry of the ledger holds them.
+    public static let nameBytes = 60_000
     public static let rounds = 100_000
     public static let seconds = 366 * 24 * 3600
     public static let attempts = 100
@@ -14,8 +14,8 @@ public enum PlanLimits {
     public static let batch = 65_536
     public static let loraRank = 1024
     public static let loraTargets = 64
-    /// Products of factors are rounded to multiples of 2^-this at the coarsest.
-    public static let productScaleBits = 24
+    /// Values, and products of factors, are rounded to multiples of 2^-this at the coarsest before they are summed.
+    public static let coarsestScaleBits = 24
     public static let compressionBlock = 16...65_536
     /// Of top-k: a kept value takes 8 bytes, a float32 takes 4.
     public static let topFraction = 0.25
@@ -38,9 +38,10 @@ extension Plan {
             if !holds { found.append(PlanProblem(key: key, message: message)) }
         }
         require((1...PlanLimits.sites).contains(sites.count), "sites", "1 to \(PlanLimits.sites) sites are wanted")
-        let nameBytes = sites.reduce(0) { $0 + $1.description.utf8.count + 2 }
+        let nameBytes = sites.reduce(0) { $0 + $1.description.utf8.count + 2 } + (training.lora?.targets.reduce(0) { $0 + $1.utf8.count + 2 } ?? 0)
         require(
-            nameBytes <= PlanLimits.siteNameBytes, "sites", "the sites' names take \(nameBytes) bytes together; at most \(PlanLimits.siteNameBytes) are taken")
+            nameBytes <= PlanLimits.nameBytes, "sites",
+            "the names of sites and adapters' targets take \(nameBytes) bytes together; at most \(PlanLimits.nameBytes) are taken")
         require(sites == Array(Set(sites)).sorted(), "sites", "sites must be sorted and each named once")
         require((1...PlanLimits.rounds).contains(rounds), "rounds", "1 to \(PlanLimits.rounds) rounds are wanted")
         require(quorum >= 1 && quorum <= sites.count, "quorum", "the quorum is at least 1 and at most the number of sites")
@@ -58,9 +59,26 @@ extension Plan {
         require(
             training.lora?.aggregation != .alternating || lateness.rounds == 0, "late.rounds",
             "0 is wanted with alternating factors: a late update would hold the other factor")
-        require(
-            training.lora?.aggregation != .exact || productScaleBits(cohort: 2 * sites.count) >= PlanLimits.productScaleBits, "bounds.norm",
-            "exact aggregation of adapters needs a smaller one, or a smaller bounds.weight: products would be rounded too coarsely")
-        return found + training.problems + strategy.problems
+        return found + scaleProblems + training.problems + strategy.problems
+    }
+
+    /// Of bounds that leave the sums too few bits; nothing where the bounds themselves are unsound.
+    private var scaleProblems: [PlanProblem] {
+        guard (1...PlanLimits.weight).contains(bounds.weight), PlanLimits.norm.contains(bounds.norm), (1...PlanLimits.sites).contains(sites.count) else {
+            return []
+        }
+        // As many late updates as timely ones.
+        let cohort = 2 * sites.count
+        if scaleBits(cohort: cohort) < PlanLimits.coarsestScaleBits {
+            return [PlanProblem(key: "bounds.norm", message: "a smaller one, or a smaller bounds.weight, is wanted: values would be rounded too coarsely")]
+        }
+        if training.lora?.aggregation == .exact, productScaleBits(cohort: cohort) < PlanLimits.coarsestScaleBits {
+            return [
+                PlanProblem(
+                    key: "bounds.norm",
+                    message: "exact aggregation of adapters needs a smaller one, or a smaller bounds.weight: products would be rounded too coarsely")
+            ]
+        }
+        return []
     }
 }

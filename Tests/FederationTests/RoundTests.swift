@@ -57,6 +57,25 @@ import Testing
         #expect(machine.state.campaign?.updatesAccepted == 1)
     }
 
+    @Test func receiptIsGivenAgainInTheNextCampaign() throws {
+        var (machine, _) = try opened(Samples.plan(attempts: 1))
+        let submission = Samples.submission(Samples.update(of: Samples.sites[0]))
+        let first = machine.handle(.submitted(submission), at: start)
+        _ = machine.handle(.tick, at: start + 100)
+        #expect(machine.state.campaign?.end?.completed == false)
+        var next = Samples.plan()
+        next.campaign = CampaignID("C2")!
+        _ = try machine.open(next, by: "operator/o", at: start + 200)
+        let again = machine.handle(.submitted(submission), at: start + 200)
+        #expect(again.answers == first.answers && again.entries.isEmpty)
+        let manifest = submission.update.manifest
+        #expect(machine.preliminaryAnswer(to: manifest, from: Samples.sites[0], at: start + 200) == first.answers.first)
+        // Only to the site itself, and only for that update.
+        #expect(machine.preliminaryAnswer(to: manifest, from: Samples.sites[1], at: start + 200) != first.answers.first)
+        let other = Samples.update(of: Samples.sites[0], content: 51).manifest
+        #expect(machine.preliminaryAnswer(to: other, from: Samples.sites[0], at: start + 200) != first.answers.first)
+    }
+
     @Test func receiptIsGivenAgainAfterTheRoundIsOver() throws {
         var (machine, _) = try opened()
         let submissions = Samples.sites.map { Samples.submission(Samples.update(of: $0)) }

@@ -80,10 +80,8 @@ public struct CoordinatorMachine: Sendable {
 
     /// The answer that an update would get on the strength of its manifest; `nil` where its tensors are worth a look.
     public func preliminaryAnswer(to manifest: UpdateManifest, from sender: SiteID, at now: Timestamp) -> SubmissionAnswer? {
-        guard let campaign = state.campaign, campaign.end == nil || campaign.place(of: manifest) != nil else {
-            return .refused(UpdateRefusal(.wrongRound, "no round is open"))
-        }
-        if manifest.site == sender, let place = campaign.place(of: manifest) { return .accepted(index: place.index) }
+        if manifest.site == sender, let place = state.place(of: manifest) { return .accepted(index: place.index) }
+        guard let campaign = state.campaign, campaign.end == nil else { return .refused(UpdateRefusal(.wrongRound, "no round is open")) }
         switch campaign.round.verdict(on: manifest, from: sender, at: max(now, state.time)) {
         case .refused(let refusal): return .refused(refusal)
         case .postponed(let reason): return .postponed(reason: reason)
@@ -123,11 +121,11 @@ public struct CoordinatorMachine: Sendable {
 
     private mutating func submit(_ submission: Submission, at now: Timestamp) -> [Effect] {
         let manifest = submission.update.manifest
+        if manifest.site == submission.sender, let place = state.place(of: manifest) {
+            return [.answer(submission.sender, .accepted(index: place.index))]
+        }
         guard let campaign = state.campaign else {
             return [.answer(submission.sender, .refused(UpdateRefusal(.wrongRound, "no round is open")))]
-        }
-        if manifest.site == submission.sender, let place = campaign.place(of: manifest) {
-            return [.answer(submission.sender, .accepted(index: place.index))]
         }
         guard campaign.end == nil else {
             return [.answer(submission.sender, .refused(UpdateRefusal(.late, "\(campaign.plan.campaign) has ended")))]

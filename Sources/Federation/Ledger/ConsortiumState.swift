@@ -4,6 +4,8 @@ public struct ConsortiumState: Equatable, Sendable {
     public private(set) var founding: Founding?
     public private(set) var models: [ModelName: ModelReference] = [:]
     public internal(set) var campaign: CampaignState?
+    /// The one before: a site whose receipt was lost on the way may ask for it after the next has begun.
+    private var formerCampaign: CampaignState?
     public private(set) var releases: [ReleaseCutting] = []
     /// The committed rounds of all campaigns, and which of them are pruned.
     public private(set) var archive = RoundArchive()
@@ -21,6 +23,9 @@ public struct ConsortiumState: Equatable, Sendable {
         }
         return models.min { $0.key < $1.key }.map { BlobReference(digest: $0.value.digest, byteCount: $0.value.byteCount) }
     }
+
+    /// Where the ledger holds exactly this update of the present campaign or the one before, if it does.
+    public func place(of manifest: UpdateManifest) -> CampaignState.UpdatePlace? { campaign?.place(of: manifest) ?? formerCampaign?.place(of: manifest) }
 
     /// Applies the next entry, or says why it may not follow.
     public mutating func apply(_ entry: Entry) throws(LedgerViolation) {
@@ -59,6 +64,7 @@ public struct ConsortiumState: Equatable, Sendable {
         try require(models[plan.release] == nil, "leads to \(plan.release), which is released already")
         try require(!campaigns.contains(plan.campaign), "uses the name \(plan.campaign) again")
         campaigns.insert(plan.campaign)
+        formerCampaign = campaign
         campaign = CampaignState(plan: plan, base: base)
     }
 

@@ -39,10 +39,9 @@ extension CoordinatorService {
 
     /// `adapterRank`: of the adapter beside the model; 0: none.
     func cut(_ name: ModelName, adapterRank: Int, by operatorName: String) async throws -> ServerMessage {
-        guard adapterRank == 0 || machine.state.campaign?.plan.training.lora != nil else {
-            throw Refusal(.conflict, "the campaign's plan has no adapters", hint: "kumiai adapter extract makes one from any two models")
-        }
-        let cutting = try machine.state.releases.first { $0.name == name } ?? recordCut(name, by: operatorName)
+        let former = machine.state.releases.first { $0.name == name }
+        if former == nil { try check(adapterRank, machine.state.campaign?.plan.training) }
+        let cutting = try former ?? recordCut(name, by: operatorName)
         let release = ReleaseDirectory(path: "\(files.releases)/\(name)")
         if !FileManager.default.fileExists(atPath: release.path) { try await write(cutting, to: release.path, adapterRank: adapterRank) }
         let report = try release.adapterReport()
@@ -52,6 +51,12 @@ extension CoordinatorService {
                 hint: "kumiai adapter extract makes one from the base and the release")
         }
         return .releaseReady(name, model: cutting.model.digest, directory: release.path, discardedEnergy: report?.discarded)
+    }
+
+    private func check(_ adapterRank: Int, _ training: Training?) throws {
+        guard adapterRank == 0 || training?.lora != nil else {
+            throw Refusal(.conflict, "the campaign's plan has no adapters", hint: "kumiai adapter extract makes one from any two models")
+        }
     }
 
     private func recordCut(_ name: ModelName, by operatorName: String) throws -> ReleaseCutting {
@@ -78,8 +83,16 @@ extension CoordinatorService {
         defer { releasesInProgress.remove(cutting.name) }
         let entries = try (0..<ledger.count).map { try ledger.entry(at: $0) }
         let lineage = try Lineage(entries: entries, of: cutting.name, treeHead: ledger.head.note)
+        try check(adapterRank, lineage.training)
         let (blobs, identity, lora) = (blobs, identity, lineage.training.lora)
         try await workers.runIfActive {
+            // A byte that rotted since the last round would be signed with the rest.
+            for digest in adapterRank == 0 ? [cutting.model.digest] : [cutting.model.digest, lineage.baseDigest] {
+                do { try blobs.verify(digest) } catch {
+                    throw Refusal(
+                        .unavailable, "\(cutting.name) cannot be written: \(error)", hint: "restore that blob from a backup, and cut the release again")
+                }
+            }
             // The campaign's change as an adapter on its base, in the modules that the plan adapts.
             let adapter = try lora.flatMap { lora in
                 adapterRank == 0

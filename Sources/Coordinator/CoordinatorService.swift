@@ -30,6 +30,8 @@ public actor CoordinatorService {
     private var timer: Task<Void, Never>?
     /// The next attempt to write a ledger that could not be written. Not `timer`, which every event sets anew.
     private var recovery: Task<Void, Never>?
+    /// The round that is being computed.
+    private var aggregating: AggregationTask?
     private var listener: Listener?
     private(set) var isStopping = false
     private let clock: @Sendable () -> Timestamp
@@ -151,6 +153,10 @@ public actor CoordinatorService {
             let inspector = UpdateInspection(blobs: blobs, plan: plan, roots: identity.roots)
             let now = clock()
             inspection = try await workers.runIfActive { inspector.inspect(update, certificate: certificate, at: now) }
+            // The sweep may have passed by while it was read.
+            if case .sound = inspection, !blobs.contains(manifest.update) {
+                inspection = .unsound(UpdateRefusal(.blobMissing, "blob \(manifest.update.short) is not here any more"))
+            }
         }
         let submission = Submission(sender: site, update: update, inspection: inspection)
         let answers = try decideOrThrow { try $0.handle(.submitted(submission), at: $1) }
@@ -238,14 +244,21 @@ public actor CoordinatorService {
     }
 
     /// A full disk or a damaged model must not cost the round: it waits until somebody has mended it.
+    ///
+    /// Nothing is computed twice at a time, and what another task has taken the place of is not heard of any more.
     private func aggregate(_ task: AggregationTask) {
+        guard aggregating != task else { return }
+        aggregating = task
         let aggregation = RoundAggregation(blobs: blobs, threads: configuration.aggregationThreads)
         Task {
             while !isStopping {
-                guard let outcome = try? await workers.runIfActive({ aggregation.attempt(task) }) else { return }
+                guard let outcome = try? await workers.runIfActive({ aggregation.attempt(task) }), aggregating == task else { return }
                 switch outcome {
-                case .done(let result): return handle(.aggregated(task.key, result))
+                case .done(let result):
+                    aggregating = nil
+                    return handle(.aggregated(task.key, result))
                 case .lost(let reason, let sites):
+                    aggregating = nil
                     logger.error("round is abandoned: updates were lost", metadata: ["round": "\(task.key)", "reason": "\(reason)"])
                     return handle(.aggregationFailed(task.key, reason, without: sites))
                 case .blocked(let reason):

@@ -26,8 +26,11 @@ import Testing
         (#""std": [1.0, "#, #""std": [0, "#, "a std is not positive"), (#""height": 8"#, #""height": 4097"#, "contract.cameras.height"),
         (#""minimum": -1.0"#, #""minimum": 1.0"#, "minimum is not less than maximum"),
         (#""std": 1.0, "minimum""#, #""std": 0, "minimum""#, "dimensions.std is not positive"),
-        (#""dimensions": ["#, #""dimensions": 3, "x": ["#, "contract.action.dimensions is not a list"),
-        (#""contract": {"#, #""contract": 1, "x": {"#, "contract is missing"),
+        (#""dimensions": ["#, #""dimension": ["#, "contract.action.dimension is not known; known are space, dimensions"),
+        (#""n_heads": "#, #""heads": 2, "n_heads": "#, "heads is not known"),
+        (#""offset": "#, #""history": 0, "offset": "#, "contract.state.history is not known"),
+        (#""control_hz": 0.0"#, #""control_hz": "50""#, "contract.control_hz is not 0 to 10000"),
+        (#""name": "b""#, #""name": "a""#, "contract.action.dimensions have names that stand twice"),
         (#""height": 8, "width": 12"#, #""height": 4096, "width": 4096"#, "tokens and"), ("{", "", "not JSON"),
     ]
 
@@ -36,6 +39,18 @@ import Testing
         let text = Shapes.small(.absoluteError).json
         let range = try #require(text.range(of: sound))
         #expect { try PolicyConfiguration(json: text.replacingCharacters(in: range, with: wrong)) } throws: { "\($0)".contains(message) }
+    }
+
+    @Test(arguments: [
+        (#"{"type": "kumiai_vla", "loss": "l1"}"#, "contract is missing"),
+        (#"{"type": "kumiai_vla", "loss": "l1", "contract": {"embodiment": "", "instruction": "", "action": 3}}"#, "contract.action is no object"),
+        (
+            #"{"type": "kumiai_vla", "loss": "l1", "contract": {"embodiment": "", "instruction": "", "action": {"space": "", "dimensions": 3}}}"#,
+            "contract.action.dimensions is not a list"
+        ),
+    ])
+    func whatIsMissingIsNamed(text: String, message: String) {
+        #expect { try PolicyConfiguration(json: text) } throws: { "\($0)".contains(message) }
     }
 
     @Test func whatWouldTakeAllMemoryIsRefused() throws {

@@ -6,9 +6,14 @@ struct ConfigurationReader {
     private let place: String
     private static let maximumTextBytes = 256
 
-    init(_ json: JSONValue, in place: String) {
+    /// `names`: of all members that there may be. What is not understood is refused: a policy that ignored it would be another.
+    init(_ json: JSONValue, in place: String, names: [String]) throws {
         self.json = json
         self.place = place
+        guard let object = json.object else { throw LearningError("the model's config: \(place) is no object") }
+        for member in object where !names.contains(member.name) {
+            throw wrong(String(member.name.prefix(64)), "is not known; known are \(names.joined(separator: ", "))")
+        }
     }
 
     static func wrong(_ name: String, _ what: String) -> LearningError { LearningError("the model's config: \(name) \(what)") }

@@ -12,9 +12,10 @@ extension Contract {
 
     init(json: JSONValue?) throws {
         guard let json, json.object != nil else { throw ConfigurationReader.wrong("contract", "is missing") }
-        let reader = ConfigurationReader(json, in: "contract")
-        let hertz = json["control_hz"]?.double ?? 0
-        guard hertz >= 0, hertz <= 10_000 else { throw ConfigurationReader.wrong("contract.control_hz", "is not 0 to 10000") }
+        let reader = try ConfigurationReader(
+            json, in: "contract", names: ["embodiment", "control_hz", "instruction", "action", "state", "cameras"])
+        let hertz = json["control_hz"] == nil ? 0 : json["control_hz"]?.double ?? -1
+        guard (0...10_000).contains(hertz) else { throw ConfigurationReader.wrong("contract.control_hz", "is not 0 to 10000") }
         self.init(
             embodiment: try reader.text("embodiment"), controlHertz: hertz, instruction: try reader.text("instruction"),
             action: try ActionSpace(json: json["action"]),
@@ -37,16 +38,19 @@ extension Contract {
 extension ActionSpace {
     fileprivate init(json: JSONValue?) throws {
         guard let json else { throw ConfigurationReader.wrong("contract.action", "is missing") }
-        let reader = ConfigurationReader(json, in: "contract.action")
+        let reader = try ConfigurationReader(json, in: "contract.action", names: ["space", "dimensions"])
         let dimensions = try reader.list("dimensions", atMost: Contract.maximumActions).map(Dimension.init(json:))
         guard !dimensions.isEmpty else { throw ConfigurationReader.wrong("contract.action.dimensions", "is empty") }
+        guard Set(dimensions.map(\.name)).count == dimensions.count else {
+            throw ConfigurationReader.wrong("contract.action.dimensions", "have names that stand twice")
+        }
         self.init(space: try reader.text("space"), dimensions: dimensions)
     }
 }
 
 extension ActionSpace.Dimension {
     fileprivate init(json: JSONValue) throws {
-        let reader = ConfigurationReader(json, in: "contract.action.dimensions")
+        let reader = try ConfigurationReader(json, in: "contract.action.dimensions", names: ["name", "unit", "mean", "std", "minimum", "maximum"])
         self.init(
             name: try reader.text("name"), unit: try reader.text("unit"), mean: try reader.number("mean"), std: try reader.deviation("std"),
             minimum: try reader.number("minimum"), maximum: try reader.number("maximum"))
@@ -62,7 +66,7 @@ extension ActionSpace.Dimension {
 
 extension StateFeature {
     fileprivate init(json: JSONValue) throws {
-        let reader = ConfigurationReader(json, in: "contract.state")
+        let reader = try ConfigurationReader(json, in: "contract.state", names: ["key", "offset", "unit", "mean", "std"])
         self.init(
             key: try reader.key("key"), offset: try reader.integer("offset", in: Contract.offsets), unit: try reader.text("unit"),
             mean: try reader.numbers("mean"), std: try reader.numbers("std"))
@@ -80,7 +84,7 @@ extension StateFeature {
 
 extension Camera {
     fileprivate init(json: JSONValue) throws {
-        let reader = ConfigurationReader(json, in: "contract.cameras")
+        let reader = try ConfigurationReader(json, in: "contract.cameras", names: ["key", "height", "width"])
         let sides = 1...Contract.maximumSide
         self.init(key: try reader.key("key"), height: try reader.integer("height", in: sides), width: try reader.integer("width", in: sides))
     }

@@ -15,7 +15,11 @@ extension PolicyConfiguration {
         guard json["type"]?.string == Self.type else {
             throw LearningError("the model's config has another type than \(Self.type)", hint: "the native trainer knows no other policy")
         }
-        let reader = ConfigurationReader(json, in: "")
+        let reader = try ConfigurationReader(
+            json, in: "",
+            names: [
+                "type", "loss", "contract", "patch_size", "n_words", "vocab_size", "dim_model", "n_layers", "n_heads", "dim_feedforward", "chunk_size",
+            ])
         let loss = try reader.text("loss")
         guard let objective = Objective(rawValue: loss) else {
             throw ConfigurationReader.wrong("loss", "is none of \(Objective.allCases.map(\.rawValue).joined(separator: ", "))")

@@ -31,7 +31,7 @@ def configuration(state=0, cameras={}, words=5, loss="l1"):
         "contract": {
             "embodiment": "sawyer", "control_hz": 20, "instruction": "language_instruction" if words else "",
             "action": {
-                "key": "actions", "space": "end-effector displacement and gripper",
+                "space": "end-effector displacement and gripper",
                 "dimensions": [
                     {"name": name, "unit": "1", "mean": 0, "std": 1, "minimum": -1, "maximum": 1}
                     for name in ("x", "y", "z", "gripper")

@@ -95,12 +95,38 @@ import Testing
         for (a, b) in zip(normalised.actions, plain.actions) { #expect(abs(a - (b - 0.5) / 2) < 1e-6) }
     }
 
+    @Test func dataThatDifferHaveAnotherFingerprint() throws {
+        let path = Self.aloha + "/episode_0.hdf5"
+        var speaking = Shapes.aloha
+        (speaking.words, speaking.contract.instruction) = (4, "language_instruction")
+        func fingerprint(_ instruction: String) throws -> UInt64 {
+            try DemonstrationFiles.read(path, split: .train, for: speaking, declared: .init(instruction: instruction)).fingerprint
+        }
+        #expect(try fingerprint("open it") == fingerprint("open it"))
+        #expect(try fingerprint("open it") != fingerprint("close it"))
+    }
+
+    @Test func batchesThatWouldTakeAllMemoryAreRefused() throws {
+        try Batch.check(count: 65_536, Shapes.aloha, hint: "")
+        let large = Shapes.small(.absoluteError, cameras: [Camera(key: "c", height: 1024, width: 1024)])
+        #expect { try Batch.check(count: 1024, large, hint: "smaller") } throws: {
+            "\($0)".contains("1024 samples") && ($0 as? LearningError)?.hint == "smaller"
+        }
+        #expect(Batch.largest(upTo: 1024, large) == 341 && Batch.largest(upTo: 8, large) == 8)
+    }
+
     @Test func anInstructionMayBeDeclaredWhereFilesHaveNone() throws {
         var speaking = Shapes.aloha
         (speaking.words, speaking.contract.instruction) = (4, "language_instruction")
         #expect { try DemonstrationFiles.read(Self.aloha, split: .train, for: speaking) } throws: { "\($0)".contains("language_instruction is missing") }
         let set = try DemonstrationFiles.read(Self.aloha, split: .train, for: speaking, declared: .init(instruction: "Transfer the cube"))
         #expect(set.tasks == ["Transfer the cube"])
+        // No word of it would reach the policy.
+        for text in ["窓を開ける", "Öffne", "..."] {
+            #expect { try DemonstrationFiles.read(Self.aloha, split: .train, for: speaking, declared: .init(instruction: text)) } throws: {
+                "\($0)".contains("\"\(text)\" is not in the letters a to z")
+            }
+        }
     }
 
     @Test func filesThatAreNoHDF5AreRefused() throws {

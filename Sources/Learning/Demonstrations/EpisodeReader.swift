@@ -64,27 +64,37 @@ struct EpisodeReader {
         }
         for feature in contract.state { problems += problem(feature, episode, shape[0]) }
         for camera in contract.cameras { problems += problem(camera, episode, shape[0]) }
-        if c.words > 0, instruction(episode) == nil {
-            problems.append("the attribute \(contract.instruction) is missing, and worker.toml gives no instruction")
-        }
+        problems += instructionProblem(episode)
         guard problems.isEmpty else { throw wrong(episode, problems) }
         return shape[0]
     }
 
+    private func instructionProblem(_ episode: Episode) -> [String] {
+        guard c.words > 0 else { return [] }
+        guard let text = instruction(episode) else { return ["the attribute \(contract.instruction) is missing, and worker.toml gives no instruction"] }
+        return Tokenizer.understands(text) ? [] : ["the instruction \"\(text.prefix(64))\" is not in the letters a to z, the only ones that the policy reads"]
+    }
+
     private func problem(_ feature: StateFeature, _ episode: Episode, _ length: Int) -> [String] {
-        let name = episode.state(feature.key)
-        guard episode.file.exists(name), let shape = try? episode.file.shape(name) else { return ["\(name) is missing"] }
-        return shape == [length, feature.count] ? [] : ["\(name) has the shape \(shape), [\(length), \(feature.count)] is wanted (\(feature.unit))"]
+        shape(episode.state(feature.key), episode) { name, shape in
+            shape == [length, feature.count] ? [] : ["\(name) has the shape \(shape), [\(length), \(feature.count)] is wanted (\(feature.unit))"]
+        }
+    }
+
+    /// What `check` says of a dataset's shape, or why it has none.
+    private func shape(_ name: String, _ episode: Episode, _ check: (String, [Int]) -> [String]) -> [String] {
+        guard episode.file.exists(name) else { return ["\(name) is missing"] }
+        do { return check(name, try episode.file.shape(name)) } catch { return ["\(error)".replacing("\(episode.file.path): ", with: "")] }
     }
 
     private func problem(_ camera: Camera, _ episode: Episode, _ length: Int) -> [String] {
-        let name = episode.images(camera.key)
-        guard episode.file.exists(name), let shape = try? episode.file.shape(name) else { return ["\(name) is missing"] }
-        if shape.count == 2 { return ["\(name) holds compressed images, which are not read: write them as bytes"] }
-        guard shape.count == 4, shape[0] == length, shape[3] == 3, shrink(shape, camera) != nil else {
-            return ["\(name) has the shape \(shape), [\(length), \(camera.height), \(camera.width), 3] or a whole multiple is wanted"]
+        shape(episode.images(camera.key), episode) { name, shape in
+            if shape.count == 2 { return ["\(name) holds compressed images, which are not read: write them as bytes"] }
+            guard shape.count == 4, shape[0] == length, shape[3] == 3, shrink(shape, camera) != nil else {
+                return ["\(name) has the shape \(shape), [\(length), \(camera.height), \(camera.width), 3] or a whole multiple is wanted"]
+            }
+            return []
         }
-        return []
     }
 
     private static let largestShrink = 64

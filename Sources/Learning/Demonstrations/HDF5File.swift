@@ -11,6 +11,8 @@ final class HDF5File {
     /// Limits of what is read; README.md lists them.
     static let maximumElements = 1 << 30
     static let maximumTextBytes = 64 * 1024
+    /// Of all texts of a list together.
+    static let maximumTextsBytes = 16 << 20
     /// Bytes in memory for each stored byte: deflate does not reach it.
     static let maximumCompression = 2048
 
@@ -88,7 +90,7 @@ final class HDF5File {
             }
             count = product
         }
-        return sizes.prefix(Int(rank)).map { Int($0) }
+        return sizes.prefix(Int(rank)).map { Int(clamping: $0) }
     }
 
     private func withDataset<R>(_ name: String, _ body: (hid_t) throws -> R) throws -> R {
@@ -145,6 +147,7 @@ final class HDF5File {
     ) throws -> [String] {
         let width = H5Tget_size(type)
         guard width > 0, width <= Self.maximumTextBytes else { throw wrong("a text in \(name) is longer than \(Self.maximumTextBytes) bytes") }
+        guard count * width <= Self.maximumTextsBytes else { throw wrong("the texts in \(name) take more than \(Self.maximumTextsBytes) bytes") }
         var bytes = [UInt8](repeating: 0, count: max(1, count * width))
         guard bytes.withUnsafeMutableBytes({ read(type, $0.baseAddress!) }) >= 0 else { throw wrong("\(name) cannot be read") }
         return (0..<count).map { index in

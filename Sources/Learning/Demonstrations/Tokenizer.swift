@@ -1,5 +1,11 @@
 /// Words to ids by a hash, without a vocabulary file (FNV-1a, 32 bits).
 enum Tokenizer {
+    /// Whether the text has words, and no letters that none of them holds: 窓を開ける would be no instruction at all.
+    static func understands(_ text: String) -> Bool {
+        let hasWords = text.utf8.contains { (48...57).contains($0) || (65...90).contains($0) || (97...122).contains($0) }
+        return hasWords && !text.unicodeScalars.contains { !$0.isASCII && $0.properties.isAlphabetic }
+    }
+
     /// The first `count` words of lower-case letters and digits as ids 1 ..< vocabulary; 0 pads the rest.
     static func ids(_ text: String, count: Int, vocabulary: Int) -> [Int32] {
         let words = Array(text.lowercased().utf8).split { !(48...57).contains($0) && !(97...122).contains($0) }

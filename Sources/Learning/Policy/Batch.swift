@@ -22,6 +22,18 @@ public struct Batch: Sendable {
     /// Batches may take so much at most; README.md lists it.
     public static let maximumBytes = 4 << 30
 
+    /// Throws where a batch of `count` samples would take more.
+    public static func check(count: Int, _ configuration: PolicyConfiguration, hint: String) throws {
+        guard byteCount(count: count, configuration) <= maximumBytes else {
+            throw LearningError("a batch of \(count) samples of this policy takes more than \(maximumBytes) bytes", hint: hint)
+        }
+    }
+
+    /// As many samples as fit, at least one and at most `count`.
+    static func largest(upTo count: Int, _ configuration: PolicyConfiguration) -> Int {
+        max(1, min(count, maximumBytes / byteCount(count: 1, configuration)))
+    }
+
     /// An empty batch with room for `count` samples.
     public init(count: Int, _ configuration: PolicyConfiguration) {
         self.count = count

@@ -30,7 +30,7 @@ public struct Evaluation: Equatable, Sendable {
 
     /// For every sample, in order: chunk × actionCount numbers.
     private static func predictions(of policy: Policy, on demonstrations: DemonstrationSet, threads: Int) -> [Float] {
-        let size = min(64, demonstrations.count)
+        let size = Batch.largest(upTo: min(64, demonstrations.count), policy.configuration)
         let trainer = Trainer(policy, batch: size, threads: threads)
         var generator = SeededGenerator(seed: 0)
         var predictions: [Float] = []

@@ -28,8 +28,13 @@ package struct Outbox: Sendable {
     package func clear() { disk.remove(pending) }
 
     package func keep(_ receipt: Receipt, of update: SignedUpdate) throws {
-        let manifest = update.manifest
-        try disk.store(receipt.wireBytes, at: "\(receipts)/\(manifest.campaign)-\(manifest.key.round)-\(manifest.key.attempt).receipt")
+        try disk.store(receipt.wireBytes, at: receiptPath(update.manifest))
+    }
+
+    package func hasReceipt(of update: SignedUpdate) -> Bool { disk.byteCount(receiptPath(update.manifest)) != nil }
+
+    private func receiptPath(_ manifest: UpdateManifest) -> String {
+        "\(receipts)/\(manifest.campaign)-\(manifest.key.round)-\(manifest.key.attempt).receipt"
     }
 
     package var receiptNames: [String] { disk.names(in: receipts).filter { $0.hasSuffix(".receipt") }.sorted() }

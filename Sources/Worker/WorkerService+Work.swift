@@ -36,7 +36,7 @@ extension WorkerService {
             let trained = try await workers.runIfActive { [trainer, training] in
                 try trainer.run(task) { try training.note($0, $1, token: token) }
             }
-            guard case .training(let current) = machine.work, current == task else { return }
+            guard case .training(let current) = machine.work, current == task else { return trainer.discarded(round: task.key.round) }
             let update = try sign(trained, task)
             try outbox.store(update)
             pending = update
@@ -121,6 +121,7 @@ extension WorkerService {
     }
 
     func clearOutbox() {
+        if let pending, !outbox.hasReceipt(of: pending) { trainer.discarded(round: pending.manifest.key.round) }
         outbox.clear()
         pending = nil
     }

@@ -90,6 +90,10 @@ import Testing
         #expect(feedback().rest(before: 1) == [0, 0] && feedback().rest(before: 2) == [1, 2])
         try feedback().keep([3, 4], of: 2)
         #expect(feedback().rest(before: 2) == [1, 2] && feedback().rest(before: 3) == [3, 4])
+        // An update that was refused takes its rest with it: the next one owes what the one before it owed.
+        ErrorFeedback.forget(round: 2, in: directory.path)
+        #expect(feedback().rest(before: 3) == [1, 2])
+        try feedback().keep([3, 4], of: 2)
         // Another campaign's, or another factor's, is not this one's.
         let other = Digest([UInt8](repeating: 2, count: 32))!
         #expect(feedback("D").rest(before: 3) == [0, 0] && feedback("C", other).rest(before: 3) == [0, 0])

@@ -22,62 +22,90 @@ public struct DemonstrationReader: Sendable {
         self.seconds = seconds
     }
 
-    /// Reads the demonstrations of a split, checked against what the policy wants. `scratch`: a directory with room for them.
+    /// Reads the demonstrations of a split, checked against what the policy wants.
+    ///
+    /// - Parameters:
+    ///   - scratch: a directory with room for them. What is written there has no name: whoever dies, nothing of it stays.
+    ///   - check: called now and then; it stops the reading by throwing.
     public func read(
-        _ path: String, split: Split, for configuration: PolicyConfiguration, declared: DemonstrationFiles.Declaration = .init(), scratch: String
+        _ path: String, split: Split, for configuration: PolicyConfiguration, declared: DemonstrationFiles.Declaration = .init(), scratch: String,
+        check: () throws -> Void = {}
     ) throws -> DemonstrationSet {
-        let output = "\(scratch)/demonstrations-\(UUID().uuidString.lowercased())"
-        defer { unlink(output) }
-        let shape = "\(output).config"
-        defer { unlink(shape) }
-        try configuration.json.write(toFile: shape, atomically: false, encoding: .utf8)
-        let problem = try run([path, split.rawValue, shape, output, "\(memoryBytes)", declared.embodiment, declared.instruction])
-        if let problem { throw problem }
-        return try DemonstrationSet(reading: output, for: configuration)
+        let wanted = try NamelessFile(in: scratch), output = try NamelessFile(in: scratch), errors = try NamelessFile(in: scratch)
+        try wanted.handle.write(contentsOf: Data(configuration.json.utf8))
+        try wanted.handle.seek(toOffset: 0)
+        let process = process([path, split.rawValue, "\(memoryBytes)", declared.embodiment, declared.instruction])
+        (process.standardInput, process.standardOutput, process.standardError) = (wanted.handle, output.handle, errors.handle)
+        let isOverdue = try run(process, check)
+        if let problem = try problem(path, process, isOverdue, errors) { throw problem }
+        return try DemonstrationSet(reading: output.path, for: configuration)
     }
 
-    /// `nil` where the reader did its work.
-    private func run(_ arguments: [String]) throws -> LearningError? {
+    private func process(_ arguments: [String]) -> Process {
         let process = Process()
         // The link names the program that asks, and not the one that `Process` starts.
         process.executableURL = URL(fileURLWithPath: program[0]).resolvingSymlinksInPath()
         process.arguments = program.dropFirst() + arguments
-        let errors = "\(arguments[3]).errors"
-        _ = FileManager.default.createFile(atPath: errors, contents: nil)
-        defer { unlink(errors) }
-        process.standardError = FileHandle(forWritingAtPath: errors)
-        process.standardOutput = FileHandle.nullDevice
-        process.standardInput = FileHandle.nullDevice
         // A crash is expected here: no backtrace, which takes seconds.
         process.environment = ProcessInfo.processInfo.environment.merging(["SWIFT_BACKTRACE": "enable=no"]) { $1 }
+        return process
+    }
+
+    /// Gives back whether the reader took too long, and was ended for it.
+    private func run(_ process: Process, _ check: () throws -> Void) throws -> Bool {
+        let ended = DispatchSemaphore(value: 0)
+        process.terminationHandler = { _ in ended.signal() }
         try process.run()
-        let deadline = DispatchWorkItem { process.terminate() }
-        DispatchQueue.global().asyncAfter(deadline: .now() + .seconds(seconds), execute: deadline)
-        process.waitUntilExit()
-        deadline.cancel()
-        let said = (FileManager.default.contents(atPath: errors) ?? Data()).prefix(4096)
+        let deadline = DispatchTime.now() + .seconds(seconds)
+        while ended.wait(timeout: .now() + .milliseconds(Self.checkMilliseconds)) == .timedOut {
+            let isOverdue = DispatchTime.now() > deadline
+            do { try check() } catch {
+                kill(process.processIdentifier, SIGKILL)
+                ended.wait()
+                throw error
+            }
+            guard isOverdue else { continue }
+            kill(process.processIdentifier, SIGKILL)
+            ended.wait()
+            return true
+        }
+        return false
+    }
+
+    private static let checkMilliseconds = 200
+
+    /// `nil` where the reader did its work.
+    private func problem(_ path: String, _ process: Process, _ isOverdue: Bool, _ errors: NamelessFile) throws -> LearningError? {
+        if isOverdue {
+            return LearningError("\(path) could not be read within \(seconds) s", hint: "is the disk or the network that holds it slow?")
+        }
+        if process.terminationReason == .uncaughtSignal, process.terminationStatus == SIGKILL {
+            return LearningError(
+                "the process that read \(path) was killed", hint: "the machine may have run out of memory: make room, or give fewer demonstrations")
+        }
         guard process.terminationReason == .exit else {
             return LearningError(
-                "\(arguments[0]) broke the HDF5 library that read it (signal \(process.terminationStatus))",
+                "\(path) broke the HDF5 library that read it (signal \(process.terminationStatus))",
                 hint: "the file is damaged, or made to do harm: write it anew, and find out who wrote this one")
         }
         guard process.terminationStatus != 0 else { return nil }
-        let lines = String(decoding: said, as: UTF8.self).split(separator: "\n", maxSplits: 1).map(String.init)
-        return LearningError(lines.first ?? "\(arguments[0]) cannot be read", hint: lines.count > 1 ? lines[1].trimmingCharacters(in: .newlines) : "")
+        try errors.handle.seek(toOffset: 0)
+        let lines = String(decoding: try errors.handle.read(upToCount: 4096) ?? Data(), as: UTF8.self).split(separator: "\n", maxSplits: 1).map(String.init)
+        return LearningError(lines.first ?? "\(path) cannot be read", hint: lines.count > 1 ? lines[1].trimmingCharacters(in: .newlines) : "")
     }
 
-    /// The other side: reads and writes, in the process that may die. `arguments` are those after the verb.
+    /// The other side: reads and writes, in the process that may die. What the policy wants comes by standard input, the
+    /// demonstrations go to standard output. `arguments` are those after the verb.
     public static func serve(_ arguments: [String]) -> Int32 {
-        guard arguments.count == 7, let split = Split(rawValue: arguments[1]), let memory = rlim_t(arguments[4]) else { return 64 }
+        guard arguments.count == 5, let split = Split(rawValue: arguments[1]), let memory = rlim_t(arguments[2]) else { return 64 }
         var limit = rlimit(rlim_cur: memory, rlim_max: memory)
         setrlimit(__rlimit_resource_t(RLIMIT_AS.rawValue), &limit)
         var noCore = rlimit(rlim_cur: 0, rlim_max: 0)
         setrlimit(__rlimit_resource_t(RLIMIT_CORE.rawValue), &noCore)
         do {
-            let declared = DemonstrationFiles.Declaration(embodiment: arguments[5], instruction: arguments[6])
-            try DemonstrationFiles.read(
-                arguments[0], split: split, for: PolicyConfiguration(json: String(contentsOfFile: arguments[2], encoding: .utf8)), declared: declared
-            ).write(to: arguments[3])
+            let wanted = try PolicyConfiguration(json: String(decoding: FileHandle.standardInput.readToEnd() ?? Data(), as: UTF8.self))
+            let declared = DemonstrationFiles.Declaration(embodiment: arguments[3], instruction: arguments[4])
+            try DemonstrationFiles.read(arguments[0], split: split, for: wanted, declared: declared).write(to: NamelessFile.standardOutput)
             return 0
         } catch {
             let hint = (error as? LearningError)?.hint ?? ""

@@ -35,9 +35,14 @@ struct ErrorFeedback {
         try writer.append(rest)
         try writer.finish()
         try SystemDisk().rename(draft, to: path(round))
+        // The update is published after this, and must not be there without it: the rest would be added twice.
+        try SystemDisk().synchronise(directory: directory)
         for old in rounds.filter({ $0 < round }).dropLast(2) { unlink(path(old)) }
         for later in rounds where later > round { unlink(path(later)) }
     }
+
+    /// The update of `round` never counted: the next one starts from the rest before it, in which nothing of that update is.
+    static func forget(round: Int, in directory: String) { unlink("\(directory)/\(prefix)\(round)") }
 
     private func path(_ round: Int) -> String { "\(directory)/\(Self.prefix)\(round)" }
 

@@ -32,15 +32,12 @@ struct NativeTrainer: SiteTraining {
             throw WorkerError("the model of round \(task.key) has another tensor layout than the plan says")
         }
         let policy = try Policy(file)
-        guard Batch.byteCount(count: task.training.batch, policy.configuration) <= Batch.maximumBytes else {
-            throw WorkerError(
-                "a batch of \(task.training.batch) samples of this policy takes more than \(Batch.maximumBytes) bytes",
-                hint: "the plan wants a smaller training.batch")
-        }
+        try Batch.check(count: task.training.batch, policy.configuration, hint: "the plan wants a smaller training.batch")
         let format = UpdateFormat(task.training, base: file.layout, round: task.key.round)
         let turn = try task.training.lora.map { try adapterTurn(task, format, $0, policy) }
         let demonstrations = try reader.read(
-            demonstrations, split: .train, for: policy.configuration, declared: declared, scratch: directory)
+            demonstrations, split: .train, for: policy.configuration, declared: declared, scratch: directory
+        ) { try progress(0, 0) }
         let outcome = try train(task, from: turn?.policy ?? policy, adapter: turn?.start, on: demonstrations, progress: progress)
         let change = turn?.change(to: outcome.adapter!) ?? zip(outcome.policy.weights, policy.weights).map { $0 - $1 }
         let update = try whenThereIsRoom({ try progress(1, Float(outcome.loss)) }) { try writeUpdate(change, task, format, rank: turn?.start.layout.rank) }
@@ -65,7 +62,7 @@ struct NativeTrainer: SiteTraining {
         _ task: TrainingTask, from start: Policy, adapter: Adapter?, on demonstrations: DemonstrationSet, progress: (Double, Float) throws -> Void
     ) throws -> LocalTraining.Outcome {
         let training = training(task, samples: demonstrations.count)
-        let name = name(of: task, samples: demonstrations.count)
+        let name = name(of: task, demonstrations)
         let snapshot = load(name, parameters: adapter?.values.count ?? start.weights.count)
         if let snapshot { logger.info("training goes on from its snapshot", metadata: ["round": "\(task.key)", "step": "\(snapshot.step)"]) }
         var saved = Date()
@@ -81,6 +78,7 @@ struct NativeTrainer: SiteTraining {
     }
 
     func finished(_ task: TrainingTask) { unlink(snapshotPath) }
+    func discarded(round: Int) { ErrorFeedback.forget(round: round, in: directory) }
 
     private func training(_ task: TrainingTask, samples: Int) -> LocalTraining {
         let t = task.training
@@ -95,10 +93,10 @@ struct NativeTrainer: SiteTraining {
     // MARK: Snapshots
 
     /// A snapshot of anything else would come to other weights.
-    private func name(of task: TrainingTask, samples: Int) -> String {
+    private func name(of task: TrainingTask, _ demonstrations: DemonstrationSet) -> String {
         """
         \(task.campaign) round \(task.key.round) of \(task.rounds), \(task.model.digest.hex), \(task.adapter?.digest.hex ?? "no adapter"), \
-        \(task.training), \(samples) samples, rank \(rank ?? 0), \(threads) threads
+        \(task.training), \(demonstrations.count) samples \(demonstrations.fingerprint), rank \(rank ?? 0), \(threads) threads
         """
     }
 

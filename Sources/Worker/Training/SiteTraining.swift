@@ -8,6 +8,12 @@ public protocol SiteTraining: Sendable {
     func run(_ task: TrainingTask, progress: (Double, Float) throws -> Void) throws -> TrainedUpdate
     /// The update of `task` is safe in the outbox: what was kept to train it can go.
     func finished(_ task: TrainingTask)
+    /// The update of this round was refused or given up: it counts nowhere, and what was kept for the one after it is void.
+    func discarded(round: Int)
+}
+
+extension SiteTraining {
+    public func discarded(round: Int) {}
 }
 
 /// An update that lies in the site's store, not signed yet.

@@ -146,7 +146,12 @@ import Testing
         }
         try expect(kumiai("policy", "tune", Self.base, Repository.path("Tests/LearningTests/Aloha"), "--out", directory.file("x")), 1, "embodiment is aloha")
         try expect(kumiai("policy", "tune", Self.base, Self.data, "--rank", "4", "--target", "word", "--out", directory.file("x")), 1, "no adapter for word")
-        try expect(kumiai("policy", "tune", Self.base, Self.data, "--rank", "4", "--target", "nothing", "--out", directory.file("x")), 1, "name no module")
+        try expect(
+            kumiai("policy", "tune", Self.base, Self.data, "--rank", "4", "--target", "nothing", "--out", directory.file("x")), 6, "no module named nothing")
+        try expect(
+            kumiai("policy", "tune", Self.base, Self.data, "--rank", "4", "--target", "qvk", "fc1", "--out", directory.file("x")), 6, "no module named qvk")
+        try expect(kumiai("adapter", "extract", Self.base, Self.base, "--target", "qvk", "fc1", "--out", directory.file("x")), 6, "no module named qvk")
+        try expect(kumiai("policy", "tune", Self.base, Self.data, "--target", "fc1", "--out", directory.file("x")), 64, "give its --rank too")
         try expect(kumiai("policy", "init", directory.write("c", Array("{}".utf8)), "--out", directory.file("x")), 1, "another type")
         try expect(kumiai("policy", "tune", Self.base, Self.data, "--rank", "4000", "--out", directory.file("x")), 64, "--rank is 0 to 1024")
         try expect(kumiai("adapter", "merge", Self.base, directory.path, "--out", directory.file("x")), 1, "adapter_config.json")

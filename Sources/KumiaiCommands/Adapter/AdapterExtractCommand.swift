@@ -41,8 +41,10 @@ struct AdapterExtractCommand: Command {
 
     func execute() async throws {
         try OutputFile.makeDirectory(out)
+        let start = try SafetensorsFile(path: base)
+        try adapter.check(for: start.layout)
         let extraction = try AdapterExtraction(
-            from: SafetensorsFile(path: base), to: SafetensorsFile(path: model), rank: rank, alpha: adapter.alpha, targets: adapter.targets)
+            from: start, to: SafetensorsFile(path: model), rank: rank, alpha: adapter.alpha, targets: adapter.targets)
         try extraction.write(to: out, base: base, baseDigest: AdapterBase.digest(of: base))
         if json.isOn { return try Report(out: out, rank: rank, energy: extraction.energy, discardedEnergy: extraction.discarded).printJSON() }
         Terminal.print("wrote \(out): rank \(rank), lacks \(Format.number(100 * extraction.discarded, digits: 3)) % of the change's energy")

@@ -1,13 +1,26 @@
 import ArgumentParser
 import Federation
+import Tensors
 
 /// What an adapter is, beside its rank.
 struct AdapterOptions: ParsableArguments {
     @Option(help: "The adapter's alpha: its scale is alpha / rank.")
-    var alpha = 16.0
+    var alpha = Self.defaultAlpha
 
     @Option(name: .customLong("target"), parsing: .upToNextOption, help: "The modules that get an adapter.")
-    var targets = ["qkv", "proj", "fc1", "fc2"]
+    var targets = Self.defaultTargets
+
+    private static let defaultAlpha = 16.0
+    private static let defaultTargets = ["qkv", "proj", "fc1", "fc2"]
+    var isDefault: Bool { alpha == Self.defaultAlpha && targets == Self.defaultTargets }
+
+    /// A misspelt target would go unnoticed beside one that is right.
+    func check(for base: TensorLayout) throws {
+        let unknown = AdapterLayout.unknownTargets(targets, in: base)
+        guard unknown.isEmpty else {
+            throw UsageError("--target: the model has no module named \(unknown.joined(separator: ", "))", hint: "kumiai policy show names them")
+        }
+    }
 
     func validate() throws {
         guard alpha > 0, alpha.isFinite else { throw ValidationError("--alpha is a positive number") }

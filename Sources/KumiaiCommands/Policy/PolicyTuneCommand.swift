@@ -58,12 +58,14 @@ struct PolicyTuneCommand: Command {
         guard (0...1024).contains(rank), (1...10_000_000).contains(steps), (1...65_536).contains(batch), (1...256).contains(threads) else {
             throw ValidationError("--rank is 0 to 1024, --steps 1 to 10000000, --batch 1 to 65536, --threads 1 to 256")
         }
+        guard rank > 0 || adapter.isDefault else { throw ValidationError("--target and --alpha are an adapter's: give its --rank too") }
         guard learningRate.map({ $0 > 0 && $0.isFinite }) ?? true else { throw ValidationError("--learning-rate is positive") }
     }
 
     func execute() async throws {
         try rank > 0 ? OutputFile.makeDirectory(out) : OutputFile.prepare(out)
         let policy = try Policy(SafetensorsFile(path: model))
+        try Batch.check(count: batch, policy.configuration, hint: "take a smaller --batch")
         let train = try demonstrations.read(.train, for: policy.configuration), valid = try demonstrations.read(.valid, for: policy.configuration)
         let start = try startingAdapter(policy)
         let peak = learningRate ?? (start == nil ? 1e-3 : 5e-3)
@@ -85,6 +87,7 @@ struct PolicyTuneCommand: Command {
 
     private func startingAdapter(_ policy: Policy) throws -> Adapter? {
         guard rank > 0 else { return nil }
+        try adapter.check(for: policy.layout)
         let layout = AdapterLayout(base: policy.layout, rank: rank, targets: adapter.targets)
         let start = Adapter(layout, scale: Float(adapter.alpha / Double(rank)), values: layout.initialValues(seed: seed))
         try start.check(for: policy)

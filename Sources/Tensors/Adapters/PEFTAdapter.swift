@@ -41,6 +41,8 @@ public struct PEFTAdapter: Sendable {
         _ values: [Float], of layout: AdapterLayout, alpha: Double, targets: [String], base: String, baseDigest: String? = nil, to directory: String
     ) throws {
         let metadata = [(name: "format", value: "pt")] + (baseDigest.map { [(name: baseDigestName, value: $0)] } ?? [])
+        // New weights beside an old scale would be another adapter: without a configuration there is none.
+        unlink("\(directory)/\(configurationName)")
         let writer = try SafetensorsWriter(path: "\(directory)/\(weightsName)", layout: layout.layout, metadata: metadata)
         try writer.append(values)
         try writer.finish()

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Foundation
 
 struct CampaignInitCommand: Command {
     static let configuration = CommandConfiguration(
@@ -35,11 +36,14 @@ struct CampaignInitCommand: Command {
     func execute() async throws {
         _ = try Endpoint(coordinator, key: "--coordinator")
         let plan = directory + "/" + PlanFile.name
+        let text = PlanFile.text(
+            campaign: "\(base)-\(release)", base: base, release: release, sites: sites.sorted(), rounds: rounds, seed: seed, learning: options.learning)
+        // Last year's plan, kept in silence, would be taken for this year's.
+        if let kept = try? String(contentsOfFile: plan, encoding: .utf8), kept != text {
+            throw UsageError("\(plan) is there already, and is another plan", hint: "open it as it is, or move it away and try again")
+        }
         try ConfigurationWriter.write(OperatorFile.text(coordinator: coordinator), to: directory + "/" + OperatorFile.name)
-        try ConfigurationWriter.write(
-            PlanFile.text(
-                campaign: "\(base)-\(release)", base: base, release: release, sites: sites.sorted(), rounds: rounds, seed: seed,
-                learning: options.learning), to: plan)
+        try ConfigurationWriter.write(text, to: plan)
         _ = try PlanFile.load(plan)
         Terminal.print("next: edit \(plan), then: kumiai campaign open \(plan) --config \(directory)/\(OperatorFile.name)")
     }

@@ -79,7 +79,7 @@ let package = Package(
         room(
             "Coordinator",
             [
-                "Federation", "Tensors", "Updates", "Aggregation", "Identity", "Wire", "Ledger", "Blobs", "Transport", "Releases",
+                "Federation", "Tensors", "Updates", "Aggregation", "Learning", "Identity", "Wire", "Ledger", "Blobs", "Transport", "Releases",
                 nioCore, nioPosix, nioLocks, log,
             ]),
         room(

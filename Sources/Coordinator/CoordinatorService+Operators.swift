@@ -1,5 +1,6 @@
 import Federation
 import Foundation
+import Learning
 import Ledger
 import Releases
 import Tensors
@@ -11,7 +12,7 @@ extension CoordinatorService {
         if let problem = plan.problems.first {
             throw Refusal(.invalid, "\(problem.key): \(problem.message)", hint: "mend the plan and open the campaign again")
         }
-        try checkTargets(of: plan)
+        try checkLearning(of: plan)
         do {
             try decideOrThrow { core, now in try core.decide { try $0.open(plan, by: name, at: now) } }
         } catch let error as LedgerViolation {
@@ -21,20 +22,34 @@ extension CoordinatorService {
         return .campaignAccepted(plan.campaign, index: UInt64(ledger.count - 1))
     }
 
-    /// Adapters for modules that the base does not have would stop the campaign in its first round.
-    private func checkTargets(of plan: Plan) throws {
-        guard let lora = plan.training.lora, let base = machine.state.models[plan.base] else { return }
-        let layout = try SafetensorsFile(blobs, base.digest).layout
-        let unknown = AdapterLayout.unknownTargets(lora.targets, in: layout)
+    /// What no site could train would stop the campaign in its first round.
+    private func checkLearning(of plan: Plan) throws {
+        guard let reference = machine.state.models[plan.base] else { return }
+        let base = try SafetensorsFile(blobs, reference.digest)
+        let adapter = try plan.training.lora.map { try adapterLayout($0, on: base.layout, of: plan.base) }
+        // Of another policy only its own trainer knows what it can do.
+        guard let configuration = base.header[metadata: "config"].flatMap({ try? PolicyConfiguration(json: $0) }) else { return }
+        do {
+            try adapter?.checkTrainable()
+            try Batch.check(count: plan.training.batch, configuration, hint: "take a smaller training.batch")
+        } catch let error as LearningError {
+            throw Refusal(.invalid, error.message, hint: error.hint)
+        }
+    }
+
+    private func adapterLayout(_ lora: LoRA, on base: TensorLayout, of name: ModelName) throws -> AdapterLayout {
+        let unknown = AdapterLayout.unknownTargets(lora.targets, in: base)
         guard unknown.isEmpty else {
-            throw Refusal(.invalid, "lora.targets: \(plan.base) has no module named \(unknown.joined(separator: ", "))", hint: "kumiai policy show names them")
+            throw Refusal(.invalid, "lora.targets: \(name) has no module named \(unknown.joined(separator: ", "))", hint: "kumiai policy show names them")
         }
+        let adapter = AdapterLayout(base: base, rank: lora.rank, targets: lora.targets)
         // An update may not be larger than the model: nobody could upload it.
-        let byteCount = AdapterLayout(base: layout, rank: lora.rank, targets: lora.targets).layout.byteCount
-        guard byteCount < layout.byteCount else {
+        guard adapter.layout.byteCount < base.byteCount else {
             throw Refusal(
-                .invalid, "lora.rank: adapters of rank \(lora.rank) take \(byteCount) bytes, the model \(layout.byteCount)", hint: "take a smaller rank")
+                .invalid, "lora.rank: adapters of rank \(lora.rank) take \(adapter.layout.byteCount) bytes, the model \(base.byteCount)",
+                hint: "take a smaller rank")
         }
+        return adapter
     }
 
     /// `adapterRank`: of the adapter beside the model; 0: none.

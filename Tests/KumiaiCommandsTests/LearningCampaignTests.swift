@@ -112,13 +112,19 @@ import Testing
         try #require(JSONSerialization.jsonObject(with: Data(outcome.output.utf8)) as? [String: Any])
     }
 
-    @Test func targetsThatTheBaseDoesNotHaveAreRefusedWhenTheCampaignIsOpened() throws {
+    @Test func whatNoSiteCouldTrainIsRefusedWhenTheCampaignIsOpened() throws {
         let consortium = try Consortium(learning: ["--lora-rank", "4"])
-        try consortium.edit("operator/plan.toml", "\"fc2\"]", "\"fc3\"]")
         let coordinator = try consortium.startCoordinator()
         #expect(consortium.wait { (try? consortium.status())?["consortium"] != nil })
-        let outcome = try consortium.attempt(["campaign", "open", consortium.path("operator/plan.toml")] + consortium.operatorConfig)
-        #expect(outcome.status == 5 && outcome.error.contains("no module named fc3"))
+        func refusal(_ old: String, _ new: String) throws -> String {
+            try consortium.edit("operator/plan.toml", old, new)
+            let outcome = try consortium.attempt(["campaign", "open", consortium.path("operator/plan.toml")] + consortium.operatorConfig)
+            #expect(outcome.status == 5)
+            return outcome.error
+        }
+        #expect(try refusal("\"fc2\"]", "\"fc3\"]").contains("no module named fc3"))
+        #expect(try refusal("\"fc3\"]", "\"word\"]").contains("no adapter for word"))
+        #expect(try refusal("rank = 4", "rank = 1024").contains("adapters of rank 1024 take"))
         #expect(consortium.stop(coordinator) == 0)
     }
 

@@ -89,9 +89,8 @@ struct PolicyTuneCommand: Command {
         guard rank > 0 else { return nil }
         try adapter.check(for: policy.layout)
         let layout = AdapterLayout(base: policy.layout, rank: rank, targets: adapter.targets)
-        let start = Adapter(layout, scale: Float(adapter.alpha / Double(rank)), values: layout.initialValues(seed: seed))
-        try start.check(for: policy)
-        return start
+        try layout.checkTrainable()
+        return Adapter(layout, scale: Float(adapter.alpha / Double(rank)), values: layout.initialValues(seed: seed))
     }
 
     private func write(_ outcome: LocalTraining.Outcome) throws {

@@ -22,15 +22,6 @@ public struct Adapter: Sendable {
     /// Where the factors that training may change stand.
     var trainedRanges: [Range<Int>] { layout.ranges(of: trained) }
 
-    /// Checks that the native trainer can train an adapter there.
-    public func check(for policy: Policy) throws {
-        guard !layout.modules.isEmpty else { throw LearningError("the adapter's targets name no module of the model") }
-        for module in layout.modules where !module.name.hasPrefix("blocks.") && module.name != "head" {
-            throw LearningError(
-                "the native trainer has no adapter for \(module.name)", hint: "targets are qkv, proj, fc1, fc2 and head")
-        }
-    }
-
     /// The policy with the adapter folded into its weights.
     public func folded(into policy: Policy) -> Policy {
         var folded = policy
@@ -53,6 +44,16 @@ public struct Adapter: Sendable {
                     }
                 }
             }
+        }
+    }
+}
+
+extension AdapterLayout {
+    /// Throws where the native trainer cannot train such an adapter.
+    public func checkTrainable() throws {
+        guard !modules.isEmpty else { throw LearningError("the adapter's targets name no module of the model") }
+        for module in modules where !module.name.hasPrefix("blocks.") && module.name != "head" {
+            throw LearningError("the native trainer has no adapter for \(module.name)", hint: "targets are qkv, proj, fc1, fc2 and head")
         }
     }
 }

@@ -30,7 +30,7 @@ struct AdapterTurn {
         start = Adapter(layout, scale: Float(lora.scale), trained: format.factors!, values: values)
         let others = Adapter(whole, scale: Float(lora.scale), values: rest)
         self.policy = rank < whole.rank ? others.folded(into: policy) : policy
-        try start.check(for: policy)
+        try layout.checkTrainable()
     }
 
     /// What changed in the factors that this round trains, in the order of the update.

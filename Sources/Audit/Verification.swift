@@ -190,7 +190,7 @@ public struct Verification {
         let pruned = state.prunedBlobs
         let uncounted = referenced.subtracting(all).subtracting(pruned)
         if !uncounted.isEmpty {
-            report.notes.append("\(uncounted.count) updates were accepted and count in no committed round: they are not in the copy, and need not be")
+            report.notes.append("accepted updates that count in no committed round, and are not in the copy: \(uncounted.count)")
         }
         if !pruned.isEmpty {
             report.notes.append("\(state.archive.prunedCount) rounds were pruned when their retention had passed: verified, but no longer replayable")

@@ -1,6 +1,5 @@
 import Federation
 import Foundation
-import Learning
 import Ledger
 import Releases
 import Tensors
@@ -9,10 +8,10 @@ import Wire
 /// The operators' verbs, and what everybody may ask.
 extension CoordinatorService {
     func open(_ plan: Plan, by name: String) throws -> ServerMessage {
-        if let problem = plan.problems.first {
+        let base = try machine.state.models[plan.base].map { try SafetensorsFile(blobs, $0.digest) }
+        if let problem = plan.problems.first ?? base.flatMap({ PlanFit.problems(of: plan, base: $0).first }) {
             throw Refusal(.invalid, "\(problem.key): \(problem.message)", hint: "mend the plan and open the campaign again")
         }
-        try checkLearning(of: plan)
         do {
             try decideOrThrow { core, now in try core.decide { try $0.open(plan, by: name, at: now) } }
         } catch let error as LedgerViolation {
@@ -20,36 +19,6 @@ extension CoordinatorService {
         }
         logger.info("campaign opened", metadata: ["campaign": "\(plan.campaign)", "by": "\(name)"])
         return .campaignAccepted(plan.campaign, index: UInt64(ledger.count - 1))
-    }
-
-    /// What no site could train would stop the campaign in its first round.
-    private func checkLearning(of plan: Plan) throws {
-        guard let reference = machine.state.models[plan.base] else { return }
-        let base = try SafetensorsFile(blobs, reference.digest)
-        let adapter = try plan.training.lora.map { try adapterLayout($0, on: base.layout, of: plan.base) }
-        // Of another policy only its own trainer knows what it can do.
-        guard let configuration = base.header[metadata: "config"].flatMap({ try? PolicyConfiguration(json: $0) }) else { return }
-        do {
-            try adapter?.checkTrainable()
-            try Batch.check(count: plan.training.batch, configuration, hint: "take a smaller training.batch")
-        } catch let error as LearningError {
-            throw Refusal(.invalid, error.message, hint: error.hint)
-        }
-    }
-
-    private func adapterLayout(_ lora: LoRA, on base: TensorLayout, of name: ModelName) throws -> AdapterLayout {
-        let unknown = AdapterLayout.unknownTargets(lora.targets, in: base)
-        guard unknown.isEmpty else {
-            throw Refusal(.invalid, "lora.targets: \(name) has no module named \(unknown.joined(separator: ", "))", hint: "kumiai policy show names them")
-        }
-        let adapter = AdapterLayout(base: base, rank: lora.rank, targets: lora.targets)
-        // An update may not be larger than the model: nobody could upload it.
-        guard adapter.layout.byteCount < base.byteCount else {
-            throw Refusal(
-                .invalid, "lora.rank: adapters of rank \(lora.rank) take \(adapter.layout.byteCount) bytes, the model \(base.byteCount)",
-                hint: "take a smaller rank")
-        }
-        return adapter
     }
 
     /// `adapterRank`: of the adapter beside the model; 0: none.

@@ -42,6 +42,12 @@ public struct UpdateFormat: Sendable {
         training.lora.map { part(rank: rank ?? $0.rank)!.layout } ?? base
     }
 
+    /// Bytes of an update's file, of a site that trains all of the plan's components.
+    public var fileByteCount: Int {
+        let file = training.compression.encoding(of: layout()).layout
+        return SafetensorsHeader.encode(file).count + file.byteCount
+    }
+
     /// Opens an update's file; throws where it has not the form that the plan wants.
     public func reader(_ file: SafetensorsFile) throws -> UpdateReader {
         let rank = try rank(of: file)

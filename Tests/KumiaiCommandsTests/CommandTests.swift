@@ -10,8 +10,11 @@ import Testing
         [], ["demo"], ["coordinator"], ["coordinator", "init"], ["coordinator", "run"], ["coordinator", "status"],
         ["coordinator", "prune"], ["worker"], ["worker", "init"],
         ["worker", "run"], ["worker", "status"], ["worker", "doctor"], ["pki"], ["pki", "ca"], ["pki", "issue"], ["pki", "request"], ["pki", "show"],
-        ["campaign"], ["campaign", "init"], ["campaign", "open"], ["campaign", "status"], ["release"], ["release", "cut"], ["release", "show"], ["audit"],
-        ["audit", "rounds"], ["audit", "show"], ["audit", "verify"], ["audit", "replay"],
+        ["campaign"], ["campaign", "init"], ["campaign", "check"], ["campaign", "open"], ["campaign", "status"], ["release"], ["release", "cut"],
+        ["release", "show"], ["audit"],
+        ["audit", "rounds"], ["audit", "show"], ["audit", "verify"], ["audit", "replay"], ["policy"], ["policy", "init"], ["policy", "show"],
+        ["policy", "evaluate"], ["policy", "tune"], ["adapter"], ["adapter", "merge"],
+        ["adapter", "extract"],
     ])
     func everyCommandHelps(command: [String]) throws {
         let outcome = try Shell.run([Shell.kumiai] + command + ["--help"])

@@ -125,6 +125,20 @@ import Testing
         #expect(try refusal("\"fc2\"]", "\"fc3\"]").contains("no module named fc3"))
         #expect(try refusal("\"fc3\"]", "\"word\"]").contains("no adapter for word"))
         #expect(try refusal("rank = 4", "rank = 1024").contains("adapters of rank 1024 take"))
+        // Without a coordinator too.
+        let model = Repository.example("base/state.safetensors")
+        func check() throws -> Shell.Outcome {
+            try consortium.attempt(["campaign", "check", consortium.path("operator/plan.toml"), "--base", model, "--json"])
+        }
+        let unsound = try check()
+        #expect(unsound.status == 6 && unsound.error.contains("adapters of rank 1024 take"))
+        try consortium.edit("operator/plan.toml", "rank = 1024", "rank = 4")
+        #expect(try check().error.contains("no adapter for word"))
+        try consortium.edit("operator/plan.toml", "\"word\"]", "\"fc2\"]")
+        let sound = try json(check())
+        // 18,432 numbers and a header, for each of three rounds and two sites.
+        let bytes = sound["update_bytes"] as? Int ?? 0
+        #expect((73_728..<80_000).contains(bytes) && sound["campaign_bytes"] as? Int == 6 * bytes && sound["lora_rank"] as? Int == 4)
         #expect(consortium.stop(coordinator) == 0)
     }
 

@@ -28,6 +28,11 @@ public enum PlanLimits {
 public struct PlanProblem: Equatable, Sendable {
     public let key: String
     public let message: String
+
+    public init(key: String, message: String) {
+        self.key = key
+        self.message = message
+    }
 }
 
 extension Plan {

@@ -4,5 +4,5 @@ struct CampaignGroup: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "campaign", abstract: "Plan, open and watch a campaign.",
         discussion: "A campaign is the rounds that lead from one base model to the next release, under one fixed plan.",
-        subcommands: [CampaignInitCommand.self, CampaignOpenCommand.self, CampaignStatusCommand.self])
+        subcommands: [CampaignInitCommand.self, CampaignCheckCommand.self, CampaignOpenCommand.self, CampaignStatusCommand.self])
 }

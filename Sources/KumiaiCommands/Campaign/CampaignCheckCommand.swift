@@ -1,0 +1,69 @@
+import ArgumentParser
+import Coordinator
+import Federation
+import Tensors
+import Updates
+
+struct CampaignCheckCommand: Command {
+    static let configuration = CommandConfiguration(
+        commandName: "check", abstract: "Check a plan, and say what it asks of the sites; nothing is sent.",
+        discussion: """
+            With the base model it also checks that sites can train it as the plan wants, and says how many bytes they send.
+
+            Example:
+              kumiai campaign check alice/plan.toml --base base.safetensors
+            """)
+
+    @Argument(help: ArgumentHelp("The plan.", valueName: "plan.toml"))
+    var plan: String
+
+    @Option(help: ArgumentHelp("The base model's file.", valueName: "base.safetensors"))
+    var base: String?
+
+    @OptionGroup var json: JSONOption
+
+    struct Report: Encodable {
+        let campaign: String
+        let rounds: Int
+        let sites: Int
+        let quorum: Int
+        let strategy: String
+        let compression: String
+        var loraRank: Int?
+        /// Of one update, and of all of them where no site misses a round.
+        var updateBytes: UInt64?
+        var campaignBytes: UInt64?
+    }
+
+    func execute() async throws {
+        let plan = try PlanFile.load(plan)
+        var report = Report(
+            campaign: plan.campaign.text, rounds: plan.rounds, sites: plan.sites.count, quorum: plan.quorum, strategy: plan.strategy.name,
+            compression: plan.training.compression.name, loraRank: plan.training.lora?.rank)
+        if let base {
+            let model = try SafetensorsFile(path: base)
+            if let problem = PlanFit.problems(of: plan, base: model).first {
+                throw UsageError("\(self.plan): \(problem.key): \(problem.message)")
+            }
+            // Alternating factors have two sizes.
+            let (odd, even) = (updateBytes(plan, model.layout, round: 1), updateBytes(plan, model.layout, round: 2))
+            report.updateBytes = UInt64(max(odd, even))
+            report.campaignBytes = UInt64(plan.sites.count * (odd * ((plan.rounds + 1) / 2) + even * (plan.rounds / 2)))
+        }
+        if json.isOn { return try report.printJSON() }
+        show(report)
+    }
+
+    private func updateBytes(_ plan: Plan, _ base: TensorLayout, round: Int) -> Int { UpdateFormat(plan.training, base: base, round: round).fileByteCount }
+
+    private func show(_ report: Report) {
+        Terminal.print("\(report.campaign): the plan is sound")
+        Terminal.print("\(report.rounds) rounds of \(report.sites) sites, of which \(report.quorum) must take part; \(report.strategy)")
+        let what = report.loraRank.map { "an adapter of rank \($0)" } ?? "the whole model"
+        let form = report.compression == "none" ? "float32" : report.compression
+        guard let update = report.updateBytes, let all = report.campaignBytes else {
+            return Terminal.print("each update is \(what) as \(form); with --base it is checked against the model, and its bytes are counted")
+        }
+        Terminal.print("each update is \(what) as \(form): \(Format.bytes(update)), \(Format.bytes(all)) in all from all sites")
+    }
+}

@@ -171,6 +171,9 @@ final class Consortium {
     /// What the first site says that it is doing.
     var siteActivity: String { (((try? status())?["sites"] as? [[String: Any]])?.first?["activity"] as? String) ?? "" }
 
+    /// How far the first site is with its turn, from 0 to 1.
+    var siteProgress: Double { (((try? status())?["sites"] as? [[String: Any]])?.first?["progress"] as? Double) ?? 0 }
+
     func operatorDialer() throws -> Dialer {
         func bytes(_ name: String) throws -> [UInt8] { try directory.read("operator/\(name)") }
         let context = try TLSContext(

@@ -70,7 +70,11 @@ struct NativeTrainer: SiteTraining {
             from: start, adapter: adapter, on: demonstrations,
             seed: SeededGenerator(seed: task.training.seed, label: site.description, round: task.key.round), resuming: snapshot
         ) { step in
-            try progress(Double(step.step) / Double(training.steps), step.loss)
+            do { try progress(Double(step.step) / Double(training.steps), step.loss) } catch {
+                // Whoever stops a worker wants it to go on from here.
+                if step.step < training.steps { save(step.snapshot(), name) }
+                throw error
+            }
             guard step.step < training.steps, Date().timeIntervalSince(saved) >= Double(snapshotSeconds) else { return }
             save(step.snapshot(), name)
             saved = Date()

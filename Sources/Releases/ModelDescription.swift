@@ -41,7 +41,16 @@ enum ModelDescription {
         return adapters + (training.compression == .none ? "" : ", updates in \(training.compression.name)")
     }
 
-    static func card(_ lineage: Lineage, parameters: Int) -> String {
+    private static func line(_ adapter: AdapterExtraction, _ lineage: Lineage) -> String {
+        """
+        - `\(ReleaseDirectory.adapterDirectory)/`: an adapter of rank \(adapter.layout.rank) on \(lineage.base), as PEFT keeps it; it lacks \
+        \((100_000 * adapter.discarded).rounded() / 1000) % of the change's energy
+
+        """
+    }
+
+    /// `adapter`: the one that lies beside the model.
+    static func card(_ lineage: Lineage, parameters: Int, adapter: AdapterExtraction? = nil) -> String {
         """
         # \(lineage.cutting.name)
 
@@ -61,7 +70,7 @@ enum ModelDescription {
 
         - `model.safetensors`: the weights; `config.json`: their shape
         - `lineage.json`: the base, every round and update, and the ledger's tree head
-        - `\(ModelSignature.fileName)`: a signature over the digests of these files (OpenSSF Model Signing v1.0)
+        \(adapter.map { Self.line($0, lineage) } ?? "")- `\(ModelSignature.fileName)`: a signature over the digests of these files (OpenSSF Model Signing v1.0)
 
         ## Check it
 

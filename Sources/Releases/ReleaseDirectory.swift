@@ -29,7 +29,7 @@ public struct ReleaseDirectory: Sendable {
         try manager.copyItem(atPath: model, toPath: draft + "/model.safetensors")
         let header = try SafetensorsFile(path: draft + "/model.safetensors").header
         let texts = [
-            "README.md": ModelDescription.card(lineage, parameters: header.layout.elementCount),
+            "README.md": ModelDescription.card(lineage, parameters: header.layout.elementCount, adapter: adapter),
             "config.json": try ModelDescription.configuration(header), "lineage.json": lineage.json,
         ]
         for (name, text) in texts { try text.write(toFile: "\(draft)/\(name)", atomically: false, encoding: .utf8) }

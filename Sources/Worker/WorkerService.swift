@@ -179,7 +179,7 @@ public actor WorkerService {
         case .resting(let reason): logger.debug("resting", metadata: ["reason": "\(reason)"])
         case .fetching(let task): logger.info("fetching the model", metadata: ["round": "\(task.key)", "model": "\(task.model.digest.short)"])
         case .training(let task):
-            logger.info("training", metadata: ["round": "\(task.key)", "steps": "\(task.training.localSteps)", "epochs": "\(task.training.localEpochs)"])
+            logger.info("training", metadata: ["round": "\(task.key)", "length": "\(task.training.length)"])
         case .uploading(let update):
             logger.info("uploading", metadata: ["round": "\(update.key)", "bytes": "\(update.byteCount)", "loss": "\(update.localLoss)"])
         case .submitting(let update): logger.debug("submitting", metadata: ["round": "\(update.key)"])

@@ -83,6 +83,9 @@ public struct RateSchedule: Equatable, Sendable {
 }
 
 extension Training {
+    /// How long a turn is, in words.
+    public var length: String { localEpochs > 0 ? "\(localEpochs) epochs" : "\(localSteps) steps" }
+
     public var problems: [PlanProblem] {
         var found: [PlanProblem] = []
         func require(_ holds: Bool, _ key: String, _ message: String) {

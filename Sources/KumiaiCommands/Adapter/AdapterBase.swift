@@ -12,7 +12,7 @@ enum AdapterBase {
         guard wanted == found else {
             throw UsageError(
                 "the adapter belongs to the model \(wanted.prefix(12)), and \(base) is \(found.prefix(12))",
-                hint: "apply it to its own base; --force applies it all the same")
+                hint: "apply it to its own base; kumiai adapter merge --force folds it in all the same")
         }
     }
 }

@@ -7,7 +7,7 @@ struct AdapterOptions: ParsableArguments {
     @Option(help: "The adapter's alpha: its scale is alpha / rank.")
     var alpha = Self.defaultAlpha
 
-    @Option(name: .customLong("target"), parsing: .upToNextOption, help: "The modules that get an adapter.")
+    @Option(name: .customLong("target"), parsing: .upToNextOption, help: "The modules that get an adapter, one after the other: --target qkv fc1.")
     var targets = Self.defaultTargets
 
     private static let defaultAlpha = 16.0

@@ -77,10 +77,9 @@ enum EntryText {
     }
 
     private static func training(_ training: Training) -> [(String, String)] {
-        let length = training.localEpochs > 0 ? "\(training.localEpochs) epochs" : "\(training.localSteps) steps"
         let schedule = training.schedule
         var fields = [
-            ("training", "\(length) in batches of \(training.batch), rate \(training.learningRate), seed \(training.seed)"),
+            ("training", "\(training.length) in batches of \(training.batch), rate \(training.learningRate), seed \(training.seed)"),
             ("schedule", "\(schedule.shape.rawValue) to \(schedule.decayTo), \(schedule.warmupRounds) rounds of warm-up"),
         ]
         if training.proximal > 0 { fields.append(("proximal", "\(training.proximal)")) }

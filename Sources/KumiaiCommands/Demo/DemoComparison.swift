@@ -48,7 +48,7 @@ struct DemoComparison {
 
     /// Two at a time: one for each core that the demo counts on.
     private func trainAlone(_ base: Policy) async throws -> [Policy] {
-        output.say("for comparison, training each site alone: \(rounds * Self.localSteps) steps as in the campaign")
+        output.say("for comparison, training each site alone: \(rounds * Self.localSteps) steps of the whole model, as many as in the campaign")
         var bar = ProgressBar("sites alone", unit: "sites")
         var models = [Policy?](repeating: nil, count: layout.sites.count)
         try await withThrowingTaskGroup(of: (Int, Policy).self) { group in

@@ -32,10 +32,14 @@ struct PolicyEvaluateCommand: Command {
         let demonstrations: Int
     }
 
+    func validate() throws {
+        guard (1...256).contains(threads) else { throw ValidationError("--threads is 1 to 256") }
+    }
+
     func execute() async throws {
         let policy = try PolicyFile.load(model, adapter: adapter)
         let set = try demonstrations.read(train ? .train : .valid, for: policy.configuration)
-        let evaluation = Evaluation(of: policy, on: set, threads: max(1, min(256, threads)))
+        let evaluation = Evaluation(of: policy, on: set, threads: threads)
         let dimensions = policy.configuration.contract.action.dimensions
         if json.isOn {
             let executed = Dictionary(zip(dimensions.map(\.name), evaluation.executed)) { first, _ in first }

@@ -20,8 +20,8 @@ struct ReleaseCutCommand: Command {
     @Flag(help: "Also write an adapter, of --rank.")
     var adapter = false
 
-    @Option(help: "The adapter's rank.")
-    var rank = 8
+    @Option(help: "The adapter's rank; 8 where nothing is said.")
+    var rank: Int?
 
     @OptionGroup var options: OperatorOptions
     @OptionGroup var json: JSONOption
@@ -33,16 +33,23 @@ struct ReleaseCutCommand: Command {
         let discardedEnergy: Double?
     }
 
+    private static let defaultRank = 8
+
+    func validate() throws {
+        guard let rank else { return }
+        guard (1...PlanLimits.loraRank).contains(rank) else { throw ValidationError("--rank is 1 to \(PlanLimits.loraRank)") }
+        guard adapter else { throw ValidationError("--rank is an adapter's: give --adapter too") }
+    }
+
     func execute() async throws {
         guard let name = ModelName(name) else { throw UsageError("\"\(name)\" is no name of a release") }
-        guard (1...PlanLimits.loraRank).contains(rank) else { throw UsageError("--rank is outside 1 to \(PlanLimits.loraRank)") }
-        let request = ClientMessage.cutRelease(name, adapterRank: adapter ? rank : 0)
+        let request = ClientMessage.cutRelease(name, adapterRank: adapter ? rank ?? Self.defaultRank : 0)
         guard case .releaseReady(let release, let model, let directory, let discarded) = try await options.ask(request) else {
             throw TransportError(.unexpected, "the coordinator did not say whether the release is cut")
         }
         if json.isOn { return try Report(release: release.text, model: model.hex, directory: directory, discardedEnergy: discarded).printJSON() }
         Terminal.print("cut \(release) (\(model.short)) in \(directory)")
         if let discarded { Terminal.print("its adapter lacks \(Format.number(100 * discarded, digits: 3)) % of the change's energy") }
-        Terminal.print("next: kumiai release show \(directory) --verify --ca ca.pem")
+        Terminal.print("next: kumiai release show \(directory) --verify --ca \(try options.authority)")
     }
 }

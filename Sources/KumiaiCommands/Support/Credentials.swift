@@ -36,6 +36,14 @@ struct OperatorOptions: ParsableArguments {
             group: MultiThreadedEventLoopGroup.singleton)
     }
 
+    /// The file of the authority that this person trusts.
+    var authority: String {
+        get throws {
+            let file = try TOMLFile<OperatorFile>(config)
+            return file.resolve(file.content.identity.ca)
+        }
+    }
+
     func ask(_ message: ClientMessage) async throws -> ServerMessage { try await dialer().ask(message, software: "kumiai 0.1.0") }
 
     func status() async throws -> StatusReport {

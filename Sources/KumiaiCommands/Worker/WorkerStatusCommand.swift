@@ -24,9 +24,11 @@ struct WorkerStatusCommand: Command {
         }
         if json.isOn { return try Report(running: status.isRunning, status: status).printJSON() }
         let seen = Format.ago(Timestamp(milliseconds: status.atMilliseconds), now: systemTime())
+        let link = status.connected ? "connected" : "not connected"
+        Terminal.print("\(status.site): \(status.isRunning ? "running (pid \(status.pid)), \(link)" : "not running, last \(link)"), \(seen)")
         Terminal.print(
-            "\(status.site): \(status.isRunning ? "running" : "not running") (pid \(status.pid)), \(status.connected ? "connected" : "not connected"), \(seen)")
-        Terminal.print("now:      \(status.activity)\(status.round > 0 ? ", round \(status.round), \(Int(status.progress * 100)) %" : "")")
+            "\(status.isRunning ? "now: " : "then:")     \(status.activity)\(status.round > 0 ? ", round \(status.round), \(Int(status.progress * 100)) %" : "")"
+        )
         if let heard = status.heardMilliseconds {
             Terminal.print("heard:    \(Format.ago(Timestamp(milliseconds: heard), now: systemTime())) from the coordinator")
         }

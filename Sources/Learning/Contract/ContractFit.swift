@@ -43,7 +43,8 @@ struct ContractFit {
         }
         for (index, dimension) in contract.action.dimensions.enumerated() where Double(outside[index]) > Self.outsideShare * Double(actions) {
             problems.append(
-                "\(percent(outside[index], actions)) of action \(dimension.name) is outside \(dimension.minimum) to \(dimension.maximum) \(dimension.unit)")
+                "\(percent(outside[index], actions)) of action \(dimension.name) is outside \(dimension.minimum) to \(dimension.maximum)"
+                    + (dimension.unit == "1" ? "" : " \(dimension.unit)"))
         }
         guard problems.isEmpty else {
             throw LearningError("\(path): \(problems.joined(separator: "; "))", hint: "convert the data to the units of the base model's contract")

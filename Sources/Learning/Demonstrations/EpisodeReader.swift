@@ -71,7 +71,7 @@ struct EpisodeReader {
 
     private func instructionProblem(_ episode: Episode) -> [String] {
         guard c.words > 0 else { return [] }
-        guard let text = instruction(episode) else { return ["the attribute \(contract.instruction) is missing, and worker.toml gives no instruction"] }
+        guard let text = instruction(episode) else { return ["the attribute \(contract.instruction) is missing, and no instruction is given for the site"] }
         return Tokenizer.understands(text) ? [] : ["the instruction \"\(text.prefix(64))\" is not in the letters a to z, the only ones that the policy reads"]
     }
 

@@ -18,6 +18,7 @@ final class HDF5File {
 
     init(path: String) throws {
         self.path = path
+        guard access(path, F_OK) == 0 else { throw LearningError("\(path) does not exist") }
         H5Eset_auto2(hid_t(H5E_DEFAULT), nil, nil)
         file = H5Fopen(path, kumiai_h5f_read_only(), hid_t(H5P_DEFAULT))
         guard file >= 0 else { throw LearningError("\(path) is not an HDF5 file, or cannot be read") }

@@ -12,10 +12,9 @@ extension WorkerService {
 
     func fetch(_ task: TrainingTask) async {
         do {
-            try await transfer.download(task.model.digest, byteCount: task.model.byteCount)
-            if let adapter = task.adapter { try await transfer.download(adapter.digest, byteCount: adapter.byteCount) }
+            for blob in task.blobs { try await transfer.download(blob.digest, byteCount: blob.byteCount) }
             guard case .fetching(let current) = machine.work, current == task else { return }
-            removeOldModels(keeping: [task.model.digest, task.adapter?.digest])
+            removeOldModels(keeping: task.blobs.map(\.digest))
             trouble = nil
             handle(.fetched(task.key))
         } catch {
@@ -26,7 +25,7 @@ extension WorkerService {
     }
 
     /// One model, its adapter and one update are kept; the others can be fetched again, or are with the coordinator.
-    private func removeOldModels(keeping kept: [Digest?]) {
+    private func removeOldModels(keeping kept: [Digest]) {
         for digest in (try? blobs.all()) ?? [] where !kept.contains(digest) && digest != pending?.manifest.update { blobs.remove(digest) }
     }
 

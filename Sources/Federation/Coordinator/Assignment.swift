@@ -31,6 +31,9 @@ public struct TrainingTask: Equatable, Sendable {
         self.training = training
         self.lateRounds = lateRounds
     }
+
+    /// What a site must have to train.
+    public var blobs: [BlobReference] { [BlobReference(digest: model.digest, byteCount: model.byteCount)] + (adapter.map { [$0] } ?? []) }
 }
 
 extension CampaignState {

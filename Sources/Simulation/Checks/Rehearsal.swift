@@ -20,7 +20,7 @@ final class Rehearsal {
 
     func step(_ commit: RoundCommit, _ updates: [(update: AcceptedUpdate, file: [UInt8])], cohort: Int) throws -> GlobalState {
         let contributions = try updates.sorted { $0.update.update.manifest.site > $1.update.update.manifest.site }.map { update, file in
-            AggregationTask.Contribution(site: update.update.manifest.site, update: try blobs.store(file), weight: update.weight)
+            AggregationTask.Contribution(site: update.update.manifest.site, update: try blobs.store(file).digest, weight: update.weight)
         }
         let task = AggregationTask(
             key: commit.key, start: start, strategy: plan.strategy, training: plan.training, isLastRound: commit.key.round == plan.rounds,
@@ -30,18 +30,5 @@ final class Rehearsal {
         guard case .done(let result) = outcome else { throw Failed(outcome: outcome) }
         start = result
         return result
-    }
-}
-
-extension BlobStore {
-    /// Takes in a small blob as a whole.
-    @discardableResult
-    func store(_ bytes: [UInt8]) throws -> Digest {
-        let path = temporaryPath()
-        defer { discard(path) }
-        let file = try create(path)
-        try bytes.withUnsafeBytes { try file.write($0, at: 0) }
-        try file.synchronise()
-        return try adopt(path).digest
     }
 }

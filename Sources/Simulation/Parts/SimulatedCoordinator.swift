@@ -36,11 +36,7 @@ final class SimulatedCoordinator {
 
     private func found() throws {
         let blobs = try BlobStore(directory: "blobs", disk: node.disk, checkpointBytes: 64)
-        let path = blobs.temporaryPath()
-        let file = try blobs.create(path)
-        try model.withUnsafeBytes { try file.write($0, at: 0) }
-        try file.synchronise()
-        try blobs.adopt(path)
+        try blobs.store(model)
         let ledger = try Ledger(consortium: world.cast.consortium, store: store, key: world.cast.logKey)
         try ledger.append([
             Entry(at: now, .founded(world.cast.founding)), Entry(at: now, .modelRegistered(world.scenario.plan.base, world.scenario.plan.model!)),
@@ -203,10 +199,7 @@ final class SimulatedCoordinator {
         }
         let rate = Float(task.strategy.learningRate) / Float(task.totalWeight)
         let next = zip(values(task.start.model), sum).map { $0 + rate * $1 }
-        let path = blobs.temporaryPath()
-        guard let file = try? blobs.create(path), (try? Tiny.file(next).withUnsafeBytes({ try file.write($0, at: 0) })) != nil,
-            (try? file.synchronise()) != nil, let (digest, byteCount) = try? blobs.adopt(path)
-        else { return nil }
+        guard let (digest, byteCount) = try? blobs.store(Tiny.file(next)) else { return nil }
         return GlobalState(model: digest, modelByteCount: byteCount, serverState: nil)
     }
 

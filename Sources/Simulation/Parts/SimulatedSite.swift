@@ -204,7 +204,7 @@ final class SimulatedSite {
 
     private func fetch(_ task: TrainingTask) {
         do {
-            for blob in blobsToTrain(task) {
+            for blob in task.blobs {
                 let spool = try blobs.spool(blob.digest, byteCount: blob.byteCount)
                 if !spool.isComplete { return transfer = .down(task, spool) }
                 do { try blobs.verify(blob.digest) } catch {
@@ -218,10 +218,6 @@ final class SimulatedSite {
         }
     }
 
-    private func blobsToTrain(_ task: TrainingTask) -> [BlobReference] {
-        [BlobReference(digest: task.model.digest, byteCount: task.model.byteCount)] + (task.adapter.map { [$0] } ?? [])
-    }
-
     private func take(_ chunk: BlobChunk, _ task: TrainingTask, _ spool: Spool) {
         do {
             try chunk.payload.withUnsafeBytes { _ = try spool.append($0, at: chunk.offset) }
@@ -230,7 +226,7 @@ final class SimulatedSite {
         }
         guard spool.isComplete else { return }
         endTransfer()
-        let needed = blobsToTrain(task).map(\.digest)
+        let needed = task.blobs.map(\.digest)
         for digest in (try? blobs.all()) ?? [] where !needed.contains(digest) && digest != pending?.manifest.update { blobs.remove(digest) }
         if needed.allSatisfy(blobs.contains) { handle(.fetched(task.key)) } else { carry { self.fetch(task) } }
     }
@@ -243,7 +239,7 @@ final class SimulatedSite {
             guard number == self.trainingNumber, case .training(let current) = self.machine.work, current == task else { return }
             do {
                 let honest = Honest(self.index, task)
-                let update = try self.sign(self.write(honest.file(honest.values)), task, samples: honest.samples)
+                let update = try self.sign(self.blobs.store(honest.file(honest.values)), task, samples: honest.samples)
                 self.world.checker.prepared(update, by: self)
                 try self.outbox.store(update)
                 self.pending = update
@@ -253,15 +249,6 @@ final class SimulatedSite {
                 self.handle(.trainingFailed(task.key, "\(error)"))
             }
         }
-    }
-
-    func write(_ bytes: [UInt8]) throws -> (digest: Digest, byteCount: UInt64) {
-        let path = blobs.temporaryPath()
-        defer { blobs.discard(path) }
-        let file = try blobs.create(path)
-        try bytes.withUnsafeBytes { try file.write($0, at: 0) }
-        try file.synchronise()
-        return try blobs.adopt(path)
     }
 
     func sign(_ blob: (digest: Digest, byteCount: UInt64), _ task: TrainingTask, samples: UInt32, as site: SiteID? = nil, round: Int? = nil) throws

@@ -8,8 +8,7 @@ import Wire
 /// The operators' verbs, and what everybody may ask.
 extension CoordinatorService {
     func open(_ plan: Plan, by name: String) throws -> ServerMessage {
-        let base = try machine.state.models[plan.base].map { try SafetensorsFile(blobs, $0.digest) }
-        if let problem = plan.problems.first ?? base.flatMap({ PlanFit.problems(of: plan, base: $0).first }) {
+        if let problem = try plan.problems.first ?? misfit(of: plan) {
             throw Refusal(.invalid, "\(problem.key): \(problem.message)", hint: "mend the plan and open the campaign again")
         }
         do {
@@ -19,6 +18,11 @@ extension CoordinatorService {
         }
         logger.info("campaign opened", metadata: ["campaign": "\(plan.campaign)", "by": "\(name)"])
         return .campaignAccepted(plan.campaign, index: UInt64(ledger.count - 1))
+    }
+
+    private func misfit(of plan: Plan) throws -> PlanProblem? {
+        guard let base = machine.state.models[plan.base] else { return nil }
+        return PlanFit.problems(of: plan, base: try SafetensorsFile(blobs, base.digest)).first
     }
 
     /// `adapterRank`: of the adapter beside the model; 0: none.
@@ -68,22 +72,20 @@ extension CoordinatorService {
         let entries = try (0..<ledger.count).map { try ledger.entry(at: $0) }
         let lineage = try Lineage(entries: entries, of: cutting.name, treeHead: ledger.head.note)
         try check(adapterRank, lineage.training)
-        let (blobs, identity, lora) = (blobs, identity, lineage.training.lora)
+        let (blobs, identity, lora) = (blobs, identity, adapterRank == 0 ? nil : lineage.training.lora)
         try await workers.runIfActive {
             // A byte that rotted since the last round would be signed with the rest.
-            for digest in adapterRank == 0 ? [cutting.model.digest] : [cutting.model.digest, lineage.baseDigest] {
+            for digest in [cutting.model.digest] + (lora == nil ? [] : [lineage.baseDigest]) {
                 do { try blobs.verify(digest) } catch {
                     throw Refusal(
                         .unavailable, "\(cutting.name) cannot be written: \(error)", hint: "restore that blob from a backup, and cut the release again")
                 }
             }
             // The campaign's change as an adapter on its base, in the modules that the plan adapts.
-            let adapter = try lora.flatMap { lora in
-                adapterRank == 0
-                    ? nil
-                    : try AdapterExtraction(
-                        from: SafetensorsFile(blobs, lineage.baseDigest), to: SafetensorsFile(blobs, cutting.model.digest), rank: adapterRank,
-                        alpha: lora.scale * Double(adapterRank), targets: lora.targets)
+            let adapter = try lora.map { lora in
+                try AdapterExtraction(
+                    from: SafetensorsFile(blobs, lineage.baseDigest), to: SafetensorsFile(blobs, cutting.model.digest), rank: adapterRank,
+                    alpha: lora.scale * Double(adapterRank), targets: lora.targets)
             }
             _ = try ReleaseDirectory.write(
                 to: path, lineage: lineage, model: blobs.path(of: cutting.model.digest), adapter: adapter, chain: identity.chain, key: identity.key)

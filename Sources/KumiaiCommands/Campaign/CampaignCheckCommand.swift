@@ -42,9 +42,7 @@ struct CampaignCheckCommand: Command {
             compression: plan.training.compression.name, loraRank: plan.training.lora?.rank)
         if let base {
             let model = try SafetensorsFile(path: base)
-            if let problem = PlanFit.problems(of: plan, base: model).first {
-                throw UsageError("\(self.plan): \(problem.key): \(problem.message)")
-            }
+            try PlanFile.requireNone(PlanFit.problems(of: plan, base: model), of: self.plan)
             // Alternating factors have two sizes.
             let (odd, even) = (updateBytes(plan, model.layout, round: 1), updateBytes(plan, model.layout, round: 2))
             report.updateBytes = UInt64(max(odd, even))

@@ -34,8 +34,13 @@ struct PlanFile: Decodable {
     static func load(_ path: String) throws -> Plan {
         let content = try TOMLFile<PlanFile>(path).content
         let plan = try content.plan(path)
-        guard let problem = plan.problems.first else { return plan }
-        throw UsageError("\(path): \(problem.key): \(problem.message)")
+        try requireNone(plan.problems, of: path)
+        return plan
+    }
+
+    /// Throws the first of a plan's problems.
+    static func requireNone(_ problems: [PlanProblem], of path: String) throws {
+        if let problem = problems.first { throw UsageError("\(path): \(problem.key): \(problem.message)") }
     }
 
     private func plan(_ path: String) throws -> Plan {

@@ -56,17 +56,18 @@ public struct DemonstrationReader: Sendable {
         let ended = DispatchSemaphore(value: 0)
         process.terminationHandler = { _ in ended.signal() }
         try process.run()
-        let deadline = DispatchTime.now() + .seconds(seconds)
-        while ended.wait(timeout: .now() + .milliseconds(Self.checkMilliseconds)) == .timedOut {
-            let isOverdue = DispatchTime.now() > deadline
-            do { try check() } catch {
-                kill(process.processIdentifier, SIGKILL)
-                ended.wait()
-                throw error
-            }
-            guard isOverdue else { continue }
+        func end() {
             kill(process.processIdentifier, SIGKILL)
             ended.wait()
+        }
+        let deadline = DispatchTime.now() + .seconds(seconds)
+        while ended.wait(timeout: .now() + .milliseconds(Self.checkMilliseconds)) == .timedOut {
+            do { try check() } catch {
+                end()
+                throw error
+            }
+            guard DispatchTime.now() > deadline else { continue }
+            end()
             return true
         }
         return false

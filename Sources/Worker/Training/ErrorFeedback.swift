@@ -42,9 +42,10 @@ struct ErrorFeedback {
     }
 
     /// The update of `round` never counted: the next one starts from the rest before it, in which nothing of that update is.
-    static func forget(round: Int, in directory: String) { unlink("\(directory)/\(prefix)\(round)") }
+    static func forget(round: Int, in directory: String) { unlink(path(round, in: directory)) }
 
-    private func path(_ round: Int) -> String { "\(directory)/\(Self.prefix)\(round)" }
+    private func path(_ round: Int) -> String { Self.path(round, in: directory) }
+    private static func path(_ round: Int, in directory: String) -> String { "\(directory)/\(prefix)\(round)" }
 
     /// Ascending.
     private var rounds: [Int] {

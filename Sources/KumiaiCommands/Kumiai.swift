@@ -1,4 +1,5 @@
 import ArgumentParser
+import Identity
 import LinearAlgebra
 import Transport
 
@@ -26,6 +27,7 @@ public struct Kumiai: AsyncParsableCommand {
 
     /// What happens before anything else in the process.
     public static func prepare() {
+        OpenSSLLibrary.outliveMain()
         BLASCore.restartIfWrong()
         ProcessResources.keepBuffers()
         ProcessResources.raiseDescriptorLimit()

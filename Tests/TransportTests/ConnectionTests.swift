@@ -26,6 +26,30 @@ import Wire
         await server.stop()
     }
 
+    @Test func aListenerMayStopWhileManyArrive() async {
+        await #expect(processExitsWith: .success) {
+            let consortium = try ConsortiumFixture()
+            for milliseconds in 0..<40 {
+                let server = try await Server(consortium)
+                let port = server.port
+                let arriving = Task.detached { (0..<200).map { _ in Shell.connect(to: port) } }
+                try await Task.sleep(for: .milliseconds(milliseconds / 4))
+                await server.stop()
+                for descriptor in await arriving.value where descriptor >= 0 { close(descriptor) }
+            }
+        }
+    }
+
+    @Test func aPeerWhoSaysNothingHoldsUpNoStop() async throws {
+        let server = try await Server(consortium)
+        let silent = Shell.connect(to: server.port)
+        defer { close(silent) }
+        #expect(try await server.ask())
+        let stopped = ContinuousClock().now
+        await server.stop()
+        #expect(ContinuousClock().now - stopped < .seconds(TransportLimits.handshakeSeconds / 2))
+    }
+
     @Test func certificatesThatDoNotHoldAreRefusedByReasonAndTheServerGoesOn() async throws {
         let server = try await Server(consortium)
         let other = try ConsortiumFixture()

@@ -1,4 +1,5 @@
 import Identity
+import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix
 import Wire
@@ -8,10 +9,13 @@ import Wire
 #endif
 
 /// A connection's channel as an async sequence of frames, and the certificate that its handshake will bring.
-struct SecureChannel<Inbound: WireFrame, Outbound: WireFrame>: Sendable {
-    let frames: NIOAsyncChannel<Inbound, Outbound>
-    let certificate: EventLoopFuture<Certificate>
+final class SecureChannel<Inbound: WireFrame, Outbound: WireFrame>: Sendable {
     let limit: FrameLimit
+    private let certificate: EventLoopFuture<Certificate>
+    private let frames: NIOAsyncChannel<Inbound, Outbound>
+    private let isTaken = NIOLockedValueBox(false)
+
+    var channel: any Channel { frames.channel }
 
     /// Builds the pipeline; runs on the channel's event loop.
     init(_ channel: any Channel, _ context: TLSContext, behind proxy: ConnectHandler? = nil) throws {
@@ -32,6 +36,29 @@ struct SecureChannel<Inbound: WireFrame, Outbound: WireFrame>: Sendable {
             wrappingChannelSynchronously: channel,
             configuration: .init(
                 backPressureStrategy: strategy, inboundType: Inbound.self, outboundType: Outbound.self))
+    }
+
+    /// The certificate of the peer, as soon as the handshake is done. One that hangs holds up nobody who is cancelled.
+    func peerCertificate() async throws -> Certificate {
+        try await withTaskCancellationHandler {
+            try await certificate.get()
+        } onCancel: {
+            channel.close(promise: nil)
+        }
+    }
+
+    /// Lends both directions to `body`, and closes the connection after it.
+    func executeThenClose<Result: Sendable>(
+        _ body: (NIOAsyncChannelInboundStream<Inbound>, NIOAsyncChannelOutboundWriter<Outbound>) async throws -> Result
+    ) async throws -> Result {
+        isTaken.withLockedValue { $0 = true }
+        return try await frames.executeThenClose { try await body($0, $1) }
+    }
+
+    /// A listener that stops lets go of whoever had just come, and NIO would end the process for a channel that nobody closes.
+    deinit {
+        guard !isTaken.withLockedValue({ $0 }) else { return }
+        Task { [frames] in try await frames.executeThenClose { _, _ in } }
     }
 }
 

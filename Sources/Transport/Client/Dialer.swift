@@ -28,27 +28,22 @@ public struct Dialer: Sendable {
         _ body: @Sendable @escaping (ClientConnection) async throws -> Result
     ) async throws -> Result {
         let secure = try await connect()
-        let channel = secure.frames.channel
-        // A handshake that hangs must not hold up a process that stops.
-        return try await withTaskCancellationHandler {
-            try await secure.frames.executeThenClose { inbound, outbound in
-                let connection = ClientConnection(inbox: Inbox(inbound), outbound: outbound, close: { channel.close(promise: nil) })
-                do {
-                    let certificate = try await secure.certificate.get()
-                    try check(certificate)
-                    let welcome = try await withTimeout(.seconds(TransportLimits.helloSeconds), "the coordinator's welcome") {
-                        try await connection.hello(purpose, software: software)
-                    }
-                    if purpose == .bulk { secure.limit.allowBulk() }
-                    return try await body(connection.welcomed(welcome, certificate: certificate))
-                } catch let error as IdentityError {
-                    // Tells the coordinator's log why we leave.
-                    try? await connection.send(.goodbye(reason: "\(error)"), id: 1)
-                    throw error
+        let channel = secure.channel
+        return try await secure.executeThenClose { inbound, outbound in
+            let connection = ClientConnection(inbox: Inbox(inbound), outbound: outbound, close: { channel.close(promise: nil) })
+            do {
+                let certificate = try await secure.peerCertificate()
+                try check(certificate)
+                let welcome = try await withTimeout(.seconds(TransportLimits.helloSeconds), "the coordinator's welcome") {
+                    try await connection.hello(purpose, software: software)
                 }
+                if purpose == .bulk { secure.limit.allowBulk() }
+                return try await body(connection.welcomed(welcome, certificate: certificate))
+            } catch let error as IdentityError {
+                // Tells the coordinator's log why we leave.
+                try? await connection.send(.goodbye(reason: "\(error)"), id: 1)
+                throw error
             }
-        } onCancel: {
-            channel.close(promise: nil)
         }
     }
 

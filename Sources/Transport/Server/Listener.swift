@@ -91,7 +91,7 @@ public final class Listener: Sendable {
     }
 
     private func handle(_ secure: Secure, _ serve: @Sendable (ServerConnection) async throws -> Void) async {
-        let channel = secure.frames.channel
+        let channel = secure.channel
         let address = channel.remoteAddress?.description ?? "unknown"
         let ticket = ConnectionTicket(counts, address: channel.remoteAddress?.ipAddress ?? "", peerLimit: peerLimit)
         var logger = logger
@@ -99,8 +99,8 @@ public final class Listener: Sendable {
         // Nothing is said to a stranger who takes up too much: a handshake for a refusal would be his gain.
         if !ticket.isWelcome { channel.close(promise: nil) }
         do {
-            try await secure.frames.executeThenClose { [logger] inbound, outbound in
-                let certificate = try await secure.certificate.get()
+            try await secure.executeThenClose { [logger] inbound, outbound in
+                let certificate = try await secure.peerCertificate()
                 let inbox = Inbox(inbound)
                 switch self.admit(certificate, ticket) {
                 case .success(let peer):

@@ -17,6 +17,7 @@ struct WorkerDoctorCommand: Command {
         discussion: """
             Configuration, certificate, the way to the coordinator, linear algebra, and whether the demonstrations fit the
             contract of the model that the next round starts from: robot, cameras, keys, shapes, units. Changes nothing.
+            Ends with the exit code of the first check that failed.
             """)
 
     @Option(name: .shortAndLong, help: ArgumentHelp("The worker's configuration.", valueName: "file"))
@@ -31,6 +32,19 @@ struct WorkerDoctorCommand: Command {
         let name: String
         let ok: Bool
         let detail: String
+        /// What the program ends with where this is the first that failed.
+        let code: ExitCode
+
+        enum CodingKeys: CodingKey { case name, ok, detail }
+
+        init(_ name: String, ok: Bool = true, _ detail: String, code: ExitCode = ExitStatus.failed) {
+            (self.name, self.ok, self.detail, self.code) = (name, ok, detail, code)
+        }
+
+        init(_ name: String, _ error: any Error) {
+            let failure = Failure(error)
+            self.init(name, ok: false, [failure.message, failure.hint].filter { !$0.isEmpty }.joined(separator: "; "), code: failure.code)
+        }
     }
 
     struct Report: Encodable {
@@ -40,7 +54,7 @@ struct WorkerDoctorCommand: Command {
 
     func execute() async throws {
         let configuration = try WorkerFile.load(config)
-        var checks = [Check(name: "configuration", ok: true, detail: config)]
+        var checks = [Check("configuration", config)]
         checks.append(
             check("certificate") {
                 let identity = try WorkerIdentity(configuration, at: systemTime())
@@ -49,22 +63,19 @@ struct WorkerDoctorCommand: Command {
         let core = BLASCore.current
         checks.append(
             Check(
-                name: "linear algebra", ok: core.isRight,
-                detail: core.wanted.map { "OpenBLAS uses \(core.used); this processor deserves \($0): set \(BLASCore.variable)=\($0)" }
+                "linear algebra", ok: core.isRight,
+                core.wanted.map { "OpenBLAS uses \(core.used); this processor deserves \($0): set \(BLASCore.variable)=\($0)" }
                     ?? "OpenBLAS core \(core.used)"))
         let (reached, policy) = await coordinator(configuration)
         checks.append(reached)
         checks.append(check("demonstrations") { try demonstrations(configuration, for: model.map(Self.policy) ?? policy) })
         let report = Report(ok: checks.allSatisfy(\.ok), checks: checks)
         if json.isOn { try report.printJSON() } else { show(report) }
-        if !report.ok { throw ExitStatus.failed }
+        if let failed = checks.first(where: { !$0.ok }) { throw failed.code }
     }
 
     private func check(_ name: String, _ body: () throws -> String) -> Check {
-        do { return Check(name: name, ok: true, detail: try body()) } catch {
-            let failure = Failure(error)
-            return Check(name: name, ok: false, detail: [failure.message, failure.hint].filter { !$0.isEmpty }.joined(separator: "; "))
-        }
+        do { return Check(name, try body()) } catch { return Check(name, error) }
     }
 
     private static func policy(_ path: String) throws -> PolicyConfiguration { try Policy(SafetensorsFile(path: path)).configuration }
@@ -98,10 +109,9 @@ struct WorkerDoctorCommand: Command {
                 (connection.welcome?.version ?? 0, try await ModelProbe.header(connection))
             }
             let policy = try header?[metadata: "config"].map { try PolicyConfiguration(json: $0) }
-            return (Check(name: name, ok: true, detail: "\(configuration.host):\(configuration.port) welcomes this site, protocol version \(version)"), policy)
+            return (Check(name, "\(configuration.host):\(configuration.port) welcomes this site, protocol version \(version)"), policy)
         } catch {
-            let failure = Failure(error)
-            return (Check(name: name, ok: false, detail: [failure.message, failure.hint].filter { !$0.isEmpty }.joined(separator: "; ")), nil)
+            return (Check(name, error), nil)
         }
     }
 

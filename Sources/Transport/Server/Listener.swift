@@ -114,6 +114,9 @@ public final class Listener: Sendable {
                 }
             }
         } catch is CancellationError {
+        } catch ChannelError.ioOnClosedChannel {
+            // Whoever asks a question may leave before all of its answer is sent.
+            logger.debug("the peer left")
         } catch {
             logger.warning("connection ended", metadata: ["reason": "\(describe(error))"])
         }

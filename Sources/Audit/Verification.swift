@@ -46,6 +46,10 @@ public struct Verification {
     /// `witnesses`: what sites and others were given. `progress` hears how many of how many things have been checked.
     public static func run(_ copy: LedgerCopy, witnesses: [Witness] = [], progress: (Int, Int) -> Void = { _, _ in }) throws -> VerificationReport {
         var verification = Verification(copy)
+        if let stranger = try verification.strangeAuthority() {
+            verification.find("the CA", stranger)
+            return verification.report
+        }
         verification.checkEntries()
         verification.checkTreeHead()
         verification.checkSeal()
@@ -53,6 +57,21 @@ public struct Verification {
         try verification.checkBlobs(progress)
         verification.checkReleases()
         return verification.report
+    }
+
+    /// Under another CA than the trusted one, everything would be found wrong, and nothing of it would say more than this.
+    private func strangeAuthority() throws -> String? {
+        guard let first = copy.entries.first, first.isIntact, case .founded(let founding)? = try? Entry(wireBytes: first.bytes).body,
+            !isTrusted(founding)
+        else { return nil }
+        let trusted = try copy.roots.authorities.map { "\(try $0.subject) (SHA-256 \($0.digest.hex))" }.joined(separator: ", ")
+        return "\(founding.consortium) was founded under a CA with SHA-256 \(founding.authority.hex); the one to be trusted here is \(trusted)"
+    }
+
+    private func isTrusted(_ founding: Founding) -> Bool { copy.roots.authorities.contains { $0.digest == founding.authority } }
+
+    private mutating func note(_ text: String) {
+        if !report.notes.contains(text) { report.notes.append(text) }
     }
 
     private mutating func find(_ subject: String, _ message: String) {
@@ -95,9 +114,7 @@ public struct Verification {
     }
 
     private func check(_ founding: Founding, at time: Timestamp) throws {
-        guard copy.roots.authorities.contains(where: { $0.digest == founding.authority }) else {
-            throw AuditError("the consortium was founded under another CA than the one trusted here")
-        }
+        guard isTrusted(founding) else { throw AuditError("the consortium was founded under another CA than the one trusted here") }
         let certificate = try Certificate(der: founding.coordinatorCertificate)
         let principal = try copy.roots.verify(certificate, at: time)
         guard principal.isCoordinator, principal.consortium == founding.consortium else {
@@ -165,7 +182,7 @@ public struct Verification {
     private mutating func checkSeal() {
         guard let founding = state.founding else { return }
         guard FileManager.default.fileExists(atPath: copy.sealPath) else {
-            report.notes.append("no ledger.seal: the copy was made while the coordinator ran; entries were checked, unused bytes of the database file were not")
+            note("no ledger.seal: the copy was made while the coordinator ran; entries were checked, unused bytes of the database file were not")
             return
         }
         do {
@@ -190,10 +207,10 @@ public struct Verification {
         let pruned = state.prunedBlobs
         let uncounted = referenced.subtracting(all).subtracting(pruned)
         if !uncounted.isEmpty {
-            report.notes.append("accepted updates that count in no committed round, and are not in the copy: \(uncounted.count)")
+            note("accepted updates that count in no committed round, and are not in the copy: \(uncounted.count)")
         }
         if !pruned.isEmpty {
-            report.notes.append("\(state.archive.prunedCount) rounds were pruned when their retention had passed: verified, but no longer replayable")
+            note("\(state.archive.prunedCount) rounds were pruned when their retention had passed: verified, but no longer replayable")
         }
         for (index, digest) in all.enumerated() {
             progress(index, all.count)
@@ -213,7 +230,7 @@ public struct Verification {
         let manifest = accepted.update.manifest
         do {
             guard let plan, let base = plan.model?.digest, store.contains(base) else {
-                report.notes.append("the base model of \(manifest.campaign) is not in the copy: its updates' values were not checked")
+                note("the base model of \(manifest.campaign) is not in the copy: its updates' values were not checked")
                 return
             }
             let format = UpdateFormat(plan.training, base: try SafetensorsFile(path: store.path(of: base)).layout, round: manifest.key.round)
@@ -230,7 +247,7 @@ public struct Verification {
         for cutting in state.releases {
             let release = ReleaseDirectory(path: "\(copy.releasesPath)/\(cutting.name)")
             guard FileManager.default.fileExists(atPath: release.path) else {
-                report.notes.append("release \(cutting.name) is in the ledger but not in the copy")
+                note("release \(cutting.name) is in the ledger but not in the copy")
                 continue
             }
             do {

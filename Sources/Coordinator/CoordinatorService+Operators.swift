@@ -8,6 +8,10 @@ import Wire
 /// The operators' verbs, and what everybody may ask.
 extension CoordinatorService {
     func open(_ plan: Plan, by name: String) throws -> ServerMessage {
+        guard machine.state.models[plan.base] != nil else {
+            let known = machine.state.models.keys.map(\.text).sorted().suffix(10).joined(separator: ", ")
+            throw Refusal(.notFound, "base: there is no model \(plan.base)", hint: "name one of these in the plan: \(known)")
+        }
         if let problem = try plan.problems.first ?? misfit(of: plan) {
             throw Refusal(.invalid, "\(problem.key): \(problem.message)", hint: "mend the plan and open the campaign again")
         }

@@ -90,11 +90,27 @@ import Testing
         #expect(stranger.status == 5 && stranger.error.contains("unknown ca"), "\(stranger.error)")
         #expect(consortium.wait(seconds: 5) { consortium.log("coordinator").contains("certificate was refused") }, "\(consortium.log("coordinator"))")
         #expect(try consortium.attempt(status + [consortium.path("operator/operator.toml")]).status == 0)
-        let doctor = try consortium.attempt(["worker", "doctor", "--config", consortium.path("acme-osaka/worker.toml")])
+        let askDoctor = ["worker", "doctor", "--config", consortium.path("acme-osaka/worker.toml")]
+        let doctor = try consortium.attempt(askDoctor)
         #expect(doctor.status == 0 && doctor.output.contains("welcomes this site"), "\(doctor.output)")
         #expect(consortium.stop(coordinator) == 0)
         let unreachable = try consortium.attempt(status + [consortium.path("operator/operator.toml")])
         #expect(unreachable.status == 4, "\(unreachable.error)")
+        #expect(try consortium.attempt(askDoctor).status == 4)
+        // Who audits with that CA is told so, and not that each entry is wrong.
+        let audit = try consortium.attempt(["audit", "verify", consortium.data, "--ca", consortium.path("other/ca.pem")])
+        #expect(audit.status == 3 && audit.output.contains("was founded under a CA with SHA-256"), "\(audit.output)")
+        #expect(audit.output.components(separatedBy: "TAMPERED").count == 2, "\(audit.output)")
+    }
+
+    @Test func aPlanOnAnUnknownModelIsRefusedAndTheModelsAreNamed() throws {
+        let consortium = try Consortium(sites: 1)
+        let coordinator = try consortium.startCoordinator()
+        #expect(consortium.wait { (try? consortium.status())?["consortium"] != nil })
+        try consortium.edit("operator/plan.toml", "base = \"FY2026\"", "base = \"FY2025\"")
+        let open = try consortium.attempt(["campaign", "open", consortium.path("operator/plan.toml"), "--config", consortium.path("operator/operator.toml")])
+        #expect(open.status == 5 && open.error.contains("there is no model FY2025") && open.error.contains("FY2026"), "\(open.error)")
+        #expect(consortium.stop(coordinator) == 0)
     }
 
     @Test func jsonLogsAreOneObjectALine() throws {

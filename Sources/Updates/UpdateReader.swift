@@ -24,7 +24,9 @@ public struct UpdateReader: Sendable {
 
     /// The values of a range.
     public func values(_ range: Range<Int>) throws -> [Float] {
-        try [Float](unsafeUninitializedCapacity: range.count) { buffer, count in
+        // A factor that is not trained is not sent. Threads share Swift's empty array, and it would be written to below.
+        guard !range.isEmpty else { return [] }
+        return try [Float](unsafeUninitializedCapacity: range.count) { buffer, count in
             buffer.initialize(repeating: 0)
             try read(UnsafeMutableBufferPointer(rebasing: buffer[..<range.count]), from: range.lowerBound)
             count = range.count

@@ -46,8 +46,9 @@ public struct Verification {
     /// `witnesses`: what sites and others were given. `progress` hears how many of how many things have been checked.
     public static func run(_ copy: LedgerCopy, witnesses: [Witness] = [], progress: (Int, Int) -> Void = { _, _ in }) throws -> VerificationReport {
         var verification = Verification(copy)
-        if let stranger = try verification.strangeAuthority() {
-            verification.find("the CA", stranger)
+        // Under another CA everything would be found wrong, and nothing of it would say more than this.
+        if let founding = verification.claimedFounding, let problem = try verification.authorityProblem(founding) {
+            verification.find("the CA", problem)
             return verification.report
         }
         verification.checkEntries()
@@ -59,16 +60,17 @@ public struct Verification {
         return verification.report
     }
 
-    /// Under another CA than the trusted one, everything would be found wrong, and nothing of it would say more than this.
-    private func strangeAuthority() throws -> String? {
-        guard let first = copy.entries.first, first.isIntact, case .founded(let founding)? = try? Entry(wireBytes: first.bytes).body,
-            !isTrusted(founding)
-        else { return nil }
+    /// What the first entry says, before anything is checked.
+    private var claimedFounding: Founding? {
+        guard let first = copy.entries.first, first.isIntact, case .founded(let founding)? = try? Entry(wireBytes: first.bytes).body else { return nil }
+        return founding
+    }
+
+    private func authorityProblem(_ founding: Founding) throws -> String? {
+        guard !copy.roots.authorities.contains(where: { $0.digest == founding.authority }) else { return nil }
         let trusted = try copy.roots.authorities.map { "\(try $0.subject) (SHA-256 \($0.digest.hex))" }.joined(separator: ", ")
         return "\(founding.consortium) was founded under a CA with SHA-256 \(founding.authority.hex); the one to be trusted here is \(trusted)"
     }
-
-    private func isTrusted(_ founding: Founding) -> Bool { copy.roots.authorities.contains { $0.digest == founding.authority } }
 
     private mutating func note(_ text: String) {
         if !report.notes.contains(text) { report.notes.append(text) }
@@ -91,7 +93,7 @@ public struct Verification {
             do {
                 let entry = try Entry(wireBytes: stored.bytes)
                 try checkSignatures(entry)
-                note(entry, index)
+                tally(entry, index)
                 // After a broken entry nothing can be said about what follows from it.
                 if isFolded { try state.apply(entry) }
             } catch let violation as LedgerViolation {
@@ -114,7 +116,7 @@ public struct Verification {
     }
 
     private func check(_ founding: Founding, at time: Timestamp) throws {
-        guard isTrusted(founding) else { throw AuditError("the consortium was founded under another CA than the one trusted here") }
+        if let problem = try authorityProblem(founding) { throw AuditError(problem) }
         let certificate = try Certificate(der: founding.coordinatorCertificate)
         let principal = try copy.roots.verify(certificate, at: time)
         guard principal.isCoordinator, principal.consortium == founding.consortium else {
@@ -136,7 +138,7 @@ public struct Verification {
         }
     }
 
-    private mutating func note(_ entry: Entry, _ index: Int) {
+    private mutating func tally(_ entry: Entry, _ index: Int) {
         switch entry.body {
         case .modelRegistered(_, let model): referenced.insert(model.digest)
         case .updateAccepted(let accepted):

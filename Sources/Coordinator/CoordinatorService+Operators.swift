@@ -8,11 +8,11 @@ import Wire
 /// The operators' verbs, and what everybody may ask.
 extension CoordinatorService {
     func open(_ plan: Plan, by name: String) throws -> ServerMessage {
-        guard machine.state.models[plan.base] != nil else {
+        guard let base = machine.state.models[plan.base] else {
             let known = machine.state.models.keys.map(\.text).sorted().suffix(10).joined(separator: ", ")
             throw Refusal(.notFound, "base: there is no model \(plan.base)", hint: "name one of these in the plan: \(known)")
         }
-        if let problem = try plan.problems.first ?? misfit(of: plan) {
+        if let problem = try plan.problems.first ?? PlanFit.problems(of: plan, base: SafetensorsFile(blobs, base.digest)).first {
             throw Refusal(.invalid, "\(problem.key): \(problem.message)", hint: "mend the plan and open the campaign again")
         }
         do {
@@ -22,11 +22,6 @@ extension CoordinatorService {
         }
         logger.info("campaign opened", metadata: ["campaign": "\(plan.campaign)", "by": "\(name)"])
         return .campaignAccepted(plan.campaign, index: UInt64(ledger.count - 1))
-    }
-
-    private func misfit(of plan: Plan) throws -> PlanProblem? {
-        guard let base = machine.state.models[plan.base] else { return nil }
-        return PlanFit.problems(of: plan, base: try SafetensorsFile(blobs, base.digest)).first
     }
 
     /// `adapterRank`: of the adapter beside the model; 0: none.

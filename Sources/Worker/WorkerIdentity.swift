@@ -1,6 +1,8 @@
 import Federation
 import Foundation
 import Identity
+import NIOPosix
+import Transport
 
 /// The site's certificate and key, loaded and checked.
 public struct WorkerIdentity: Sendable {
@@ -30,7 +32,12 @@ public struct WorkerIdentity: Sendable {
         consortium = configuration.consortium
     }
 
-    func clientContext() throws -> TLSContext { try TLSContext(.client, chain: chain, key: key, roots: roots) }
+    /// The site's way to the coordinator that `configuration` names.
+    public func dialer(_ configuration: WorkerConfiguration) throws -> Dialer {
+        Dialer(
+            host: configuration.host, port: configuration.port, proxy: configuration.proxy,
+            context: try TLSContext(.client, chain: chain, key: key, roots: roots), consortium: consortium, group: MultiThreadedEventLoopGroup.singleton)
+    }
 
     /// Signs a manifest.
     func sign(_ manifest: UpdateManifest, bytes: [UInt8]) throws -> SignedUpdate {

@@ -64,9 +64,7 @@ public actor WorkerService {
             self.workers = NIOThreadPool(numberOfThreads: 3)
             self.workers.start()
         }
-        dialer = Dialer(
-            host: configuration.host, port: configuration.port, proxy: configuration.proxy, context: try identity.clientContext(),
-            consortium: configuration.consortium, group: MultiThreadedEventLoopGroup.singleton)
+        dialer = try identity.dialer(configuration)
         let native = NativeTrainer(
             demonstrations: configuration.demonstrations, declared: configuration.declared, threads: configuration.threads,
             rank: configuration.rank, snapshotSeconds: configuration.snapshotSeconds,

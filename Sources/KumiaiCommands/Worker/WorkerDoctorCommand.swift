@@ -2,10 +2,8 @@ import ArgumentParser
 import Foundation
 import Coordinator
 import Federation
-import Identity
 import Learning
 import LinearAlgebra
-import NIOPosix
 import Tensors
 import Transport
 import Wire
@@ -55,9 +53,10 @@ struct WorkerDoctorCommand: Command {
     func execute() async throws {
         let configuration = try WorkerFile.load(config)
         var checks = [Check("configuration", config)]
+        let identity = Result { try WorkerIdentity(configuration, at: systemTime()) }
         checks.append(
             check("certificate") {
-                let identity = try WorkerIdentity(configuration, at: systemTime())
+                let identity = try identity.get()
                 return "\(identity.site), until \(Format.time(identity.chain[0].notAfter))"
             })
         let core = BLASCore.current
@@ -66,7 +65,7 @@ struct WorkerDoctorCommand: Command {
                 "linear algebra", ok: core.isRight,
                 core.wanted.map { "OpenBLAS uses \(core.used); this processor deserves \($0): set \(BLASCore.variable)=\($0)" }
                     ?? "OpenBLAS core \(core.used)"))
-        let (reached, policy) = await coordinator(configuration)
+        let (reached, policy) = await coordinator(configuration, identity)
         checks.append(reached)
         checks.append(check("demonstrations") { try demonstrations(configuration, for: model.map(Self.policy) ?? policy) })
         let report = Report(ok: checks.allSatisfy(\.ok), checks: checks)
@@ -94,16 +93,10 @@ struct WorkerDoctorCommand: Command {
     }
 
     /// Whether the coordinator welcomes this site, and the policy that the next round starts from.
-    private func coordinator(_ configuration: WorkerConfiguration) async -> (Check, PolicyConfiguration?) {
+    private func coordinator(_ configuration: WorkerConfiguration, _ identity: Result<WorkerIdentity, any Error>) async -> (Check, PolicyConfiguration?) {
         let name = "coordinator"
         do {
-            let identity = try WorkerIdentity(configuration, at: systemTime())
-            let context = try TLSContext(
-                .client, chain: identity.chain, key: try PrivateKey(pem: Credentials.read(configuration.key)),
-                roots: try TrustRoots(pem: Credentials.read(configuration.authority)))
-            let dialer = Dialer(
-                host: configuration.host, port: configuration.port, proxy: configuration.proxy, context: context, consortium: configuration.consortium,
-                group: MultiThreadedEventLoopGroup.singleton)
+            let dialer = try identity.get().dialer(configuration)
             // A bulk connection: a control connection would take the place of a running worker's.
             let (version, header) = try await dialer.withConnection(.bulk, software: "kumiai 0.1.0") { connection in
                 (connection.welcome?.version ?? 0, try await ModelProbe.header(connection))

@@ -33,6 +33,8 @@ public struct VerificationReport: Equatable, Sendable {
 /// Checks a copy offline: every hash, every signature, and that each entry follows from those before it.
 public struct Verification {
     private let copy: LedgerCopy
+    /// The CA that the auditor trusts, and those that it and its successors have vouched for.
+    private var roots: TrustRoots
     private var report = VerificationReport()
     private var state = ConsortiumState()
     private var referenced: Set<Digest> = []
@@ -41,7 +43,10 @@ public struct Verification {
     private var accepted: [(index: Int, update: AcceptedUpdate, plan: Plan?)] = []
     private var tree = MerkleTree()
 
-    private init(_ copy: LedgerCopy) { self.copy = copy }
+    private init(_ copy: LedgerCopy) {
+        self.copy = copy
+        roots = copy.roots
+    }
 
     /// `witnesses`: what sites and others were given. `progress` hears how many of how many things have been checked.
     public static func run(_ copy: LedgerCopy, witnesses: [Witness] = [], progress: (Int, Int) -> Void = { _, _ in }) throws -> VerificationReport {
@@ -107,10 +112,11 @@ public struct Verification {
         if copy.entries.isEmpty { find("ledger.sqlite", "the ledger is empty") }
     }
 
-    private func checkSignatures(_ entry: Entry) throws {
+    private mutating func checkSignatures(_ entry: Entry) throws {
         switch entry.body {
         case .founded(let founding): try check(founding, at: entry.at)
         case .updateAccepted(let accepted): try check(accepted.update, at: entry.at)
+        case .authorityRotated(let rotation): try check(rotation)
         default: break
         }
     }
@@ -127,9 +133,27 @@ public struct Verification {
         }
     }
 
+    /// Both authorities must have signed; from here on certificates under the new one are looked at too.
+    private mutating func check(_ rotation: AuthorityRotation) throws {
+        let authority = try Certificate(der: rotation.authority)
+        guard authority.isAuthority, authority.digest == rotation.authorityDigest else { throw AuditError("the new CA is no CA, or another one than its digest says") }
+        guard let former = roots.authorities.first(where: { $0.digest == rotation.former }) else { throw AuditError("the former CA is not one of this ledger") }
+        let statement = AuthorityRotation.statement(
+            consortium: state.founding?.consortium ?? "", authority: rotation.authorityDigest, former: rotation.former, formerEnds: rotation.formerEnds)
+        guard try former.publicKey.isValid(rotation.formerSignature, for: statement), try authority.publicKey.isValid(rotation.newSignature, for: statement)
+        else { throw AuditError("the change of the CA is not signed by both CAs") }
+        roots = TrustRoots(roots.authorities + [authority])
+    }
+
+    /// The authorities under which certificates hold at `time`.
+    private func roots(at time: Timestamp) -> TrustRoots {
+        let ended = Set(state.authorities.filter { !$0.holds(at: time) }.map(\.digest))
+        return TrustRoots(roots.authorities.filter { !ended.contains($0.digest) })
+    }
+
     private func check(_ update: SignedUpdate, at time: Timestamp) throws {
         let certificate = try Certificate(der: update.certificate)
-        let principal = try copy.roots.verify(certificate, at: time)
+        let principal = try roots(at: time).verify(certificate, at: time)
         guard principal.site == update.manifest.site, principal.consortium == state.founding?.consortium ?? principal.consortium else {
             throw AuditError("an update of \(update.manifest.site) was signed by \(principal)")
         }
@@ -140,11 +164,16 @@ public struct Verification {
 
     private mutating func tally(_ entry: Entry, _ index: Int) {
         switch entry.body {
-        case .modelRegistered(_, let model): referenced.insert(model.digest)
+        case .modelRegistered(_, let model, _): referenced.insert(model.digest)
         case .updateAccepted(let accepted):
             report.updates += 1
             referenced.insert(accepted.update.manifest.update)
             self.accepted.append((index, accepted, state.campaign?.plan))
+        case .lossDeclared(let loss):
+            let lost = loss.lostTreeHead.split(separator: "\n").dropFirst().first.map(String.init) ?? "?"
+            note("entry \(index): \(loss.declaredBy) declares that entries from \(loss.keptEntries) to \(lost) of an earlier history were lost: \(loss.reason)")
+        case .clockCorrected(let correction):
+            note("entry \(index): \(correction.correctedBy) says that the clock had been ahead: \(correction.reason)")
         case .roundCommitted(let commit):
             report.rounds += 1
             referenced.formUnion(commit.result.blobs)
@@ -253,7 +282,7 @@ public struct Verification {
                 continue
             }
             do {
-                _ = try release.verify(roots: copy.roots)
+                _ = try release.verify(roots: roots)
                 guard try release.summary().model == cutting.model.digest.hex else {
                     find("release \(cutting.name)", "its model is not the one in the ledger")
                     continue

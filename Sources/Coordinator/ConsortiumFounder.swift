@@ -36,7 +36,7 @@ public struct ConsortiumFounder {
             logKeySignature: try key.sign(Founding.logKeyStatement(publicKey)))
         let ledger = try Ledger(
             consortium: configuration.consortium, store: try SQLiteEntryStore(path: files.ledger), key: logKey)
-        try ledger.append([Entry(at: now, .founded(founding)), Entry(at: now, .modelRegistered(base, model))])
+        try ledger.append([Entry(at: now, .founded(founding)), Entry(at: now, .modelRegistered(base, model, by: ""))])
         try ledger.close()
         return model
     }

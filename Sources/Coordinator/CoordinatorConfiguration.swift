@@ -40,4 +40,6 @@ public struct CoordinatorFiles: Sendable {
     public var blobs: String { directory + "/blobs" }
     public var releases: String { directory + "/releases" }
     public var authority: String { directory + "/ca.pem" }
+    /// The newest tree head of a site that the ledger does not extend: nothing is decided while it is here.
+    public var missingHistory: String { directory + "/missing-history.note" }
 }

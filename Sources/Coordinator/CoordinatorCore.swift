@@ -40,8 +40,21 @@ package final class CoordinatorCore {
         try decide { $0.handle(event, at: now) }
     }
 
-    /// What must be done again after a restart, or after a write that failed.
-    package func resume(at now: Timestamp) throws -> [Effect] { try decide { $0.resume(at: now) } }
+    /// What must be done again after a restart, after a write that failed, or after a time in which nothing could be decided.
+    /// `present`: the sites that are connected by now.
+    package func resume(at now: Timestamp, present: Set<SiteID>) throws -> [Effect] {
+        try decide { machine in
+            machine = CoordinatorMachine(state: machine.state, present: present)
+            return machine.resume(at: now)
+        }
+    }
+
+    /// Puts back entries that the ledger has lost, byte for byte.
+    package func restore(_ lost: [[UInt8]]) throws {
+        mustReload = true
+        try ledger.restore(lost)
+        try reload()
+    }
 
     /// The ledger is the truth: what could not be written has not happened.
     private func takeBack() throws {

@@ -8,6 +8,10 @@ public enum CoordinatorLimits {
     public static let blobsPerSiteAndRound = 8
     /// A control connection that says nothing for this many heartbeats is closed.
     public static let silentHeartbeats = 6
+    /// How far the ledger's newest entry may be ahead of the clock before nothing more is decided: what deadlines stretch by at most.
+    public static let clockLeadMilliseconds: Int64 = 3_600_000
+    /// A step of the clock by more than this is not followed while the coordinator runs.
+    public static let clockStepMilliseconds: Int64 = 60_000
     /// Connections that one certificate's holder may have open.
     public static let connectionsPerPeer = 8
     /// A bulk connection on which not one chunk moves for this long is closed; what has arrived is kept.

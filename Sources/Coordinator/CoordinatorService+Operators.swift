@@ -12,8 +12,9 @@ extension CoordinatorService {
             let known = machine.state.models.keys.map(\.text).sorted().suffix(10).joined(separator: ", ")
             throw Refusal(.notFound, "base: there is no model \(plan.base)", hint: "name one of these in the plan: \(known)")
         }
+        if let index = machine.opening(of: plan) { return .campaignAccepted(plan.campaign, index: index) }
         if let problem = try plan.problems.first ?? PlanFit.problems(of: plan, base: SafetensorsFile(blobs, base.digest)).first {
-            throw Refusal(.invalid, "\(problem.key): \(problem.message)", hint: "mend the plan and open the campaign again")
+            throw Refusal(.invalid, "\(problem.key): \(problem.message)", hint: "correct the plan and open the campaign again")
         }
         do {
             try decideOrThrow { core, now in try core.decide { try $0.open(plan, by: name, at: now) } }
@@ -21,14 +22,29 @@ extension CoordinatorService {
             throw Refusal(.conflict, "a campaign cannot be opened now: the request \(error.message)", hint: "see kumiai campaign status")
         }
         logger.info("campaign opened", metadata: ["campaign": "\(plan.campaign)", "by": "\(name)"])
-        return .campaignAccepted(plan.campaign, index: UInt64(ledger.count - 1))
+        return .campaignAccepted(plan.campaign, index: machine.state.campaign!.opening.index)
+    }
+
+    /// Stops, pauses, resumes or amends the campaign. The same change again, after a lost answer, is answered as the first time.
+    func change(_ change: CampaignChange) throws -> ServerMessage {
+        if let index = machine.record(of: change) { return .recorded(index: index) }
+        do {
+            try decideOrThrow { core, now in try core.decide { try $0.change(change, at: now) } }
+        } catch let error as LedgerViolation {
+            throw Refusal(.conflict, "\(change.campaign) cannot be changed: the request \(error.message)", hint: "see kumiai campaign status")
+        }
+        return .recorded(index: machine.state.campaign!.lastChange!.index)
     }
 
     /// `adapterRank`: of the adapter beside the model; 0: none.
-    func cut(_ name: ModelName, adapterRank: Int, by operatorName: String) async throws -> ServerMessage {
+    func cut(_ name: ModelName, round: Int?, adapterRank: Int, by operatorName: String) async throws -> ServerMessage {
         let former = machine.state.releases.first { $0.name == name }
         if former == nil { try check(adapterRank, machine.state.campaign?.plan.training) }
-        let cutting = try former ?? recordCut(name, by: operatorName)
+        if let former, let round, former.round != round {
+            throw Refusal(.conflict, "\(name) was cut before, of \(former.round.map { "round \($0)" } ?? "the last round")", hint: "a release is cut once")
+        }
+        let cutting: ReleaseCutting
+        if let former { cutting = former } else { cutting = try await recordCut(name, round: round, by: operatorName) }
         let release = ReleaseDirectory(path: "\(files.releases)/\(name)")
         if !FileManager.default.fileExists(atPath: release.path) { try await write(cutting, to: release.path, adapterRank: adapterRank) }
         let report = try release.adapterReport()
@@ -46,20 +62,40 @@ extension CoordinatorService {
         }
     }
 
-    private func recordCut(_ name: ModelName, by operatorName: String) throws -> ReleaseCutting {
-        guard let campaign = machine.state.campaign, let model = campaign.plan.model else {
+    private func recordCut(_ name: ModelName, round: Int?, by operatorName: String) async throws -> ReleaseCutting {
+        guard let campaign = machine.state.campaign, let layout = campaign.plan.model?.layout else {
             throw Refusal(.notFound, "there is no campaign to release", hint: "open one: kumiai campaign open")
         }
+        let model = try await result(of: campaign, round: round)
         let cutting = ReleaseCutting(
-            name: name, campaign: campaign.plan.campaign,
-            model: ModelReference(digest: campaign.current.model, layout: model.layout, byteCount: campaign.current.modelByteCount),
-            cutBy: operatorName)
+            name: name, campaign: campaign.plan.campaign, model: ModelReference(digest: model.digest, layout: layout, byteCount: model.byteCount),
+            cutBy: operatorName, round: round)
         do {
             try decideOrThrow { core, now in try core.decide { try $0.cut(cutting, at: now) } }
         } catch let error as LedgerViolation {
-            throw Refusal(.conflict, "\(name) cannot be cut: the request \(error.message)", hint: "see kumiai campaign status")
+            let committed = campaign.committedRounds
+            let hint = committed > 0 ? "of a stopped campaign, name a committed round: --round 1 to \(committed)" : "see kumiai campaign status"
+            throw Refusal(.conflict, "\(name) cannot be cut: the request \(error.message)", hint: hint)
         }
         return cutting
+    }
+
+    /// The model that a campaign, or one of its rounds, came to; an adapter beside it is folded in.
+    private func result(of campaign: CampaignState, round: Int?) async throws -> BlobReference {
+        guard let round, let record = machine.state.archive.record(of: campaign.plan.campaign, round: round) else {
+            return BlobReference(digest: campaign.current.model, byteCount: campaign.current.modelByteCount)
+        }
+        guard campaign.end != nil, record.result.adapter != nil else {
+            return BlobReference(digest: record.result.model, byteCount: record.result.modelByteCount)
+        }
+        let entries = try (0..<ledger.count).map { try ledger.entry(at: $0) }
+        let aggregation = RoundAggregation(blobs: blobs, threads: configuration.aggregationThreads)
+        let outcome = try await workers.runIfActive { aggregation.attempt(try CommittedRound.task(of: campaign.plan.campaign, round: round, in: entries).asLast) }
+        switch outcome {
+        case .done(let state): return BlobReference(digest: state.model, byteCount: state.modelByteCount)
+        case .lost(let reason, _), .blocked(let reason):
+            throw Refusal(.unavailable, "round \(round) cannot be computed with its adapter folded in: \(reason)", hint: "restore what is missing from a backup")
+        }
     }
 
     /// Copying a large model, and decomposing its change, takes minutes: the coordinator goes on meanwhile.
@@ -107,17 +143,20 @@ extension CoordinatorService {
 
     func status() -> StatusReport {
         let campaign = machine.state.campaign
-        let sites = Set(campaign?.plan.sites ?? []).union(presence.keys).sorted()
+        let contributors = machine.state.contributors
+        let sites = Set(campaign?.plan.sites ?? []).union(presence.keys).union(contributors).sorted()
+        let present = Set(presence.filter(\.value.isConnected).keys)
         return StatusReport(
             consortium: configuration.consortium, time: now(), ledgerEntries: UInt64(ledger.count),
-            treeHead: ledger.head.note, campaign: campaign?.report,
+            treeHead: ledger.head.note, campaign: campaign?.report(present: present),
             sites: sites.map { site in
                 SiteReport(
                     site: site, isConnected: presence[site]?.isConnected ?? false,
                     heartbeat: presence[site]?.heartbeat ?? Heartbeat(),
                     updatesAccepted: campaign?.acceptedBySite[site] ?? 0, updatesRefused: campaign?.refusedBySite[site] ?? 0,
-                    lastSeen: presence[site]?.lastSeen)
-            }, models: machine.state.models.keys.sorted().map(\.text))
+                    lastSeen: presence[site]?.lastSeen, certificateEnds: presence[site]?.certificateEnds,
+                    isKnown: presence[site] != nil || contributors.contains(site))
+            }, models: machine.state.models.keys.sorted().map(\.text), troubles: troubles)
     }
 
     /// Whether a site may fetch this blob: global models, never another site's update.

@@ -31,12 +31,14 @@ public actor CoordinatorService {
     private var sweeper: BlobSweeper
     private var timer: Task<Void, Never>?
     /// The next attempt to write a ledger that could not be written. Not `timer`, which every event sets anew.
-    private var recovery: Task<Void, Never>?
+    private var retry: Task<Void, Never>?
     /// The round that is being computed.
     private var aggregating: AggregationTask?
     private var listener: Listener?
     private(set) var isStopping = false
-    private let clock: @Sendable () -> Timestamp
+    private let clock: GuardedClock
+    /// What sites have seen and this ledger lacks; `nil`: nothing.
+    var recovery: LedgerRecovery?
 
     /// How long the coordinator waits before it tries again to write a ledger that it could not write, or to compute a
     /// round that it could not compute.
@@ -48,7 +50,7 @@ public actor CoordinatorService {
     public init(_ configuration: CoordinatorConfiguration, logger: Logger, clock: @escaping @Sendable () -> Timestamp = systemTime) throws {
         self.configuration = configuration
         self.logger = logger
-        self.clock = clock
+        self.clock = GuardedClock(wall: clock)
         files = CoordinatorFiles(directory: configuration.dataDirectory)
         guard FileManager.default.fileExists(atPath: files.ledger) else {
             throw CoordinatorError("\(files.directory) holds no ledger", hint: "found the consortium first: kumiai coordinator init")
@@ -63,8 +65,10 @@ public actor CoordinatorService {
         blobs.removeLeftovers()
         incoming = IncomingBlobs(blobs)
         sweeper = BlobSweeper(blobs, incoming)
-        core = CoordinatorCore(
-            ledger: try Ledger(consortium: configuration.consortium, store: try SQLiteEntryStore(path: files.ledger), key: identity.logKey))
+        let ledger = try Ledger(consortium: configuration.consortium, store: try SQLiteEntryStore(path: files.ledger), key: identity.logKey)
+        try FormerRun.check(files, ledger, identity.roots)
+        core = CoordinatorCore(ledger: ledger)
+        recovery = try Self.missingHistory(files, ledger, losses: ledger.stateAtReading.losses.map(\.declaration))
         incoming.settle(core.machine.state, blobs)
         workers = NIOThreadPool(numberOfThreads: 4)
         workers.start()
@@ -82,7 +86,7 @@ public actor CoordinatorService {
         logger.info(
             "coordinator starts",
             metadata: ["consortium": "\(configuration.consortium)", "entries": "\(ledger.count)", "certificate": "\(identity.principal)"])
-        decide { try $0.resume(at: $1) }
+        resume()
         defer { timer?.cancel() }
         try await listener.run(host: configuration.host, port: configuration.port) { [logger, configuration] port in
             logger.info("listening", metadata: ["host": "\(configuration.host)", "port": "\(port)"])
@@ -114,14 +118,17 @@ public actor CoordinatorService {
 
     // MARK: Events
 
-    func welcome(_ version: UInt32) -> Welcome {
+    func welcome(_ version: UInt32, proof: [Digest] = []) -> Welcome {
         Welcome(
-            version: version, consortium: configuration.consortium, time: clock(),
+            version: version, consortium: configuration.consortium, time: now(),
             heartbeatSeconds: configuration.heartbeatSeconds, chunkBytes: WireLimits.chunkBytes,
-            logKey: identity.logKeyBytes, logKeySignature: identity.logKeySignature, model: machine.state.currentModel)
+            logKey: identity.logKeyBytes, logKeySignature: identity.logKeySignature, model: machine.state.currentModel,
+            treeHead: ledger.head.note, consistencyProof: proof, loss: machine.state.losses.last.map { ledger.receipt(of: $0.index) })
     }
 
-    func now() -> Timestamp { clock() }
+    func now() -> Timestamp { clock.now() }
+    /// How far the system's clock has stepped away from the one that is gone by, in milliseconds.
+    var clockStep: Int64? { clock.step }
 
     func arrived(_ site: SiteID, _ newcomer: SitePresence) {
         if let former = presence[site] {
@@ -132,9 +139,9 @@ public actor CoordinatorService {
             logger.info("site connected", metadata: ["site": "\(site)"])
         }
         presence[site] = newcomer
-        newcomer.connected(at: clock())
+        newcomer.connected(at: now())
         handle(.arrived(site))
-        newcomer.send(.assignment(machine.assignment(for: site)))
+        assign(site)
     }
 
     func left(_ site: SiteID, _ leaver: SitePresence) {
@@ -148,7 +155,7 @@ public actor CoordinatorService {
     func submit(_ update: SignedUpdate, from site: SiteID, certificate: Certificate) async throws -> ServerMessage {
         let manifest = update.manifest
         var inspection = Inspection.sound(norm: 0)
-        switch machine.preliminaryAnswer(to: manifest, from: site, at: clock()) {
+        switch machine.preliminaryAnswer(to: manifest, from: site, at: now()) {
         case .accepted(let index): return .receipt(ledger.receipt(of: index))
         case .postponed(let reason): throw postponement(reason)
         case .refused(let refusal): inspection = .unsound(refusal)
@@ -164,7 +171,7 @@ public actor CoordinatorService {
     }
 
     private func inspect(_ update: SignedUpdate, _ plan: Plan, _ certificate: Certificate) async throws -> Inspection {
-        let (incoming, blobs, roots, site, now) = (incoming, blobs, identity.roots, update.manifest.site, clock())
+        let (incoming, blobs, roots, site, now) = (incoming, blobs, identity.roots, update.manifest.site, now())
         do {
             return try await workers.runIfActive {
                 try UpdateInspection(blobs: blobs, uploads: incoming.store(of: site), plan: plan, roots: roots)
@@ -200,6 +207,12 @@ public actor CoordinatorService {
 
     private func tick() { handle(.tick) }
 
+    /// What could not be decided before is decided now, with the sites that are connected by now.
+    func resume() {
+        let present = Set(presence.filter(\.value.isConnected).keys)
+        decide { try $0.resume(at: $1, present: present) }
+    }
+
     private func handle(_ event: CoordinatorMachine.Event) { decide { try $0.handle(event, at: $1) } }
 
     /// For what nobody waits for an answer to.
@@ -207,15 +220,22 @@ public actor CoordinatorService {
         do {
             try decideOrThrow(decision)
         } catch {
-            logger.critical("the ledger cannot be written", metadata: ["reason": "\(error)"])
+            logger.critical("nothing can be decided", metadata: ["reason": "\(error)", "hint": "\((error as? Refusal)?.hint ?? "")"])
         }
     }
 
     /// Decides, and performs what was decided: the entries are on the disk by then.
     @discardableResult
-    func decideOrThrow(_ decision: (CoordinatorCore, Timestamp) throws -> [CoordinatorMachine.Effect]) throws -> [SiteID: SubmissionAnswer] {
+    func decideOrThrow(
+        isClockCorrection: Bool = false, _ decision: (CoordinatorCore, Timestamp) throws -> [CoordinatorMachine.Effect]
+    ) throws -> [SiteID: SubmissionAnswer] {
+        let now = now()
+        if let obstacle = obstacle(at: now, isClockCorrection: isClockCorrection) {
+            scheduleRecovery()
+            throw obstacle
+        }
         do {
-            let answers = perform(try decision(core, clock()))
+            let answers = perform(try decision(core, now))
             scheduleTick()
             return answers
         } catch let error as LedgerError {
@@ -246,12 +266,12 @@ public actor CoordinatorService {
     private func scheduleRecovery() {
         // A tick that is due would only fail again, and at once.
         timer?.cancel()
-        guard recovery == nil else { return }
-        recovery = Task {
+        guard retry == nil else { return }
+        retry = Task {
             try? await Task.sleep(for: .seconds(Self.retrySeconds))
-            recovery = nil
+            retry = nil
             guard !isStopping else { return }
-            self.decide { try $0.resume(at: $1) }
+            resume()
         }
     }
 
@@ -292,15 +312,22 @@ public actor CoordinatorService {
     }
 
     /// Says to a site that is there what it should do now.
-    private func assign(_ site: SiteID) {
+    func assign(_ site: SiteID) {
         guard let presence = presence[site], presence.isConnected else { return }
-        presence.send(.assignment(machine.assignment(for: site)))
+        if let obstacle = obstacle(at: now()) { return presence.send(.assignment(.rest(reason: obstacle.message))) }
+        presence.send(.assignment(proved(machine.assignment(for: site), for: site)))
+    }
+
+    /// A site that sent its update for the round already is asked again only with the entry that says that it was lost.
+    private func proved(_ assignment: Assignment, for site: SiteID) -> Assignment {
+        guard case .train(let task) = assignment, let index = machine.state.campaign?.lostUpdates[site] else { return assignment }
+        return .train(task.asking(because: ledger.receipt(of: index)))
     }
 
     private func scheduleTick() {
         timer?.cancel()
         guard let wake = machine.wakeTime, !isStopping else { return }
-        let now = clock()
+        let now = now()
         let milliseconds = wake > now ? min(wake.milliseconds - now.milliseconds, 3_600_000) : 0
         timer = Task {
             guard (try? await Task.sleep(for: .milliseconds(milliseconds + 1))) != nil else { return }
@@ -319,6 +346,9 @@ public actor CoordinatorService {
         case .roundAbandoned(let abandonment):
             logger.warning("round abandoned", metadata: ["round": "\(abandonment.key)", "reason": "\(abandonment.reason)"])
             roundEnded()
+        case .campaignChanged(let change):
+            logger.notice(
+                "campaign changed", metadata: ["campaign": "\(change.campaign)", "action": "\(change.action.name)", "by": "\(change.changedBy)", "reason": "\(change.reason)"])
         case .campaignEnded(let end):
             logger.info("campaign ended", metadata: ["campaign": "\(end.campaign)", "completed": "\(end.completed)", "reason": "\(end.reason)"])
         case .updatesPruned(let pruning):

@@ -1,9 +1,64 @@
 import Federation
 import Glibc
+import NIOConcurrencyHelpers
 
 /// Milliseconds since 1970, by the system's clock.
-public func systemTime() -> Timestamp {
+public func systemTime() -> Timestamp { Timestamp(milliseconds: milliseconds(CLOCK_REALTIME)) }
+
+/// Milliseconds since the machine was started, also while it slept: nobody can set this clock.
+public func steadyMilliseconds() -> UInt64 { milliseconds(CLOCK_BOOTTIME) }
+
+private func milliseconds(_ clock: clockid_t) -> UInt64 {
     var now = timespec()
-    clock_gettime(CLOCK_REALTIME, &now)
-    return Timestamp(milliseconds: UInt64(now.tv_sec) * 1000 + UInt64(now.tv_nsec) / 1_000_000)
+    clock_gettime(clock, &now)
+    return UInt64(now.tv_sec) * 1000 + UInt64(now.tv_nsec) / 1_000_000
+}
+
+/// A clock that does not follow a sudden step of the system's clock.
+///
+/// One round with a clock that is days ahead would stretch all deadlines after it by as much, because entries do not go back in
+/// time. Slow corrections, as NTP makes them, are followed; a step by more than a bound is reported, and believed only by a
+/// coordinator that is started again.
+package struct StepGuard: Sendable {
+    private var reference: (wall: Timestamp, steady: UInt64)?
+    private let bound: Int64
+
+    package init(boundMilliseconds: Int64) { bound = boundMilliseconds }
+
+    /// The time to go by, and how far the system's clock is from it where it has made a step.
+    package mutating func time(wall: Timestamp, steady: UInt64) -> (time: Timestamp, step: Int64?) {
+        guard let last = reference else {
+            reference = (wall, steady)
+            return (wall, nil)
+        }
+        let expected = last.wall.adding(milliseconds: Int64(clamping: steady) - Int64(clamping: last.steady))
+        let step = wall.milliseconds(since: expected)
+        guard step.magnitude <= UInt64(bound) else { return (expected, step) }
+        reference = (wall, steady)
+        return (wall, nil)
+    }
+}
+
+/// A ``StepGuard`` over a clock, for many threads.
+final class GuardedClock: Sendable {
+    private let state: NIOLockedValueBox<(guard: StepGuard, step: Int64?)>
+    private let wall: @Sendable () -> Timestamp
+    private let steady: @Sendable () -> UInt64
+
+    init(wall: @escaping @Sendable () -> Timestamp, steady: @escaping @Sendable () -> UInt64 = steadyMilliseconds) {
+        self.wall = wall
+        self.steady = steady
+        state = NIOLockedValueBox((StepGuard(boundMilliseconds: CoordinatorLimits.clockStepMilliseconds), nil))
+    }
+
+    func now() -> Timestamp {
+        state.withLockedValue { state in
+            let (time, step) = state.guard.time(wall: wall(), steady: steady())
+            state.step = step
+            return time
+        }
+    }
+
+    /// How far the system's clock has stepped away, in milliseconds; `nil`: it has not.
+    var step: Int64? { state.withLockedValue { $0.step } }
 }

@@ -7,6 +7,8 @@ import Wire
 /// Not thread-safe: it belongs to the coordinator's one loop.
 public final class Ledger {
     public let origin: String
+    /// Raw Ed25519 key of the tree heads.
+    public let publicKey: [UInt8]
     private let store: any EntryStore
     private let key: PrivateKey
     private var content: Content
@@ -25,7 +27,12 @@ public final class Ledger {
         origin = SignedTreeHead.origin(consortium: consortium)
         self.store = store
         self.key = key
+        publicKey = try key.publicKey.ed25519Bytes()
         (content, stateAtReading) = try Self.load(store, origin: origin, key: key)
+        if let founding = stateAtReading.founding {
+            guard founding.consortium == consortium else { throw LedgerError(.tampered, "the ledger is that of \(founding.consortium), not of \(consortium)") }
+            guard founding.logKey == publicKey else { throw LedgerError(.badSignature, "the log key is not the one that the ledger was founded with") }
+        }
     }
 
     /// Reads the store again: after a write that failed, nobody knows whether it is there.
@@ -65,6 +72,10 @@ public final class Ledger {
 
     public var count: Int { content.tree.count }
     public var head: SignedTreeHead { content.head }
+    var tree: MerkleTree { content.tree }
+
+    /// The proof that the ledger begins with its first `size` entries.
+    public func consistencyProof(from size: Int) -> [Digest] { content.tree.consistencyProof(from: size) }
 
     /// The root of the tree when it held `size` entries.
     public func root(size: Int) -> Digest { content.tree.root(size: size) }
@@ -72,10 +83,22 @@ public final class Ledger {
     /// Appends entries durably, with a new tree head, all or none.
     ///
     /// The caller has folded them already: what does not follow never gets here.
-    public func append(_ entries: [Entry]) throws {
-        guard !entries.isEmpty else { return }
+    public func append(_ entries: [Entry]) throws { try append(bytes: entries.map(\.wireBytes)) }
+
+    /// Puts back entries that the ledger has lost, byte for byte; throws where they do not follow from those that it has.
+    public func restore(_ lost: [[UInt8]]) throws {
+        var state = try folded()
+        for bytes in lost {
+            do { try state.apply(try Entry(wireBytes: bytes)) } catch { throw LedgerError(.tampered, "a lost entry does not follow: \(error)") }
+        }
+        try append(bytes: lost)
+        try reload()
+    }
+
+    private func append(bytes: [[UInt8]]) throws {
+        guard !bytes.isEmpty else { return }
         var nextTree = content.tree
-        let newcomers = entries.map { StoredEntry($0.wireBytes) }
+        let newcomers = bytes.map { StoredEntry($0) }
         for entry in newcomers {
             guard entry.bytes.count <= WireLimits.entryBytes else { throw LedgerError(.malformed, "an entry of \(entry.bytes.count) bytes is too long") }
             // What could not be read back would lock the ledger for good.

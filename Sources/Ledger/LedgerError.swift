@@ -1,6 +1,6 @@
 /// A ledger that cannot be read, written or believed.
 public struct LedgerError: Error, Equatable, Sendable, CustomStringConvertible {
-    public enum Code: String, Sendable { case unreadable, malformed, badSignature, tampered, full, failed }
+    public enum Code: String, Sendable { case unreadable, malformed, badSignature, tampered, replaced, full, failed }
 
     public let code: Code
     public let message: String

@@ -16,8 +16,23 @@ public enum LedgerSeal {
         try synchronise(path)
     }
 
+    /// How many entries a seal says that the ledger held; throws where it is not the log key's.
+    public static func size(_ path: String, origin: String, logKey: [UInt8]) throws -> Int {
+        guard let size = Int(try lines(path, origin: origin, logKey: logKey)[2]) else { throw LedgerError(.tampered, "the ledger's seal is not a seal") }
+        return size
+    }
+
     /// Checks a seal against the ledger's file; throws what does not hold.
     public static func verify(_ path: String, ledger: String, size: Int, origin: String, logKey: [UInt8]) throws {
+        let lines = try lines(path, origin: origin, logKey: logKey)
+        guard lines[2] == "\(size)" else { throw LedgerError(.tampered, "the ledger holds \(size) entries, its seal says \(lines[2])") }
+        guard try BlobStore.digest(ofFile: ledger).digest.hex == lines[3] else {
+            throw LedgerError(.tampered, "the ledger's file was changed after it was sealed")
+        }
+    }
+
+    /// The lines of a seal whose signature holds.
+    private static func lines(_ path: String, origin: String, logKey: [UInt8]) throws -> [String] {
         let lines = try String(contentsOfFile: path, encoding: .utf8).components(separatedBy: "\n")
         guard lines.count == 6, lines[5].isEmpty, lines[0] == "kumiai ledger seal v1", lines[1] == origin,
             let signature = bytes(hex: lines[4]), hexadecimal(signature) == lines[4]
@@ -26,10 +41,7 @@ public enum LedgerSeal {
         guard try PublicKey(ed25519: logKey).isValid(signature, for: Array(body.utf8)) else {
             throw LedgerError(.badSignature, "the signature of the ledger's seal is wrong")
         }
-        guard lines[2] == "\(size)" else { throw LedgerError(.tampered, "the ledger holds \(size) entries, its seal says \(lines[2])") }
-        guard try BlobStore.digest(ofFile: ledger).digest.hex == lines[3] else {
-            throw LedgerError(.tampered, "the ledger's file was changed after it was sealed")
-        }
+        return lines
     }
 
     private static func bytes(hex: String) -> [UInt8]? {

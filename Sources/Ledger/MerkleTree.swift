@@ -72,9 +72,9 @@ public struct MerkleTree: Sendable {
     }
 
     /// The largest power of two below `count`.
-    private static func split(_ count: Int) -> Int { 1 << (Int.bitWidth - 1 - (count - 1).leadingZeroBitCount) }
+    static func split(_ count: Int) -> Int { 1 << (Int.bitWidth - 1 - (count - 1).leadingZeroBitCount) }
 
-    private func hash(_ range: Range<Int>) -> Digest {
+    func hash(_ range: Range<Int>) -> Digest {
         let size = range.count
         if size & (size - 1) == 0, range.lowerBound.isMultiple(of: size) {
             return levels[size.trailingZeroBitCount][range.lowerBound / size]

@@ -1,15 +1,20 @@
 import Federation
 import Foundation
 import GRDB
+import Synchronization
 
 /// Entries in one SQLite file.
 public final class SQLiteEntryStore: EntryStore {
     private let database: DatabaseQueue
+    private let path: String
+    /// The files that were opened: what is written to others by these names would not be read again.
+    private let files = Mutex<[String: FileIdentity]>([:])
 
     public static let fileName = "ledger.sqlite"
 
     /// Opens or creates the file. With `readOnly`, the file must exist and is not changed.
     public init(path: String, readOnly: Bool = false) throws {
+        self.path = path
         var configuration = Configuration()
         configuration.readonly = readOnly
         configuration.prepareDatabase { db in
@@ -22,6 +27,23 @@ public final class SQLiteEntryStore: EntryStore {
             if !readOnly { try Self.create(database) }
         } catch {
             throw LedgerError(.unreadable, "the ledger \(path) cannot be opened: \(error)")
+        }
+        if !readOnly { try requireSameFiles() }
+    }
+
+    /// Throws where the file, or the log of its newest writes, was removed or replaced since it was opened.
+    ///
+    /// SQLite goes on writing to a file that has lost its name, and all of it would be gone with the process.
+    private func requireSameFiles() throws {
+        try files.withLock { known in
+            for name in [path, path + "-wal"] {
+                let found = FileIdentity(name)
+                if let expected = known[name] {
+                    guard found == expected else { throw LedgerError(.replaced, "the ledger's file \(name) was removed or replaced while it was in use") }
+                } else if let found {
+                    known[name] = found
+                }
+            }
         }
     }
 
@@ -54,6 +76,7 @@ public final class SQLiteEntryStore: EntryStore {
     }
 
     public func append(_ entries: [StoredEntry], from index: Int, treeHead: String) throws {
+        try requireSameFiles()
         do {
             try database.write { db in
                 for (offset, entry) in entries.enumerated() {
@@ -69,6 +92,8 @@ public final class SQLiteEntryStore: EntryStore {
             let code: LedgerError.Code = error.resultCode == .SQLITE_FULL ? .full : .failed
             throw LedgerError(code, "the ledger cannot be written: \(error)")
         }
+        // Nothing is acknowledged that went into a file without a name.
+        try requireSameFiles()
     }
 
     public func close() throws { try database.close() }
@@ -79,5 +104,18 @@ public final class SQLiteEntryStore: EntryStore {
         } catch let error as DatabaseError {
             throw LedgerError(.tampered, "the ledger's file is damaged: \(error)")
         }
+    }
+}
+
+/// Which file stands at a path: its device and number.
+private struct FileIdentity: Equatable, Sendable {
+    private let device: UInt64
+    private let number: UInt64
+
+    /// `nil` where nothing is at `path`.
+    init?(_ path: String) {
+        var status = stat()
+        guard stat(path, &status) == 0 else { return nil }
+        (device, number) = (UInt64(status.st_dev), UInt64(status.st_ino))
     }
 }

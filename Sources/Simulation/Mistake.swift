@@ -16,6 +16,16 @@ public enum Mistake: String, CaseIterable, Sendable {
     case forgetUnanswered
     /// A site's files are not synchronised.
     case skipSiteSync
+    /// An operator hears that the campaign is stopped, and it goes on.
+    case forgetStop
+    /// An operator hears that the campaign is paused, and it goes on.
+    case forgetPause
+    /// An operator hears that a site is dropped, and it is asked as before.
+    case forgetAmendment
+    /// A coordinator that was restored from an older backup goes on as if its sites had seen nothing newer.
+    case goOnFromBackup
+    /// A site whose coordinator was restored from an older backup forgets what it has seen.
+    case forgetHistory
     /// Uploads are said to be durable and are not synchronised.
     case skipUploadSync
     /// Who names a blob is believed to have sent it, where anybody has.

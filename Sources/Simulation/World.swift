@@ -18,6 +18,7 @@ final class World {
     var coordinator: SimulatedCoordinator!
     var sites: [SimulatedSite] = []
     var checker: Checker!
+    private(set) var simulatedOperator: SimulatedOperator!
     var counts: [String: Int] = [:]
     /// Sites that nothing gets to or from, and until when.
     var partitions: [Int: UInt64] = [:]
@@ -36,6 +37,7 @@ final class World {
         scenario = Scenario(&random, model: Tiny.reference(model), parameters: Tiny.parameters)
         self.random = random
         checker = try Checker(self, base: model)
+        simulatedOperator = SimulatedOperator(self)
         coordinator = try SimulatedCoordinator(self, model: model)
         sites = try (0..<scenario.sites).map { try SimulatedSite(self, $0) }
     }

@@ -27,6 +27,8 @@ public struct WorkerConfiguration: Equatable, Sendable {
     public var download: TransferPolicy
     /// The largest model that the site fetches: what a coordinator announces is not believed beyond it.
     public var largestModelBytes: UInt64
+    /// What people call the site, in any script; empty: its identifier.
+    public var displayName: String
     /// Ends the worker when the campaign has ended, rather than waiting for the next.
     public var exitsWhenFinished: Bool
 
@@ -38,7 +40,7 @@ public struct WorkerConfiguration: Equatable, Sendable {
         dataDirectory: String, demonstrations: String, declared: DemonstrationFiles.Declaration = .init(), threads: Int = 1, rank: Int? = nil,
         snapshotSeconds: Int = 60,
         upload: TransferPolicy = .unlimited, download: TransferPolicy = .unlimited,
-        largestModelBytes: UInt64 = standardLargestModelBytes, exitsWhenFinished: Bool = false
+        largestModelBytes: UInt64 = standardLargestModelBytes, displayName: String = "", exitsWhenFinished: Bool = false
     ) {
         self.consortium = consortium
         self.host = host
@@ -56,6 +58,7 @@ public struct WorkerConfiguration: Equatable, Sendable {
         self.upload = upload
         self.download = download
         self.largestModelBytes = largestModelBytes
+        self.displayName = displayName
         self.exitsWhenFinished = exitsWhenFinished
     }
 }

@@ -28,6 +28,23 @@ extension WorkerService {
         }
     }
 
+    /// Keeps what a campaign came to, under the campaign's name: a site has what it helped to train.
+    func keep(_ end: CampaignEnd, _ model: BlobReference) async {
+        do {
+            try await transfer.download(model.digest, byteCount: model.byteCount)
+            let path = try await workers.runIfActive { [blobs, configuration] in
+                try FinalModel.keep(blobs, model.digest, of: end.campaign, in: configuration.dataDirectory)
+            }
+            trouble = nil
+            logger.info("the final model is kept", metadata: ["campaign": "\(end.campaign)", "file": "\(path)"])
+            handle(.kept(end.campaign))
+        } catch {
+            guard !Task.isCancelled else { return }
+            report("the final model could not be fetched", error, nil)
+            handle(.keepFailed(end.campaign, describe(error)))
+        }
+    }
+
     /// One model, its adapter and one update are kept; the others can be fetched again, or are with the coordinator.
     private func removeOldModels(keeping kept: [Digest]) {
         for digest in (try? blobs.all()) ?? [] where !kept.contains(digest) && digest != pending?.manifest.update { blobs.remove(digest) }
@@ -101,8 +118,7 @@ extension WorkerService {
         switch answer {
         case .receipt(let receipt):
             try receipt.verify(consortium: configuration.consortium, logKey: link.logKey, update: signed)
-            try outbox.keep(receipt, of: signed)
-            receiptCount = outbox.receiptNames.count
+            try memory.keep(receipt, of: signed, logKey: link.logKey)
             logger.info("update accepted", metadata: ["round": "\(update.key)", "entry": "\(receipt.index)"])
             handle(.answered(update.key, accepted: true, reason: "the update is in; waiting for the others"))
         case .updateRefused(let refusal) where refusal.reason == .blobMissing:
@@ -117,15 +133,15 @@ extension WorkerService {
         }
     }
 
-    private func report(_ what: String, _ error: any Error, _ key: RoundKey) {
+    private func report(_ what: String, _ error: any Error, _ key: RoundKey?) {
         trouble = "\(what): \(describe(error))"
         let room = (error as? BlobError)?.code == .full ? "make room in \(configuration.dataDirectory); it goes on by itself" : ""
         let hint = (error as? WorkerError)?.hint ?? room
-        logger.warning("\(what)", metadata: ["round": "\(key)", "reason": "\(describe(error))", "hint": "\(hint)"])
+        logger.warning("\(what)", metadata: ["round": "\(key.map(\.description) ?? "")", "reason": "\(describe(error))", "hint": "\(hint)"])
     }
 
     func clearOutbox() {
-        if let pending, !outbox.hasReceipt(of: pending) { trainer.discarded(round: pending.manifest.key.round) }
+        if let pending, !memory.hasReceipt(of: pending) { trainer.discarded(round: pending.manifest.key.round) }
         outbox.clear()
         pending = nil
     }

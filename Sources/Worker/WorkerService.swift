@@ -15,6 +15,7 @@ public actor WorkerService {
     let logger: Logger
     let blobs: BlobStore
     let outbox: Outbox
+    let memory: LedgerMemory
     let sent: SentLog
     let trainer: any SiteTraining
     let transfer: BlobTransfer
@@ -29,9 +30,11 @@ public actor WorkerService {
     /// The signed update that waits for its answer.
     var pending: SignedUpdate?
     var link: WorkerLink?
+    /// An assignment that came before the coordinator's ledger was checked.
+    var heldBack: Assignment?
     var heardAt: Timestamp?
     var trouble: String?
-    var receiptCount: Int
+    var receiptCount: Int { memory.receiptCount }
     private var linking: Task<Void, Never>?
     /// One at a time: two would displace each other at the coordinator, and write one file.
     private var carrying: Task<Void, Never>?
@@ -57,6 +60,7 @@ public actor WorkerService {
         blobs = try BlobStore(directory: configuration.dataDirectory + "/blobs")
         blobs.removeLeftovers()
         outbox = try Outbox(directory: configuration.dataDirectory)
+        memory = try LedgerMemory(directory: configuration.dataDirectory, consortium: configuration.consortium)
         sent = SentLog(path: configuration.dataDirectory + "/sent.jsonl")
         if let workers {
             self.workers = workers
@@ -77,7 +81,6 @@ public actor WorkerService {
             logger.info("transfer begins", metadata: ["blob": "\(digest.short)", "at_byte": "\(offset)"])
         }
         pending = try outbox.load()
-        receiptCount = outbox.receiptNames.count
         machine = WorkerMachine(outbox: pending.map(PreparedUpdate.init))
         (done, finish) = AsyncStream.makeStream()
     }
@@ -138,6 +141,7 @@ public actor WorkerService {
         case .fetch(let task): carry { await $0.fetch(task) }
         case .upload(let update): carry { await $0.upload(update) }
         case .submit(let update): carry { await $0.submit(update) }
+        case .keep(let end, let model): carry { await $0.keep(end, model) }
         case .train(let task): startTraining(task)
         case .stopTraining: training.stop()
         case .clearOutbox: clearOutbox()
@@ -180,6 +184,8 @@ public actor WorkerService {
             logger.info("training", metadata: ["round": "\(task.key)", "length": "\(task.training.length)"])
         case .uploading(let update):
             logger.info("uploading", metadata: ["round": "\(update.key)", "bytes": "\(update.byteCount)", "loss": "\(update.localLoss)"])
+        case .keeping(let end, let model):
+            logger.info("fetching the final model", metadata: ["campaign": "\(end.campaign)", "model": "\(model.digest.short)"])
         case .submitting(let update): logger.debug("submitting", metadata: ["round": "\(update.key)"])
         case .finished(let end):
             logger.info("campaign ended", metadata: ["campaign": "\(end.campaign)", "completed": "\(end.completed)", "reason": "\(end.reason)"])
@@ -212,13 +218,15 @@ public actor WorkerService {
     }
 
     var heartbeat: Heartbeat {
-        var beat = Heartbeat(localLoss: training.loss.isFinite ? training.loss : 0, bytesUp: meter.up, bytesDown: meter.down)
+        var beat = Heartbeat(localLoss: training.loss.isFinite ? training.loss : 0, bytesUp: meter.up, bytesDown: meter.down, trouble: trouble ?? "",
+            displayName: configuration.displayName)
         switch machine.work {
         case .resting: beat.activity = .waiting
         case .fetching(let task): (beat.activity, beat.round, beat.progress) = (.fetching, task.key.round, meter.progress)
         case .training(let task): (beat.activity, beat.round, beat.progress) = (.training, task.key.round, training.progress)
         case .uploading(let update): (beat.activity, beat.round, beat.progress) = (.uploading, update.key.round, meter.progress)
         case .submitting(let update): (beat.activity, beat.round, beat.progress) = (.submitting, update.key.round, 1)
+        case .keeping: (beat.activity, beat.progress) = (.fetching, meter.progress)
         case .finished: beat.activity = .idle
         }
         if meter.isPaused { beat.activity = .paused }

@@ -44,7 +44,7 @@ enum Samples {
     /// A consortium whose campaign is open.
     static func machine(_ plan: Plan = plan(), at time: Timestamp = start) throws -> (CoordinatorMachine, [Entry]) {
         let founding = Founding(consortium: "t", authority: digest(9), logKey: [], coordinatorCertificate: [], logKeySignature: [])
-        var entries = [Entry(at: time, .founded(founding)), Entry(at: time, .modelRegistered(ModelName("FY2026")!, base))]
+        var entries = [Entry(at: time, .founded(founding)), Entry(at: time, .modelRegistered(ModelName("FY2026")!, base, by: ""))]
         var state = ConsortiumState()
         for entry in entries { try state.apply(entry) }
         var machine = CoordinatorMachine(state: state)

@@ -161,7 +161,7 @@ import Testing
         #expect(later?.at == start + 50 && earlier?.at == start + 50)
         var state = machine.state
         #expect(throws: LedgerViolation("is older than the entry before it")) {
-            try state.apply(Entry(at: start, .modelRegistered(ModelName("X")!, Samples.base)))
+            try state.apply(Entry(at: start, .modelRegistered(ModelName("X")!, Samples.base, by: "")))
         }
     }
 

@@ -123,7 +123,7 @@ import Testing
         let end = CampaignEnd(campaign: Samples.campaign, completed: true, reason: "done", model: Samples.digest(1))
         _ = machine.handle(.trained(prepared(round: 1)))
         _ = machine.handle(.uploaded(RoundKey(round: 1, attempt: 1)))
-        _ = machine.handle(.assigned(.finished(end)))
+        _ = machine.handle(.assigned(.finished(end, model: nil)))
         _ = machine.handle(.answered(RoundKey(round: 1, attempt: 1), accepted: true, reason: "in"))
         #expect(machine.work == .finished(end))
     }
@@ -144,7 +144,7 @@ import Testing
         _ = machine.handle(.connected)
         _ = machine.handle(.blobMissing(task(round: 3).key))
         let end = CampaignEnd(campaign: Samples.campaign, completed: true, reason: "done", model: Samples.digest(1))
-        _ = machine.handle(.assigned(.finished(end)))
+        _ = machine.handle(.assigned(.finished(end, model: nil)))
         #expect(machine.handle(.uploadFailed(RoundKey(round: 3, attempt: 1), "refused")) == [.retry(afterSeconds: 1)])
         #expect(machine.handle(.retryDue) == [.submit(prepared(round: 3))])
         _ = machine.handle(.answered(RoundKey(round: 3, attempt: 1), accepted: true, reason: "in"))
@@ -155,5 +155,21 @@ import Testing
         var machine = working()
         #expect(machine.handle(.trainingFailed(RoundKey(round: 1, attempt: 1), "disk")) == [.retry(afterSeconds: WorkerMachine.trainingRetrySeconds)])
         #expect(machine.handle(.retryDue) == [.fetch(task(round: 1))])
+    }
+
+    @Test func whatACampaignCameToIsFetchedAndKept() {
+        var machine = WorkerMachine()
+        _ = machine.handle(.connected)
+        let end = CampaignEnd(campaign: Samples.campaign, completed: true, reason: "done", model: Samples.digest(7))
+        let model = BlobReference(digest: Samples.digest(7), byteCount: 9)
+        #expect(machine.handle(.assigned(.finished(end, model: model))) == [.keep(end, model)])
+        // Said again, it is not begun again.
+        #expect(machine.handle(.assigned(.finished(end, model: model))) == [])
+        #expect(machine.handle(.keepFailed(Samples.campaign, "cut")) == [.retry(afterSeconds: 1)])
+        _ = machine.handle(.disconnected)
+        #expect(machine.handle(.connected) == [.keep(end, model)])
+        #expect(machine.handle(.kept(Samples.campaign)) == [])
+        #expect(machine.work == .finished(end))
+        #expect(machine.handle(.assigned(.finished(end, model: model))) == [])
     }
 }

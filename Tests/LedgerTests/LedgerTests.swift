@@ -68,12 +68,13 @@ import Wire
     }
 
     func entries(_ count: Int) -> [Entry] {
-        let founding = Founding(consortium: "t", authority: Digest(of: "a"), logKey: [], coordinatorCertificate: [], logKeySignature: [])
+        let logKey = try! key.publicKey.ed25519Bytes()
+        let founding = Founding(consortium: "t", authority: Digest(of: "a"), logKey: logKey, coordinatorCertificate: [], logKeySignature: [])
         return [Entry(at: Timestamp(milliseconds: 1), .founded(founding))]
             + (1..<count).map {
                 Entry(
                     at: Timestamp(milliseconds: UInt64($0)),
-                    .modelRegistered(ModelName("M\($0)")!, ModelReference(digest: Digest(of: "\($0)"), layout: Digest(of: "l"), byteCount: 1)))
+                    .modelRegistered(ModelName("M\($0)")!, ModelReference(digest: Digest(of: "\($0)"), layout: Digest(of: "l"), byteCount: 1), by: ""))
             }
     }
 

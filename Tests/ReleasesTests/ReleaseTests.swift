@@ -26,7 +26,7 @@ import Testing
             strategy: .fedAvg(learningRate: 1), bounds: Bounds(weight: 1, norm: 1), training: Training(localSteps: 1, batch: 1, learningRate: 1))
         let founding = Founding(consortium: ConsortiumFixture.name, authority: digest, logKey: [], coordinatorCertificate: [], logKeySignature: [])
         let cutting = ReleaseCutting(name: plan.release, campaign: plan.campaign, model: reference, cutBy: "operator/o")
-        var entries = [Entry(at: consortium.now, .founded(founding)), Entry(at: consortium.now, .modelRegistered(plan.base, reference))]
+        var entries = [Entry(at: consortium.now, .founded(founding)), Entry(at: consortium.now, .modelRegistered(plan.base, reference, by: ""))]
         var state = ConsortiumState()
         for entry in entries { try state.apply(entry) }
         var machine = CoordinatorMachine(state: state)

@@ -45,7 +45,7 @@ import Testing
         [
             .founded(
                 Founding(consortium: "c", authority: digest(1), logKey: [UInt8](repeating: 4, count: 32), coordinatorCertificate: [5], logKeySignature: [6])),
-            .modelRegistered(ModelName("A")!, model), .campaignOpened(plan, by: "operator/o"),
+            .modelRegistered(ModelName("A")!, model, by: ""), .campaignOpened(plan, by: "operator/o"),
         ] + plans.map { .campaignOpened($0, by: "operator/o") } + [
             .roundOpened(RoundOpening(campaign: CampaignID("C")!, key: key, cohort: [site], model: digest(1), serverState: nil, deadline: time)),
             .roundOpened(
@@ -117,7 +117,7 @@ import Testing
             case .openCampaign(Self.plan) = try roundTrip(.openCampaign(Self.plan)),
             case .offerBlob(Self.digest(4), 12) = try roundTrip(.offerBlob(Self.digest(4), byteCount: 12)),
             case .fetchBlob(Self.digest(4), 13) = try roundTrip(.fetchBlob(Self.digest(4), offset: 13)), case .getStatus = try roundTrip(.getStatus),
-            case .cutRelease(ModelName("B")!, adapterRank: 6) = try roundTrip(.cutRelease(ModelName("B")!, adapterRank: 6)),
+            case .cutRelease(ModelName("B")!, round: 3, adapterRank: 6) = try roundTrip(.cutRelease(ModelName("B")!, round: 3, adapterRank: 6)),
             case .goodbye("x") = try roundTrip(.goodbye(reason: "x")),
             case .blobChunk(let chunk) = try roundTrip(.blobChunk(BlobChunk(offset: 5, payload: Payload([1, 2, 3]))))
         else { throw Failed() }
@@ -129,7 +129,7 @@ import Testing
         let adapted = TrainingTask(
             campaign: CampaignID("C")!, key: Self.key, rounds: 9, model: Self.model, adapter: BlobReference(digest: Self.digest(5), byteCount: 6),
             deadline: Self.time, training: Self.plans[3].training)
-        for assignment in [Assignment.rest(reason: "r"), .train(task), .train(adapted), .finished(Self.end)] {
+        for assignment in [Assignment.rest(reason: "r"), .train(task), .train(adapted), .finished(Self.end, model: nil)] {
             guard case .assignment(assignment) = try answerRoundTrip(.assignment(assignment)) else { throw Failed() }
         }
         let receipt = Receipt(index: 4, entry: [1], proof: [Self.digest(1), Self.digest(2)], treeHead: "head")

@@ -29,13 +29,19 @@ struct OversightSession {
         case .goodbye: return nil
         case .pruneUpdates(let dryRun) where peer.isOperator: return try await service.prune(by: peer.path, dryRun: dryRun)
         case .openCampaign(let plan) where peer.isOperator: return try await service.open(plan, by: peer.path)
-        case .cutRelease(let name, let rank) where peer.isOperator:
+        case .changeCampaign(let change) where peer.isOperator:
+            // Who asked is what the certificate says.
+            return try await service.change(
+                CampaignChange(campaign: change.campaign, action: change.action, reason: change.reason, changedBy: peer.path))
+        case .declareLoss(let reason) where peer.isOperator: return try await service.declareLoss(reason: reason, by: peer.path)
+        case .correctClock(let reason) where peer.isOperator: return try await service.correctClock(reason: reason, by: peer.path)
+        case .cutRelease(let name, let round, let rank) where peer.isOperator:
             do {
-                return try await service.cut(name, adapterRank: rank, by: peer.path)
+                return try await service.cut(name, round: round, adapterRank: rank, by: peer.path)
             } catch let refusal as Refusal {
                 throw refusal
             } catch {
-                throw Refusal(.unavailable, "the release cannot be written: \(error)", hint: "mend the cause and cut it again: nothing is lost")
+                throw Refusal(.unavailable, "the release cannot be written: \(error)", hint: "remove the cause and cut it again: nothing is lost")
             }
         default:
             throw Refusal(.role, "\(peer.path) may not send \(message.name)", hint: "operators' commands need an operator's certificate")

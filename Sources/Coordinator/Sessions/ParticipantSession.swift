@@ -36,8 +36,16 @@ struct ParticipantSession {
         let version = min(hello.versions.upperBound, WireLimits.versions.upperBound)
         switch (connection.peer.role, hello.purpose) {
         case (.site(let site), .control):
-            try await connection.send(.welcome(await service.welcome(version)), inReplyTo: frame.id)
-            try await SiteSession(service: service, connection: connection, site: site, logger: logger).run()
+            let greeting: CoordinatorService.Greeting
+            do { greeting = try await service.greet(hello, version: version, site: site) } catch let refusal as Refusal {
+                return try await refuse(refusal, frame.id)
+            }
+            try await connection.send(.welcome(greeting.welcome), inReplyTo: frame.id)
+            if greeting.isRecovery {
+                try await RecoverySession(service: service, connection: connection, site: site, logger: logger).run()
+            } else {
+                try await SiteSession(service: service, connection: connection, site: site, logger: logger).run()
+            }
         case (.site(let site), .bulk):
             connection.limit.allowBulk()
             try await connection.send(.welcome(await service.welcome(version)), inReplyTo: frame.id)

@@ -14,7 +14,11 @@ final class SitePresence: @unchecked Sendable {
     private(set) var lastSeen: Timestamp?
     private(set) var heartbeat = Heartbeat()
 
-    init() {
+    /// When the certificate of the connection ends.
+    let certificateEnds: Timestamp
+
+    init(certificateEnds: Timestamp) {
+        self.certificateEnds = certificateEnds
         // Only assignments go this way, and only the newest counts.
         (outgoing, queue) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(4))
     }

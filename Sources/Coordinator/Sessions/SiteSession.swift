@@ -11,7 +11,7 @@ struct SiteSession {
     let logger: Logger
 
     func run() async throws {
-        let presence = SitePresence()
+        let presence = SitePresence(certificateEnds: connection.certificate.notAfter)
         await service.arrived(site, presence)
         do {
             try await withThrowingTaskGroup(of: Void.self) { group in
@@ -55,6 +55,7 @@ struct SiteSession {
             return .heartbeatSeen(await service.beat(site, heartbeat, presence))
         case .submitUpdate(let update):
             return try await service.submit(update, from: site, certificate: connection.certificate)
+        case .presentReceipt(let receipt): return .receiptSeen(isHeld: try await service.take(receipt, from: site))
         case .goodbye(let reason):
             logger.info("the site says goodbye", metadata: ["reason": "\(reason)"])
             return nil

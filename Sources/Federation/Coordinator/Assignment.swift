@@ -2,7 +2,8 @@
 public enum Assignment: Equatable, Sendable {
     case rest(reason: String)
     case train(TrainingTask)
-    case finished(CampaignEnd)
+    /// `model`: what the campaign came to; `nil` where the coordinator does not say how large it is.
+    case finished(CampaignEnd, model: BlobReference?)
 }
 
 /// A site's part in a round.
@@ -17,10 +18,12 @@ public struct TrainingTask: Equatable, Sendable {
     public let training: Training
     /// How many rounds late an update is still taken; 0: not at all.
     public let lateRounds: Int
+    /// Why a site that holds a receipt for this round is asked again: the entry that says that its update was lost.
+    public let lostUpdate: Receipt?
 
     public init(
         campaign: CampaignID, key: RoundKey, rounds: Int, model: ModelReference, adapter: BlobReference? = nil, deadline: Timestamp,
-        training: Training, lateRounds: Int = 0
+        training: Training, lateRounds: Int = 0, lostUpdate: Receipt? = nil
     ) {
         self.campaign = campaign
         self.key = key
@@ -30,6 +33,14 @@ public struct TrainingTask: Equatable, Sendable {
         self.deadline = deadline
         self.training = training
         self.lateRounds = lateRounds
+        self.lostUpdate = lostUpdate
+    }
+
+    /// The same task with the entry that says why it is asked for again.
+    public func asking(because lostUpdate: Receipt) -> TrainingTask {
+        TrainingTask(
+            campaign: campaign, key: key, rounds: rounds, model: model, adapter: adapter, deadline: deadline, training: training,
+            lateRounds: lateRounds, lostUpdate: lostUpdate)
     }
 
     /// What a site must have to train.
@@ -38,7 +49,8 @@ public struct TrainingTask: Equatable, Sendable {
 
 extension CampaignState {
     public func assignment(for site: SiteID) -> Assignment {
-        if let end { return .finished(end) }
+        if let end { return .finished(end, model: BlobReference(digest: current.model, byteCount: current.modelByteCount)) }
+        if pause != nil { return .rest(reason: pauseReason) }
         guard plan.sites.contains(site) else { return .rest(reason: "\(site) is not in the plan of \(plan.campaign)") }
         let deadline: Timestamp
         switch round.phase {

@@ -38,7 +38,7 @@ public struct CoordinatorMachine: Sendable {
 
     /// When `tick` is due next, if ever.
     public var wakeTime: Timestamp? {
-        guard let campaign = state.campaign, campaign.end == nil else { return nil }
+        guard let campaign = state.campaign, campaign.end == nil, campaign.pause == nil else { return nil }
         return campaign.round.wakeTime
     }
 
@@ -82,6 +82,7 @@ public struct CoordinatorMachine: Sendable {
     public func preliminaryAnswer(to manifest: UpdateManifest, from sender: SiteID, at now: Timestamp) -> SubmissionAnswer? {
         if manifest.site == sender, let place = state.place(of: manifest) { return .accepted(index: place.index) }
         guard let campaign = state.campaign, campaign.end == nil else { return .refused(UpdateRefusal(.wrongRound, "no round is open")) }
+        if campaign.pause != nil { return .postponed(reason: campaign.pauseReason) }
         switch campaign.round.verdict(on: manifest, from: sender, at: max(now, state.time)) {
         case .refused(let refusal): return .refused(refusal)
         case .postponed(let reason): return .postponed(reason: reason)
@@ -91,17 +92,69 @@ public struct CoordinatorMachine: Sendable {
 
     // MARK: Operators
 
+    /// The entry that opened exactly this plan, if it is that of the newest campaign: an answer may have been lost.
+    public func opening(of draft: Plan) -> UInt64? {
+        guard let opening = state.campaign?.opening, opening.plan == completed(draft) else { return nil }
+        return opening.index
+    }
+
+    private func completed(_ draft: Plan) -> Plan {
+        var plan = draft
+        plan.model = plan.model ?? state.models[plan.base]
+        return plan
+    }
+
     /// Opens a campaign, or says what is wrong with the plan.
     public mutating func open(_ draft: Plan, by operatorName: String, at now: Timestamp) throws(LedgerViolation) -> [Effect] {
         let now = max(now, state.time)
-        var plan = draft
-        plan.model = plan.model ?? state.models[plan.base]
+        let plan = completed(draft)
         let entry = Entry(at: now, .campaignOpened(plan, by: operatorName))
         try state.apply(entry)
         return [.record(entry)] + pass(.presence(present), at: now) + [.announce]
     }
 
-    /// Records a release of the finished campaign.
+    /// The entry of exactly this change, if it is the newest one: an answer may have been lost.
+    public func record(of change: CampaignChange) -> UInt64? {
+        guard let last = state.campaign?.lastChange, last.change == change else { return nil }
+        return last.index
+    }
+
+    /// Stops, pauses, resumes or amends the open campaign.
+    public mutating func change(_ change: CampaignChange, at now: Timestamp) throws(LedgerViolation) -> [Effect] {
+        guard state.campaign != nil else { throw LedgerViolation("changes a campaign, but none is open") }
+        let now = max(now, state.time)
+        let entry = Entry(at: now, .campaignChanged(change))
+        try state.apply(entry)
+        return [.record(entry)] + settle(at: now) + pass(.presence(present), at: now) + pass(.tick, at: now) + [.announce]
+    }
+
+    /// Registers a further base model.
+    public mutating func register(_ name: ModelName, _ model: ModelReference, by operatorName: String, at now: Timestamp) throws(LedgerViolation) -> [Effect] {
+        try note(.modelRegistered(name, model, by: operatorName), at: max(now, state.time))
+    }
+
+    /// Declares that the ledger lacks entries which it once had. `present`: what it holds is all that is left.
+    public mutating func declare(_ loss: LossDeclaration, at now: Timestamp) throws(LedgerViolation) -> [Effect] {
+        try note(.lossDeclared(loss), at: max(now, state.time)) + [.announce]
+    }
+
+    /// The certificate authority changes.
+    public mutating func rotate(_ rotation: AuthorityRotation, at now: Timestamp) throws(LedgerViolation) -> [Effect] {
+        try note(.authorityRotated(rotation), at: max(now, state.time))
+    }
+
+    /// The clock had been ahead: entries go on from `now`, which is earlier than the newest one.
+    public mutating func correctClock(_ correction: ClockCorrection, at now: Timestamp) throws(LedgerViolation) -> [Effect] {
+        try note(.clockCorrected(correction), at: now) + pass(.presence(present), at: now) + pass(.tick, at: now) + [.announce]
+    }
+
+    private mutating func note(_ body: Entry.Body, at time: Timestamp) throws(LedgerViolation) -> [Effect] {
+        let entry = Entry(at: time, body)
+        try state.apply(entry)
+        return [.record(entry)]
+    }
+
+    /// Records a release of the ended campaign.
     public mutating func cut(_ cutting: ReleaseCutting, at now: Timestamp) throws(LedgerViolation) -> [Effect] {
         let entry = Entry(at: max(now, state.time), .releaseCut(cutting))
         try state.apply(entry)
@@ -144,7 +197,11 @@ public struct CoordinatorMachine: Sendable {
     }
 
     private mutating func pass(_ event: RoundMachine.Event, at now: Timestamp) -> [Effect] {
-        guard state.campaign != nil, state.campaign?.end == nil else { return [] }
+        guard let campaign = state.campaign, campaign.end == nil else { return [] }
+        if campaign.pause != nil, !event.isCompletion {
+            guard case .submitted(let submission) = event else { return [] }
+            return [.answer(submission.sender, .postponed(reason: campaign.pauseReason))]
+        }
         var round = state.campaign!.round
         let decided = effects(round.handle(event, at: now), at: now)
         precondition(state.campaign!.round.phase == round.phase, "the fold and the round disagree")
@@ -200,9 +257,23 @@ extension Entry.Body {
     /// Who must hear of this entry: all sites, one, or none.
     var changedAssignments: [CoordinatorMachine.Effect] {
         switch self {
-        case .updateRefused, .founded, .modelRegistered, .releaseCut, .updatesPruned: []
+        case .updateRefused, .founded, .modelRegistered, .releaseCut, .updatesPruned, .clockCorrected, .lossDeclared, .authorityRotated: []
         case .updateAccepted(let accepted): [.assign(accepted.update.manifest.site)]
-        case .campaignOpened, .roundOpened, .roundExtended, .roundClosed, .roundCommitted, .roundAbandoned, .campaignEnded: [.announce]
+        case .campaignOpened, .roundOpened, .roundExtended, .roundClosed, .roundCommitted, .roundAbandoned, .campaignEnded, .campaignChanged: [.announce]
         }
     }
+}
+
+extension RoundMachine.Event {
+    /// Whether it ends work that was begun before: a pause does not hold that up.
+    fileprivate var isCompletion: Bool {
+        switch self {
+        case .aggregated, .aggregationFailed: true
+        case .presence, .submitted, .restarted, .tick: false
+        }
+    }
+}
+
+extension CampaignState {
+    var pauseReason: String { pause.map { "the campaign is paused by \($0.change.changedBy): \($0.change.reason)" } ?? "" }
 }

@@ -7,10 +7,12 @@ public struct StatusReport: Equatable, Sendable {
     public var campaign: CampaignReport?
     public var sites: [SiteReport]
     public var models: [String]
+    /// What is wrong with the coordinator itself, in words.
+    public var troubles: [String]
 
     public init(
         consortium: String, time: Timestamp, ledgerEntries: UInt64, treeHead: String, campaign: CampaignReport?,
-        sites: [SiteReport], models: [String]
+        sites: [SiteReport], models: [String], troubles: [String] = []
     ) {
         self.consortium = consortium
         self.time = time
@@ -19,12 +21,13 @@ public struct StatusReport: Equatable, Sendable {
         self.campaign = campaign
         self.sites = sites
         self.models = models
+        self.troubles = troubles
     }
 }
 
 public struct CampaignReport: Equatable, Sendable {
     public var campaign: CampaignID
-    /// recruiting, collecting, aggregating, completed or stopped.
+    /// recruiting, collecting, aggregating, paused, completed or stopped.
     public var phase: String
     public var key: RoundKey
     public var rounds: Int
@@ -37,10 +40,12 @@ public struct CampaignReport: Equatable, Sendable {
     public var updatesAccepted: Int
     public var updatesRefused: Int
     public var reason: String
+    /// Sites that the open round waits for, sorted.
+    public var awaited: [SiteID]
 
     public init(
         campaign: CampaignID, phase: String, key: RoundKey, rounds: Int, committed: Int, deadline: Timestamp?,
-        model: Digest, quorum: Int, updatesInRound: Int, updatesAccepted: Int, updatesRefused: Int, reason: String
+        model: Digest, quorum: Int, updatesInRound: Int, updatesAccepted: Int, updatesRefused: Int, reason: String, awaited: [SiteID] = []
     ) {
         self.campaign = campaign
         self.phase = phase
@@ -54,6 +59,7 @@ public struct CampaignReport: Equatable, Sendable {
         self.updatesAccepted = updatesAccepted
         self.updatesRefused = updatesRefused
         self.reason = reason
+        self.awaited = awaited
     }
 
     public var hasEnded: Bool { phase == "completed" || phase == "stopped" }
@@ -67,10 +73,14 @@ public struct SiteReport: Equatable, Sendable {
     public var updatesRefused: Int
     /// `nil`: not seen since the coordinator started.
     public var lastSeen: Timestamp?
+    /// When the certificate of its newest connection ends; `nil`: not seen since the coordinator started.
+    public var certificateEnds: Timestamp?
+    /// Whether it has connected since the coordinator started, or the ledger holds an update of it.
+    public var isKnown: Bool
 
     public init(
         site: SiteID, isConnected: Bool, heartbeat: Heartbeat, updatesAccepted: Int, updatesRefused: Int,
-        lastSeen: Timestamp?
+        lastSeen: Timestamp?, certificateEnds: Timestamp? = nil, isKnown: Bool = true
     ) {
         self.site = site
         self.isConnected = isConnected
@@ -78,22 +88,34 @@ public struct SiteReport: Equatable, Sendable {
         self.updatesAccepted = updatesAccepted
         self.updatesRefused = updatesRefused
         self.lastSeen = lastSeen
+        self.certificateEnds = certificateEnds
+        self.isKnown = isKnown
     }
 }
 
 extension CampaignState {
-    public var report: CampaignReport {
+    /// `present`: the sites that are connected now.
+    public func report(present: Set<SiteID>) -> CampaignReport {
         var phase = round.phaseName
+        var awaited: [SiteID] = []
         var reason = ""
         var deadline: Timestamp?
         var inRound = 0
         switch round.phase {
+        case .recruiting:
+            awaited = plan.sites.filter { !present.contains($0) && round.inheritance.accepted[$0] == nil }
         case .collecting(let collection):
             deadline = collection.deadline
             inRound = collection.accepted.count
+            awaited = collection.cohort.filter { collection.accepted[$0] == nil }
         case .aggregating(let collection): inRound = collection.accepted.count
         case .abandoned(let abandonment): reason = abandonment.reason
         default: break
+        }
+        if let pause {
+            phase = "paused"
+            reason = "paused by \(pause.change.changedBy): \(pause.change.reason)"
+            deadline = nil
         }
         if let end {
             phase = end.completed ? "completed" : "stopped"
@@ -102,6 +124,6 @@ extension CampaignState {
         return CampaignReport(
             campaign: plan.campaign, phase: phase, key: round.key, rounds: plan.rounds, committed: committedRounds,
             deadline: deadline, model: current.model, quorum: plan.quorum, updatesInRound: inRound,
-            updatesAccepted: updatesAccepted, updatesRefused: updatesRefused, reason: reason)
+            updatesAccepted: updatesAccepted, updatesRefused: updatesRefused, reason: reason, awaited: end == nil ? awaited : [])
     }
 }

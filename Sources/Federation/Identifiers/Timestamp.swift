@@ -11,4 +11,17 @@ public struct Timestamp: Hashable, Comparable, Sendable {
         let (sum, overflow) = milliseconds.addingReportingOverflow(UInt64(max(0, seconds)).multipliedReportingOverflow(by: 1000).partialValue)
         return Timestamp(milliseconds: overflow ? .max : sum)
     }
+
+    /// Moved by so many milliseconds, to either side; saturates.
+    public func adding(milliseconds change: Int64) -> Timestamp {
+        let magnitude = change.magnitude
+        if change < 0 { return Timestamp(milliseconds: milliseconds > magnitude ? milliseconds - magnitude : 0) }
+        let (sum, overflow) = milliseconds.addingReportingOverflow(magnitude)
+        return Timestamp(milliseconds: overflow ? .max : sum)
+    }
+
+    /// Milliseconds from `earlier` to this, negative where this is the earlier one; saturates.
+    public func milliseconds(since earlier: Timestamp) -> Int64 {
+        self >= earlier ? Int64(clamping: milliseconds - earlier.milliseconds) : -Int64(clamping: earlier.milliseconds - milliseconds)
+    }
 }

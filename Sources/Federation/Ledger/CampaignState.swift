@@ -1,17 +1,45 @@
 /// A campaign as its entries tell it.
 public struct CampaignState: Equatable, Sendable {
-    public let plan: Plan
+    /// As it was opened, and amended since.
+    public private(set) var plan: Plan
+    /// The plan as it was opened, and the entry that did it: the same request again has the same answer.
+    public let opening: Opening
     public private(set) var current: GlobalState
     public private(set) var committedRounds = 0
     public internal(set) var round: RoundMachine
+    /// Since when the campaign is paused, and by whom; `nil` while it runs.
+    public private(set) var pause: Pause?
+    /// What ends the campaign before its plan does.
+    public private(set) var stop: CampaignChange?
     public private(set) var end: CampaignEnd?
+    /// The newest change, and its entry.
+    public private(set) var lastChange: RecordedChange?
     /// Every accepted update's entry by its digest, so that a site that lost the answer gets its receipt again, and no digest
     /// counts for two.
     private var places: [Digest: UpdatePlace] = [:]
     /// Further entries of a digest: another attempt's at the same round, or those of a ledger from when digests could repeat.
     private var furtherPlaces: [UpdatePlace] = []
+    /// The newest abandonment that dropped a site's update, by site: the site is asked for it again.
+    public private(set) var lostUpdates: [SiteID: UInt64] = [:]
     public private(set) var acceptedBySite: [SiteID: Int] = [:]
     public private(set) var refusedBySite: [SiteID: Int] = [:]
+    /// When the round that is over ended.
+    private var roundEndedAt: Timestamp
+
+    public struct Opening: Equatable, Sendable {
+        public let plan: Plan
+        public let index: UInt64
+    }
+
+    public struct Pause: Equatable, Sendable {
+        public let change: CampaignChange
+        public let at: Timestamp
+    }
+
+    public struct RecordedChange: Equatable, Sendable {
+        public let change: CampaignChange
+        public let index: UInt64
+    }
 
     public struct UpdatePlace: Equatable, Sendable {
         public let index: UInt64
@@ -20,10 +48,12 @@ public struct CampaignState: Equatable, Sendable {
         public let site: SiteID
     }
 
-    init(plan: Plan, base: ModelReference) {
+    init(plan: Plan, base: ModelReference, index: UInt64, at time: Timestamp) {
         self.plan = plan
+        opening = Opening(plan: plan, index: index)
+        roundEndedAt = time
         current = GlobalState(model: base.digest, modelByteCount: base.byteCount, serverState: nil)
-        round = RoundMachine(plan: plan, key: RoundKey(round: 1, attempt: 1), start: current)
+        round = RoundMachine(plan: plan, key: RoundKey(round: 1, attempt: 1), start: current, since: time)
     }
 
     public var updatesAccepted: Int { acceptedBySite.values.reduce(0, +) }
@@ -56,12 +86,13 @@ public struct CampaignState: Equatable, Sendable {
 
     /// How the campaign must end now; `nil` while it goes on.
     public var dueEnd: CampaignEnd? {
-        if committedRounds == plan.rounds {
-            return CampaignEnd(campaign: plan.campaign, completed: true, reason: "all \(plan.rounds) rounds are committed", model: current.model)
+        func ended(_ completed: Bool, _ reason: String) -> CampaignEnd {
+            CampaignEnd(campaign: plan.campaign, completed: completed, reason: reason, model: current.model)
         }
+        if committedRounds == plan.rounds { return ended(true, "all \(plan.rounds) rounds are committed") }
+        if let stop { return ended(false, "stopped by \(stop.changedBy): \(stop.reason)") }
         if case .abandoned(let abandonment) = round.phase, round.key.attempt >= plan.maximumAttempts {
-            let why = "round \(round.key.round) was abandoned \(round.key.attempt) times, last: \(abandonment.reason)"
-            return CampaignEnd(campaign: plan.campaign, completed: false, reason: why, model: current.model)
+            return ended(false, "round \(round.key.round) was abandoned \(round.key.attempt) times, last: \(abandonment.reason)")
         }
         return nil
     }
@@ -73,8 +104,20 @@ public struct CampaignState: Equatable, Sendable {
             self.end = end
             return
         }
+        try require(stop == nil, "follows the stop of its campaign, which only its end may follow")
         advance()
+        if case .campaignChanged(let change) = entry.body {
+            try apply(change, at: entry.at)
+            lastChange = RecordedChange(change: change, index: index)
+            return
+        }
+        try require(pause == nil || round.isAggregating, "belongs to a campaign that is paused")
         try round.apply(entry)
+        note(entry, index)
+    }
+
+    /// What an entry of the round means for the campaign.
+    private mutating func note(_ entry: Entry, _ index: UInt64) {
         switch entry.body {
         case .updateAccepted(let accepted):
             let manifest = accepted.update.manifest
@@ -85,9 +128,41 @@ public struct CampaignState: Equatable, Sendable {
         case .roundCommitted(let commit):
             current = commit.result
             committedRounds += 1
-        default:
-            break
+            roundEndedAt = entry.at
+            lostUpdates = [:]
+        case .roundAbandoned(let abandonment):
+            for site in abandonment.without { lostUpdates[site] = index }
+            roundEndedAt = entry.at
+        default: break
         }
+    }
+
+    private mutating func apply(_ change: CampaignChange, at time: Timestamp) throws(LedgerViolation) {
+        try require(change.campaign == plan.campaign, "changes \(change.campaign), but \(plan.campaign) is open")
+        try require((1...CampaignChange.reasonBytes).contains(change.reason.utf8.count), "has no reason, or one longer than \(CampaignChange.reasonBytes) bytes")
+        switch change.action {
+        case .stop: stop = change
+        case .pause:
+            try require(pause == nil, "pauses a campaign that is paused")
+            pause = Pause(change: change, at: time)
+        case .resume:
+            guard let pause else { throw LedgerViolation("resumes a campaign that is not paused") }
+            round.shift(milliseconds: time.milliseconds(since: pause.at))
+            self.pause = nil
+        case .amend(let amendment):
+            plan = try plan.amended(by: amendment)
+            round.adopt(plan, without: amendment.droppedSites)
+        }
+    }
+
+    /// The clock went back from `former` to `time`: what waits does so for as long as before.
+    mutating func correctClock(from former: Timestamp, to time: Timestamp) {
+        guard end == nil else { return }
+        advance()
+        let change = time.milliseconds(since: former)
+        round.shift(milliseconds: change)
+        pause = pause.map { Pause(change: $0.change, at: $0.at.adding(milliseconds: change)) }
+        roundEndedAt = roundEndedAt.adding(milliseconds: change)
     }
 
     /// Puts the next round, or the next attempt, in the place of one that is over.
@@ -96,14 +171,18 @@ public struct CampaignState: Equatable, Sendable {
         switch round.phase {
         case .committed:
             round = RoundMachine(
-                plan: plan, key: RoundKey(round: round.key.round + 1, attempt: 1), start: current,
+                plan: plan, key: RoundKey(round: round.key.round + 1, attempt: 1), start: current, since: roundEndedAt,
                 inheritance: round.inheritanceOfNextRound())
         case .abandoned(let abandonment):
             round = RoundMachine(
-                plan: plan, key: RoundKey(round: round.key.round, attempt: round.key.attempt + 1), start: current,
+                plan: plan, key: RoundKey(round: round.key.round, attempt: round.key.attempt + 1), start: current, since: roundEndedAt,
                 inheritance: round.inheritance.without(abandonment.without))
         default:
             break
         }
     }
+}
+
+extension RoundMachine {
+    var isAggregating: Bool { if case .aggregating = phase { true } else { false } }
 }

@@ -11,8 +11,20 @@ public struct ConsortiumState: Equatable, Sendable {
     public private(set) var archive = RoundArchive()
     /// The time of the newest entry; the next is not older.
     public private(set) var time = Timestamp(milliseconds: 0)
+    /// The certificate authorities, oldest first; the last one is in force.
+    public private(set) var authorities: [AuthorityTerm] = []
+    public private(set) var losses: [RecordedLoss] = []
+    /// Sites of which the ledger holds an update.
+    public private(set) var contributors: Set<SiteID> = []
+    /// Where each model was registered, or its release cut.
+    public private(set) var modelEntries: [ModelName: UInt64] = [:]
     /// Names of all campaigns ever opened: an update of one must not count in another of the same name.
     private var campaigns: Set<CampaignID> = []
+
+    public struct RecordedLoss: Equatable, Sendable {
+        public let declaration: LossDeclaration
+        public let index: UInt64
+    }
 
     public init() {}
 
@@ -38,15 +50,25 @@ public struct ConsortiumState: Equatable, Sendable {
     /// Applies the next entry, or says why it may not follow.
     public mutating func apply(_ entry: Entry) throws(LedgerViolation) {
         try require((entryCount == 0) == entry.isFounding, "the founding is the first entry and the only one of its kind")
-        try require(entry.at >= time, "is older than the entry before it")
+        switch entry.body {
+        case .clockCorrected: try require(entry.at < time, "corrects a clock that was not ahead")
+        default: try require(entry.at >= time, "is older than the entry before it")
+        }
         switch entry.body {
         case .founded(let founding):
             self.founding = founding
-        case .modelRegistered(let name, let reference):
-            try require(models[name] == nil, "registers \(name) twice")
-            models[name] = reference
+            authorities = [AuthorityTerm(digest: founding.authority)]
+        case .modelRegistered(let name, let reference, _):
+            try register(name, reference)
+        case .clockCorrected:
+            campaign?.correctClock(from: time, to: entry.at)
+        case .lossDeclared(let declaration):
+            try require(declaration.keptEntries <= entryCount, "keeps entries that are not there")
+            losses.append(RecordedLoss(declaration: declaration, index: entryCount))
+        case .authorityRotated(let rotation):
+            try rotate(rotation, at: entry.at)
         case .campaignOpened(let plan, _):
-            try open(plan)
+            try open(plan, at: entry.at)
         case .releaseCut(let cutting):
             try cut(cutting)
         case .updatesPruned(let pruning):
@@ -55,6 +77,7 @@ public struct ConsortiumState: Equatable, Sendable {
             guard campaign != nil else { throw LedgerViolation("belongs to a campaign, but none is open") }
             let round = campaign!.round
             try campaign!.apply(entry, index: entryCount)
+            if case .updateAccepted(let accepted) = entry.body { contributors.insert(accepted.update.manifest.site) }
             if case .roundCommitted(let commit) = entry.body, case .aggregating(let collection) = round.phase {
                 archive.add(round.task(collection), commit, of: round.plan, at: entry.at)
             }
@@ -63,7 +86,24 @@ public struct ConsortiumState: Equatable, Sendable {
         time = entry.at
     }
 
-    private mutating func open(_ plan: Plan) throws(LedgerViolation) {
+    private mutating func register(_ name: ModelName, _ reference: ModelReference) throws(LedgerViolation) {
+        try require(models[name] == nil, "registers \(name) twice")
+        try require(campaign == nil || campaign?.end != nil || campaign?.plan.release != name, "takes the name of the release that the open campaign leads to")
+        models[name] = reference
+        modelEntries[name] = entryCount
+    }
+
+    private mutating func rotate(_ rotation: AuthorityRotation, at time: Timestamp) throws(LedgerViolation) {
+        guard let last = authorities.indices.last, authorities[last].digest == rotation.former else {
+            throw LedgerViolation("replaces a certificate authority that is not in force")
+        }
+        try require(!authorities.contains { $0.digest == rotation.authorityDigest }, "brings back a certificate authority of before")
+        try require(rotation.formerEnds >= time, "ends the former certificate authority before the entry")
+        authorities[last].end = rotation.formerEnds
+        authorities.append(AuthorityTerm(digest: rotation.authorityDigest))
+    }
+
+    private mutating func open(_ plan: Plan, at time: Timestamp) throws(LedgerViolation) {
         try require(campaign == nil || campaign?.end != nil, "opens a campaign while another runs")
         if let problem = plan.problems.first { throw LedgerViolation("opens a campaign with an unsound plan: \(problem.key): \(problem.message)") }
         guard let base = models[plan.base], plan.model == base else {
@@ -73,17 +113,24 @@ public struct ConsortiumState: Equatable, Sendable {
         try require(!campaigns.contains(plan.campaign), "uses the name \(plan.campaign) again")
         campaigns.insert(plan.campaign)
         formerCampaign = campaign
-        campaign = CampaignState(plan: plan, base: base)
+        campaign = CampaignState(plan: plan, base: base, index: entryCount, at: time)
     }
 
     private mutating func cut(_ cutting: ReleaseCutting) throws(LedgerViolation) {
-        guard let campaign, let end = campaign.end, end.completed else {
-            throw LedgerViolation("cuts a release without a completed campaign")
-        }
+        guard let campaign, let end = campaign.end else { throw LedgerViolation("cuts a release of a campaign that has not ended") }
         try require(cutting.campaign == campaign.plan.campaign && cutting.name == campaign.plan.release, "cuts another release than the plan's")
-        try require(cutting.model.digest == end.model && cutting.model.layout == campaign.plan.model?.layout, "releases another model than the campaign's")
+        try require(cutting.model.layout == campaign.plan.model?.layout, "releases another model than the campaign's")
+        if let round = cutting.round {
+            guard let record = archive.record(of: cutting.campaign, round: round) else { throw LedgerViolation("releases round \(round), which is not committed") }
+            // With an adapter folded in, only computing the round again says which model it must be.
+            try require(record.result.adapter != nil || cutting.model.digest == record.result.model, "releases another model than that of round \(round)")
+        } else {
+            try require(end.completed, "cuts a release without a completed campaign, and names no round")
+            try require(cutting.model.digest == end.model, "releases another model than the campaign's")
+        }
         try require(models[cutting.name] == nil, "cuts \(cutting.name) twice")
         models[cutting.name] = cutting.model
+        modelEntries[cutting.name] = entryCount
         releases.append(cutting)
     }
 }

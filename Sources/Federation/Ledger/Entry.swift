@@ -10,7 +10,8 @@ public struct Entry: Equatable, Sendable {
 
     public enum Body: Equatable, Sendable {
         case founded(Founding)
-        case modelRegistered(ModelName, ModelReference)
+        /// `by`: the operator who asked; empty for the model of the founding.
+        case modelRegistered(ModelName, ModelReference, by: String)
         case campaignOpened(Plan, by: String)
         case roundOpened(RoundOpening)
         case updateAccepted(AcceptedUpdate)
@@ -22,6 +23,10 @@ public struct Entry: Equatable, Sendable {
         case campaignEnded(CampaignEnd)
         case releaseCut(ReleaseCutting)
         case updatesPruned(Pruning)
+        case campaignChanged(CampaignChange)
+        case clockCorrected(ClockCorrection)
+        case lossDeclared(LossDeclaration)
+        case authorityRotated(AuthorityRotation)
     }
 }
 
@@ -220,11 +225,14 @@ public struct ReleaseCutting: Equatable, Sendable {
     public let campaign: CampaignID
     public let model: ModelReference
     public let cutBy: String
+    /// The committed round whose result it is; `nil`: the last one of a completed campaign.
+    public let round: Int?
 
-    public init(name: ModelName, campaign: CampaignID, model: ModelReference, cutBy: String) {
+    public init(name: ModelName, campaign: CampaignID, model: ModelReference, cutBy: String, round: Int? = nil) {
         self.name = name
         self.campaign = campaign
         self.model = model
         self.cutBy = cutBy
+        self.round = round
     }
 }

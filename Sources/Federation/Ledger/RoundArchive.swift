@@ -21,6 +21,8 @@ public struct RoundArchive: Equatable, Sendable {
 
     public var prunedCount: Int { records.count(where: \.isPruned) }
 
+    public func record(of campaign: CampaignID, round: Int) -> Record? { records.first { $0.campaign == campaign && $0.round == round } }
+
     mutating func add(_ task: AggregationTask, _ commit: RoundCommit, of plan: Plan, at time: Timestamp) {
         records.append(
             Record(

@@ -51,6 +51,9 @@ extension Plan {
         require((1...PlanLimits.rounds).contains(rounds), "rounds", "1 to \(PlanLimits.rounds) rounds are wanted")
         require(quorum >= 1 && quorum <= sites.count, "quorum", "the quorum is at least 1 and at most the number of sites")
         require((0...PlanLimits.seconds).contains(recruitingSeconds), "recruiting_seconds", "0 to \(PlanLimits.seconds) is wanted")
+        require(
+            (0...PlanLimits.seconds).contains(recruitingDeadlineSeconds), "recruiting_deadline_seconds",
+            "expected 0 to \(PlanLimits.seconds); 0 waits for ever")
         require((1...PlanLimits.seconds).contains(deadlineSeconds), "deadline_seconds", "1 to \(PlanLimits.seconds) is wanted")
         require((1...PlanLimits.attempts).contains(maximumAttempts), "maximum_attempts", "1 to \(PlanLimits.attempts) is wanted")
         require((0...PlanLimits.extensions).contains(extensions.maximum), "maximum_extensions", "0 to \(PlanLimits.extensions) is wanted")

@@ -10,6 +10,8 @@ public struct Plan: Equatable, Sendable {
     public var rounds: Int
     public var quorum: Int
     public var recruitingSeconds: Int
+    /// How long an attempt at a round waits for its quorum to be connected before it is abandoned; 0: for ever.
+    public var recruitingDeadlineSeconds: Int
     public var deadlineSeconds: Int
     public var maximumAttempts: Int
     public var extensions: Extensions
@@ -22,7 +24,7 @@ public struct Plan: Equatable, Sendable {
 
     public init(
         campaign: CampaignID, base: ModelName, release: ModelName, model: ModelReference? = nil, sites: [SiteID],
-        rounds: Int, quorum: Int, recruitingSeconds: Int = 30, deadlineSeconds: Int = 3600, maximumAttempts: Int = 3,
+        rounds: Int, quorum: Int, recruitingSeconds: Int = 30, recruitingDeadlineSeconds: Int = 0, deadlineSeconds: Int = 3600, maximumAttempts: Int = 3,
         extensions: Extensions = .none, lateness: Lateness = .refused, retentionSeconds: Int = 0, strategy: Strategy, bounds: Bounds, training: Training
     ) {
         self.campaign = campaign
@@ -33,6 +35,7 @@ public struct Plan: Equatable, Sendable {
         self.rounds = rounds
         self.quorum = quorum
         self.recruitingSeconds = recruitingSeconds
+        self.recruitingDeadlineSeconds = recruitingDeadlineSeconds
         self.deadlineSeconds = deadlineSeconds
         self.maximumAttempts = maximumAttempts
         self.extensions = extensions

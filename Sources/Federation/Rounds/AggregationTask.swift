@@ -40,6 +40,13 @@ public struct AggregationTask: Equatable, Sendable {
         self.contributions = contributions
     }
 
+    /// The same round computed as if it were the plan's last: its adapter is folded into its model.
+    public var asLast: AggregationTask {
+        AggregationTask(
+            key: key, start: start, strategy: strategy, training: training, isLastRound: true, bound: bound, scaleBits: scaleBits,
+            productScaleBits: productScaleBits, contributions: contributions)
+    }
+
     /// Whether the round's result has a model of its own: adapters leave it as it is, but for the residual of an exact
     /// aggregation, and for the last round, which folds the adapter into it.
     public var makesModel: Bool { training.lora.map { $0.aggregation == .exact || isLastRound } ?? true }

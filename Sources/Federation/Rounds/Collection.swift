@@ -1,7 +1,8 @@
 extension RoundMachine {
     /// A round's cohort and what it has sent so far.
     public struct Collection: Equatable, Sendable {
-        public let cohort: [SiteID]
+        public internal(set) var cohort: [SiteID]
+        public internal(set) var openedAt: Timestamp
         public internal(set) var deadline: Timestamp
         public internal(set) var extensions = 0
         public internal(set) var accepted: [SiteID: AcceptedUpdate] = [:]

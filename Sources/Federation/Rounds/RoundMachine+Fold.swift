@@ -4,7 +4,7 @@ extension RoundMachine {
         switch (entry.body, phase) {
         case (.roundOpened(let opening), .recruiting):
             try check(opening, at: entry.at)
-            open(opening)
+            open(opening, at: entry.at)
         case (.updateAccepted(let accepted), .collecting(var collection)):
             try check(accepted, at: entry.at)
             take(accepted, into: &collection)
@@ -28,8 +28,15 @@ extension RoundMachine {
         case (.roundAbandoned(let abandonment), .collecting(let collection)):
             try require(abandonment.key == key, "abandons round \(abandonment.key), but round \(key) is open")
             try require(abandonment.without.isEmpty, "drops updates of a round that is collecting them")
-            try require(entry.at >= collection.deadline && collection.accepted.count < plan.quorum, "abandons round \(key), which could go on")
-            try require(collection.extensions == plan.extensions.maximum, "abandons round \(key), whose deadline the plan extends")
+            try require(collection.accepted.count < plan.quorum, "abandons round \(key), which could go on")
+            try require(collection.isComplete || entry.at >= collection.deadline, "abandons round \(key), which could go on")
+            try require(
+                collection.isComplete || collection.extensions >= plan.extensions.maximum, "abandons round \(key), whose deadline the plan extends")
+            phase = .abandoned(abandonment)
+        case (.roundAbandoned(let abandonment), .recruiting):
+            try require(abandonment.key == key, "abandons round \(abandonment.key), but round \(key) is open")
+            try require(abandonment.without.isEmpty, "drops updates of a round that has none")
+            guard let limit = recruitingDeadline, entry.at >= limit else { throw LedgerViolation("abandons round \(key), which may still wait for its quorum") }
             phase = .abandoned(abandonment)
         case (.roundAbandoned(let abandonment), .aggregating(let collection)):
             try require(abandonment.key == key, "abandons round \(abandonment.key), but round \(key) is open")
@@ -42,8 +49,8 @@ extension RoundMachine {
         }
     }
 
-    private mutating func open(_ opening: RoundOpening) {
-        var collection = Collection(cohort: opening.cohort, deadline: opening.deadline)
+    private mutating func open(_ opening: RoundOpening, at time: Timestamp) {
+        var collection = Collection(cohort: opening.cohort, openedAt: time, deadline: opening.deadline)
         collection.accepted = inheritance.accepted
         collection.late = inheritance.late
         inheritance.asked.formUnion(opening.cohort)
@@ -69,7 +76,8 @@ extension RoundMachine {
         try require(opening.deadline == time.adding(seconds: plan.deadlineSeconds), "sets another deadline than the plan's")
         try require(opening.campaign == plan.campaign && opening.key == key, "opens another round than \(key)")
         try require(opening.cohort == Array(Set(opening.cohort)).sorted(), "names a cohort that is not sorted and unique")
-        try require(Set(opening.cohort).isSubset(of: plan.sites), "asks a site that is not in the plan")
+        // A site that was dropped is not asked, but what it had sent before counts.
+        try require(Set(opening.cohort).isSubset(of: Set(plan.sites).union(inheritance.accepted.keys)), "asks a site that is not in the plan")
         try require(inheritance.accepted.keys.allSatisfy(opening.cohort.contains), "leaves out a site whose update is in already")
         try require(opening.cohort.count >= plan.quorum, "asks fewer sites than the quorum")
         try require(opening.model == start.model, "starts from another model than the last commit")

@@ -4,15 +4,18 @@
 /// phase, and only for an entry of the ledger: so the state after a restart, and the state that an auditor computes,
 /// is the state that the coordinator acted on.
 public struct RoundMachine: Equatable, Sendable {
-    public let plan: Plan
+    /// An operator may amend it while the round goes on.
+    public internal(set) var plan: Plan
     public let key: RoundKey
     public let start: GlobalState
+    /// When the round, or this attempt at it, could first have opened.
+    public internal(set) var since: Timestamp
     /// What rounds before this one, and attempts at it, left behind.
     public internal(set) var inheritance: RoundInheritance
     public internal(set) var phase: Phase
     /// Since when enough sites have been present; not in the ledger, because it decides nothing by itself.
-    private var quorumSince: Timestamp?
-    private var present: Set<SiteID> = []
+    var quorumSince: Timestamp?
+    var present: Set<SiteID> = []
 
     public enum Phase: Equatable, Sendable {
         case recruiting
@@ -48,10 +51,11 @@ public struct RoundMachine: Equatable, Sendable {
     /// Refusals of one site that a round records; further ones are answered only, so that nobody can fill the ledger.
     public static let recordedRefusalsPerSite = 8
 
-    public init(plan: Plan, key: RoundKey, start: GlobalState, inheritance: RoundInheritance = RoundInheritance()) {
+    public init(plan: Plan, key: RoundKey, start: GlobalState, since: Timestamp, inheritance: RoundInheritance = RoundInheritance()) {
         self.plan = plan
         self.key = key
         self.start = start
+        self.since = since
         self.inheritance = inheritance
         self.phase = .recruiting
     }
@@ -59,10 +63,15 @@ public struct RoundMachine: Equatable, Sendable {
     /// When `tick` is due next, if ever.
     public var wakeTime: Timestamp? {
         switch phase {
-        case .recruiting: quorumSince?.adding(seconds: plan.recruitingSeconds)
+        case .recruiting: quorumSince?.adding(seconds: plan.recruitingSeconds) ?? recruitingDeadline
         case .collecting(let collection): collection.deadline
         default: nil
         }
+    }
+
+    /// When the attempt is abandoned if its quorum has not come by then; `nil`: never.
+    var recruitingDeadline: Timestamp? {
+        plan.recruitingDeadlineSeconds > 0 ? since.adding(seconds: plan.recruitingDeadlineSeconds) : nil
     }
 
     public mutating func handle(_ event: Event, at now: Timestamp) -> [Effect] {
@@ -97,11 +106,13 @@ public struct RoundMachine: Equatable, Sendable {
         let cohort = present.union(inheritance.accepted.keys)
         guard cohort.count >= plan.quorum else {
             quorumSince = nil
-            return []
+            guard let limit = recruitingDeadline, now >= limit else { return [] }
+            let waited = "within \(plan.recruitingDeadlineSeconds) s"
+            return abandon("\(cohort.count) of the \(plan.quorum) sites that the quorum needs were connected \(waited)", without: [], at: now)
         }
         let since = quorumSince ?? now
         quorumSince = since
-        guard cohort.count == plan.sites.count || now >= since.adding(seconds: plan.recruitingSeconds) else { return [] }
+        guard cohort.isSuperset(of: plan.sites) || now >= since.adding(seconds: plan.recruitingSeconds) else { return [] }
         let opening = RoundOpening(
             campaign: plan.campaign, key: key, cohort: cohort.sorted(), model: start.model, adapter: start.adapter?.digest,
             serverState: start.serverState, deadline: now.adding(seconds: plan.deadlineSeconds))
@@ -113,6 +124,11 @@ public struct RoundMachine: Equatable, Sendable {
         guard collection.isComplete || now >= collection.deadline else { return [] }
         if collection.accepted.count >= plan.quorum {
             return [record(.roundClosed(key), at: now), .aggregate(task(collection))]
+        }
+        // Sites were dropped, or the quorum was raised: no update that could still come would be enough.
+        if collection.isComplete {
+            let (count, needed) = (collection.accepted.count, plan.quorum)
+            return abandon("all sites that are left have answered, and \(count) updates are fewer than the quorum of \(needed)", without: [], at: now)
         }
         let reason = "\(collection.accepted.count) of \(plan.quorum) updates by the deadline"
         return extend(collection, reason, at: now) ?? abandon(reason, without: [], at: now)

@@ -13,10 +13,17 @@ public struct Heartbeat: Equatable, Sendable {
     public var localLoss: Double
     public var bytesUp: UInt64
     public var bytesDown: UInt64
+    /// What is wrong at the site, in its own words; empty where nothing is.
+    public var trouble: String
+    /// What people call the site, in any script; empty where it has no other name than its identifier.
+    public var displayName: String
+
+    public static let troubleBytes = 256
+    public static let displayNameBytes = 128
 
     public init(
         activity: Activity = .idle, round: Int = 0, progress: Double = 0, localLoss: Double = 0, bytesUp: UInt64 = 0,
-        bytesDown: UInt64 = 0
+        bytesDown: UInt64 = 0, trouble: String = "", displayName: String = ""
     ) {
         self.activity = activity
         self.round = round
@@ -24,5 +31,7 @@ public struct Heartbeat: Equatable, Sendable {
         self.localLoss = localLoss
         self.bytesUp = bytesUp
         self.bytesDown = bytesDown
+        self.trouble = trouble.cut(toBytes: Self.troubleBytes)
+        self.displayName = displayName.cut(toBytes: Self.displayNameBytes)
     }
 }

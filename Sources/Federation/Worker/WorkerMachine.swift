@@ -18,6 +18,8 @@ public struct WorkerMachine: Equatable, Sendable {
         /// In the outbox, on its way up.
         case uploading(PreparedUpdate)
         case submitting(PreparedUpdate)
+        /// The campaign has ended; what it came to is on its way to the site.
+        case keeping(CampaignEnd, BlobReference)
         case finished(CampaignEnd)
     }
 
@@ -35,6 +37,9 @@ public struct WorkerMachine: Equatable, Sendable {
         /// The coordinator does not have the update's blob (any more).
         case blobMissing(RoundKey)
         case answered(RoundKey, accepted: Bool, reason: String)
+        /// The final model of a campaign is on the site's disk.
+        case kept(CampaignID)
+        case keepFailed(CampaignID, String)
         /// The update in the outbox is damaged: the site must train again.
         case updateLost(RoundKey)
         /// The pause of a `retry` is over.
@@ -47,6 +52,8 @@ public struct WorkerMachine: Equatable, Sendable {
         /// Leave and come back: the coordinator says anew what the site should do.
         case reconnect
         case fetch(TrainingTask)
+        /// Fetch what a campaign came to, and keep it.
+        case keep(CampaignEnd, BlobReference)
         case train(TrainingTask)
         case stopTraining
         case upload(PreparedUpdate)
@@ -103,6 +110,14 @@ public struct WorkerMachine: Equatable, Sendable {
                 return [.clearOutbox(update)] + (isConnected ? [.reconnect] : [])
             default: return []
             }
+        case .kept(let campaign):
+            guard case .keeping(let end, _) = work, end.campaign == campaign else { return [] }
+            (work, failedTransfers) = (.finished(end), 0)
+            return []
+        case .keepFailed(let campaign, _):
+            guard case .keeping(let end, _) = work, end.campaign == campaign else { return [] }
+            defer { failedTransfers += 1 }
+            return retry(afterSeconds: pause(failedTransfers, atMost: Self.longestPauseSeconds))
         case .fetchFailed(let key, _), .trainingFailed(let key, _), .uploadFailed(let key, _), .submissionFailed(let key, _):
             return failed(key)
         case .retryDue: return isConnected ? transfer() : []
@@ -128,6 +143,7 @@ public struct WorkerMachine: Equatable, Sendable {
         case .uploading(let update): [.upload(update)]
         // The answer may have been lost with the link; asking again costs one message.
         case .submitting(let update): [.submit(update)]
+        case .keeping(let end, let model): [.keep(end, model)]
         case .resting, .training, .finished: []
         }
     }
@@ -149,7 +165,7 @@ public struct WorkerMachine: Equatable, Sendable {
             // The round waits for this site: a cause that passes must not cost it.
             work = .fetching(task)
             return retry(afterSeconds: Self.trainingRetrySeconds)
-        case .resting, .finished: return []
+        case .resting, .keeping, .finished: return []
         }
     }
 
@@ -162,6 +178,7 @@ public struct WorkerMachine: Equatable, Sendable {
             next = nil
             return []
         }
+        if case .finished(let end, _) = assignment, isOver(end) { return [] }
         switch work {
         case .submitting:
             // The update may be in the ledger: it wants its receipt, or the reason why not, before anything else.
@@ -176,7 +193,7 @@ public struct WorkerMachine: Equatable, Sendable {
         case .training(let task) where task.isWorthFinishing(under: assignment):
             next = assignment
             return []
-        case .training, .fetching, .resting, .finished:
+        case .training, .fetching, .resting, .keeping, .finished:
             next = nil
             return take(assignment)
         }
@@ -199,9 +216,20 @@ public struct WorkerMachine: Equatable, Sendable {
         case .rest(let reason):
             work = .resting(reason: reason)
             return dropped
-        case .finished(let end):
+        case .finished(let end, nil):
             work = .finished(end)
             return dropped
+        case .finished(let end, let model?):
+            work = .keeping(end, model)
+            return dropped + (isConnected ? [.keep(end, model)] : [])
+        }
+    }
+
+    /// Whether this end is known already, and its model here or on its way.
+    private func isOver(_ end: CampaignEnd) -> Bool {
+        switch work {
+        case .keeping(let known, _), .finished(let known): known == end
+        default: false
         }
     }
 
@@ -213,7 +241,7 @@ public struct WorkerMachine: Equatable, Sendable {
         case .uploading(let update), .submitting(let update):
             update.campaign == task.campaign && update.key.round == task.key.round && update.model == task.model.digest
                 && update.adapter == task.adapter?.digest
-        case .resting, .finished: false
+        case .resting, .keeping, .finished: false
         }
     }
 
@@ -221,7 +249,7 @@ public struct WorkerMachine: Equatable, Sendable {
         switch work {
         case .fetching(let task), .training(let task): task.key
         case .uploading(let update), .submitting(let update): update.key
-        case .resting, .finished: nil
+        case .resting, .keeping, .finished: nil
         }
     }
 }

@@ -6,8 +6,9 @@ enum EntryText {
         switch entry.body {
         case .founded(let founding):
             return ("founded", [("consortium", founding.consortium), ("ca", founding.authority.hex), ("log key", hexadecimal(founding.logKey))])
-        case .modelRegistered(let name, let model):
-            return ("model registered", [("name", name.text), ("model", model.digest.hex), ("layout", model.layout.hex), ("bytes", "\(model.byteCount)")])
+        case .modelRegistered(let name, let model, let by):
+            let asker = by.isEmpty ? [] : [("by", by)]
+            return ("model registered", asker + [("name", name.text), ("model", model.digest.hex), ("layout", model.layout.hex), ("bytes", "\(model.byteCount)")])
         case .campaignOpened(let plan, let by):
             return ("campaign opened", [("campaign", plan.campaign.text), ("by", by)] + self.plan(plan))
         case .roundOpened(let opening):
@@ -60,9 +61,54 @@ enum EntryText {
         case .releaseCut(let cutting):
             return (
                 "release cut",
-                [("release", cutting.name.text), ("campaign", cutting.campaign.text), ("model", cutting.model.digest.hex), ("by", cutting.cutBy)]
+                [
+                    ("release", cutting.name.text), ("campaign", cutting.campaign.text), ("round", cutting.round.map(String.init) ?? "the last"),
+                    ("model", cutting.model.digest.hex), ("by", cutting.cutBy),
+                ]
+            )
+        case .campaignChanged(let change):
+            let fields = [("campaign", change.campaign.text), ("by", change.changedBy), ("reason", change.reason)]
+            return ("campaign \(past(change.action))", fields + amendment(change.action))
+        case .clockCorrected(let correction): return ("clock corrected", [("by", correction.correctedBy), ("reason", correction.reason)])
+        case .lossDeclared(let loss):
+            return (
+                "loss declared",
+                [
+                    ("by", loss.declaredBy), ("reason", loss.reason), ("kept entries", "at most \(loss.keptEntries)"),
+                    ("lost tree head", loss.lostTreeHead.split(separator: "\n").prefix(3).joined(separator: " ")),
+                ]
+            )
+        case .authorityRotated(let rotation):
+            return (
+                "certificate authority changed",
+                [
+                    ("by", rotation.rotatedBy), ("new ca", rotation.authorityDigest.hex), ("former ca", rotation.former.hex),
+                    ("former holds until", Format.time(rotation.formerEnds)),
+                ]
             )
         }
+    }
+
+    private static func past(_ action: CampaignChange.Action) -> String {
+        switch action {
+        case .stop: "stopped"
+        case .pause: "paused"
+        case .resume: "resumed"
+        case .amend: "amended"
+        }
+    }
+
+    private static func amendment(_ action: CampaignChange.Action) -> [(String, String)] {
+        guard case .amend(let amendment) = action else { return [] }
+        var fields: [(String, String)] = []
+        if !amendment.addedSites.isEmpty { fields.append(("added", list(amendment.addedSites))) }
+        if !amendment.droppedSites.isEmpty { fields.append(("dropped", list(amendment.droppedSites))) }
+        if let quorum = amendment.quorum { fields.append(("quorum", "\(quorum)")) }
+        if let seconds = amendment.recruitingSeconds { fields.append(("recruiting", "\(seconds) s")) }
+        if let seconds = amendment.recruitingDeadlineSeconds { fields.append(("recruiting deadline", "\(seconds) s")) }
+        if let seconds = amendment.deadlineSeconds { fields.append(("deadline", "\(seconds) s")) }
+        if let extensions = amendment.extensions { fields.append(("extensions", "\(extensions.maximum) of \(extensions.seconds) s")) }
+        return fields
     }
 
     private static func plan(_ plan: Plan) -> [(String, String)] {

@@ -23,6 +23,9 @@ struct ReleaseCutCommand: Command {
     @Option(help: "The adapter's rank; 8 where nothing is said.")
     var rank: Int?
 
+    @Option(help: "A committed round of an ended campaign to release, in place of the last one of a completed campaign.")
+    var round: Int?
+
     @OptionGroup var options: OperatorOptions
     @OptionGroup var json: JSONOption
 
@@ -36,6 +39,7 @@ struct ReleaseCutCommand: Command {
     private static let defaultRank = 8
 
     func validate() throws {
+        if let round, round < 1 { throw ValidationError("--round: expected 1 or more") }
         guard let rank else { return }
         guard (1...PlanLimits.loraRank).contains(rank) else { throw ValidationError("--rank is 1 to \(PlanLimits.loraRank)") }
         guard adapter else { throw ValidationError("--rank is an adapter's: give --adapter too") }
@@ -43,7 +47,7 @@ struct ReleaseCutCommand: Command {
 
     func execute() async throws {
         guard let name = ModelName(name) else { throw UsageError("\"\(name)\" is no name of a release") }
-        let request = ClientMessage.cutRelease(name, adapterRank: adapter ? rank ?? Self.defaultRank : 0)
+        let request = ClientMessage.cutRelease(name, round: round, adapterRank: adapter ? rank ?? Self.defaultRank : 0)
         guard case .releaseReady(let release, let model, let directory, let discarded) = try await options.ask(request) else {
             throw TransportError(.unexpected, "the coordinator did not say whether the release is cut")
         }

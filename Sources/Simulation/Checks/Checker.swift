@@ -20,7 +20,21 @@ final class Checker {
     private var outboxes: [Int: SignedUpdate.Identity] = [:]
     private var resubmissions: Set<SignedUpdate.Identity> = []
     private var oracle: OracleState
-    private let rehearsal: Rehearsal
+    private var rehearsal: Rehearsal
+    private let base: [UInt8]
+    /// What an operator was told is done, and holds from then on.
+    private var orders = Orders()
+    /// The largest tree head that each site has worked under.
+    private var worked: [Int: TreeHead] = [:]
+    /// An older copy of the ledger was put in place, and nothing has made up for it yet.
+    private var isBehind = false
+
+    private struct Orders {
+        var isStopped = false
+        var isPaused = false
+        var dropped: Set<SiteID> = []
+    }
+
     private var foldedEntries = 0
 
     /// After the faults a campaign may take this long to end, in milliseconds.
@@ -41,13 +55,14 @@ final class Checker {
         var counted: Set<SignedUpdate.Identity> = []
         var dropped: Set<SignedUpdate.Identity> = []
         var accepted: Set<SignedUpdate.Identity> = []
-        var cohort = 0
+        var cohort: [SiteID] = []
         var round = 0
     }
 
     init(_ world: World, base: [UInt8]) throws {
         self.world = world
         oracle = OracleState(model: Tiny.values(base))
+        self.base = base
         rehearsal = try Rehearsal(world.scenario.plan, base: base)
     }
 
@@ -74,9 +89,12 @@ final class Checker {
     }
 
     func acknowledged(_ receipt: Receipt) { acknowledged[receipt.index] = receipt.entry }
+    /// Entries that a site has a receipt of.
+    private var heardEntries: [UInt64: [UInt8]] = [:]
 
     func heard(_ receipt: Receipt, by site: SimulatedSite) {
         outboxes[site.index] = nil
+        heardEntries[receipt.index] = receipt.entry
         guard acknowledged[receipt.index] == receipt.entry else { return fail("\(site.id) holds a receipt that the coordinator never gave") }
     }
 
@@ -111,7 +129,7 @@ final class Checker {
     /// All that was acknowledged is there, and the new history begins with the old one.
     func restarted() {
         let ledger = world.coordinator.core.ledger
-        for (index, entry) in acknowledged {
+        for (index, entry) in acknowledged where !isBehind {
             guard index < ledger.count, let found = try? ledger.entry(at: Int(index)).wireBytes, found == entry else {
                 return fail("entry \(index), for which a site was given a receipt, is gone or another")
             }
@@ -173,9 +191,10 @@ final class Checker {
     }
 
     private func fold(_ entry: Entry) {
+        checkOrders(entry)
         switch entry.body {
         case .roundOpened(let opening):
-            (oracle.cohort, oracle.round) = (opening.cohort.count, opening.key.round)
+            (oracle.cohort, oracle.round) = (opening.cohort, opening.key.round)
         case .updateAccepted(let accepted): accept(accepted)
         case .roundAbandoned(let abandonment):
             world.count("rounds abandoned")
@@ -187,6 +206,12 @@ final class Checker {
         case .roundExtended: world.count("deadlines extended")
         case .updateRefused: world.count("updates refused")
         case .roundCommitted(let commit): check(commit)
+        case .lossDeclared: lossIsDeclared()
+        case .campaignChanged(let change):
+            // A site that was dropped is not waited for any more.
+            guard case .amend(let amendment) = change.action else { break }
+            let kept = oracle.cohort.filter { !amendment.droppedSites.contains($0) || oracle.timely[$0] != nil }
+            oracle.cohort = kept
         default: break
         }
     }
@@ -238,7 +263,7 @@ final class Checker {
     private func checkAdapter(_ commit: RoundCommit, _ updates: [AcceptedUpdate]) {
         do {
             let files = updates.map { honest[$0.update.identity]! }
-            guard try rehearsal.step(commit, Array(zip(updates, files)), cohort: max(oracle.cohort, updates.count)) == commit.result else {
+            guard try rehearsal.step(commit, Array(zip(updates, files)), cohort: max(oracle.cohort.count, updates.count)) == commit.result else {
                 return fail("round \(commit.key) was committed with another model, adapter or server state than its updates give")
             }
             world.count("rounds with adapters")
@@ -246,6 +271,82 @@ final class Checker {
             fail("round \(commit.key) cannot be computed from its updates: \(error)")
         }
     }
+
+    // MARK: Operators
+
+    /// What is asked may come to be without the operator hearing of it: it lifts what held before.
+    func attempting(_ change: CampaignChange) {
+        switch change.action {
+        case .resume: orders.isPaused = false
+        case .amend(let amendment): orders.dropped.subtract(amendment.addedSites)
+        case .stop, .pause: break
+        }
+    }
+
+    func changed(_ change: CampaignChange) {
+        switch change.action {
+        case .stop: orders.isStopped = true
+        case .pause: orders.isPaused = true
+        case .resume: orders.isPaused = false
+        case .amend(let amendment): orders.dropped.formUnion(amendment.droppedSites)
+        }
+    }
+
+    /// What an operator was told is done must hold for every entry after it.
+    private func checkOrders(_ entry: Entry) {
+        switch entry.body {
+        case .roundOpened(let opening):
+            if orders.isStopped || orders.isPaused { return fail("round \(opening.key) was opened in a campaign that was stopped or paused") }
+            if let site = opening.cohort.first(where: { orders.dropped.contains($0) && oracle.timely[$0] == nil }) {
+                fail("\(site) was asked although it was dropped")
+            }
+        case .updateAccepted(let accepted):
+            if orders.isStopped || orders.isPaused { fail("an update of \(accepted.update.manifest.site) was accepted in a campaign that was stopped or paused") }
+        default: break
+        }
+    }
+
+    // MARK: Backups
+
+    func backupRestored() {
+        world.note("the checker begins anew")
+        isBehind = true
+        head = nil
+        promises = [:]
+        // What the operator was told may be gone with the entries; the operator looks, and does it again.
+        orders = Orders()
+        do { rehearsal = try Rehearsal(world.scenario.plan, base: base) } catch { fail("\(error)") }
+        oracle = OracleState(model: Tiny.values(base))
+        foldedEntries = 0
+        // Of an acknowledgement that no site has received, nobody can know.
+        acknowledged = acknowledged.filter { heardEntries[$0.key] == $0.value }
+    }
+
+    /// All that sites have shown is there again; another site may have seen more.
+    func historyIsWhole() {
+        let ledger = world.coordinator.core.ledger
+        isBehind = !acknowledged.allSatisfy { index, entry in index < ledger.count && (try? ledger.entry(at: Int(index)).wireBytes) == entry }
+    }
+
+    /// What is missing is declared: only what is left must be there from here on.
+    private func lossIsDeclared() {
+        isBehind = false
+        let ledger = world.coordinator.core.ledger
+        acknowledged = acknowledged.filter { index, entry in index < ledger.count && (try? ledger.entry(at: Int(index)).wireBytes) == entry }
+        worked = [:]
+    }
+
+    /// A site works under this head: it extends all that the site has worked under, or a loss was declared in between.
+    func connected(_ site: SimulatedSite, _ note: String) {
+        let ledger = world.coordinator.core.ledger
+        guard let head = try? SignedTreeHead(note: note, origin: ledger.origin, key: ledger.publicKey).head else {
+            return fail("\(site.id) works under a tree head that is none")
+        }
+        if let former = worked[site.index], former.size > head.size { return fail("\(site.id) has seen \(former.size) entries and works under \(head.size)") }
+        worked[site.index] = head
+    }
+
+    func setAside(_ site: SimulatedSite) { world.count("receipts set aside") }
 
     // MARK: The end
 
@@ -255,10 +356,12 @@ final class Checker {
     }
 
     func atTheEnd() -> Failure? {
-        guard let campaign = world.coordinator.machine.state.campaign, campaign.end?.completed == true else {
+        guard let campaign = world.coordinator.machine.state.campaign, let end = campaign.end, end.completed || campaign.stop != nil else {
             return Failure("the campaign stopped: \(world.coordinator.machine.state.campaign?.end?.reason ?? "")")
         }
         restarted()
+        // What a stop cuts off counts in no round.
+        guard end.completed else { return failure }
         let lost = oracle.accepted.subtracting(oracle.counted).subtracting(oracle.dropped)
         if failure == nil, let update = lost.first { fail("an accepted update of \(update.site) for round \(update.key) was never counted") }
         if failure == nil, !outboxes.isEmpty { fail("an update waits in an outbox although the campaign has ended") }

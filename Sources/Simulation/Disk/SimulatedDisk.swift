@@ -139,6 +139,22 @@ final class SimulatedDisk: Disk, @unchecked Sendable {
         return true
     }
 
+    // MARK: Backups
+
+    /// All files as they are now, as a copy of a running machine's disk has them.
+    var backup: [String: [UInt8]] { entries.mapValues(\.bytes) }
+
+    /// Puts a backup in the place of everything.
+    func restore(_ backup: [String: [UInt8]]) {
+        processDied()
+        entries = backup.mapValues { bytes in
+            let content = Content()
+            (content.bytes, content.durable) = (bytes, bytes)
+            return content
+        }
+        (durableEntries, unsynchronisedEntries) = (entries, [])
+    }
+
     func paths(under prefix: String) -> [String] { entries.keys.filter { $0.hasPrefix(prefix) }.sorted() }
     func bytes(_ path: String) -> [UInt8]? { entries[path]?.bytes }
 }

@@ -40,6 +40,19 @@ final class SimulatedEntryStore: EntryStore, @unchecked Sendable {
         (stored, head) = durable
     }
 
+    struct Backup {
+        fileprivate let entries: [StoredEntry]
+        fileprivate let head: String?
+        var count: Int { entries.count }
+    }
+
+    var backup: Backup { Backup(entries: stored, head: head) }
+
+    func restore(_ backup: Backup) {
+        (stored, head) = (backup.entries, backup.head)
+        settle()
+    }
+
     /// A clean point to start from.
     func settle() { durable = (stored, head) }
 }

@@ -35,6 +35,9 @@ final class FaultInjector {
         case .clockStep: node.clockOffset = Int64.random(in: -600_000...600_000, using: &world.random)
         case .bitRot: coordinator.rot()
         case .failedWrite: coordinator.store.failsNext = (world.chance(0.5), ())
+        case .operate: world.simulatedOperator.act()
+        case .backup: coordinator.takeBackup()
+        case .restoreBackup: if world.chance(0.3) { coordinator.restoreBackup() }
         }
         if world.chance(0.1) { coordinator.pruneIfUp() }
     }
@@ -51,5 +54,6 @@ final class FaultInjector {
         world.coordinator.node.disk.isFull = false
         world.coordinator.node.disk.fuse = nil
         for site in world.sites { (site.node.disk.isFull, site.node.disk.fuse) = (false, nil) }
+        world.simulatedOperator.settle()
     }
 }

@@ -19,6 +19,11 @@ final class SimulatedCoordinator {
     var spools: [ObjectIdentifier: (link: SimulatedLink, spool: Spool)] = [:]
     private var timer = 0
     private var isRecovering = false
+    /// What sites have seen and the ledger lacks.
+    private var recovery: LedgerRecovery?
+    /// Links of sites that show what is missing.
+    private var showing: [SimulatedLink] = []
+    private var backup: (disk: [String: [UInt8]], store: SimulatedEntryStore.Backup)?
 
     init(_ world: World, model: [UInt8]) throws {
         self.world = world
@@ -33,6 +38,7 @@ final class SimulatedCoordinator {
     var description: String {
         guard node.isUp, let campaign = machine.state.campaign else { return "the coordinator is down" }
         return "round \(campaign.round.key) is \(campaign.round.phaseName), \(presence.count) sites present"
+            + (campaign.pause == nil ? "" : ", paused") + (recovery.map { ", lacking entries up to \($0.newest.head.size)" } ?? "")
     }
 
     private func found() throws {
@@ -40,7 +46,7 @@ final class SimulatedCoordinator {
         try blobs.store(model)
         let ledger = try Ledger(consortium: world.cast.consortium, store: store, key: world.cast.logKey)
         try ledger.append([
-            Entry(at: now, .founded(world.cast.founding)), Entry(at: now, .modelRegistered(world.scenario.plan.base, world.scenario.plan.model!)),
+            Entry(at: now, .founded(world.cast.founding)), Entry(at: now, .modelRegistered(world.scenario.plan.base, world.scenario.plan.model!, by: "")),
         ])
         try ledger.reload()
         core = CoordinatorCore(ledger: ledger)
@@ -65,13 +71,13 @@ final class SimulatedCoordinator {
             return world.schedule(after: 30_000) { self.start() }
         }
         node.isUp = true
-        isRecovering = false
+        (isRecovering, recovery) = (false, nil)
         world.note("coordinator starts, \(core.ledger.count) entries")
         // It may have died between taking an update in and giving up the site's own copy.
         for place in incoming.settle(machine.state, blobs) { world.checker.discarded(place.digest, of: place.site) }
         world.checker.restarted()
         guard world.mistake != .forgetUnderWay else { return scheduleTick() }
-        decide { try $0.resume(at: $1) }
+        resume()
     }
 
     func crash(power: Bool) {
@@ -88,7 +94,8 @@ final class SimulatedCoordinator {
         }
         for link in presence.values.sorted(by: { $0.site.index < $1.site.index }) { link.cut() }
         for (link, _) in spools.values.sorted(by: { $0.link.site.index < $1.link.site.index }) { link.cut() }
-        (presence, spools) = ([:], [:])
+        for link in showing { link.cut() }
+        (presence, spools, showing) = ([:], [:], [])
         world.schedule(after: Int.random(in: 100...600_000, using: &world.random)) { self.start() }
     }
 
@@ -101,20 +108,29 @@ final class SimulatedCoordinator {
     // MARK: Links
 
     func accept(_ link: SimulatedLink) {
+        let standing = core.ledger.standing(of: link.treeHead, losses: machine.state.losses.map(\.declaration))
+        var proof: [Digest] = []
+        if case .extends(let found) = standing { proof = found }
         link.sendDown(
             .welcome(
                 Welcome(
                     version: 1, consortium: world.cast.consortium, time: now, heartbeatSeconds: 5, chunkBytes: 64, logKey: world.cast.logKeyBytes,
-                    logKeySignature: world.cast.founding.logKeySignature)), inReplyTo: 1)
+                    logKeySignature: world.cast.founding.logKeySignature, treeHead: core.ledger.head.note, consistencyProof: proof,
+                    loss: machine.state.losses.last.map { core.ledger.receipt(of: $0.index) })), inReplyTo: 1)
         guard link.purpose == .control else { return }
+        if case .isBehind(let head) = standing, world.mistake != .goOnFromBackup {
+            showing.append(link)
+            return noteMissing(head)
+        }
         let former = presence[link.site.id]
         presence[link.site.id] = link
         former?.closeFromCoordinator()
         handle(.arrived(link.site.id))
-        link.sendDown(.assignment(machine.assignment(for: link.site.id)))
+        assign(link)
     }
 
     func lost(_ link: SimulatedLink) {
+        showing.removeAll { $0 === link }
         if let (_, spool) = spools.removeValue(forKey: ObjectIdentifier(link)) { try? spool.checkpoint() }
         guard presence[link.site.id] === link else { return }
         presence[link.site.id] = nil
@@ -124,6 +140,7 @@ final class SimulatedCoordinator {
     func receive(_ frame: ClientFrame, on link: SimulatedLink) {
         switch frame.message {
         case .submitUpdate(let update): submit(update, frame.id, link)
+        case .presentReceipt(let receipt): take(receipt, frame.id, link)
         case .offerBlob(let digest, let byteCount): receive(digest, byteCount, frame.id, link)
         case .blobChunk(let chunk): take(chunk, frame.id, link)
         case .fetchBlob(let digest, let offset): send(digest, from: offset, frame.id, link)
@@ -135,10 +152,16 @@ final class SimulatedCoordinator {
 
     // MARK: Decisions and effects
 
+    private func resume() {
+        let present = Set(presence.keys)
+        decide { try $0.resume(at: $1, present: present) }
+    }
+
     func handle(_ event: CoordinatorMachine.Event) { decide { try $0.handle(event, at: $1) } }
 
     func decide(_ decision: (CoordinatorCore, Timestamp) throws -> [CoordinatorMachine.Effect]) {
         guard !node.disk.isDead else { return }
+        guard recovery == nil else { return scheduleRecovery() }
         do {
             perform(try decision(core, now))
             scheduleTick()
@@ -161,11 +184,23 @@ final class SimulatedCoordinator {
                     world.checker.discarded(digest)
                 }
                 world.count("prunings")
-            case .assign(let site): presence[site]?.sendDown(.assignment(machine.assignment(for: site)))
-            case .announce:
-                for (site, link) in presence.sorted(by: { $0.key < $1.key }) { link.sendDown(.assignment(machine.assignment(for: site))) }
+            case .assign(let site): if let link = presence[site] { assign(link) }
+            case .announce: announce()
             }
         }
+    }
+
+    private func announce() {
+        for (_, link) in presence.sorted(by: { $0.key < $1.key }) { assign(link) }
+    }
+
+    private func assign(_ link: SimulatedLink) {
+        guard recovery == nil else { return link.sendDown(.assignment(.rest(reason: "the ledger lacks entries"))) }
+        var assignment = machine.assignment(for: link.site.id)
+        if case .train(let task) = assignment, let index = machine.state.campaign?.lostUpdates[link.site.id] {
+            assignment = .train(task.asking(because: core.ledger.receipt(of: index)))
+        }
+        link.sendDown(.assignment(assignment))
     }
 
     private func recorded(_ entry: Entry) {
@@ -218,6 +253,107 @@ final class SimulatedCoordinator {
         if node.disk.rot(blobs.path(of: digest), &world.random) { world.count("bytes rotted") }
     }
 
+    // MARK: Operators
+
+    var hasEnded: Bool { node.isUp && machine.state.campaign?.end != nil }
+
+    /// Whether an operator's change is in the ledger, as far as the coordinator says.
+    func change(_ change: CampaignChange) -> Bool {
+        switch (change.action, world.mistake) {
+        case (.stop, .forgetStop), (.pause, .forgetPause): return true
+        case (.amend(let amendment), .forgetAmendment) where !amendment.droppedSites.isEmpty: return true
+        default: break
+        }
+        var isDone = false
+        decide { core, now in
+            do {
+                let effects = try core.decide { try $0.change(change, at: now) }
+                isDone = true
+                return effects
+            } catch is LedgerViolation {
+                return []
+            }
+        }
+        return isDone && !node.disk.isDead
+    }
+
+    // MARK: Backups
+
+    func takeBackup() {
+        guard node.isUp, !node.disk.isDead else { return }
+        backup = (node.disk.backup, store.backup)
+    }
+
+    /// Somebody puts an older copy of the whole data directory in place.
+    func restoreBackup() {
+        guard let backup, node.isUp, store.backup.count > backup.store.count else { return }
+        crash(power: false)
+        world.note("a backup of \(backup.store.count) entries is restored")
+        world.count("backups restored")
+        node.disk.restore(backup.disk)
+        store.restore(backup.store)
+        world.checker.backupRestored()
+    }
+
+    private func noteMissing(_ head: SignedTreeHead) {
+        if recovery == nil {
+            world.note("the ledger of \(core.ledger.count) entries lacks some that a site has seen")
+            announce()
+            // The operator waits for receipts, and then declares the loss.
+            later(Int.random(in: 600_000...7_200_000, using: &world.random)) { self.declareLoss() }
+        }
+        var recovery = recovery ?? LedgerRecovery(head)
+        recovery.note(head)
+        self.recovery = recovery
+    }
+
+    private func take(_ receipt: Receipt, _ id: UInt64, _ link: SimulatedLink) {
+        if recovery != nil, !holds(receipt) {
+            do {
+                try recovery!.note(receipt, ledger: core.ledger)
+                if let lost = recovery!.restorable(core.ledger) {
+                    try core.restore(lost)
+                    world.count("entries restored")
+                    if recovery!.isComplete(core.ledger) { historyIsWhole() }
+                }
+            } catch {
+                return refuse(Refusal(.unavailable, "\(error)"), id, link)
+            }
+        }
+        link.sendDown(.receiptSeen(isHeld: holds(receipt)), inReplyTo: id)
+    }
+
+    private func holds(_ receipt: Receipt) -> Bool {
+        receipt.index < core.ledger.count && (try? core.ledger.entry(at: Int(receipt.index)).wireBytes) == receipt.entry
+    }
+
+    private func historyIsWhole() {
+        recovery = nil
+        world.checker.historyIsWhole()
+        resume()
+        announce()
+    }
+
+    private func declareLoss() {
+        guard let recovery else { return }
+        let loss = LossDeclaration(
+            lostTreeHead: recovery.newest.note, keptEntries: UInt64(min(core.ledger.count, recovery.newest.head.size)), reason: "a disk was lost",
+            declaredBy: "operator/sim")
+        self.recovery = nil
+        var isDone = false
+        decide { core, now in
+            let effects = try core.decide { try $0.declare(loss, at: now) }
+            isDone = true
+            return effects
+        }
+        guard isDone else {
+            self.recovery = recovery
+            return later(60_000) { self.declareLoss() }
+        }
+        world.count("losses declared")
+        historyIsWhole()
+    }
+
     func pruneIfUp() {
         if node.isUp { decide { core, now in try core.decide { $0.prune(by: "operator/sim", at: now) } } }
     }
@@ -229,7 +365,7 @@ final class SimulatedCoordinator {
         isRecovering = true
         later(5000) {
             self.isRecovering = false
-            self.decide { try $0.resume(at: $1) }
+            self.resume()
         }
     }
 

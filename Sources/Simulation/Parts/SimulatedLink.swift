@@ -6,6 +6,8 @@ final class SimulatedLink {
     unowned let world: World
     let site: SimulatedSite
     let purpose: Hello.Purpose
+    /// The newest tree head that the site says it has seen.
+    let treeHead: String
     private let siteEpoch: Int
     private let coordinatorEpoch: Int
     private(set) var isOpenAtSite = true
@@ -14,7 +16,8 @@ final class SimulatedLink {
     private var arrivals: (up: UInt64, down: UInt64) = (0, 0)
     private var isCut = false
 
-    init(_ world: World, _ site: SimulatedSite, _ purpose: Hello.Purpose) {
+    init(_ world: World, _ site: SimulatedSite, _ purpose: Hello.Purpose, treeHead: String = "") {
+        self.treeHead = treeHead
         self.world = world
         self.site = site
         self.purpose = purpose

@@ -13,22 +13,31 @@ final class SimulatedSite {
     let node = Node()
     private var blobs: BlobStore!
     private var outbox: Outbox!
+    private(set) var memory: LedgerMemory!
+    /// The coordinator's ledger is the one that this site has seen: from then on it works.
+    var welcome: Welcome?
+    /// A ledger from which an accepted loss goes on, while receipts are compared.
+    var goingOn: Welcome?
+    /// Receipts that the coordinator is asked for, by the number of the question.
+    var presented: [UInt64: String] = [:]
+    var heldBack: Assignment?
     private(set) var machine = WorkerMachine()
     private(set) var pending: SignedUpdate?
-    private var control: SimulatedLink?
+    private(set) var control: SimulatedLink?
     private var bulk: SimulatedLink?
     private var transfer: Transfer?
     /// Each new transfer, retry, training or connection makes those before it void.
     private var transferNumber = 0
     private var retryNumber = 0
     private var trainingNumber = 0
-    private var nextMessage: UInt64 = 2
+    var nextMessage: UInt64 = 2
     private var submission: UInt64?
     private lazy var liar = Liar(self)
 
     private enum Transfer {
         case up(PreparedUpdate, BlobReader)
         case down(TrainingTask, Spool)
+        case final(CampaignEnd, Spool)
     }
 
     init(_ world: World, _ index: Int) throws {
@@ -50,6 +59,7 @@ final class SimulatedSite {
             blobs = try BlobStore(directory: "blobs", disk: node.disk, checkpointBytes: 64)
             blobs.removeLeftovers()
             outbox = try Outbox(directory: "site", disk: node.disk)
+            memory = try LedgerMemory(directory: "site", consortium: world.cast.consortium, disk: node.disk)
             pending = try outbox.load()
         } catch {
             if !node.disk.isDead { world.checker.fail("\(id) cannot start: \(error)") }
@@ -72,6 +82,7 @@ final class SimulatedSite {
         control?.cut()
         bulk?.cut()
         (control, bulk, transfer, pending) = (nil, nil, nil, nil)
+        (welcome, goingOn, heldBack, presented) = (nil, nil, nil, [:])
         world.schedule(after: Int.random(in: 100...1_800_000, using: &world.random)) { self.start() }
     }
 
@@ -82,7 +93,7 @@ final class SimulatedSite {
 
     // MARK: The machine
 
-    private func handle(_ event: WorkerMachine.Event) {
+    func handle(_ event: WorkerMachine.Event) {
         guard !node.disk.isDead else { return }
         for effect in machine.handle(event) { perform(effect) }
     }
@@ -92,6 +103,7 @@ final class SimulatedSite {
         case .connect(let seconds): later(seconds * 1000 + Int.random(in: 0...500 * max(1, seconds), using: &world.random)) { self.connect() }
         case .reconnect: leave()
         case .fetch(let task): carry { self.fetch(task) }
+        case .keep(let end, let model): carry { self.keep(end, model) }
         case .upload(let update): carry { self.upload(update) }
         case .submit(let update): submit(update)
         case .train(let task): train(task)
@@ -113,7 +125,7 @@ final class SimulatedSite {
     private func connect() {
         later(2 * world.latency()) {
             guard !self.isCutOff else { return self.handle(.disconnected) }
-            let link = SimulatedLink(self.world, self, .control)
+            let link = SimulatedLink(self.world, self, .control, treeHead: self.memory.treeHead)
             self.control = link
             self.world.coordinator.accept(link)
         }
@@ -137,13 +149,16 @@ final class SimulatedSite {
     }
 
     private func endTransfer() {
-        if case .down(_, let spool) = transfer { try? spool.checkpoint() }
+        switch transfer {
+        case .down(_, let spool), .final(_, let spool): try? spool.checkpoint()
+        case .up, nil: break
+        }
         transfer = nil
         bulk?.closeFromSite()
         bulk = nil
     }
 
-    private func leave() {
+    func leave() {
         guard let link = control else { return }
         link.closeFromSite()
         lost(link)
@@ -152,6 +167,7 @@ final class SimulatedSite {
     func lost(_ link: SimulatedLink) {
         if link === control {
             control = nil
+            (welcome, goingOn, heldBack, presented) = (nil, nil, nil, [:])
             if let lost = submission { submissionFailed(lost) }
             handle(.disconnected)
         } else if link === bulk {
@@ -165,6 +181,7 @@ final class SimulatedSite {
         switch failed {
         case .up(let update, _): handle(.uploadFailed(update.key, reason))
         case .down(let task, _): handle(.fetchFailed(task.key, reason))
+        case .final(let end, _): handle(.keepFailed(end.campaign, reason))
         case nil: break
         }
     }
@@ -174,7 +191,7 @@ final class SimulatedSite {
         guard link === bulk else { return liar.hear(frame, on: link) }
         switch (frame.message, transfer) {
         case (.welcome, .up(let update, let reader)): link.sendUp(.offerBlob(update.update, byteCount: reader.byteCount), id: 2)
-        case (.welcome, .down(_, let spool)): link.sendUp(.fetchBlob(spool.digest, offset: spool.receivedBytes), id: 2)
+        case (.welcome, .down(_, let spool)), (.welcome, .final(_, let spool)): link.sendUp(.fetchBlob(spool.digest, offset: spool.receivedBytes), id: 2)
         case (.blobProgress(let durable, let complete), .up(let update, let reader)):
             if complete {
                 endTransfer()
@@ -182,7 +199,13 @@ final class SimulatedSite {
                 return handle(.uploaded(update.key))
             }
             if frame.inReplyTo == 2 { sendChunks(reader, from: durable, link) }
-        case (.blobChunk(let chunk), .down(let task, let spool)): take(chunk, task, spool)
+        case (.blobChunk(let chunk), .down(let task, let spool)):
+            if take(chunk, spool) { fetched(task) }
+        case (.blobChunk(let chunk), .final(let end, let spool)):
+            if take(chunk, spool) {
+                endTransfer()
+                handle(.kept(end.campaign))
+            }
         case (.refusal(let refusal), _): transferFailed(refusal.message)
         default: break
         }
@@ -190,12 +213,12 @@ final class SimulatedSite {
 
     private func hear(_ frame: ServerFrame) {
         switch frame.message {
-        case .welcome(let welcome):
-            do { try outbox.pin(welcome.logKey) } catch { return leave() }
-            handle(.connected)
-        case .assignment(let assignment): handle(.assigned(assignment))
+        case .welcome(let welcome): judge(welcome)
+        case .assignment(let assignment): if welcome != nil { follow(assignment) } else { heldBack = assignment }
+        case .receiptSeen(let isHeld): seen(frame.inReplyTo, isHeld)
         case .receipt(let receipt) where frame.inReplyTo == submission: answered(receipt)
         case .updateRefused(let refusal) where frame.inReplyTo == submission: refused(refusal)
+        case .refusal where presented[frame.inReplyTo] != nil: leave()
         case .refusal where frame.inReplyTo == submission: submissionFailed(frame.inReplyTo)
         default: break
         }
@@ -219,13 +242,28 @@ final class SimulatedSite {
         }
     }
 
-    private func take(_ chunk: BlobChunk, _ task: TrainingTask, _ spool: Spool) {
+    private func keep(_ end: CampaignEnd, _ model: BlobReference) {
+        do {
+            let spool = try blobs.spool(model.digest, byteCount: model.byteCount)
+            if spool.isComplete { return handle(.kept(end.campaign)) }
+            transfer = .final(end, spool)
+        } catch {
+            handle(.keepFailed(end.campaign, "\(error)"))
+        }
+    }
+
+    /// Whether the blob is whole now.
+    private func take(_ chunk: BlobChunk, _ spool: Spool) -> Bool {
         do {
             try chunk.payload.withUnsafeBytes { _ = try spool.append($0, at: chunk.offset) }
         } catch {
-            return transferFailed("\(error)")
+            transferFailed("\(error)")
+            return false
         }
-        guard spool.isComplete else { return }
+        return spool.isComplete
+    }
+
+    private func fetched(_ task: TrainingTask) {
         endTransfer()
         let needed = task.blobs.map(\.digest)
         for digest in (try? blobs.all()) ?? [] where !needed.contains(digest) && digest != pending?.manifest.update { blobs.remove(digest) }
@@ -301,7 +339,7 @@ final class SimulatedSite {
         guard case .submitting(let update) = machine.work, let signed = pending else { return }
         do {
             try receipt.verify(consortium: world.cast.consortium, logKey: world.cast.logKeyBytes, update: signed)
-            try outbox.keep(receipt, of: signed)
+            try memory.keep(receipt, of: signed, logKey: world.cast.logKeyBytes)
         } catch {
             if error is LedgerError { world.checker.fail("\(id) got a receipt that does not hold: \(error)") }
             return submissionFailed(submission ?? 0)

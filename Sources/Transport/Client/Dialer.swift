@@ -24,7 +24,7 @@ public struct Dialer: Sendable {
 
     /// Connects, says hello, and calls `body` with the connection, which ends with it.
     public func withConnection<Result: Sendable>(
-        _ purpose: Hello.Purpose, software: String,
+        _ purpose: Hello.Purpose, software: String, treeHead: String = "",
         _ body: @Sendable @escaping (ClientConnection) async throws -> Result
     ) async throws -> Result {
         let secure = try await connect()
@@ -35,7 +35,7 @@ public struct Dialer: Sendable {
                 let certificate = try await secure.peerCertificate()
                 try check(certificate)
                 let welcome = try await withTimeout(.seconds(TransportLimits.helloSeconds), "the coordinator's welcome") {
-                    try await connection.hello(purpose, software: software)
+                    try await connection.hello(purpose, software: software, treeHead: treeHead)
                 }
                 if purpose == .bulk { secure.limit.allowBulk() }
                 return try await body(connection.welcomed(welcome, certificate: certificate))
@@ -109,9 +109,9 @@ public struct ClientConnection: Sendable {
         try await outbound.write(ClientFrame(id: id, message))
     }
 
-    func hello(_ purpose: Hello.Purpose, software: String) async throws -> Welcome {
+    func hello(_ purpose: Hello.Purpose, software: String, treeHead: String) async throws -> Welcome {
         do {
-            try await send(.hello(Hello(purpose: purpose, software: software)), id: 1)
+            try await send(.hello(Hello(purpose: purpose, software: software, treeHead: treeHead)), id: 1)
         } catch {
             // The coordinator closed before it heard us: what it said last tells why.
             _ = try await inbox.next()

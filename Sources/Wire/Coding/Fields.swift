@@ -10,6 +10,13 @@ enum Field {
         return text
     }
 
+    /// An operator's reason: short enough for an entry of the ledger, and not empty.
+    static func reason(_ pointer: UnsafeMutablePointer<CChar>?, _ field: String) throws -> String {
+        let text = try text(pointer, field, atMost: CampaignChange.reasonBytes)
+        guard !text.isEmpty else { throw WireError(field, "missing") }
+        return text
+    }
+
     static func name<N: Name>(_ pointer: UnsafeMutablePointer<CChar>?, _ field: String) throws -> N {
         guard let name = N(try text(pointer, field)) else { throw WireError(field, "not a name of 1 to \(maximumNameBytes) of A-Z a-z 0-9 . _ -") }
         return name

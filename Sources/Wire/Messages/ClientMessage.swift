@@ -10,8 +10,16 @@ public enum ClientMessage: Sendable {
     case blobChunk(BlobChunk)
     case fetchBlob(Digest, offset: UInt64)
     case openCampaign(Plan)
-    /// With an adapter of this rank beside it; 0: without.
-    case cutRelease(ModelName, adapterRank: Int)
+    /// Of a committed round, or of the last one of a completed campaign; with an adapter of this rank beside it, 0: without.
+    case cutRelease(ModelName, round: Int?, adapterRank: Int)
+    case changeCampaign(CampaignChange)
+    /// A model whose blob was uploaded on this connection.
+    case registerModel(ModelName, BlobReference)
+    case declareLoss(reason: String)
+    case correctClock(reason: String)
+    /// What the coordinator's ledger lacks.
+    case presentReceipt(Receipt)
+    case describeModel(ModelName)
     case pruneUpdates(dryRun: Bool)
     case getStatus
     case goodbye(reason: String)
@@ -28,6 +36,12 @@ public enum ClientMessage: Sendable {
         case .openCampaign: "open_campaign"
         case .cutRelease: "cut_release"
         case .pruneUpdates: "prune_updates"
+        case .changeCampaign: "change_campaign"
+        case .registerModel: "register_model"
+        case .declareLoss: "declare_loss"
+        case .correctClock: "correct_clock"
+        case .presentReceipt: "present_receipt"
+        case .describeModel: "describe_model"
         case .getStatus: "get_status"
         case .goodbye: "goodbye"
         }
@@ -51,11 +65,14 @@ public struct Hello: Equatable, Sendable {
     public let versions: ClosedRange<UInt32>
     public let purpose: Purpose
     public let software: String
+    /// The newest tree head that the site has seen, a signed note; empty where it has seen none.
+    public let treeHead: String
 
-    public init(versions: ClosedRange<UInt32> = WireLimits.versions, purpose: Purpose, software: String) {
+    public init(versions: ClosedRange<UInt32> = WireLimits.versions, purpose: Purpose, software: String, treeHead: String = "") {
         self.versions = versions
         self.purpose = purpose
         self.software = software
+        self.treeHead = treeHead
     }
 }
 
@@ -94,6 +111,7 @@ extension ClientFrame {
                 $0.maximum_version = hello.versions.upperBound
                 $0.purpose = hello.purpose == .control ? KUMIAI__V1__PURPOSE__CONTROL : KUMIAI__V1__PURPOSE__BULK
                 $0.software = arena.string(hello.software)
+                $0.tree_head = arena.string(hello.treeHead)
             }
         case .heartbeat(let heartbeat):
             m.body_case = KUMIAI__V1__CLIENT_MESSAGE__BODY_HEARTBEAT
@@ -104,6 +122,8 @@ extension ClientFrame {
                 $0.local_loss = heartbeat.localLoss
                 $0.bytes_up = heartbeat.bytesUp
                 $0.bytes_down = heartbeat.bytesDown
+                $0.trouble = arena.string(heartbeat.trouble)
+                $0.display_name = arena.string(heartbeat.displayName)
             }
         case .submitUpdate(let update):
             m.body_case = KUMIAI__V1__CLIENT_MESSAGE__BODY_SUBMIT_UPDATE
@@ -126,12 +146,35 @@ extension ClientFrame {
         case .openCampaign(let plan):
             m.body_case = KUMIAI__V1__CLIENT_MESSAGE__BODY_OPEN_CAMPAIGN
             m.open_campaign = arena.make(kumiai__v1__open_campaign__init) { $0.plan = plan.packed(in: arena) }
-        case .cutRelease(let name, let rank):
+        case .cutRelease(let name, let round, let rank):
             m.body_case = KUMIAI__V1__CLIENT_MESSAGE__BODY_CUT_RELEASE
             m.cut_release = arena.make(kumiai__v1__cut_release__init) {
                 $0.name = arena.string(name.text)
                 $0.adapter_rank = UInt32(clamping: rank)
+                $0.round = UInt32(clamping: round ?? 0)
             }
+        case .changeCampaign(let change):
+            m.body_case = KUMIAI__V1__CLIENT_MESSAGE__BODY_CHANGE_CAMPAIGN
+            m.change_campaign = change.packed(in: arena)
+        case .registerModel(let name, let model):
+            m.body_case = KUMIAI__V1__CLIENT_MESSAGE__BODY_REGISTER_MODEL
+            m.register_model = arena.make(kumiai__v1__register_model__init) {
+                $0.name = arena.string(name.text)
+                $0.digest = arena.bytes(model.digest)
+                $0.bytes = model.byteCount
+            }
+        case .declareLoss(let reason):
+            m.body_case = KUMIAI__V1__CLIENT_MESSAGE__BODY_DECLARE_LOSS
+            m.declare_loss = arena.make(kumiai__v1__declare_loss__init) { $0.reason = arena.string(reason) }
+        case .correctClock(let reason):
+            m.body_case = KUMIAI__V1__CLIENT_MESSAGE__BODY_CORRECT_CLOCK
+            m.correct_clock = arena.make(kumiai__v1__correct_clock__init) { $0.reason = arena.string(reason) }
+        case .presentReceipt(let receipt):
+            m.body_case = KUMIAI__V1__CLIENT_MESSAGE__BODY_PRESENT_RECEIPT
+            m.present_receipt = receipt.packed(in: arena)
+        case .describeModel(let name):
+            m.body_case = KUMIAI__V1__CLIENT_MESSAGE__BODY_DESCRIBE_MODEL
+            m.describe_model = arena.make(kumiai__v1__describe_model__init) { $0.name = arena.string(name.text) }
         case .pruneUpdates(let dryRun):
             m.body_case = KUMIAI__V1__CLIENT_MESSAGE__BODY_PRUNE_UPDATES
             m.prune_updates = arena.make(kumiai__v1__prune_updates__init) { $0.dry_run = dryRun ? 1 : 0 }
@@ -200,7 +243,23 @@ extension ClientFrame {
         case KUMIAI__V1__CLIENT_MESSAGE__BODY_CUT_RELEASE:
             let cut = try Field.present(m.cut_release, "cut_release").pointee
             guard cut.adapter_rank <= PlanLimits.loraRank else { throw WireError("cut_release.adapter_rank", "more than \(PlanLimits.loraRank)") }
-            return .cutRelease(try Field.name(cut.name, "cut_release.name"), adapterRank: Int(cut.adapter_rank))
+            return .cutRelease(
+                try Field.name(cut.name, "cut_release.name"), round: cut.round == 0 ? nil : Int(cut.round), adapterRank: Int(cut.adapter_rank))
+        case KUMIAI__V1__CLIENT_MESSAGE__BODY_CHANGE_CAMPAIGN:
+            return .changeCampaign(try CampaignChange(try Field.present(m.change_campaign, "change_campaign").pointee))
+        case KUMIAI__V1__CLIENT_MESSAGE__BODY_REGISTER_MODEL:
+            let register = try Field.present(m.register_model, "register_model").pointee
+            return .registerModel(
+                try Field.name(register.name, "register_model.name"),
+                BlobReference(digest: try Field.digest(register.digest, "register_model.digest"), byteCount: register.bytes))
+        case KUMIAI__V1__CLIENT_MESSAGE__BODY_DECLARE_LOSS:
+            return .declareLoss(reason: try Field.reason(try Field.present(m.declare_loss, "declare_loss").pointee.reason, "declare_loss.reason"))
+        case KUMIAI__V1__CLIENT_MESSAGE__BODY_CORRECT_CLOCK:
+            return .correctClock(reason: try Field.reason(try Field.present(m.correct_clock, "correct_clock").pointee.reason, "correct_clock.reason"))
+        case KUMIAI__V1__CLIENT_MESSAGE__BODY_PRESENT_RECEIPT:
+            return .presentReceipt(try Receipt(try Field.present(m.present_receipt, "present_receipt").pointee))
+        case KUMIAI__V1__CLIENT_MESSAGE__BODY_DESCRIBE_MODEL:
+            return .describeModel(try Field.name(try Field.present(m.describe_model, "describe_model").pointee.name, "describe_model.name"))
         case KUMIAI__V1__CLIENT_MESSAGE__BODY_PRUNE_UPDATES:
             return .pruneUpdates(dryRun: try Field.present(m.prune_updates, "prune_updates").pointee.dry_run != 0)
         case KUMIAI__V1__CLIENT_MESSAGE__BODY_GET_STATUS:
@@ -222,6 +281,7 @@ extension Hello {
         }
         versions = m.minimum_version...m.maximum_version
         software = try Field.text(m.software, "hello.software", atMost: 128)
+        treeHead = try Field.text(m.tree_head, "hello.tree_head")
     }
 }
 
@@ -229,7 +289,9 @@ extension Heartbeat {
     init(_ m: Kumiai__V1__Heartbeat) throws {
         self.init(
             activity: try Activity(m.activity), round: Int(m.round), progress: min(1, max(0, try Field.finite(m.progress, "heartbeat.progress"))),
-            localLoss: try Field.finite(m.local_loss, "heartbeat.local_loss"), bytesUp: m.bytes_up, bytesDown: m.bytes_down)
+            localLoss: try Field.finite(m.local_loss, "heartbeat.local_loss"), bytesUp: m.bytes_up, bytesDown: m.bytes_down,
+            trouble: try Field.text(m.trouble, "heartbeat.trouble", atMost: Heartbeat.troubleBytes),
+            displayName: try Field.text(m.display_name, "heartbeat.display_name", atMost: Heartbeat.displayNameBytes))
     }
 }
 

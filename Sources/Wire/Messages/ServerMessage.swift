@@ -16,6 +16,11 @@ public enum ServerMessage: Sendable {
     /// `discardedEnergy`: what its adapter, where one was asked for, does not have of the change, 0 to 1.
     case releaseReady(ModelName, model: Digest, directory: String, discardedEnergy: Double?)
     case updatesRemoved(RemovalReport)
+    /// Whether the coordinator's ledger holds the entry of a receipt that was presented.
+    case receiptSeen(isHeld: Bool)
+    case modelDescription(ModelListing)
+    /// The entry that came of an operator's request.
+    case recorded(index: UInt64)
     case status(StatusReport)
 }
 
@@ -43,6 +48,30 @@ public struct RemovalReport: Equatable, Sendable {
     }
 }
 
+/// The files of a model or a release, and the entry that registered it.
+public struct ModelListing: Equatable, Sendable {
+    public struct File: Equatable, Sendable {
+        /// Relative, with `/` between folders.
+        public let path: String
+        public let blob: BlobReference
+
+        public init(path: String, blob: BlobReference) {
+            self.path = path
+            self.blob = blob
+        }
+    }
+
+    public let name: ModelName
+    public let files: [File]
+    public let proof: Receipt
+
+    public init(name: ModelName, files: [File], proof: Receipt) {
+        self.name = name
+        self.files = files
+        self.proof = proof
+    }
+}
+
 public struct Welcome: Equatable, Sendable {
     public let version: UInt32
     public let consortium: String
@@ -54,10 +83,16 @@ public struct Welcome: Equatable, Sendable {
     public let logKeySignature: [UInt8]
     /// What the next round starts from: a site can check its data against its contract.
     public let model: BlobReference?
+    /// The newest tree head, a signed note, and the proof that it extends the one in the hello.
+    public let treeHead: String
+    public let consistencyProof: [Digest]
+    /// The newest declaration of a loss, if there is one.
+    public let loss: Receipt?
 
     public init(
         version: UInt32, consortium: String, time: Timestamp, heartbeatSeconds: Int, chunkBytes: Int,
-        logKey: [UInt8], logKeySignature: [UInt8], model: BlobReference? = nil
+        logKey: [UInt8], logKeySignature: [UInt8], model: BlobReference? = nil, treeHead: String = "",
+        consistencyProof: [Digest] = [], loss: Receipt? = nil
     ) {
         self.version = version
         self.consortium = consortium
@@ -67,6 +102,9 @@ public struct Welcome: Equatable, Sendable {
         self.logKey = logKey
         self.logKeySignature = logKeySignature
         self.model = model
+        self.treeHead = treeHead
+        self.consistencyProof = consistencyProof
+        self.loss = loss
     }
 }
 
@@ -174,6 +212,15 @@ extension ServerFrame {
         case .status(let report):
             m.body_case = KUMIAI__V1__SERVER_MESSAGE__BODY_STATUS
             m.status = report.packed(in: arena)
+        case .receiptSeen(let isHeld):
+            m.body_case = KUMIAI__V1__SERVER_MESSAGE__BODY_RECEIPT_SEEN
+            m.receipt_seen = arena.make(kumiai__v1__receipt_seen__init) { $0.is_held = isHeld ? 1 : 0 }
+        case .modelDescription(let description):
+            m.body_case = KUMIAI__V1__SERVER_MESSAGE__BODY_MODEL_DESCRIPTION
+            m.model_description = description.packed(in: arena)
+        case .recorded(let index):
+            m.body_case = KUMIAI__V1__SERVER_MESSAGE__BODY_RECORDED
+            m.recorded = arena.make(kumiai__v1__recorded__init) { $0.entry_index = index }
         }
     }
 }
@@ -225,6 +272,12 @@ extension ServerFrame {
             return .updatesRemoved(RemovalReport(rounds: Int(removed.rounds), blobs: Int(removed.blobs), byteCount: removed.bytes))
         case KUMIAI__V1__SERVER_MESSAGE__BODY_STATUS:
             return .status(try StatusReport(try Field.present(m.status, "status").pointee))
+        case KUMIAI__V1__SERVER_MESSAGE__BODY_RECEIPT_SEEN:
+            return .receiptSeen(isHeld: try Field.present(m.receipt_seen, "receipt_seen").pointee.is_held != 0)
+        case KUMIAI__V1__SERVER_MESSAGE__BODY_MODEL_DESCRIPTION:
+            return .modelDescription(try ModelListing(try Field.present(m.model_description, "model_description").pointee))
+        case KUMIAI__V1__SERVER_MESSAGE__BODY_RECORDED:
+            return .recorded(index: try Field.present(m.recorded, "recorded").pointee.entry_index)
         default: throw WireError("ServerMessage", "unknown kind")
         }
     }
@@ -254,6 +307,10 @@ extension Welcome {
             $0.log_key_signature = arena.bytes(logKeySignature)
             $0.model_digest = arena.bytes(model?.digest)
             $0.model_bytes = model?.byteCount ?? 0
+            $0.tree_head = arena.string(treeHead)
+            $0.n_consistency_proof = consistencyProof.count
+            $0.consistency_proof = arena.array(consistencyProof.map { arena.bytes($0) })
+            $0.loss = loss?.packed(in: arena)
         }
     }
 
@@ -263,7 +320,53 @@ extension Welcome {
             time: Timestamp(milliseconds: m.time_ms), heartbeatSeconds: Int(m.heartbeat_seconds),
             chunkBytes: Int(m.chunk_bytes), logKey: try Field.bytes(m.log_key, "welcome.log_key", atMost: 32),
             logKeySignature: try Field.bytes(m.log_key_signature, "welcome.log_key_signature", atMost: WireLimits.signatureBytes),
-            model: try Field.optionalDigest(m.model_digest, "welcome.model_digest").map { BlobReference(digest: $0, byteCount: m.model_bytes) })
+            model: try Field.optionalDigest(m.model_digest, "welcome.model_digest").map { BlobReference(digest: $0, byteCount: m.model_bytes) },
+            treeHead: try Field.text(m.tree_head, "welcome.tree_head"),
+            consistencyProof: try Field.list(m.consistency_proof, m.n_consistency_proof, "welcome.consistency_proof", atMost: 2 * WireLimits.proofHashes) {
+                try Field.digest($0, "welcome.consistency_proof")
+            },
+            loss: try m.loss.map { try Receipt($0.pointee) })
+    }
+}
+
+extension ModelListing {
+    /// Files of a model or a release at most.
+    public static let maximumFiles = 1000
+
+    func packed(in arena: Arena) -> UnsafeMutablePointer<Kumiai__V1__ModelDescription> {
+        arena.make(kumiai__v1__model_description__init) { m in
+            m.name = arena.string(name.text)
+            m.n_files = files.count
+            m.files = arena.array(
+                files.map { file in
+                    Optional(
+                        arena.make(kumiai__v1__model_file__init) {
+                            $0.path = arena.string(file.path)
+                            $0.digest = arena.bytes(file.blob.digest)
+                            $0.bytes = file.blob.byteCount
+                        })
+                })
+            m.proof = proof.packed(in: arena)
+        }
+    }
+
+    init(_ m: Kumiai__V1__ModelDescription) throws {
+        self.init(
+            name: try Field.name(m.name, "model_description.name"),
+            files: try Field.list(m.files, m.n_files, "model_description.files", atMost: Self.maximumFiles) {
+                let file = try Field.present($0, "model_description.files").pointee
+                return File(
+                    path: try Self.path(file.path), blob: BlobReference(digest: try Field.digest(file.digest, "model_file.digest"), byteCount: file.bytes))
+            },
+            proof: try Receipt(try Field.present(m.proof, "model_description.proof").pointee))
+    }
+
+    /// A path that stays below where it is put: each part is a name.
+    private static func path(_ pointer: UnsafeMutablePointer<CChar>?) throws -> String {
+        let path = try Field.text(pointer, "model_file.path", atMost: 512)
+        let parts = path.split(separator: "/", omittingEmptySubsequences: false)
+        guard parts.allSatisfy({ ModelName.isValid(String($0)) }) else { throw WireError("model_file.path", "not a relative path of names") }
+        return path
     }
 }
 

@@ -11,13 +11,14 @@ extension Assignment {
             case .train(let task):
                 m.kind_case = KUMIAI__V1__ASSIGNMENT__KIND_TRAIN
                 m.train = task.packed(in: arena)
-            case .finished(let end):
+            case .finished(let end, let model):
                 m.kind_case = KUMIAI__V1__ASSIGNMENT__KIND_FINISHED
                 m.finished = arena.make(kumiai__v1__finished__init) {
                     $0.campaign = arena.string(end.campaign.text)
                     $0.completed = end.completed ? 1 : 0
                     $0.model_digest = arena.bytes(end.model)
                     $0.reason = arena.string(end.reason)
+                    $0.model_bytes = model?.byteCount ?? 0
                 }
             }
         }
@@ -31,11 +32,12 @@ extension Assignment {
             self = .train(try TrainingTask(try Field.present(m.train, "assignment.train").pointee))
         case KUMIAI__V1__ASSIGNMENT__KIND_FINISHED:
             let finished = try Field.present(m.finished, "assignment.finished").pointee
-            self = .finished(
-                CampaignEnd(
-                    campaign: try Field.name(finished.campaign, "finished.campaign"), completed: finished.completed != 0,
-                    reason: try Field.text(finished.reason, "finished.reason"),
-                    model: try Field.digest(finished.model_digest, "finished.model_digest")))
+            let end = CampaignEnd(
+                campaign: try Field.name(finished.campaign, "finished.campaign"), completed: finished.completed != 0,
+                reason: try Field.text(finished.reason, "finished.reason"),
+                model: try Field.digest(finished.model_digest, "finished.model_digest"))
+            let isSized = finished.model_bytes > 0
+            self = .finished(end, model: isSized ? BlobReference(digest: end.model, byteCount: finished.model_bytes) : nil)
         default: throw WireError("assignment", "unknown kind")
         }
     }
@@ -56,6 +58,7 @@ extension TrainingTask {
             m.deadline_ms = deadline.milliseconds
             m.training = training.packed(in: arena)
             m.late_rounds = UInt32(clamping: lateRounds)
+            m.lost_update = lostUpdate?.packed(in: arena)
         }
     }
 
@@ -69,7 +72,7 @@ extension TrainingTask {
             adapter: try Field.optionalDigest(m.adapter_digest, "train.adapter_digest").map { BlobReference(digest: $0, byteCount: m.adapter_bytes) },
             deadline: Timestamp(milliseconds: m.deadline_ms),
             training: try Training(try Field.present(m.training, "train.training").pointee),
-            lateRounds: Int(m.late_rounds))
+            lateRounds: Int(m.late_rounds), lostUpdate: try m.lost_update.map { try Receipt($0.pointee) })
         // What a plan may not ask for, a coordinator may not either: sizes are allocated by these numbers.
         guard training.problems.isEmpty, (1...PlanLimits.rounds).contains(rounds), (1...rounds).contains(key.round), key.attempt > 0 else {
             throw WireError("train", "numbers outside the limits of a plan")

@@ -24,13 +24,14 @@ extension Entry {
             case .founded(let founding):
                 m.body_case = KUMIAI__V1__ENTRY__BODY_FOUNDED
                 m.founded = founding.packed(in: arena)
-            case .modelRegistered(let name, let model):
+            case .modelRegistered(let name, let model, let by):
                 m.body_case = KUMIAI__V1__ENTRY__BODY_MODEL_REGISTERED
                 m.model_registered = arena.make(kumiai__v1__model_registered__init) {
                     $0.name = arena.string(name.text)
                     $0.digest = arena.bytes(model.digest)
                     $0.layout_digest = arena.bytes(model.layout)
                     $0.bytes = model.byteCount
+                    $0.registered_by = arena.string(by)
                 }
             case .campaignOpened(let plan, let by):
                 m.body_case = KUMIAI__V1__ENTRY__BODY_CAMPAIGN_OPENED
@@ -95,6 +96,21 @@ extension Entry {
             case .releaseCut(let cutting):
                 m.body_case = KUMIAI__V1__ENTRY__BODY_RELEASE_CUT
                 m.release_cut = cutting.packed(in: arena)
+            case .campaignChanged(let change):
+                m.body_case = KUMIAI__V1__ENTRY__BODY_CAMPAIGN_CHANGED
+                m.campaign_changed = change.packed(in: arena)
+            case .clockCorrected(let correction):
+                m.body_case = KUMIAI__V1__ENTRY__BODY_CLOCK_CORRECTED
+                m.clock_corrected = arena.make(kumiai__v1__clock_corrected__init) {
+                    $0.corrected_by = arena.string(correction.correctedBy)
+                    $0.reason = arena.string(correction.reason)
+                }
+            case .lossDeclared(let loss):
+                m.body_case = KUMIAI__V1__ENTRY__BODY_LOSS_DECLARED
+                m.loss_declared = loss.packed(in: arena)
+            case .authorityRotated(let rotation):
+                m.body_case = KUMIAI__V1__ENTRY__BODY_AUTHORITY_ROTATED
+                m.authority_rotated = rotation.packed(in: arena)
             }
         }
     }
@@ -109,7 +125,8 @@ extension Entry {
                 try Field.name(model.name, "model.name"),
                 ModelReference(
                     digest: try Field.digest(model.digest, "model.digest"),
-                    layout: try Field.digest(model.layout_digest, "model.layout_digest"), byteCount: model.bytes))
+                    layout: try Field.digest(model.layout_digest, "model.layout_digest"), byteCount: model.bytes),
+                by: try Field.text(model.registered_by, "model.registered_by"))
         case KUMIAI__V1__ENTRY__BODY_CAMPAIGN_OPENED:
             let opened = try Field.present(m.campaign_opened, "campaign_opened").pointee
             return .campaignOpened(
@@ -161,6 +178,18 @@ extension Entry {
                     model: try Field.digest(end.model_digest, "campaign_ended.model_digest")))
         case KUMIAI__V1__ENTRY__BODY_RELEASE_CUT:
             return .releaseCut(try ReleaseCutting(try Field.present(m.release_cut, "release_cut").pointee))
+        case KUMIAI__V1__ENTRY__BODY_CAMPAIGN_CHANGED:
+            return .campaignChanged(try CampaignChange(try Field.present(m.campaign_changed, "campaign_changed").pointee))
+        case KUMIAI__V1__ENTRY__BODY_CLOCK_CORRECTED:
+            let correction = try Field.present(m.clock_corrected, "clock_corrected").pointee
+            return .clockCorrected(
+                ClockCorrection(
+                    reason: try Field.text(correction.reason, "clock_corrected.reason"),
+                    correctedBy: try Field.text(correction.corrected_by, "clock_corrected.corrected_by")))
+        case KUMIAI__V1__ENTRY__BODY_LOSS_DECLARED:
+            return .lossDeclared(try LossDeclaration(try Field.present(m.loss_declared, "loss_declared").pointee))
+        case KUMIAI__V1__ENTRY__BODY_AUTHORITY_ROTATED:
+            return .authorityRotated(try AuthorityRotation(try Field.present(m.authority_rotated, "authority_rotated").pointee))
         default: throw WireError("Entry", "unknown kind")
         }
     }
@@ -272,6 +301,7 @@ extension ReleaseCutting {
             m.model_bytes = model.byteCount
             m.layout_digest = arena.bytes(model.layout)
             m.cut_by = arena.string(cutBy)
+            m.round = UInt32(clamping: round ?? 0)
         }
     }
 
@@ -281,6 +311,6 @@ extension ReleaseCutting {
             model: ModelReference(
                 digest: try Field.digest(m.model_digest, "release_cut.model_digest"),
                 layout: try Field.digest(m.layout_digest, "release_cut.layout_digest"), byteCount: m.model_bytes),
-            cutBy: try Field.text(m.cut_by, "release_cut.cut_by"))
+            cutBy: try Field.text(m.cut_by, "release_cut.cut_by"), round: m.round == 0 ? nil : Int(m.round))
     }
 }

@@ -15,6 +15,7 @@ extension Plan {
             m.rounds = UInt32(clamping: rounds)
             m.quorum = UInt32(clamping: quorum)
             m.recruiting_seconds = UInt32(clamping: recruitingSeconds)
+            m.recruiting_deadline_seconds = UInt32(clamping: recruitingDeadlineSeconds)
             m.deadline_seconds = UInt32(clamping: deadlineSeconds)
             m.maximum_attempts = UInt32(clamping: maximumAttempts)
             m.strategy = strategy.packed(in: arena)
@@ -46,7 +47,7 @@ extension Plan {
             release: try Field.name(m.release, "plan.release"), model: try Self.model(m),
             sites: try Field.list(m.sites, m.n_sites, "plan.sites", atMost: PlanLimits.sites) { try Field.site($0, "plan.sites") },
             rounds: Int(m.rounds), quorum: Int(m.quorum), recruitingSeconds: Int(m.recruiting_seconds),
-            deadlineSeconds: Int(m.deadline_seconds), maximumAttempts: Int(m.maximum_attempts),
+            recruitingDeadlineSeconds: Int(m.recruiting_deadline_seconds), deadlineSeconds: Int(m.deadline_seconds), maximumAttempts: Int(m.maximum_attempts),
             extensions: m.extensions.map { Extensions(seconds: Int($0.pointee.seconds), maximum: Int($0.pointee.maximum)) } ?? .none,
             lateness: m.lateness.map { Lateness(rounds: Int($0.pointee.rounds), weightPercent: Int($0.pointee.weight_percent)) } ?? .refused,
             retentionSeconds: Int(clamping: m.retention_seconds),

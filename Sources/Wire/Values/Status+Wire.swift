@@ -13,6 +13,8 @@ extension StatusReport {
             m.sites = arena.array(sites.map { Optional($0.packed(in: arena)) })
             m.n_models = models.count
             m.models = arena.strings(models)
+            m.n_troubles = troubles.count
+            m.troubles = arena.strings(troubles)
         }
     }
 
@@ -24,7 +26,8 @@ extension StatusReport {
             sites: try Field.list(m.sites, m.n_sites, "status.sites", atMost: PlanLimits.sites) {
                 try SiteReport(try Field.present($0, "status.sites").pointee)
             },
-            models: try Field.list(m.models, m.n_models, "status.models", atMost: 10_000) { try Field.text($0, "status.models") })
+            models: try Field.list(m.models, m.n_models, "status.models", atMost: 10_000) { try Field.text($0, "status.models") },
+            troubles: try Field.list(m.troubles, m.n_troubles, "status.troubles", atMost: 16) { try Field.text($0, "status.troubles") })
     }
 }
 
@@ -44,6 +47,8 @@ extension CampaignReport {
             m.updates_accepted = UInt64(updatesAccepted)
             m.updates_refused = UInt64(updatesRefused)
             m.reason = arena.string(reason)
+            m.n_awaited = awaited.count
+            m.awaited = arena.strings(awaited.map(\.description))
         }
     }
 
@@ -54,7 +59,8 @@ extension CampaignReport {
             deadline: m.deadline_ms == 0 ? nil : Timestamp(milliseconds: m.deadline_ms),
             model: try Field.digest(m.model_digest, "campaign.model_digest"), quorum: Int(m.quorum),
             updatesInRound: Int(m.updates_in_round), updatesAccepted: Int(clamping: m.updates_accepted),
-            updatesRefused: Int(clamping: m.updates_refused), reason: try Field.text(m.reason, "campaign.reason"))
+            updatesRefused: Int(clamping: m.updates_refused), reason: try Field.text(m.reason, "campaign.reason"),
+            awaited: try Field.list(m.awaited, m.n_awaited, "campaign.awaited", atMost: PlanLimits.sites) { try Field.site($0, "campaign.awaited") })
     }
 }
 
@@ -72,6 +78,10 @@ extension SiteReport {
             m.updates_accepted = UInt64(updatesAccepted)
             m.updates_refused = UInt64(updatesRefused)
             m.last_seen_ms = lastSeen?.milliseconds ?? 0
+            m.trouble = arena.string(heartbeat.trouble)
+            m.display_name = arena.string(heartbeat.displayName)
+            m.certificate_ends_ms = certificateEnds?.milliseconds ?? 0
+            m.is_known = isKnown ? 1 : 0
         }
     }
 
@@ -81,8 +91,11 @@ extension SiteReport {
             heartbeat: Heartbeat(
                 activity: try Activity(m.activity), round: Int(m.round),
                 progress: min(1, max(0, try Field.finite(m.progress, "site.progress"))),
-                localLoss: try Field.finite(m.local_loss, "site.local_loss"), bytesUp: m.bytes_up, bytesDown: m.bytes_down),
+                localLoss: try Field.finite(m.local_loss, "site.local_loss"), bytesUp: m.bytes_up, bytesDown: m.bytes_down,
+                trouble: try Field.text(m.trouble, "site.trouble", atMost: Heartbeat.troubleBytes),
+                displayName: try Field.text(m.display_name, "site.display_name", atMost: Heartbeat.displayNameBytes)),
             updatesAccepted: Int(clamping: m.updates_accepted), updatesRefused: Int(clamping: m.updates_refused),
-            lastSeen: m.last_seen_ms == 0 ? nil : Timestamp(milliseconds: m.last_seen_ms))
+            lastSeen: m.last_seen_ms == 0 ? nil : Timestamp(milliseconds: m.last_seen_ms),
+            certificateEnds: m.certificate_ends_ms == 0 ? nil : Timestamp(milliseconds: m.certificate_ends_ms), isKnown: m.is_known != 0)
     }
 }

@@ -89,22 +89,7 @@ extension UpdateRefusal.Reason {
     }
 }
 
-/// The coordinator's word that an update is in the ledger.
-public struct Receipt: Equatable, Sendable {
-    public let index: UInt64
-    /// The entry's exact bytes.
-    public let entry: [UInt8]
-    public let proof: [Digest]
-    /// A signed note.
-    public let treeHead: String
-
-    public init(index: UInt64, entry: [UInt8], proof: [Digest], treeHead: String) {
-        self.index = index
-        self.entry = entry
-        self.proof = proof
-        self.treeHead = treeHead
-    }
-
+extension Receipt {
     func packed(in arena: Arena) -> UnsafeMutablePointer<Kumiai__V1__Receipt> {
         arena.make(kumiai__v1__receipt__init) { m in
             m.entry_index = index
@@ -116,12 +101,12 @@ public struct Receipt: Equatable, Sendable {
     }
 
     init(_ m: Kumiai__V1__Receipt) throws {
-        index = m.entry_index
-        entry = try Field.bytes(m.entry, "receipt.entry", atMost: WireLimits.entryBytes)
-        proof = try Field.list(m.inclusion_proof, m.n_inclusion_proof, "receipt.inclusion_proof", atMost: WireLimits.proofHashes) {
-            try Field.digest($0, "receipt.inclusion_proof")
-        }
-        treeHead = try Field.text(m.tree_head, "receipt.tree_head")
+        self.init(
+            index: m.entry_index, entry: try Field.bytes(m.entry, "receipt.entry", atMost: WireLimits.entryBytes),
+            proof: try Field.list(m.inclusion_proof, m.n_inclusion_proof, "receipt.inclusion_proof", atMost: WireLimits.proofHashes) {
+                try Field.digest($0, "receipt.inclusion_proof")
+            },
+            treeHead: try Field.text(m.tree_head, "receipt.tree_head"))
     }
 
     /// The message by itself, as the worker stores it.

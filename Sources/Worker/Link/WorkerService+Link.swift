@@ -11,11 +11,14 @@ extension WorkerService {
     func connect(afterMilliseconds milliseconds: Int) async {
         guard (try? await Task.sleep(for: .milliseconds(milliseconds))) != nil else { return }
         do {
-            try await dialer.withConnection(.control, software: BlobTransfer.software) { connection in
-                let link = try await self.opened(connection)
+            try await dialer.withConnection(.control, software: BlobTransfer.software, treeHead: memory.treeHead) { connection in
+                let link = try await self.checked(connection)
                 try await withThrowingTaskGroup(of: Void.self) { group in
                     group.addTask { try await link.conversation.run { await self.hear($0) } }
-                    group.addTask { try await self.keepAlive(link) }
+                    group.addTask {
+                        try await self.settleHistory(link)
+                        try await self.keepAlive(link)
+                    }
                     // Whichever ends first ends the connection.
                     defer { group.cancelAll() }
                     try await group.next()
@@ -27,7 +30,7 @@ extension WorkerService {
         } catch {
             note(describe(error), hint: (error as? Refusal)?.hint ?? (error as? WorkerError)?.hint ?? "")
         }
-        link = nil
+        (link, heldBack) = (nil, nil)
         handle(.disconnected)
     }
 
@@ -36,27 +39,68 @@ extension WorkerService {
         logger.warning("not connected", metadata: ["reason": "\(reason)", "hint": "\(hint)"])
     }
 
-    private func opened(_ connection: ClientConnection) throws -> WorkerLink {
+    /// The connection of a coordinator whose certificate vouches for its ledger's key, which is the one that this site knows.
+    private func checked(_ connection: ClientConnection) throws -> WorkerLink {
         guard let welcome = connection.welcome, let certificate = connection.certificate else {
             throw TransportError(.unexpected, "the coordinator did not welcome this site")
         }
         guard try certificate.publicKey.isValid(welcome.logKeySignature, for: Founding.logKeyStatement(welcome.logKey)) else {
             throw WorkerError("the coordinator's certificate does not vouch for its ledger's key")
         }
-        try outbox.pin(welcome.logKey)
-        let link = WorkerLink(
-            conversation: Conversation(connection), connection: connection, logKey: welcome.logKey, heartbeatSeconds: max(1, welcome.heartbeatSeconds))
+        try memory.pin(welcome.logKey)
+        return WorkerLink(conversation: Conversation(connection), connection: connection, welcome: welcome)
+    }
+
+    /// Nothing is sent to a coordinator whose ledger is not the one that this site has seen.
+    private func settleHistory(_ link: WorkerLink) async throws {
+        switch try memory.judge(link.welcome) {
+        case .extends: break
+        case .isBehind(let seen, let theirs):
+            for (_, receipt) in memory.receipts(from: UInt64(theirs)) { _ = try await link.conversation.ask(.presentReceipt(receipt)) }
+            throw WorkerError(
+                "the coordinator's ledger of \(theirs) entries is not the one of \(seen) entries that this site has seen: it was restored from a backup, or rewritten",
+                hint: "nothing is sent; keep \(configuration.dataDirectory)/receipts and ask the consortium")
+        case .lossDeclared(let loss) where loss.isAccepted:
+            for (name, receipt) in memory.receipts() {
+                if case .receiptSeen(isHeld: false) = try await link.conversation.ask(.presentReceipt(receipt)) { try memory.setAside(name) }
+            }
+            try memory.goOn(after: link.welcome)
+            logger.warning("going on after a declared loss", metadata: ["reason": "\(loss.declaration.reason)", "by": "\(loss.declaration.declaredBy)"])
+        case .lossDeclared(let loss):
+            try memory.note(loss)
+            throw WorkerError(
+                "\(loss.declaration.declaredBy) declares that the ledger lost entries from \(loss.declaration.keptEntries) on: \(loss.declaration.reason)",
+                hint: "nothing is sent until this site accepts it, once: kumiai worker accept-loss")
+        }
+        opened(link)
+    }
+
+    private func opened(_ link: WorkerLink) {
         self.link = link
         (heardAt, trouble) = (clock(), nil)
-        logger.info("connected", metadata: ["consortium": "\(welcome.consortium)", "version": "\(welcome.version)"])
+        logger.info("connected", metadata: ["consortium": "\(link.welcome.consortium)", "version": "\(link.welcome.version)"])
         handle(.connected)
-        return link
+        // What came before the ledger was checked.
+        if let assignment = heldBack {
+            heldBack = nil
+            follow(assignment, link)
+        }
+    }
+
+    private func follow(_ assignment: Assignment, _ link: WorkerLink) {
+        let admitted = memory.admitted(assignment, site: identity.site, logKey: link.logKey)
+        if admitted != assignment, case .rest(let reason) = admitted {
+            trouble = reason
+            logger.error("an assignment is not followed", metadata: ["reason": "\(reason)", "hint": "ask the consortium's operator and auditors"])
+        }
+        handle(.assigned(admitted))
     }
 
     private func hear(_ message: ServerMessage) {
         heardAt = clock()
         switch message {
-        case .assignment(let assignment): handle(.assigned(assignment))
+        case .assignment(let assignment):
+            if let link { follow(assignment, link) } else { heldBack = assignment }
         case .refusal(let refusal): logger.warning("the coordinator refused", metadata: ["reason": "\(refusal.message)", "hint": "\(refusal.hint)"])
         default: break
         }

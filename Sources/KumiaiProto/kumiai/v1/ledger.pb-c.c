@@ -637,7 +637,322 @@ void   kumiai__v1__release_cut__free_unpacked
   assert(message->base.descriptor == &kumiai__v1__release_cut__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
-static const ProtobufCFieldDescriptor kumiai__v1__entry__field_descriptors[14] =
+void   kumiai__v1__campaign_changed__init
+                     (Kumiai__V1__CampaignChanged         *message)
+{
+  static const Kumiai__V1__CampaignChanged init_value = KUMIAI__V1__CAMPAIGN_CHANGED__INIT;
+  *message = init_value;
+}
+size_t kumiai__v1__campaign_changed__get_packed_size
+                     (const Kumiai__V1__CampaignChanged *message)
+{
+  assert(message->base.descriptor == &kumiai__v1__campaign_changed__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t kumiai__v1__campaign_changed__pack
+                     (const Kumiai__V1__CampaignChanged *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &kumiai__v1__campaign_changed__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t kumiai__v1__campaign_changed__pack_to_buffer
+                     (const Kumiai__V1__CampaignChanged *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &kumiai__v1__campaign_changed__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Kumiai__V1__CampaignChanged *
+       kumiai__v1__campaign_changed__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Kumiai__V1__CampaignChanged *)
+     protobuf_c_message_unpack (&kumiai__v1__campaign_changed__descriptor,
+                                allocator, len, data);
+}
+void   kumiai__v1__campaign_changed__free_unpacked
+                     (Kumiai__V1__CampaignChanged *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &kumiai__v1__campaign_changed__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   kumiai__v1__stop__init
+                     (Kumiai__V1__Stop         *message)
+{
+  static const Kumiai__V1__Stop init_value = KUMIAI__V1__STOP__INIT;
+  *message = init_value;
+}
+size_t kumiai__v1__stop__get_packed_size
+                     (const Kumiai__V1__Stop *message)
+{
+  assert(message->base.descriptor == &kumiai__v1__stop__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t kumiai__v1__stop__pack
+                     (const Kumiai__V1__Stop *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &kumiai__v1__stop__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t kumiai__v1__stop__pack_to_buffer
+                     (const Kumiai__V1__Stop *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &kumiai__v1__stop__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Kumiai__V1__Stop *
+       kumiai__v1__stop__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Kumiai__V1__Stop *)
+     protobuf_c_message_unpack (&kumiai__v1__stop__descriptor,
+                                allocator, len, data);
+}
+void   kumiai__v1__stop__free_unpacked
+                     (Kumiai__V1__Stop *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &kumiai__v1__stop__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   kumiai__v1__pause__init
+                     (Kumiai__V1__Pause         *message)
+{
+  static const Kumiai__V1__Pause init_value = KUMIAI__V1__PAUSE__INIT;
+  *message = init_value;
+}
+size_t kumiai__v1__pause__get_packed_size
+                     (const Kumiai__V1__Pause *message)
+{
+  assert(message->base.descriptor == &kumiai__v1__pause__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t kumiai__v1__pause__pack
+                     (const Kumiai__V1__Pause *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &kumiai__v1__pause__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t kumiai__v1__pause__pack_to_buffer
+                     (const Kumiai__V1__Pause *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &kumiai__v1__pause__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Kumiai__V1__Pause *
+       kumiai__v1__pause__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Kumiai__V1__Pause *)
+     protobuf_c_message_unpack (&kumiai__v1__pause__descriptor,
+                                allocator, len, data);
+}
+void   kumiai__v1__pause__free_unpacked
+                     (Kumiai__V1__Pause *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &kumiai__v1__pause__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   kumiai__v1__resume__init
+                     (Kumiai__V1__Resume         *message)
+{
+  static const Kumiai__V1__Resume init_value = KUMIAI__V1__RESUME__INIT;
+  *message = init_value;
+}
+size_t kumiai__v1__resume__get_packed_size
+                     (const Kumiai__V1__Resume *message)
+{
+  assert(message->base.descriptor == &kumiai__v1__resume__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t kumiai__v1__resume__pack
+                     (const Kumiai__V1__Resume *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &kumiai__v1__resume__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t kumiai__v1__resume__pack_to_buffer
+                     (const Kumiai__V1__Resume *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &kumiai__v1__resume__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Kumiai__V1__Resume *
+       kumiai__v1__resume__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Kumiai__V1__Resume *)
+     protobuf_c_message_unpack (&kumiai__v1__resume__descriptor,
+                                allocator, len, data);
+}
+void   kumiai__v1__resume__free_unpacked
+                     (Kumiai__V1__Resume *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &kumiai__v1__resume__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   kumiai__v1__clock_corrected__init
+                     (Kumiai__V1__ClockCorrected         *message)
+{
+  static const Kumiai__V1__ClockCorrected init_value = KUMIAI__V1__CLOCK_CORRECTED__INIT;
+  *message = init_value;
+}
+size_t kumiai__v1__clock_corrected__get_packed_size
+                     (const Kumiai__V1__ClockCorrected *message)
+{
+  assert(message->base.descriptor == &kumiai__v1__clock_corrected__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t kumiai__v1__clock_corrected__pack
+                     (const Kumiai__V1__ClockCorrected *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &kumiai__v1__clock_corrected__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t kumiai__v1__clock_corrected__pack_to_buffer
+                     (const Kumiai__V1__ClockCorrected *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &kumiai__v1__clock_corrected__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Kumiai__V1__ClockCorrected *
+       kumiai__v1__clock_corrected__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Kumiai__V1__ClockCorrected *)
+     protobuf_c_message_unpack (&kumiai__v1__clock_corrected__descriptor,
+                                allocator, len, data);
+}
+void   kumiai__v1__clock_corrected__free_unpacked
+                     (Kumiai__V1__ClockCorrected *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &kumiai__v1__clock_corrected__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   kumiai__v1__loss_declared__init
+                     (Kumiai__V1__LossDeclared         *message)
+{
+  static const Kumiai__V1__LossDeclared init_value = KUMIAI__V1__LOSS_DECLARED__INIT;
+  *message = init_value;
+}
+size_t kumiai__v1__loss_declared__get_packed_size
+                     (const Kumiai__V1__LossDeclared *message)
+{
+  assert(message->base.descriptor == &kumiai__v1__loss_declared__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t kumiai__v1__loss_declared__pack
+                     (const Kumiai__V1__LossDeclared *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &kumiai__v1__loss_declared__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t kumiai__v1__loss_declared__pack_to_buffer
+                     (const Kumiai__V1__LossDeclared *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &kumiai__v1__loss_declared__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Kumiai__V1__LossDeclared *
+       kumiai__v1__loss_declared__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Kumiai__V1__LossDeclared *)
+     protobuf_c_message_unpack (&kumiai__v1__loss_declared__descriptor,
+                                allocator, len, data);
+}
+void   kumiai__v1__loss_declared__free_unpacked
+                     (Kumiai__V1__LossDeclared *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &kumiai__v1__loss_declared__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   kumiai__v1__authority_rotated__init
+                     (Kumiai__V1__AuthorityRotated         *message)
+{
+  static const Kumiai__V1__AuthorityRotated init_value = KUMIAI__V1__AUTHORITY_ROTATED__INIT;
+  *message = init_value;
+}
+size_t kumiai__v1__authority_rotated__get_packed_size
+                     (const Kumiai__V1__AuthorityRotated *message)
+{
+  assert(message->base.descriptor == &kumiai__v1__authority_rotated__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t kumiai__v1__authority_rotated__pack
+                     (const Kumiai__V1__AuthorityRotated *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &kumiai__v1__authority_rotated__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t kumiai__v1__authority_rotated__pack_to_buffer
+                     (const Kumiai__V1__AuthorityRotated *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &kumiai__v1__authority_rotated__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Kumiai__V1__AuthorityRotated *
+       kumiai__v1__authority_rotated__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Kumiai__V1__AuthorityRotated *)
+     protobuf_c_message_unpack (&kumiai__v1__authority_rotated__descriptor,
+                                allocator, len, data);
+}
+void   kumiai__v1__authority_rotated__free_unpacked
+                     (Kumiai__V1__AuthorityRotated *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &kumiai__v1__authority_rotated__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+static const ProtobufCFieldDescriptor kumiai__v1__entry__field_descriptors[18] =
 {
   {
     "at_ms",
@@ -807,12 +1122,64 @@ static const ProtobufCFieldDescriptor kumiai__v1__entry__field_descriptors[14] =
     0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "campaign_changed",
+    15,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Kumiai__V1__Entry, body_case),
+    offsetof(Kumiai__V1__Entry, campaign_changed),
+    &kumiai__v1__campaign_changed__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "clock_corrected",
+    16,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Kumiai__V1__Entry, body_case),
+    offsetof(Kumiai__V1__Entry, clock_corrected),
+    &kumiai__v1__clock_corrected__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "loss_declared",
+    17,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Kumiai__V1__Entry, body_case),
+    offsetof(Kumiai__V1__Entry, loss_declared),
+    &kumiai__v1__loss_declared__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "authority_rotated",
+    18,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Kumiai__V1__Entry, body_case),
+    offsetof(Kumiai__V1__Entry, authority_rotated),
+    &kumiai__v1__authority_rotated__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned kumiai__v1__entry__field_indices_by_name[] = {
   0,   /* field[0] = at_ms */
+  17,   /* field[17] = authority_rotated */
+  14,   /* field[14] = campaign_changed */
   10,   /* field[10] = campaign_ended */
   3,   /* field[3] = campaign_opened */
+  15,   /* field[15] = clock_corrected */
   1,   /* field[1] = founded */
+  16,   /* field[16] = loss_declared */
   2,   /* field[2] = model_registered */
   11,   /* field[11] = release_cut */
   9,   /* field[9] = round_abandoned */
@@ -827,7 +1194,7 @@ static const unsigned kumiai__v1__entry__field_indices_by_name[] = {
 static const ProtobufCIntRange kumiai__v1__entry__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 14 }
+  { 0, 18 }
 };
 const ProtobufCMessageDescriptor kumiai__v1__entry__descriptor =
 {
@@ -837,7 +1204,7 @@ const ProtobufCMessageDescriptor kumiai__v1__entry__descriptor =
   "Kumiai__V1__Entry",
   "kumiai.v1",
   sizeof(Kumiai__V1__Entry),
-  14,
+  18,
   kumiai__v1__entry__field_descriptors,
   kumiai__v1__entry__field_indices_by_name,
   1,  kumiai__v1__entry__number_ranges,
@@ -934,7 +1301,7 @@ const ProtobufCMessageDescriptor kumiai__v1__founded__descriptor =
   (ProtobufCMessageInit) kumiai__v1__founded__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor kumiai__v1__model_registered__field_descriptors[4] =
+static const ProtobufCFieldDescriptor kumiai__v1__model_registered__field_descriptors[5] =
 {
   {
     "name",
@@ -984,17 +1351,30 @@ static const ProtobufCFieldDescriptor kumiai__v1__model_registered__field_descri
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "registered_by",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Kumiai__V1__ModelRegistered, registered_by),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned kumiai__v1__model_registered__field_indices_by_name[] = {
   3,   /* field[3] = bytes */
   1,   /* field[1] = digest */
   2,   /* field[2] = layout_digest */
   0,   /* field[0] = name */
+  4,   /* field[4] = registered_by */
 };
 static const ProtobufCIntRange kumiai__v1__model_registered__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 4 }
+  { 0, 5 }
 };
 const ProtobufCMessageDescriptor kumiai__v1__model_registered__descriptor =
 {
@@ -1004,7 +1384,7 @@ const ProtobufCMessageDescriptor kumiai__v1__model_registered__descriptor =
   "Kumiai__V1__ModelRegistered",
   "kumiai.v1",
   sizeof(Kumiai__V1__ModelRegistered),
-  4,
+  5,
   kumiai__v1__model_registered__field_descriptors,
   kumiai__v1__model_registered__field_indices_by_name,
   1,  kumiai__v1__model_registered__number_ranges,
@@ -1846,7 +2226,7 @@ const ProtobufCMessageDescriptor kumiai__v1__campaign_ended__descriptor =
   (ProtobufCMessageInit) kumiai__v1__campaign_ended__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor kumiai__v1__release_cut__field_descriptors[6] =
+static const ProtobufCFieldDescriptor kumiai__v1__release_cut__field_descriptors[7] =
 {
   {
     "name",
@@ -1920,6 +2300,18 @@ static const ProtobufCFieldDescriptor kumiai__v1__release_cut__field_descriptors
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "round",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Kumiai__V1__ReleaseCut, round),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned kumiai__v1__release_cut__field_indices_by_name[] = {
   1,   /* field[1] = campaign */
@@ -1928,11 +2320,12 @@ static const unsigned kumiai__v1__release_cut__field_indices_by_name[] = {
   3,   /* field[3] = model_bytes */
   2,   /* field[2] = model_digest */
   0,   /* field[0] = name */
+  6,   /* field[6] = round */
 };
 static const ProtobufCIntRange kumiai__v1__release_cut__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 6 }
+  { 0, 7 }
 };
 const ProtobufCMessageDescriptor kumiai__v1__release_cut__descriptor =
 {
@@ -1942,10 +2335,424 @@ const ProtobufCMessageDescriptor kumiai__v1__release_cut__descriptor =
   "Kumiai__V1__ReleaseCut",
   "kumiai.v1",
   sizeof(Kumiai__V1__ReleaseCut),
-  6,
+  7,
   kumiai__v1__release_cut__field_descriptors,
   kumiai__v1__release_cut__field_indices_by_name,
   1,  kumiai__v1__release_cut__number_ranges,
   (ProtobufCMessageInit) kumiai__v1__release_cut__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor kumiai__v1__campaign_changed__field_descriptors[7] =
+{
+  {
+    "campaign",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Kumiai__V1__CampaignChanged, campaign),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "changed_by",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Kumiai__V1__CampaignChanged, changed_by),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "reason",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Kumiai__V1__CampaignChanged, reason),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "stop",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Kumiai__V1__CampaignChanged, action_case),
+    offsetof(Kumiai__V1__CampaignChanged, stop),
+    &kumiai__v1__stop__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "pause",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Kumiai__V1__CampaignChanged, action_case),
+    offsetof(Kumiai__V1__CampaignChanged, pause),
+    &kumiai__v1__pause__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "resume",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Kumiai__V1__CampaignChanged, action_case),
+    offsetof(Kumiai__V1__CampaignChanged, resume),
+    &kumiai__v1__resume__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "amendment",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Kumiai__V1__CampaignChanged, action_case),
+    offsetof(Kumiai__V1__CampaignChanged, amendment),
+    &kumiai__v1__amendment__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned kumiai__v1__campaign_changed__field_indices_by_name[] = {
+  6,   /* field[6] = amendment */
+  0,   /* field[0] = campaign */
+  1,   /* field[1] = changed_by */
+  4,   /* field[4] = pause */
+  2,   /* field[2] = reason */
+  5,   /* field[5] = resume */
+  3,   /* field[3] = stop */
+};
+static const ProtobufCIntRange kumiai__v1__campaign_changed__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 7 }
+};
+const ProtobufCMessageDescriptor kumiai__v1__campaign_changed__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "kumiai.v1.CampaignChanged",
+  "CampaignChanged",
+  "Kumiai__V1__CampaignChanged",
+  "kumiai.v1",
+  sizeof(Kumiai__V1__CampaignChanged),
+  7,
+  kumiai__v1__campaign_changed__field_descriptors,
+  kumiai__v1__campaign_changed__field_indices_by_name,
+  1,  kumiai__v1__campaign_changed__number_ranges,
+  (ProtobufCMessageInit) kumiai__v1__campaign_changed__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+#define kumiai__v1__stop__field_descriptors NULL
+#define kumiai__v1__stop__field_indices_by_name NULL
+#define kumiai__v1__stop__number_ranges NULL
+const ProtobufCMessageDescriptor kumiai__v1__stop__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "kumiai.v1.Stop",
+  "Stop",
+  "Kumiai__V1__Stop",
+  "kumiai.v1",
+  sizeof(Kumiai__V1__Stop),
+  0,
+  kumiai__v1__stop__field_descriptors,
+  kumiai__v1__stop__field_indices_by_name,
+  0,  kumiai__v1__stop__number_ranges,
+  (ProtobufCMessageInit) kumiai__v1__stop__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+#define kumiai__v1__pause__field_descriptors NULL
+#define kumiai__v1__pause__field_indices_by_name NULL
+#define kumiai__v1__pause__number_ranges NULL
+const ProtobufCMessageDescriptor kumiai__v1__pause__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "kumiai.v1.Pause",
+  "Pause",
+  "Kumiai__V1__Pause",
+  "kumiai.v1",
+  sizeof(Kumiai__V1__Pause),
+  0,
+  kumiai__v1__pause__field_descriptors,
+  kumiai__v1__pause__field_indices_by_name,
+  0,  kumiai__v1__pause__number_ranges,
+  (ProtobufCMessageInit) kumiai__v1__pause__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+#define kumiai__v1__resume__field_descriptors NULL
+#define kumiai__v1__resume__field_indices_by_name NULL
+#define kumiai__v1__resume__number_ranges NULL
+const ProtobufCMessageDescriptor kumiai__v1__resume__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "kumiai.v1.Resume",
+  "Resume",
+  "Kumiai__V1__Resume",
+  "kumiai.v1",
+  sizeof(Kumiai__V1__Resume),
+  0,
+  kumiai__v1__resume__field_descriptors,
+  kumiai__v1__resume__field_indices_by_name,
+  0,  kumiai__v1__resume__number_ranges,
+  (ProtobufCMessageInit) kumiai__v1__resume__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor kumiai__v1__clock_corrected__field_descriptors[2] =
+{
+  {
+    "corrected_by",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Kumiai__V1__ClockCorrected, corrected_by),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "reason",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Kumiai__V1__ClockCorrected, reason),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned kumiai__v1__clock_corrected__field_indices_by_name[] = {
+  0,   /* field[0] = corrected_by */
+  1,   /* field[1] = reason */
+};
+static const ProtobufCIntRange kumiai__v1__clock_corrected__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor kumiai__v1__clock_corrected__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "kumiai.v1.ClockCorrected",
+  "ClockCorrected",
+  "Kumiai__V1__ClockCorrected",
+  "kumiai.v1",
+  sizeof(Kumiai__V1__ClockCorrected),
+  2,
+  kumiai__v1__clock_corrected__field_descriptors,
+  kumiai__v1__clock_corrected__field_indices_by_name,
+  1,  kumiai__v1__clock_corrected__number_ranges,
+  (ProtobufCMessageInit) kumiai__v1__clock_corrected__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor kumiai__v1__loss_declared__field_descriptors[4] =
+{
+  {
+    "lost_tree_head",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Kumiai__V1__LossDeclared, lost_tree_head),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "kept_entries",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Kumiai__V1__LossDeclared, kept_entries),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "declared_by",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Kumiai__V1__LossDeclared, declared_by),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "reason",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Kumiai__V1__LossDeclared, reason),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned kumiai__v1__loss_declared__field_indices_by_name[] = {
+  2,   /* field[2] = declared_by */
+  1,   /* field[1] = kept_entries */
+  0,   /* field[0] = lost_tree_head */
+  3,   /* field[3] = reason */
+};
+static const ProtobufCIntRange kumiai__v1__loss_declared__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 4 }
+};
+const ProtobufCMessageDescriptor kumiai__v1__loss_declared__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "kumiai.v1.LossDeclared",
+  "LossDeclared",
+  "Kumiai__V1__LossDeclared",
+  "kumiai.v1",
+  sizeof(Kumiai__V1__LossDeclared),
+  4,
+  kumiai__v1__loss_declared__field_descriptors,
+  kumiai__v1__loss_declared__field_indices_by_name,
+  1,  kumiai__v1__loss_declared__number_ranges,
+  (ProtobufCMessageInit) kumiai__v1__loss_declared__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor kumiai__v1__authority_rotated__field_descriptors[7] =
+{
+  {
+    "authority",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Kumiai__V1__AuthorityRotated, authority),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "former_digest",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Kumiai__V1__AuthorityRotated, former_digest),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "former_ends_ms",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Kumiai__V1__AuthorityRotated, former_ends_ms),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "former_signature",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Kumiai__V1__AuthorityRotated, former_signature),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "new_signature",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Kumiai__V1__AuthorityRotated, new_signature),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "rotated_by",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Kumiai__V1__AuthorityRotated, rotated_by),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "authority_digest",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Kumiai__V1__AuthorityRotated, authority_digest),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned kumiai__v1__authority_rotated__field_indices_by_name[] = {
+  0,   /* field[0] = authority */
+  6,   /* field[6] = authority_digest */
+  1,   /* field[1] = former_digest */
+  2,   /* field[2] = former_ends_ms */
+  3,   /* field[3] = former_signature */
+  4,   /* field[4] = new_signature */
+  5,   /* field[5] = rotated_by */
+};
+static const ProtobufCIntRange kumiai__v1__authority_rotated__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 7 }
+};
+const ProtobufCMessageDescriptor kumiai__v1__authority_rotated__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "kumiai.v1.AuthorityRotated",
+  "AuthorityRotated",
+  "Kumiai__V1__AuthorityRotated",
+  "kumiai.v1",
+  sizeof(Kumiai__V1__AuthorityRotated),
+  7,
+  kumiai__v1__authority_rotated__field_descriptors,
+  kumiai__v1__authority_rotated__field_indices_by_name,
+  1,  kumiai__v1__authority_rotated__number_ranges,
+  (ProtobufCMessageInit) kumiai__v1__authority_rotated__init,
   NULL,NULL,NULL    /* reserved[123] */
 };

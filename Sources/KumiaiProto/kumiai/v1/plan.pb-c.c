@@ -52,6 +52,96 @@ void   kumiai__v1__plan__free_unpacked
   assert(message->base.descriptor == &kumiai__v1__plan__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   kumiai__v1__amendment__init
+                     (Kumiai__V1__Amendment         *message)
+{
+  static const Kumiai__V1__Amendment init_value = KUMIAI__V1__AMENDMENT__INIT;
+  *message = init_value;
+}
+size_t kumiai__v1__amendment__get_packed_size
+                     (const Kumiai__V1__Amendment *message)
+{
+  assert(message->base.descriptor == &kumiai__v1__amendment__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t kumiai__v1__amendment__pack
+                     (const Kumiai__V1__Amendment *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &kumiai__v1__amendment__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t kumiai__v1__amendment__pack_to_buffer
+                     (const Kumiai__V1__Amendment *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &kumiai__v1__amendment__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Kumiai__V1__Amendment *
+       kumiai__v1__amendment__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Kumiai__V1__Amendment *)
+     protobuf_c_message_unpack (&kumiai__v1__amendment__descriptor,
+                                allocator, len, data);
+}
+void   kumiai__v1__amendment__free_unpacked
+                     (Kumiai__V1__Amendment *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &kumiai__v1__amendment__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   kumiai__v1__seconds__init
+                     (Kumiai__V1__Seconds         *message)
+{
+  static const Kumiai__V1__Seconds init_value = KUMIAI__V1__SECONDS__INIT;
+  *message = init_value;
+}
+size_t kumiai__v1__seconds__get_packed_size
+                     (const Kumiai__V1__Seconds *message)
+{
+  assert(message->base.descriptor == &kumiai__v1__seconds__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t kumiai__v1__seconds__pack
+                     (const Kumiai__V1__Seconds *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &kumiai__v1__seconds__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t kumiai__v1__seconds__pack_to_buffer
+                     (const Kumiai__V1__Seconds *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &kumiai__v1__seconds__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Kumiai__V1__Seconds *
+       kumiai__v1__seconds__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Kumiai__V1__Seconds *)
+     protobuf_c_message_unpack (&kumiai__v1__seconds__descriptor,
+                                allocator, len, data);
+}
+void   kumiai__v1__seconds__free_unpacked
+                     (Kumiai__V1__Seconds *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &kumiai__v1__seconds__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   kumiai__v1__extensions__init
                      (Kumiai__V1__Extensions         *message)
 {
@@ -682,7 +772,7 @@ void   kumiai__v1__top_k__free_unpacked
   assert(message->base.descriptor == &kumiai__v1__top_k__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
-static const ProtobufCFieldDescriptor kumiai__v1__plan__field_descriptors[18] =
+static const ProtobufCFieldDescriptor kumiai__v1__plan__field_descriptors[19] =
 {
   {
     "campaign",
@@ -900,6 +990,18 @@ static const ProtobufCFieldDescriptor kumiai__v1__plan__field_descriptors[18] =
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "recruiting_deadline_seconds",
+    19,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Kumiai__V1__Plan, recruiting_deadline_seconds),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned kumiai__v1__plan__field_indices_by_name[] = {
   5,   /* field[5] = base_bytes */
@@ -913,6 +1015,7 @@ static const unsigned kumiai__v1__plan__field_indices_by_name[] = {
   4,   /* field[4] = layout_digest */
   11,   /* field[11] = maximum_attempts */
   8,   /* field[8] = quorum */
+  18,   /* field[18] = recruiting_deadline_seconds */
   9,   /* field[9] = recruiting_seconds */
   2,   /* field[2] = release */
   17,   /* field[17] = retention_seconds */
@@ -924,7 +1027,7 @@ static const unsigned kumiai__v1__plan__field_indices_by_name[] = {
 static const ProtobufCIntRange kumiai__v1__plan__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 18 }
+  { 0, 19 }
 };
 const ProtobufCMessageDescriptor kumiai__v1__plan__descriptor =
 {
@@ -934,11 +1037,165 @@ const ProtobufCMessageDescriptor kumiai__v1__plan__descriptor =
   "Kumiai__V1__Plan",
   "kumiai.v1",
   sizeof(Kumiai__V1__Plan),
-  18,
+  19,
   kumiai__v1__plan__field_descriptors,
   kumiai__v1__plan__field_indices_by_name,
   1,  kumiai__v1__plan__number_ranges,
   (ProtobufCMessageInit) kumiai__v1__plan__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor kumiai__v1__amendment__field_descriptors[7] =
+{
+  {
+    "added_sites",
+    1,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_STRING,
+    offsetof(Kumiai__V1__Amendment, n_added_sites),
+    offsetof(Kumiai__V1__Amendment, added_sites),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "dropped_sites",
+    2,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_STRING,
+    offsetof(Kumiai__V1__Amendment, n_dropped_sites),
+    offsetof(Kumiai__V1__Amendment, dropped_sites),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "quorum",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Kumiai__V1__Amendment, quorum),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "recruiting",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Kumiai__V1__Amendment, recruiting),
+    &kumiai__v1__seconds__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "recruiting_deadline",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Kumiai__V1__Amendment, recruiting_deadline),
+    &kumiai__v1__seconds__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "deadline",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Kumiai__V1__Amendment, deadline),
+    &kumiai__v1__seconds__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "extensions",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Kumiai__V1__Amendment, extensions),
+    &kumiai__v1__extensions__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned kumiai__v1__amendment__field_indices_by_name[] = {
+  0,   /* field[0] = added_sites */
+  5,   /* field[5] = deadline */
+  1,   /* field[1] = dropped_sites */
+  6,   /* field[6] = extensions */
+  2,   /* field[2] = quorum */
+  3,   /* field[3] = recruiting */
+  4,   /* field[4] = recruiting_deadline */
+};
+static const ProtobufCIntRange kumiai__v1__amendment__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 7 }
+};
+const ProtobufCMessageDescriptor kumiai__v1__amendment__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "kumiai.v1.Amendment",
+  "Amendment",
+  "Kumiai__V1__Amendment",
+  "kumiai.v1",
+  sizeof(Kumiai__V1__Amendment),
+  7,
+  kumiai__v1__amendment__field_descriptors,
+  kumiai__v1__amendment__field_indices_by_name,
+  1,  kumiai__v1__amendment__number_ranges,
+  (ProtobufCMessageInit) kumiai__v1__amendment__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor kumiai__v1__seconds__field_descriptors[1] =
+{
+  {
+    "seconds",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Kumiai__V1__Seconds, seconds),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned kumiai__v1__seconds__field_indices_by_name[] = {
+  0,   /* field[0] = seconds */
+};
+static const ProtobufCIntRange kumiai__v1__seconds__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor kumiai__v1__seconds__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "kumiai.v1.Seconds",
+  "Seconds",
+  "Kumiai__V1__Seconds",
+  "kumiai.v1",
+  sizeof(Kumiai__V1__Seconds),
+  1,
+  kumiai__v1__seconds__field_descriptors,
+  kumiai__v1__seconds__field_indices_by_name,
+  1,  kumiai__v1__seconds__number_ranges,
+  (ProtobufCMessageInit) kumiai__v1__seconds__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor kumiai__v1__extensions__field_descriptors[2] =

@@ -367,6 +367,51 @@ void   kumiai__v1__heartbeat_seen__free_unpacked
   assert(message->base.descriptor == &kumiai__v1__heartbeat_seen__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   kumiai__v1__receipt_seen__init
+                     (Kumiai__V1__ReceiptSeen         *message)
+{
+  static const Kumiai__V1__ReceiptSeen init_value = KUMIAI__V1__RECEIPT_SEEN__INIT;
+  *message = init_value;
+}
+size_t kumiai__v1__receipt_seen__get_packed_size
+                     (const Kumiai__V1__ReceiptSeen *message)
+{
+  assert(message->base.descriptor == &kumiai__v1__receipt_seen__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t kumiai__v1__receipt_seen__pack
+                     (const Kumiai__V1__ReceiptSeen *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &kumiai__v1__receipt_seen__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t kumiai__v1__receipt_seen__pack_to_buffer
+                     (const Kumiai__V1__ReceiptSeen *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &kumiai__v1__receipt_seen__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Kumiai__V1__ReceiptSeen *
+       kumiai__v1__receipt_seen__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Kumiai__V1__ReceiptSeen *)
+     protobuf_c_message_unpack (&kumiai__v1__receipt_seen__descriptor,
+                                allocator, len, data);
+}
+void   kumiai__v1__receipt_seen__free_unpacked
+                     (Kumiai__V1__ReceiptSeen *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &kumiai__v1__receipt_seen__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   kumiai__v1__assignment__init
                      (Kumiai__V1__Assignment         *message)
 {
@@ -1177,6 +1222,321 @@ void   kumiai__v1__updates_removed__free_unpacked
   assert(message->base.descriptor == &kumiai__v1__updates_removed__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   kumiai__v1__register_model__init
+                     (Kumiai__V1__RegisterModel         *message)
+{
+  static const Kumiai__V1__RegisterModel init_value = KUMIAI__V1__REGISTER_MODEL__INIT;
+  *message = init_value;
+}
+size_t kumiai__v1__register_model__get_packed_size
+                     (const Kumiai__V1__RegisterModel *message)
+{
+  assert(message->base.descriptor == &kumiai__v1__register_model__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t kumiai__v1__register_model__pack
+                     (const Kumiai__V1__RegisterModel *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &kumiai__v1__register_model__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t kumiai__v1__register_model__pack_to_buffer
+                     (const Kumiai__V1__RegisterModel *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &kumiai__v1__register_model__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Kumiai__V1__RegisterModel *
+       kumiai__v1__register_model__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Kumiai__V1__RegisterModel *)
+     protobuf_c_message_unpack (&kumiai__v1__register_model__descriptor,
+                                allocator, len, data);
+}
+void   kumiai__v1__register_model__free_unpacked
+                     (Kumiai__V1__RegisterModel *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &kumiai__v1__register_model__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   kumiai__v1__declare_loss__init
+                     (Kumiai__V1__DeclareLoss         *message)
+{
+  static const Kumiai__V1__DeclareLoss init_value = KUMIAI__V1__DECLARE_LOSS__INIT;
+  *message = init_value;
+}
+size_t kumiai__v1__declare_loss__get_packed_size
+                     (const Kumiai__V1__DeclareLoss *message)
+{
+  assert(message->base.descriptor == &kumiai__v1__declare_loss__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t kumiai__v1__declare_loss__pack
+                     (const Kumiai__V1__DeclareLoss *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &kumiai__v1__declare_loss__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t kumiai__v1__declare_loss__pack_to_buffer
+                     (const Kumiai__V1__DeclareLoss *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &kumiai__v1__declare_loss__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Kumiai__V1__DeclareLoss *
+       kumiai__v1__declare_loss__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Kumiai__V1__DeclareLoss *)
+     protobuf_c_message_unpack (&kumiai__v1__declare_loss__descriptor,
+                                allocator, len, data);
+}
+void   kumiai__v1__declare_loss__free_unpacked
+                     (Kumiai__V1__DeclareLoss *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &kumiai__v1__declare_loss__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   kumiai__v1__correct_clock__init
+                     (Kumiai__V1__CorrectClock         *message)
+{
+  static const Kumiai__V1__CorrectClock init_value = KUMIAI__V1__CORRECT_CLOCK__INIT;
+  *message = init_value;
+}
+size_t kumiai__v1__correct_clock__get_packed_size
+                     (const Kumiai__V1__CorrectClock *message)
+{
+  assert(message->base.descriptor == &kumiai__v1__correct_clock__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t kumiai__v1__correct_clock__pack
+                     (const Kumiai__V1__CorrectClock *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &kumiai__v1__correct_clock__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t kumiai__v1__correct_clock__pack_to_buffer
+                     (const Kumiai__V1__CorrectClock *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &kumiai__v1__correct_clock__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Kumiai__V1__CorrectClock *
+       kumiai__v1__correct_clock__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Kumiai__V1__CorrectClock *)
+     protobuf_c_message_unpack (&kumiai__v1__correct_clock__descriptor,
+                                allocator, len, data);
+}
+void   kumiai__v1__correct_clock__free_unpacked
+                     (Kumiai__V1__CorrectClock *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &kumiai__v1__correct_clock__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   kumiai__v1__recorded__init
+                     (Kumiai__V1__Recorded         *message)
+{
+  static const Kumiai__V1__Recorded init_value = KUMIAI__V1__RECORDED__INIT;
+  *message = init_value;
+}
+size_t kumiai__v1__recorded__get_packed_size
+                     (const Kumiai__V1__Recorded *message)
+{
+  assert(message->base.descriptor == &kumiai__v1__recorded__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t kumiai__v1__recorded__pack
+                     (const Kumiai__V1__Recorded *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &kumiai__v1__recorded__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t kumiai__v1__recorded__pack_to_buffer
+                     (const Kumiai__V1__Recorded *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &kumiai__v1__recorded__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Kumiai__V1__Recorded *
+       kumiai__v1__recorded__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Kumiai__V1__Recorded *)
+     protobuf_c_message_unpack (&kumiai__v1__recorded__descriptor,
+                                allocator, len, data);
+}
+void   kumiai__v1__recorded__free_unpacked
+                     (Kumiai__V1__Recorded *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &kumiai__v1__recorded__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   kumiai__v1__describe_model__init
+                     (Kumiai__V1__DescribeModel         *message)
+{
+  static const Kumiai__V1__DescribeModel init_value = KUMIAI__V1__DESCRIBE_MODEL__INIT;
+  *message = init_value;
+}
+size_t kumiai__v1__describe_model__get_packed_size
+                     (const Kumiai__V1__DescribeModel *message)
+{
+  assert(message->base.descriptor == &kumiai__v1__describe_model__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t kumiai__v1__describe_model__pack
+                     (const Kumiai__V1__DescribeModel *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &kumiai__v1__describe_model__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t kumiai__v1__describe_model__pack_to_buffer
+                     (const Kumiai__V1__DescribeModel *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &kumiai__v1__describe_model__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Kumiai__V1__DescribeModel *
+       kumiai__v1__describe_model__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Kumiai__V1__DescribeModel *)
+     protobuf_c_message_unpack (&kumiai__v1__describe_model__descriptor,
+                                allocator, len, data);
+}
+void   kumiai__v1__describe_model__free_unpacked
+                     (Kumiai__V1__DescribeModel *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &kumiai__v1__describe_model__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   kumiai__v1__model_description__init
+                     (Kumiai__V1__ModelDescription         *message)
+{
+  static const Kumiai__V1__ModelDescription init_value = KUMIAI__V1__MODEL_DESCRIPTION__INIT;
+  *message = init_value;
+}
+size_t kumiai__v1__model_description__get_packed_size
+                     (const Kumiai__V1__ModelDescription *message)
+{
+  assert(message->base.descriptor == &kumiai__v1__model_description__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t kumiai__v1__model_description__pack
+                     (const Kumiai__V1__ModelDescription *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &kumiai__v1__model_description__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t kumiai__v1__model_description__pack_to_buffer
+                     (const Kumiai__V1__ModelDescription *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &kumiai__v1__model_description__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Kumiai__V1__ModelDescription *
+       kumiai__v1__model_description__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Kumiai__V1__ModelDescription *)
+     protobuf_c_message_unpack (&kumiai__v1__model_description__descriptor,
+                                allocator, len, data);
+}
+void   kumiai__v1__model_description__free_unpacked
+                     (Kumiai__V1__ModelDescription *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &kumiai__v1__model_description__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   kumiai__v1__model_file__init
+                     (Kumiai__V1__ModelFile         *message)
+{
+  static const Kumiai__V1__ModelFile init_value = KUMIAI__V1__MODEL_FILE__INIT;
+  *message = init_value;
+}
+size_t kumiai__v1__model_file__get_packed_size
+                     (const Kumiai__V1__ModelFile *message)
+{
+  assert(message->base.descriptor == &kumiai__v1__model_file__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t kumiai__v1__model_file__pack
+                     (const Kumiai__V1__ModelFile *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &kumiai__v1__model_file__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t kumiai__v1__model_file__pack_to_buffer
+                     (const Kumiai__V1__ModelFile *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &kumiai__v1__model_file__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Kumiai__V1__ModelFile *
+       kumiai__v1__model_file__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Kumiai__V1__ModelFile *)
+     protobuf_c_message_unpack (&kumiai__v1__model_file__descriptor,
+                                allocator, len, data);
+}
+void   kumiai__v1__model_file__free_unpacked
+                     (Kumiai__V1__ModelFile *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &kumiai__v1__model_file__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   kumiai__v1__get_status__init
                      (Kumiai__V1__GetStatus         *message)
 {
@@ -1357,7 +1717,7 @@ void   kumiai__v1__site_status__free_unpacked
   assert(message->base.descriptor == &kumiai__v1__site_status__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
-static const ProtobufCFieldDescriptor kumiai__v1__client_message__field_descriptors[12] =
+static const ProtobufCFieldDescriptor kumiai__v1__client_message__field_descriptors[18] =
 {
   {
     "id",
@@ -1503,10 +1863,86 @@ static const ProtobufCFieldDescriptor kumiai__v1__client_message__field_descript
     0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "change_campaign",
+    13,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Kumiai__V1__ClientMessage, body_case),
+    offsetof(Kumiai__V1__ClientMessage, change_campaign),
+    &kumiai__v1__campaign_changed__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "register_model",
+    14,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Kumiai__V1__ClientMessage, body_case),
+    offsetof(Kumiai__V1__ClientMessage, register_model),
+    &kumiai__v1__register_model__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "declare_loss",
+    15,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Kumiai__V1__ClientMessage, body_case),
+    offsetof(Kumiai__V1__ClientMessage, declare_loss),
+    &kumiai__v1__declare_loss__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "correct_clock",
+    16,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Kumiai__V1__ClientMessage, body_case),
+    offsetof(Kumiai__V1__ClientMessage, correct_clock),
+    &kumiai__v1__correct_clock__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "present_receipt",
+    17,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Kumiai__V1__ClientMessage, body_case),
+    offsetof(Kumiai__V1__ClientMessage, present_receipt),
+    &kumiai__v1__receipt__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "describe_model",
+    18,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Kumiai__V1__ClientMessage, body_case),
+    offsetof(Kumiai__V1__ClientMessage, describe_model),
+    &kumiai__v1__describe_model__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned kumiai__v1__client_message__field_indices_by_name[] = {
   5,   /* field[5] = blob_chunk */
+  12,   /* field[12] = change_campaign */
+  15,   /* field[15] = correct_clock */
   8,   /* field[8] = cut_release */
+  14,   /* field[14] = declare_loss */
+  17,   /* field[17] = describe_model */
   6,   /* field[6] = fetch_blob */
   9,   /* field[9] = get_status */
   10,   /* field[10] = goodbye */
@@ -1515,13 +1951,15 @@ static const unsigned kumiai__v1__client_message__field_indices_by_name[] = {
   0,   /* field[0] = id */
   4,   /* field[4] = offer_blob */
   7,   /* field[7] = open_campaign */
+  16,   /* field[16] = present_receipt */
   11,   /* field[11] = prune_updates */
+  13,   /* field[13] = register_model */
   3,   /* field[3] = submit_update */
 };
 static const ProtobufCIntRange kumiai__v1__client_message__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 12 }
+  { 0, 18 }
 };
 const ProtobufCMessageDescriptor kumiai__v1__client_message__descriptor =
 {
@@ -1531,14 +1969,14 @@ const ProtobufCMessageDescriptor kumiai__v1__client_message__descriptor =
   "Kumiai__V1__ClientMessage",
   "kumiai.v1",
   sizeof(Kumiai__V1__ClientMessage),
-  12,
+  18,
   kumiai__v1__client_message__field_descriptors,
   kumiai__v1__client_message__field_indices_by_name,
   1,  kumiai__v1__client_message__number_ranges,
   (ProtobufCMessageInit) kumiai__v1__client_message__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor kumiai__v1__server_message__field_descriptors[13] =
+static const ProtobufCFieldDescriptor kumiai__v1__server_message__field_descriptors[16] =
 {
   {
     "in_reply_to",
@@ -1696,6 +2134,42 @@ static const ProtobufCFieldDescriptor kumiai__v1__server_message__field_descript
     0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "receipt_seen",
+    14,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Kumiai__V1__ServerMessage, body_case),
+    offsetof(Kumiai__V1__ServerMessage, receipt_seen),
+    &kumiai__v1__receipt_seen__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "model_description",
+    15,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Kumiai__V1__ServerMessage, body_case),
+    offsetof(Kumiai__V1__ServerMessage, model_description),
+    &kumiai__v1__model_description__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "recorded",
+    16,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Kumiai__V1__ServerMessage, body_case),
+    offsetof(Kumiai__V1__ServerMessage, recorded),
+    &kumiai__v1__recorded__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned kumiai__v1__server_message__field_indices_by_name[] = {
   4,   /* field[4] = assignment */
@@ -1705,6 +2179,9 @@ static const unsigned kumiai__v1__server_message__field_indices_by_name[] = {
   9,   /* field[9] = campaign_accepted */
   3,   /* field[3] = heartbeat_seen */
   0,   /* field[0] = in_reply_to */
+  14,   /* field[14] = model_description */
+  13,   /* field[13] = receipt_seen */
+  15,   /* field[15] = recorded */
   2,   /* field[2] = refusal */
   10,   /* field[10] = release_ready */
   11,   /* field[11] = status */
@@ -1715,7 +2192,7 @@ static const unsigned kumiai__v1__server_message__field_indices_by_name[] = {
 static const ProtobufCIntRange kumiai__v1__server_message__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 13 }
+  { 0, 16 }
 };
 const ProtobufCMessageDescriptor kumiai__v1__server_message__descriptor =
 {
@@ -1725,14 +2202,14 @@ const ProtobufCMessageDescriptor kumiai__v1__server_message__descriptor =
   "Kumiai__V1__ServerMessage",
   "kumiai.v1",
   sizeof(Kumiai__V1__ServerMessage),
-  13,
+  16,
   kumiai__v1__server_message__field_descriptors,
   kumiai__v1__server_message__field_indices_by_name,
   1,  kumiai__v1__server_message__number_ranges,
   (ProtobufCMessageInit) kumiai__v1__server_message__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor kumiai__v1__hello__field_descriptors[4] =
+static const ProtobufCFieldDescriptor kumiai__v1__hello__field_descriptors[5] =
 {
   {
     "minimum_version",
@@ -1782,17 +2259,30 @@ static const ProtobufCFieldDescriptor kumiai__v1__hello__field_descriptors[4] =
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "tree_head",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Kumiai__V1__Hello, tree_head),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned kumiai__v1__hello__field_indices_by_name[] = {
   1,   /* field[1] = maximum_version */
   0,   /* field[0] = minimum_version */
   2,   /* field[2] = purpose */
   3,   /* field[3] = software */
+  4,   /* field[4] = tree_head */
 };
 static const ProtobufCIntRange kumiai__v1__hello__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 4 }
+  { 0, 5 }
 };
 const ProtobufCMessageDescriptor kumiai__v1__hello__descriptor =
 {
@@ -1802,14 +2292,14 @@ const ProtobufCMessageDescriptor kumiai__v1__hello__descriptor =
   "Kumiai__V1__Hello",
   "kumiai.v1",
   sizeof(Kumiai__V1__Hello),
-  4,
+  5,
   kumiai__v1__hello__field_descriptors,
   kumiai__v1__hello__field_indices_by_name,
   1,  kumiai__v1__hello__number_ranges,
   (ProtobufCMessageInit) kumiai__v1__hello__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor kumiai__v1__welcome__field_descriptors[9] =
+static const ProtobufCFieldDescriptor kumiai__v1__welcome__field_descriptors[12] =
 {
   {
     "version",
@@ -1919,22 +2409,61 @@ static const ProtobufCFieldDescriptor kumiai__v1__welcome__field_descriptors[9] 
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "tree_head",
+    10,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Kumiai__V1__Welcome, tree_head),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "consistency_proof",
+    11,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Kumiai__V1__Welcome, n_consistency_proof),
+    offsetof(Kumiai__V1__Welcome, consistency_proof),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "loss",
+    12,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Kumiai__V1__Welcome, loss),
+    &kumiai__v1__receipt__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned kumiai__v1__welcome__field_indices_by_name[] = {
   4,   /* field[4] = chunk_bytes */
+  10,   /* field[10] = consistency_proof */
   1,   /* field[1] = consortium */
   3,   /* field[3] = heartbeat_seconds */
   5,   /* field[5] = log_key */
   6,   /* field[6] = log_key_signature */
+  11,   /* field[11] = loss */
   8,   /* field[8] = model_bytes */
   7,   /* field[7] = model_digest */
   2,   /* field[2] = time_ms */
+  9,   /* field[9] = tree_head */
   0,   /* field[0] = version */
 };
 static const ProtobufCIntRange kumiai__v1__welcome__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 9 }
+  { 0, 12 }
 };
 const ProtobufCMessageDescriptor kumiai__v1__welcome__descriptor =
 {
@@ -1944,7 +2473,7 @@ const ProtobufCMessageDescriptor kumiai__v1__welcome__descriptor =
   "Kumiai__V1__Welcome",
   "kumiai.v1",
   sizeof(Kumiai__V1__Welcome),
-  9,
+  12,
   kumiai__v1__welcome__field_descriptors,
   kumiai__v1__welcome__field_indices_by_name,
   1,  kumiai__v1__welcome__number_ranges,
@@ -2053,7 +2582,7 @@ const ProtobufCMessageDescriptor kumiai__v1__goodbye__descriptor =
   (ProtobufCMessageInit) kumiai__v1__goodbye__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor kumiai__v1__heartbeat__field_descriptors[6] =
+static const ProtobufCFieldDescriptor kumiai__v1__heartbeat__field_descriptors[8] =
 {
   {
     "activity",
@@ -2127,19 +2656,45 @@ static const ProtobufCFieldDescriptor kumiai__v1__heartbeat__field_descriptors[6
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "trouble",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Kumiai__V1__Heartbeat, trouble),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "display_name",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Kumiai__V1__Heartbeat, display_name),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned kumiai__v1__heartbeat__field_indices_by_name[] = {
   0,   /* field[0] = activity */
   5,   /* field[5] = bytes_down */
   4,   /* field[4] = bytes_up */
+  7,   /* field[7] = display_name */
   3,   /* field[3] = local_loss */
   2,   /* field[2] = progress */
   1,   /* field[1] = round */
+  6,   /* field[6] = trouble */
 };
 static const ProtobufCIntRange kumiai__v1__heartbeat__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 6 }
+  { 0, 8 }
 };
 const ProtobufCMessageDescriptor kumiai__v1__heartbeat__descriptor =
 {
@@ -2149,7 +2704,7 @@ const ProtobufCMessageDescriptor kumiai__v1__heartbeat__descriptor =
   "Kumiai__V1__Heartbeat",
   "kumiai.v1",
   sizeof(Kumiai__V1__Heartbeat),
-  6,
+  8,
   kumiai__v1__heartbeat__field_descriptors,
   kumiai__v1__heartbeat__field_indices_by_name,
   1,  kumiai__v1__heartbeat__number_ranges,
@@ -2192,6 +2747,44 @@ const ProtobufCMessageDescriptor kumiai__v1__heartbeat_seen__descriptor =
   kumiai__v1__heartbeat_seen__field_indices_by_name,
   1,  kumiai__v1__heartbeat_seen__number_ranges,
   (ProtobufCMessageInit) kumiai__v1__heartbeat_seen__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor kumiai__v1__receipt_seen__field_descriptors[1] =
+{
+  {
+    "is_held",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Kumiai__V1__ReceiptSeen, is_held),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned kumiai__v1__receipt_seen__field_indices_by_name[] = {
+  0,   /* field[0] = is_held */
+};
+static const ProtobufCIntRange kumiai__v1__receipt_seen__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor kumiai__v1__receipt_seen__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "kumiai.v1.ReceiptSeen",
+  "ReceiptSeen",
+  "Kumiai__V1__ReceiptSeen",
+  "kumiai.v1",
+  sizeof(Kumiai__V1__ReceiptSeen),
+  1,
+  kumiai__v1__receipt_seen__field_descriptors,
+  kumiai__v1__receipt_seen__field_indices_by_name,
+  1,  kumiai__v1__receipt_seen__number_ranges,
+  (ProtobufCMessageInit) kumiai__v1__receipt_seen__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor kumiai__v1__assignment__field_descriptors[3] =
@@ -2296,7 +2889,7 @@ const ProtobufCMessageDescriptor kumiai__v1__rest__descriptor =
   (ProtobufCMessageInit) kumiai__v1__rest__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor kumiai__v1__train__field_descriptors[12] =
+static const ProtobufCFieldDescriptor kumiai__v1__train__field_descriptors[13] =
 {
   {
     "campaign",
@@ -2442,6 +3035,18 @@ static const ProtobufCFieldDescriptor kumiai__v1__train__field_descriptors[12] =
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "lost_update",
+    13,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Kumiai__V1__Train, lost_update),
+    &kumiai__v1__receipt__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned kumiai__v1__train__field_indices_by_name[] = {
   11,   /* field[11] = adapter_bytes */
@@ -2451,6 +3056,7 @@ static const unsigned kumiai__v1__train__field_indices_by_name[] = {
   7,   /* field[7] = deadline_ms */
   9,   /* field[9] = late_rounds */
   6,   /* field[6] = layout_digest */
+  12,   /* field[12] = lost_update */
   5,   /* field[5] = model_bytes */
   4,   /* field[4] = model_digest */
   1,   /* field[1] = round */
@@ -2460,7 +3066,7 @@ static const unsigned kumiai__v1__train__field_indices_by_name[] = {
 static const ProtobufCIntRange kumiai__v1__train__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 12 }
+  { 0, 13 }
 };
 const ProtobufCMessageDescriptor kumiai__v1__train__descriptor =
 {
@@ -2470,14 +3076,14 @@ const ProtobufCMessageDescriptor kumiai__v1__train__descriptor =
   "Kumiai__V1__Train",
   "kumiai.v1",
   sizeof(Kumiai__V1__Train),
-  12,
+  13,
   kumiai__v1__train__field_descriptors,
   kumiai__v1__train__field_indices_by_name,
   1,  kumiai__v1__train__number_ranges,
   (ProtobufCMessageInit) kumiai__v1__train__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor kumiai__v1__finished__field_descriptors[4] =
+static const ProtobufCFieldDescriptor kumiai__v1__finished__field_descriptors[5] =
 {
   {
     "campaign",
@@ -2527,17 +3133,30 @@ static const ProtobufCFieldDescriptor kumiai__v1__finished__field_descriptors[4]
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "model_bytes",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Kumiai__V1__Finished, model_bytes),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned kumiai__v1__finished__field_indices_by_name[] = {
   0,   /* field[0] = campaign */
   1,   /* field[1] = completed */
+  4,   /* field[4] = model_bytes */
   2,   /* field[2] = model_digest */
   3,   /* field[3] = reason */
 };
 static const ProtobufCIntRange kumiai__v1__finished__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 4 }
+  { 0, 5 }
 };
 const ProtobufCMessageDescriptor kumiai__v1__finished__descriptor =
 {
@@ -2547,7 +3166,7 @@ const ProtobufCMessageDescriptor kumiai__v1__finished__descriptor =
   "Kumiai__V1__Finished",
   "kumiai.v1",
   sizeof(Kumiai__V1__Finished),
-  4,
+  5,
   kumiai__v1__finished__field_descriptors,
   kumiai__v1__finished__field_indices_by_name,
   1,  kumiai__v1__finished__number_ranges,
@@ -3025,7 +3644,7 @@ const ProtobufCMessageDescriptor kumiai__v1__campaign_accepted__descriptor =
   (ProtobufCMessageInit) kumiai__v1__campaign_accepted__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor kumiai__v1__cut_release__field_descriptors[2] =
+static const ProtobufCFieldDescriptor kumiai__v1__cut_release__field_descriptors[3] =
 {
   {
     "name",
@@ -3051,15 +3670,28 @@ static const ProtobufCFieldDescriptor kumiai__v1__cut_release__field_descriptors
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "round",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Kumiai__V1__CutRelease, round),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned kumiai__v1__cut_release__field_indices_by_name[] = {
   1,   /* field[1] = adapter_rank */
   0,   /* field[0] = name */
+  2,   /* field[2] = round */
 };
 static const ProtobufCIntRange kumiai__v1__cut_release__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 2 }
+  { 0, 3 }
 };
 const ProtobufCMessageDescriptor kumiai__v1__cut_release__descriptor =
 {
@@ -3069,7 +3701,7 @@ const ProtobufCMessageDescriptor kumiai__v1__cut_release__descriptor =
   "Kumiai__V1__CutRelease",
   "kumiai.v1",
   sizeof(Kumiai__V1__CutRelease),
-  2,
+  3,
   kumiai__v1__cut_release__field_descriptors,
   kumiai__v1__cut_release__field_indices_by_name,
   1,  kumiai__v1__cut_release__number_ranges,
@@ -3268,6 +3900,350 @@ const ProtobufCMessageDescriptor kumiai__v1__updates_removed__descriptor =
   (ProtobufCMessageInit) kumiai__v1__updates_removed__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
+static const ProtobufCFieldDescriptor kumiai__v1__register_model__field_descriptors[3] =
+{
+  {
+    "name",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Kumiai__V1__RegisterModel, name),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "digest",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Kumiai__V1__RegisterModel, digest),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "bytes",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Kumiai__V1__RegisterModel, bytes),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned kumiai__v1__register_model__field_indices_by_name[] = {
+  2,   /* field[2] = bytes */
+  1,   /* field[1] = digest */
+  0,   /* field[0] = name */
+};
+static const ProtobufCIntRange kumiai__v1__register_model__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor kumiai__v1__register_model__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "kumiai.v1.RegisterModel",
+  "RegisterModel",
+  "Kumiai__V1__RegisterModel",
+  "kumiai.v1",
+  sizeof(Kumiai__V1__RegisterModel),
+  3,
+  kumiai__v1__register_model__field_descriptors,
+  kumiai__v1__register_model__field_indices_by_name,
+  1,  kumiai__v1__register_model__number_ranges,
+  (ProtobufCMessageInit) kumiai__v1__register_model__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor kumiai__v1__declare_loss__field_descriptors[1] =
+{
+  {
+    "reason",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Kumiai__V1__DeclareLoss, reason),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned kumiai__v1__declare_loss__field_indices_by_name[] = {
+  0,   /* field[0] = reason */
+};
+static const ProtobufCIntRange kumiai__v1__declare_loss__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor kumiai__v1__declare_loss__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "kumiai.v1.DeclareLoss",
+  "DeclareLoss",
+  "Kumiai__V1__DeclareLoss",
+  "kumiai.v1",
+  sizeof(Kumiai__V1__DeclareLoss),
+  1,
+  kumiai__v1__declare_loss__field_descriptors,
+  kumiai__v1__declare_loss__field_indices_by_name,
+  1,  kumiai__v1__declare_loss__number_ranges,
+  (ProtobufCMessageInit) kumiai__v1__declare_loss__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor kumiai__v1__correct_clock__field_descriptors[1] =
+{
+  {
+    "reason",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Kumiai__V1__CorrectClock, reason),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned kumiai__v1__correct_clock__field_indices_by_name[] = {
+  0,   /* field[0] = reason */
+};
+static const ProtobufCIntRange kumiai__v1__correct_clock__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor kumiai__v1__correct_clock__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "kumiai.v1.CorrectClock",
+  "CorrectClock",
+  "Kumiai__V1__CorrectClock",
+  "kumiai.v1",
+  sizeof(Kumiai__V1__CorrectClock),
+  1,
+  kumiai__v1__correct_clock__field_descriptors,
+  kumiai__v1__correct_clock__field_indices_by_name,
+  1,  kumiai__v1__correct_clock__number_ranges,
+  (ProtobufCMessageInit) kumiai__v1__correct_clock__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor kumiai__v1__recorded__field_descriptors[1] =
+{
+  {
+    "entry_index",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Kumiai__V1__Recorded, entry_index),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned kumiai__v1__recorded__field_indices_by_name[] = {
+  0,   /* field[0] = entry_index */
+};
+static const ProtobufCIntRange kumiai__v1__recorded__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor kumiai__v1__recorded__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "kumiai.v1.Recorded",
+  "Recorded",
+  "Kumiai__V1__Recorded",
+  "kumiai.v1",
+  sizeof(Kumiai__V1__Recorded),
+  1,
+  kumiai__v1__recorded__field_descriptors,
+  kumiai__v1__recorded__field_indices_by_name,
+  1,  kumiai__v1__recorded__number_ranges,
+  (ProtobufCMessageInit) kumiai__v1__recorded__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor kumiai__v1__describe_model__field_descriptors[1] =
+{
+  {
+    "name",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Kumiai__V1__DescribeModel, name),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned kumiai__v1__describe_model__field_indices_by_name[] = {
+  0,   /* field[0] = name */
+};
+static const ProtobufCIntRange kumiai__v1__describe_model__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor kumiai__v1__describe_model__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "kumiai.v1.DescribeModel",
+  "DescribeModel",
+  "Kumiai__V1__DescribeModel",
+  "kumiai.v1",
+  sizeof(Kumiai__V1__DescribeModel),
+  1,
+  kumiai__v1__describe_model__field_descriptors,
+  kumiai__v1__describe_model__field_indices_by_name,
+  1,  kumiai__v1__describe_model__number_ranges,
+  (ProtobufCMessageInit) kumiai__v1__describe_model__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor kumiai__v1__model_description__field_descriptors[3] =
+{
+  {
+    "name",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Kumiai__V1__ModelDescription, name),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "files",
+    2,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Kumiai__V1__ModelDescription, n_files),
+    offsetof(Kumiai__V1__ModelDescription, files),
+    &kumiai__v1__model_file__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "proof",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Kumiai__V1__ModelDescription, proof),
+    &kumiai__v1__receipt__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned kumiai__v1__model_description__field_indices_by_name[] = {
+  1,   /* field[1] = files */
+  0,   /* field[0] = name */
+  2,   /* field[2] = proof */
+};
+static const ProtobufCIntRange kumiai__v1__model_description__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor kumiai__v1__model_description__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "kumiai.v1.ModelDescription",
+  "ModelDescription",
+  "Kumiai__V1__ModelDescription",
+  "kumiai.v1",
+  sizeof(Kumiai__V1__ModelDescription),
+  3,
+  kumiai__v1__model_description__field_descriptors,
+  kumiai__v1__model_description__field_indices_by_name,
+  1,  kumiai__v1__model_description__number_ranges,
+  (ProtobufCMessageInit) kumiai__v1__model_description__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor kumiai__v1__model_file__field_descriptors[3] =
+{
+  {
+    "path",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Kumiai__V1__ModelFile, path),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "digest",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Kumiai__V1__ModelFile, digest),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "bytes",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Kumiai__V1__ModelFile, bytes),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned kumiai__v1__model_file__field_indices_by_name[] = {
+  2,   /* field[2] = bytes */
+  1,   /* field[1] = digest */
+  0,   /* field[0] = path */
+};
+static const ProtobufCIntRange kumiai__v1__model_file__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor kumiai__v1__model_file__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "kumiai.v1.ModelFile",
+  "ModelFile",
+  "Kumiai__V1__ModelFile",
+  "kumiai.v1",
+  sizeof(Kumiai__V1__ModelFile),
+  3,
+  kumiai__v1__model_file__field_descriptors,
+  kumiai__v1__model_file__field_indices_by_name,
+  1,  kumiai__v1__model_file__number_ranges,
+  (ProtobufCMessageInit) kumiai__v1__model_file__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
 #define kumiai__v1__get_status__field_descriptors NULL
 #define kumiai__v1__get_status__field_indices_by_name NULL
 #define kumiai__v1__get_status__number_ranges NULL
@@ -3286,7 +4262,7 @@ const ProtobufCMessageDescriptor kumiai__v1__get_status__descriptor =
   (ProtobufCMessageInit) kumiai__v1__get_status__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor kumiai__v1__status__field_descriptors[7] =
+static const ProtobufCFieldDescriptor kumiai__v1__status__field_descriptors[8] =
 {
   {
     "consortium",
@@ -3372,6 +4348,18 @@ static const ProtobufCFieldDescriptor kumiai__v1__status__field_descriptors[7] =
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "troubles",
+    8,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_STRING,
+    offsetof(Kumiai__V1__Status, n_troubles),
+    offsetof(Kumiai__V1__Status, troubles),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned kumiai__v1__status__field_indices_by_name[] = {
   4,   /* field[4] = campaign */
@@ -3381,11 +4369,12 @@ static const unsigned kumiai__v1__status__field_indices_by_name[] = {
   5,   /* field[5] = sites */
   1,   /* field[1] = time_ms */
   3,   /* field[3] = tree_head */
+  7,   /* field[7] = troubles */
 };
 static const ProtobufCIntRange kumiai__v1__status__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 7 }
+  { 0, 8 }
 };
 const ProtobufCMessageDescriptor kumiai__v1__status__descriptor =
 {
@@ -3395,14 +4384,14 @@ const ProtobufCMessageDescriptor kumiai__v1__status__descriptor =
   "Kumiai__V1__Status",
   "kumiai.v1",
   sizeof(Kumiai__V1__Status),
-  7,
+  8,
   kumiai__v1__status__field_descriptors,
   kumiai__v1__status__field_indices_by_name,
   1,  kumiai__v1__status__number_ranges,
   (ProtobufCMessageInit) kumiai__v1__status__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor kumiai__v1__campaign_status__field_descriptors[13] =
+static const ProtobufCFieldDescriptor kumiai__v1__campaign_status__field_descriptors[14] =
 {
   {
     "campaign",
@@ -3560,9 +4549,22 @@ static const ProtobufCFieldDescriptor kumiai__v1__campaign_status__field_descrip
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "awaited",
+    14,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_STRING,
+    offsetof(Kumiai__V1__CampaignStatus, n_awaited),
+    offsetof(Kumiai__V1__CampaignStatus, awaited),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned kumiai__v1__campaign_status__field_indices_by_name[] = {
   4,   /* field[4] = attempt */
+  13,   /* field[13] = awaited */
   0,   /* field[0] = campaign */
   5,   /* field[5] = committed */
   6,   /* field[6] = deadline_ms */
@@ -3579,7 +4581,7 @@ static const unsigned kumiai__v1__campaign_status__field_indices_by_name[] = {
 static const ProtobufCIntRange kumiai__v1__campaign_status__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 13 }
+  { 0, 14 }
 };
 const ProtobufCMessageDescriptor kumiai__v1__campaign_status__descriptor =
 {
@@ -3589,14 +4591,14 @@ const ProtobufCMessageDescriptor kumiai__v1__campaign_status__descriptor =
   "Kumiai__V1__CampaignStatus",
   "kumiai.v1",
   sizeof(Kumiai__V1__CampaignStatus),
-  13,
+  14,
   kumiai__v1__campaign_status__field_descriptors,
   kumiai__v1__campaign_status__field_indices_by_name,
   1,  kumiai__v1__campaign_status__number_ranges,
   (ProtobufCMessageInit) kumiai__v1__campaign_status__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor kumiai__v1__site_status__field_descriptors[11] =
+static const ProtobufCFieldDescriptor kumiai__v1__site_status__field_descriptors[15] =
 {
   {
     "site",
@@ -3730,24 +4732,76 @@ static const ProtobufCFieldDescriptor kumiai__v1__site_status__field_descriptors
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "trouble",
+    12,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Kumiai__V1__SiteStatus, trouble),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "display_name",
+    13,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Kumiai__V1__SiteStatus, display_name),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "certificate_ends_ms",
+    14,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Kumiai__V1__SiteStatus, certificate_ends_ms),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "is_known",
+    15,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Kumiai__V1__SiteStatus, is_known),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned kumiai__v1__site_status__field_indices_by_name[] = {
   2,   /* field[2] = activity */
   7,   /* field[7] = bytes_down */
   6,   /* field[6] = bytes_up */
+  13,   /* field[13] = certificate_ends_ms */
   1,   /* field[1] = connected */
+  12,   /* field[12] = display_name */
+  14,   /* field[14] = is_known */
   10,   /* field[10] = last_seen_ms */
   5,   /* field[5] = local_loss */
   4,   /* field[4] = progress */
   3,   /* field[3] = round */
   0,   /* field[0] = site */
+  11,   /* field[11] = trouble */
   8,   /* field[8] = updates_accepted */
   9,   /* field[9] = updates_refused */
 };
 static const ProtobufCIntRange kumiai__v1__site_status__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 11 }
+  { 0, 15 }
 };
 const ProtobufCMessageDescriptor kumiai__v1__site_status__descriptor =
 {
@@ -3757,7 +4811,7 @@ const ProtobufCMessageDescriptor kumiai__v1__site_status__descriptor =
   "Kumiai__V1__SiteStatus",
   "kumiai.v1",
   sizeof(Kumiai__V1__SiteStatus),
-  11,
+  15,
   kumiai__v1__site_status__field_descriptors,
   kumiai__v1__site_status__field_indices_by_name,
   1,  kumiai__v1__site_status__number_ranges,

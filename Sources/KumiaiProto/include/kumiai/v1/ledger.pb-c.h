@@ -31,6 +31,13 @@ typedef struct Kumiai__V1__RoundExtended Kumiai__V1__RoundExtended;
 typedef struct Kumiai__V1__UpdatesPruned Kumiai__V1__UpdatesPruned;
 typedef struct Kumiai__V1__CampaignEnded Kumiai__V1__CampaignEnded;
 typedef struct Kumiai__V1__ReleaseCut Kumiai__V1__ReleaseCut;
+typedef struct Kumiai__V1__CampaignChanged Kumiai__V1__CampaignChanged;
+typedef struct Kumiai__V1__Stop Kumiai__V1__Stop;
+typedef struct Kumiai__V1__Pause Kumiai__V1__Pause;
+typedef struct Kumiai__V1__Resume Kumiai__V1__Resume;
+typedef struct Kumiai__V1__ClockCorrected Kumiai__V1__ClockCorrected;
+typedef struct Kumiai__V1__LossDeclared Kumiai__V1__LossDeclared;
+typedef struct Kumiai__V1__AuthorityRotated Kumiai__V1__AuthorityRotated;
 
 
 /* --- enums --- */
@@ -52,7 +59,11 @@ typedef enum {
   KUMIAI__V1__ENTRY__BODY_CAMPAIGN_ENDED = 11,
   KUMIAI__V1__ENTRY__BODY_RELEASE_CUT = 12,
   KUMIAI__V1__ENTRY__BODY_ROUND_EXTENDED = 13,
-  KUMIAI__V1__ENTRY__BODY_UPDATES_PRUNED = 14
+  KUMIAI__V1__ENTRY__BODY_UPDATES_PRUNED = 14,
+  KUMIAI__V1__ENTRY__BODY_CAMPAIGN_CHANGED = 15,
+  KUMIAI__V1__ENTRY__BODY_CLOCK_CORRECTED = 16,
+  KUMIAI__V1__ENTRY__BODY_LOSS_DECLARED = 17,
+  KUMIAI__V1__ENTRY__BODY_AUTHORITY_ROTATED = 18
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(KUMIAI__V1__ENTRY__BODY__CASE)
 } Kumiai__V1__Entry__BodyCase;
 
@@ -78,6 +89,10 @@ struct  Kumiai__V1__Entry
     Kumiai__V1__ReleaseCut *release_cut;
     Kumiai__V1__RoundExtended *round_extended;
     Kumiai__V1__UpdatesPruned *updates_pruned;
+    Kumiai__V1__CampaignChanged *campaign_changed;
+    Kumiai__V1__ClockCorrected *clock_corrected;
+    Kumiai__V1__LossDeclared *loss_declared;
+    Kumiai__V1__AuthorityRotated *authority_rotated;
   };
 };
 #define KUMIAI__V1__ENTRY__INIT \
@@ -118,10 +133,14 @@ struct  Kumiai__V1__ModelRegistered
   ProtobufCBinaryData digest;
   ProtobufCBinaryData layout_digest;
   uint64_t bytes;
+  /*
+   * "operator/<name>": who asked; empty for the model of the founding.
+   */
+  char *registered_by;
 };
 #define KUMIAI__V1__MODEL_REGISTERED__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&kumiai__v1__model_registered__descriptor) \
-    , (char *)protobuf_c_empty_string, {0,NULL}, {0,NULL}, 0 }
+    , (char *)protobuf_c_empty_string, {0,NULL}, {0,NULL}, 0, (char *)protobuf_c_empty_string }
 
 
 struct  Kumiai__V1__CampaignOpened
@@ -308,10 +327,149 @@ struct  Kumiai__V1__ReleaseCut
    * "operator/<name>": who asked.
    */
   char *cut_by;
+  /*
+   * The committed round whose result is released; 0: the last one of a completed campaign. With adapters, the result of a
+   * round before the last is its model with its adapter folded in: the round computed as if it were the last.
+   */
+  uint32_t round;
 };
 #define KUMIAI__V1__RELEASE_CUT__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&kumiai__v1__release_cut__descriptor) \
-    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, {0,NULL}, 0, {0,NULL}, (char *)protobuf_c_empty_string }
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, {0,NULL}, 0, {0,NULL}, (char *)protobuf_c_empty_string, 0 }
+
+
+typedef enum {
+  KUMIAI__V1__CAMPAIGN_CHANGED__ACTION__NOT_SET = 0,
+  KUMIAI__V1__CAMPAIGN_CHANGED__ACTION_STOP = 4,
+  KUMIAI__V1__CAMPAIGN_CHANGED__ACTION_PAUSE = 5,
+  KUMIAI__V1__CAMPAIGN_CHANGED__ACTION_RESUME = 6,
+  KUMIAI__V1__CAMPAIGN_CHANGED__ACTION_AMENDMENT = 7
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(KUMIAI__V1__CAMPAIGN_CHANGED__ACTION__CASE)
+} Kumiai__V1__CampaignChanged__ActionCase;
+
+/*
+ * What an operator did to an open campaign. A stop is followed by CampaignEnded.
+ */
+struct  Kumiai__V1__CampaignChanged
+{
+  ProtobufCMessage base;
+  char *campaign;
+  /*
+   * "operator/<name>": who asked, and why.
+   */
+  char *changed_by;
+  char *reason;
+  Kumiai__V1__CampaignChanged__ActionCase action_case;
+  union {
+    Kumiai__V1__Stop *stop;
+    /*
+     * Nothing opens, closes or takes updates until Resume, and every deadline moves by as long as that lasted.
+     */
+    Kumiai__V1__Pause *pause;
+    Kumiai__V1__Resume *resume;
+    Kumiai__V1__Amendment *amendment;
+  };
+};
+#define KUMIAI__V1__CAMPAIGN_CHANGED__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&kumiai__v1__campaign_changed__descriptor) \
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, KUMIAI__V1__CAMPAIGN_CHANGED__ACTION__NOT_SET, {0} }
+
+
+struct  Kumiai__V1__Stop
+{
+  ProtobufCMessage base;
+};
+#define KUMIAI__V1__STOP__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&kumiai__v1__stop__descriptor) \
+     }
+
+
+struct  Kumiai__V1__Pause
+{
+  ProtobufCMessage base;
+};
+#define KUMIAI__V1__PAUSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&kumiai__v1__pause__descriptor) \
+     }
+
+
+struct  Kumiai__V1__Resume
+{
+  ProtobufCMessage base;
+};
+#define KUMIAI__V1__RESUME__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&kumiai__v1__resume__descriptor) \
+     }
+
+
+/*
+ * The coordinator's clock had been ahead. Entries may be older than those before this one, but not older than this one, and
+ * the deadlines of an open round move back by as much.
+ */
+struct  Kumiai__V1__ClockCorrected
+{
+  ProtobufCMessage base;
+  char *corrected_by;
+  char *reason;
+};
+#define KUMIAI__V1__CLOCK_CORRECTED__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&kumiai__v1__clock_corrected__descriptor) \
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
+
+
+/*
+ * Entries that existed are gone: the ledger was restored from a backup that lacks them, and the receipts of the sites do not
+ * fill the gap. The history goes on from before the gap; the signed tree head shows how far the lost one went.
+ */
+struct  Kumiai__V1__LossDeclared
+{
+  ProtobufCMessage base;
+  /*
+   * A tree head of the lost history, as a site holds it: a signed note.
+   */
+  char *lost_tree_head;
+  /*
+   * Entries that both histories have in common, at most.
+   */
+  uint64_t kept_entries;
+  char *declared_by;
+  char *reason;
+};
+#define KUMIAI__V1__LOSS_DECLARED__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&kumiai__v1__loss_declared__descriptor) \
+    , (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
+
+
+/*
+ * The consortium's certificate authority changes. Certificates under the old one hold until old_ends_ms.
+ */
+struct  Kumiai__V1__AuthorityRotated
+{
+  ProtobufCMessage base;
+  /*
+   * DER of the new CA certificate.
+   */
+  ProtobufCBinaryData authority;
+  /*
+   * SHA-256 of the DER of the one before.
+   */
+  ProtobufCBinaryData former_digest;
+  uint64_t former_ends_ms;
+  /*
+   * ECDSA with each CA's key over "kumiai ca rotation v1\n", the consortium, "\n" and the fields above, as their
+   * hexadecimal digests and the number, each with "\n".
+   */
+  ProtobufCBinaryData former_signature;
+  ProtobufCBinaryData new_signature;
+  char *rotated_by;
+  /*
+   * SHA-256 of authority.
+   */
+  ProtobufCBinaryData authority_digest;
+};
+#define KUMIAI__V1__AUTHORITY_ROTATED__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&kumiai__v1__authority_rotated__descriptor) \
+    , {0,NULL}, {0,NULL}, 0, {0,NULL}, {0,NULL}, (char *)protobuf_c_empty_string, {0,NULL} }
 
 
 /* Kumiai__V1__Entry methods */
@@ -580,6 +738,139 @@ Kumiai__V1__ReleaseCut *
 void   kumiai__v1__release_cut__free_unpacked
                      (Kumiai__V1__ReleaseCut *message,
                       ProtobufCAllocator *allocator);
+/* Kumiai__V1__CampaignChanged methods */
+void   kumiai__v1__campaign_changed__init
+                     (Kumiai__V1__CampaignChanged         *message);
+size_t kumiai__v1__campaign_changed__get_packed_size
+                     (const Kumiai__V1__CampaignChanged   *message);
+size_t kumiai__v1__campaign_changed__pack
+                     (const Kumiai__V1__CampaignChanged   *message,
+                      uint8_t             *out);
+size_t kumiai__v1__campaign_changed__pack_to_buffer
+                     (const Kumiai__V1__CampaignChanged   *message,
+                      ProtobufCBuffer     *buffer);
+Kumiai__V1__CampaignChanged *
+       kumiai__v1__campaign_changed__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   kumiai__v1__campaign_changed__free_unpacked
+                     (Kumiai__V1__CampaignChanged *message,
+                      ProtobufCAllocator *allocator);
+/* Kumiai__V1__Stop methods */
+void   kumiai__v1__stop__init
+                     (Kumiai__V1__Stop         *message);
+size_t kumiai__v1__stop__get_packed_size
+                     (const Kumiai__V1__Stop   *message);
+size_t kumiai__v1__stop__pack
+                     (const Kumiai__V1__Stop   *message,
+                      uint8_t             *out);
+size_t kumiai__v1__stop__pack_to_buffer
+                     (const Kumiai__V1__Stop   *message,
+                      ProtobufCBuffer     *buffer);
+Kumiai__V1__Stop *
+       kumiai__v1__stop__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   kumiai__v1__stop__free_unpacked
+                     (Kumiai__V1__Stop *message,
+                      ProtobufCAllocator *allocator);
+/* Kumiai__V1__Pause methods */
+void   kumiai__v1__pause__init
+                     (Kumiai__V1__Pause         *message);
+size_t kumiai__v1__pause__get_packed_size
+                     (const Kumiai__V1__Pause   *message);
+size_t kumiai__v1__pause__pack
+                     (const Kumiai__V1__Pause   *message,
+                      uint8_t             *out);
+size_t kumiai__v1__pause__pack_to_buffer
+                     (const Kumiai__V1__Pause   *message,
+                      ProtobufCBuffer     *buffer);
+Kumiai__V1__Pause *
+       kumiai__v1__pause__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   kumiai__v1__pause__free_unpacked
+                     (Kumiai__V1__Pause *message,
+                      ProtobufCAllocator *allocator);
+/* Kumiai__V1__Resume methods */
+void   kumiai__v1__resume__init
+                     (Kumiai__V1__Resume         *message);
+size_t kumiai__v1__resume__get_packed_size
+                     (const Kumiai__V1__Resume   *message);
+size_t kumiai__v1__resume__pack
+                     (const Kumiai__V1__Resume   *message,
+                      uint8_t             *out);
+size_t kumiai__v1__resume__pack_to_buffer
+                     (const Kumiai__V1__Resume   *message,
+                      ProtobufCBuffer     *buffer);
+Kumiai__V1__Resume *
+       kumiai__v1__resume__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   kumiai__v1__resume__free_unpacked
+                     (Kumiai__V1__Resume *message,
+                      ProtobufCAllocator *allocator);
+/* Kumiai__V1__ClockCorrected methods */
+void   kumiai__v1__clock_corrected__init
+                     (Kumiai__V1__ClockCorrected         *message);
+size_t kumiai__v1__clock_corrected__get_packed_size
+                     (const Kumiai__V1__ClockCorrected   *message);
+size_t kumiai__v1__clock_corrected__pack
+                     (const Kumiai__V1__ClockCorrected   *message,
+                      uint8_t             *out);
+size_t kumiai__v1__clock_corrected__pack_to_buffer
+                     (const Kumiai__V1__ClockCorrected   *message,
+                      ProtobufCBuffer     *buffer);
+Kumiai__V1__ClockCorrected *
+       kumiai__v1__clock_corrected__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   kumiai__v1__clock_corrected__free_unpacked
+                     (Kumiai__V1__ClockCorrected *message,
+                      ProtobufCAllocator *allocator);
+/* Kumiai__V1__LossDeclared methods */
+void   kumiai__v1__loss_declared__init
+                     (Kumiai__V1__LossDeclared         *message);
+size_t kumiai__v1__loss_declared__get_packed_size
+                     (const Kumiai__V1__LossDeclared   *message);
+size_t kumiai__v1__loss_declared__pack
+                     (const Kumiai__V1__LossDeclared   *message,
+                      uint8_t             *out);
+size_t kumiai__v1__loss_declared__pack_to_buffer
+                     (const Kumiai__V1__LossDeclared   *message,
+                      ProtobufCBuffer     *buffer);
+Kumiai__V1__LossDeclared *
+       kumiai__v1__loss_declared__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   kumiai__v1__loss_declared__free_unpacked
+                     (Kumiai__V1__LossDeclared *message,
+                      ProtobufCAllocator *allocator);
+/* Kumiai__V1__AuthorityRotated methods */
+void   kumiai__v1__authority_rotated__init
+                     (Kumiai__V1__AuthorityRotated         *message);
+size_t kumiai__v1__authority_rotated__get_packed_size
+                     (const Kumiai__V1__AuthorityRotated   *message);
+size_t kumiai__v1__authority_rotated__pack
+                     (const Kumiai__V1__AuthorityRotated   *message,
+                      uint8_t             *out);
+size_t kumiai__v1__authority_rotated__pack_to_buffer
+                     (const Kumiai__V1__AuthorityRotated   *message,
+                      ProtobufCBuffer     *buffer);
+Kumiai__V1__AuthorityRotated *
+       kumiai__v1__authority_rotated__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   kumiai__v1__authority_rotated__free_unpacked
+                     (Kumiai__V1__AuthorityRotated *message,
+                      ProtobufCAllocator *allocator);
 /* --- per-message closures --- */
 
 typedef void (*Kumiai__V1__Entry_Closure)
@@ -624,6 +915,27 @@ typedef void (*Kumiai__V1__CampaignEnded_Closure)
 typedef void (*Kumiai__V1__ReleaseCut_Closure)
                  (const Kumiai__V1__ReleaseCut *message,
                   void *closure_data);
+typedef void (*Kumiai__V1__CampaignChanged_Closure)
+                 (const Kumiai__V1__CampaignChanged *message,
+                  void *closure_data);
+typedef void (*Kumiai__V1__Stop_Closure)
+                 (const Kumiai__V1__Stop *message,
+                  void *closure_data);
+typedef void (*Kumiai__V1__Pause_Closure)
+                 (const Kumiai__V1__Pause *message,
+                  void *closure_data);
+typedef void (*Kumiai__V1__Resume_Closure)
+                 (const Kumiai__V1__Resume *message,
+                  void *closure_data);
+typedef void (*Kumiai__V1__ClockCorrected_Closure)
+                 (const Kumiai__V1__ClockCorrected *message,
+                  void *closure_data);
+typedef void (*Kumiai__V1__LossDeclared_Closure)
+                 (const Kumiai__V1__LossDeclared *message,
+                  void *closure_data);
+typedef void (*Kumiai__V1__AuthorityRotated_Closure)
+                 (const Kumiai__V1__AuthorityRotated *message,
+                  void *closure_data);
 
 /* --- services --- */
 
@@ -644,6 +956,13 @@ extern const ProtobufCMessageDescriptor kumiai__v1__round_extended__descriptor;
 extern const ProtobufCMessageDescriptor kumiai__v1__updates_pruned__descriptor;
 extern const ProtobufCMessageDescriptor kumiai__v1__campaign_ended__descriptor;
 extern const ProtobufCMessageDescriptor kumiai__v1__release_cut__descriptor;
+extern const ProtobufCMessageDescriptor kumiai__v1__campaign_changed__descriptor;
+extern const ProtobufCMessageDescriptor kumiai__v1__stop__descriptor;
+extern const ProtobufCMessageDescriptor kumiai__v1__pause__descriptor;
+extern const ProtobufCMessageDescriptor kumiai__v1__resume__descriptor;
+extern const ProtobufCMessageDescriptor kumiai__v1__clock_corrected__descriptor;
+extern const ProtobufCMessageDescriptor kumiai__v1__loss_declared__descriptor;
+extern const ProtobufCMessageDescriptor kumiai__v1__authority_rotated__descriptor;
 
 PROTOBUF_C__END_DECLS
 

@@ -16,6 +16,8 @@ PROTOBUF_C__BEGIN_DECLS
 
 
 typedef struct Kumiai__V1__Plan Kumiai__V1__Plan;
+typedef struct Kumiai__V1__Amendment Kumiai__V1__Amendment;
+typedef struct Kumiai__V1__Seconds Kumiai__V1__Seconds;
 typedef struct Kumiai__V1__Extensions Kumiai__V1__Extensions;
 typedef struct Kumiai__V1__Lateness Kumiai__V1__Lateness;
 typedef struct Kumiai__V1__Strategy Kumiai__V1__Strategy;
@@ -124,10 +126,51 @@ struct  Kumiai__V1__Plan
    * How long a round's updates and models are kept after its commit; 0: for ever.
    */
   uint64_t retention_seconds;
+  /*
+   * How long an attempt at a round waits for its quorum to be connected before it is abandoned; 0: for ever.
+   */
+  uint32_t recruiting_deadline_seconds;
 };
 #define KUMIAI__V1__PLAN__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&kumiai__v1__plan__descriptor) \
-    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, {0,NULL}, {0,NULL}, 0, 0,NULL, 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL, NULL, 0 }
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, {0,NULL}, {0,NULL}, 0, 0,NULL, 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL, NULL, 0, 0 }
+
+
+/*
+ * What may change while a campaign runs: who takes part, and how long is waited. Nothing of what sites train or send.
+ */
+struct  Kumiai__V1__Amendment
+{
+  ProtobufCMessage base;
+  size_t n_added_sites;
+  char **added_sites;
+  size_t n_dropped_sites;
+  char **dropped_sites;
+  /*
+   * 0: as it is.
+   */
+  uint32_t quorum;
+  /*
+   * Without it: as it is.
+   */
+  Kumiai__V1__Seconds *recruiting;
+  Kumiai__V1__Seconds *recruiting_deadline;
+  Kumiai__V1__Seconds *deadline;
+  Kumiai__V1__Extensions *extensions;
+};
+#define KUMIAI__V1__AMENDMENT__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&kumiai__v1__amendment__descriptor) \
+    , 0,NULL, 0,NULL, 0, NULL, NULL, NULL, NULL }
+
+
+struct  Kumiai__V1__Seconds
+{
+  ProtobufCMessage base;
+  uint32_t seconds;
+};
+#define KUMIAI__V1__SECONDS__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&kumiai__v1__seconds__descriptor) \
+    , 0 }
 
 
 /*
@@ -417,6 +460,44 @@ Kumiai__V1__Plan *
 void   kumiai__v1__plan__free_unpacked
                      (Kumiai__V1__Plan *message,
                       ProtobufCAllocator *allocator);
+/* Kumiai__V1__Amendment methods */
+void   kumiai__v1__amendment__init
+                     (Kumiai__V1__Amendment         *message);
+size_t kumiai__v1__amendment__get_packed_size
+                     (const Kumiai__V1__Amendment   *message);
+size_t kumiai__v1__amendment__pack
+                     (const Kumiai__V1__Amendment   *message,
+                      uint8_t             *out);
+size_t kumiai__v1__amendment__pack_to_buffer
+                     (const Kumiai__V1__Amendment   *message,
+                      ProtobufCBuffer     *buffer);
+Kumiai__V1__Amendment *
+       kumiai__v1__amendment__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   kumiai__v1__amendment__free_unpacked
+                     (Kumiai__V1__Amendment *message,
+                      ProtobufCAllocator *allocator);
+/* Kumiai__V1__Seconds methods */
+void   kumiai__v1__seconds__init
+                     (Kumiai__V1__Seconds         *message);
+size_t kumiai__v1__seconds__get_packed_size
+                     (const Kumiai__V1__Seconds   *message);
+size_t kumiai__v1__seconds__pack
+                     (const Kumiai__V1__Seconds   *message,
+                      uint8_t             *out);
+size_t kumiai__v1__seconds__pack_to_buffer
+                     (const Kumiai__V1__Seconds   *message,
+                      ProtobufCBuffer     *buffer);
+Kumiai__V1__Seconds *
+       kumiai__v1__seconds__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   kumiai__v1__seconds__free_unpacked
+                     (Kumiai__V1__Seconds *message,
+                      ProtobufCAllocator *allocator);
 /* Kumiai__V1__Extensions methods */
 void   kumiai__v1__extensions__init
                      (Kumiai__V1__Extensions         *message);
@@ -688,6 +769,12 @@ void   kumiai__v1__top_k__free_unpacked
 typedef void (*Kumiai__V1__Plan_Closure)
                  (const Kumiai__V1__Plan *message,
                   void *closure_data);
+typedef void (*Kumiai__V1__Amendment_Closure)
+                 (const Kumiai__V1__Amendment *message,
+                  void *closure_data);
+typedef void (*Kumiai__V1__Seconds_Closure)
+                 (const Kumiai__V1__Seconds *message,
+                  void *closure_data);
 typedef void (*Kumiai__V1__Extensions_Closure)
                  (const Kumiai__V1__Extensions *message,
                   void *closure_data);
@@ -739,6 +826,8 @@ typedef void (*Kumiai__V1__TopK_Closure)
 extern const ProtobufCEnumDescriptor    kumiai__v1__rate_schedule__descriptor;
 extern const ProtobufCEnumDescriptor    kumiai__v1__adapter_aggregation__descriptor;
 extern const ProtobufCMessageDescriptor kumiai__v1__plan__descriptor;
+extern const ProtobufCMessageDescriptor kumiai__v1__amendment__descriptor;
+extern const ProtobufCMessageDescriptor kumiai__v1__seconds__descriptor;
 extern const ProtobufCMessageDescriptor kumiai__v1__extensions__descriptor;
 extern const ProtobufCMessageDescriptor kumiai__v1__lateness__descriptor;
 extern const ProtobufCMessageDescriptor kumiai__v1__strategy__descriptor;

@@ -1,0 +1,38 @@
+import Blobs
+import Federation
+import Identity
+import Ledger
+
+/// What must be the same as in the coordinator's former run: nothing is signed before it is.
+enum FormerRun {
+    static func check(_ files: CoordinatorFiles, _ ledger: Ledger, _ roots: TrustRoots) throws {
+        try checkAuthority(files, ledger.stateAtReading, roots)
+        try checkSeal(files, ledger)
+    }
+
+    /// Under a CA that the ledger does not name, the rounds from here on could be verified by nobody.
+    private static func checkAuthority(_ files: CoordinatorFiles, _ state: ConsortiumState, _ roots: TrustRoots) throws {
+        guard let current = state.authorities.last else { return }
+        let known = Set(state.authorities.map(\.digest))
+        guard roots.authorities.contains(where: { $0.digest == current.digest }) else {
+            throw CoordinatorError(
+                "the ledger is that of the CA with SHA-256 \(current.digest.hex), and the configured CA file does not hold it",
+                hint: "configure that CA; to change it: kumiai coordinator rotate-ca")
+        }
+        guard let stranger = roots.authorities.first(where: { !known.contains($0.digest) }) else { return }
+        throw CoordinatorError(
+            "the configured CA file holds a CA that the ledger does not name: \(stranger.subject), SHA-256 \(stranger.digest.hex)",
+            hint: "take it out of the file; to change the CA: kumiai coordinator rotate-ca")
+    }
+
+    /// A ledger that is shorter than its seal is an older copy: what was acknowledged since is not in it.
+    private static func checkSeal(_ files: CoordinatorFiles, _ ledger: Ledger) throws {
+        guard SystemDisk().byteCount(files.seal) != nil else { return }
+        let size = try LedgerSeal.size(files.seal, origin: ledger.origin, logKey: ledger.publicKey)
+        guard size <= ledger.count else {
+            throw CoordinatorError(
+                "the ledger holds \(ledger.count) entries, and the seal beside it was made over \(size): an older copy was put in its place",
+                hint: "restore the newest \(files.ledger); if it is lost, move \(files.seal) aside: sites will show what is missing")
+        }
+    }
+}

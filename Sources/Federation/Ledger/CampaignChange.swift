@@ -1,0 +1,83 @@
+/// What an operator does to an open campaign, and why.
+public struct CampaignChange: Equatable, Sendable {
+    public enum Action: Equatable, Sendable {
+        /// Ends the campaign; its committed rounds stay and can be released.
+        case stop
+        /// Nothing opens, closes or takes updates until ``resume``; deadlines move by as long as that lasts.
+        case pause
+        case resume
+        case amend(PlanAmendment)
+
+        /// `stop`, `pause`, `resume` or `amend`.
+        public var name: String {
+            switch self {
+            case .stop: "stop"
+            case .pause: "pause"
+            case .resume: "resume"
+            case .amend: "amend"
+            }
+        }
+    }
+
+    public let campaign: CampaignID
+    public let action: Action
+    public let reason: String
+    /// `operator/<name>`.
+    public let changedBy: String
+
+    /// Bytes of a reason at most.
+    public static let reasonBytes = 1024
+
+    public init(campaign: CampaignID, action: Action, reason: String, changedBy: String) {
+        self.campaign = campaign
+        self.action = action
+        self.reason = reason
+        self.changedBy = changedBy
+    }
+}
+
+/// What of a plan may change while its campaign runs: who takes part, and how long is waited. `nil`: as it is.
+///
+/// What sites train, what they send and how it is bounded was promised to them, and stays.
+public struct PlanAmendment: Equatable, Sendable {
+    public var addedSites: [SiteID]
+    public var droppedSites: [SiteID]
+    public var quorum: Int?
+    public var recruitingSeconds: Int?
+    public var recruitingDeadlineSeconds: Int?
+    public var deadlineSeconds: Int?
+    public var extensions: Extensions?
+
+    public init(
+        addedSites: [SiteID] = [], droppedSites: [SiteID] = [], quorum: Int? = nil, recruitingSeconds: Int? = nil,
+        recruitingDeadlineSeconds: Int? = nil, deadlineSeconds: Int? = nil, extensions: Extensions? = nil
+    ) {
+        self.addedSites = addedSites
+        self.droppedSites = droppedSites
+        self.quorum = quorum
+        self.recruitingSeconds = recruitingSeconds
+        self.recruitingDeadlineSeconds = recruitingDeadlineSeconds
+        self.deadlineSeconds = deadlineSeconds
+        self.extensions = extensions
+    }
+
+    public var isEmpty: Bool { self == PlanAmendment() }
+}
+
+extension Plan {
+    /// The plan with an amendment, or what is wrong with that.
+    public func amended(by amendment: PlanAmendment) throws(LedgerViolation) -> Plan {
+        try require(!amendment.isEmpty, "amends nothing")
+        if let site = amendment.addedSites.first(where: sites.contains) { throw LedgerViolation("adds \(site), which is in the plan already") }
+        if let site = amendment.droppedSites.first(where: { !sites.contains($0) }) { throw LedgerViolation("drops \(site), which is not in the plan") }
+        var plan = self
+        plan.sites = Set(sites).subtracting(amendment.droppedSites).union(amendment.addedSites).sorted()
+        plan.quorum = amendment.quorum ?? quorum
+        plan.recruitingSeconds = amendment.recruitingSeconds ?? recruitingSeconds
+        plan.recruitingDeadlineSeconds = amendment.recruitingDeadlineSeconds ?? recruitingDeadlineSeconds
+        plan.deadlineSeconds = amendment.deadlineSeconds ?? deadlineSeconds
+        plan.extensions = amendment.extensions ?? extensions
+        if let problem = plan.problems.first { throw LedgerViolation("makes the plan unsound: \(problem.key): \(problem.message)") }
+        return plan
+    }
+}

@@ -1,0 +1,67 @@
+/// The coordinator's clock had been ahead: from here on entries may be older than those before, and the deadlines of an open
+/// round are earlier by as much.
+public struct ClockCorrection: Equatable, Sendable {
+    public let reason: String
+    public let correctedBy: String
+
+    public init(reason: String, correctedBy: String) {
+        self.reason = reason
+        self.correctedBy = correctedBy
+    }
+}
+
+/// Entries that existed are gone: the ledger was restored from a backup without them, and no receipts fill the gap.
+public struct LossDeclaration: Equatable, Sendable {
+    /// The tree head of the lost history, as a site holds it: a signed note.
+    public let lostTreeHead: String
+    /// Entries that the lost history and this one have in common, at most.
+    public let keptEntries: UInt64
+    public let reason: String
+    public let declaredBy: String
+
+    public init(lostTreeHead: String, keptEntries: UInt64, reason: String, declaredBy: String) {
+        self.lostTreeHead = lostTreeHead
+        self.keptEntries = keptEntries
+        self.reason = reason
+        self.declaredBy = declaredBy
+    }
+}
+
+/// The consortium's certificate authority changes; both the old and the new one have signed.
+public struct AuthorityRotation: Equatable, Sendable {
+    /// DER of the new CA certificate, and its SHA-256.
+    public let authority: [UInt8]
+    public let authorityDigest: Digest
+    public let former: Digest
+    /// Certificates under the former authority hold until then.
+    public let formerEnds: Timestamp
+    public let formerSignature: [UInt8]
+    public let newSignature: [UInt8]
+    public let rotatedBy: String
+
+    public init(
+        authority: [UInt8], authorityDigest: Digest, former: Digest, formerEnds: Timestamp, formerSignature: [UInt8], newSignature: [UInt8],
+        rotatedBy: String
+    ) {
+        self.authority = authority
+        self.authorityDigest = authorityDigest
+        self.former = former
+        self.formerEnds = formerEnds
+        self.formerSignature = formerSignature
+        self.newSignature = newSignature
+        self.rotatedBy = rotatedBy
+    }
+
+    /// What both authorities sign.
+    public static func statement(consortium: String, authority: Digest, former: Digest, formerEnds: Timestamp) -> [UInt8] {
+        Array("kumiai ca rotation v1\n\(consortium)\n\(authority.hex)\n\(former.hex)\n\(formerEnds.milliseconds)\n".utf8)
+    }
+}
+
+/// An authority of the consortium, and until when certificates under it hold; `nil`: until its own end.
+public struct AuthorityTerm: Equatable, Sendable {
+    public let digest: Digest
+    public internal(set) var end: Timestamp?
+
+    public func holds(at time: Timestamp) -> Bool { end.map { time < $0 } ?? true }
+}

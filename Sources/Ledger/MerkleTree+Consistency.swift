@@ -1,0 +1,45 @@
+import Federation
+
+/// Consistency proofs (RFC 9162, sections 2.1.4.1 and 2.1.4.2): that a tree begins with an earlier one.
+extension MerkleTree {
+    /// The hashes that lead from the root over the first `size` leaves to that over all. Empty for 0 and for all.
+    public func consistencyProof(from size: Int) -> [Digest] {
+        precondition(size <= count)
+        return size == 0 || size == count ? [] : subproof(size, 0..<count, isWhole: true)
+    }
+
+    /// SUBPROOF(m, D[n], b) of the specification; `size` counts from the beginning of `range`.
+    private func subproof(_ size: Int, _ range: Range<Int>, isWhole: Bool) -> [Digest] {
+        guard size < range.count else { return isWhole ? [] : [hash(range)] }
+        let half = Self.split(range.count)
+        let middle = range.lowerBound + half
+        return size <= half
+            ? subproof(size, range.lowerBound..<middle, isWhole: isWhole) + [hash(middle..<range.upperBound)]
+            : subproof(size - half, middle..<range.upperBound, isWhole: false) + [hash(range.lowerBound..<middle)]
+    }
+
+    /// Whether `proof` shows that the tree of `later` begins with that of `earlier`.
+    public static func isConsistent(_ earlier: TreeHead, _ later: TreeHead, proof: [Digest]) -> Bool {
+        guard earlier.origin == later.origin, earlier.size <= later.size else { return false }
+        if earlier.size == later.size { return earlier.root == later.root && proof.isEmpty }
+        if earlier.size == 0 { return proof.isEmpty }
+        var hashes = proof[...]
+        // A tree of a power of two is its own beginning, and not sent.
+        if earlier.size & (earlier.size - 1) == 0 { hashes = [earlier.root] + hashes }
+        guard let first = hashes.popFirst() else { return false }
+        var (place, last) = (earlier.size - 1, later.size - 1)
+        while place & 1 == 1 { (place, last) = (place >> 1, last >> 1) }
+        var (old, new) = (first, first)
+        for hash in hashes {
+            guard last > 0 else { return false }
+            if place & 1 == 1 || place == last {
+                (old, new) = (nodeHash(hash, old), nodeHash(hash, new))
+                while place & 1 == 0, place > 0 { (place, last) = (place >> 1, last >> 1) }
+            } else {
+                new = nodeHash(new, hash)
+            }
+            (place, last) = (place >> 1, last >> 1)
+        }
+        return last == 0 && old == earlier.root && new == later.root
+    }
+}

@@ -1,0 +1,209 @@
+import Blobs
+import Federation
+import Ledger
+import Wire
+
+/// What a site remembers of the coordinator's ledger: its key, the newest tree head that it has seen, and its receipts.
+///
+/// This is the site's evidence: a file is added, or renamed aside, and never overwritten by something that contradicts it.
+package final class LedgerMemory {
+    private let disk: any Disk
+    private let directory: String
+    private let consortium: String
+    /// By the name of its file, without the suffix.
+    private var receipts: [String: Receipt] = [:]
+    private var seen: SignedTreeHead?
+
+    private var receiptsFolder: String { directory + "/receipts" }
+    private var lostFolder: String { directory + "/receipts-of-lost-entries" }
+    private var acceptedFolder: String { directory + "/accepted-losses" }
+    private var keyPath: String { directory + "/log-key" }
+    private var headPath: String { directory + "/tree-head" }
+
+    package init(directory: String, consortium: String, disk: any Disk = SystemDisk()) throws {
+        self.disk = disk
+        self.directory = directory
+        self.consortium = consortium
+        try disk.makeDirectory(receiptsFolder)
+        for name in disk.names(in: receiptsFolder).sorted() where name.hasSuffix(Self.suffix) {
+            guard let bytes = try disk.contents(of: "\(receiptsFolder)/\(name)") else { continue }
+            do { receipts[String(name.dropLast(Self.suffix.count))] = try Receipt(wireBytes: bytes) } catch {
+                throw WorkerError("the receipt \(receiptsFolder)/\(name) cannot be read: \(error)", hint: "restore it from a backup: it is this site's evidence")
+            }
+        }
+        if let key = try disk.contents(of: keyPath) { seen = try newestHead(key) }
+    }
+
+    private static let suffix = ".receipt"
+
+    // MARK: The key
+
+    /// The ledger's key must stay what it was when this site first saw it: another one is another ledger.
+    package func pin(_ logKey: [UInt8]) throws {
+        guard let known = try disk.contents(of: keyPath) else { return try disk.store(logKey, at: keyPath) }
+        guard known == logKey else {
+            throw WorkerError(
+                "the coordinator's ledger has another key than the one that this site has known",
+                hint: "ask the consortium why; if it was founded anew, move \(keyPath) and the receipts away")
+        }
+    }
+
+    // MARK: The head
+
+    /// The newest tree head that this site has seen, a signed note; empty where it has seen none.
+    package var treeHead: String { seen?.note ?? "" }
+
+    /// The larger of the head that was kept and those of the receipts.
+    private func newestHead(_ key: [UInt8]) throws -> SignedTreeHead? {
+        let kept = try disk.contents(of: headPath).map { String(decoding: $0, as: UTF8.self) }
+        let heads = try ([kept].compactMap { $0 } + receipts.values.map(\.treeHead)).map { try head($0, key) }
+        return heads.max { $0.head.size < $1.head.size }
+    }
+
+    private func head(_ note: String, _ key: [UInt8]) throws -> SignedTreeHead {
+        try SignedTreeHead(note: note, origin: SignedTreeHead.origin(consortium: consortium), key: key)
+    }
+
+    private func keep(_ head: SignedTreeHead) throws {
+        try disk.store(Array(head.note.utf8), at: headPath)
+        seen = head
+    }
+
+    /// Compares the coordinator's ledger with what this site has seen of it, and keeps its head where it goes on from there.
+    package func judge(_ welcome: Welcome) throws -> HistoryVerdict {
+        guard !welcome.treeHead.isEmpty else {
+            guard seen == nil else { throw WorkerError("the coordinator does not show its ledger's tree head, as it did before") }
+            return .extends
+        }
+        let theirs = try head(welcome.treeHead, welcome.logKey)
+        guard let seen else {
+            try keep(theirs)
+            return .extends
+        }
+        if MerkleTree.isConsistent(seen.head, theirs.head, proof: welcome.consistencyProof) {
+            if theirs.head.size > seen.head.size { try keep(theirs) }
+            return .extends
+        }
+        guard let loss = welcome.loss, let declaration = try declaration(loss, welcome.logKey),
+            try head(declaration.lostTreeHead, welcome.logKey).head.size >= seen.head.size
+        else { return .isBehind(seen: seen.head.size, theirs: theirs.head.size) }
+        return .lossDeclared(DeclaredLoss(declaration: declaration, entry: loss, isAccepted: isAccepted(loss)))
+    }
+
+    private func declaration(_ loss: Receipt, _ key: [UInt8]) throws -> LossDeclaration? {
+        guard case .lossDeclared(let declaration) = try loss.verify(consortium: consortium, logKey: key).body else { return nil }
+        return declaration
+    }
+
+    // MARK: Losses
+
+    private func acceptedPath(_ loss: Receipt) -> String { "\(acceptedFolder)/\(loss.index)-\(MerkleTree.leafHash(loss.entry).short).loss" }
+    private func isAccepted(_ loss: Receipt) -> Bool { disk.byteCount(acceptedPath(loss)) != nil }
+
+    /// Notes a loss that the site's engineer may accept, and once: `kumiai worker accept-loss`.
+    package func note(_ loss: DeclaredLoss) throws {
+        try disk.makeDirectory(acceptedFolder)
+        let path = acceptedPath(loss.entry) + Self.proposed
+        if disk.byteCount(path) == nil { try disk.store(loss.entry.wireBytes, at: path) }
+    }
+
+    /// Losses that were declared and wait for this site's word.
+    package func proposedLosses(logKey: [UInt8]) throws -> [DeclaredLoss] {
+        try disk.names(in: acceptedFolder).filter { $0.hasSuffix(Self.proposed) }.sorted().compactMap { name in
+            guard let bytes = try disk.contents(of: "\(acceptedFolder)/\(name)") else { return nil }
+            let entry = try Receipt(wireBytes: bytes)
+            guard let declaration = try declaration(entry, logKey) else { return nil }
+            return DeclaredLoss(declaration: declaration, entry: entry, isAccepted: false)
+        }
+    }
+
+    /// The engineer's word: the declared loss is accepted.
+    package func accept(_ loss: DeclaredLoss) throws {
+        try disk.makeDirectory(acceptedFolder)
+        try disk.store(loss.entry.wireBytes, at: acceptedPath(loss.entry))
+        disk.remove(acceptedPath(loss.entry) + Self.proposed)
+    }
+
+    private static let proposed = ".proposed"
+
+    /// Goes on from the ledger as it is after an accepted loss. The lost head is kept aside.
+    package func goOn(after welcome: Welcome) throws {
+        if let seen { try disk.store(Array(seen.note.utf8), at: "\(directory)/tree-head-lost-\(seen.head.size)") }
+        try keep(try head(welcome.treeHead, welcome.logKey))
+    }
+
+    // MARK: Receipts
+
+    package var receiptCount: Int { receipts.count }
+
+    /// All receipts by name; with `from`, those of entries from that place on.
+    package func receipts(from index: UInt64 = 0) -> [(name: String, receipt: Receipt)] {
+        receipts.filter { $0.value.index >= index }.sorted { $0.value.index < $1.value.index }.map { (name: $0.key, receipt: $0.value) }
+    }
+
+    /// Keeps a receipt that was checked. The first one of an update stays; another word about the same update is evidence.
+    package func keep(_ receipt: Receipt, of update: SignedUpdate, logKey: [UInt8]) throws {
+        let name = Self.name(update.manifest)
+        if let held = receipts[name] {
+            guard held.index != receipt.index || held.entry != receipt.entry else { return }
+            let evidence = "\(receiptsFolder)/\(name)-\(MerkleTree.leafHash(receipt.entry).short)\(Self.suffix)-conflict"
+            if disk.byteCount(evidence) == nil { try disk.store(receipt.wireBytes, at: evidence) }
+            throw WorkerError(
+                "the coordinator gave two different receipts for round \(update.manifest.key): entry \(held.index) before, entry \(receipt.index) now",
+                hint: "show both to the consortium's auditors: \(receiptsFolder)/\(name)\(Self.suffix) and \(evidence)")
+        }
+        try disk.store(receipt.wireBytes, at: "\(receiptsFolder)/\(name)\(Self.suffix)")
+        receipts[name] = receipt
+        let head = try head(receipt.treeHead, logKey)
+        if head.head.size > seen?.head.size ?? 0 { seen = head }
+    }
+
+    package func hasReceipt(of update: SignedUpdate) -> Bool { receipts[Self.name(update.manifest)] != nil }
+
+    /// The ledger does not hold this receipt's entry any more, as was declared and accepted: it is kept aside.
+    package func setAside(_ name: String) throws {
+        try disk.makeDirectory(lostFolder)
+        try disk.rename("\(receiptsFolder)/\(name)\(Self.suffix)", to: "\(lostFolder)/\(name)\(Self.suffix)")
+        try disk.synchronise(directory: receiptsFolder)
+        try disk.synchronise(directory: lostFolder)
+        receipts[name] = nil
+    }
+
+    private static func name(_ manifest: UpdateManifest) -> String { "\(manifest.campaign)-\(manifest.key.round)-\(manifest.key.attempt)" }
+
+    // MARK: Assignments
+
+    /// An assignment as this site may follow it: a round for which it holds a receipt is trained again only where the ledger
+    /// says that the update was lost.
+    package func admitted(_ assignment: Assignment, site: SiteID, logKey: [UInt8]) -> Assignment {
+        guard case .train(let task) = assignment, let held = heldReceipt(of: task) else { return assignment }
+        guard let lost = task.lostUpdate, lost.index > held.index, let entry = try? lost.verify(consortium: consortium, logKey: logKey),
+            case .roundAbandoned(let abandonment) = entry.body, abandonment.key.round == task.key.round, abandonment.without.contains(site)
+        else {
+            return .rest(
+                reason: "the coordinator asks again for round \(task.key.round), for which this site holds a receipt (entry \(held.index)), and does not prove why")
+        }
+        return assignment
+    }
+
+    /// The newest receipt for any attempt at the task's round.
+    private func heldReceipt(of task: TrainingTask) -> Receipt? {
+        let prefix = "\(task.campaign)-\(task.key.round)-"
+        return receipts.filter { $0.key.hasPrefix(prefix) && Int($0.key.dropFirst(prefix.count)) != nil }.values.max { $0.index < $1.index }
+    }
+}
+
+/// How the coordinator's ledger relates to what this site has seen of it.
+package enum HistoryVerdict: Equatable, Sendable {
+    case extends
+    /// It is older, or another one: nothing is sent, and the coordinator is shown what it lacks.
+    case isBehind(seen: Int, theirs: Int)
+    case lossDeclared(DeclaredLoss)
+}
+
+/// A loss that the consortium has declared in its ledger.
+package struct DeclaredLoss: Equatable, Sendable {
+    package let declaration: LossDeclaration
+    package let entry: Receipt
+    package let isAccepted: Bool
+}

@@ -1,0 +1,137 @@
+import Federation
+import Foundation
+import Identity
+import Ledger
+import TestKit
+import Testing
+import Wire
+
+/// That a ledger goes on from what others have seen of it, and what is done where it does not.
+@Suite struct HistoryTests {
+    static let key = try! PrivateKey.generate(.ed25519)
+
+    func tree(_ count: Int, from other: UInt8 = 0) -> MerkleTree {
+        var tree = MerkleTree()
+        for index in 0..<count { tree.append(leaf: MerkleTree.leafHash([other, UInt8(index)])) }
+        return tree
+    }
+
+    func head(_ tree: MerkleTree, size: Int? = nil) -> TreeHead {
+        TreeHead(origin: "c/ledger", size: size ?? tree.count, root: tree.root(size: size ?? tree.count))
+    }
+
+    @Test func everyTreeProvesThatItExtendsEachEarlierOne() {
+        for size in 0..<40 {
+            let tree = tree(size)
+            for earlier in 0...size {
+                let proof = tree.consistencyProof(from: earlier)
+                #expect(MerkleTree.isConsistent(head(tree, size: earlier), head(tree), proof: proof), "\(earlier) of \(size)")
+                // Any other root, and any other proof, is refused.
+                if earlier > 0, earlier < size {
+                    #expect(!MerkleTree.isConsistent(head(self.tree(earlier, from: 1)), head(tree), proof: proof))
+                    #expect(!MerkleTree.isConsistent(head(tree, size: earlier), head(tree), proof: proof + [proof[0]]))
+                    #expect(!MerkleTree.isConsistent(head(tree, size: earlier), head(tree), proof: Array(proof.dropLast())))
+                    var changed = proof
+                    changed[0] = Digest(of: [9])
+                    #expect(!MerkleTree.isConsistent(head(tree, size: earlier), head(tree), proof: changed))
+                }
+            }
+        }
+    }
+
+    /// The values of RFC 6962's reference tree of eight leaves (Certificate Transparency's merkle_tree_test).
+    @Test func aConsistencyProofIsThatOfTheSpecification() {
+        let inputs: [[UInt8]] = [
+            [], [0x00], [0x10], [0x20, 0x21], [0x30, 0x31], [0x40, 0x41, 0x42, 0x43], Array(0x50...0x57), Array(0x60...0x6f),
+        ]
+        var tree = MerkleTree()
+        for input in inputs { tree.append(leaf: MerkleTree.leafHash(input)) }
+        #expect(
+            tree.consistencyProof(from: 6).map(\.hex) == [
+                "0ebc5d3437fbe2db158b9f126a1d118e308181031d0a949f8dededebc558ef6a", "ca854ea128ed050b41b35ffc1b87b8eb2bde461e9e3b5596ece6b9d5975a0ae0",
+                "d37ee418976dd95753c1c73862b9398fa2a2cf9b4ff0fdfe8b30cd95209614b7",
+            ])
+    }
+
+    /// A ledger of a founding and `models` further entries.
+    func ledger(_ models: Int, store: SQLiteEntryStore) throws -> Ledger {
+        let ledger = try Ledger(consortium: "c", store: store, key: Self.key)
+        try ledger.append(try entries(models))
+        try ledger.reload()
+        return ledger
+    }
+
+    func entries(_ models: Int, seed: UInt8 = 0) throws -> [Entry] {
+        let time = Timestamp(milliseconds: 1_780_000_000_000)
+        let founding = Founding(
+            consortium: "c", authority: Digest(of: [1]), logKey: try Self.key.publicKey.ed25519Bytes(), coordinatorCertificate: [1], logKeySignature: [2])
+        return [Entry(at: time, .founded(founding))]
+            + (0..<models).map { index in
+                let model = ModelReference(digest: Digest(of: [seed, UInt8(index)]), layout: Digest(of: [2]), byteCount: 3)
+                return Entry(at: time, .modelRegistered(ModelName("M\(index)")!, model, by: "operator/o"))
+            }
+    }
+
+    @Test func aLedgerFromAnOlderBackupIsToldFromOneThatGoesOn() throws {
+        let directory = try TemporaryDirectory()
+        let whole = try ledger(6, store: SQLiteEntryStore(path: directory.path + "/a"))
+        let older = try ledger(3, store: SQLiteEntryStore(path: directory.path + "/b"))
+        #expect(whole.standing(of: older.head.note, losses: []) == .extends(proof: whole.consistencyProof(from: 4)))
+        guard case .isBehind(let seen) = older.standing(of: whole.head.note, losses: []) else { throw Failed() }
+        #expect(seen.head.size == 7)
+        guard case .isForeign = older.standing(of: "nothing", losses: []) else { throw Failed() }
+        let loss = LossDeclaration(lostTreeHead: whole.head.note, keptEntries: 4, reason: "why", declaredBy: "operator/o")
+        #expect(older.standing(of: whole.head.note, losses: [loss]) == .lossDeclared)
+    }
+
+    @Test func receiptsThatFillTheGapBringALedgerBackByteForByte() throws {
+        let directory = try TemporaryDirectory()
+        let whole = try ledger(6, store: SQLiteEntryStore(path: directory.path + "/a"))
+        let older = try ledger(3, store: SQLiteEntryStore(path: directory.path + "/b"))
+        guard case .isBehind(let seen) = older.standing(of: whole.head.note, losses: []) else { throw Failed() }
+        var recovery = LedgerRecovery(seen)
+        for index in [6, 4] { try recovery.note(whole.receipt(of: UInt64(index)), ledger: older) }
+        #expect(recovery.restorable(older) == nil, "entry 5 is missing")
+        try recovery.note(whole.receipt(of: 5), ledger: older)
+        guard let lost = recovery.restorable(older) else { throw Failed() }
+        try older.restore(lost)
+        #expect(older.head == whole.head)
+        #expect(recovery.isComplete(older))
+    }
+
+    @Test func aReceiptOfAnotherLedgerRestoresNothing() throws {
+        let directory = try TemporaryDirectory()
+        let older = try ledger(3, store: SQLiteEntryStore(path: directory.path + "/b"))
+        let whole = try ledger(6, store: SQLiteEntryStore(path: directory.path + "/a"))
+        guard case .isBehind(let seen) = older.standing(of: whole.head.note, losses: []) else { throw Failed() }
+        var recovery = LedgerRecovery(seen)
+        let receipt = whole.receipt(of: 4)
+        let forged = Receipt(index: 4, entry: receipt.entry + [0], proof: receipt.proof, treeHead: receipt.treeHead)
+        #expect(throws: LedgerError.self) { try recovery.note(forged, ledger: older) }
+        #expect(recovery.restorable(older) == nil)
+    }
+
+    @Test func aLedgerFileThatIsRemovedOrReplacedIsNoticedBeforeAnythingIsAcknowledged() throws {
+        for replaces in [false, true] {
+            let directory = try TemporaryDirectory()
+            let path = directory.path + "/ledger.sqlite"
+            let ledger = try ledger(2, store: SQLiteEntryStore(path: path))
+            let time = Timestamp(milliseconds: 1_780_000_000_001)
+            try FileManager.default.removeItem(atPath: path)
+            if replaces { try Data("another".utf8).write(to: URL(fileURLWithPath: path)) }
+            let entry = Entry(at: time, .clockCorrected(ClockCorrection(reason: "r", correctedBy: "o")))
+            #expect { try ledger.append([entry]) } throws: { ($0 as? LedgerError)?.code == .replaced }
+            #expect(ledger.count == 3)
+        }
+    }
+
+    @Test func aLedgerIsNotOpenedWithAnotherKeyThanItsFounding() throws {
+        let directory = try TemporaryDirectory()
+        let store = try SQLiteEntryStore(path: directory.path + "/a")
+        let founding = try entries(0)
+        _ = try Ledger(consortium: "c", store: store, key: try PrivateKey.generate(.ed25519)).append(founding)
+        #expect(throws: LedgerError.self) { try Ledger(consortium: "c", store: store, key: Self.key) }
+    }
+
+    struct Failed: Error {}
+}

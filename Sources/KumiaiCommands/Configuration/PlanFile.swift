@@ -45,8 +45,8 @@ struct PlanFile: Decodable {
 
     private func plan(_ path: String) throws -> Plan {
         func wrong(_ key: String, _ message: String) -> UsageError { UsageError("\(path): \(key): \(message)") }
-        guard let campaign = CampaignID(campaign) else { throw wrong("campaign", "a name of letters, digits, . _ - is wanted") }
-        guard let base = ModelName(base), let release = ModelName(release) else { throw wrong("base, release", "names of letters, digits, . _ - are wanted") }
+        guard let campaign = CampaignID(campaign) else { throw wrong("campaign", "expected at most 64 letters, digits, . _ -") }
+        guard let base = ModelName(base), let release = ModelName(release) else { throw wrong("base, release", "expected names of at most 64 letters, digits, . _ -") }
         let sites = try sites.map { text in
             guard let site = SiteID(text) else { throw wrong("sites", "\"\(text)\" is not of the form member/site") }
             return site

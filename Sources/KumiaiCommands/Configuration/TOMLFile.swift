@@ -42,7 +42,7 @@ struct TOMLFile<Content: Decodable> {
             // The decoder names a key twice, and says of one with another type that it is not there.
             let path = context.codingPath.last?.stringValue == key.stringValue ? context.codingPath : context.codingPath + [key]
             guard let found = value(at: path.map(\.stringValue), in: table) else { return "\(name(path)) is missing" }
-            return "\(name(path)) is \(kind(found)), and something else is wanted"
+            return "\(name(path)) is \(kind(found)), and another type is expected"
         case .typeMismatch(_, let context), .valueNotFound(_, let context): return "\(name(context.codingPath)) has the wrong type"
         case .dataCorrupted(let context): return "\(name(context.codingPath)): \(context.debugDescription)"
         @unknown default: return "\(error)"
@@ -80,7 +80,7 @@ struct Endpoint {
 
     init(_ text: String, key: String) throws {
         guard let colon = text.lastIndex(of: ":"), let port = Int(text[text.index(after: colon)...]), (0...65_535).contains(port), colon > text.startIndex
-        else { throw UsageError("\(key) is \"\(text)\", and host:port is wanted", hint: "for example 127.0.0.1:7443") }
+        else { throw UsageError("\(key) is \"\(text)\"; expected host:port", hint: "for example 127.0.0.1:7443") }
         host = String(text[..<colon]).trimmingCharacters(in: CharacterSet(charactersIn: "[]"))
         self.port = port
     }

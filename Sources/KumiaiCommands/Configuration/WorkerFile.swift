@@ -66,7 +66,7 @@ struct WorkerFile: Decodable {
         if let hours, !hours.isEmpty {
             guard let parsed = DailyHours(hours) else {
                 throw UsageError(
-                    "\(path): transfer.\(name)_hours is \"\(hours)\", and HH:MM-HH:MM is wanted", hint: "for example \"22:00-06:00\"; \"\" is always")
+                    "\(path): transfer.\(name)_hours is \"\(hours)\"; expected HH:MM-HH:MM", hint: "for example \"22:00-06:00\"; \"\" is always")
             }
             policy.hours = parsed
         }

@@ -50,6 +50,12 @@ struct WorkerFile: Decodable {
             exitsWhenFinished: content.exit_when_finished)
     }
 
+    /// All that is needed to look at a worker from outside.
+    static func dataDirectory(_ path: String) throws -> String {
+        let file = try TOMLFile<WorkerFile>(path)
+        return file.resolve(file.content.data)
+    }
+
     /// 0: as the plan says.
     private static func rank(_ rank: Int, _ path: String) throws -> Int? {
         guard (0...PlanLimits.loraRank).contains(rank) else { throw UsageError("\(path): training.rank is outside 0 to \(PlanLimits.loraRank)") }

@@ -47,17 +47,6 @@ import Testing
         #expect(extra.status == 6 && extra.error.contains("surprise"), "\(extra.error)")
     }
 
-    @Test func lastYearsPlanIsNotTakenForThisYears() throws {
-        let consortium = try Consortium(sites: 1)
-        let before = try consortium.directory.read("operator/plan.toml")
-        let outcome = try consortium.attempt([
-            "campaign", "init", consortium.path("operator"), "--coordinator", "127.0.0.1:7443", "--base", "FY2027", "--release", "FY2028", "--site",
-            "acme/osaka",
-        ])
-        #expect(outcome.status == 6 && outcome.error.contains("is another plan") && outcome.error.contains("move it away"), "\(outcome.error)")
-        #expect(try consortium.directory.read("operator/plan.toml") == before)
-    }
-
     @Test(arguments: ["[", "[&x]", "x = [ }", "x = \"", "x = 1 2", "= 1", "x = 0x", "x = \"\\q\"", "x = [[[[[1]]]]]", "\u{1}"])
     func aConfigurationThatIsNoTOMLIsRefusedWithItsLine(text: String) throws {
         let directory = try TemporaryDirectory()

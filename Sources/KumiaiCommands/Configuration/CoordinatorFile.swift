@@ -2,7 +2,7 @@ import Coordinator
 import Federation
 
 /// coordinator.toml
-struct CoordinatorFile: Decodable {
+struct CoordinatorFile: RoleFile {
     let listen: String
     let data: String
     let heartbeat_seconds: Int
@@ -10,6 +10,7 @@ struct CoordinatorFile: Decodable {
     let identity: IdentitySection
 
     static let name = "coordinator.toml"
+    static let author = "kumiai coordinator init"
 
     static func load(_ path: String) throws -> CoordinatorConfiguration {
         let file = try TOMLFile<CoordinatorFile>(path)
@@ -30,7 +31,7 @@ struct CoordinatorFile: Decodable {
         # A Kumiai coordinator. Paths count from this file's directory. Unknown keys are errors.
 
         # Where workers, operators and auditors connect to.
-        listen = "\(listen)"
+        listen = \(listen.tomlQuoted)
 
         # The ledger, the blobs and the releases. Back it up as a whole.
         data = "data"

@@ -31,10 +31,14 @@ struct PlanFile: Decodable {
 
     static let name = "plan.toml"
 
-    static func load(_ path: String) throws -> Plan {
-        let content = try TOMLFile<PlanFile>(path).content
-        let plan = try content.plan(path)
-        try requireNone(plan.problems, of: path)
+    static func load(_ path: String) throws -> Plan { try plan(TOMLFile<PlanFile>(path)) }
+
+    /// `path`: what messages call the text.
+    static func parse(_ text: String, path: String) throws -> Plan { try plan(TOMLFile<PlanFile>(text: text, path: path)) }
+
+    private static func plan(_ file: TOMLFile<PlanFile>) throws -> Plan {
+        let plan = try file.content.plan(file.path)
+        try requireNone(plan.problems, of: file.path)
         return plan
     }
 
@@ -67,13 +71,13 @@ struct PlanFile: Decodable {
         """
         # The plan of a campaign: fixed from its first round to its last, and part of the ledger.
 
-        campaign = "\(campaign)"
+        campaign = \(campaign.tomlQuoted)
         # The registered model that the campaign starts from, and the release that it leads to.
-        base = "\(base)"
-        release = "\(release)"
+        base = \(base.tomlQuoted)
+        release = \(release.tomlQuoted)
 
-        # "member/site", as in the sites' certificates.
-        sites = [\(sites.map { "\"\($0)\"" }.joined(separator: ", "))]
+        # "member/site", as in the sites' certificates, in any order.
+        sites = [\(sites.map(\.tomlQuoted).joined(separator: ", "))]
 
         rounds = \(rounds)
         # Updates that a round needs at least.

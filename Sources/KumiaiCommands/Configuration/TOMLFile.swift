@@ -9,15 +9,25 @@ struct TOMLFile<Content: Decodable> {
     static var maximumBytes: Int { 1 << 20 }
 
     init(_ path: String) throws {
-        self.path = path
-        guard let data = FileManager.default.contents(atPath: path) else {
-            throw UsageError("cannot read the configuration \(path)", hint: "`init` writes one: see --help")
-        }
+        guard let data = FileManager.default.contents(atPath: path) else { throw Self.failure(reading: path) }
         guard data.count <= Self.maximumBytes else { throw UsageError("\(path) is larger than \(Self.maximumBytes) bytes") }
+        try self.init(text: String(decoding: data, as: UTF8.self), path: path)
+    }
+
+    private static func failure(reading path: String) -> UsageError {
+        var isDirectory: ObjCBool = false
+        let exists = FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory)
+        let reason = !exists ? "there is no such file" : isDirectory.boolValue ? "it is a directory" : "you may not read it"
+        guard let role = Content.self as? any RoleFile.Type else { return UsageError("cannot read \(path): \(reason)") }
+        return ConfigurationSearch(for: role).failure(reading: path, reason)
+    }
+
+    /// `path`: where the text comes from.
+    init(text: String, path: String) throws {
+        self.path = path
         do {
             var decoder = TOMLDecoder()
             decoder.strictDecoding = true
-            let text = String(decoding: data, as: UTF8.self)
             try TOMLGrammar.check(text)
             let table = try TOMLTable(string: text)
             do {

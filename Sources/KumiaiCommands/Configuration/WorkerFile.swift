@@ -4,7 +4,7 @@ import Transport
 import Worker
 
 /// worker.toml
-struct WorkerFile: Decodable {
+struct WorkerFile: RoleFile {
     struct TrainingSection: Decodable {
         let demonstrations: String
         let threads: Int
@@ -30,6 +30,7 @@ struct WorkerFile: Decodable {
     let transfer: TransferSection?
 
     static let name = "worker.toml"
+    static let author = "kumiai worker init"
 
     static func load(_ path: String) throws -> WorkerConfiguration {
         let file = try TOMLFile<WorkerFile>(path)
@@ -99,7 +100,7 @@ struct WorkerFile: Decodable {
         # A Kumiai worker. Paths count from this file's directory. Unknown keys are errors.
 
         # The worker only ever connects outwards, to this address.
-        coordinator = "\(coordinator)"
+        coordinator = \(coordinator.tomlQuoted)
 
         # The factory's HTTP proxy, which must allow CONNECT to that address: "http://[user:password@]host:port"; "" is none.
         proxy = ""
@@ -118,7 +119,7 @@ struct WorkerFile: Decodable {
 
         [training]
         # A robomimic or ALOHA HDF5 file, or a directory of ALOHA files. They are read here and nowhere else.
-        demonstrations = "\(demonstrations)"
+        demonstrations = \(demonstrations.tomlQuoted)
         threads = 1
         # How often a training in progress is saved: what a crash may cost.
         snapshot_seconds = 60

@@ -23,32 +23,23 @@ struct CoordinatorInitCommand: Command {
     @Option(help: "The base model's name.")
     var name: String
 
-    @Option(help: ArgumentHelp("Where to listen.", valueName: "host:port"))
-    var listen = "127.0.0.1:7443"
+    @Option(help: ArgumentHelp("Where to listen; 127.0.0.1:7443 where nothing is said.", valueName: "host:port"))
+    var listen: String?
+
+    private static let defaultListen = "127.0.0.1:7443"
 
     func execute() async throws {
         guard let name = ModelName(name) else {
             throw UsageError("\"\(name)\" is no name", hint: "letters, digits, . _ - and at most 64 of them, for example FY2026")
         }
+        if let listen { _ = try Endpoint(listen, key: "--listen") }
         let path = directory + "/" + CoordinatorFile.name
-        try ConfigurationWriter.write(CoordinatorFile.text(listen: listen), to: path)
+        try ConfigurationWriter.write(CoordinatorFile.text(listen: listen ?? Self.defaultListen), to: path) { (kept: TOMLFile<CoordinatorFile>) in
+            listen.map { $0 == kept.content.listen ? [] : ["--listen \($0)"] } ?? []
+        }
         let configuration = try CoordinatorFile.load(path)
         let model = try ConsortiumFounder(configuration).found(base: name, modelPath: baseModel, at: systemTime())
         Terminal.print("founded \(configuration.consortium) with \(name) (\(model.digest.short), \(Format.bytes(model.byteCount)))")
-        Terminal.print("next: kumiai coordinator run --config \(path)")
-    }
-}
-
-/// Writes a configuration once; what is there already is kept.
-enum ConfigurationWriter {
-    static func write(_ text: String, to path: String) throws {
-        let folder = (path as NSString).deletingLastPathComponent
-        try FileManager.default.createDirectory(atPath: folder.isEmpty ? "." : folder, withIntermediateDirectories: true)
-        guard !FileManager.default.fileExists(atPath: path) else {
-            Terminal.note("\(path) is there already and was kept")
-            return
-        }
-        try text.write(toFile: path, atomically: true, encoding: .utf8)
-        Terminal.note("wrote \(path)")
+        Terminal.print("next: kumiai coordinator run --config \(path.shellQuoted)")
     }
 }

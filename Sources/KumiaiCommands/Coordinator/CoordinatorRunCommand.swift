@@ -6,8 +6,8 @@ struct CoordinatorRunCommand: Command {
         commandName: "run", abstract: "Serve the consortium until Ctrl-C or SIGTERM.",
         discussion: "Started again after any end, also kill -9, it goes on where it was.")
 
-    @Option(name: .shortAndLong, help: ArgumentHelp("The coordinator's configuration.", valueName: "file"))
-    var config = CoordinatorFile.name
+    @Option(name: .shortAndLong, help: CoordinatorFile.help, completion: .file(extensions: ["toml"]))
+    var config = CoordinatorFile.defaultPath
 
     @OptionGroup var log: LogOptions
 

@@ -20,8 +20,11 @@ enum Credentials {
 
 /// `--config` of operators' and auditors' commands.
 struct OperatorOptions: ParsableArguments {
-    @Option(name: .shortAndLong, help: ArgumentHelp("The operator's or auditor's configuration.", valueName: "file"))
-    var config = OperatorFile.name
+    @Option(name: .shortAndLong, help: OperatorFile.help, completion: .file(extensions: ["toml"]))
+    var config = OperatorFile.defaultPath
+
+    /// What a command that is printed to be copied needs to find the same configuration; begins with a space.
+    var shellOption: String { config == OperatorFile.defaultPath ? "" : " --config \(config.shellQuoted)" }
 
     func dialer() throws -> Dialer {
         let file = try TOMLFile<OperatorFile>(config)

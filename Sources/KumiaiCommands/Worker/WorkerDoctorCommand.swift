@@ -18,8 +18,8 @@ struct WorkerDoctorCommand: Command {
             Ends with the exit code of the first check that failed.
             """)
 
-    @Option(name: .shortAndLong, help: ArgumentHelp("The worker's configuration.", valueName: "file"))
-    var config = WorkerFile.name
+    @Option(name: .shortAndLong, help: WorkerFile.help, completion: .file(extensions: ["toml"]))
+    var config = WorkerFile.defaultPath
 
     @Option(help: ArgumentHelp("Check the demonstrations against this model instead of the coordinator's.", valueName: "model.safetensors"))
     var model: String?

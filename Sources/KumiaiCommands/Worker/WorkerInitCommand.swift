@@ -28,8 +28,17 @@ struct WorkerInitCommand: Command {
         let path = directory + "/" + WorkerFile.name
         // The configuration counts paths from its own directory; the command line counts from here.
         let absolute = demonstrations.hasPrefix("/") ? demonstrations : URL(fileURLWithPath: demonstrations).path
-        try ConfigurationWriter.write(
-            WorkerFile.text(coordinator: coordinator, demonstrations: absolute, exitWhenFinished: exitWhenFinished), to: path)
-        Terminal.print("next: kumiai worker doctor --config \(path)")
+        let text = WorkerFile.text(coordinator: coordinator, demonstrations: absolute, exitWhenFinished: exitWhenFinished)
+        try ConfigurationWriter.write(text, to: path) { ignored(by: $0, absolute) }
+        Terminal.print("next: kumiai worker doctor --config \(path.shellQuoted)")
+    }
+
+    private func ignored(by kept: TOMLFile<WorkerFile>, _ demonstrations: String) -> [String] {
+        let content = kept.content
+        return [
+            content.coordinator == coordinator ? nil : "--coordinator \(coordinator)",
+            kept.resolve(content.training.demonstrations) == demonstrations ? nil : "--demonstrations \(self.demonstrations)",
+            exitWhenFinished && !content.exit_when_finished ? "--exit-when-finished" : nil,
+        ].compactMap(\.self)
     }
 }

@@ -8,8 +8,8 @@ struct WorkerRunCommand: Command {
         commandName: "run", abstract: "Take part in campaigns until Ctrl-C or SIGTERM.",
         discussion: "Started again after any end, also kill -9, it goes on where it was.")
 
-    @Option(name: .shortAndLong, help: ArgumentHelp("The worker's configuration.", valueName: "file"))
-    var config = WorkerFile.name
+    @Option(name: .shortAndLong, help: WorkerFile.help, completion: .file(extensions: ["toml"]))
+    var config = WorkerFile.defaultPath
 
     @OptionGroup var log: LogOptions
 

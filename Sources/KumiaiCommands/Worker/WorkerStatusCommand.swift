@@ -19,8 +19,8 @@ struct WorkerStatusCommand: Command {
               9   this user cannot see whether it runs
             """)
 
-    @Option(name: .shortAndLong, help: ArgumentHelp("The worker's configuration.", valueName: "file"), completion: .file(extensions: ["toml"]))
-    var config = WorkerFile.name
+    @Option(name: .shortAndLong, help: WorkerFile.help, completion: .file(extensions: ["toml"]))
+    var config = WorkerFile.defaultPath
 
     @OptionGroup var json: JSONOption
 
@@ -36,7 +36,7 @@ struct WorkerStatusCommand: Command {
     func execute() async throws {
         let directory = try WorkerFile.dataDirectory(config)
         guard let status = try WorkerStatus.read(from: directory) else {
-            throw UsageError("no worker has run with \(config) yet", hint: "kumiai worker run --config \(config)")
+            throw UsageError("no worker has run with \(config) yet", hint: "kumiai worker run --config \(config.shellQuoted)")
         }
         let health = WorkerHealth(status, status.liveness, now: systemTime())
         if json.isOn {

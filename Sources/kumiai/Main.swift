@@ -4,6 +4,7 @@ import KumiaiCommands
 struct Main {
     static func main() async {
         Kumiai.prepare()
+        Kumiai.refuseUnknownCommand(Array(CommandLine.arguments.dropFirst()))
         await Kumiai.main(nil)
     }
 }

@@ -9,7 +9,7 @@ struct AuditGroup: AsyncParsableCommand {
             audited (exit code 6).
 
             Examples:
-              kumiai audit verify copy --ca ca.pem      # exits with 3 where anything was tampered with
+              kumiai audit verify copy --ca ca.pem      # exits with 3 where tampered with
               kumiai audit rounds copy
               kumiai audit replay 12 copy
               kumiai audit replay --all copy

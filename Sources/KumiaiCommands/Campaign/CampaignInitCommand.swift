@@ -9,11 +9,11 @@ struct CampaignInitCommand: Command {
             exists is never overwritten.
 
             Example:
-              kumiai campaign init alice --coordinator 127.0.0.1:7443 --base FY2026 --release FY2027 \\
-                --site acme/osaka --site bolt/turin
+              kumiai campaign init alice --coordinator 127.0.0.1:7443 --base FY2026 \\
+                --release FY2027 --site acme/osaka --site bolt/turin
             """)
 
-    @Argument(help: "The operator's directory, with ca.pem, certificate.pem and key.pem.")
+    @Argument(help: "The operator's directory, with ca.pem, certificate.pem and key.pem.", completion: .directory)
     var directory: String
 
     @Option(help: ArgumentHelp("The coordinator's address.", valueName: "host:port"))

@@ -6,7 +6,7 @@ struct CampaignOpenCommand: Command {
         commandName: "open", abstract: "Open a campaign by a plan.",
         discussion: "The plan goes into the ledger and cannot be changed afterwards. Rounds begin when enough sites are connected.")
 
-    @Argument(help: ArgumentHelp("The plan.", valueName: "plan.toml"))
+    @Argument(help: ArgumentHelp("The plan.", valueName: "plan.toml"), completion: .file(extensions: ["toml"]))
     var plan: String
 
     @OptionGroup var options: OperatorOptions

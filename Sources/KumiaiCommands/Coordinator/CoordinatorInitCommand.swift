@@ -7,17 +7,20 @@ struct CoordinatorInitCommand: Command {
     static let configuration = CommandConfiguration(
         commandName: "init", abstract: "Write the configuration and found the consortium's ledger.",
         discussion: """
-            The directory must hold ca.pem, certificate.pem and key.pem (kumiai pki issue coordinator/main). The base
+            The directory must hold ca.pem, certificate.pem and key.pem (kumiai pki issue coordinator/main). The base \
             model is imported under its name; campaigns start from it.
 
             Example:
-              kumiai coordinator init coordinator --base-model image.safetensors --name FY2026
+              kumiai coordinator init coordinator --base-model base.safetensors \\
+                --name FY2026
             """)
 
-    @Argument(help: "The coordinator's directory.")
+    @Argument(help: "The coordinator's directory.", completion: .directory)
     var directory: String
 
-    @Option(help: ArgumentHelp("The base model: safetensors, float32.", valueName: "file"))
+    @Option(
+        help: ArgumentHelp("The base model: safetensors, float32.", valueName: "file"),
+        completion: .file(extensions: ["safetensors"]))
     var baseModel: String
 
     @Option(help: "The base model's name.")

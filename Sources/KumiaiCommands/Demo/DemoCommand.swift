@@ -7,7 +7,7 @@ struct DemoCommand: Command {
     static let configuration = CommandConfiguration(
         commandName: "demo", abstract: "Run a whole consortium on this machine and show what it gained.",
         discussion: """
-            Founds a consortium, makes its certificates, starts one coordinator and a worker a site as real processes
+            Founds a consortium, makes its certificates, starts one coordinator and a worker a site as real processes \
             with mutual TLS over loopback, runs a campaign on real robot demonstrations, cuts a release, and audits it.
 
             Example:
@@ -26,10 +26,14 @@ struct DemoCommand: Command {
     @Option(help: "What the policy sees: a camera image, or the state of the robot and its object.")
     var policy: PolicyKind = .image
 
-    @Option(help: ArgumentHelp("Where everything is put; must not exist yet.", valueName: "path"))
+    @Option(
+        help: ArgumentHelp("Where everything is put; must not exist yet.", valueName: "path"),
+        completion: .directory)
     var directory = "kumiai-demo"
 
-    @Option(help: ArgumentHelp("The sample data: Examples/metaworld of the repository.", valueName: "path"))
+    @Option(
+        help: ArgumentHelp("The sample data: Examples/metaworld of the repository.", valueName: "path"),
+        completion: .directory)
     var examples: String?
 
     @OptionGroup var options: PlanOptions

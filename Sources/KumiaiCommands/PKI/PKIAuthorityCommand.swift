@@ -11,7 +11,7 @@ struct PKIAuthorityCommand: Command {
     @Option(help: ArgumentHelp("The consortium's name, a SPIFFE trust domain.", valueName: "robots.example"))
     var consortium: String
 
-    @Option(help: "Where to write ca.pem and ca.key.")
+    @Option(help: "Where to write ca.pem and ca.key.", completion: .directory)
     var out = "pki"
 
     @Option(help: "How long it is valid, in days.")

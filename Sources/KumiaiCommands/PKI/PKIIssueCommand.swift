@@ -12,25 +12,30 @@ struct PKIIssueCommand: Command {
 
             Examples:
               kumiai pki issue operator/alice --ca pki --out alice
-              kumiai pki issue member/acme/site/osaka --ca pki --request request.pem --out osaka
+              kumiai pki issue member/acme/site/osaka --ca pki \\
+                --request request.pem --out osaka
             """)
 
     @Argument(help: ArgumentHelp("member/M/site/S, operator/O, auditor/A or coordinator/C", valueName: "identity"))
     var identity: String
 
-    @Option(help: "The CA's directory, with ca.pem and ca.key.")
+    @Option(help: "The CA's directory, with ca.pem and ca.key.", completion: .directory)
     var ca = "pki"
 
-    @Option(help: ArgumentHelp("A PKCS #10 request made where the key is.", valueName: "file"))
+    @Option(
+        help: ArgumentHelp("A PKCS #10 request made where the key is.", valueName: "file"),
+        completion: .file(extensions: ["pem", "crt", "cer"]))
     var request: String?
 
-    @Option(help: "Where to write certificate.pem, ca.pem and, without --request, key.pem.")
+    @Option(help: "Where to write certificate.pem, ca.pem and, without --request, key.pem.", completion: .directory)
     var out: String
 
     @Option(help: "How long it is valid, in days; otherwise as the profile says.")
     var days: Int?
 
-    @Option(help: ArgumentHelp("Your own certificate profiles, in place of certs/kumiai.cnf.", valueName: "file"))
+    @Option(
+        help: ArgumentHelp("Your own certificate profiles, in place of certs/kumiai.cnf.", valueName: "file"),
+        completion: .file())
     var profiles: String?
 
     func execute() async throws {

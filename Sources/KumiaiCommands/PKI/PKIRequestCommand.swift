@@ -9,7 +9,7 @@ struct PKIRequestCommand: Command {
     @Argument(help: ArgumentHelp("The identity, for the request's name.", valueName: "member/M/site/S"))
     var identity: String
 
-    @Option(help: "Where to write key.pem and request.pem.")
+    @Option(help: "Where to write key.pem and request.pem.", completion: .directory)
     var out: String
 
     func execute() async throws {

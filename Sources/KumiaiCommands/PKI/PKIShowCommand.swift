@@ -7,10 +7,14 @@ struct PKIShowCommand: Command {
     static let configuration = CommandConfiguration(
         commandName: "show", abstract: "Say whom a certificate speaks for, and whether it can be used.")
 
-    @Argument(help: ArgumentHelp("PEM certificate.", valueName: "file"))
+    @Argument(
+        help: ArgumentHelp("PEM certificate.", valueName: "file"),
+        completion: .file(extensions: ["pem", "crt", "cer"]))
     var file: String
 
-    @Option(help: ArgumentHelp("Check it against this CA.", valueName: "ca.pem"))
+    @Option(
+        help: ArgumentHelp("Check it against this CA.", valueName: "ca.pem"),
+        completion: .file(extensions: ["pem", "crt", "cer"]))
     var ca: String?
 
     @OptionGroup var json: JSONOption

@@ -6,7 +6,9 @@ import Worker
 
 /// Demonstrations on the command line.
 struct DemonstrationOptions: ParsableArguments {
-    @Argument(help: ArgumentHelp("A robomimic or ALOHA HDF5 file, or a directory of ALOHA files.", valueName: "demonstrations"))
+    @Argument(
+        help: ArgumentHelp("A robomimic or ALOHA HDF5 file, or a directory of ALOHA files.", valueName: "demonstrations"),
+        completion: .file())
     var demonstrations: String
 
     @Option(help: "What the demonstrations show, where their files do not say it.")

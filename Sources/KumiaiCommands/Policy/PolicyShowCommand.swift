@@ -7,7 +7,9 @@ struct PolicyShowCommand: Command {
     static let configuration = CommandConfiguration(
         commandName: "show", abstract: "Say what a policy is and which data it wants: its contract.")
 
-    @Argument(help: ArgumentHelp("The model.", valueName: "model.safetensors"))
+    @Argument(
+        help: ArgumentHelp("The model.", valueName: "model.safetensors"),
+        completion: .file(extensions: ["safetensors"]))
     var model: String
 
     @Flag(name: .customLong("json"), help: "Print its config.json.")

@@ -7,10 +7,10 @@ struct ReleaseCutCommand: Command {
     static let configuration = CommandConfiguration(
         commandName: "cut", abstract: "Cut the release that the finished campaign leads to.",
         discussion: """
-            The release becomes a registered model: the next campaign can start from it. Adapters are folded into it.
+            The release becomes a registered model: the next campaign can start from it. Adapters are folded into it. \
             Cutting it again changes nothing.
 
-            With --adapter, where the plan has adapters, the release also holds one, in PEFT's layout, that leads from the
+            With --adapter, where the plan has adapters, the release also holds one, in PEFT's layout, that leads from the \
             campaign's base as close to the release as its rank allows; what it lacks is reported as discarded energy.
             """)
 

@@ -11,13 +11,15 @@ struct ReleaseShowCommand: Command {
             than --ca.
             """)
 
-    @Argument(help: "The release's directory.")
+    @Argument(help: "The release's directory.", completion: .directory)
     var directory: String
 
     @Flag(help: "Check the signature and the digest of every file.")
     var verify = false
 
-    @Option(help: ArgumentHelp("The consortium's CA certificate, for --verify.", valueName: "ca.pem"))
+    @Option(
+        help: ArgumentHelp("The consortium's CA certificate, for --verify.", valueName: "ca.pem"),
+        completion: .file(extensions: ["pem", "crt", "cer"]))
     var ca: String?
 
     @OptionGroup var json: JSONOption

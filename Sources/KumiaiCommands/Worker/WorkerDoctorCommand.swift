@@ -13,15 +13,17 @@ struct WorkerDoctorCommand: Command {
     static let configuration = CommandConfiguration(
         commandName: "doctor", abstract: "Check a site before its first round.",
         discussion: """
-            Configuration, certificate, the way to the coordinator, linear algebra, and whether the demonstrations fit the
-            contract of the model that the next round starts from: robot, cameras, keys, shapes, units. Changes nothing.
+            Configuration, certificate, the way to the coordinator, linear algebra, and whether the demonstrations fit the \
+            contract of the model that the next round starts from: robot, cameras, keys, shapes, units. Changes nothing. \
             Ends with the exit code of the first check that failed.
             """)
 
     @Option(name: .shortAndLong, help: WorkerFile.help, completion: .file(extensions: ["toml"]))
     var config = WorkerFile.defaultPath
 
-    @Option(help: ArgumentHelp("Check the demonstrations against this model instead of the coordinator's.", valueName: "model.safetensors"))
+    @Option(
+        help: ArgumentHelp("Check the demonstrations against this model instead of the coordinator's.", valueName: "model.safetensors"),
+        completion: .file(extensions: ["safetensors"]))
     var model: String?
 
     @OptionGroup var json: JSONOption

@@ -8,16 +8,17 @@ struct WorkerInitCommand: Command {
             The directory should hold ca.pem, certificate.pem and key.pem (kumiai pki request, kumiai pki issue).
 
             Example:
-              kumiai worker init osaka --coordinator 127.0.0.1:7443 --demonstrations demos.hdf5
+              kumiai worker init osaka --coordinator 127.0.0.1:7443 \\
+                --demonstrations demos.hdf5
             """)
 
-    @Argument(help: "The worker's directory.")
+    @Argument(help: "The worker's directory.", completion: .directory)
     var directory: String
 
     @Option(help: ArgumentHelp("The coordinator's address.", valueName: "host:port"))
     var coordinator: String
 
-    @Option(help: ArgumentHelp("The site's demonstrations: robomimic HDF5.", valueName: "file"))
+    @Option(help: ArgumentHelp("The site's demonstrations: robomimic HDF5.", valueName: "file"), completion: .file())
     var demonstrations: String
 
     @Flag(help: "End the worker when a campaign has ended.")

@@ -86,7 +86,7 @@ import Testing
         for (release, name) in [("FY2027", "alice/plan.toml"), ("FY2028", "alice/plan-FY2028.toml")] {
             let before = try text(name)
             let other = try campaign(release, "--site", "acme/osaka", "--rounds", "7")
-            #expect(other.status == 6 && other.error.contains("plans the release \(release) otherwise"), "\(other)")
+            #expect(other.status == 6 && other.error.contains("is a different plan for the release \(release)"), "\(other)")
             #expect(try text(name) == before)
         }
     }
@@ -97,6 +97,17 @@ import Testing
         let injected = try campaign("FY2027\"\nquorum = 1\n#", "--site", "acme/osaka")
         #expect(injected.status == 6 && injected.error.contains("base, release"), "\(injected)")
         #expect(!FileManager.default.fileExists(atPath: directory.file("alice")))
+    }
+
+    @Test func allProblemsOfAPlanAreNamedAtOnce() throws {
+        #expect(try campaign("FY2027", "--site", "acme/osaka").status == 0)
+        let plan = directory.file("alice/plan.toml")
+        let text = try text("alice/plan.toml").replacingOccurrences(of: "rounds = 60", with: "rounds = 0").replacingOccurrences(
+            of: "batch = 32", with: "batch = 0")
+        try directory.write("alice/plan.toml", Array(text.utf8))
+        let outcome = try kumiai(["campaign", "check", plan])
+        #expect(outcome.status == 6 && outcome.error.contains("rounds: expected 1 to 100000 rounds"), "\(outcome)")
+        #expect(outcome.error.contains("training.batch: expected 1 to 65536"), "\(outcome)")
     }
 
     @Test func sitesOfAPlanMayStandInAnyOrder() throws {

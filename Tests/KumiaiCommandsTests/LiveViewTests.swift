@@ -122,6 +122,8 @@ import Testing
                 + ["campaign", "status", "--watch"] + consortium.operatorConfig, output: consortium.path("watch.out"), error: consortium.path("watch.err"))
         defer { stop(watch) }
         try #require(consortium.wait { terminal(state)?.text.contains("0/1000 rounds") == true }, "\(terminal(state)?.text ?? "nothing")")
+        // A frame may come in two pieces.
+        usleep(1_500_000)
         let first = try #require(terminal(state))
         #expect(first.text.contains("1 more site, 0 connected") && !first.unknown)
         // Some redraws later nothing more has left the window.

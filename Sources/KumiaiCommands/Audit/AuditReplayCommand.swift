@@ -50,7 +50,7 @@ struct AuditReplayCommand: Command {
 
     func execute() async throws {
         let name = try campaign.map { text in
-            guard let name = CampaignID(text) else { throw UsageError("\"\(text)\" is no name of a campaign") }
+            guard let name = CampaignID(text) else { throw UsageError("\"\(text)\" is not a name of a campaign") }
             return name
         }
         let copy = try authority.open(words.last ?? "")

@@ -23,6 +23,6 @@ struct PlanPlace {
         if data == Data(text.utf8) { return true }
         guard let other = try? PlanFile.load(path), other.release == plan.release else { return false }
         throw UsageError(
-            "\(path) exists already and plans the release \(plan.release) otherwise", hint: "edit it and open it, or move it away and try again")
+            "\(path) exists already, and is a different plan for the release \(plan.release)", hint: "edit it and open it, or move it away and try again")
     }
 }

@@ -9,15 +9,19 @@ enum ConfigurationWriter {
         guard !options.isEmpty else { return Terminal.note("\(path) exists already and was kept") }
         Terminal.note(
             """
-            \(path) exists already and was kept; it says otherwise, so these options were ignored: \(options.joined(separator: ", ")). \
+            \(path) exists already and was kept; it has other values, so these options were ignored: \(options.joined(separator: ", ")). \
             Edit the file, or move it away and try again
             """)
     }
 
     static func write(new text: String, to path: String) throws {
         let folder = (path as NSString).deletingLastPathComponent
-        try OutputFile.makeDirectory(folder.isEmpty ? "." : folder)
-        try text.write(toFile: path, atomically: true, encoding: .utf8)
+        do {
+            try FileManager.default.createDirectory(atPath: folder.isEmpty ? "." : folder, withIntermediateDirectories: true)
+            try text.write(toFile: path, atomically: true, encoding: .utf8)
+        } catch {
+            throw UsageError("cannot write \(path)", hint: "may you write there, is \(folder) a directory, and is the disk full?")
+        }
         Terminal.note("wrote \(path)")
     }
 }

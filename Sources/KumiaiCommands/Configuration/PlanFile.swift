@@ -42,9 +42,10 @@ struct PlanFile: Decodable {
         return plan
     }
 
-    /// Throws the first of a plan's problems.
+    /// Throws all of a plan's problems at once.
     static func requireNone(_ problems: [PlanProblem], of path: String) throws {
-        if let problem = problems.first { throw UsageError("\(path): \(problem.key): \(problem.message)") }
+        guard !problems.isEmpty else { return }
+        throw UsageError("\(path): " + problems.map { "\($0.key): \($0.message)" }.joined(separator: "; "))
     }
 
     private func plan(_ path: String) throws -> Plan {

@@ -36,7 +36,7 @@ struct WorkerFile: RoleFile {
         let file = try TOMLFile<WorkerFile>(path)
         let content = file.content
         let endpoint = try Endpoint(content.coordinator, key: "coordinator")
-        guard (1...256).contains(content.training.threads) else { throw UsageError("\(path): training.threads is outside 1 to 256") }
+        guard (1...256).contains(content.training.threads) else { throw UsageError("\(path): training.threads: expected 1 to 256") }
         let certificate = file.resolve(content.identity.certificate)
         return WorkerConfiguration(
             consortium: try Credentials.principal(ofCertificate: certificate).consortium, host: endpoint.host, port: endpoint.port,
@@ -59,12 +59,12 @@ struct WorkerFile: RoleFile {
 
     /// 0: as the plan says.
     private static func rank(_ rank: Int, _ path: String) throws -> Int? {
-        guard (0...PlanLimits.loraRank).contains(rank) else { throw UsageError("\(path): training.rank is outside 0 to \(PlanLimits.loraRank)") }
+        guard (0...PlanLimits.loraRank).contains(rank) else { throw UsageError("\(path): training.rank: expected 0 to \(PlanLimits.loraRank)") }
         return rank == 0 ? nil : rank
     }
 
     private static func snapshotSeconds(_ seconds: Int, _ path: String) throws -> Int {
-        guard (1...86_400).contains(seconds) else { throw UsageError("\(path): training.snapshot_seconds is outside 1 to 86400") }
+        guard (1...86_400).contains(seconds) else { throw UsageError("\(path): training.snapshot_seconds: expected 1 to 86400") }
         return seconds
     }
 
@@ -73,13 +73,13 @@ struct WorkerFile: RoleFile {
         if let hours, !hours.isEmpty {
             guard let parsed = DailyHours(hours) else {
                 throw UsageError(
-                    "\(path): transfer.\(name)_hours is \"\(hours)\"; expected HH:MM-HH:MM", hint: "for example \"22:00-06:00\"; \"\" is always")
+                    "\(path): transfer.\(name)_hours: expected HH:MM-HH:MM, found \"\(hours)\"", hint: "for example \"22:00-06:00\"; \"\" is always")
             }
             policy.hours = parsed
         }
         if let rate = rate?.value, rate != 0 {
             guard (0.01...1e6).contains(rate) else {
-                throw UsageError("\(path): transfer.\(name)_mbit_per_s is outside 0.01 to 1000000", hint: "0 is as fast as the link is")
+                throw UsageError("\(path): transfer.\(name)_mbit_per_s: expected 0.01 to 1000000", hint: "0 is as fast as the link is")
             }
             policy.megabitsPerSecond = rate
         }
@@ -89,7 +89,7 @@ struct WorkerFile: RoleFile {
     /// `http://[user:password@]host:port`
     private static func proxy(_ text: String, _ path: String) throws -> ConnectProxy {
         guard let url = URLComponents(string: text), url.scheme == "http", let host = url.host, let port = url.port, url.path.isEmpty || url.path == "/" else {
-            throw UsageError("\(path): proxy is no http://host:port", hint: "for example \"http://10.0.0.1:3128\"; \"\" is none")
+            throw UsageError("\(path): proxy: expected http://host:port", hint: "for example \"http://10.0.0.1:3128\"; \"\" is none")
         }
         let authorization = url.user.map { "Basic " + Data("\($0):\(url.password ?? "")".utf8).base64EncodedString() }
         return ConnectProxy(host: host.trimmingCharacters(in: CharacterSet(charactersIn: "[]")), port: port, authorization: authorization)

@@ -33,7 +33,7 @@ struct CoordinatorInitCommand: Command {
 
     func execute() async throws {
         guard let name = ModelName(name) else {
-            throw UsageError("\"\(name)\" is no name", hint: "letters, digits, . _ - and at most 64 of them, for example FY2026")
+            throw UsageError("\"\(name)\" is not a name of a model", hint: "expected at most 64 letters, digits, . _ -, for example FY2026")
         }
         if let listen { _ = try Endpoint(listen, key: "--listen") }
         let path = directory + "/" + CoordinatorFile.name

@@ -7,7 +7,7 @@ struct WorkerStatusCommand: Command {
     static let configuration = CommandConfiguration(
         commandName: "status", abstract: "Say what this site's worker is doing.",
         discussion: """
-            Reads the worker's directory; asks nobody.
+            Reads the worker's directory; needs no connection.
 
             Exit codes, for monitoring:
               0   it runs, is connected to the coordinator, and nothing is wrong

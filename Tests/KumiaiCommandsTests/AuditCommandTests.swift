@@ -83,6 +83,12 @@ import Testing
             #expect(release.status == 6 && release.error.contains("not signed under the CA"), "\(release)")
             #expect(!(release.output + release.error).contains("TAMPERED"))
         }
+        // A copy that itself brings another CA than its ledger's was changed.
+        let own = consortium.data + "/ca.pem", whole = try consortium.directory.read("coordinator/data/ca.pem")
+        try consortium.directory.write("coordinator/data/ca.pem", consortium.directory.read("same-name/ca.pem"))
+        let changed = try consortium.attempt(["audit", "verify", consortium.data])
+        #expect(changed.status == 3 && changed.output.contains("TAMPERED  ca.pem"), "\(own): \(changed)")
+        try Data(whole).write(to: URL(fileURLWithPath: own))
     }
 
     private func entries(_ consortium: Consortium) throws {

@@ -15,7 +15,12 @@ public struct Kumiai: AsyncParsableCommand {
             Begin with `kumiai demo`, which runs a whole consortium on this machine.
 
             Exit codes: 0 done, 1 failed, 3 an audit found tampering, 4 the coordinator cannot be reached,
-            5 the coordinator refused, 6 a configuration is wrong, 64 wrong usage.
+            5 the coordinator refused, 6 a configuration is wrong, 64 wrong usage, 141 the reader of the output left.
+
+            With --json there is one JSON value on standard output, also where a command fails:
+            {"error": {"code": "unreachable", "exit": 4, "hint": "…", "message": "…"}}. The code is failed, tampered,
+            unreachable, refused, configuration or usage. JSON has no NaN and no infinity: such a number is null, and
+            "not_finite" names it and says what it is.
             """,
         version: "0.1.0",
         subcommands: [
@@ -27,6 +32,8 @@ public struct Kumiai: AsyncParsableCommand {
 
     /// What happens before anything else in the process.
     public static func prepare() {
+        StandardDescriptors.openClosed()
+        StandardDescriptors.ignoreSignalsOfWrites()
         OpenSSLLibrary.outliveMain()
         BLASCore.restartIfWrong()
         ProcessResources.keepBuffers()

@@ -1,9 +1,10 @@
+import Foundation
 import KumiaiCommands
 
 @main
 struct Main {
     static func main() async {
         Kumiai.prepare()
-        await Kumiai.main(nil)
+        exit(await Kumiai.perform())
     }
 }

@@ -4,7 +4,10 @@ import Coordinator
 struct CoordinatorRunCommand: Command {
     static let configuration = CommandConfiguration(
         commandName: "run", abstract: "Serve the consortium until Ctrl-C or SIGTERM.",
-        discussion: "Started again after any end, also kill -9, it goes on where it was.")
+        discussion: """
+            Started again after any end, also kill -9, it goes on where it was. SIGHUP opens the file of --log-file again.
+            Log lines that cannot be written are counted, and the log says so when it can be written again.
+            """)
 
     @Option(name: .shortAndLong, help: ArgumentHelp("The coordinator's configuration.", valueName: "file"))
     var config = CoordinatorFile.name
@@ -12,8 +15,14 @@ struct CoordinatorRunCommand: Command {
     @OptionGroup var log: LogOptions
 
     func execute() async throws {
-        let service = try CoordinatorService(try CoordinatorFile.load(config), logger: log.logger("coordinator"))
-        let signals = Signals { await service.stop() }
+        Signals.ignoreHangUp()
+        let log = try log.open("coordinator")
+        let service = try CoordinatorService(try CoordinatorFile.load(config), logger: log.logger)
+        let signals = Signals {
+            await service.stop()
+        } reload: {
+            log.reopen()
+        }
         try await service.run()
         withExtendedLifetime(signals) {}
     }

@@ -33,7 +33,7 @@ struct PolicyInitCommand: Command {
     func execute() async throws {
         guard let configuration else {
             guard out == nil else { throw ValidationError("a config.json is wanted: `kumiai policy init > config.json` prints an example") }
-            return Terminal.print(try PolicyExample.text())
+            return Terminal.printJSON(try PolicyExample.text())
         }
         guard let out else { throw ValidationError("--out is missing: where does the model go?") }
         let policy = Policy(try PolicyConfiguration(json: Self.text(configuration)), seed: seed)

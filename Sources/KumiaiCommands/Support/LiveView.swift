@@ -8,9 +8,9 @@ struct LiveView {
         case standardOutput, standardError
 
         var isInteractive: Bool { self == .standardOutput ? Terminal.isInteractive : Terminal.isErrorInteractive }
-        var handle: FileHandle { self == .standardOutput ? .standardOutput : .standardError }
+        var stream: StandardStream { self == .standardOutput ? .output : .error }
 
-        func say(_ text: String) { handle.write(Data("\(text)\n".utf8)) }
+        func say(_ text: String) { stream.print(StyledText(text)) }
     }
 
     private let output: Output
@@ -33,11 +33,11 @@ struct LiveView {
         let first = firstCommitted ?? 0
         let bar = ProgressBar.text(
             "\(campaign.campaign)", "rounds", done: campaign.committed - first, total: campaign.rounds - first, seconds: seconds)
-        let lines = SiteTable.table(report).lines() + ["", bar]
+        let lines = SiteTable.table(report).lines() + ["", StyledText(bar)]
         var text = drawnLines > 0 ? "\u{1b}[\(drawnLines)A" : ""
-        for line in lines { text += "\u{1b}[2K\(line)\n" }
+        for line in lines { text += "\u{1b}[2K\(output.stream.rendered(line))\n" }
         drawnLines = lines.count
-        output.handle.write(Data(text.utf8))
+        output.stream.write(trusted: text)
     }
 
     private mutating func log(_ report: StatusReport, _ campaign: CampaignReport) {

@@ -6,7 +6,10 @@ import Worker
 struct WorkerRunCommand: Command {
     static let configuration = CommandConfiguration(
         commandName: "run", abstract: "Take part in campaigns until Ctrl-C or SIGTERM.",
-        discussion: "Started again after any end, also kill -9, it goes on where it was.")
+        discussion: """
+            Started again after any end, also kill -9, it goes on where it was. SIGHUP opens the file of --log-file again.
+            Log lines that cannot be written are counted, and the log says so when it can be written again.
+            """)
 
     @Option(name: .shortAndLong, help: ArgumentHelp("The worker's configuration.", valueName: "file"))
     var config = WorkerFile.name
@@ -14,14 +17,20 @@ struct WorkerRunCommand: Command {
     @OptionGroup var log: LogOptions
 
     func execute() async throws {
-        let logger = log.logger("worker")
+        Signals.ignoreHangUp()
+        let log = try log.open("worker")
+        let logger = log.logger
         let core = BLASCore.current
         logger.info("linear algebra", metadata: ["openblas_core": "\(core.used)"])
         if let wanted = core.wanted {
             logger.warning("OpenBLAS uses slow kernels", metadata: ["used": "\(core.used)", "wanted": "\(wanted)", "hint": "kumiai worker doctor"])
         }
         let service = try WorkerService(try WorkerFile.load(config), logger: logger, clock: systemTime)
-        let signals = Signals { await service.stop() }
+        let signals = Signals {
+            await service.stop()
+        } reload: {
+            log.reopen()
+        }
         try await service.run()
         withExtendedLifetime(signals) {}
     }

@@ -41,6 +41,22 @@ struct DemoCommand: Command {
     }
 
     func execute() async throws {
+        // The services outlive a hang-up of the terminal, so the demo must stop those that it started.
+        let (stops, stop) = AsyncStream<Void>.makeStream()
+        let signals = Signals(on: [SIGINT, SIGTERM, SIGHUP], stop: { stop.yield() })
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await demonstrate() }
+            group.addTask {
+                for await _ in stops { throw DemoStopped() }
+                try Task.checkCancellation()
+            }
+            defer { group.cancelAll() }
+            try await group.next()
+        }
+        withExtendedLifetime(signals) {}
+    }
+
+    private func demonstrate() async throws {
         let started = Date()
         let layout = try DemoLayout(
             directory: freeDirectory(), examples: try DemoData.locate(examples), policy: policy.rawValue, siteCount: sites)
@@ -65,4 +81,9 @@ struct DemoCommand: Command {
     }
 
     private func absolute(_ path: String) -> String { URL(fileURLWithPath: path).path }
+}
+
+/// Somebody ended the demo before it was done.
+private struct DemoStopped: Error, CustomStringConvertible {
+    var description: String { "the demo was stopped before its end; what it made until then stays" }
 }

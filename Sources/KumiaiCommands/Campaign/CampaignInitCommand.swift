@@ -32,6 +32,13 @@ struct CampaignInitCommand: Command {
     var seed = 0
 
     @OptionGroup var options: PlanOptions
+    @OptionGroup var json: JSONOption
+
+    struct Report: Encodable {
+        let campaign: String
+        let plan: String
+        let configuration: String
+    }
 
     func execute() async throws {
         _ = try Endpoint(coordinator, key: "--coordinator")
@@ -42,9 +49,11 @@ struct CampaignInitCommand: Command {
         if let kept = try? String(contentsOfFile: plan, encoding: .utf8), kept != text {
             throw UsageError("\(plan) is there already, and is another plan", hint: "open it as it is, or move it away and try again")
         }
-        try ConfigurationWriter.write(OperatorFile.text(coordinator: coordinator), to: directory + "/" + OperatorFile.name)
+        let configuration = directory + "/" + OperatorFile.name
+        try ConfigurationWriter.write(OperatorFile.text(coordinator: coordinator), to: configuration)
         try ConfigurationWriter.write(text, to: plan)
-        _ = try PlanFile.load(plan)
-        Terminal.print("next: edit \(plan), then: kumiai campaign open \(plan) --config \(directory)/\(OperatorFile.name)")
+        let campaign = try PlanFile.load(plan).campaign.text
+        if json.isOn { return try Report(campaign: campaign, plan: plan, configuration: configuration).printJSON() }
+        Terminal.print("next: edit \(plan), then: kumiai campaign open \(ShellWord.quoted(plan)) --config \(ShellWord.quoted(configuration))")
     }
 }

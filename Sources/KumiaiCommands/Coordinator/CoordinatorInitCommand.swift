@@ -26,6 +26,16 @@ struct CoordinatorInitCommand: Command {
     @Option(help: ArgumentHelp("Where to listen.", valueName: "host:port"))
     var listen = "127.0.0.1:7443"
 
+    @OptionGroup var json: JSONOption
+
+    struct Report: Encodable {
+        let consortium: String
+        let configuration: String
+        let name: String
+        let model: String
+        let bytes: UInt64
+    }
+
     func execute() async throws {
         guard let name = ModelName(name) else {
             throw UsageError("\"\(name)\" is no name", hint: "letters, digits, . _ - and at most 64 of them, for example FY2026")
@@ -34,8 +44,13 @@ struct CoordinatorInitCommand: Command {
         try ConfigurationWriter.write(CoordinatorFile.text(listen: listen), to: path)
         let configuration = try CoordinatorFile.load(path)
         let model = try ConsortiumFounder(configuration).found(base: name, modelPath: baseModel, at: systemTime())
+        if json.isOn {
+            return try Report(
+                consortium: configuration.consortium, configuration: path, name: name.text, model: model.digest.hex, bytes: model.byteCount
+            ).printJSON()
+        }
         Terminal.print("founded \(configuration.consortium) with \(name) (\(model.digest.short), \(Format.bytes(model.byteCount)))")
-        Terminal.print("next: kumiai coordinator run --config \(path)")
+        Terminal.print("next: kumiai coordinator run --config \(ShellWord.quoted(path))")
     }
 }
 

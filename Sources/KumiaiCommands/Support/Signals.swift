@@ -6,11 +6,11 @@ import Foundation
 final class Signals: Sendable {
     private let sources: [any DispatchSourceSignal]
 
-    /// Calls `stop` at the first signal and `reload` at each SIGHUP, for as long as this object lives.
+    /// Calls `stop` at the first signal of `numbers` and `reload` at each SIGHUP, for as long as this object lives.
     ///
     /// Without `reload`, SIGHUP keeps its default: a command ends with its terminal.
-    init(stop: @escaping @Sendable () async -> Void, reload: (@Sendable () async -> Void)? = nil) {
-        var sources = [SIGINT, SIGTERM].map { number in
+    init(on numbers: [Int32] = [SIGINT, SIGTERM], stop: @escaping @Sendable () async -> Void, reload: (@Sendable () async -> Void)? = nil) {
+        var sources = numbers.map { number in
             Self.source(number) {
                 signal(number, SIG_DFL)
                 Task { await stop() }

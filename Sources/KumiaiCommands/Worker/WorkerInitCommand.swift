@@ -23,6 +23,13 @@ struct WorkerInitCommand: Command {
     @Flag(help: "End the worker when a campaign has ended.")
     var exitWhenFinished = false
 
+    @OptionGroup var json: JSONOption
+
+    struct Report: Encodable {
+        let configuration: String
+        let demonstrations: String
+    }
+
     func execute() async throws {
         _ = try Endpoint(coordinator, key: "--coordinator")
         let path = directory + "/" + WorkerFile.name
@@ -30,6 +37,7 @@ struct WorkerInitCommand: Command {
         let absolute = demonstrations.hasPrefix("/") ? demonstrations : URL(fileURLWithPath: demonstrations).path
         try ConfigurationWriter.write(
             WorkerFile.text(coordinator: coordinator, demonstrations: absolute, exitWhenFinished: exitWhenFinished), to: path)
-        Terminal.print("next: kumiai worker doctor --config \(path)")
+        if json.isOn { return try Report(configuration: path, demonstrations: absolute).printJSON() }
+        Terminal.print("next: kumiai worker doctor --config \(ShellWord.quoted(path))")
     }
 }

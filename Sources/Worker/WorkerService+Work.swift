@@ -45,9 +45,9 @@ extension WorkerService {
         } catch is CancellationError {
             logger.info("training stopped", metadata: ["round": "\(task.key)"])
         } catch {
-            trouble = "training failed: \(error)"
-            logger.error("training failed", metadata: ["round": "\(task.key)", "reason": "\(error)", "hint": "kumiai worker doctor; it is tried again"])
-            handle(.trainingFailed(task.key, "\(error)"))
+            trouble = "training failed: \(describe(error))"
+            logger.error("training failed", metadata: ["round": "\(task.key)", "reason": "\(describe(error))", "hint": "kumiai worker doctor; it is tried again"])
+            handle(.trainingFailed(task.key, describe(error)))
         }
     }
 
@@ -65,7 +65,7 @@ extension WorkerService {
             trouble = nil
             handle(.uploaded(update.key))
         } catch let error as BlobError where error.code == .damaged || error.code == .missing {
-            logger.error("the update was lost on this site's disk; training again", metadata: ["round": "\(update.key)", "reason": "\(error)"])
+            logger.error("the update was lost on this site's disk; training again", metadata: ["round": "\(update.key)", "reason": "\(describe(error))"])
             blobs.remove(update.update)
             handle(.updateLost(update.key))
         } catch {

@@ -2,6 +2,7 @@ import ArgumentParser
 import Federation
 import Identity
 import Releases
+import Transport
 
 struct ReleaseShowCommand: Command {
     static let configuration = CommandConfiguration(
@@ -44,7 +45,7 @@ struct ReleaseShowCommand: Command {
         if verify {
             guard let ca else { throw UsageError("--verify needs the consortium's CA certificate", hint: "name it with --ca ca.pem") }
             let roots = try TrustRoots(pem: Credentials.read(ca))
-            do { signer = try release.verify(roots: roots).description } catch { problem = "\(error)" }
+            do { signer = try release.verify(roots: roots).description } catch { problem = describe(error) }
         }
         let report = Report(
             release: summary.release, consortium: summary.consortium, campaign: summary.campaign, base: summary.base,

@@ -76,7 +76,7 @@ private func isFoundations(_ error: any Error) -> Bool { String(reflecting: type
 private func foundationText(_ error: any Error) -> String {
     switch error {
     case let error as CocoaError:
-        text(path: error.userInfo[NSFilePathErrorKey], underlying: error.userInfo[NSUnderlyingErrorKey], cocoa: error.code.rawValue)
+        text(error.userInfo, cocoa: error.code.rawValue)
     case let error as POSIXError: reason(error.code.rawValue)
     case let error as NSError: text(error)
     default: "a file or a process cannot be used (\(type(of: error)))"
@@ -86,20 +86,21 @@ private func foundationText(_ error: any Error) -> String {
 private func text(_ error: NSError) -> String {
     switch error.domain {
     case NSPOSIXErrorDomain: reason(Int32(truncatingIfNeeded: error.code))
-    case NSCocoaErrorDomain: text(path: error.userInfo[NSFilePathErrorKey], underlying: error.userInfo[NSUnderlyingErrorKey], cocoa: error.code)
+    case NSCocoaErrorDomain: text(error.userInfo, cocoa: error.code)
     default: "the system reported the error \(error.code) of \(error.domain)"
     }
 }
 
 /// `path: reason`, as far as Foundation tells them.
-private func text(path: Any?, underlying: Any?, cocoa code: Int) -> String {
+private func text(_ userInfo: [String: Any], cocoa code: Int) -> String {
+    let path = userInfo[NSFilePathErrorKey] as? String ?? (userInfo[NSURLErrorKey] as? URL)?.path
     let why =
-        switch underlying {
+        switch userInfo[NSUnderlyingErrorKey] {
         case let error as POSIXError: reason(error.code.rawValue)
         case let error as NSError where error.domain == NSPOSIXErrorDomain: reason(Int32(truncatingIfNeeded: error.code))
         default: reason(cocoa: code)
         }
-    return [path as? String, why].compactMap { $0 }.joined(separator: ": ")
+    return [path, why].compactMap { $0 }.joined(separator: ": ")
 }
 
 private func reason(cocoa code: Int) -> String {

@@ -17,13 +17,15 @@ struct CoordinatorRunCommand: Command {
     func execute() async throws {
         Signals.ignoreHangUp()
         let log = try log.open("coordinator")
-        let service = try CoordinatorService(try CoordinatorFile.load(config), logger: log.logger)
-        let signals = Signals {
-            await service.stop()
-        } reload: {
-            log.reopen()
+        try await log.explainingEnd {
+            let service = try CoordinatorService(try CoordinatorFile.load(config), logger: log.logger)
+            let signals = Signals {
+                await service.stop()
+            } reload: {
+                log.reopen()
+            }
+            try await service.run()
+            withExtendedLifetime(signals) {}
         }
-        try await service.run()
-        withExtendedLifetime(signals) {}
     }
 }

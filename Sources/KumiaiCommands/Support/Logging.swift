@@ -30,6 +30,17 @@ struct ServiceLog: Sendable {
     let logger: Logger
     fileprivate let sink: LogSink
 
+    /// Runs a service, and says in its log file too why it ended: nobody may be reading its standard error.
+    func explainingEnd(_ body: () async throws -> Void) async throws {
+        do {
+            try await body()
+        } catch {
+            let failure = Failure(error)
+            if sink.path != nil { logger.critical("the service ended", metadata: ["reason": "\(failure.message)", "hint": "\(failure.hint)"]) }
+            throw error
+        }
+    }
+
     /// Opens the log file again, so that a rotated one can be closed. Where it cannot be opened, the old one stays in use.
     func reopen() {
         guard let path = sink.path else { return }

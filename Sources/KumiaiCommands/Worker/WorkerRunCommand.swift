@@ -25,13 +25,15 @@ struct WorkerRunCommand: Command {
         if let wanted = core.wanted {
             logger.warning("OpenBLAS uses slow kernels", metadata: ["used": "\(core.used)", "wanted": "\(wanted)", "hint": "kumiai worker doctor"])
         }
-        let service = try WorkerService(try WorkerFile.load(config), logger: logger, clock: systemTime)
-        let signals = Signals {
-            await service.stop()
-        } reload: {
-            log.reopen()
+        try await log.explainingEnd {
+            let service = try WorkerService(try WorkerFile.load(config), logger: logger, clock: systemTime)
+            let signals = Signals {
+                await service.stop()
+            } reload: {
+                log.reopen()
+            }
+            try await service.run()
+            withExtendedLifetime(signals) {}
         }
-        try await service.run()
-        withExtendedLifetime(signals) {}
     }
 }

@@ -20,10 +20,13 @@ final class LogSink: Sendable {
     private let state: NIOLockedValueBox<State>
 
     /// Standard error where there is no path.
-    convenience init(path: String?) throws { try self.init(descriptor: path.map(Self.open) ?? STDERR_FILENO, path: path) }
-
-    init(descriptor: Int32, path: String? = nil) {
+    init(path: String?) throws {
         self.path = path
+        state = NIOLockedValueBox(try path.map(Self.open) ?? State(descriptor: STDERR_FILENO))
+    }
+
+    init(descriptor: Int32) {
+        path = nil
         state = NIOLockedValueBox(State(descriptor: descriptor))
     }
 
@@ -46,9 +49,9 @@ final class LogSink: Sendable {
     /// Opens the file of that name as it is now, made where it was moved away.
     func reopen() throws {
         guard let path else { return }
-        let descriptor = try Self.open(path)
+        let opened = try Self.open(path)
         let former = state.withLockedValue { state in
-            defer { (state.descriptor, state.isTorn) = (descriptor, false) }
+            defer { (state.descriptor, state.isTorn) = (opened.descriptor, opened.isTorn) }
             return state.descriptor
         }
         close(former)
@@ -66,8 +69,8 @@ final class LogSink: Sendable {
 
     /// Appends, so that a rotation which copies and truncates works too. Readable by the group, as logs are; never a pipe or
     /// a device, where a write may wait for ever.
-    private static func open(_ path: String) throws -> Int32 {
-        let descriptor = Glibc.open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0o640)
+    private static func open(_ path: String) throws -> State {
+        let descriptor = Glibc.open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0o640)
         guard descriptor >= 0 else {
             throw UsageError("cannot open the log file \(path): \(String(cString: strerror(errno)))", hint: "name a file that may be written to with --log-file")
         }
@@ -76,6 +79,9 @@ final class LogSink: Sendable {
             close(descriptor)
             throw UsageError("the log file \(path) is not a regular file", hint: "without --log-file, the log goes to standard error")
         }
-        return descriptor
+        // What a process wrote last before it was killed, or before the disk was full.
+        var last: UInt8 = 0
+        let hasLast = status.st_size > 0 && pread(descriptor, &last, 1, status.st_size - 1) == 1
+        return State(descriptor: descriptor, isTorn: hasLast && last != UInt8(ascii: "\n"))
     }
 }

@@ -59,7 +59,7 @@ import Wire
     }
 
     @Test(arguments: [("a/b-c.toml", "a/b-c.toml"), ("my plan.toml", "'my plan.toml'"), ("a;b", "'a;b'"), ("it's", #"'it'\''s'"#), ("", "''"), ("$(x)", "'$(x)'")])
-    func wordsOfCommandsToCopyAreQuoted(text: String, word: String) { #expect(ShellWord.quoted(text) == word) }
+    func wordsOfCommandsToCopyAreQuoted(text: String, word: String) { #expect(text.shellQuoted == word) }
 
     private struct Numbers: Encodable {
         let localLoss: Double

@@ -54,6 +54,6 @@ struct CampaignInitCommand: Command {
         try ConfigurationWriter.write(text, to: plan)
         let campaign = try PlanFile.load(plan).campaign.text
         if json.isOn { return try Report(campaign: campaign, plan: plan, configuration: configuration).printJSON() }
-        Terminal.print("next: edit \(plan), then: kumiai campaign open \(ShellWord.quoted(plan)) --config \(ShellWord.quoted(configuration))")
+        Terminal.print("next: edit \(plan), then: kumiai campaign open \(plan.shellQuoted) --config \(configuration.shellQuoted)")
     }
 }

@@ -50,7 +50,7 @@ struct CoordinatorInitCommand: Command {
             ).printJSON()
         }
         Terminal.print("founded \(configuration.consortium) with \(name) (\(model.digest.short), \(Format.bytes(model.byteCount)))")
-        Terminal.print("next: kumiai coordinator run --config \(ShellWord.quoted(path))")
+        Terminal.print("next: kumiai coordinator run --config \(path.shellQuoted)")
     }
 }
 

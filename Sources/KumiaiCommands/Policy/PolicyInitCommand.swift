@@ -40,7 +40,7 @@ struct PolicyInitCommand: Command {
         try OutputFile.replace(out) { try policy.write(to: $0) }
         if json.isOn { return try Report(model: out, parameters: policy.weights.count).printJSON() }
         Terminal.print("wrote \(out): \(policy.weights.count) parameters")
-        Terminal.print("next: kumiai policy show \(ShellWord.quoted(out))")
+        Terminal.print("next: kumiai policy show \(out.shellQuoted)")
     }
 
     private static func text(_ path: String) throws -> String {

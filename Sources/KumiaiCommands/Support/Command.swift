@@ -1,4 +1,18 @@
 import ArgumentParser
+import Audit
+import Blobs
+import Coordinator
+import Federation
+import Identity
+import Learning
+import Ledger
+import NIOCore
+import NIOPosix
+import Releases
+import Tensors
+import Transport
+import Wire
+import Worker
 
 /// A verb. `execute` does the work; errors become text here and nowhere else.
 protocol Command: AsyncParsableCommand {
@@ -18,6 +32,74 @@ extension Command {
             let failure = Failure(error)
             failure.report()
             throw failure.code
+        }
+    }
+}
+
+/// An error as the person at the terminal, or the program that asked for JSON, reads it.
+struct Failure {
+    let message: String
+    var hint = ""
+    var code = ExitStatus.failed
+
+    init(_ error: any Error) {
+        switch error {
+        case let error as UsageError: (message, hint, code) = (error.message, error.hint, ExitStatus.configuration)
+        case let error as Refusal:
+            // The coordinator's advice is not ours: nobody should copy a command from it unawares.
+            let hint = error.hint.isEmpty ? "" : "the coordinator says: \(error.hint)"
+            (message, self.hint, code) = ("the coordinator refused: \(error.message)", hint, ExitStatus.refused)
+        case let error as TransportError: (message, hint, code) = (error.message, Self.hint(error), Self.code(error))
+        case is NIOConnectionError, is IOError, is ChannelError:
+            (message, hint, code) = ("the connection to the coordinator broke: \(describe(error))", Self.tryAgain, ExitStatus.unreachable)
+        case let error as IdentityError:
+            message = error.description
+            hint = Self.hint(error)
+            code = error.code == .handshake ? ExitStatus.refused : ExitStatus.failed
+        case let error as CoordinatorError: (message, hint) = (error.message, error.hint)
+        case let error as WorkerError: (message, hint) = (error.message, error.hint)
+        case let error as AuditError: (message, hint) = (error.message, error.hint)
+        case let error as LearningError: (message, hint) = (error.message, error.hint)
+        case let error as PEFTError: (message, hint) = (error.message, error.hint)
+        case let error as LedgerViolation: message = "a ledger entry \(error.message)"
+        case let error as ValidationError: (message, code) = (error.message, ExitCode.validationFailure)
+        default: message = describe(error)
+        }
+    }
+
+    /// Says it on standard error and, where JSON is expected, as an object on standard output.
+    func report() {
+        Terminal.error(message, hint: hint)
+        if JSONOption.isRequested { try? ErrorOutput(code, message, hint: hint).printJSON() }
+    }
+
+    private static let tryAgain = "is the coordinator running? try again"
+
+    private static func hint(_ error: TransportError) -> String {
+        guard error.hint.isEmpty else { return error.hint }
+        return switch error.code {
+        case .unreachable: "is the coordinator running, and is the address right?"
+        case .closed, .timeout: tryAgain
+        case .frameTooLarge, .unexpected: "is the other side a coordinator, and of a version that this program knows?"
+        case .cannotListen: ""
+        }
+    }
+
+    /// A connection that broke or is not answered is as good as none.
+    private static func code(_ error: TransportError) -> ExitCode {
+        switch error.code {
+        case .unreachable, .closed, .timeout: ExitStatus.unreachable
+        case .frameTooLarge, .unexpected, .cannotListen: ExitStatus.failed
+        }
+    }
+
+    private static func hint(_ error: IdentityError) -> String {
+        switch error.code {
+        case .expired: "issue a new certificate: kumiai pki issue"
+        case .notTrusted: "was the certificate issued by the CA of this consortium? kumiai pki show names its issuer"
+        case .handshake where error.detail.contains("alert"): "the other side said no: its log names the reason; kumiai pki show prints your certificate"
+        case .wrongIdentity: "kumiai pki show prints whom a certificate speaks for"
+        default: ""
         }
     }
 }

@@ -1,10 +1,7 @@
-/// A word of a command that is printed to be copied.
-///
-/// Only what the user named goes into such a command: what a peer or a file named stays out, quoted or not.
-enum ShellWord {
-    /// `text` as one word of a POSIX shell.
-    static func quoted(_ text: String) -> String {
-        let isPlain = !text.isEmpty && text.unicodeScalars.allSatisfy { $0.isASCII && ($0.properties.isAlphabetic || "0123456789/._-+:@,=".unicodeScalars.contains($0)) }
-        return isPlain ? text : "'\(text.split(separator: "'", omittingEmptySubsequences: false).joined(separator: #"'\''"#))'"
+extension String {
+    /// As one word of a shell's command line, for commands that are printed to be copied.
+    var shellQuoted: String {
+        let isPlain = !isEmpty && allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "/._-+:=@%,".contains($0)) }
+        return isPlain ? self : "'" + split(separator: "'", omittingEmptySubsequences: false).joined(separator: #"'\''"#) + "'"
     }
 }

@@ -38,6 +38,6 @@ struct WorkerInitCommand: Command {
         try ConfigurationWriter.write(
             WorkerFile.text(coordinator: coordinator, demonstrations: absolute, exitWhenFinished: exitWhenFinished), to: path)
         if json.isOn { return try Report(configuration: path, demonstrations: absolute).printJSON() }
-        Terminal.print("next: kumiai worker doctor --config \(ShellWord.quoted(path))")
+        Terminal.print("next: kumiai worker doctor --config \(path.shellQuoted)")
     }
 }

@@ -58,10 +58,23 @@ extension WorkerService {
         return try identity.sign(manifest, bytes: manifest.wireBytes)
     }
 
+    /// What left the site is on record: in its file, or in the log where that cannot be written.
+    private func recordSent(_ manifest: UpdateManifest) {
+        do {
+            try sent.note(manifest, at: clock())
+        } catch {
+            logger.error(
+                "sent.jsonl lacks a line",
+                metadata: [
+                    "round": "\(manifest.key)", "update": "\(manifest.update.hex)", "bytes": "\(manifest.updateByteCount)", "reason": "\(describe(error))",
+                ])
+        }
+    }
+
     func upload(_ update: PreparedUpdate) async {
         do {
             try await transfer.upload(update.update)
-            if let pending { sent.note(pending.manifest, at: clock()) }
+            if let pending { recordSent(pending.manifest) }
             trouble = nil
             handle(.uploaded(update.key))
         } catch let error as BlobError where error.code == .damaged || error.code == .missing {

@@ -110,6 +110,20 @@ import Testing
         #expect(log.contains("the service ended") && log.contains("missing.toml"), "\(log)")
     }
 
+    @Test func whatLeftTheSiteStandsInTheLogWhereItsRecordCannotBeWritten() throws {
+        let consortium = try Consortium(sites: 1, rounds: 1)
+        // A directory of the record's name.
+        try FileManager.default.createDirectory(atPath: consortium.path("acme-osaka/data/sent.jsonl"), withIntermediateDirectories: true)
+        let coordinator = try consortium.startCoordinator()
+        try consortium.openCampaign()
+        let worker = try consortium.startWorker(0)
+        try #require(consortium.waitForEnd(), "\(consortium.log("acme-osaka").suffix(1500))")
+        worker.waitUntilExit()
+        let line = consortium.log("acme-osaka").split(separator: "\n").first { $0.contains("sent.jsonl lacks a line") }
+        #expect(line?.contains("update=") == true && line?.contains("bytes=") == true, "\(consortium.log("acme-osaka").suffix(1500))")
+        #expect(consortium.stop(coordinator) == 0)
+    }
+
     @Test func aDemoThatIsStoppedLeavesNoServiceBehind() throws {
         let demo = directory.file("demo")
         let process = try Shell.start(

@@ -103,6 +103,30 @@ import Testing
         #expect(consortium.log("coordinator").isEmpty && consortium.log("worker").isEmpty)
     }
 
+    @Test func aLogOnAFullDiskSaysHowManyLinesItLost() throws {
+        let consortium = try Consortium(sites: 1)
+        let disk = try SmallDisk(at: consortium.path("logs"), bytes: 1 << 20, scratch: directory)
+        defer { disk.unmount() }
+        func log() -> String { (try? consortium.directory.read("logs/c.log")).map { String(decoding: $0, as: UTF8.self) } ?? "" }
+        let coordinator = try consortium.start(
+            "coordinator", ["coordinator", "run", "--config", consortium.path("coordinator/coordinator.toml"), "--log-file", consortium.path("logs/c.log")])
+        #expect(consortium.wait { log().contains("listening") })
+        disk.fill()
+        // Each is a line, and the last page of the file has room for some.
+        for _ in 0..<100 {
+            kill(coordinator.processIdentifier, SIGHUP)
+            usleep(10_000)
+        }
+        #expect(coordinator.isRunning)
+        #expect(try consortium.status()["consortium"] != nil)
+        disk.empty()
+        kill(coordinator.processIdentifier, SIGHUP)
+        #expect(consortium.wait(seconds: 20) { log().contains("log lines were lost") }, "\(log().suffix(1500))")
+        #expect(log().contains("reason=\"no space left on device\""), "\(log().suffix(1500))")
+        #expect(log().split(separator: "\n").allSatisfy { $0.hasPrefix("20") }, "\(log().suffix(1500))")
+        #expect(consortium.stop(coordinator) == 0)
+    }
+
     @Test func aServiceThatCannotStartSaysSoInItsLogFileToo() throws {
         let outcome = try bash("$KUMIAI worker run --config missing.toml --log-file w.log")
         #expect(outcome.status == 6 && outcome.error.contains("missing.toml"), "\(outcome.error)")

@@ -15,7 +15,7 @@ public struct Kumiai: AsyncParsableCommand {
             Begin with `kumiai demo`, which runs a whole consortium on this machine.
 
             Exit codes: 0 done, 1 failed, 3 an audit found tampering, 4 the coordinator cannot be reached,
-            5 the coordinator refused, 6 a configuration is wrong, 64 wrong usage, 141 the reader of the output left.
+            5 the coordinator refused, 6 a configuration is wrong, 64 wrong usage, 141 the output's reader closed the pipe.
 
             With --json there is one JSON value on standard output, also where a command fails:
             {"error": {"code": "unreachable", "exit": 4, "hint": "…", "message": "…"}}. The code is failed, tampered,

@@ -32,7 +32,7 @@ struct ConnectionFailure {
             if let first = error.connectionErrors.first { return words(for: first.error) }
             return (
                 "the name \"\(error.host)\" cannot be found",
-                "is it spelt right, and does this machine's name service (DNS) work? an address such as 10.0.0.5 needs none"
+                "is the name correct, and does this machine's name service (DNS) work? an IP address needs none"
             )
         case let error as IOError:
             let noRoute = [ENETUNREACH, EHOSTUNREACH].contains(error.errnoCode)

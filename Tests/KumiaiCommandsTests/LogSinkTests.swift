@@ -34,7 +34,7 @@ import Testing
             ulimit -f 1
             exec \(Shell.kumiai) coordinator run --config \(directory.file("missing.toml")) --log-file \(log)
             """
-        // 1,024 bytes are allowed, and so many less seven are there.
+        // 1,024 bytes are allowed: 7 are left.
         try directory.write("log", [UInt8](repeating: UInt8(ascii: "x"), count: 1016) + [UInt8(ascii: "\n")])
         let outcome = try Shell.run(["bash", "-c", script])
         #expect(outcome.status == 6 && outcome.error.contains("missing.toml"), "\(outcome.status) \(outcome.error)")

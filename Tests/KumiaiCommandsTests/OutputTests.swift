@@ -94,7 +94,7 @@ import Testing
         for (service, name) in [(coordinator, "c.log"), (worker, "w.log")] {
             try FileManager.default.moveItem(atPath: consortium.path(name), toPath: consortium.path("\(name).1"))
             kill(service.processIdentifier, SIGHUP)
-            #expect(consortium.wait(seconds: 20) { log(name).contains("log file opened again") }, "\(log(name))")
+            #expect(consortium.wait(seconds: 20) { log(name).contains("log file reopened") }, "\(log(name))")
         }
         #expect(consortium.stop(worker) == 0 && consortium.stop(coordinator) == 0)
         #expect(log("c.log").contains("coordinator stopped") && log("w.log").contains("worker stopped"))

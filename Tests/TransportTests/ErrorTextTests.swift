@@ -74,7 +74,7 @@ import Transport
         }
         let unknown = try #require(try await failure("no-such-host.invalid", 7443))
         #expect(unknown.code == .unreachable && unknown.message.contains("the name \"no-such-host.invalid\" cannot be found"), "\(unknown)")
-        #expect(unknown.hint.contains("spelt"), "\(unknown.hint)")
+        #expect(unknown.hint.contains("DNS"), "\(unknown.hint)")
         let refused = try #require(try await failure("127.0.0.1", Shell.freePort()))
         #expect(refused.code == .unreachable && refused.message.hasSuffix("connection refused"), "\(refused)")
         #expect(refused.hint.contains("is the coordinator running"), "\(refused.hint)")

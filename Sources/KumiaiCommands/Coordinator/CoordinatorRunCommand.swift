@@ -5,8 +5,8 @@ struct CoordinatorRunCommand: Command {
     static let configuration = CommandConfiguration(
         commandName: "run", abstract: "Serve the consortium until Ctrl-C or SIGTERM.",
         discussion: """
-            Started again after any end, also kill -9, it goes on where it was. SIGHUP opens the file of --log-file again.
-            Log lines that cannot be written are counted, and the log says so when it can be written again.
+            Started again after any end, also kill -9, it goes on where it was. SIGHUP reopens the file of --log-file.
+            Log lines that cannot be written are counted, and the log says how many as soon as it can be written again.
             """)
 
     @Option(name: .shortAndLong, help: ArgumentHelp("The coordinator's configuration.", valueName: "file"))

@@ -41,7 +41,7 @@ struct DemoCommand: Command {
     }
 
     func execute() async throws {
-        // The services outlive a hang-up of the terminal, so the demo must stop those that it started.
+        // The services ignore SIGHUP, so the demo must stop them when its terminal is closed.
         let (stops, stop) = AsyncStream<Void>.makeStream()
         let signals = Signals(on: [SIGINT, SIGTERM, SIGHUP], stop: { stop.yield() })
         try await withThrowingTaskGroup(of: Void.self) { group in
@@ -83,7 +83,7 @@ struct DemoCommand: Command {
     private func absolute(_ path: String) -> String { URL(fileURLWithPath: path).path }
 }
 
-/// Somebody ended the demo before it was done.
+/// A signal stopped the demo.
 private struct DemoStopped: Error, CustomStringConvertible {
-    var description: String { "the demo was stopped before its end; what it made until then stays" }
+    var description: String { "the demo was stopped before its end; its directory stays as it is" }
 }

@@ -26,7 +26,7 @@ extension Command {
         } catch let exit as ExitCode {
             throw exit
         } catch where Task.isCancelled && StandardStream.output.failure != nil {
-            // It was stopped because nobody reads what it prints, and not for a reason of its own.
+            // It was cancelled because its output cannot be written; that is reported when the program ends.
             throw ExitCode.success
         } catch {
             let failure = Failure(error)

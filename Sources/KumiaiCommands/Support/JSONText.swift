@@ -8,7 +8,7 @@ struct JSONText {
     let notFinite: [(path: String, number: String)]
 
     init(_ value: some Encodable) throws {
-        // Nobody can put this into a string of the value.
+        // Random, so that no string of the value contains it.
         let mark = UUID().uuidString
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .prettyPrinted, .withoutEscapingSlashes]

@@ -1,7 +1,7 @@
 import Foundation
 import NIOConcurrencyHelpers
 
-/// Where log lines go: standard error, or a file that can be opened again while lines are written.
+/// Where log lines go: standard error, or a file that can be reopened while lines are written.
 final class LogSink: Sendable {
     /// Lines that could not be written, and why the first of them could not be.
     struct Lost: Equatable {
@@ -46,7 +46,7 @@ final class LogSink: Sendable {
         }
     }
 
-    /// Opens the file of that name as it is now, made where it was moved away.
+    /// Opens the file that has the name now, and creates it where there is none.
     func reopen() throws {
         guard let path else { return }
         let opened = try Self.open(path)

@@ -14,7 +14,7 @@ struct LogOptions: ParsableArguments {
     @Option(help: "Lines for people, or one JSON object a line.")
     var logFormat: Style = .text
 
-    @Option(help: ArgumentHelp("Log into this file instead of standard error; SIGHUP opens it again.", valueName: "file"), completion: .file())
+    @Option(help: ArgumentHelp("Log into this file instead of standard error; SIGHUP reopens it.", valueName: "file"), completion: .file())
     var logFile: String?
 
     func open(_ label: String) throws -> ServiceLog {
@@ -30,7 +30,7 @@ struct ServiceLog: Sendable {
     let logger: Logger
     fileprivate let sink: LogSink
 
-    /// Runs a service, and says in its log file too why it ended: nobody may be reading its standard error.
+    /// Runs a service, and logs why it failed: where the log is a file, its standard error may go nowhere.
     func explainingEnd(_ body: () async throws -> Void) async throws {
         do {
             try await body()
@@ -41,14 +41,14 @@ struct ServiceLog: Sendable {
         }
     }
 
-    /// Opens the log file again, so that a rotated one can be closed. Where it cannot be opened, the old one stays in use.
+    /// Reopens the log file, for log rotation. Where it cannot be opened, the old one stays in use.
     func reopen() {
         guard let path = sink.path else { return }
         do {
             try sink.reopen()
-            logger.info("log file opened again", metadata: ["path": "\(path)"])
+            logger.info("log file reopened", metadata: ["path": "\(path)"])
         } catch {
-            logger.error("the log file cannot be opened again; the old one stays in use", metadata: ["reason": "\(Failure(error).message)"])
+            logger.error("the log file cannot be reopened; the old one stays in use", metadata: ["reason": "\(Failure(error).message)"])
         }
     }
 }

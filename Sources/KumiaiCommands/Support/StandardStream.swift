@@ -17,7 +17,7 @@ final class StandardStream: Sendable {
     /// Whether it is a terminal that understands control sequences.
     let isInteractive: Bool
     private let descriptor: Int32
-    /// A report with a hole in it would be read as a whole one.
+    /// A report with a gap would be taken for a complete one.
     private let stopsAtFailure: Bool
     private let state = NIOLockedValueBox(State())
 
@@ -68,14 +68,14 @@ final class StandardStream: Sendable {
 
     /// What the program ends with where its command ended with `status`.
     ///
-    /// A command's own failure says more than a lost report of it. A reader that left wanted no more: nothing is said, and
-    /// the status is the one of a program that SIGPIPE ended.
+    /// A command's own failure matters more than its lost report. Where the reader closed the pipe, nothing is said, and the
+    /// status is that of a program which SIGPIPE ended.
     func status(after status: Int32) -> Int32 {
         guard status == 0, let failure else { return status }
         guard failure.code != EPIPE else { return ExitStatus.brokenPipe.rawValue }
         Terminal.error(
             "cannot write to standard output: \(failure.reason)",
-            hint: "what the command did until then is done, and its report is lost: make room, or send it elsewhere")
+            hint: "the command's work is done, only its report is lost: make room, or redirect the output elsewhere")
         return ExitStatus.failed.rawValue
     }
 }

@@ -36,7 +36,9 @@ struct ConnectionFailure {
             )
         case let error as IOError:
             let noRoute = [ENETUNREACH, EHOSTUNREACH].contains(error.errnoCode)
-            return (Transport.reason(error.errnoCode), noRoute ? "is this machine's network up, and is there a route to that address?" : usual)
+            return (
+                Transport.reason(error.errnoCode), noRoute ? "is this machine's network up, and is there a route to that address?" : usual
+            )
         case ChannelError.connectTimeout: return (describe(error), "does a firewall stop the connection, or is the address wrong?")
         default: return (describe(error), usual)
         }

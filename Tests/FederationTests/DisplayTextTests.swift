@@ -5,16 +5,19 @@ import Testing
 /// What a terminal or a log shows of text that someone else wrote.
 @Suite struct DisplayTextTests {
     @Test(arguments: [
-        ("\u{1b}[2J", "\\u{1b}[2J"), ("a\nkumiai: hint: b", "a\\nkumiai: hint: b"), ("a\r\tb", "a\\r\\tb"), ("\u{0}\u{7f}", "\\u{0}\\u{7f}"),
+        ("\u{1b}[2J", "\\u{1b}[2J"), ("a\nkumiai: hint: b", "a\\nkumiai: hint: b"), ("a\r\tb", "a\\r\\tb"),
+        ("\u{0}\u{7f}", "\\u{0}\\u{7f}"),
         ("\u{9b}31m", "\\u{9b}31m"), ("\u{85}", "\\u{85}"), ("\u{2028}\u{2029}", "\\u{2028}\\u{2029}"),
     ])
     func controlCharactersAreShownAsTheirCodePoints(text: String, shown: String) { #expect(DisplayText.escaped(text) == shown) }
 
     @Test(arguments: [
         // Bidirectional overrides, embeddings, isolates and marks.
-        "\u{202a}", "\u{202b}", "\u{202c}", "\u{202d}", "\u{202e}", "\u{2066}", "\u{2067}", "\u{2068}", "\u{2069}", "\u{200e}", "\u{200f}", "\u{61c}",
+        "\u{202a}", "\u{202b}", "\u{202c}", "\u{202d}", "\u{202e}", "\u{2066}", "\u{2067}", "\u{2068}", "\u{2069}", "\u{200e}",
+        "\u{200f}", "\u{61c}",
         // What is drawn as nothing.
-        "\u{200b}", "\u{200c}", "\u{200d}", "\u{2060}", "\u{feff}", "\u{ad}", "\u{115f}", "\u{3164}", "\u{ffa0}", "\u{2800}", "\u{fe0f}", "\u{e0041}",
+        "\u{200b}", "\u{200c}", "\u{200d}", "\u{2060}", "\u{feff}", "\u{ad}", "\u{115f}", "\u{3164}", "\u{ffa0}", "\u{2800}", "\u{fe0f}",
+        "\u{e0041}",
         // What no font knows.
         "\u{e000}", "\u{ffff}",
     ])

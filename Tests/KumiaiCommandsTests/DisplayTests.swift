@@ -41,12 +41,16 @@ import Wire
             logger.info("peer left", metadata: ["reason": "x\" site=\"bolt/turin", "plain": "a-b", "empty": ""])
         }
         #expect(lines.count == 2)
-        #expect(lines[0].hasSuffix("info    peer left reason=\"bye\\n2026-01-01T00:00:00Z info     site connected site=acme/osaka\""), "\(lines)")
+        #expect(
+            lines[0].hasSuffix("info    peer left reason=\"bye\\n2026-01-01T00:00:00Z info     site connected site=acme/osaka\""),
+            "\(lines)")
         #expect(lines[1].hasSuffix("peer left plain=a-b reason=\"x\\\" site=\\\"bolt/turin\""), "\(lines)")
     }
 
     @Test func aJSONLogShowsNothingHiddenAndKeepsItsOwnFields() throws {
-        let lines = try log(.json) { $0.warning("peer left", metadata: ["reason": "\u{9b}2J\n", "level": "info", "message": "all is well"]) }
+        let lines = try log(.json) {
+            $0.warning("peer left", metadata: ["reason": "\u{9b}2J\n", "level": "info", "message": "all is well"])
+        }
         #expect(lines.count == 1 && lines[0].contains("\\u009b2J\\n"), "\(lines)")
         let object = try #require(try JSONSerialization.jsonObject(with: Data(lines[0].utf8)) as? [String: String])
         #expect(object["reason"] == "\u{9b}2J\n" && object["level"] == "warning" && object["message"] == "peer left")
@@ -58,7 +62,10 @@ import Wire
         #expect(Failure(Refusal(.conflict, "no")).hint.isEmpty)
     }
 
-    @Test(arguments: [("a/b-c.toml", "a/b-c.toml"), ("my plan.toml", "'my plan.toml'"), ("a;b", "'a;b'"), ("it's", #"'it'\''s'"#), ("", "''"), ("$(x)", "'$(x)'")])
+    @Test(arguments: [
+        ("a/b-c.toml", "a/b-c.toml"), ("my plan.toml", "'my plan.toml'"), ("a;b", "'a;b'"), ("it's", #"'it'\''s'"#), ("", "''"),
+        ("$(x)", "'$(x)'"),
+    ])
     func wordsOfCommandsToCopyAreQuoted(text: String, word: String) { #expect(text.shellQuoted == word) }
 
     private struct Numbers: Encodable {
@@ -75,7 +82,9 @@ import Wire
         #expect(object["local_loss"] is NSNull && object["name"] as? String == "NaN")
         let list = try #require(object["list"] as? [Any])
         #expect(list[0] as? Double == 1.5 && list[1] is NSNull)
-        #expect(object["not_finite"] as? [String: String] == ["local_loss": "NaN", "list.1": "-Infinity", "nested.a": "Infinity"], "\(json.text)")
+        #expect(
+            object["not_finite"] as? [String: String] == ["local_loss": "NaN", "list.1": "-Infinity", "nested.a": "Infinity"],
+            "\(json.text)")
         #expect(try JSONText([Numbers(localLoss: .nan, list: [], nested: [:], name: "")]).notFinite.map(\.path) == ["0.local_loss"])
         #expect(!(try JSONText(Numbers(localLoss: 1, list: [], nested: [:], name: "")).text.contains("not_finite")))
     }

@@ -17,7 +17,8 @@ import Testing
     }
 
     @Test(arguments: [
-        "--help", "--version", "coordinator", "worker run --help", "--generate-completion-script bash", "policy init", "--experimental-dump-help",
+        "--help", "--version", "coordinator", "worker run --help", "--generate-completion-script bash", "policy init",
+        "--experimental-dump-help",
         "pki ca --consortium test.kumiai.example --json", "pki request member/acme/site/osaka --out osaka",
     ])
     func aFullDiskIsExit1WithItsReason(command: String) throws {
@@ -45,7 +46,9 @@ import Testing
     @Test func closedDescriptorsDoNotBecomeFilesThatAreOpenedLater() throws {
         let ca = "$KUMIAI pki ca --consortium test.kumiai.example --out"
         let closed = try bash("\(ca) a >&-")
-        #expect(closed.status == 1 && closed.error.contains("cannot write to standard output: it is closed"), "\(closed.status) \(closed.error)")
+        #expect(
+            closed.status == 1 && closed.error.contains("cannot write to standard output: it is closed"),
+            "\(closed.status) \(closed.error)")
         #expect(try bash("\(ca) b 2>&-").status == 0)
         #expect(try bash("\(ca) c <&- >&- 2>&-").status == 1)
         for name in ["a", "b", "c"] {
@@ -68,9 +71,11 @@ import Testing
     @Test(arguments: ["2> /dev/full", "2>&-", "2> >(exit 0)", "> /dev/full 2>&1"])
     func servicesGoOnWhereTheirLogCannotBeWritten(target: String) throws {
         let consortium = try Consortium(sites: 1)
-        let services = try ["coordinator run --config coordinator/coordinator.toml", "worker run --config acme-osaka/worker.toml"].map { command in
+        let services = try ["coordinator run --config coordinator/coordinator.toml", "worker run --config acme-osaka/worker.toml"].map {
+            command in
             try Shell.start(
-                ["bash", "-c", "exec \(Shell.kumiai) \(command) \(target)"], directory: consortium.directory.path, output: "/dev/null", error: "/dev/null")
+                ["bash", "-c", "exec \(Shell.kumiai) \(command) \(target)"], directory: consortium.directory.path, output: "/dev/null",
+                error: "/dev/null")
         }
         defer { for service in services where service.isRunning { service.terminate() } }
         #expect(consortium.wait { ((try? consortium.status())?["sites"] as? [[String: Any]])?.first?["connected"] as? Bool == true })
@@ -87,7 +92,8 @@ import Testing
         let consortium = try Consortium(sites: 1)
         func log(_ name: String) -> String { (try? consortium.directory.read(name)).map { String(decoding: $0, as: UTF8.self) } ?? "" }
         let coordinator = try consortium.start(
-            "coordinator", ["coordinator", "run", "--config", consortium.path("coordinator/coordinator.toml"), "--log-file", consortium.path("c.log")])
+            "coordinator",
+            ["coordinator", "run", "--config", consortium.path("coordinator/coordinator.toml"), "--log-file", consortium.path("c.log")])
         let worker = try consortium.start(
             "worker", ["worker", "run", "--config", consortium.path("acme-osaka/worker.toml"), "--log-file", consortium.path("w.log")])
         #expect(consortium.wait { log("c.log").contains("site connected") && log("w.log").contains("worker starts") })
@@ -109,7 +115,11 @@ import Testing
         defer { disk.unmount() }
         func log() -> String { (try? consortium.directory.read("logs/c.log")).map { String(decoding: $0, as: UTF8.self) } ?? "" }
         let coordinator = try consortium.start(
-            "coordinator", ["coordinator", "run", "--config", consortium.path("coordinator/coordinator.toml"), "--log-file", consortium.path("logs/c.log")])
+            "coordinator",
+            [
+                "coordinator", "run", "--config", consortium.path("coordinator/coordinator.toml"), "--log-file",
+                consortium.path("logs/c.log"),
+            ])
         #expect(consortium.wait { log().contains("listening") })
         disk.fill()
         // Each is a line, and the last page of the file has room for some.
@@ -151,7 +161,10 @@ import Testing
     @Test func aDemoThatIsStoppedLeavesNoServiceBehind() throws {
         let demo = directory.file("demo")
         let process = try Shell.start(
-            [Shell.kumiai, "demo", "--policy", "state", "--sites", "2", "--rounds", "500", "--directory", demo, "--examples", Repository.path("Examples/metaworld")],
+            [
+                Shell.kumiai, "demo", "--policy", "state", "--sites", "2", "--rounds", "500", "--directory", demo, "--examples",
+                Repository.path("Examples/metaworld"),
+            ],
             output: directory.file("out"), error: directory.file("err"))
         let end = Date().addingTimeInterval(60)
         func coordinatorLog() -> String { (try? String(contentsOfFile: demo + "/logs/coordinator.log", encoding: .utf8)) ?? "" }
@@ -189,7 +202,9 @@ import Testing
         // No coordinator runs.
         let consortium = try Consortium(sites: 1)
         let unreachable = try consortium.attempt(["coordinator", "status", "--json"] + consortium.operatorConfig)
-        #expect(try error(unreachable)["code"] as? String == "unreachable" && error(unreachable)["exit"] as? Int == 4 && unreachable.status == 4)
+        #expect(
+            try error(unreachable)["code"] as? String == "unreachable" && error(unreachable)["exit"] as? Int == 4
+                && unreachable.status == 4)
         // Without --json, nothing is on standard output.
         #expect(try bash("$KUMIAI campaign status --config missing.toml").output.isEmpty)
     }
@@ -206,14 +221,17 @@ import Testing
         #expect(authority["certificate"] as? String == "pki/ca.pem")
         _ = try made("pki issue coordinator/main --ca pki --out coordinator", "identity", "certificate", "key", "not_after")
         _ = try made("pki request member/acme/site/osaka --out osaka", "identity", "key", "request")
-        let issued = try made("pki issue member/acme/site/osaka --ca pki --request osaka/request.pem --out osaka", "identity", "certificate", "not_after")
+        let issued = try made(
+            "pki issue member/acme/site/osaka --ca pki --request osaka/request.pem --out osaka", "identity", "certificate", "not_after")
         #expect(issued["key"] == nil)
         let base = Repository.example("base/state.safetensors")
-        let founded = try made("coordinator init coordinator --base-model \(base) --name FY2026", "consortium", "configuration", "name", "model", "bytes")
+        let founded = try made(
+            "coordinator init coordinator --base-model \(base) --name FY2026", "consortium", "configuration", "name", "model", "bytes")
         #expect(founded["name"] as? String == "FY2026" && (founded["model"] as? String)?.count == 64)
         _ = try made("worker init osaka --coordinator 127.0.0.1:7443 --demonstrations d.hdf5", "configuration", "demonstrations")
         let plan = try made(
-            "campaign init alice --coordinator 127.0.0.1:7443 --base FY2026 --release FY2027 --site acme/osaka", "campaign", "plan", "configuration")
+            "campaign init alice --coordinator 127.0.0.1:7443 --base FY2026 --release FY2027 --site acme/osaka", "campaign", "plan",
+            "configuration")
         #expect(plan["campaign"] as? String == "FY2026-FY2027")
         #expect(try object(bash("$KUMIAI policy init --json"))["type"] as? String != nil)
     }
@@ -229,7 +247,9 @@ import Testing
     @Test(arguments: ["http://coordinator.example:7443", "https://coordinator.example:7443/path"])
     func aWebAddressIsToldFromAHostAndAPort(address: String) throws {
         let outcome = try bash("$KUMIAI worker init osaka --coordinator \(address) --demonstrations d.hdf5")
-        #expect(outcome.status == 6 && outcome.error.contains("is the web address") && outcome.error.contains("example coordinator.example:7443"), "\(outcome.error)")
+        #expect(
+            outcome.status == 6 && outcome.error.contains("is the web address")
+                && outcome.error.contains("example coordinator.example:7443"), "\(outcome.error)")
         #expect(!FileManager.default.fileExists(atPath: directory.file("osaka")))
     }
 
@@ -238,7 +258,9 @@ import Testing
         let listener = try listen(on: consortium.port)
         defer { close(listener) }
         let outcome = try consortium.attempt(["coordinator", "run", "--config", consortium.path("coordinator/coordinator.toml")])
-        #expect(outcome.status == 1 && outcome.error.contains("cannot listen on 127.0.0.1:\(consortium.port): address already in use"), "\(outcome.error)")
+        #expect(
+            outcome.status == 1 && outcome.error.contains("cannot listen on 127.0.0.1:\(consortium.port): address already in use"),
+            "\(outcome.error)")
         #expect(outcome.error.contains("kumiai: hint: another program listens there"), "\(outcome.error)")
     }
 
@@ -250,7 +272,9 @@ import Testing
         address.sin_addr.s_addr = inet_addr("127.0.0.1")
         address.sin_port = UInt16(port).bigEndian
         let isBound = withUnsafePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { bind(listener, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0 }
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                bind(listener, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
+            }
         }
         try #require(isBound && Glibc.listen(listener, 8) == 0)
         return listener

@@ -57,7 +57,8 @@ import Transport
             try await listener.run(host: "127.0.0.1", port: port, ready: { _ in }, serve: { _ in })
             Issue.record("two listen on one port")
         } catch let error as TransportError {
-            #expect(error.code == .cannotListen && error.message == "cannot listen on 127.0.0.1:\(port): address already in use", "\(error)")
+            #expect(
+                error.code == .cannotListen && error.message == "cannot listen on 127.0.0.1:\(port): address already in use", "\(error)")
             #expect(error.hint.contains("another program listens there"), "\(error.hint)")
         }
         await server.stop()
@@ -73,7 +74,8 @@ import Transport
             return nil
         }
         let unknown = try #require(try await failure("no-such-host.invalid", 7443))
-        #expect(unknown.code == .unreachable && unknown.message.contains("the name \"no-such-host.invalid\" cannot be found"), "\(unknown)")
+        #expect(
+            unknown.code == .unreachable && unknown.message.contains("the name \"no-such-host.invalid\" cannot be found"), "\(unknown)")
         #expect(unknown.hint.contains("DNS"), "\(unknown.hint)")
         let refused = try #require(try await failure("127.0.0.1", Shell.freePort()))
         #expect(refused.code == .unreachable && refused.message.hasSuffix("connection refused"), "\(refused)")

@@ -83,10 +83,12 @@ struct Endpoint {
             let rest = text[scheme.upperBound...].prefix { $0 != "/" }
             throw UsageError(
                 "\(key) is the web address \"\(text)\"; expected host:port",
-                hint: "a coordinator is no web server: leave out \(text[..<scheme.upperBound]) and what follows the port, for example \(Self.example(rest))")
+                hint: "leave out \(text[..<scheme.upperBound]) and what follows the port, for example \(Self.example(rest))")
         }
         guard let colon = text.lastIndex(of: ":"), let port = Int(text[text.index(after: colon)...]), (0...65_535).contains(port), colon > text.startIndex
-        else { throw UsageError("\(key) is \"\(text)\"; expected host:port", hint: "for example \(Self.example("")); an IPv6 address stands in [ ]") }
+        else {
+            throw UsageError("\(key) is \"\(text)\"; expected host:port", hint: "for example \(Self.example("")); an IPv6 address stands in [ ]")
+        }
         host = String(text[..<colon]).trimmingCharacters(in: CharacterSet(charactersIn: "[]"))
         guard !host.isEmpty, host.unicodeScalars.allSatisfy(Self.hostCharacters.contains) else {
             throw UsageError("\(key) is \"\(text)\", and \"\(host)\" is no name of a host", hint: "for example \(Self.example(""))")

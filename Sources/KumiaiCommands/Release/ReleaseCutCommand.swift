@@ -51,6 +51,7 @@ struct ReleaseCutCommand: Command {
         Terminal.print("cut \(release) (\(model.short)) in \(directory)")
         if let discarded { Terminal.print("its adapter lacks \(Format.number(100 * discarded, digits: 3)) % of the change's energy") }
         // The directory is the coordinator's word, and is no part of a command to copy.
-        Terminal.print("next, on the coordinator's machine: kumiai release show DIRECTORY --verify --ca \(try options.authority.shellQuoted)")
+        let authority = try options.authority.shellQuoted
+        Terminal.print("next, on the coordinator's machine: kumiai release show DIRECTORY --verify --ca \(authority)")
     }
 }

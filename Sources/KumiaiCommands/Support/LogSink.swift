@@ -72,7 +72,9 @@ final class LogSink: Sendable {
     private static func open(_ path: String) throws -> State {
         let descriptor = Glibc.open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0o640)
         guard descriptor >= 0 else {
-            throw UsageError("cannot open the log file \(path): \(String(cString: strerror(errno)))", hint: "name a file that may be written to with --log-file")
+            throw UsageError(
+                "cannot open the log file \(path): \(String(cString: strerror(errno)))",
+                hint: "name a file that may be written to with --log-file")
         }
         var status = stat()
         guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {

@@ -14,7 +14,8 @@ struct LogOptions: ParsableArguments {
     @Option(help: "Lines for people, or one JSON object a line.")
     var logFormat: Style = .text
 
-    @Option(help: ArgumentHelp("Log into this file instead of standard error; SIGHUP reopens it.", valueName: "file"), completion: .file())
+    @Option(
+        help: ArgumentHelp("Log into this file instead of standard error; SIGHUP reopens it.", valueName: "file"), completion: .file())
     var logFile: String?
 
     func open(_ label: String) throws -> ServiceLog {
@@ -36,7 +37,9 @@ struct ServiceLog: Sendable {
             try await body()
         } catch {
             let failure = Failure(error)
-            if sink.path != nil { logger.critical("the service ended", metadata: ["reason": "\(failure.message)", "hint": "\(failure.hint)"]) }
+            if sink.path != nil {
+                logger.critical("the service ended", metadata: ["reason": "\(failure.message)", "hint": "\(failure.hint)"])
+            }
             throw error
         }
     }

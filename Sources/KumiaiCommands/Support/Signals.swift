@@ -9,7 +9,9 @@ final class Signals: Sendable {
     /// Calls `stop` at the first signal of `numbers` and `reload` at each SIGHUP, for as long as this object lives.
     ///
     /// Without `reload`, SIGHUP keeps its default: a command ends with its terminal.
-    init(on numbers: [Int32] = [SIGINT, SIGTERM], stop: @escaping @Sendable () async -> Void, reload: (@Sendable () async -> Void)? = nil) {
+    init(
+        on numbers: [Int32] = [SIGINT, SIGTERM], stop: @escaping @Sendable () async -> Void, reload: (@Sendable () async -> Void)? = nil
+    ) {
         var sources = numbers.map { number in
             Self.source(number) {
                 signal(number, SIG_DFL)

@@ -71,7 +71,8 @@ public struct Dialer: Sendable {
             tunnel.fail(error)
             let way = proxy.map { " by the proxy \($0.host):\($0.port)" } ?? ""
             let failure = ConnectionFailure(error)
-            throw TransportError(.unreachable, "cannot reach the coordinator at \(host):\(port)\(way): \(failure.reason)", hint: failure.hint)
+            let message = "cannot reach the coordinator at \(host):\(port)\(way): \(failure.reason)"
+            throw TransportError(.unreachable, message, hint: failure.hint)
         }
     }
 

@@ -143,7 +143,6 @@ public struct ReleaseDirectory: Sendable {
         guard let size = try? FileManager.default.attributesOfItem(atPath: file)[.size] as? Int else { throw ReleaseError("\(file) is missing") }
         // A lineage grows with the updates: 1,000 sites in 1,000 rounds are some 150 MB.
         guard size <= 512 << 20 else { throw ReleaseError("\(file) is too large: \(size) bytes") }
-        guard let data = FileManager.default.contents(atPath: file) else { throw ReleaseError("\(file) cannot be read") }
-        return Array(data)
+        return Array(try Data(contentsOf: URL(fileURLWithPath: file)))
     }
 }

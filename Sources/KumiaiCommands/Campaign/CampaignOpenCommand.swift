@@ -23,6 +23,6 @@ struct CampaignOpenCommand: Command {
         }
         if json.isOn { return try Report(campaign: campaign.text, entry: index).printJSON() }
         Terminal.print("opened \(campaign) (ledger entry \(index))")
-        Terminal.print("next: kumiai campaign status --watch --config \(options.config.shellQuoted)")
+        Terminal.print("next: kumiai campaign status --watch --config \(options.config)")
     }
 }

@@ -86,12 +86,10 @@ struct Endpoint {
                 hint: "leave out \(text[..<scheme.upperBound]) and what follows the port, for example \(Self.example(rest))")
         }
         guard let colon = text.lastIndex(of: ":"), let port = Int(text[text.index(after: colon)...]), (0...65_535).contains(port), colon > text.startIndex
-        else {
-            throw UsageError("\(key) is \"\(text)\"; expected host:port", hint: "for example \(Self.example("")); an IPv6 address stands in [ ]")
-        }
+        else { throw UsageError("\(key) is \"\(text)\"; expected host:port", hint: "for example 127.0.0.1:7443") }
         host = String(text[..<colon]).trimmingCharacters(in: CharacterSet(charactersIn: "[]"))
         guard !host.isEmpty, host.unicodeScalars.allSatisfy(Self.hostCharacters.contains) else {
-            throw UsageError("\(key) is \"\(text)\", and \"\(host)\" is no name of a host", hint: "for example \(Self.example(""))")
+            throw UsageError("\(key) is \"\(text)\", and \"\(host)\" is no name of a host", hint: "for example 127.0.0.1:7443")
         }
         self.port = port
     }

@@ -24,6 +24,13 @@ struct CommandSuggestion {
         return nil
     }
 
+    /// Wrong usage, as it is reported.
+    var failure: Failure {
+        var failure = Failure(ValidationError(message))
+        failure.hint = hint
+        return failure
+    }
+
     private static func name(_ command: any ParsableCommand.Type) -> String { command.configuration.commandName ?? "" }
 
     private static func text(_ path: [any ParsableCommand.Type]) -> String { path.map(name).joined(separator: " ") }

@@ -18,14 +18,20 @@ public struct Kumiai: AsyncParsableCommand {
             that has it), otherwise operator.toml, worker.toml or coordinator.toml in the current directory.
 
             Exit codes:
-              0   done
-              1   failed
-              3   an audit found tampering
-              4   the coordinator cannot be reached
-              5   the coordinator refused
-              6   a configuration, or what an option names, is wrong
-              64  wrong usage
+              0    done
+              1    failed
+              3    an audit found tampering
+              4    the coordinator cannot be reached
+              5    the coordinator refused
+              6    a configuration, or what an option names, is wrong
+              64   wrong usage
+              141  the output's reader closed the pipe
             `kumiai worker status` has more, for monitoring: see its --help.
+
+            With --json there is one JSON value on standard output, also where a command fails:
+              {"error": {"code": "unreachable", "exit": 4, "hint": "…", "message": "…"}}
+            The code is failed, tampered, unreachable, refused, configuration or usage. JSON has no NaN and no infinity: \
+            such a number is null, and "not_finite" names it and says what it is.
             """,
         version: "0.1.0",
         subcommands: [
@@ -35,15 +41,10 @@ public struct Kumiai: AsyncParsableCommand {
 
     public init() {}
 
-    /// Ends the process where the arguments name a command that there is not: the parser only says that they are unexpected.
-    public static func refuseUnknownCommand(_ arguments: [String]) {
-        guard let suggestion = CommandSuggestion(arguments, root: Kumiai.self) else { return }
-        Terminal.error(suggestion.message, hint: suggestion.hint)
-        exit(withError: ExitCode.validationFailure)
-    }
-
     /// What happens before anything else in the process.
     public static func prepare() {
+        StandardDescriptors.openClosed()
+        StandardDescriptors.ignoreSignalsOfWrites()
         OpenSSLLibrary.outliveMain()
         BLASCore.restartIfWrong()
         ProcessResources.keepBuffers()

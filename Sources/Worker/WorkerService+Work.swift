@@ -45,9 +45,9 @@ extension WorkerService {
         } catch is CancellationError {
             logger.info("training stopped", metadata: ["round": "\(task.key)"])
         } catch {
-            trouble = "training failed: \(error)"
-            logger.error("training failed", metadata: ["round": "\(task.key)", "reason": "\(error)", "hint": "kumiai worker doctor; it is tried again"])
-            handle(.trainingFailed(task.key, "\(error)"))
+            trouble = "training failed: \(describe(error))"
+            logger.error("training failed", metadata: ["round": "\(task.key)", "reason": "\(describe(error))", "hint": "kumiai worker doctor; it is tried again"])
+            handle(.trainingFailed(task.key, describe(error)))
         }
     }
 
@@ -58,14 +58,27 @@ extension WorkerService {
         return try identity.sign(manifest, bytes: manifest.wireBytes)
     }
 
+    /// What left the site is on record: in its file, or in the log where that cannot be written.
+    private func recordSent(_ manifest: UpdateManifest) {
+        do {
+            try sent.note(manifest, at: clock())
+        } catch {
+            logger.error(
+                "sent.jsonl lacks a line",
+                metadata: [
+                    "round": "\(manifest.key)", "update": "\(manifest.update.hex)", "bytes": "\(manifest.updateByteCount)", "reason": "\(describe(error))",
+                ])
+        }
+    }
+
     func upload(_ update: PreparedUpdate) async {
         do {
             try await transfer.upload(update.update)
-            if let pending { sent.note(pending.manifest, at: clock()) }
+            if let pending { recordSent(pending.manifest) }
             trouble = nil
             handle(.uploaded(update.key))
         } catch let error as BlobError where error.code == .damaged || error.code == .missing {
-            logger.error("the update was lost on this site's disk; training again", metadata: ["round": "\(update.key)", "reason": "\(error)"])
+            logger.error("the update was lost on this site's disk; training again", metadata: ["round": "\(update.key)", "reason": "\(describe(error))"])
             blobs.remove(update.update)
             handle(.updateLost(update.key))
         } catch {

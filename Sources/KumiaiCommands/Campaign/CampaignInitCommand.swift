@@ -35,19 +35,28 @@ struct CampaignInitCommand: Command {
     var seed = 0
 
     @OptionGroup var options: PlanOptions
+    @OptionGroup var json: JSONOption
+
+    struct Report: Encodable {
+        let campaign: String
+        let plan: String
+        let configuration: String
+    }
 
     func execute() async throws {
         _ = try Endpoint(coordinator, key: "--coordinator")
         let text = PlanFile.text(
             campaign: "\(base)-\(release)", base: base, release: release, sites: sites.sorted(), rounds: rounds, seed: seed, learning: options.learning)
         // Before anything is written.
-        let place = try PlanPlace(in: directory, for: PlanFile.parse(text, path: "these options"), text: text)
+        let plan = try PlanFile.parse(text, path: "these options")
+        let place = try PlanPlace(in: directory, for: plan, text: text)
         let file = "\(directory)/\(OperatorFile.name)"
         try ConfigurationWriter.write(OperatorFile.text(coordinator: coordinator), to: file) { (kept: TOMLFile<OperatorFile>) in
             kept.content.coordinator == coordinator ? [] : ["--coordinator \(coordinator)"]
         }
         if place.isWritten { Terminal.note("\(place.path) exists already and is this plan") } else { try ConfigurationWriter.write(new: text, to: place.path) }
-        let plan = place.path.shellQuoted
-        Terminal.print("next: edit \(plan), then: kumiai campaign open \(plan) --config \(file.shellQuoted)")
+        if json.isOn { return try Report(campaign: plan.campaign.text, plan: place.path, configuration: file).printJSON() }
+        let path = place.path.shellQuoted
+        Terminal.print("next: edit \(path), then: kumiai campaign open \(path) --config \(file.shellQuoted)")
     }
 }

@@ -31,6 +31,16 @@ struct CoordinatorInitCommand: Command {
 
     private static let defaultListen = "127.0.0.1:7443"
 
+    @OptionGroup var json: JSONOption
+
+    struct Report: Encodable {
+        let consortium: String
+        let configuration: String
+        let name: String
+        let model: String
+        let bytes: UInt64
+    }
+
     func execute() async throws {
         guard let name = ModelName(name) else {
             throw UsageError("\"\(name)\" is not a name of a model", hint: "expected at most 64 letters, digits, . _ -, for example FY2026")
@@ -42,6 +52,11 @@ struct CoordinatorInitCommand: Command {
         }
         let configuration = try CoordinatorFile.load(path)
         let model = try ConsortiumFounder(configuration).found(base: name, modelPath: baseModel, at: systemTime())
+        if json.isOn {
+            return try Report(
+                consortium: configuration.consortium, configuration: path, name: name.text, model: model.digest.hex, bytes: model.byteCount
+            ).printJSON()
+        }
         Terminal.print("founded \(configuration.consortium) with \(name) (\(model.digest.short), \(Format.bytes(model.byteCount)))")
         Terminal.print("next: kumiai coordinator run --config \(path.shellQuoted)")
     }

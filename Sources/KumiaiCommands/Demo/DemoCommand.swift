@@ -45,6 +45,22 @@ struct DemoCommand: Command {
     }
 
     func execute() async throws {
+        // The services ignore SIGHUP, so the demo must stop them when its terminal is closed.
+        let (stops, stop) = AsyncStream<Void>.makeStream()
+        let signals = Signals(on: [SIGINT, SIGTERM, SIGHUP], stop: { stop.yield() })
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await demonstrate() }
+            group.addTask {
+                for await _ in stops { throw DemoStopped() }
+                try Task.checkCancellation()
+            }
+            defer { group.cancelAll() }
+            try await group.next()
+        }
+        withExtendedLifetime(signals) {}
+    }
+
+    private func demonstrate() async throws {
         let started = Date()
         let layout = try DemoLayout(
             directory: freeDirectory(), examples: try DemoData.locate(examples), policy: policy.rawValue, siteCount: sites)
@@ -69,4 +85,9 @@ struct DemoCommand: Command {
     }
 
     private func absolute(_ path: String) -> String { URL(fileURLWithPath: path).path }
+}
+
+/// A signal stopped the demo.
+private struct DemoStopped: Error, CustomStringConvertible {
+    var description: String { "the demo was stopped before its end; its directory stays as it is" }
 }

@@ -38,6 +38,16 @@ struct PKIIssueCommand: Command {
         completion: .file())
     var profiles: String?
 
+    @OptionGroup var json: JSONOption
+
+    struct Report: Encodable {
+        let identity: String
+        let certificate: String
+        /// Where the key was made here too.
+        let key: String?
+        let notAfter: String
+    }
+
     func execute() async throws {
         let from = PKIFiles(directory: ca), files = PKIFiles(directory: out)
         let profiles = try profiles.map { CertificateProfiles(configuration: try Credentials.read($0)) } ?? .standard
@@ -50,6 +60,10 @@ struct PKIIssueCommand: Command {
         let certificate = try authority.issue(principal, for: publicKey, days: days, at: systemTime())
         try files.write(certificate.pem(), to: files.certificate)
         if files.authority != from.authority { try files.write(authority.certificate.pem(), to: files.authority) }
+        if json.isOn {
+            let (key, notAfter) = (request == nil ? files.key : nil, Format.time(certificate.notAfter))
+            return try Report(identity: "\(principal)", certificate: files.certificate, key: key, notAfter: notAfter).printJSON()
+        }
         Terminal.print("issued \(principal) until \(Format.time(certificate.notAfter)): \(files.certificate)")
     }
 

@@ -12,12 +12,21 @@ struct PKIRequestCommand: Command {
     @Option(help: "Where to write key.pem and request.pem.", completion: .directory)
     var out: String
 
+    @OptionGroup var json: JSONOption
+
+    struct Report: Encodable {
+        let identity: String
+        let key: String
+        let request: String
+    }
+
     func execute() async throws {
         let files = PKIFiles(directory: out)
         try files.create()
         let key = try PrivateKey.generate()
         try files.write(key.pem(), to: files.key, isPrivate: true)
         try files.write(CertificateRequest.pem(for: key, commonName: identity), to: files.request)
+        if json.isOn { return try Report(identity: identity, key: files.key, request: files.request).printJSON() }
         Terminal.print("made \(files.key) and \(files.request); send the request to the CA")
     }
 }

@@ -2,6 +2,7 @@ import ArgumentParser
 import Coordinator
 import Federation
 import Identity
+import Transport
 
 struct PKIShowCommand: Command {
     static let configuration = CommandConfiguration(
@@ -38,7 +39,7 @@ struct PKIShowCommand: Command {
                 try ca.map { try TrustRoots(pem: Credentials.read($0)).verify(certificate, at: systemTime()) }?.description
                 ?? (certificate.isAuthority ? nil : certificate.principal().description)
         } catch {
-            problem = "\(error)"
+            problem = describe(error)
         }
         let report = Report(
             subject: certificate.subject, issuer: certificate.issuer, identity: identity, problem: problem,

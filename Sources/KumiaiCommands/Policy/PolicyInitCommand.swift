@@ -37,14 +37,14 @@ struct PolicyInitCommand: Command {
     func execute() async throws {
         guard let configuration else {
             guard out == nil else { throw ValidationError("a config.json is wanted: `kumiai policy init > config.json` prints an example") }
-            return Terminal.print(try PolicyExample.text())
+            return Terminal.printJSON(try PolicyExample.text())
         }
         guard let out else { throw ValidationError("--out is missing: where does the model go?") }
         let policy = Policy(try PolicyConfiguration(json: Self.text(configuration)), seed: seed)
         try OutputFile.replace(out) { try policy.write(to: $0) }
         if json.isOn { return try Report(model: out, parameters: policy.weights.count).printJSON() }
         Terminal.print("wrote \(out): \(policy.weights.count) parameters")
-        Terminal.print("next: kumiai policy show \(out)")
+        Terminal.print("next: kumiai policy show \(out.shellQuoted)")
     }
 
     private static func text(_ path: String) throws -> String {

@@ -18,7 +18,7 @@ struct PolicyShowCommand: Command {
     func execute() async throws {
         let policy = try Policy(SafetensorsFile(path: model))
         let c = policy.configuration
-        if json { return Terminal.print(c.json) }
+        if json { return Terminal.printJSON(c.json) }
         Terminal.print("\(model): \(policy.weights.count) parameters, \(c.objective.rawValue)")
         Terminal.print(
             "\(c.layers) layers of width \(c.width), \(c.heads) heads, feed-forward \(c.feedForward), \(c.tokens) tokens, chunks of \(c.chunk) actions")

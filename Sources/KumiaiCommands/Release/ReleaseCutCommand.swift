@@ -50,6 +50,8 @@ struct ReleaseCutCommand: Command {
         if json.isOn { return try Report(release: release.text, model: model.hex, directory: directory, discardedEnergy: discarded).printJSON() }
         Terminal.print("cut \(release) (\(model.short)) in \(directory)")
         if let discarded { Terminal.print("its adapter lacks \(Format.number(100 * discarded, digits: 3)) % of the change's energy") }
-        Terminal.print("next: kumiai release show \(directory) --verify --ca \(try options.authority)")
+        // The directory is the coordinator's word, and is no part of a command to copy.
+        let authority = try options.authority.shellQuoted
+        Terminal.print("next, on the coordinator's machine: kumiai release show DIRECTORY --verify --ca \(authority)")
     }
 }

@@ -2,6 +2,7 @@ import ArgumentParser
 import Federation
 import Identity
 import Releases
+import Transport
 
 struct ReleaseShowCommand: Command {
     static let configuration = CommandConfiguration(
@@ -56,7 +57,7 @@ struct ReleaseShowCommand: Command {
                     "not verified: the release was not signed under the CA \(ca): \(error.detail)",
                     hint: "--ca must name the CA of this consortium; if you are sure that it does, do not use this release")
             } catch {
-                problem = "\(error)"
+                problem = describe(error)
             }
         }
         let report = Report(

@@ -1,3 +1,5 @@
+import Federation
+
 /// Lines that are drawn over, inside the window: nothing of them goes into the scrollback.
 ///
 /// Gives the bytes to write; it writes nothing itself. The cursor stays on the line below the last one.
@@ -8,7 +10,7 @@ struct InPlaceDrawing {
     static func room(in window: WindowSize) -> Int { max(1, window.lines - 1) }
 
     mutating func draw(_ lines: [String], in window: WindowSize) -> String {
-        let lines = lines.suffix(Self.room(in: window)).map { Self.visible($0).cut(toColumns: window.columns) }
+        let lines = lines.suffix(Self.room(in: window)).map { DisplayText.escaped($0).cut(toColumns: window.columns) }
         // Lines drawn in a wider window take more rows now.
         let rows = drawn.reduce(0) { $0 + max(1, ($1.columns + window.columns - 1) / window.columns) }
         let up = min(rows, window.lines - 1)
@@ -16,12 +18,5 @@ struct InPlaceDrawing {
         // Cleared before they are written: after a line that fills the window, clearing would take its last character.
         let text = lines.map { "\u{1b}[2K\($0)\n" }.joined()
         return "\r" + (up > 0 ? "\u{1b}[\(up)A" : "") + text + "\u{1b}[J"
-    }
-
-    /// A control character in a line would move the cursor.
-    private static func visible(_ line: String) -> String {
-        var scalars = String.UnicodeScalarView()
-        for scalar in line.unicodeScalars { scalars.append(scalar.properties.generalCategory == .control ? "\u{FFFD}" : scalar) }
-        return String(scalars)
     }
 }

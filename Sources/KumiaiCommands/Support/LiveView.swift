@@ -8,11 +8,10 @@ struct LiveView {
         case standardOutput, standardError
 
         var isInteractive: Bool { self == .standardOutput ? Terminal.isInteractive : Terminal.isErrorInteractive }
-        var handle: FileHandle { self == .standardOutput ? .standardOutput : .standardError }
-        var window: WindowSize { WindowSize(of: handle.fileDescriptor) }
+        var stream: StandardStream { self == .standardOutput ? .output : .error }
+        var window: WindowSize { WindowSize(of: self == .standardOutput ? STDOUT_FILENO : STDERR_FILENO) }
 
-        func write(_ text: String) { handle.write(Data(text.utf8)) }
-        func say(_ text: String) { write("\(text)\n") }
+        func say(_ text: String) { stream.print(StyledText(text)) }
     }
 
     /// Since when a campaign is watched, and how many of its rounds were committed then: those say nothing about the rate.
@@ -59,7 +58,7 @@ struct LiveView {
         let bar = ProgressBar.text(
             "\(campaign.campaign)", "rounds", done: campaign.committed, total: campaign.rounds, startedAt: start.committed,
             seconds: Date().timeIntervalSince(start.time), columns: window.columns)
-        output.write(drawing.draw(LiveFrame(report: report, bar: bar, notice: problem).lines(in: window), in: window))
+        output.stream.write(trusted: drawing.draw(LiveFrame(report: report, bar: bar, notice: problem).lines(in: window), in: window))
     }
 
     private mutating func log(_ report: StatusReport, _ campaign: CampaignReport) {

@@ -1,3 +1,4 @@
+import Federation
 import Foundation
 
 /// A bar with rate and time left on standard error; nothing where that is no terminal.
@@ -19,12 +20,12 @@ struct ProgressBar {
         // Not into the last column: some terminals would begin a new line.
         let text = Self.text(
             title, unit, done: done, total: total, seconds: Date().timeIntervalSince(started), columns: window.columns - 1)
-        FileHandle.standardError.write(Data("\r\u{1b}[K\(text)".utf8))
+        StandardStream.error.write(trusted: "\r\u{1b}[K\(DisplayText.escaped(text))")
     }
 
     func finish() {
         guard Terminal.isErrorInteractive else { return }
-        FileHandle.standardError.write(Data("\r\u{1b}[K".utf8))
+        StandardStream.error.write(trusted: "\r\u{1b}[K")
     }
 
     /// `title [████    ] 12/60 rounds  1.3/s  0:37 left`, in at most so many columns.

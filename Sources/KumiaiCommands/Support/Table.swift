@@ -1,3 +1,5 @@
+import Federation
+
 /// Columns that fit the window: the widest cells are cut where a line would be too long. In a pipe nothing is cut.
 struct Table {
     enum Alignment { case left, right }
@@ -12,7 +14,8 @@ struct Table {
 
     mutating func append(_ row: [String]) {
         precondition(row.count == headings.count)
-        rows.append(row)
+        // Before the widths are counted: what is shown is what is counted.
+        rows.append(row.map(DisplayText.escaped))
     }
 
     /// The lines, headings first; each fits `limit` columns, also where that takes half of a cell.
@@ -26,9 +29,9 @@ struct Table {
     }
 
     /// The same, with headings in bold.
-    func lines(width limit: Int = Terminal.isInteractive ? Terminal.width : .max) -> [String] {
+    func lines(width limit: Int = Terminal.isInteractive ? Terminal.width : .max) -> [StyledText] {
         let lines = plainLines(width: limit)
-        return [Terminal.styled(lines[0], .bold)] + lines.dropFirst()
+        return [Terminal.styled(lines[0], .bold)] + lines.dropFirst().map { StyledText($0) }
     }
 
     private func line(_ cells: [String], _ widths: [Int]) -> String {

@@ -24,6 +24,13 @@ struct WorkerInitCommand: Command {
     @Flag(help: "End the worker when a campaign has ended.")
     var exitWhenFinished = false
 
+    @OptionGroup var json: JSONOption
+
+    struct Report: Encodable {
+        let configuration: String
+        let demonstrations: String
+    }
+
     func execute() async throws {
         _ = try Endpoint(coordinator, key: "--coordinator")
         let path = directory + "/" + WorkerFile.name
@@ -31,6 +38,7 @@ struct WorkerInitCommand: Command {
         let absolute = demonstrations.hasPrefix("/") ? demonstrations : URL(fileURLWithPath: demonstrations).path
         let text = WorkerFile.text(coordinator: coordinator, demonstrations: absolute, exitWhenFinished: exitWhenFinished)
         try ConfigurationWriter.write(text, to: path) { ignored(by: $0, absolute) }
+        if json.isOn { return try Report(configuration: path, demonstrations: absolute).printJSON() }
         Terminal.print("next: kumiai worker doctor --config \(path.shellQuoted)")
     }
 

@@ -70,7 +70,9 @@ public struct Dialer: Sendable {
         } catch {
             tunnel.fail(error)
             let way = proxy.map { " by the proxy \($0.host):\($0.port)" } ?? ""
-            throw TransportError(.unreachable, "cannot reach the coordinator at \(host):\(port)\(way): \(describe(error))")
+            let failure = ConnectionFailure(error)
+            let message = "cannot reach the coordinator at \(host):\(port)\(way): \(failure.reason)"
+            throw TransportError(.unreachable, message, hint: failure.hint)
         }
     }
 

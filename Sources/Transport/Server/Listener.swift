@@ -62,8 +62,13 @@ public final class Listener: Sendable {
             .childChannelOption(.recvAllocator, value: SocketOptions.receiveBuffers)
             .childChannelOption(.writeBufferWaterMark, value: SocketOptions.writeWaterMark)
         for (option, value) in SocketOptions.keepAlive { bootstrap = bootstrap.childChannelOption(option, value: value) }
-        let channel = try await bootstrap.bind(host: host, port: port) { channel in
-            channel.eventLoop.makeCompletedFuture { try Secure(channel, context) }
+        let channel: NIOAsyncChannel<Secure, Never>
+        do {
+            channel = try await bootstrap.bind(host: host, port: port) { channel in
+                channel.eventLoop.makeCompletedFuture { try Secure(channel, context) }
+            }
+        } catch {
+            throw TransportError(listeningOn: host, port, error)
         }
         let isClosed = server.withLockedValue { server in
             server.channel = channel.channel
@@ -145,16 +150,5 @@ public final class Listener: Sendable {
             let hint = "a certificate carries one SPIFFE URI of this consortium; see certs/README.md"
             return .failure(Refusal(.identity, "\(error)", hint: hint))
         }
-    }
-}
-
-/// Errors of NIO and of the system in words.
-public func describe(_ error: any Error) -> String {
-    switch error {
-    case let error as NIOConnectionError:
-        error.connectionErrors.first.map { describe($0.error) } ?? "cannot connect to \(error.host):\(error.port)"
-    case let error as IOError: String(cString: strerror(error.errnoCode))
-    case let error as ChannelError: "\(error)"
-    default: "\(error)"
     }
 }

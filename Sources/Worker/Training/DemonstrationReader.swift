@@ -1,3 +1,4 @@
+import Federation
 import Foundation
 import Learning
 
@@ -110,7 +111,9 @@ public struct DemonstrationReader: Sendable {
             return 0
         } catch {
             let hint = (error as? LearningError)?.hint ?? ""
-            FileHandle.standardError.write(Data("\(error)\n\(hint)\n".utf8))
+            // A name from the file must not add lines to these two.
+            let text = "\(DisplayText.escaped("\(error)"))\n\(DisplayText.escaped(hint))\n"
+            try? FileHandle.standardError.write(contentsOf: Data(text.utf8))
             return 1
         }
     }

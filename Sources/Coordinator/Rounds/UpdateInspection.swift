@@ -29,13 +29,16 @@ package struct UpdateInspection: Sendable {
     }
 
     private func signatureRefusal(_ update: SignedUpdate, _ certificate: Certificate, at now: Timestamp) -> UpdateRefusal? {
-        guard update.certificate == certificate.der else {
-            return UpdateRefusal(.badSignature, "the update was not signed with the certificate of this connection")
-        }
         do {
-            // Again, and without intermediates: the ledger keeps the leaf alone, and an auditor must be able to check it.
-            _ = try roots.verify(certificate, at: now)
-            let key = try certificate.publicKey
+            // A certificate may be renewed between the signature and the connection: it is enough that both are of one site.
+            let signer = update.certificate == certificate.der ? certificate : try Certificate(der: update.certificate)
+            for held in signer === certificate ? [certificate] : [signer, certificate] {
+                // Again, and without intermediates: the ledger keeps the leaf alone, and an auditor must be able to check it.
+                guard try roots.verify(held, at: now) == certificate.principal() else {
+                    return UpdateRefusal(.badSignature, "the update was not signed by the site of this connection")
+                }
+            }
+            let key = try signer.publicKey
             guard key.isP256, key.isValid(update.signature, for: update.statement) else {
                 return UpdateRefusal(.badSignature, "the signature of the manifest is wrong, or not ECDSA P-256")
             }

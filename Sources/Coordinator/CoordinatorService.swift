@@ -54,7 +54,11 @@ public actor CoordinatorService {
         self.clock = clock
         files = CoordinatorFiles(directory: configuration.dataDirectory)
         guard FileManager.default.fileExists(atPath: files.ledger) else {
-            throw CoordinatorError("\(files.directory) holds no ledger", hint: "found the consortium first: kumiai coordinator init")
+            let hadOne = FileManager.default.fileExists(atPath: files.logKey)
+            throw CoordinatorError(
+                "\(files.directory) holds no ledger",
+                hint: hadOne
+                    ? "log.key is there: restore ledger.sqlite, or mount the disk that it is on" : "found the consortium first: kumiai coordinator init")
         }
         do {
             lock = try DirectoryLock(files.directory)

@@ -53,7 +53,7 @@ final class Consortium {
             try FileManager.default.createDirectory(atPath: path(folder), withIntermediateDirectories: true)
             try directory.write("\(folder)/ca.pem", authority.certificate.pem())
             try directory.write("\(folder)/certificate.pem", authority.issue(principal, for: key.publicKey, at: now).pem())
-            try directory.write("\(folder)/key.pem", key.pem())
+            try IdentityFile.create(key, at: path("\(folder)/key.pem"))
         }
         try plan(names[...], rounds: rounds)
     }

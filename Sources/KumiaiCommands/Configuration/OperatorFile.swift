@@ -13,9 +13,7 @@ struct OperatorFile: Decodable {
 
         # PEM files: the consortium's CA, and your certificate and key.
         [identity]
-        ca = "ca.pem"
-        certificate = "certificate.pem"
-        key = "key.pem"
+        \(IdentitySection.text)
 
         """
     }

@@ -2,6 +2,7 @@ import ArgumentParser
 import Coordinator
 import Federation
 import Foundation
+import Identity
 
 struct CoordinatorInitCommand: Command {
     static let configuration = CommandConfiguration(
@@ -41,14 +42,15 @@ struct CoordinatorInitCommand: Command {
 
 /// Writes a configuration once; what is there already is kept.
 enum ConfigurationWriter {
-    static func write(_ text: String, to path: String) throws {
+    /// `isPrivate`: it may come to hold a password.
+    static func write(_ text: String, to path: String, isPrivate: Bool = false) throws {
         let folder = (path as NSString).deletingLastPathComponent
         try FileManager.default.createDirectory(atPath: folder.isEmpty ? "." : folder, withIntermediateDirectories: true)
         guard !FileManager.default.fileExists(atPath: path) else {
             Terminal.note("\(path) is there already and was kept")
             return
         }
-        try text.write(toFile: path, atomically: true, encoding: .utf8)
+        try IdentityFile.create(Array(text.utf8), at: path, mode: isPrivate ? 0o600 : 0o644)
         Terminal.note("wrote \(path)")
     }
 }

@@ -44,8 +44,8 @@ struct Failure {
             (message, hint, code) = (error.message, "is the coordinator running, and is the address right?", ExitStatus.unreachable)
         case let error as IdentityError:
             message = error.description
-            hint = Self.hint(error)
-            code = error.code == .handshake ? ExitStatus.refused : ExitStatus.failed
+            hint = error.hint.isEmpty ? Self.hint(error) : error.hint
+            code = Self.code(error)
         case let error as CoordinatorError: (message, hint) = (error.message, error.hint)
         case let error as WorkerError: (message, hint) = (error.message, error.hint)
         case let error as AuditError: (message, hint) = (error.message, error.hint)
@@ -55,9 +55,17 @@ struct Failure {
         }
     }
 
+    private static func code(_ error: IdentityError) -> ExitCode {
+        switch error.code {
+        case .handshake: ExitStatus.refused
+        case .unreadable, .exposed, .exists: ExitStatus.configuration
+        default: ExitStatus.failed
+        }
+    }
+
     private static func hint(_ error: IdentityError) -> String {
         switch error.code {
-        case .expired: "issue a new certificate: kumiai pki issue"
+        case .expired: "renew the certificate: kumiai pki renew"
         case .notTrusted: "was the certificate issued by the CA of this consortium? kumiai pki show names its issuer"
         case .handshake where error.detail.contains("alert"): "the other side said no: its log names the reason; kumiai pki show prints your certificate"
         case .wrongIdentity: "kumiai pki show prints whom a certificate speaks for"

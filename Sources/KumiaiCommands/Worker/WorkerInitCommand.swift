@@ -29,7 +29,8 @@ struct WorkerInitCommand: Command {
         // The configuration counts paths from its own directory; the command line counts from here.
         let absolute = demonstrations.hasPrefix("/") ? demonstrations : URL(fileURLWithPath: demonstrations).path
         try ConfigurationWriter.write(
-            WorkerFile.text(coordinator: coordinator, demonstrations: absolute, exitWhenFinished: exitWhenFinished), to: path)
+            WorkerFile.text(coordinator: coordinator, demonstrations: absolute, exitWhenFinished: exitWhenFinished), to: path,
+            isPrivate: true)
         Terminal.print("next: kumiai worker doctor --config \(path)")
     }
 }

@@ -25,14 +25,14 @@ extension WorkerService {
         } catch is CancellationError where isStopping {
             return
         } catch {
-            note(describe(error), hint: (error as? Refusal)?.hint ?? (error as? WorkerError)?.hint ?? "")
+            note(describe(error), hint: (error as? Refusal)?.hint ?? (error as? WorkerError)?.hint ?? clockHint(error))
         }
         link = nil
         handle(.disconnected)
     }
 
     private func note(_ reason: String, hint: String) {
-        trouble = reason
+        trouble = hint.isEmpty ? reason : "\(reason); \(hint)"
         logger.warning("not connected", metadata: ["reason": "\(reason)", "hint": "\(hint)"])
     }
 
@@ -48,6 +48,7 @@ extension WorkerService {
             conversation: Conversation(connection), connection: connection, logKey: welcome.logKey, heartbeatSeconds: max(1, welcome.heartbeatSeconds))
         self.link = link
         (heardAt, trouble) = (clock(), nil)
+        compareClocks(welcome.time)
         logger.info("connected", metadata: ["consortium": "\(welcome.consortium)", "version": "\(welcome.version)"])
         handle(.connected)
         return link

@@ -10,12 +10,14 @@ struct CoordinatorIdentity: Sendable {
     let logKey: PrivateKey
     let logKeyBytes: [UInt8]
     let logKeySignature: [UInt8]
+    /// What of it ends, and when.
+    let notices: [CertificateNotice]
 
     init(_ configuration: CoordinatorConfiguration, _ files: CoordinatorFiles, at now: Timestamp) throws {
         chain = try IdentityFile.certificates(configuration.certificate)
         key = try IdentityFile.key(configuration.key)
         roots = try IdentityFile.roots(configuration.authority, revocations: configuration.revocations)
-        principal = try roots.verify(chain[0], intermediates: Array(chain.dropFirst()), at: now)
+        principal = try roots.verify(chain, in: configuration.certificate, at: now)
         guard principal.isCoordinator, principal.consortium == configuration.consortium else {
             throw CoordinatorError("\(configuration.certificate) is the certificate of \(principal)", hint: "the coordinator needs one of its own role")
         }
@@ -23,6 +25,7 @@ struct CoordinatorIdentity: Sendable {
             throw CoordinatorError(
                 "\(configuration.key) is not the key of \(configuration.certificate)", hint: "put both of them there: kumiai pki renew keeps the key")
         }
+        notices = [CertificateNotice("the certificate of \(principal.path)", chain[0].term)] + roots.notices(of: chain[0])
         logKey = try IdentityFile.key(files.logKey)
         logKeyBytes = try logKey.publicKey.ed25519Bytes()
         logKeySignature = try key.sign(Founding.logKeyStatement(logKeyBytes))
@@ -30,8 +33,6 @@ struct CoordinatorIdentity: Sendable {
 
     func serverContext() throws -> TLSContext { try TLSContext(.server, chain: chain, key: key, roots: roots) }
 
-    /// What of it ends, and when.
-    var notices: [CertificateNotice] { [CertificateNotice("the certificate of \(principal.path)", chain[0].term)] + roots.notices(of: chain[0]) }
 }
 
 extension ReloadingIdentity<CoordinatorIdentity> {

@@ -34,6 +34,15 @@ public struct TrustRoots: Sendable {
         return try leaf.principal()
     }
 
+    /// Checks a chain, leaf first, that stands in the file at `path`: an error names it.
+    public func verify(_ chain: [Certificate], in path: String, at time: Timestamp) throws -> Principal {
+        do {
+            return try verify(chain[0], intermediates: Array(chain.dropFirst()), at: time)
+        } catch let error as IdentityError {
+            throw error.inFile(path)
+        }
+    }
+
     func makeStore() -> OpaquePointer? {
         guard let store = X509_STORE_new() else { return nil }
         for authority in authorities { X509_STORE_add_cert(store, authority.pointer) }

@@ -10,12 +10,14 @@ public struct WorkerIdentity: Sendable {
     let roots: TrustRoots
     public let site: SiteID
     let consortium: String
+    /// What of it ends, and when.
+    public let notices: [CertificateNotice]
 
     public init(_ configuration: WorkerConfiguration, at now: Timestamp) throws {
         chain = try IdentityFile.certificates(configuration.certificate)
         key = try IdentityFile.key(configuration.key)
         roots = try IdentityFile.roots(configuration.authority, revocations: configuration.revocations)
-        let principal = try roots.verify(chain[0], intermediates: Array(chain.dropFirst()), at: now)
+        let principal = try roots.verify(chain, in: configuration.certificate, at: now)
         guard let site = principal.site, principal.consortium == configuration.consortium else {
             throw WorkerError(
                 "\(configuration.certificate) is the certificate of \(principal)", hint: "a worker needs spiffe://\(configuration.consortium)/member/M/site/S")
@@ -25,6 +27,7 @@ public struct WorkerIdentity: Sendable {
                 "\(configuration.key) is not the key of \(configuration.certificate)", hint: "put both of them there: kumiai pki renew keeps the key")
         }
         self.site = site
+        notices = [CertificateNotice("this site's certificate", chain[0].term)] + roots.notices(of: chain[0])
         consortium = configuration.consortium
     }
 
@@ -38,9 +41,6 @@ public struct WorkerIdentity: Sendable {
             host: configuration.host, port: configuration.port, proxy: configuration.proxy, contexts: contexts, consortium: consortium,
             group: MultiThreadedEventLoopGroup.singleton)
     }
-
-    /// What of it ends, and when.
-    public var notices: [CertificateNotice] { [CertificateNotice("this site's certificate", chain[0].term)] + roots.notices(of: chain[0]) }
 
     /// Signs a manifest.
     func sign(_ manifest: UpdateManifest, bytes: [UInt8]) throws -> SignedUpdate {

@@ -67,10 +67,13 @@ extension WorkerService {
     private func keepAlive(_ link: WorkerLink) async throws {
         while true {
             let beat = heartbeat
-            _ = try await withTimeout(.seconds(link.heartbeatSeconds * Self.unansweredHeartbeats), "the answer to a heartbeat") {
+            let asked = ContinuousClock.now
+            let answer = try await withTimeout(.seconds(link.heartbeatSeconds * Self.unansweredHeartbeats), "the answer to a heartbeat") {
                 try await link.conversation.ask(.heartbeat(beat))
             }
             heardAt = clock()
+            // An answer that took its time says nothing about the clock.
+            if case .heartbeatSeen(let time) = answer, ContinuousClock.now - asked < .seconds(5) { compareClocks(time) }
             // Faster than asked for while there is something to see.
             let isBusy = machine.taskKey != nil
             try await Task.sleep(for: .seconds(isBusy ? min(1, link.heartbeatSeconds) : link.heartbeatSeconds))

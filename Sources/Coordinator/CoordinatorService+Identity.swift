@@ -28,12 +28,17 @@ extension CoordinatorService {
         case .replaced:
             logger.info(
                 "certificates reloaded",
-                metadata: ["certificate": "\(identity.principal)", "valid_until": "\(identity.chain[0].notAfter.text)", "file": "\(configuration.certificate)"])
+                metadata: [
+                    "certificate": "\(identity.principal)", "valid_until": "\(identity.chain[0].notAfter.text)",
+                    "file": "\(configuration.certificate)",
+                ])
             mustCheckConnections = true
         case .refused(let error):
             logger.error(
                 "certificates were not reloaded: those from before stay",
-                metadata: ["reason": "\(error)", "hint": "\((error as? CoordinatorError)?.hint ?? (error as? IdentityError)?.hint ?? "")"])
+                metadata: [
+                    "reason": "\(error)", "hint": "\((error as? CoordinatorError)?.hint ?? (error as? IdentityError)?.hint ?? "")",
+                ])
         }
     }
 
@@ -44,7 +49,8 @@ extension CoordinatorService {
             if let term = presence.certificate { notices.append(CertificateNotice("the certificate of \(site)", term)) }
         }
         for notice in reminder.due(notices, at: time) {
-            logger.warning("a certificate ends", metadata: ["reason": "\(notice.text(at: time) ?? "")", "hint": "kumiai pki renew"])
+            logger.warning(
+                "a certificate ends", metadata: ["reason": "\(notice.text(at: time) ?? "")", "hint": "kumiai pki renew"])
         }
     }
 
@@ -68,7 +74,8 @@ extension CoordinatorService {
 
     /// A certificate that a handshake did not accept: kept for the status where the consortium's CA has issued it.
     func refused(_ certificate: RefusedCertificate, _ reason: String) {
-        guard let principal = certificate.principal, principal.consortium == configuration.consortium, let site = principal.site else { return }
+        guard let principal = certificate.principal, principal.consortium == configuration.consortium, let site = principal.site
+        else { return }
         refusedSites[site] = RefusedSite(reason: reason, at: now())
     }
 

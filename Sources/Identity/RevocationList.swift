@@ -34,15 +34,25 @@ public final class RevocationList: @unchecked Sendable {
         if bytes.first == 0x30 {
             let parsed = bytes.withUnsafeBufferPointer { buffer -> OpaquePointer? in
                 var cursor = buffer.baseAddress
-                return d2i_X509_CRL(nil, &cursor, buffer.count)
+                guard let list = d2i_X509_CRL(nil, &cursor, buffer.count) else { return nil }
+                guard cursor == buffer.baseAddress! + buffer.count else {
+                    X509_CRL_free(list)
+                    return nil
+                }
+                return list
             }
             guard let parsed else { throw IdentityError.openSSL(.malformed, "not a list of revoked certificates") }
             return [RevocationList(owning: parsed)]
         }
         let bio = try MemoryBIO(bytes)
         var lists: [RevocationList] = []
-        while lists.count < maximumLists, let next = PEM_read_bio_X509_CRL(bio.pointer, nil, nil, nil) { lists.append(RevocationList(owning: next)) }
-        guard !lists.isEmpty else { throw IdentityError(.malformed, "no list of revoked certificates found", hint: "a PEM or DER file, as kumiai pki revoke writes") }
+        while lists.count < maximumLists, let next = PEM_read_bio_X509_CRL(bio.pointer, nil, nil, nil) {
+            lists.append(RevocationList(owning: next))
+        }
+        guard !lists.isEmpty else {
+            throw IdentityError(
+                .malformed, "no list of revoked certificates found", hint: "a PEM or DER file, as kumiai pki revoke writes")
+        }
         return lists
     }
 
@@ -58,7 +68,8 @@ public final class RevocationList: @unchecked Sendable {
     public var term: CertificateTerm {
         let end = X509_CRL_get0_nextUpdate(pointer)
         return CertificateTerm(
-            notBefore: Certificate.time(X509_CRL_get0_lastUpdate(pointer)), notAfter: end == nil ? Timestamp(milliseconds: .max) : Certificate.time(end))
+            notBefore: Certificate.time(X509_CRL_get0_lastUpdate(pointer)),
+            notAfter: end == nil ? Timestamp(milliseconds: .max) : Certificate.time(end))
     }
 
     public func contains(_ certificate: Certificate) -> Bool {
@@ -68,7 +79,9 @@ public final class RevocationList: @unchecked Sendable {
 
     public func pem() throws -> [UInt8] {
         let bio = try MemoryBIO()
-        guard PEM_write_bio_X509_CRL(bio.pointer, pointer) == 1 else { throw IdentityError.openSSL(.failed, "cannot write the list of revoked certificates") }
+        guard PEM_write_bio_X509_CRL(bio.pointer, pointer) == 1 else {
+            throw IdentityError.openSSL(.failed, "cannot write the list of revoked certificates")
+        }
         return bio.bytes
     }
 }
@@ -76,7 +89,8 @@ public final class RevocationList: @unchecked Sendable {
 extension CertificateAuthority {
     /// A new list: what `former` holds, and `certificates`. Without any, the former one holds for longer.
     public func revoke(
-        _ certificates: [Certificate], after former: RevocationList? = nil, days: Int = RevocationList.standardDays, at now: Timestamp
+        _ certificates: [Certificate], after former: RevocationList? = nil, days: Int = RevocationList.standardDays,
+        at now: Timestamp
     ) throws -> RevocationList {
         try requireHolds(at: now)
         try Self.check(days: days)
@@ -94,7 +108,8 @@ extension CertificateAuthority {
 
 extension RevocationList {
     fileprivate convenience init(
-        revoking certificates: [Certificate], after former: RevocationList?, by authority: CertificateAuthority, days: Int, at now: Timestamp
+        revoking certificates: [Certificate], after former: RevocationList?, by authority: CertificateAuthority, days: Int,
+        at now: Timestamp
     ) throws {
         guard let list = former.map({ X509_CRL_dup($0.pointer) }) ?? X509_CRL_new() else {
             throw IdentityError.openSSL(.failed, "cannot allocate a list of revoked certificates")

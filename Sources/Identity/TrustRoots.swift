@@ -4,7 +4,8 @@ import Federation
 /// The certificate authorities of a consortium, and what they have revoked.
 public struct TrustRoots: Sendable {
     public let authorities: [Certificate]
-    /// Where there is one at all, every certificate is looked for in them, and one that is too old lets nobody in.
+    /// Where there is one at all, every certificate is looked for in them, and past the end of one no certificate is
+    /// accepted.
     public let revocations: [RevocationList]
 
     public init(_ authorities: [Certificate], revocations: [RevocationList] = []) {

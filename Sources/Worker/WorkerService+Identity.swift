@@ -29,27 +29,43 @@ extension WorkerService {
         case .unchanged: break
         case .replaced:
             logger.info(
-                "certificates reloaded", metadata: ["valid_until": "\(identity.chain[0].notAfter.text)", "file": "\(configuration.certificate)"])
+                "certificates reloaded",
+                metadata: ["valid_until": "\(identity.chain[0].notAfter.text)", "file": "\(configuration.certificate)"])
             identityTrouble = nil
         case .refused(let error):
             identityTrouble = "the certificate files were changed and do not hold, the former ones are in use: \(error)"
             logger.error(
                 "certificates were not reloaded: those from before stay",
-                metadata: ["reason": "\(error)", "hint": "\((error as? WorkerError)?.hint ?? (error as? IdentityError)?.hint ?? "")"])
+                metadata: [
+                    "reason": "\(error)", "hint": "\((error as? WorkerError)?.hint ?? (error as? IdentityError)?.hint ?? "")",
+                ])
         }
     }
 
     private func remind() {
         let time = clock()
         for notice in reminder.due(identity.notices, at: time) {
-            logger.warning("a certificate ends", metadata: ["reason": "\(notice.text(at: time) ?? "")", "hint": "kumiai pki renew"])
+            logger.warning(
+                "a certificate ends", metadata: ["reason": "\(notice.text(at: time) ?? "")", "hint": "kumiai pki renew"])
         }
     }
 
+    /// Signatures are checked again only where a list of revoked certificates may say something new.
     private func leaveEndedCoordinator() {
-        guard let link, let certificate = link.connection.certificate, certificate.notAfter < clock() else { return }
-        logger.warning("the coordinator's certificate has ended: connecting again", metadata: ["valid_until": "\(certificate.notAfter.text)"])
-        link.close()
+        let time = clock()
+        guard let link, let certificate = link.connection.certificate,
+            certificate.notAfter < time || !identity.roots.revocations.isEmpty
+        else { return }
+        do {
+            _ = try identity.roots.verify(certificate, at: time)
+        } catch let error as IdentityError where error.code == .expired || error.code == .revoked {
+            logger.warning(
+                "the coordinator's certificate does not hold any more: connecting again", metadata: ["reason": "\(error)"])
+            link.close()
+        } catch {
+            // Behind intermediates that only the handshake saw, or an old list: new connections find out.
+            logger.debug("the coordinator's certificate was not checked again", metadata: ["reason": "\(error)"])
+        }
     }
 
     /// What there is to say of certificates, for the status: nothing where all is well.
@@ -67,7 +83,10 @@ extension WorkerService {
         let seconds = ours.seconds(to: theirs)
         guard seconds > Self.clockToleranceSeconds else { return clockNotice = nil }
         let text = "the clocks differ by \(seconds) s: the coordinator's said \(theirs.text) when this machine's said \(ours.text)"
-        if clockNotice == nil { logger.warning("the clocks differ", metadata: ["reason": "\(text)", "hint": "set the clock of the machine that is wrong"]) }
+        if clockNotice == nil {
+            logger.warning(
+                "the clocks differ", metadata: ["reason": "\(text)", "hint": "set the clock of the machine that is wrong"])
+        }
         clockNotice = text
     }
 
@@ -76,7 +95,7 @@ extension WorkerService {
         guard let error = error as? IdentityError else { return "" }
         let mine = "this machine's clock says \(clock().text)"
         if error.code == .notYetValid, let term = error.refused?.term {
-            // Nobody has a certificate that is not valid by his own clock: it is at least so late there.
+            // A coordinator does not start with a certificate that its own clock finds not yet valid.
             return "the coordinator's clock is past \(term.notBefore.text), \(mine): is it right?"
         }
         guard [.expired, .authorityEnded, .handshake].contains(error.code), let clockNotice else { return error.hint }
@@ -88,6 +107,9 @@ extension WorkerService {
         guard let mode = attributes?[.posixPermissions] as? Int, mode & 0o077 != 0 else { return }
         logger.warning(
             "others than its owner may enter the data directory",
-            metadata: ["directory": "\(configuration.dataDirectory)", "mode": "0\(String(mode, radix: 8))", "hint": "chmod 700 the directory"])
+            metadata: [
+                "directory": "\(configuration.dataDirectory)", "mode": "0\(String(mode, radix: 8))",
+                "hint": "chmod 700 the directory",
+            ])
     }
 }

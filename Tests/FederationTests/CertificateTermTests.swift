@@ -23,13 +23,19 @@ import Testing
         #expect(term.notice(at: start) == nil)
         #expect(term.notice(at: start.adding(seconds: 94 * Self.day)) == "ends in 6 days, at 2024-02-22T22:13:20Z")
         #expect(term.notice(at: start.adding(seconds: 99 * Self.day + 3600 * 23)) == "ends in 1 hour, at 2024-02-22T22:13:20Z")
-        #expect(term.notice(at: start.adding(seconds: 101 * Self.day)) == "ended at 2024-02-22T22:13:20Z; the clock here says 2024-02-23T22:13:20Z")
-        #expect(term.notice(at: Timestamp(milliseconds: 0)) == "is not valid before 2023-11-14T22:13:20Z; the clock here says 1970-01-01T00:00:00Z")
+        #expect(
+            term.notice(at: start.adding(seconds: 101 * Self.day))
+                == "ended at 2024-02-22T22:13:20Z; the clock here says 2024-02-23T22:13:20Z")
+        #expect(
+            term.notice(at: Timestamp(milliseconds: 0))
+                == "is not valid before 2023-11-14T22:13:20Z; the clock here says 1970-01-01T00:00:00Z")
     }
 
     @Test func eachThresholdIsSaidOnceAndAgainForARenewedCertificate() {
         var reminder = CertificateReminder()
-        func said(_ days: Int, _ term: CertificateTerm) -> Int { reminder.due([CertificateNotice("it", term)], at: start.adding(seconds: days * Self.day)).count }
+        func said(_ days: Int, _ term: CertificateTerm) -> Int {
+            reminder.due([CertificateNotice("it", term)], at: start.adding(seconds: days * Self.day)).count
+        }
         #expect((0...69).reduce(0) { $0 + said($1, term) } == 0)
         #expect((70...100).reduce(0) { $0 + said($1, term) } == 3)
         #expect(said(101, term) == 1 && said(102, term) == 0)

@@ -24,8 +24,11 @@ import Testing
         #expect(throws: IdentityError(.exists, "")) { try IdentityFile.create(PrivateKey.generate(), at: path) }
         #expect(try directory.read("key.pem") == bytes)
         // Not through a link that leads to nothing either.
-        try FileManager.default.createSymbolicLink(atPath: directory.file("link.pem"), withDestinationPath: directory.file("elsewhere.pem"))
-        #expect(throws: IdentityError(.exists, "")) { try IdentityFile.create(PrivateKey.generate(), at: directory.file("link.pem")) }
+        try FileManager.default.createSymbolicLink(
+            atPath: directory.file("link.pem"), withDestinationPath: directory.file("elsewhere.pem"))
+        #expect(throws: IdentityError(.exists, "")) {
+            try IdentityFile.create(PrivateKey.generate(), at: directory.file("link.pem"))
+        }
         #expect(!FileManager.default.fileExists(atPath: directory.file("elsewhere.pem")))
     }
 
@@ -49,7 +52,8 @@ import Testing
     }
 
     @Test func aReplacedCertificateIsThereWholeAndLeavesNoDraft() throws {
-        let first = try consortium.identity(.operator("a")).certificate.pem(), second = try consortium.identity(.operator("b")).certificate.pem()
+        let first = try consortium.identity(.operator("a")).certificate.pem(),
+            second = try consortium.identity(.operator("b")).certificate.pem()
         try IdentityFile.create(first, at: directory.file("certificate.pem"))
         try IdentityFile.replace(second, at: directory.file("certificate.pem"))
         #expect(try directory.read("certificate.pem") == second)
@@ -68,7 +72,9 @@ import Testing
     }
 
     func isReplaced<V>(_ outcome: ReloadingIdentity<V>.Outcome) -> Bool { if case .replaced = outcome { true } else { false } }
-    func refusal<V>(_ outcome: ReloadingIdentity<V>.Outcome) -> String? { if case .refused(let error) = outcome { "\(error)" } else { nil } }
+    func refusal<V>(_ outcome: ReloadingIdentity<V>.Outcome) -> String? {
+        if case .refused(let error) = outcome { "\(error)" } else { nil }
+    }
 
     @Test func aRenewedCertificateIsTakenWhenItStandsStill() throws {
         let former = try consortium.identity(.coordinator("main"))
@@ -76,7 +82,8 @@ import Testing
         var identity = try reloading()
         #expect(!isReplaced(identity.look(at: consortium.now)))
         let newer = try consortium.authority.issue(
-            Principal(consortium: ConsortiumFixture.name, role: .coordinator("main")), for: former.key.publicKey, at: consortium.now)
+            Principal(consortium: ConsortiumFixture.name, role: .coordinator("main")), for: former.key.publicKey, at: consortium.now
+        )
         try IdentityFile.replace(newer.pem(), at: directory.file("certificate.pem"))
         // At the first look it could still be being written.
         #expect(!isReplaced(identity.look(at: consortium.now)))

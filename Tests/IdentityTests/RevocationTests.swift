@@ -25,7 +25,9 @@ import Testing
         let error = try #require(failure(consortium.roots, site.certificate, at: later(2)))
         #expect(error.refused?.principal?.site == SiteID("acme/osaka"))
         #expect(error.refused?.term == site.certificate.term)
-        for part in ["member/acme/site/osaka", site.certificate.notAfter.text, later(2).text] { #expect(error.description.contains(part), "\(error)") }
+        for part in ["member/acme/site/osaka", site.certificate.notAfter.text, later(2).text] {
+            #expect(error.description.contains(part), "\(error)")
+        }
     }
 
     @Test func nobodyIsNamedWhomTheAuthorityHasNotSigned() throws {
@@ -37,9 +39,12 @@ import Testing
     @Test func anEndedAuthorityIsNamedAsSuch() throws {
         let authority = try CertificateAuthority.create(consortium: ConsortiumFixture.name, days: 10, at: consortium.now)
         let key = try PrivateKey.generate()
-        let site = try authority.issue(Principal(consortium: ConsortiumFixture.name, role: osaka), for: key.publicKey, at: consortium.now)
+        let site = try authority.issue(
+            Principal(consortium: ConsortiumFixture.name, role: osaka), for: key.publicKey, at: consortium.now)
         let error = try #require(failure(TrustRoots([authority.certificate]), site, at: later(11)))
-        #expect(error.code == .authorityEnded && error.description.contains("certificate authority, which issued member/acme/site/osaka"), "\(error)")
+        #expect(
+            error.code == .authorityEnded
+                && error.description.contains("certificate authority, which issued member/acme/site/osaka"), "\(error)")
         #expect(throws: IdentityError(.authorityEnded, "")) {
             try authority.issue(Principal(consortium: ConsortiumFixture.name, role: osaka), for: key.publicKey, at: later(11))
         }
@@ -48,7 +53,8 @@ import Testing
     @Test func certificatesDoNotOutliveTheirAuthority() throws {
         let authority = try CertificateAuthority.create(consortium: ConsortiumFixture.name, days: 10, at: consortium.now)
         let key = try PrivateKey.generate()
-        let site = try authority.issue(Principal(consortium: ConsortiumFixture.name, role: osaka), for: key.publicKey, days: 400, at: consortium.now)
+        let site = try authority.issue(
+            Principal(consortium: ConsortiumFixture.name, role: osaka), for: key.publicKey, days: 400, at: consortium.now)
         #expect(site.notAfter == authority.certificate.notAfter)
     }
 
@@ -84,10 +90,16 @@ import Testing
 
     @Test func onlyTheAuthoritysOwnListIsRead() throws {
         let list = try ConsortiumFixture().authority.revoke([], at: consortium.now)
-        #expect(throws: IdentityError(.revocationList, "")) { try RevocationList.lists(list.pem(), of: [consortium.authority.certificate]) }
-        #expect(throws: IdentityError(.malformed, "")) { try RevocationList.lists(Array("nonsense".utf8), of: [consortium.authority.certificate]) }
+        #expect(throws: IdentityError(.revocationList, "")) {
+            try RevocationList.lists(list.pem(), of: [consortium.authority.certificate])
+        }
+        #expect(throws: IdentityError(.malformed, "")) {
+            try RevocationList.lists(Array("nonsense".utf8), of: [consortium.authority.certificate])
+        }
         let stranger = try ConsortiumFixture().identity(osaka)
-        #expect(throws: IdentityError(.notTrusted, "")) { try consortium.authority.revoke([stranger.certificate], at: consortium.now) }
+        #expect(throws: IdentityError(.notTrusted, "")) {
+            try consortium.authority.revoke([stranger.certificate], at: consortium.now)
+        }
     }
 
     @Test func opensslAgreesWithOurList() throws {
@@ -96,7 +108,8 @@ import Testing
         try consortium.write(site, to: directory.path)
         func check() throws -> Shell.Outcome {
             try Shell.run([
-                "openssl", "verify", "-crl_check", "-CAfile", directory.file("ca.pem"), "-CRLfile", directory.file("crl.pem"), directory.file("certificate.pem"),
+                "openssl", "verify", "-crl_check", "-CAfile", directory.file("ca.pem"), "-CRLfile", directory.file("crl.pem"),
+                directory.file("certificate.pem"),
             ])
         }
         try directory.write("crl.pem", consortium.authority.revoke([], at: consortium.now).pem())

@@ -43,7 +43,9 @@ import Worker
         #expect(consortium.wait { link.bytesUp > 4 << 20 }, "\(site.log.all)")
         try consortium.kumiai("pki", "renew", consortium.path("acme-osaka"), "--ca", consortium.path("pki"))
         #expect(consortium.wait(seconds: 10) { site.log.contains("certificates reloaded") }, "\(site.log.all)")
-        #expect(consortium.wait(seconds: 30) { consortium.log("coordinator").contains("its certificate does not hold any more") }, "\(consortium.log("coordinator"))")
+        #expect(
+            consortium.wait(seconds: 30) { consortium.log("coordinator").contains("its certificate does not hold any more") },
+            "\(consortium.log("coordinator"))")
         try #require(consortium.waitForEnd(seconds: 90), "\(site.log.all.suffix(8)) \(consortium.log("coordinator"))")
         #expect(consortium.campaign["updates_accepted"] as? Int == 1 && consortium.campaign["updates_refused"] as? Int == 0)
         #expect(site.log.contains("the update is signed again"), "\(site.log.all)")
@@ -53,7 +55,10 @@ import Worker
         #expect(try consortium.directory.read("acme-osaka/certificate.pem") != former)
         let audit = try consortium.finish(coordinator)
         #expect(audit.status == 0, "\(audit.output)")
-        let receipts = try consortium.attempt(["audit", "verify", consortium.data, "--ca", consortium.authority, "--witness", consortium.path("acme-osaka/data/receipts")])
+        let receipts = try consortium.attempt([
+            "audit", "verify", consortium.data, "--ca", consortium.authority, "--witness",
+            consortium.path("acme-osaka/data/receipts"),
+        ])
         #expect(receipts.status == 0, "\(receipts.output)")
     }
 
@@ -61,11 +66,14 @@ import Worker
         let consortium = try Consortium(sites: 1)
         let coordinator = try consortium.startCoordinator()
         let worker = try consortium.startWorker(0)
-        #expect(consortium.wait { consortium.log("acme-osaka").contains("connected consortium") }, "\(consortium.log("acme-osaka"))")
+        #expect(
+            consortium.wait { consortium.log("acme-osaka").contains("connected consortium") }, "\(consortium.log("acme-osaka"))")
         let dialer = try consortium.operatorDialer()
         let former = try await dialer.withConnection(.control, software: "test") { $0.certificate?.digest }
         try consortium.kumiai("pki", "renew", consortium.path("coordinator"), "--ca", consortium.path("pki"), "--days", "400")
-        #expect(consortium.wait(seconds: 15) { consortium.log("coordinator").contains("certificates reloaded") }, "\(consortium.log("coordinator"))")
+        #expect(
+            consortium.wait(seconds: 15) { consortium.log("coordinator").contains("certificates reloaded") },
+            "\(consortium.log("coordinator"))")
         let newer = try await dialer.withConnection(.control, software: "test") { $0.certificate?.digest }
         #expect(former != nil && newer != nil && newer != former)
         #expect(try newer == Certificate(pem: consortium.directory.read("coordinator/certificate.pem")).digest)
@@ -81,15 +89,21 @@ import Worker
         #expect(consortium.wait { consortium.log("coordinator").contains("listening") })
         let whole = try consortium.directory.read("coordinator/certificate.pem")
         try consortium.directory.write("coordinator/certificate.pem", Array(whole.prefix(300)))
-        #expect(consortium.wait(seconds: 15) { consortium.log("coordinator").contains("certificates were not reloaded") }, "\(consortium.log("coordinator"))")
+        #expect(
+            consortium.wait(seconds: 15) { consortium.log("coordinator").contains("certificates were not reloaded") },
+            "\(consortium.log("coordinator"))")
         #expect(consortium.log("coordinator").contains(consortium.path("coordinator/certificate.pem")))
         #expect(try consortium.status()["consortium"] != nil)
         // Another participant's.
         try consortium.directory.write("coordinator/certificate.pem", consortium.directory.read("operator/certificate.pem"))
-        #expect(consortium.wait(seconds: 15) { consortium.log("coordinator").contains("operator/alice") }, "\(consortium.log("coordinator"))")
+        #expect(
+            consortium.wait(seconds: 15) { consortium.log("coordinator").contains("operator/alice") },
+            "\(consortium.log("coordinator"))")
         #expect(try consortium.status()["consortium"] != nil)
         try consortium.directory.write("coordinator/certificate.pem", whole)
-        #expect(consortium.wait(seconds: 15) { consortium.log("coordinator").contains("certificates reloaded") }, "\(consortium.log("coordinator"))")
+        #expect(
+            consortium.wait(seconds: 15) { consortium.log("coordinator").contains("certificates reloaded") },
+            "\(consortium.log("coordinator"))")
         #expect(consortium.stop(coordinator) == 0)
     }
 
@@ -97,23 +111,30 @@ import Worker
         let consortium = try Consortium(sites: 1)
         func certificate() throws -> Certificate { try Certificate(pem: consortium.directory.read("operator/certificate.pem")) }
         let key = try consortium.directory.read("operator/key.pem"), first = try certificate()
-        let renewed = try consortium.kumiai("pki", "renew", consortium.path("operator"), "--ca", consortium.path("pki"), "--days", "30")
+        let renewed = try consortium.kumiai(
+            "pki", "renew", consortium.path("operator"), "--ca", consortium.path("pki"), "--days", "30")
         #expect(renewed.output.contains("operator/alice"), "\(renewed.output)")
         #expect(try consortium.directory.read("operator/key.pem") == key)
-        #expect(try certificate().digest != first.digest && certificate().publicKey == first.publicKey && certificate().principal() == first.principal())
-        let kept = try FileManager.default.contentsOfDirectory(atPath: consortium.path("operator")).filter { $0.hasPrefix("certificate-") }
+        #expect(
+            try certificate().digest != first.digest && certificate().publicKey == first.publicKey
+                && certificate().principal() == first.principal())
+        let kept = try FileManager.default.contentsOfDirectory(atPath: consortium.path("operator")).filter {
+            $0.hasPrefix("certificate-")
+        }
         #expect(try kept.map { try Certificate(pem: consortium.directory.read("operator/\($0)")).digest } == [first.digest])
         // The key is elsewhere: a request for it, and a certificate in place of the old one.
         let second = try certificate()
         try consortium.kumiai("pki", "request", "operator/alice", "--out", consortium.path("operator"))
         #expect(try consortium.directory.read("operator/key.pem") == key)
         try consortium.kumiai(
-            "pki", "issue", "operator/alice", "--ca", consortium.path("pki"), "--request", consortium.path("operator/request.pem"), "--out",
+            "pki", "issue", "operator/alice", "--ca", consortium.path("pki"), "--request", consortium.path("operator/request.pem"),
+            "--out",
             consortium.path("operator"))
         #expect(try certificate().digest != second.digest && certificate().publicKey == first.publicKey)
         // Nobody else's certificate is replaced.
         let other = try consortium.attempt([
-            "pki", "issue", "operator/eve", "--ca", consortium.path("pki"), "--request", consortium.path("operator/request.pem"), "--out",
+            "pki", "issue", "operator/eve", "--ca", consortium.path("pki"), "--request", consortium.path("operator/request.pem"),
+            "--out",
             consortium.path("operator"),
         ])
         #expect(other.status == 6 && other.error.contains("another identity"), "\(other.error)")
@@ -127,7 +148,8 @@ import Worker
         let consortium = try Consortium(sites: 1)
         for days in ["0", "-3", "36501"] {
             for command in [
-                ["pki", "renew", consortium.path("operator"), "--ca", consortium.path("pki")], ["pki", "revoke", "--ca", consortium.path("pki")],
+                ["pki", "renew", consortium.path("operator"), "--ca", consortium.path("pki")],
+                ["pki", "revoke", "--ca", consortium.path("pki")],
                 ["pki", "issue", "operator/bob", "--ca", consortium.path("pki"), "--out", consortium.path("bob")],
                 ["pki", "ca", "--consortium", "short.example", "--out", consortium.path("short")],
             ] {
@@ -135,9 +157,12 @@ import Worker
                 #expect(outcome.status == 64 && outcome.error.contains("expected 1 to 36500"), "\(outcome.error)")
             }
         }
-        #expect(!FileManager.default.fileExists(atPath: consortium.path("bob")) && !FileManager.default.fileExists(atPath: consortium.path("short")))
+        #expect(
+            !FileManager.default.fileExists(atPath: consortium.path("bob"))
+                && !FileManager.default.fileExists(atPath: consortium.path("short")))
         try consortium.kumiai("pki", "ca", "--consortium", "short.example", "--out", consortium.path("short"), "--days", "10")
-        let cut = try consortium.kumiai("pki", "issue", "operator/bob", "--ca", consortium.path("short"), "--out", consortium.path("bob"), "--days", "400")
+        let cut = try consortium.kumiai(
+            "pki", "issue", "operator/bob", "--ca", consortium.path("short"), "--out", consortium.path("bob"), "--days", "400")
         #expect(cut.error.contains("ends with its CA"), "\(cut.error)")
         #expect(
             try Certificate(pem: consortium.directory.read("bob/certificate.pem")).notAfter
@@ -153,24 +178,41 @@ import Worker
         try consortium.reissue("acme-osaka", endingIn: 12)
         let end = try Certificate(pem: consortium.directory.read("acme-osaka/certificate.pem")).notAfter.text
         let worker = try consortium.startWorker(0)
-        #expect(consortium.wait { consortium.log("acme-osaka").contains("connected consortium") }, "\(consortium.log("acme-osaka"))")
-        #expect(consortium.wait(seconds: 30) { consortium.log("coordinator").contains("a peer's certificate was refused") }, "\(consortium.log("coordinator"))")
-        let line = consortium.log("coordinator").split(separator: "\n").first { $0.contains("a peer's certificate was refused") } ?? ""
-        #expect(line.contains("peer=member/acme/site/osaka") && line.contains("valid_until=\(end)") && line.contains("the certificate has expired"), "\(line)")
+        #expect(
+            consortium.wait { consortium.log("acme-osaka").contains("connected consortium") }, "\(consortium.log("acme-osaka"))")
+        #expect(
+            consortium.wait(seconds: 30) { consortium.log("coordinator").contains("a peer's certificate was refused") },
+            "\(consortium.log("coordinator"))")
+        let line =
+            consortium.log("coordinator").split(separator: "\n").first { $0.contains("a peer's certificate was refused") } ?? ""
+        #expect(
+            line.contains("peer=member/acme/site/osaka") && line.contains("valid_until=\(end)")
+                && line.contains("the certificate has expired"), "\(line)")
         func workerStatus() -> [String: Any] {
-            let outcome = try? consortium.attempt(["worker", "status", "--json", "--config", consortium.path("acme-osaka/worker.toml")])
-            return ((try? JSONSerialization.jsonObject(with: Data((outcome?.output ?? "").utf8)) as? [String: Any]) ?? [:])["status"] as? [String: Any] ?? [:]
+            let outcome = try? consortium.attempt([
+                "worker", "status", "--json", "--config", consortium.path("acme-osaka/worker.toml"),
+            ])
+            return ((try? JSONSerialization.jsonObject(with: Data((outcome?.output ?? "").utf8)) as? [String: Any]) ?? [:])[
+                "status"] as? [String: Any] ?? [:]
         }
-        #expect(consortium.wait { (workerStatus()["trouble"] as? String)?.contains("our certificate has expired") == true }, "\(workerStatus())")
+        #expect(
+            consortium.wait { (workerStatus()["trouble"] as? String)?.contains("our certificate has expired") == true },
+            "\(workerStatus())")
         let trouble = workerStatus()["trouble"] as? String ?? ""
-        #expect(trouble.contains(end) && trouble.contains("this machine's clock says") && trouble.contains("pki renew"), "\(trouble)")
-        #expect(consortium.wait { (workerStatus()["certificate_notice"] as? String)?.contains("ended at \(end)") == true }, "\(workerStatus())")
+        #expect(
+            trouble.contains(end) && trouble.contains("this machine's clock says") && trouble.contains("pki renew"), "\(trouble)")
+        #expect(
+            consortium.wait { (workerStatus()["certificate_notice"] as? String)?.contains("ended at \(end)") == true },
+            "\(workerStatus())")
         #expect(try mode(consortium.path("acme-osaka/data")) == 0o700)
         // Renewed after its end, with nothing started again.
         try consortium.kumiai("pki", "renew", consortium.path("acme-osaka"), "--ca", consortium.path("pki"))
         #expect(
-            consortium.wait { consortium.log("acme-osaka").components(separatedBy: "connected consortium").count == 3 }, "\(consortium.log("acme-osaka"))")
-        #expect(consortium.wait { workerStatus()["trouble"] == nil && workerStatus()["certificate_notice"] == nil }, "\(workerStatus())")
+            consortium.wait { consortium.log("acme-osaka").components(separatedBy: "connected consortium").count == 3 },
+            "\(consortium.log("acme-osaka"))")
+        #expect(
+            consortium.wait { workerStatus()["trouble"] == nil && workerStatus()["certificate_notice"] == nil }, "\(workerStatus())"
+        )
         #expect(consortium.stop(worker) == 0)
         #expect(consortium.stop(coordinator) == 0)
     }
@@ -186,7 +228,9 @@ import Worker
         #expect(!right.log.contains("the clocks differ"), "\(right.log.all)")
         let ahead = try SyntheticSite(consortium.workerConfiguration(0), clockAheadSeconds: 600)
         ahead.start()
-        #expect(consortium.wait { ahead.log.contains("the clocks differ by 6") || ahead.log.contains("the clocks differ by 59") }, "\(ahead.log.all)")
+        #expect(
+            consortium.wait { ahead.log.contains("the clocks differ by 6") || ahead.log.contains("the clocks differ by 59") },
+            "\(ahead.log.all)")
         await ahead.stop()
         let status = try #require(try WorkerStatus.read(from: consortium.path("acme-osaka/data")))
         let notice = try #require(status.clockNotice)
@@ -213,13 +257,19 @@ import Worker
         try consortium.reissue("operator", beginningIn: 86_400)
         let begin = try Certificate(pem: consortium.directory.read("operator/certificate.pem")).notBefore.text
         let refused = try status(consortium, "operator")
-        #expect(refused.status == 5 && refused.error.contains("from \(begin)") && refused.error.contains("clock"), "\(refused.error)")
-        #expect(consortium.wait { consortium.log("coordinator").contains("peer=operator/alice") }, "\(consortium.log("coordinator"))")
-        #expect(consortium.log("coordinator").contains("valid_from=\(begin)") && consortium.log("coordinator").contains("not valid yet"))
+        #expect(
+            refused.status == 5 && refused.error.contains("from \(begin)") && refused.error.contains("clock"), "\(refused.error)")
+        #expect(
+            consortium.wait { consortium.log("coordinator").contains("peer=operator/alice") }, "\(consortium.log("coordinator"))")
+        #expect(
+            consortium.log("coordinator").contains("valid_from=\(begin)") && consortium.log("coordinator").contains("not valid yet")
+        )
         #expect(consortium.stop(coordinator) == 0)
         try consortium.reissue("acme-osaka", beginningIn: 86_400)
         let worker = try consortium.attempt(["worker", "run", "--config", consortium.path("acme-osaka/worker.toml")])
-        #expect(worker.status == 1 && worker.error.contains("not valid yet") && worker.error.contains("acme-osaka/certificate.pem"), "\(worker.error)")
+        #expect(
+            worker.status == 1 && worker.error.contains("not valid yet") && worker.error.contains("acme-osaka/certificate.pem"),
+            "\(worker.error)")
         #expect(worker.error.contains("clock"), "\(worker.error)")
     }
 
@@ -230,29 +280,38 @@ import Worker
         try consortium.edit("coordinator/coordinator.toml", "crl = \"\"", "crl = \"crl.pem\"")
         let coordinator = try consortium.startCoordinator()
         let worker = try consortium.startWorker(0)
-        #expect(consortium.wait { consortium.log("acme-osaka").contains("connected consortium") }, "\(consortium.log("acme-osaka"))")
+        #expect(
+            consortium.wait { consortium.log("acme-osaka").contains("connected consortium") }, "\(consortium.log("acme-osaka"))")
         // A site that is connected is put out.
         let revoked = try consortium.kumiai("pki", "revoke", consortium.path("acme-osaka"), "--ca", consortium.path("pki"))
         #expect(revoked.output.contains("member/acme/site/osaka"), "\(revoked.output)")
         try consortium.directory.write("coordinator/crl.pem", consortium.directory.read("pki/crl.pem"))
-        #expect(consortium.wait(seconds: 20) { consortium.log("coordinator").contains("its certificate does not hold any more") }, "\(consortium.log("coordinator"))")
-        #expect(consortium.wait(seconds: 20) { consortium.log("acme-osaka").contains("our certificate was revoked") }, "\(consortium.log("acme-osaka"))")
+        #expect(
+            consortium.wait(seconds: 20) { consortium.log("coordinator").contains("its certificate does not hold any more") },
+            "\(consortium.log("coordinator"))")
+        #expect(
+            consortium.wait(seconds: 20) { consortium.log("acme-osaka").contains("our certificate was revoked") },
+            "\(consortium.log("acme-osaka"))")
         #expect(consortium.log("coordinator").contains("the certificate was revoked"))
         #expect(try status(consortium, "auditor").status == 0)
         let again = try consortium.attempt(["pki", "renew", consortium.path("acme-osaka"), "--ca", consortium.path("pki")])
         #expect(again.status == 6 && again.error.contains("was revoked"), "\(again.error)")
         let shown = try consortium.attempt([
-            "pki", "show", consortium.path("acme-osaka/certificate.pem"), "--ca", consortium.authority, "--crl", consortium.path("pki/crl.pem"),
+            "pki", "show", consortium.path("acme-osaka/certificate.pem"), "--ca", consortium.authority, "--crl",
+            consortium.path("pki/crl.pem"),
         ])
         #expect(shown.status == 1 && shown.output.contains("revoked"), "\(shown.output)")
         #expect(consortium.stop(worker) == 0)
         #expect(consortium.stop(coordinator) == 0)
         // A list that nobody kept up to date.
         let now = ConsortiumFixture.systemTime()
-        let old = try consortium.certificateAuthority().revoke([], days: 1, at: Timestamp(milliseconds: now.milliseconds - 3 * 86_400_000))
+        let old = try consortium.certificateAuthority().revoke(
+            [], days: 1, at: Timestamp(milliseconds: now.milliseconds - 3 * 86_400_000))
         try consortium.directory.write("coordinator/crl.pem", old.pem())
         let stale = try consortium.attempt(["coordinator", "run", "--config", consortium.path("coordinator/coordinator.toml")])
-        #expect(stale.status == 1 && stale.error.contains("revoked certificates cannot be relied on") && stale.error.contains("pki revoke"), "\(stale.error)")
+        #expect(
+            stale.status == 1 && stale.error.contains("revoked certificates cannot be relied on")
+                && stale.error.contains("pki revoke"), "\(stale.error)")
     }
 
     /// Signed under a certificate that has been renewed since, and over a connection with the new one.
@@ -264,16 +323,21 @@ import Worker
         let renewed = try fixture.authority.issue(site, for: key.publicKey, at: fixture.now)
         let stranger = try fixture.identity(.site(SiteID("bolt/turin")!))
         let sample = UpdateManifest(
-            campaign: CampaignID("c")!, key: RoundKey(round: 1, attempt: 1), site: SiteID("acme/osaka")!, model: Digest(of: "m"), update: Digest(of: "u"),
+            campaign: CampaignID("c")!, key: RoundKey(round: 1, attempt: 1), site: SiteID("acme/osaka")!, model: Digest(of: "m"),
+            update: Digest(of: "u"),
             updateByteCount: 1, layout: Digest(of: "l"), samples: 1, localLoss: 0, createdAt: fixture.now)
         let bytes = Array("manifest".utf8)
-        let update = SignedUpdate(manifest: sample, manifestBytes: bytes, signature: try key.sign(SignedUpdate.statement(bytes)), certificate: first.der)
+        let update = SignedUpdate(
+            manifest: sample, manifestBytes: bytes, signature: try key.sign(SignedUpdate.statement(bytes)), certificate: first.der)
         func refusal(_ connection: Certificate, at time: Timestamp, roots: TrustRoots? = nil) throws -> Inspection {
             let plan = Plan(
-                campaign: sample.campaign, base: ModelName("a")!, release: ModelName("b")!, sites: [sample.site], rounds: 1, quorum: 1,
-                recruitingSeconds: 1, deadlineSeconds: 1, maximumAttempts: 1, strategy: .fedAvg(learningRate: 1), bounds: Bounds(weight: 1, norm: 1),
+                campaign: sample.campaign, base: ModelName("a")!, release: ModelName("b")!, sites: [sample.site], rounds: 1,
+                quorum: 1,
+                recruitingSeconds: 1, deadlineSeconds: 1, maximumAttempts: 1, strategy: .fedAvg(learningRate: 1),
+                bounds: Bounds(weight: 1, norm: 1),
                 training: Training(localSteps: 1, batch: 1, learningRate: 1))
-            let inspector = UpdateInspection(blobs: try BlobStore(directory: directory.file("blobs")), plan: plan, roots: roots ?? fixture.roots)
+            let inspector = UpdateInspection(
+                blobs: try BlobStore(directory: directory.file("blobs")), plan: plan, roots: roots ?? fixture.roots)
             return inspector.inspect(update, certificate: connection, at: time)
         }
         // Found sound as far as the signature goes: the blob is what is missing.
@@ -281,10 +345,14 @@ import Worker
             guard case .unsound(let found) = try refusal(connection, at: fixture.now) else { return fail("nothing is missing") }
             #expect(found.reason == .blobMissing, "\(found)")
         }
-        guard case .unsound(let found) = try refusal(stranger.certificate, at: fixture.now) else { return fail("a stranger's is taken") }
+        guard case .unsound(let found) = try refusal(stranger.certificate, at: fixture.now) else {
+            return fail("a stranger's is taken")
+        }
         #expect(found.reason == .badSignature && found.detail.contains("not signed by the site of this connection"), "\(found)")
         // A connection whose certificate has just ended: the update waits for the next one.
-        guard case .unavailable = try refusal(first, at: fixture.now.adding(seconds: 400 * 86_400)) else { return fail("an ended one is judged") }
+        guard case .unavailable = try refusal(first, at: fixture.now.adding(seconds: 400 * 86_400)) else {
+            return fail("an ended one is judged")
+        }
         // A list that is too old is the coordinator's fault.
         let list = try fixture.authority.revoke([], days: 1, at: fixture.now)
         let roots = TrustRoots([fixture.authority.certificate], revocations: [list])
@@ -303,9 +371,11 @@ import Worker
             try FileManager.default.removeItem(atPath: "\(consortium.data)/\(name)")
         }
         let again = try consortium.attempt([
-            "coordinator", "init", consortium.path("coordinator"), "--base-model", Repository.example("base/state.safetensors"), "--name", "FY2026",
+            "coordinator", "init", consortium.path("coordinator"), "--base-model", Repository.example("base/state.safetensors"),
+            "--name", "FY2026",
         ])
-        #expect(again.status == 1 && again.error.contains("log.key") && again.error.contains("restore ledger.sqlite"), "\(again.error)")
+        #expect(
+            again.status == 1 && again.error.contains("log.key") && again.error.contains("restore ledger.sqlite"), "\(again.error)")
         #expect(try consortium.directory.read("coordinator/data/log.key") == key)
         #expect(!FileManager.default.fileExists(atPath: consortium.data + "/ledger.sqlite"))
         let run = try consortium.attempt(["coordinator", "run", "--config", consortium.path("coordinator/coordinator.toml")])
@@ -314,7 +384,9 @@ import Worker
 
     @Test func whatOthersCanReadIsRefusedOrNeverWritten() throws {
         let consortium = try Consortium(sites: 1)
-        for name in ["coordinator/data", "coordinator/data/blobs", "coordinator/data/releases"] { #expect(try mode(consortium.path(name)) == 0o700, "\(name)") }
+        for name in ["coordinator/data", "coordinator/data/blobs", "coordinator/data/releases"] {
+            #expect(try mode(consortium.path(name)) == 0o700, "\(name)")
+        }
         let worker = consortium.path("acme-osaka/worker.toml")
         #expect(try mode(worker) == 0o600)
         for (key, command) in [
@@ -326,7 +398,9 @@ import Worker
         ] {
             chmod(consortium.path(key), 0o644)
             let outcome = try consortium.attempt(command)
-            #expect(outcome.status == 6 && outcome.error.contains(key) && outcome.error.contains("chmod 600"), "\(key): \(outcome.error)")
+            #expect(
+                outcome.status == 6 && outcome.error.contains(key) && outcome.error.contains("chmod 600"),
+                "\(key): \(outcome.error)")
             chmod(consortium.path(key), 0o600)
         }
         // Without a password it may be read, with one not.
@@ -336,6 +410,8 @@ import Worker
         try consortium.edit("acme-osaka/worker.toml", "proxy = \"\"", "proxy = \"http://osaka:secret@127.0.0.1:3128\"")
         chmod(worker, 0o644)
         let exposed = try consortium.attempt(status)
-        #expect(exposed.status == 6 && exposed.error.contains("password of a proxy") && exposed.error.contains("chmod 600"), "\(exposed.error)")
+        #expect(
+            exposed.status == 6 && exposed.error.contains("password of a proxy") && exposed.error.contains("chmod 600"),
+            "\(exposed.error)")
     }
 }

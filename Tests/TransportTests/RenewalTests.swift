@@ -60,7 +60,9 @@ import Wire
             let other = try await dialer.withConnection(.control, software: "test") { $0.certificate?.digest }
             #expect(other == renewed.certificate.digest)
             try await connection.send(.heartbeat(Heartbeat()), id: 2)
-            guard case .heartbeatSeen? = try await connection.inbox.next()?.message else { throw TransportError(.closed, "the open connection broke") }
+            guard case .heartbeatSeen? = try await connection.inbox.next()?.message else {
+                throw TransportError(.closed, "the open connection broke")
+            }
             return connection.certificate?.digest
         }
         #expect(former != nil && former != renewed.certificate.digest)
@@ -83,7 +85,9 @@ import Wire
                 #expect((error as? TransportError)?.code != .timeout, "\(error)")
             }
             try await other.send(.heartbeat(Heartbeat()), id: 2)
-            guard case .heartbeatSeen? = try await other.inbox.next()?.message else { throw TransportError(.closed, "the other connection broke") }
+            guard case .heartbeatSeen? = try await other.inbox.next()?.message else {
+                throw TransportError(.closed, "the other connection broke")
+            }
         }
         await server.stop()
     }

@@ -16,7 +16,7 @@ public enum IdentityFile {
     /// All certificates of a PEM file, leaf first.
     public static func certificates(_ path: String) throws -> [Certificate] { try naming(path) { try Certificate.chain(pem: $0) } }
 
-    /// A private key, which nobody but its owner may be able to read.
+    /// A private key; refused where others than its owner may read it.
     public static func key(_ path: String) throws -> PrivateKey {
         let bytes = try read(path, isKey: true)
         do { return try PrivateKey(pem: bytes) } catch let error as IdentityError { throw error.inFile(path) }
@@ -35,12 +35,14 @@ public enum IdentityFile {
     }
 
     private static func read(_ path: String, isKey: Bool) throws -> [UInt8] {
-        // Without waiting: a pipe that nobody writes to must not hold up a service.
+        // Without waiting: a pipe without a writer must not hold up a service.
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-        guard descriptor >= 0 else { throw IdentityError.system(.unreadable, "a file cannot be read", path, hint: readHint) }
+        guard descriptor >= 0 else { throw IdentityError.system(.unreadable, "cannot read the file", path, hint: readHint) }
         defer { close(descriptor) }
         var status = stat()
-        guard fstat(descriptor, &status) == 0 else { throw IdentityError.system(.unreadable, "a file cannot be read", path, hint: readHint) }
+        guard fstat(descriptor, &status) == 0 else {
+            throw IdentityError.system(.unreadable, "cannot read the file", path, hint: readHint)
+        }
         guard status.st_mode & S_IFMT == S_IFREG else {
             throw IdentityError(.unreadable, "not a regular file", detail: path, hint: "name a PEM file")
         }
@@ -51,7 +53,9 @@ public enum IdentityFile {
                 hint: "chmod 600 the file; where others may have read it, make a new key and have it certified")
         }
         guard status.st_size <= maximumBytes else {
-            throw IdentityError(.unreadable, "a file is too large", detail: "\(path) has \(status.st_size) bytes, at most \(maximumBytes) are read")
+            throw IdentityError(
+                .unreadable, "the file is too large",
+                detail: "\(path) has \(status.st_size) bytes, at most \(maximumBytes) are read")
         }
         return try readAll(descriptor, atMost: maximumBytes, path)
     }
@@ -62,10 +66,12 @@ public enum IdentityFile {
         while true {
             let count = Glibc.read(descriptor, &buffer, buffer.count)
             if count < 0 && errno == EINTR { continue }
-            guard count >= 0 else { throw IdentityError.system(.unreadable, "a file cannot be read", path, hint: readHint) }
+            guard count >= 0 else { throw IdentityError.system(.unreadable, "cannot read the file", path, hint: readHint) }
             if count == 0 { return bytes }
             bytes += buffer.prefix(count)
-            guard bytes.count <= limit else { throw IdentityError(.unreadable, "a file is too large", detail: "\(path), at most \(limit) bytes are read") }
+            guard bytes.count <= limit else {
+                throw IdentityError(.unreadable, "the file is too large", detail: "\(path), at most \(limit) bytes are read")
+            }
         }
     }
 
@@ -78,8 +84,8 @@ public enum IdentityFile {
     public static func create(_ bytes: [UInt8], at path: String, mode: mode_t = 0o644) throws {
         let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode)
         guard descriptor >= 0 else {
-            guard errno == EEXIST else { throw IdentityError.system(.unreadable, "a file cannot be written", path) }
-            throw IdentityError(.exists, "a file is there already, and nothing is overwritten", detail: path)
+            guard errno == EEXIST else { throw IdentityError.system(.unreadable, "cannot write the file", path) }
+            throw IdentityError(.exists, "the file is there already, and nothing is overwritten", detail: path)
         }
         defer { close(descriptor) }
         do {
@@ -98,7 +104,7 @@ public enum IdentityFile {
         unlink(draft)
         try create(bytes, at: draft, mode: mode)
         guard rename(draft, path) == 0 else {
-            let error = IdentityError.system(.unreadable, "a file cannot be written", path)
+            let error = IdentityError.system(.unreadable, "cannot write the file", path)
             unlink(draft)
             throw error
         }
@@ -110,17 +116,17 @@ public enum IdentityFile {
         while done < bytes.count {
             let count = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress! + done, bytes.count - done) }
             if count < 0 && errno == EINTR { continue }
-            guard count > 0 else { throw IdentityError.system(.unreadable, "a file cannot be written", path) }
+            guard count > 0 else { throw IdentityError.system(.unreadable, "cannot write the file", path) }
             done += count
         }
-        guard fsync(descriptor) == 0 else { throw IdentityError.system(.unreadable, "a file cannot be made durable", path) }
+        guard fsync(descriptor) == 0 else { throw IdentityError.system(.unreadable, "cannot make the file durable", path) }
     }
 
     private static func synchroniseFolder(of path: String) throws {
         let folder = path.lastIndex(of: "/").map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
         let descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw IdentityError.system(.unreadable, "a directory cannot be opened", folder) }
+        guard descriptor >= 0 else { throw IdentityError.system(.unreadable, "cannot open the directory", folder) }
         defer { close(descriptor) }
-        guard fsync(descriptor) == 0 else { throw IdentityError.system(.unreadable, "a directory cannot be made durable", folder) }
+        guard fsync(descriptor) == 0 else { throw IdentityError.system(.unreadable, "cannot make the directory durable", folder) }
     }
 }

@@ -21,7 +21,8 @@ enum PeerAlert {
     /// `certificate`: ours, which was refused. `detail`: what OpenSSL calls the alert.
     func error(about certificate: Certificate, detail: String, at now: Timestamp) -> IdentityError {
         let term = certificate.term
-        let dates = "our certificate is valid from \(term.notBefore.text) to \(term.notAfter.text), and this machine's clock says \(now.text)"
+        let dates =
+            "our certificate is valid from \(term.notBefore.text) to \(term.notAfter.text), and this machine's clock says \(now.text)"
         return IdentityError(.handshake, message, detail: "\(detail); \(dates)", hint: hint(term, at: now))
     }
 
@@ -37,12 +38,14 @@ enum PeerAlert {
     private func hint(_ term: CertificateTerm, at now: Timestamp) -> String {
         let log = "the other side's log names the reason"
         switch (self, term.standing(at: now)) {
-        case (.unknownAuthority, _): return "was the certificate issued by the CA of this consortium? kumiai pki show names its issuer"
+        case (.unknownAuthority, _):
+            return "was the certificate issued by the CA of this consortium? kumiai pki show names its issuer"
         case (.revoked, _): return "ask the consortium why; to take part again, a new key and a new certificate are needed"
         case (_, .ended): return "renew it: kumiai pki renew"
         case (_, .notYetValid): return "set this machine's clock: it is behind, or the CA's was ahead"
         case (.expired, _), (.notAccepted, _):
-            return "it is valid by the clock here: compare the clocks of both machines; \(log), such as a CA or a revocation list that has ended"
+            return
+                "it is valid by the clock here: compare the clocks of both machines; \(log), such as a CA or a revocation list that has ended"
         }
     }
 }

@@ -102,7 +102,7 @@ struct IdentitySection: Decodable {
         certificate = "certificate.pem"
         key = "key.pem"
         # The CA's list of revoked certificates (kumiai pki revoke), for example "crl.pem"; "" is none. Where there is one, it must
-        # be kept up to date: past its end, nobody is let in.
+        # be kept up to date: past its end, no certificate is accepted.
         crl = ""
         """
 }

@@ -27,7 +27,7 @@ struct PKIFiles {
         }
     }
 
-    /// Puts `newer` in place of the certificate, which stays beside it; gives back where.
+    /// Puts `newer` in place of the certificate, which stays beside it; returns the path of the old one.
     func replaceCertificate(_ former: Certificate, with newer: Certificate) throws -> String {
         let kept = "\(directory)/certificate-\(former.serial.prefix(16)).pem"
         let bytes = try IdentityFile.read(certificate)

@@ -35,21 +35,26 @@ struct PKIRenewCommand: Command {
         let principal = try check(former, files, from, authority)
         let certificate = try authority.issue(principal, for: former.publicKey, days: lifetime.days, at: systemTime())
         let kept = try files.replaceCertificate(former, with: certificate)
-        Terminal.print("renewed \(principal) until \(Format.time(certificate.notAfter)): \(files.certificate); the former one is \(kept)")
+        Terminal.print(
+            "renewed \(principal) until \(Format.time(certificate.notAfter)): \(files.certificate); the former one is \(kept)")
         lifetime.note(certificate, of: authority.certificate)
     }
 
-    private func check(_ former: Certificate, _ files: PKIFiles, _ from: PKIFiles, _ authority: CertificateAuthority) throws -> Principal {
+    private func check(_ former: Certificate, _ files: PKIFiles, _ from: PKIFiles, _ authority: CertificateAuthority) throws
+        -> Principal
+    {
         guard former.isSigned(by: authority.certificate) else {
             throw UsageError(
                 "\(files.certificate) was not issued by the CA in \(ca), but by \(former.issuer)",
                 hint: "name its CA with --ca; a certificate under another CA is issued with kumiai pki issue --request")
         }
         guard try from.loadRevocations(of: authority.certificate)?.contains(former) != true else {
-            throw UsageError("\(files.certificate) was revoked", hint: "make a new key with kumiai pki request, and issue a certificate for it")
+            throw UsageError(
+                "\(files.certificate) was revoked", hint: "make a new key with kumiai pki request, and issue a certificate for it")
         }
         if FileManager.default.fileExists(atPath: files.key), try !former.matches(IdentityFile.key(files.key)) {
-            throw UsageError("\(files.key) is not the key of \(files.certificate)", hint: "make a request for the key: kumiai pki request")
+            throw UsageError(
+                "\(files.key) is not the key of \(files.certificate)", hint: "make a request for the key: kumiai pki request")
         }
         return try former.principal()
     }

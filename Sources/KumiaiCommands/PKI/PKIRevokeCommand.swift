@@ -10,7 +10,7 @@ struct PKIRevokeCommand: Command {
         discussion: """
             Writes crl.pem beside the CA. It has effect where coordinator.toml, worker.toml or operator.toml names a copy of it:
             crl = "crl.pem" under [identity]; services that run take a new list within seconds. Without a certificate, the list is
-            made anew with a later end: past its end, it lets nobody in.
+            made anew with a later end: past its end, no certificate is accepted.
 
             Examples:
               kumiai pki revoke osaka --ca pki
@@ -39,7 +39,9 @@ struct PKIRevokeCommand: Command {
         let former = try files.loadRevocations(of: authority.certificate)
         let list = try authority.revoke(revoked.map { [$0] } ?? [], after: former, days: days, at: systemTime())
         try IdentityFile.replace(list.pem(), at: files.revocations)
-        if let revoked { Terminal.print("revoked \((try? revoked.principal().description) ?? revoked.subject), serial \(revoked.serial)") }
+        if let revoked {
+            Terminal.print("revoked \((try? revoked.principal().description) ?? revoked.subject), serial \(revoked.serial)")
+        }
         Terminal.print("wrote \(files.revocations), to be relied on until \(Format.time(list.term.notAfter))")
         Terminal.note("copy it to the coordinator, and name it in coordinator.toml under [identity]: crl = \"crl.pem\"")
     }

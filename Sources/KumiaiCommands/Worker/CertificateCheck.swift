@@ -5,7 +5,9 @@ import Worker
 enum CertificateCheck {
     static func check(_ identity: WorkerIdentity, at now: Timestamp) -> WorkerDoctorCommand.Check {
         let texts = identity.notices.compactMap { $0.text(at: now) }
-        guard !texts.isEmpty else { return .init("certificate's end", "not before \(Format.time(identity.notices.map(\.term.notAfter).min()!))") }
+        guard !texts.isEmpty else {
+            return .init("certificate's end", "not before \(Format.time(identity.notices.map(\.term.notAfter).min()!))")
+        }
         let isUrgent = identity.notices.contains { notice in
             switch notice.term.standing(at: now) {
             case .endsWithin(let days): days <= 7

@@ -23,7 +23,8 @@ struct CoordinatorIdentity: Sendable {
         }
         guard try chain[0].matches(key) else {
             throw CoordinatorError(
-                "\(configuration.key) is not the key of \(configuration.certificate)", hint: "put both of them there: kumiai pki renew keeps the key")
+                "\(configuration.key) is not the key of \(configuration.certificate)",
+                hint: "put both of them there: kumiai pki renew keeps the key")
         }
         notices = [CertificateNotice("the certificate of \(principal.path)", chain[0].term)] + roots.notices(of: chain[0])
         logKey = try IdentityFile.key(files.logKey)
@@ -59,6 +60,8 @@ extension CoordinatorIdentity {
                 "\(configuration.authority) lacks a CA that this coordinator trusts",
                 hint: "the ledger was signed under it: a running coordinator only takes further CAs beside it")
         }
-        guard logKeyBytes == former.logKeyBytes else { throw CoordinatorError("log.key is not the key that this ledger was signed with so far") }
+        guard logKeyBytes == former.logKeyBytes else {
+            throw CoordinatorError("log.key is not the key that this ledger was signed with so far")
+        }
     }
 }

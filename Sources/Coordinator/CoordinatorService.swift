@@ -58,7 +58,8 @@ public actor CoordinatorService {
             throw CoordinatorError(
                 "\(files.directory) holds no ledger",
                 hint: hadOne
-                    ? "log.key is there: restore ledger.sqlite, or mount the disk that it is on" : "found the consortium first: kumiai coordinator init")
+                    ? "log.key is there: restore ledger.sqlite, or mount the disk that it is on"
+                    : "found the consortium first: kumiai coordinator init")
         }
         do {
             lock = try DirectoryLock(files.directory)
@@ -70,7 +71,8 @@ public actor CoordinatorService {
         blobs.removeLeftovers()
         sweeper = BlobSweeper(blobs)
         core = CoordinatorCore(
-            ledger: try Ledger(consortium: configuration.consortium, store: try SQLiteEntryStore(path: files.ledger), key: reloading.current.logKey))
+            ledger: try Ledger(
+                consortium: configuration.consortium, store: try SQLiteEntryStore(path: files.ledger), key: reloading.current.logKey))
         workers = NIOThreadPool(numberOfThreads: 4)
         workers.start()
     }

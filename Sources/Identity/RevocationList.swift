@@ -122,6 +122,7 @@ extension RevocationList {
         try Self.setTime(seconds + UInt64(days) * 86_400) { X509_CRL_set1_nextUpdate(list, $0) }
         for certificate in certificates { try Self.add(certificate, to: list, at: seconds) }
         try Self.setNumber(of: list, seconds)
+        try Self.setAuthorityKey(of: list, authority.certificate)
         X509_CRL_sort(list)
         guard X509_CRL_sign(list, authority.key.pointer, EVP_sha256()) > 0 else {
             throw IdentityError.openSSL(.failed, "cannot sign the list of revoked certificates")
@@ -143,6 +144,19 @@ extension RevocationList {
             X509_REVOKED_free(entry)
             throw IdentityError.openSSL(.failed, "cannot revoke a certificate")
         }
+    }
+
+    /// Two authorities may have one name: the identifier of the key says which of them the list is of.
+    private static func setAuthorityKey(of list: OpaquePointer, _ authority: Certificate) throws {
+        guard X509_get0_subject_key_id(authority.pointer) != nil, X509_CRL_get_ext_by_NID(list, NID_authority_key_identifier, -1) < 0
+        else { return }
+        var context = X509V3_CTX()
+        X509V3_set_ctx(&context, authority.pointer, nil, nil, list, 0)
+        guard let identifier = X509V3_EXT_conf_nid(nil, &context, NID_authority_key_identifier, "keyid:always") else {
+            throw IdentityError.openSSL(.failed, "cannot identify the authority's key")
+        }
+        defer { X509_EXTENSION_free(identifier) }
+        guard X509_CRL_add_ext(list, identifier, -1) == 1 else { throw IdentityError.openSSL(.failed, "cannot identify the authority's key") }
     }
 
     /// A number that only grows: the time in seconds, or one more than before where the clock was set back.

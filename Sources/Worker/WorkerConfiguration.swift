@@ -32,8 +32,8 @@ public struct WorkerConfiguration: Equatable, Sendable {
 
     public init(
         consortium: String, host: String, port: Int, proxy: ConnectProxy? = nil, authority: String, certificate: String, key: String,
-        revocations: String? = nil, dataDirectory: String, demonstrations: String, declared: DemonstrationFiles.Declaration = .init(), threads: Int = 1, rank: Int? = nil,
-        snapshotSeconds: Int = 60,
+        revocations: String? = nil, dataDirectory: String, demonstrations: String,
+        declared: DemonstrationFiles.Declaration = .init(), threads: Int = 1, rank: Int? = nil, snapshotSeconds: Int = 60,
         upload: TransferPolicy = .unlimited, download: TransferPolicy = .unlimited, exitsWhenFinished: Bool = false
     ) {
         self.consortium = consortium

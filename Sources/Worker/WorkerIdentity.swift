@@ -24,7 +24,8 @@ public struct WorkerIdentity: Sendable {
         }
         guard try chain[0].matches(key) else {
             throw WorkerError(
-                "\(configuration.key) is not the key of \(configuration.certificate)", hint: "put both of them there: kumiai pki renew keeps the key")
+                "\(configuration.key) is not the key of \(configuration.certificate)",
+                hint: "put both of them there: kumiai pki renew keeps the key")
         }
         self.site = site
         notices = [CertificateNotice("this site's certificate", chain[0].term)] + roots.notices(of: chain[0])
@@ -58,7 +59,7 @@ extension ReloadingIdentity<WorkerIdentity> {
             let identity = try WorkerIdentity(configuration, at: now)
             guard former == nil || identity.site == former?.site else {
                 throw WorkerError(
-                    "\(configuration.certificate) is the certificate of \(identity.site), and this worker is \(former?.site.description ?? "another site")",
+                    "\(configuration.certificate) is the certificate of another site, \(identity.site)",
                     hint: "a site has a directory of its own: put that certificate there")
             }
             return (identity, try identity.clientContext())

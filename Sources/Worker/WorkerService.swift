@@ -215,8 +215,8 @@ public actor WorkerService {
     private func writeStatus() {
         WorkerStatus(
             site: identity.site.description, connected: machine.isConnected, heartbeat: heartbeat, receipts: receiptCount,
-            heardAt: heardAt, trouble: trouble, certificateEnd: identity.chain[0].notAfter, certificateNotice: certificateNotice, clockNotice: clockNotice,
-            at: clock()
+            heardAt: heardAt, trouble: trouble, certificateEnd: identity.chain[0].notAfter,
+            certificateNotice: certificateNotice, clockNotice: clockNotice, at: clock()
         ).write(to: configuration.dataDirectory)
     }
 

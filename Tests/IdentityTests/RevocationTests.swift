@@ -88,6 +88,20 @@ import Testing
         #expect(error.code == .revocationList && error.description.contains(list.term.notAfter.text), "\(error)")
     }
 
+    @Test func eachOfTwoAuthoritiesOfOneNameHasItsOwnList() throws {
+        let other = try ConsortiumFixture()
+        let ours = try consortium.identity(osaka), theirs = try other.identity(osaka)
+        let lists = [try consortium.authority.revoke([], at: consortium.now), try other.authority.revoke([theirs.certificate], at: other.now)]
+        for order in [lists, lists.reversed()] {
+            let roots = TrustRoots([consortium.authority.certificate, other.authority.certificate], revocations: order)
+            #expect(failure(roots, ours.certificate, at: consortium.now) == nil)
+            #expect(failure(roots, theirs.certificate, at: consortium.now)?.code == .revoked)
+        }
+        // Without a list of its own, an authority's certificates cannot be checked.
+        let half = TrustRoots([consortium.authority.certificate, other.authority.certificate], revocations: [lists[1]])
+        #expect(failure(half, ours.certificate, at: consortium.now)?.code == .revocationList)
+    }
+
     @Test func onlyTheAuthoritysOwnListIsRead() throws {
         let list = try ConsortiumFixture().authority.revoke([], at: consortium.now)
         #expect(throws: IdentityError(.revocationList, "")) {
@@ -118,6 +132,6 @@ import Testing
         let revoked = try check()
         #expect(revoked.status != 0 && (revoked.error + revoked.output).contains("certificate revoked"), "\(revoked)")
         let text = try Shell.run(["openssl", "crl", "-in", directory.file("crl.pem"), "-noout", "-text"]).output
-        #expect(text.contains("Version 2") && text.contains("CRL Number"), "\(text)")
+        #expect(text.contains("Version 2") && text.contains("CRL Number") && text.contains("Authority Key Identifier"), "\(text)")
     }
 }

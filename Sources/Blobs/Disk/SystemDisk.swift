@@ -9,7 +9,9 @@ public struct SystemDisk: Disk {
     public func makeDirectory(_ path: String) throws {
         var status = stat()
         if stat(path, &status) == 0 {
-            guard status.st_mode & S_IFMT == S_IFDIR else { throw BlobError(.failed, "cannot make the directory \(path): a file has its name") }
+            guard status.st_mode & S_IFMT == S_IFDIR else {
+                throw BlobError(.failed, "cannot make the directory \(path): a file has its name")
+            }
             return
         }
         let parent = Self.folder(of: path)

@@ -36,7 +36,6 @@ enum PeerAlert {
     }
 
     private func hint(_ term: CertificateTerm, at now: Timestamp) -> String {
-        let log = "the other side's log names the reason"
         switch (self, term.standing(at: now)) {
         case (.unknownAuthority, _):
             return "was the certificate issued by the CA of this consortium? kumiai pki show names its issuer"
@@ -44,8 +43,10 @@ enum PeerAlert {
         case (_, .ended): return "renew it: kumiai pki renew"
         case (_, .notYetValid): return "set this machine's clock: it is behind, or the CA's was ahead"
         case (.expired, _), (.notAccepted, _):
-            return
-                "it is valid by the clock here: compare the clocks of both machines; \(log), such as a CA or a revocation list that has ended"
+            return """
+                it is valid by the clock here: compare the clocks of both machines; the other side's log names the reason, \
+                such as a CA or a revocation list that has ended
+                """
         }
     }
 }

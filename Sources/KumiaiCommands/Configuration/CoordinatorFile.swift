@@ -21,7 +21,8 @@ struct CoordinatorFile: Decodable {
         return CoordinatorConfiguration(
             consortium: try Credentials.principal(ofCertificate: certificate).consortium, host: endpoint.host, port: endpoint.port,
             authority: file.resolve(content.identity.ca), certificate: certificate, key: file.resolve(content.identity.key),
-            revocations: content.identity.revocations(of: file), dataDirectory: file.resolve(content.data), heartbeatSeconds: content.heartbeat_seconds,
+            revocations: content.identity.revocations(of: file), dataDirectory: file.resolve(content.data),
+            heartbeatSeconds: content.heartbeat_seconds,
             aggregationThreads: content.aggregation_threads)
     }
 

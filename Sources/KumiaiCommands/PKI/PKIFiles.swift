@@ -21,7 +21,9 @@ struct PKIFiles {
         } catch let error as IdentityError where error.code == .exists {
             throw UsageError(
                 "\(path) is there already, and nothing is overwritten",
-                hint: isPrivate ? "a new certificate for this key: kumiai pki renew; a new key goes to another directory" : "choose another directory with --out")
+                hint: isPrivate
+                    ? "a new certificate for this key: kumiai pki renew; a new key goes to another directory"
+                    : "choose another directory with --out")
         } catch let error as IdentityError {
             throw UsageError("cannot write \(error.detail)", hint: error.hint)
         }
@@ -35,7 +37,9 @@ struct PKIFiles {
             try IdentityFile.create(bytes, at: kept)
         } catch let error as IdentityError where error.code == .exists {
             // An earlier try that was interrupted.
-            guard try IdentityFile.read(kept) == bytes else { throw UsageError("\(kept) is there already, and is another certificate", hint: "move it away") }
+            guard try IdentityFile.read(kept) == bytes else {
+                throw UsageError("\(kept) is there already, and is another certificate", hint: "move it away")
+            }
         }
         try IdentityFile.replace(newer.pem(), at: certificate)
         return kept
@@ -43,7 +47,8 @@ struct PKIFiles {
 
     /// The CA's certificate and key in this directory.
     func loadAuthority(profiles: CertificateProfiles = .standard) throws -> CertificateAuthority {
-        try CertificateAuthority(certificate: IdentityFile.certificates(authority)[0], key: IdentityFile.key(authorityKey), profiles: profiles)
+        let certificate = try IdentityFile.certificates(authority)[0]
+        return try CertificateAuthority(certificate: certificate, key: IdentityFile.key(authorityKey), profiles: profiles)
     }
 
     /// The CA's list of revoked certificates; `nil` where it has revoked none.

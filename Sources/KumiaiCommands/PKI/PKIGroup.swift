@@ -16,5 +16,8 @@ struct PKIGroup: AsyncParsableCommand {
               kumiai pki revoke osaka --ca pki
               kumiai pki show osaka/certificate.pem
             """,
-        subcommands: [PKIAuthorityCommand.self, PKIRequestCommand.self, PKIIssueCommand.self, PKIRenewCommand.self, PKIRevokeCommand.self, PKIShowCommand.self])
+        subcommands: [
+            PKIAuthorityCommand.self, PKIRequestCommand.self, PKIIssueCommand.self, PKIRenewCommand.self, PKIRevokeCommand.self,
+            PKIShowCommand.self,
+        ])
 }

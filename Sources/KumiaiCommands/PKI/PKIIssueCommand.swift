@@ -59,15 +59,17 @@ struct PKIIssueCommand: Command {
         let former = try IdentityFile.certificates(files.certificate)[0]
         guard try former.principal() == principal, try former.publicKey == key else {
             throw UsageError(
-                "\(files.certificate) is there already, of another identity or another key, and nothing is overwritten", hint: "choose another directory with --out")
+                "\(files.certificate) is there already, of another identity or another key, and nothing is overwritten",
+                hint: "choose another directory with --out")
         }
         return former
     }
 
     private func writeAuthority(_ authority: Certificate, _ from: PKIFiles, _ files: PKIFiles) throws {
         guard files.authority != from.authority else { return }
-        if FileManager.default.fileExists(atPath: files.authority), try IdentityFile.certificates(files.authority).contains(where: { $0.digest == authority.digest }) {
-            return
+        if FileManager.default.fileExists(atPath: files.authority) {
+            let known = try IdentityFile.certificates(files.authority)
+            if known.contains(where: { $0.digest == authority.digest }) { return }
         }
         try files.write(authority.pem(), to: files.authority)
     }

@@ -18,7 +18,9 @@ public struct Dialer: Sendable {
         self.init(host: host, port: port, proxy: proxy, contexts: TLSContextBox(context), consortium: consortium, group: group)
     }
 
-    public init(host: String, port: Int, proxy: ConnectProxy? = nil, contexts: TLSContextBox, consortium: String, group: any EventLoopGroup) {
+    public init(
+        host: String, port: Int, proxy: ConnectProxy? = nil, contexts: TLSContextBox, consortium: String, group: any EventLoopGroup
+    ) {
         self.host = host
         self.port = port
         self.proxy = proxy

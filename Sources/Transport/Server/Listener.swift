@@ -105,7 +105,9 @@ public final class Listener: Sendable {
     public func endConnections(_ problem: (Certificate) -> String?) {
         for connection in admitted.all {
             guard let reason = problem(connection.certificate) else { continue }
-            logger.warning("a connection is ended: its certificate does not hold any more", metadata: ["peer": "\(connection.peer.path)", "reason": "\(reason)"])
+            logger.warning(
+                "a connection is ended: its certificate does not hold any more",
+                metadata: ["peer": "\(connection.peer.path)", "reason": "\(reason)"])
             connection.close()
         }
     }
@@ -151,8 +153,8 @@ public final class Listener: Sendable {
         logger.warning(
             "a peer's certificate was refused",
             metadata: [
-                "peer": "\(certificate.principal?.path ?? "unknown; it calls itself \(certificate.name)")", "valid_from": "\(certificate.term.notBefore.text)",
-                "valid_until": "\(certificate.term.notAfter.text)", "reason": "\(error)", "hint": "\(error.hint)",
+                "peer": "\(certificate.principal?.path ?? "unknown; it calls itself \(certificate.name)")",
+                "valid_from": "\(certificate.term.notBefore.text)", "valid_until": "\(certificate.term.notAfter.text)", "reason": "\(error)", "hint": "\(error.hint)",
             ])
         await refused(certificate, "\(error)")
     }

@@ -12,6 +12,8 @@ public struct WorkerConfiguration: Equatable, Sendable {
     public var authority: String
     public var certificate: String
     public var key: String
+    /// The list of revoked certificates, PEM or DER, if there is one.
+    public var revocations: String?
     /// Where models, updates and receipts lie.
     public var dataDirectory: String
     /// A robomimic or ALOHA HDF5 file, or a directory of ALOHA files. Their contents never leave the site.
@@ -30,8 +32,8 @@ public struct WorkerConfiguration: Equatable, Sendable {
 
     public init(
         consortium: String, host: String, port: Int, proxy: ConnectProxy? = nil, authority: String, certificate: String, key: String,
-        dataDirectory: String, demonstrations: String, declared: DemonstrationFiles.Declaration = .init(), threads: Int = 1, rank: Int? = nil,
-        snapshotSeconds: Int = 60,
+        revocations: String? = nil, dataDirectory: String, demonstrations: String,
+        declared: DemonstrationFiles.Declaration = .init(), threads: Int = 1, rank: Int? = nil, snapshotSeconds: Int = 60,
         upload: TransferPolicy = .unlimited, download: TransferPolicy = .unlimited, exitsWhenFinished: Bool = false
     ) {
         self.consortium = consortium
@@ -41,6 +43,7 @@ public struct WorkerConfiguration: Equatable, Sendable {
         self.authority = authority
         self.certificate = certificate
         self.key = key
+        self.revocations = revocations
         self.dataDirectory = dataDirectory
         self.demonstrations = demonstrations
         self.declared = declared

@@ -89,8 +89,9 @@ extension WorkerService {
     }
 
     func submit(_ update: PreparedUpdate) async {
-        guard let link, let signed = pending, signed.manifest.update == update.update else { return }
+        guard let link, let prepared = pending, prepared.manifest.update == update.update else { return }
         do {
+            let signed = try signedAnew(prepared)
             let answer = try await withTimeout(.seconds(Self.answerSeconds), "the answer to the submission") {
                 try await link.conversation.ask(.submitUpdate(signed))
             }
@@ -104,6 +105,17 @@ extension WorkerService {
             report("the submission was not answered", error, update.key)
             handle(.submissionFailed(update.key, describe(error)))
         }
+    }
+
+    /// The same manifest under the certificate of now, where it was renewed since the update was signed: the one that signed
+    /// may have ended, and the ledger keeps it for auditors.
+    private func signedAnew(_ update: SignedUpdate) throws -> SignedUpdate {
+        guard update.certificate != identity.chain[0].der else { return update }
+        let newer = try identity.sign(update.manifest, bytes: update.manifestBytes)
+        try outbox.store(newer)
+        pending = newer
+        logger.info("the update is signed again, with the renewed certificate", metadata: ["round": "\(update.manifest.key)"])
+        return newer
     }
 
     private func take(_ answer: ServerMessage, to signed: SignedUpdate, _ link: WorkerLink, _ update: PreparedUpdate) throws {

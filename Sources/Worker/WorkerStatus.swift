@@ -20,11 +20,18 @@ public struct WorkerStatus: Codable, Sendable {
     public let heardMilliseconds: UInt64?
     /// What the last trouble was, if it is not over.
     public let trouble: String?
+    /// When this site's certificate ends; `nil` in the files of earlier versions.
+    public let certificateEndMilliseconds: UInt64?
+    /// That a certificate ends soon, or has ended, or could not be reloaded.
+    public let certificateNotice: String?
+    /// That the coordinator's clock and this machine's differ.
+    public let clockNotice: String?
 
     static let fileName = "status.json"
 
     init(
-        site: String, connected: Bool, heartbeat: Heartbeat, receipts: Int, heardAt: Timestamp?, trouble: String?, at time: Timestamp
+        site: String, connected: Bool, heartbeat: Heartbeat, receipts: Int, heardAt: Timestamp?, trouble: String?,
+        certificateEnd: Timestamp? = nil, certificateNotice: String? = nil, clockNotice: String? = nil, at time: Timestamp
     ) {
         self.site = site
         pid = Int(getpid())
@@ -39,6 +46,9 @@ public struct WorkerStatus: Codable, Sendable {
         self.receipts = receipts
         heardMilliseconds = heardAt?.milliseconds
         self.trouble = trouble
+        certificateEndMilliseconds = certificateEnd?.milliseconds
+        self.certificateNotice = certificateNotice
+        self.clockNotice = clockNotice
         atMilliseconds = time.milliseconds
     }
 

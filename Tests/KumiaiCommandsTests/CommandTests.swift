@@ -9,7 +9,8 @@ import Testing
     @Test(arguments: [
         [], ["demo"], ["coordinator"], ["coordinator", "init"], ["coordinator", "run"], ["coordinator", "status"],
         ["coordinator", "prune"], ["worker"], ["worker", "init"],
-        ["worker", "run"], ["worker", "status"], ["worker", "doctor"], ["pki"], ["pki", "ca"], ["pki", "issue"], ["pki", "request"], ["pki", "show"],
+        ["worker", "run"], ["worker", "status"], ["worker", "doctor"], ["pki"], ["pki", "ca"], ["pki", "issue"], ["pki", "request"], ["pki", "renew"],
+        ["pki", "revoke"], ["pki", "show"],
         ["campaign"], ["campaign", "init"], ["campaign", "check"], ["campaign", "open"], ["campaign", "status"], ["release"], ["release", "cut"],
         ["release", "show"], ["audit"],
         ["audit", "rounds"], ["audit", "show"], ["audit", "verify"], ["audit", "replay"], ["policy"], ["policy", "init"], ["policy", "show"],

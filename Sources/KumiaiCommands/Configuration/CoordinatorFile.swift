@@ -22,7 +22,8 @@ struct CoordinatorFile: RoleFile {
         return CoordinatorConfiguration(
             consortium: try Credentials.principal(ofCertificate: certificate).consortium, host: endpoint.host, port: endpoint.port,
             authority: file.resolve(content.identity.ca), certificate: certificate, key: file.resolve(content.identity.key),
-            dataDirectory: file.resolve(content.data), heartbeatSeconds: content.heartbeat_seconds,
+            revocations: content.identity.revocations(of: file), dataDirectory: file.resolve(content.data),
+            heartbeatSeconds: content.heartbeat_seconds,
             aggregationThreads: content.aggregation_threads)
     }
 
@@ -44,9 +45,7 @@ struct CoordinatorFile: RoleFile {
 
         # PEM files: the consortium's CA, and this coordinator's certificate and key.
         [identity]
-        ca = "ca.pem"
-        certificate = "certificate.pem"
-        key = "key.pem"
+        \(IdentitySection.text)
 
         """
     }

@@ -14,9 +14,7 @@ struct OperatorFile: RoleFile {
 
         # PEM files: the consortium's CA, and your certificate and key.
         [identity]
-        ca = "ca.pem"
-        certificate = "certificate.pem"
-        key = "key.pem"
+        \(IdentitySection.text)
 
         """
     }

@@ -113,11 +113,25 @@ struct Endpoint {
     }
 }
 
-/// `[identity]`: three PEM files.
+/// `[identity]`: three PEM files, and the list of revoked certificates where there is one.
 struct IdentitySection: Decodable {
     let ca: String
     let certificate: String
     let key: String
+    let crl: String?
+
+    /// `nil` where none is named, or "" is.
+    func revocations<Content>(of file: TOMLFile<Content>) -> String? { crl.flatMap { $0.isEmpty ? nil : file.resolve($0) } }
+
+    /// Its lines of a configuration that `init` writes, under the heading.
+    static let text = """
+        ca = "ca.pem"
+        certificate = "certificate.pem"
+        key = "key.pem"
+        # The CA's list of revoked certificates (kumiai pki revoke), for example "crl.pem"; "" is none. Where there is one, it must
+        # be kept up to date: past its end, no certificate is accepted.
+        crl = ""
+        """
 }
 
 /// A number with or without decimals.

@@ -36,13 +36,15 @@ struct WorkerFile: RoleFile {
         let file = try TOMLFile<WorkerFile>(path)
         let content = file.content
         let endpoint = try Endpoint(content.coordinator, key: "coordinator")
+        let way = try proxy(file)
         guard (1...256).contains(content.training.threads) else { throw UsageError("\(path): training.threads: expected 1 to 256") }
         let certificate = file.resolve(content.identity.certificate)
         return WorkerConfiguration(
             consortium: try Credentials.principal(ofCertificate: certificate).consortium, host: endpoint.host, port: endpoint.port,
-            proxy: try content.proxy.flatMap { $0.isEmpty ? nil : try proxy($0, path) },
+            proxy: way,
             authority: file.resolve(content.identity.ca), certificate: certificate, key: file.resolve(content.identity.key),
-            dataDirectory: file.resolve(content.data), demonstrations: file.resolve(content.training.demonstrations),
+            revocations: content.identity.revocations(of: file), dataDirectory: file.resolve(content.data),
+            demonstrations: file.resolve(content.training.demonstrations),
             declared: .init(embodiment: content.training.embodiment ?? "", instruction: content.training.instruction ?? ""),
             threads: content.training.threads, rank: try rank(content.training.rank ?? 0, path),
             snapshotSeconds: try snapshotSeconds(content.training.snapshot_seconds ?? 60, path),
@@ -54,7 +56,23 @@ struct WorkerFile: RoleFile {
     /// All that is needed to look at a worker from outside.
     static func dataDirectory(_ path: String) throws -> String {
         let file = try TOMLFile<WorkerFile>(path)
+        _ = try proxy(file)
         return file.resolve(file.content.data)
+    }
+
+    private static func proxy(_ file: TOMLFile<WorkerFile>) throws -> ConnectProxy? {
+        guard let text = file.content.proxy, !text.isEmpty else { return nil }
+        let proxy = try proxy(text, file.path)
+        if proxy.authorization != nil { try requirePrivate(file.path) }
+        return proxy
+    }
+
+    /// A proxy's password is the factory's, and no business of this machine's other users.
+    private static func requirePrivate(_ path: String) throws {
+        let mode = (try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int) ?? 0o777
+        guard mode & 0o077 == 0 else {
+            throw UsageError("\(path) has the password of a proxy, and others than its owner may read it", hint: "chmod 600 \(path)")
+        }
     }
 
     /// 0: as the plan says.
@@ -113,9 +131,7 @@ struct WorkerFile: RoleFile {
 
         # PEM files: the consortium's CA, and this site's certificate and key. The key never leaves this machine.
         [identity]
-        ca = "ca.pem"
-        certificate = "certificate.pem"
-        key = "key.pem"
+        \(IdentitySection.text)
 
         [training]
         # A robomimic or ALOHA HDF5 file, or a directory of ALOHA files. They are read here and nowhere else.

@@ -2,6 +2,7 @@ import ArgumentParser
 import Coordinator
 import Federation
 import Foundation
+import Identity
 
 struct CoordinatorInitCommand: Command {
     static let configuration = CommandConfiguration(

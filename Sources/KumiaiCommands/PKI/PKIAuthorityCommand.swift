@@ -14,8 +14,7 @@ struct PKIAuthorityCommand: Command {
     @Option(help: "Where to write ca.pem and ca.key.", completion: .directory)
     var out = "pki"
 
-    @Option(help: "How long it is valid, in days.")
-    var days: Int?
+    @OptionGroup var lifetime: LifetimeOption
 
     @OptionGroup var json: JSONOption
 
@@ -29,7 +28,7 @@ struct PKIAuthorityCommand: Command {
     func execute() async throws {
         let files = PKIFiles(directory: out)
         try files.create()
-        let authority = try CertificateAuthority.create(consortium: consortium, days: days, at: systemTime())
+        let authority = try CertificateAuthority.create(consortium: consortium, days: lifetime.days, at: systemTime())
         try files.write(authority.key.pem(), to: files.authorityKey, isPrivate: true)
         try files.write(authority.certificate.pem(), to: files.authority)
         if json.isOn {

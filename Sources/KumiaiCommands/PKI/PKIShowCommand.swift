@@ -18,7 +18,14 @@ struct PKIShowCommand: Command {
         completion: .file(extensions: ["pem", "crt", "cer"]))
     var ca: String?
 
+    @Option(help: ArgumentHelp("Check it against this list of revoked certificates; needs --ca.", valueName: "crl.pem"))
+    var crl: String?
+
     @OptionGroup var json: JSONOption
+
+    func validate() throws {
+        if crl != nil, ca == nil { throw ValidationError("--crl needs --ca: the CA's signature is what makes a list believable") }
+    }
 
     struct Report: Encodable {
         let subject: String
@@ -36,7 +43,7 @@ struct PKIShowCommand: Command {
         var problem: String?
         do {
             identity =
-                try ca.map { try TrustRoots(pem: Credentials.read($0)).verify(certificate, at: systemTime()) }?.description
+                try ca.map { try IdentityFile.roots($0, revocations: crl).verify(certificate, at: systemTime()) }?.description
                 ?? (certificate.isAuthority ? nil : certificate.principal().description)
         } catch {
             problem = describe(error)
@@ -53,6 +60,7 @@ struct PKIShowCommand: Command {
         Terminal.print("issuer    \(report.issuer)")
         Terminal.print("identity  \(report.identity ?? (certificate.isAuthority ? "a certificate authority" : "none"))")
         Terminal.print("valid     \(report.notBefore) to \(report.notAfter)")
+        if let notice = certificate.term.notice(at: systemTime()) { Terminal.print("          " + Terminal.styled("it \(notice)", .red)) }
         Terminal.print("SHA-256   \(report.sha256)")
         if let problem = report.problem { Terminal.print("problem   " + Terminal.styled(problem, .red)) }
     }

@@ -54,8 +54,8 @@ struct Failure {
             (message, hint, code) = ("the connection to the coordinator broke: \(describe(error))", Self.tryAgain, ExitStatus.unreachable)
         case let error as IdentityError:
             message = error.description
-            hint = Self.hint(error)
-            code = error.code == .handshake ? ExitStatus.refused : ExitStatus.failed
+            hint = error.hint.isEmpty ? Self.hint(error) : error.hint
+            code = Self.code(error)
         case let error as CoordinatorError: (message, hint) = (error.message, error.hint)
         case let error as WorkerError: (message, hint) = (error.message, error.hint)
         case let error as AuditError: (message, hint) = (error.message, error.hint)
@@ -93,9 +93,17 @@ struct Failure {
         }
     }
 
+    private static func code(_ error: IdentityError) -> ExitCode {
+        switch error.code {
+        case .handshake: ExitStatus.refused
+        case .unreadable, .exposed, .exists: ExitStatus.configuration
+        default: ExitStatus.failed
+        }
+    }
+
     private static func hint(_ error: IdentityError) -> String {
         switch error.code {
-        case .expired: "issue a new certificate: kumiai pki issue"
+        case .expired: "renew the certificate: kumiai pki renew"
         case .notTrusted: "was the certificate issued by the CA of this consortium? kumiai pki show names its issuer"
         case .handshake where error.detail.contains("alert"): "the other side said no: its log names the reason; kumiai pki show prints your certificate"
         case .wrongIdentity: "kumiai pki show prints whom a certificate speaks for"

@@ -30,10 +30,10 @@ struct OperatorOptions: ParsableArguments {
         let file = try TOMLFile<OperatorFile>(config)
         let endpoint = try Endpoint(file.content.coordinator, key: "coordinator")
         let identity = file.content.identity
-        let chain = try Certificate.chain(pem: Credentials.read(file.resolve(identity.certificate)))
+        let chain = try IdentityFile.certificates(file.resolve(identity.certificate))
         let context = try TLSContext(
-            .client, chain: chain, key: try PrivateKey(pem: Credentials.read(file.resolve(identity.key))),
-            roots: try TrustRoots(pem: Credentials.read(file.resolve(identity.ca))))
+            .client, chain: chain, key: try IdentityFile.key(file.resolve(identity.key)),
+            roots: try IdentityFile.roots(file.resolve(identity.ca), revocations: identity.revocations(of: file)))
         return Dialer(
             host: endpoint.host, port: endpoint.port, context: context, consortium: try chain[0].principal().consortium,
             group: MultiThreadedEventLoopGroup.singleton)

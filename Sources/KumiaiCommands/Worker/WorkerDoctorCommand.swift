@@ -61,6 +61,7 @@ struct WorkerDoctorCommand: Command {
                 let identity = try identity.get()
                 return "\(identity.site), until \(Format.time(identity.chain[0].notAfter))"
             })
+        if let identity = try? identity.get() { checks.append(CertificateCheck.check(identity, at: systemTime())) }
         let core = BLASCore.current
         checks.append(
             Check(

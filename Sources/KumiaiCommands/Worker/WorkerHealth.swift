@@ -20,7 +20,7 @@ struct WorkerHealth {
         if now > writtenAt.adding(seconds: WorkerStatus.stalenessSeconds) {
             return "it has written nothing for \(Format.duration(Double(now.milliseconds - writtenAt.milliseconds) / 1000)): does the process hang?"
         }
-        return status.trouble
+        return status.trouble ?? status.certificateNotice ?? status.clockNotice
     }
 
     /// As `kumiai worker status --help` documents it; `nil` for a worker with which nothing is wrong.
@@ -47,7 +47,9 @@ struct WorkerHealth {
         if let heard = status.heardMilliseconds {
             lines.append("heard:    \(Format.ago(Timestamp(milliseconds: heard), now: now)) from the coordinator")
         }
-        if let trouble = problem ?? status.trouble { lines.append("trouble:  \(trouble)") }
+        let notices = [status.certificateNotice, status.clockNotice]
+        if let trouble = problem ?? status.trouble, !notices.contains(trouble) { lines.append("trouble:  \(trouble)") }
+        lines += CertificateLines.of(status)
         lines.append("sent:     \(Format.bytes(status.bytesUp)), fetched \(Format.bytes(status.bytesDown))")
         lines.append("receipts: \(status.receipts), in \(dataDirectory)/receipts")
         return lines

@@ -37,7 +37,7 @@ struct WorkerInitCommand: Command {
         // The configuration counts paths from its own directory; the command line counts from here.
         let absolute = demonstrations.hasPrefix("/") ? demonstrations : URL(fileURLWithPath: demonstrations).path
         let text = WorkerFile.text(coordinator: coordinator, demonstrations: absolute, exitWhenFinished: exitWhenFinished)
-        try ConfigurationWriter.write(text, to: path) { ignored(by: $0, absolute) }
+        try ConfigurationWriter.write(text, to: path, isPrivate: true) { ignored(by: $0, absolute) }
         if json.isOn { return try Report(configuration: path, demonstrations: absolute).printJSON() }
         Terminal.print("next: kumiai worker doctor --config \(path.shellQuoted)")
     }

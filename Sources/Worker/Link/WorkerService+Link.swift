@@ -25,14 +25,14 @@ extension WorkerService {
         } catch is CancellationError where isStopping {
             return
         } catch {
-            note(describe(error), hint: (error as? Refusal)?.hint ?? (error as? WorkerError)?.hint ?? "")
+            note(describe(error), hint: (error as? Refusal)?.hint ?? (error as? WorkerError)?.hint ?? clockHint(error))
         }
         link = nil
         handle(.disconnected)
     }
 
     private func note(_ reason: String, hint: String) {
-        trouble = reason
+        trouble = hint.isEmpty ? reason : "\(reason); \(hint)"
         logger.warning("not connected", metadata: ["reason": "\(reason)", "hint": "\(hint)"])
     }
 
@@ -48,6 +48,7 @@ extension WorkerService {
             conversation: Conversation(connection), connection: connection, logKey: welcome.logKey, heartbeatSeconds: max(1, welcome.heartbeatSeconds))
         self.link = link
         (heardAt, trouble) = (clock(), nil)
+        compareClocks(welcome.time)
         logger.info("connected", metadata: ["consortium": "\(welcome.consortium)", "version": "\(welcome.version)"])
         handle(.connected)
         return link
@@ -66,10 +67,13 @@ extension WorkerService {
     private func keepAlive(_ link: WorkerLink) async throws {
         while true {
             let beat = heartbeat
-            _ = try await withTimeout(.seconds(link.heartbeatSeconds * Self.unansweredHeartbeats), "the answer to a heartbeat") {
+            let asked = ContinuousClock.now
+            let answer = try await withTimeout(.seconds(link.heartbeatSeconds * Self.unansweredHeartbeats), "the answer to a heartbeat") {
                 try await link.conversation.ask(.heartbeat(beat))
             }
             heardAt = clock()
+            // An answer that took its time says nothing about the clock.
+            if case .heartbeatSeen(let time) = answer, ContinuousClock.now - asked < .seconds(5) { compareClocks(time) }
             // Faster than asked for while there is something to see.
             let isBusy = machine.taskKey != nil
             try await Task.sleep(for: .seconds(isBusy ? min(1, link.heartbeatSeconds) : link.heartbeatSeconds))

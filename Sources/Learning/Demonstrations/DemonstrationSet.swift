@@ -10,6 +10,8 @@ public struct DemonstrationSet: Sendable {
     public var demonstrationCount: Int { episodes.count }
     /// Samples in all demonstrations.
     public var count: Int { episodes.last?.upperBound ?? 0 }
+    /// What was found, for people.
+    public internal(set) var summary = DemonstrationSummary()
     private(set) var state: [Float] = []
     private(set) var words: [Int32] = []
     /// Pixels in the order of the patches.
@@ -39,9 +41,10 @@ public struct DemonstrationSet: Sendable {
     }
 
     mutating func take(
-        actions: [Float], state: [Float], words: [Int32], pixels: [UInt8], lengths: [Int], tasks: [String]
+        actions: [Float], state: [Float], words: [Int32], pixels: [UInt8], lengths: [Int], tasks: [String], summary: DemonstrationSummary
     ) {
         (self.actions, self.state, self.words, self.pixels, self.tasks) = (actions, state, words, pixels, tasks)
+        self.summary = summary
         episodes = []
         for length in lengths { episodes.append(count..<count + length) }
     }

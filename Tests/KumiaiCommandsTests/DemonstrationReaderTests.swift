@@ -46,9 +46,9 @@ import Worker
 
     // MARK: What it is told
 
-    private func readWithTheProgram(_ path: String = Repository.example("sites/window-open.hdf5"), declared: DemonstrationFiles.Declaration = .init()) throws
-        -> DemonstrationSet
-    {
+    private func readWithTheProgram(
+        _ path: String = Repository.example("sites/window-open.hdf5"), declared: DemonstrationFiles.Declaration = .init()
+    ) throws -> DemonstrationSet {
         try DemonstrationReader(program: [Shell.kumiai, DemonstrationReader.verb], seconds: 30).read(
             path, split: .train, for: Policy(SafetensorsFile(path: Repository.example("base/state.safetensors"))).configuration,
             declared: declared, scratch: directory.path)
@@ -63,7 +63,8 @@ import Worker
 
     @Test func whatItFoundArrives() throws {
         let found = try readWithTheProgram().summary
-        #expect(found.heldOut == 2 && found.instructions.map(\.text) == ["Push and open a window"] && found.instructions[0].demonstrations == 18)
+        #expect(found.heldOut == 2 && found.instructions.map(\.text) == ["Push and open a window"])
+        #expect(found.instructions.map(\.demonstrations) == [18])
         #expect(found.actions.map(\.name) == ["x", "y", "z", "gripper"])
     }
 
@@ -108,7 +109,8 @@ import Worker
         var reader: Int32 = 0
         #expect(
             wait {
-                reader = (try? directory.read("pid")).flatMap { Int32(String(decoding: $0, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)) } ?? 0
+                let text = String(decoding: (try? directory.read("pid")) ?? [], as: UTF8.self)
+                reader = Int32(text.trimmingCharacters(in: .whitespacesAndNewlines)) ?? 0
                 return reader > 0
             })
         try #require(reader > 0)

@@ -131,7 +131,9 @@ import Testing
                 .init(camera: "front", height: 4, width: 4, count: 6, least: 0, largest: 250),
                 .init(camera: "front", height: 8, width: 8, count: 6, least: 9, largest: 9),
             ])
-        #expect(found.state.map(\.name) == ["eef[0]", "eef[1]", "eef[2]"] && found.state.allSatisfy { $0.contractLargest == 5 && $0.outside == 0 })
+        #expect(
+            found.state.map(\.name) == ["eef[0]", "eef[1]", "eef[2]"]
+                && found.state.allSatisfy { $0.contractLargest == 5 && $0.outside == 0 })
         try set.write(to: directory.file("set"))
         #expect(try DemonstrationSet(reading: directory.file("set"), for: policy).summary == found)
     }
@@ -139,7 +141,8 @@ import Testing
     // MARK: The rate
 
     @Test(arguments: [
-        (#"{"env_kwargs": {"control_freq": 10}, "reward_scale": NaN}"#, "env_args of /data is not JSON"), ("[20]", "env_args of /data is not a JSON object"),
+        (#"{"env_kwargs": {"control_freq": 10}, "reward_scale": NaN}"#, "env_args of /data is not JSON"),
+        ("[20]", "env_args of /data is not a JSON object"),
         (#"{"env_kwargs": 20}"#, "env_kwargs in env_args of /data is not a JSON object"),
         (#"{"env_kwargs": {"control_freq": "20"}}"#, "control_freq in env_args of /data is not a positive number"),
         (#"{"env_kwargs": {"control_freq": null}}"#, "control_freq in env_args of /data is not a positive number"),
@@ -176,10 +179,12 @@ import Testing
 
     // MARK: Instructions
 
-    @Test(arguments: [
-        ([0x6F, 0xE9], "is not UTF-8"), ([0x6F, 0, 0x70], "NUL character"), (Array("open \u{7}".utf8), "holds U+0007"),
-        (Array("\u{FEFF}open".utf8), "holds U+FEFF"), (Array("one two three four five six".utf8), "has 6 words, and the policy reads 4: it would not see five, six"),
-    ] as [([UInt8], String)])
+    @Test(
+        arguments: [
+            ([0x6F, 0xE9], "is not UTF-8"), ([0x6F, 0, 0x70], "NUL character"), (Array("open \u{7}".utf8), "holds U+0007"),
+            (Array("\u{FEFF}open".utf8), "holds U+FEFF"),
+            (Array("one two three four five six".utf8), "has 6 words, and the policy reads 4: it would not see five, six"),
+        ] as [([UInt8], String)])
     func anInstructionThatThePolicyWouldNotSeeWholeIsRefused(bytes: [UInt8], problem: String) {
         Recordings.write(path) { writer in
             writer.attribute("other", of: "/data/demo_1", bytes: bytes)
@@ -194,7 +199,9 @@ import Testing
         Recordings.write(path) { $0.attribute("number", of: "/data/demo_0", 3) }
         var policy = Recordings.arm()
         policy.contract.instruction = "number"
-        expect(Recordings.problem(path, policy, declared: .init(instruction: "push")), says: "the attribute number of /data/demo_0 is not a text")
+        expect(
+            Recordings.problem(path, policy, declared: .init(instruction: "push")),
+            says: "the attribute number of /data/demo_0 is not a text")
     }
 
     @Test func instructionsInPeoplesOwnLanguagesAreSeen() throws {

@@ -22,7 +22,9 @@ import Testing
 
     @Test func chunksThatWereNeverWrittenAreRefused() {
         Recordings.write(path) { $0.replaceState(of: "demo_1", Recordings.eef(), .chunked(rows: 2, written: 2)) }
-        expect(Recordings.problem(path), says: "demo_1: /data/demo_1/obs/eef has the shape [6, 3], and only 1 of its 3 chunks were ever written")
+        expect(
+            Recordings.problem(path),
+            says: "demo_1: /data/demo_1/obs/eef has the shape [6, 3], and only 1 of its 3 chunks were ever written")
     }
 
     @Test func chunksThatWereAllWrittenAreRead() {
@@ -142,7 +144,8 @@ import Testing
         let episode = DemonstrationTests.aloha + "/episode_0.hdf5"
         for number in ["0", "3"] { try FileManager.default.copyItem(atPath: episode, toPath: directory.file("episode_\(number).hdf5")) }
         #expect(Recordings.problem(directory.path, Shapes.aloha) == nil)
-        try FileManager.default.createSymbolicLink(atPath: directory.file("episode_1.hdf5"), withDestinationPath: directory.file("episode_3.hdf5"))
+        try FileManager.default.createSymbolicLink(
+            atPath: directory.file("episode_1.hdf5"), withDestinationPath: directory.file("episode_3.hdf5"))
         expect(Recordings.problem(directory.path, Shapes.aloha), says: "episode_1.hdf5 and ", "episode_3.hdf5 are the same file")
         unlink(directory.file("episode_1.hdf5"))
         try FileManager.default.copyItem(atPath: episode, toPath: directory.file("episode_03.hdf5"))

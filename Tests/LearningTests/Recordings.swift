@@ -43,7 +43,8 @@ enum Recordings {
 
     /// What reading says of a file; `nil` where it is read.
     static func problem(
-        _ path: String, split: Split = .train, _ configuration: PolicyConfiguration = arm(), declared: DemonstrationFiles.Declaration = .init()
+        _ path: String, split: Split = .train, _ configuration: PolicyConfiguration = arm(),
+        declared: DemonstrationFiles.Declaration = .init()
     ) -> String? {
         do {
             _ = try DemonstrationFiles.read(path, split: split, for: configuration, declared: declared)

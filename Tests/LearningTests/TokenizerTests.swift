@@ -14,7 +14,9 @@ import Testing
     }
 
     @Test func textsInASCIIHaveTheSameIdsAsBefore() {
-        var texts = ["Push and open a window", "Rotate the faucet counter-clockwise", "don't, e.g. turn_it 180 degrees!", "", "a\tb\r\nc", "+-*/"]
+        var texts = [
+            "Push and open a window", "Rotate the faucet counter-clockwise", "don't, e.g. turn_it 180 degrees!", "", "a\tb\r\nc", "+-*/",
+        ]
         var generator = SystemRandomNumberGenerator()
         for _ in 0..<2000 {
             texts.append(String((0..<12).map { _ in Character(Unicode.Scalar(UInt8.random(in: 32...126, using: &generator))) }))
@@ -45,7 +47,8 @@ import Testing
     @Test func whatThePolicyWouldNotSeeIsNamed() {
         for (text, problem) in [
             ("a\0b", "U+0000"), ("a\u{1b}[2J", "U+001B"), ("\u{FEFF}open", "U+FEFF"), ("a\u{AD}b", "U+00AD"), ("caf\u{FFFD}", "U+FFFD"),
-            ("\u{E000}", "U+E000"), ("、。…", "has no word"), ("", "has no word"), ("a b c d", "would not see c, d"), ("窓を開ける", "would not see 開, ける"),
+            ("\u{E000}", "U+E000"), ("、。…", "has no word"), ("", "has no word"), ("a b c d", "would not see c, d"),
+            ("窓を開ける", "would not see 開, ける"),
         ] {
             #expect(Tokenizer.problem(text, count: 2)?.contains(problem) == true, "\(text)")
         }

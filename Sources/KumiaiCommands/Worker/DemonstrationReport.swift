@@ -101,7 +101,8 @@ extension DemonstrationReport {
     private func print(_ title: String, _ dimensions: [Dimension]) {
         guard !dimensions.isEmpty else { return }
         var table = Table([
-            (title, .left), ("unit", .left), ("least", .right), ("largest", .right), ("contract from", .right), ("to", .right), ("outside", .right),
+            (title, .left), ("unit", .left), ("least", .right), ("largest", .right), ("contract from", .right), ("to", .right),
+            ("outside", .right),
         ])
         for found in dimensions {
             table.append([

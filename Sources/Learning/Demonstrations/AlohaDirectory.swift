@@ -11,7 +11,8 @@ struct AlohaDirectory {
         let numbered = try Self.contents(of: path).compactMap { name in Self.number(of: name).map { (name: name, number: $0) } }
             .sorted { ($0.number, $0.name) < ($1.number, $1.name) }
         for (one, next) in zip(numbered, numbered.dropFirst()) where one.number == next.number {
-            throw LearningError("\(path): \(one.name) and \(next.name) have the same number", hint: "remove one of them, or give it another number")
+            throw LearningError(
+                "\(path): \(one.name) and \(next.name) have the same number", hint: "remove one of them, or give it another number")
         }
         paths = numbered.map { "\(path)/\($0.name)" }
         try Self.checkDistinct(paths)
@@ -56,7 +57,8 @@ struct AlohaDirectory {
                 throw LearningError("\(path) has more than \(DemonstrationLimits.demonstrations) files")
             }
             names.append(
-                withUnsafePointer(to: &entry.pointee.d_name) { $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) } })
+                withUnsafePointer(to: &entry.pointee.d_name) { $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) } }
+            )
         }
         return names
     }

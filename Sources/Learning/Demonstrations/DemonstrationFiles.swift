@@ -63,7 +63,8 @@ public enum DemonstrationFiles {
             try reader.check(AlohaFile.recording(file), in: file)
             try reader.read(AlohaFile.episode(file))
         } else {
-            throw LearningError("\(file.path) is neither robomimic nor ALOHA data", hint: "one has /data, the other /observations and /action")
+            throw LearningError(
+                "\(file.path) is neither robomimic nor ALOHA data", hint: "one has /data, the other /observations and /action")
         }
     }
 }

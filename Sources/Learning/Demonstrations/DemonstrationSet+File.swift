@@ -42,7 +42,8 @@ extension DemonstrationSet {
         guard lengths.allSatisfy({ $0 > 0 }), lengths.reduce(0, +) == samples else { throw LearningError("\(path) has demonstrations without samples") }
         try take(
             actions: actions, state: next(samples * c.stateCount, of: Float(0)), words: next(samples * c.words, of: Int32(0)),
-            pixels: next(samples * c.patches * c.patchPixels, of: UInt8(0)), lengths: lengths, tasks: tasks.compactMap(\.string), summary: summary)
+            pixels: next(samples * c.patches * c.patchPixels, of: UInt8(0)), lengths: lengths, tasks: tasks.compactMap(\.string),
+            summary: summary)
         guard actions.allSatisfy(\.isFinite), state.allSatisfy(\.isFinite), words.allSatisfy({ (0..<Int32(c.vocabulary)).contains($0) }) else {
             throw LearningError("\(path) has values that no demonstration has")
         }

@@ -22,7 +22,8 @@ extension DemonstrationSummary {
             let elements = values.compactMap(make)
             return elements.count == values.count ? elements : nil
         }
-        guard let actions = list("actions", Dimension.init), let state = list("state", Dimension.init), let images = list("images", Images.init),
+        guard let actions = list("actions", Dimension.init), let state = list("state", Dimension.init),
+            let images = list("images", Images.init),
             let instructions = list("instructions", Instruction.init)
         else { return nil }
         (embodiment, controlHertz) = (json["embodiment"]?.string, json["control_hz"]?.double)
@@ -41,8 +42,10 @@ extension DemonstrationSummary.Dimension {
 
     fileprivate init?(json: JSONValue) {
         func number(_ name: String) -> Float? { json[name]?.double.map { Float($0) } }
-        guard let name = json["name"]?.string, let unit = json["unit"]?.string, let least = number("least"), let largest = number("largest"),
-            let contractLeast = number("contract_least"), let contractLargest = number("contract_largest"), let outside = json["outside"]?.integer
+        guard let name = json["name"]?.string, let unit = json["unit"]?.string, let least = number("least"),
+            let largest = number("largest"),
+            let contractLeast = number("contract_least"), let contractLargest = number("contract_largest"),
+            let outside = json["outside"]?.integer
         else { return nil }
         (self.name, self.unit, self.least, self.largest) = (name, unit, least, largest)
         (self.contractLeast, self.contractLargest, self.outside) = (contractLeast, contractLargest, outside)

@@ -35,11 +35,14 @@ struct EpisodeCheck {
     private func actionLength(_ problems: inout [String]) -> Int? {
         guard let shape = shape(episode.actions, &problems) else { return nil }
         guard shape.count == 2, shape[0] <= DemonstrationLimits.steps else {
-            problems.append("\(episode.actions) has the shape \(shape); expected (steps, \(c.actionCount)) with 1 to \(DemonstrationLimits.steps) steps")
+            problems.append(
+                "\(episode.actions) has the shape \(shape); expected (steps, \(c.actionCount)) with 1 to \(DemonstrationLimits.steps) steps"
+            )
             return nil
         }
         guard shape[0] > 0 else {
-            problems.append("\(episode.actions) has the shape \(shape): the demonstration is empty; take it out of the mask or the directory")
+            problems.append(
+                "\(episode.actions) has the shape \(shape): the demonstration is empty; take it out of the mask or the directory")
             return nil
         }
         if shape[1] != c.actionCount {
@@ -105,7 +108,8 @@ struct EpisodeCheck {
     /// By how much images are larger than the contract has them, in each direction.
     static func shrink(_ shape: [Int], _ camera: Camera) -> Int? {
         let factor = shape[1] / camera.height
-        return (1...largestShrink).contains(factor) && shape[1] == factor * camera.height && shape[2] == factor * camera.width ? factor : nil
+        return (1...largestShrink).contains(factor) && shape[1] == factor * camera.height && shape[2] == factor * camera.width
+            ? factor : nil
     }
 
     // MARK: The instruction
@@ -171,7 +175,8 @@ struct EpisodeCheck {
 
 extension Episode {
     func wrong(
-        _ problems: [String], hint: String = "the contract of the base model says what its observations and actions are: kumiai policy show MODEL"
+        _ problems: [String],
+        hint: String = "the contract of the base model says what its observations and actions are: kumiai policy show MODEL"
     ) -> LearningError {
         LearningError("\(file.path), \(name): \(problems.joined(separator: "; "))", hint: hint)
     }

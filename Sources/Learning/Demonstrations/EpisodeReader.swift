@@ -26,7 +26,9 @@ struct EpisodeReader {
         let embodiment = recording.embodiment.flatMap { $0.isEmpty ? nil : $0 } ?? declared.embodiment
         if !embodiment.isEmpty {
             found.embodiment = embodiment
-            if embodiment != contract.embodiment { fileProblems.append("embodiment is \(embodiment), the contract is for \(contract.embodiment)") }
+            if embodiment != contract.embodiment {
+                fileProblems.append("embodiment is \(embodiment), the contract is for \(contract.embodiment)")
+            }
         }
         switch recording.rate {
         case .said(let hertz): check(hertz, in: "env_args")
@@ -34,7 +36,8 @@ struct EpisodeReader {
             if declared.controlHertz > 0 {
                 check(declared.controlHertz, in: "what was declared")
             } else if contract.controlHertz > 0 {
-                fileProblems.append("\(unchecked): \(reason); where the rate is known, declare control_hz (in worker.toml, or with --control-hz)")
+                fileProblems.append(
+                    "\(unchecked): \(reason); where the rate is known, declare control_hz (in worker.toml, or with --control-hz)")
             }
         case .unreadable(let reason):
             if contract.controlHertz > 0 { fileProblems.append("\(unchecked): \(reason)") }
@@ -46,14 +49,17 @@ struct EpisodeReader {
     private mutating func check(_ hertz: Double, in place: String) {
         found.controlHertz = hertz
         guard contract.controlHertz > 0, !(abs(hertz - contract.controlHertz) <= 0.01 * contract.controlHertz) else { return }
-        fileProblems.append("control_hz is \(hertz) in \(place), the contract has \(contract.controlHertz): resample the demonstrations to that rate")
+        fileProblems.append(
+            "control_hz is \(hertz) in \(place), the contract has \(contract.controlHertz): resample the demonstrations to that rate")
     }
 
     mutating func read(_ episode: Episode) throws {
         let checked = try EpisodeCheck(episode, c, declared).run(fileProblems)
         let actions = try values(episode, episode.actions, [checked.length, c.actionCount])
         let states = try contract.state.map { try values(episode, episode.state($0.key), [checked.length, $0.count]) }
-        let recorded = try contract.cameras.map { try episode.file.bytes(episode.images($0.key), shape: episode.file.shape(episode.images($0.key))) }
+        let recorded = try contract.cameras.map {
+            try episode.file.bytes(episode.images($0.key), shape: episode.file.shape(episode.images($0.key)))
+        }
         try EpisodeCheck.checkSteps(episode, contract, length: checked.length, actions: actions, states: states, images: recorded)
         let images = try zip(contract.cameras, recorded).map { try pixels($0, $1, episode, checked.length) }
         byteCount += images.reduce(0) { $0 + $1.count } + 4 * checked.length * (c.stateCount + c.actionCount * c.chunk + c.words)
@@ -65,7 +71,8 @@ struct EpisodeReader {
         set.append(
             Demonstration(
                 task: (try? episode.attribute("task")) ?? checked.instruction ?? "unnamed", instruction: checked.instruction ?? "",
-                length: checked.length, states: normalised(states, checked.length), images: images, actions: try normalised(actions, episode)))
+                length: checked.length, states: normalised(states, checked.length), images: images,
+                actions: try normalised(actions, episode)))
     }
 
     func finish(_ path: String) throws -> DemonstrationSet {
@@ -82,7 +89,9 @@ struct EpisodeReader {
         let values = try episode.file.float32s(name, shape: shape)
         guard let first = values.firstIndex(where: { !$0.isFinite }) else { return values }
         let count = values.reduce(0) { $0 + ($1.isFinite ? 0 : 1) }
-        throw episode.wrong(["\(name) has \(count) values that are not finite, the first in step \(first / shape[1]), number \(first % shape[1])"])
+        throw episode.wrong([
+            "\(name) has \(count) values that are not finite, the first in step \(first / shape[1]), number \(first % shape[1])"
+        ])
     }
 
     private func normalised(_ actions: [Float], _ episode: Episode) throws -> [Float] {
@@ -92,7 +101,8 @@ struct EpisodeReader {
             actions[index] = (actions[index] - dimension.mean) / dimension.std
             guard actions[index].isFinite else {
                 throw episode.wrong([
-                    "action \(dimension.name) of step \(index / c.actionCount) is not finite once normalised with mean \(dimension.mean), std \(dimension.std)"
+                    "action \(dimension.name) of step \(index / c.actionCount) is not finite once normalised with "
+                        + "mean \(dimension.mean), std \(dimension.std)"
                 ])
             }
         }

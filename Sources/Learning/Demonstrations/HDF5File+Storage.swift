@@ -28,7 +28,9 @@ extension HDF5File {
 
     private func filters(_ properties: hid_t, _ name: String) throws -> [H5Z_filter_t] {
         let count = H5Pget_nfilters(properties)
-        guard (0...Self.maximumFilters).contains(Int(count)) else { throw wrong("\(name) has \(count) filters; expected 0 to \(Self.maximumFilters)") }
+        guard (0...Self.maximumFilters).contains(Int(count)) else {
+            throw wrong("\(name) has \(count) filters; expected 0 to \(Self.maximumFilters)")
+        }
         return try (0..<UInt32(count)).map { index in
             var flags: UInt32 = 0
             var parameters = 0

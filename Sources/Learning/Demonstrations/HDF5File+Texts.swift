@@ -50,8 +50,12 @@ extension HDF5File {
         _ type: hid_t, count: Int, _ name: String, _ read: (hid_t, UnsafeMutableRawPointer) -> herr_t
     ) throws -> [String] {
         let width = H5Tget_size(type)
-        guard width > 0, width <= Self.maximumTextBytes else { throw wrong("a text in \(name) is longer than \(Self.maximumTextBytes) bytes") }
-        guard count * width <= Self.maximumTextsBytes else { throw wrong("the texts in \(name) take more than \(Self.maximumTextsBytes) bytes") }
+        guard width > 0, width <= Self.maximumTextBytes else {
+            throw wrong("a text in \(name) is longer than \(Self.maximumTextBytes) bytes")
+        }
+        guard count * width <= Self.maximumTextsBytes else {
+            throw wrong("the texts in \(name) take more than \(Self.maximumTextsBytes) bytes")
+        }
         var bytes = [UInt8](repeating: 0, count: max(1, count * width))
         guard bytes.withUnsafeMutableBytes({ read(type, $0.baseAddress!) }) >= 0 else { throw wrong("\(name) cannot be read") }
         let padding = H5Tget_strpad(type)

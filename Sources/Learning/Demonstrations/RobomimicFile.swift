@@ -23,7 +23,9 @@ enum RobomimicFile {
 
     private static func rate(_ file: HDF5File) -> Recording.Rate {
         let text: String?
-        do { text = try file.attribute("env_args", of: "/data") } catch { return .unreadable("\(error)".replacing("\(file.path): ", with: "")) }
+        do { text = try file.attribute("env_args", of: "/data") } catch {
+            return .unreadable("\(error)".replacing("\(file.path): ", with: ""))
+        }
         guard let text else { return .unsaid("/data has no attribute env_args") }
         let arguments: JSONValue
         do { arguments = try JSONParser.parse(Array(text.utf8)) } catch {
@@ -99,7 +101,8 @@ struct RobomimicMasks {
 
     private static func twice(_ name: String, _ split: Split, _ other: String, _ otherSplit: Split) -> String {
         let what = name == other ? name : "\(name), which is the same object as \(other),"
-        return split == otherSplit ? "\(what) stands twice in \(mask(split))" : "\(what) stands in both \(mask(otherSplit)) and \(mask(split))"
+        return split == otherSplit
+            ? "\(what) stands twice in \(mask(split))" : "\(what) stands in both \(mask(otherSplit)) and \(mask(split))"
     }
 
     /// So many names an error lists at most.

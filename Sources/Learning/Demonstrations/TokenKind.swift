@@ -32,7 +32,8 @@ enum TokenKind: Equatable {
         default: break
         }
         switch scalar.properties.generalCategory {
-        case .uppercaseLetter, .lowercaseLetter, .titlecaseLetter, .modifierLetter, .otherLetter, .decimalNumber, .letterNumber, .otherNumber:
+        case .uppercaseLetter, .lowercaseLetter, .titlecaseLetter, .modifierLetter, .otherLetter, .decimalNumber, .letterNumber,
+            .otherNumber:
             return .letter(script(scalar.value))
         case .nonspacingMark, .spacingMark, .enclosingMark: return .mark
         case .mathSymbol, .currencySymbol, .modifierSymbol, .otherSymbol: return .symbol

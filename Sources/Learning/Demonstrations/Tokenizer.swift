@@ -11,7 +11,9 @@ enum Tokenizer {
     static func problem(_ text: String, count: Int) -> String? {
         let reading = read(text)
         let quoted = "the instruction \"\(text.prefix(shownCharacters))\""
-        if let scalar = reading.unreadable.first { return "\(quoted) holds \(name(scalar)), which is no letter, digit or symbol: remove it" }
+        if let scalar = reading.unreadable.first {
+            return "\(quoted) holds \(name(scalar)), which is no letter, digit or symbol: remove it"
+        }
         guard !reading.words.isEmpty else { return "\(quoted) has no word" }
         guard reading.words.count > count else { return nil }
         let unseen = reading.words.dropFirst(count).prefix(shownWords).joined(separator: ", ")

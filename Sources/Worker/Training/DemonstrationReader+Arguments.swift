@@ -12,7 +12,8 @@ extension DemonstrationReader {
 
         init(path: String, split: Split, memoryBytes: Int, parent: Int32, declared: DemonstrationFiles.Declaration) throws {
             // A command line ends a word at a NUL: the rest would not arrive.
-            for (name, text) in [("path", path), ("embodiment", declared.embodiment), ("instruction", declared.instruction)] where text.utf8.contains(0) {
+            for (name, text) in [("path", path), ("embodiment", declared.embodiment), ("instruction", declared.instruction)]
+            where text.utf8.contains(0) {
                 throw LearningError("the \(name) of the demonstrations holds a NUL character (U+0000)", hint: "remove it")
             }
             (self.path, self.split, self.memoryBytes, self.parent, self.declared) = (path, split, memoryBytes, parent, declared)

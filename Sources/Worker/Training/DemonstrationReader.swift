@@ -93,14 +93,18 @@ public struct DemonstrationReader: Sendable {
         }
         guard process.terminationStatus != 0 else { return nil }
         try errors.handle.seek(toOffset: 0)
-        let lines = String(decoding: try errors.handle.read(upToCount: Self.maximumErrorBytes) ?? Data(), as: UTF8.self).split(separator: "\n", maxSplits: 1).map(String.init)
+        let text = String(decoding: try errors.handle.read(upToCount: Self.maximumErrorBytes) ?? Data(), as: UTF8.self)
+        let lines = text.split(separator: "\n", maxSplits: 1).map(String.init)
         return LearningError(lines.first ?? "\(path) cannot be read", hint: lines.count > 1 ? lines[1].trimmingCharacters(in: .newlines) : "")
     }
 
     /// The other side: reads and writes, in the process that may die. The policy's configuration comes by standard input, the
     /// demonstrations go to standard output. `words` are those after the verb.
     public static func serve(_ words: [String]) -> Int32 {
-        guard let arguments = Arguments(words), ReaderProcess.endWithParent(arguments.parent) else { return 64 }
+        guard let arguments = Arguments(words), ReaderProcess.endWithParent(arguments.parent) else {
+            FileHandle.standardError.write(Data("the reader of demonstrations was not started by the process that it reads for\n".utf8))
+            return 64
+        }
         var limit = rlimit(rlim_cur: rlim_t(arguments.memoryBytes), rlim_max: rlim_t(arguments.memoryBytes))
         setrlimit(__rlimit_resource_t(RLIMIT_AS.rawValue), &limit)
         var noCore = rlimit(rlim_cur: 0, rlim_max: 0)

@@ -45,8 +45,16 @@ import Testing
             writer.replaceNames("/mask/train", ["demo_0", "demo_7", "demo_8"])
         }
         expect(
-            Recordings.problem(path), says: "demo_7, which is the same object as demo_0, stands twice in /mask/train",
-            "demo_2, which is the same object as demo_8, stands in both")
+            Recordings.problem(path), says: "demo_7, which has the same actions as demo_0, stands twice in /mask/train",
+            "demo_2, which has the same actions as demo_8, stands in both")
+    }
+
+    @Test func oneDatasetOfActionsInTwoDemonstrationsIsRefused() {
+        Recordings.write(path) { writer in
+            writer.remove("/data/demo_2/actions")
+            writer.hardLink("/data/demo_2/actions", to: "/data/demo_0/actions")
+        }
+        expect(Recordings.problem(path), says: "demo_2, which has the same actions as demo_0, stands in both")
     }
 
     @Test func aMaskThatNamesWhatIsNotThereIsRefused() {
@@ -114,6 +122,14 @@ import Testing
         let found = try DemonstrationFiles.read(path, split: .train, for: Recordings.arm()).summary.actions
         #expect(found.map(\.name) == ["a", "b"] && found.map(\.outside) == [1, 1] && found[0].least == -1.01 && found[1].largest == 1.5)
         #expect(found.allSatisfy { $0.contractLeast == -1 && $0.contractLargest == 1 && $0.unit == "rad" })
+    }
+
+    @Test func aRangeAlmostAsWideAsFloat32IsCheckedToo() {
+        Recordings.write(path) { $0.replaceActions(of: "demo_0", [Float](repeating: 3.4e38, count: 2 * Recordings.steps)) }
+        var wide = Recordings.arm()
+        (wide.contract.action.dimensions[0].minimum, wide.contract.action.dimensions[0].maximum) = (-3e38, 3e38)
+        wide.contract.action.dimensions[1] = wide.contract.action.dimensions[0]
+        expect(Recordings.problem(path, wide), says: "50 % of action a is outside")
     }
 
     @Test func whatWasFoundIsSummedUpAndSurvivesItsFile() throws {
@@ -193,6 +209,14 @@ import Testing
         var policy = Recordings.arm()
         policy.contract.instruction = "other"
         expect(Recordings.problem(path, policy), says: "demo_1: ", problem)
+    }
+
+    @Test func anInstructionHasALimit() {
+        Recordings.write(path)
+        var policy = Recordings.arm()
+        policy.contract.instruction = "absent"
+        let text = String(repeating: "x", count: 4097)
+        expect(Recordings.problem(path, policy, declared: .init(instruction: text)), says: "is longer than 4096 bytes")
     }
 
     @Test func anInstructionThatIsANumberIsNotReplacedByAnother() {

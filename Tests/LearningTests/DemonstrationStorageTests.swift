@@ -87,8 +87,8 @@ import Testing
         expect(Recordings.problem(path), says: "/data/demo_1/actions is missing")
         let inside = directory.file("inside.hdf5"), outside = directory.file("outside.hdf5")
         Recordings.write(inside) { writer in
-            writer.remove("/data/demo_1/actions")
-            writer.softLink("/data/demo_1/actions", to: "/data/demo_2/./actions")
+            writer.remove("/data/demo_1/obs/eef")
+            writer.softLink("/data/demo_1/obs/eef", to: "/data/demo_2/./obs/eef")
         }
         #expect(Recordings.problem(inside) == nil)
         Recordings.write(outside) { writer in

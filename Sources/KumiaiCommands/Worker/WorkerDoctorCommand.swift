@@ -119,10 +119,13 @@ struct WorkerDoctorCommand: Command {
             scratch: FileManager.default.temporaryDirectory.path)
     }
 
+    private static let namedTasks = 8
+
     private static func text(_ set: DemonstrationSet) -> String {
+        let tasks = set.tasks.prefix(namedTasks).joined(separator: ", ") + (set.tasks.count > namedTasks ? " and others" : "")
         let outside = set.summary.actions.reduce(0) { $0 + $1.outside }
         return """
-            \(set.demonstrationCount) demonstrations, \(set.count) samples of \(set.tasks.joined(separator: ", ")); \
+            \(set.demonstrationCount) demonstrations, \(set.count) samples of \(tasks); \
             they fit the contract for \(set.configuration.contract.embodiment)\
             \(outside == 0 ? "" : "; \(outside) values of actions are outside its range, see the table")
             """

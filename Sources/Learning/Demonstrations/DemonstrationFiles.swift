@@ -9,7 +9,8 @@ public enum DemonstrationLimits {
     public static let steps = 1_000_000
     /// Demonstrations are kept in memory: at most this many bytes a site.
     public static let bytes = 8 << 30
-    /// Different instructions that a summary lists.
+    /// Different tasks, and different instructions, that are kept for people.
+    public static let listedTasks = 100
     public static let listedInstructions = 100
 }
 

@@ -3,7 +3,7 @@ import CKernels
 /// Demonstrations in memory as (observation, next actions) pairs, ready to be made into batches.
 public struct DemonstrationSet: Sendable {
     public let configuration: PolicyConfiguration
-    /// The tasks that the demonstrations show, sorted.
+    /// The tasks that the demonstrations show, sorted; at most ``DemonstrationLimits/listedTasks``.
     public private(set) var tasks: [String] = []
     /// The samples of each demonstration, in order.
     public private(set) var episodes: [Range<Int>] = []
@@ -91,7 +91,8 @@ public struct DemonstrationSet: Sendable {
             }
         }
         episodes.append(count..<count + demonstration.length)
-        if !tasks.contains(demonstration.task) { tasks = (tasks + [demonstration.task]).sorted() }
+        let task = String(demonstration.task.prefix(256))
+        if tasks.count < DemonstrationLimits.listedTasks, !tasks.contains(task) { tasks = (tasks + [task]).sorted() }
     }
 
     /// The pixels of each patch side by side, a step's cameras one after the other.

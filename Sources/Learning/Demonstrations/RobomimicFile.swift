@@ -83,14 +83,15 @@ struct RobomimicMasks {
     private func problems(_ file: HDF5File) throws -> [String] {
         var problems: [String] = []
         var missing: [String] = []
-        // By the place in the file: two names may lead to one demonstration.
+        // By the place of the actions in the file: two names may lead to one demonstration.
         var seen: [UInt64: (name: String, split: Split)] = [:]
         for (split, names) in [(Split.train, train ?? []), (.valid, valid ?? [])] {
             for name in names {
-                guard let address = try file.address("/data/\(name)") else {
+                guard let group = try file.address("/data/\(name)") else {
                     missing.append("\(name) of \(Self.mask(split))")
                     continue
                 }
+                let address = try file.address("/data/\(name)/actions") ?? group
                 guard let other = seen.updateValue((name, split), forKey: address) else { continue }
                 problems.append(Self.twice(name, split, other.name, other.split))
             }
@@ -100,7 +101,7 @@ struct RobomimicMasks {
     }
 
     private static func twice(_ name: String, _ split: Split, _ other: String, _ otherSplit: Split) -> String {
-        let what = name == other ? name : "\(name), which is the same object as \(other),"
+        let what = name == other ? name : "\(name), which has the same actions as \(other),"
         return split == otherSplit
             ? "\(what) stands twice in \(mask(split))" : "\(what) stands in both \(mask(otherSplit)) and \(mask(split))"
     }

@@ -9,8 +9,9 @@ import Foundation
 enum Tokenizer {
     /// Why the policy would not see all of the text; `nil` where it does.
     static func problem(_ text: String, count: Int) -> String? {
-        let reading = read(text)
         let quoted = "the instruction \"\(text.prefix(shownCharacters))\""
+        guard text.utf8.count <= maximumBytes else { return "\(quoted) is longer than \(maximumBytes) bytes" }
+        let reading = read(text)
         if let scalar = reading.unreadable.first {
             return "\(quoted) holds \(name(scalar)), which is no letter, digit or symbol: remove it"
         }
@@ -20,6 +21,7 @@ enum Tokenizer {
         return "\(quoted) has \(reading.words.count) words, and the policy reads \(count): it would not see \(unseen)"
     }
 
+    private static let maximumBytes = 4096
     private static let shownCharacters = 64
     private static let shownWords = 8
 

@@ -124,6 +124,22 @@ import Testing
         #expect(found.allSatisfy { $0.contractLeast == -1 && $0.contractLargest == 1 && $0.unit == "rad" })
     }
 
+    @Test func oneValueOfTheStateThatNoRobotHasIsRefused() throws {
+        func write(_ path: String, _ value: Float) {
+            Recordings.write(path) { writer in
+                var values = Recordings.eef()
+                values[10] = value
+                writer.replaceState(of: "demo_1", values)
+            }
+        }
+        write(path, 1e6)
+        expect(Recordings.problem(path), says: "eef[1] is 1000000.0 in step 3 of demo_1, more than 1000 std from its mean (1 of 12 values")
+        let near = directory.file("near.hdf5")
+        write(near, 8)
+        let state = try DemonstrationFiles.read(near, split: .train, for: Recordings.arm()).summary.state
+        #expect(state.map(\.outside) == [0, 1, 0] && state[1].largest == 8 && state[1].contractLargest == 5)
+    }
+
     @Test func aRangeAlmostAsWideAsFloat32IsCheckedToo() {
         Recordings.write(path) { $0.replaceActions(of: "demo_0", [Float](repeating: 3.4e38, count: 2 * Recordings.steps)) }
         var wide = Recordings.arm()

@@ -13,7 +13,9 @@ struct ContractFit {
     /// How far beyond its range an action's value may be: rounding, and controllers that overshoot.
     private static let slack = 0.05
     /// No single value may be further beyond its range, in widths of the range.
-    static let farthest = 1.0
+    private static let farthest = 1.0
+    /// No single value of the state may be so many std from its mean: it is clamped long before, but no robot was there.
+    private static let farthestDeviations = 1000.0
 
     /// What was found of one number.
     private struct Spread {
@@ -23,7 +25,7 @@ struct ContractFit {
         var outside = 0
         /// Those of them that overshooting does not explain.
         var wrong = 0
-        /// The value that is furthest outside, by how much, and where.
+        /// The value that is furthest outside, by how much (of the state: in std from the mean), and where.
         var worst: (value: Float, excess: Double, demonstration: String, step: Int)?
 
         mutating func note(_ value: Float) {
@@ -39,12 +41,16 @@ struct ContractFit {
     }
 
     /// Notes a demonstration's values of the feature whose numbers begin at `column`, as they stand in the file, a row after the other.
-    mutating func note(state values: [Float], _ feature: StateFeature, column: Int) {
+    mutating func note(state values: [Float], _ feature: StateFeature, column: Int, of demonstration: String) {
         for (index, value) in values.enumerated() {
             let number = index % feature.count
             state[column + number].note(value)
-            let normalised = (value - feature.mean[number]) / feature.std[number]
-            if abs(normalised) > StateFeature.clamp { state[column + number].outside += 1 }
+            let deviations = abs(Double(value) - Double(feature.mean[number])) / Double(feature.std[number])
+            guard deviations > Double(StateFeature.clamp) else { continue }
+            state[column + number].outside += 1
+            if deviations > state[column + number].worst?.excess ?? 0 {
+                state[column + number].worst = (value, deviations, demonstration, index / feature.count)
+            }
         }
         if column == 0 { stateSteps += values.count / feature.count }
     }
@@ -79,11 +85,18 @@ struct ContractFit {
 
     private func stateProblems() -> [String] {
         var column = 0
-        return contract.state.compactMap { feature in
+        return contract.state.flatMap { feature -> [String] in
             defer { column += feature.count }
-            let (clamped, all) = (state[column..<column + feature.count].reduce(0) { $0 + $1.outside }, stateSteps * feature.count)
-            guard Double(clamped) > Self.suspiciousShare * Double(all) else { return nil }
-            return "\(percent(clamped, all)) of \(feature.key) is beyond ±5 std: in another unit than \(feature.unit)?"
+            let found = state[column..<column + feature.count]
+            let (clamped, all) = (found.reduce(0) { $0 + $1.outside }, stateSteps * feature.count)
+            if Double(clamped) > Self.suspiciousShare * Double(all) {
+                return ["\(percent(clamped, all)) of \(feature.key) is beyond ±5 std: in another unit than \(feature.unit)?"]
+            }
+            return found.enumerated().compactMap { index, found in
+                guard let worst = found.worst, worst.excess > Self.farthestDeviations else { return nil }
+                return "\(feature.key)[\(index)] is \(worst.value) in step \(worst.step) of \(worst.demonstration), more than "
+                    + "\(Int(Self.farthestDeviations)) std from its mean (\(found.outside) of \(stateSteps) values are beyond ±5 std)"
+            }
         }
     }
 

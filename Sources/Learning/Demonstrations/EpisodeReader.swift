@@ -71,7 +71,7 @@ struct EpisodeReader {
         set.append(
             Demonstration(
                 task: (try? episode.attribute("task")) ?? checked.instruction ?? "unnamed", instruction: checked.instruction ?? "",
-                length: checked.length, states: normalised(states, checked.length), images: images,
+                length: checked.length, states: normalised(states, episode, checked.length), images: images,
                 actions: try normalised(actions, episode)))
     }
 
@@ -110,11 +110,11 @@ struct EpisodeReader {
     }
 
     /// length × stateCount, normalised and clamped.
-    private mutating func normalised(_ values: [[Float]], _ length: Int) -> [Float] {
+    private mutating func normalised(_ values: [[Float]], _ episode: Episode, _ length: Int) -> [Float] {
         var states = [Float](repeating: 0, count: length * c.stateCount)
         var column = 0
         for (feature, values) in zip(contract.state, values) {
-            fit.note(state: values, feature, column: column)
+            fit.note(state: values, feature, column: column, of: episode.name)
             for step in 0..<length {
                 let source = max(0, step + feature.offset)
                 for index in 0..<feature.count {

@@ -104,10 +104,18 @@ extension HDF5File {
     func withDataset<R>(_ name: String, _ body: (hid_t) throws -> R) throws -> R {
         guard let place = try resolve(name) else { throw wrong("\(name) is missing") }
         let dataset = H5Dopen2(file, place, hid_t(H5P_DEFAULT))
-        guard dataset >= 0 else { throw wrong("\(name) is not a dataset") }
+        guard dataset >= 0 else {
+            throw wrong("\(name) is not a dataset, or was written for a newer HDF5 library than \(Self.version), which is in use here")
+        }
         defer { H5Dclose(dataset) }
         try checkStorage(dataset, name)
         return try body(dataset)
+    }
+
+    private static var version: String {
+        var (major, minor, release): (UInt32, UInt32, UInt32) = (0, 0, 0)
+        H5get_libversion(&major, &minor, &release)
+        return "\(major).\(minor).\(release)"
     }
 
     func withProperties<R>(of dataset: hid_t, _ name: String, _ body: (hid_t) throws -> R) throws -> R {

@@ -11,6 +11,7 @@ struct WorkerFile: RoleFile {
         let snapshot_seconds: Int?
         let embodiment: String?
         let instruction: String?
+        let control_hz: Decimal?
         let rank: Int?
     }
     /// Each may be missing: no limit.
@@ -45,7 +46,9 @@ struct WorkerFile: RoleFile {
             authority: file.resolve(content.identity.ca), certificate: certificate, key: file.resolve(content.identity.key),
             revocations: content.identity.revocations(of: file), dataDirectory: file.resolve(content.data),
             demonstrations: file.resolve(content.training.demonstrations),
-            declared: .init(embodiment: content.training.embodiment ?? "", instruction: content.training.instruction ?? ""),
+            declared: .init(
+                embodiment: content.training.embodiment ?? "", instruction: content.training.instruction ?? "",
+                controlHertz: try controlHertz(content.training.control_hz?.value ?? 0, path)),
             threads: content.training.threads, rank: try rank(content.training.rank ?? 0, path),
             snapshotSeconds: try snapshotSeconds(content.training.snapshot_seconds ?? 60, path),
             upload: try policy(content.transfer?.upload_hours, content.transfer?.upload_mbit_per_s, "upload", path),
@@ -79,6 +82,12 @@ struct WorkerFile: RoleFile {
     private static func rank(_ rank: Int, _ path: String) throws -> Int? {
         guard (0...PlanLimits.loraRank).contains(rank) else { throw UsageError("\(path): training.rank: expected 0 to \(PlanLimits.loraRank)") }
         return rank == 0 ? nil : rank
+    }
+
+    /// 0: not said.
+    private static func controlHertz(_ hertz: Double, _ path: String) throws -> Double {
+        guard (0...10_000).contains(hertz) else { throw UsageError("\(path): training.control_hz: expected 0 to 10000") }
+        return hertz
     }
 
     private static func snapshotSeconds(_ seconds: Int, _ path: String) throws -> Int {
@@ -139,9 +148,11 @@ struct WorkerFile: RoleFile {
         threads = 1
         # How often a training in progress is saved: what a crash may cost.
         snapshot_seconds = 60
-        # What the data are, where their files do not say it: the robot, and the instruction that they follow.
+        # What the data are, where their files do not say it: the robot, the instruction that they follow, in any language, and
+        # the steps a second; "" and 0 are not said.
         embodiment = ""
         instruction = ""
+        control_hz = 0.0
         # Components of an adapter that this site trains, where a plan has adapters; 0: as many as the plan says. Fewer take
         # less memory and send less.
         rank = 0

@@ -114,7 +114,7 @@ let package = Package(
         tests("Ledger", ["Federation", "Identity", "Wire"]),
         tests("Blobs", ["Federation", "Identity"]),
         tests("LinearAlgebra"),
-        tests("Learning", ["LinearAlgebra", "Tensors"], exclude: ["Aloha", "Reference"]),
+        tests("Learning", ["LinearAlgebra", "Tensors", "CHDF5"], exclude: ["Aloha", "Reference"]),
         tests("Transport", ["Federation", "Identity", "Wire", nioCore, nioPosix, log]),
         tests("Releases", ["Federation", "Identity", "Tensors"]),
         tests("Simulation"),

@@ -6,7 +6,7 @@ shape, and the contract with the robot (which observations and actions, in which
 """
 import json
 import math
-import re
+import unicodedata
 from collections import deque
 
 import torch
@@ -158,14 +158,70 @@ class Policy(nn.Module):
         return torch.cat(patches, 1)
 
     def tokenize(self, text):
-        """Words to ids by a hash (FNV-1a, 32 bits), without a vocabulary file; 0 pads."""
+        """Words to ids by a hash (FNV-1a, 32 bits), without a vocabulary file; 0 pads. Refuses what the policy would not see."""
+        words = split_words(text)
+        if len(words) > self.n_words:
+            raise ValueError(f"the instruction has {len(words)} words, and the policy reads {self.n_words}: {text!r}")
         ids = []
-        for word in re.findall("[a-z0-9]+", text.lower())[:self.n_words]:
+        for word in words:
             digest = 2_166_136_261
             for byte in word.encode():
                 digest = (digest ^ byte) * 16_777_619 % 2**32
             ids.append(1 + digest % (self.config["vocab_size"] - 1))
         return torch.tensor(ids + [0] * (self.n_words - len(ids)))
+
+
+# The joiners of Persian, of the scripts of India, and of emoji; the long-vowel marks of Japanese.
+JOINERS = "\u200c\u200d\u30fc\uff70"
+HAN = (0x3005, 0x3007), (0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF), (0x20000, 0x3FFFF)
+HIRAGANA = ((0x3041, 0x309F),)
+KATAKANA = (0x30A0, 0x30FF), (0x31F0, 0x31FF), (0xFF66, 0xFF9F)
+
+
+def split_words(text):
+    """The words of an instruction in any script, as Kumiai's trainer has them (Sources/Learning/Demonstrations/Tokenizer.swift).
+
+    NFC and lower-case; a word is a run of letters, marks and digits, and ends where Han, Hiragana, Katakana and other scripts
+    meet; a symbol outside ASCII is a word of its own. Raises ValueError for control characters and the like.
+    """
+    lower = "".join(character.lower() for character in unicodedata.normalize("NFC", text))
+    words, word, script = [], "", None
+    for character in unicodedata.normalize("NFC", lower):
+        kind = character_kind(character)
+        if kind == "unreadable":
+            raise ValueError(f"the instruction holds U+{ord(character):04X}, which is no letter, digit or symbol: {text!r}")
+        if kind == "mark":
+            word, script = word + character, script or "other"
+            continue
+        if word and (kind != script or kind in ("symbol", "separator")):
+            words.append(word)
+            word = ""
+        if kind == "separator":
+            script = None
+        else:
+            word, script = word + character, kind
+    return words + [word] if word else words
+
+
+def character_kind(character):
+    """"han", "hiragana", "katakana" or "other" of a letter or digit, else "mark", "symbol", "separator" or "unreadable"."""
+    value, category = ord(character), unicodedata.category(character)
+    if value < 128:
+        if character.isalnum():
+            return "other"
+        return "separator" if 9 <= value <= 13 or 32 <= value <= 126 else "unreadable"
+    if character in JOINERS or category[0] == "M":
+        return "mark"
+    if character == "\ufffd" or category[0] == "C":
+        return "unreadable"
+    if category[0] == "S":
+        return "symbol"
+    if category[0] in "PZ":
+        return "separator"
+    for script, ranges in ("han", HAN), ("hiragana", HIRAGANA), ("katakana", KATAKANA):
+        if any(first <= value <= last for first, last in ranges):
+            return script
+    return "other"
 
 
 class TemporalEnsemble:

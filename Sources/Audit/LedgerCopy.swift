@@ -30,6 +30,32 @@ public struct LedgerCopy: Sendable {
             throw AuditError("\(directory) holds no ledger.sqlite", hint: "copy the coordinator's data directory, without log.key")
         }
         (entries, treeHead) = try Self.read(directory)
+        // Under another CA everything would be found wrong, and nothing of it would say more than this.
+        if let authority, let problem = try authorityProblem { throw AuditError(problem, hint: Self.hint(authority), code: .otherAuthority) }
+    }
+
+    private static func hint(_ authority: String) -> String {
+        """
+        \(authority) must be the CA certificate of this consortium; if you are sure that it is, this is not that consortium's ledger, \
+        and nothing of it can be believed
+        """
+    }
+
+    /// What the first entry says, before anything is checked.
+    var claimedFounding: Founding? {
+        guard let first = entries.first, first.isIntact, case .founded(let founding)? = try? Entry(wireBytes: first.bytes).body else { return nil }
+        return founding
+    }
+
+    /// That the ledger was founded under none of ``roots``; `nil` also where it does not say under which it was.
+    var authorityProblem: String? {
+        get throws { try claimedFounding.flatMap { try authorityProblem(of: $0) } }
+    }
+
+    func authorityProblem(of founding: Founding) throws -> String? {
+        guard !roots.authorities.contains(where: { $0.digest == founding.authority }) else { return nil }
+        let trusted = roots.authorities.map { "\($0.subject) (SHA-256 \($0.digest.hex))" }.joined(separator: ", ")
+        return "the ledger of \(founding.consortium) was founded under another CA, with SHA-256 \(founding.authority.hex), than \(trusted)"
     }
 
     /// SQLite may write beside a file that it reads, so it gets a copy of its own.
@@ -56,9 +82,17 @@ public struct LedgerCopy: Sendable {
 
 /// An audit that cannot be made.
 public struct AuditError: Error, Equatable, Sendable, CustomStringConvertible {
+    public enum Code: Sendable {
+        case failed
+        /// The ledger was founded under another CA than the one that is trusted here: nothing was checked.
+        case otherAuthority
+    }
+
+    public let code: Code
     public let message: String
     public let hint: String
-    public init(_ message: String, hint: String = "") {
+    public init(_ message: String, hint: String = "", code: Code = .failed) {
+        self.code = code
         self.message = message
         self.hint = hint
     }

@@ -30,8 +30,57 @@ public struct Replay: Sendable {
                 "the updates of round \(round) were removed when the plan's retention had passed",
                 hint: "kumiai audit rounds says which rounds can be replayed")
         }
-        let computed = try compute(record.task, blobs: copy.blobs, threads: threads)
-        return Replay(task: record.task, recorded: commit.result, computed: computed)
+        return try run(record.task, recorded: commit.result, in: copy, threads: threads)
+    }
+
+    private static func run(_ task: AggregationTask, recorded: GlobalState, in copy: LedgerCopy, threads: Int) throws -> Replay {
+        Replay(task: task, recorded: recorded, computed: try compute(task, blobs: copy.blobs, threads: threads))
+    }
+
+    /// What came of a committed round in a replay of all.
+    public struct Outcome: Sendable {
+        public enum Result: Equatable, Sendable {
+            case identical
+            case different
+            /// Its updates were removed when the plan's retention had passed.
+            case pruned
+            /// A blob that it needs is missing or damaged.
+            case unreadable(String)
+        }
+
+        public let campaign: CampaignID
+        public let round: Int
+        public let updates: Int
+        public let result: Result
+
+        /// Whether the copy gives no reason to doubt the round.
+        public var isSound: Bool { result == .identical || result == .pruned }
+    }
+
+    /// Computes every committed round of a campaign again, or of all campaigns where none is named.
+    ///
+    /// `progress` hears how many of how many rounds are done.
+    public static func all(
+        _ copy: LedgerCopy, campaign: CampaignID? = nil, threads: Int = 2, progress: (Int, Int) -> Void = { _, _ in }
+    ) throws -> [Outcome] {
+        let rounds = try RoundHistory(copy).rounds.filter { campaign == nil || $0.campaign == campaign }
+        if let campaign, rounds.isEmpty { throw AuditError("there is no campaign \(campaign)", hint: "kumiai audit rounds names them") }
+        let committed = rounds.filter { $0.commit != nil }
+        return try committed.enumerated().map { index, record in
+            progress(index, committed.count)
+            defer { progress(index + 1, committed.count) }
+            let result = try result(record, in: copy, threads: threads)
+            return Outcome(campaign: record.campaign, round: record.task.key.round, updates: record.task.contributions.count, result: result)
+        }
+    }
+
+    private static func result(_ record: RoundHistory.Record, in copy: LedgerCopy, threads: Int) throws -> Outcome.Result {
+        guard let commit = record.commit, record.replayability(in: copy.blobs) != .pruned else { return .pruned }
+        do {
+            return try run(record.task, recorded: commit.result, in: copy, threads: threads).isIdentical ? .identical : .different
+        } catch let error as BlobError where error.code == .missing || error.code == .damaged {
+            return .unreadable(error.message)
+        }
     }
 
     private static func compute(_ task: AggregationTask, blobs: BlobStore, threads: Int) throws -> GlobalState {

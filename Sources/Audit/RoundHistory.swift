@@ -5,6 +5,9 @@ import Federation
 public struct RoundHistory: Sendable {
     public struct Record: Sendable {
         public let campaign: CampaignID
+        /// The numbers of the entries that opened it, and that committed or abandoned it.
+        public let openedEntry: Int
+        public var endedEntry: Int?
         public var task: AggregationTask
         public let openedAt: Timestamp
         public var cohort: [SiteID]
@@ -17,12 +20,29 @@ public struct RoundHistory: Sendable {
         public var isPruned = false
 
         /// Whose updates count in it: of a committed round also those that an abandoned attempt had accepted.
-        public var sites: [SiteID] {
-            commit == nil ? updates.map(\.update.update.manifest.site) : task.contributions.map(\.site)
+        public var sites: [SiteID] { counted.map(\.site) }
+
+        /// Of ``sites``, those whose update is of this round.
+        public var timely: [SiteID] { counted.filter { $0.round == task.key.round }.map(\.site) }
+
+        /// Of ``sites``, those whose update is of an earlier round and came late. A site may be in both.
+        public var late: [SiteID] { counted.filter { $0.round < task.key.round }.map(\.site) }
+
+        /// Who was asked, and of whom no update of this round counts.
+        public var missing: [SiteID] { cohort.filter { !timely.contains($0) } }
+
+        private var counted: [(site: SiteID, round: Int)] {
+            guard commit != nil else { return updates.map { ($0.update.update.manifest.site, $0.update.update.manifest.key.round) } }
+            return task.contributions.map { ($0.site, roundsOfUpdates[$0.update] ?? task.key.round) }
         }
+
+        /// The rounds that the updates which count are of.
+        var roundsOfUpdates: [Digest: Int] = [:]
     }
 
     public private(set) var rounds: [Record] = []
+    /// The rounds that the accepted updates of the campaign are of.
+    private var roundsOfUpdates: [Digest: Int] = [:]
 
     /// Folds the entries; throws at the first that does not follow.
     public init(_ copy: LedgerCopy) throws {
@@ -38,17 +58,27 @@ public struct RoundHistory: Sendable {
     private mutating func note(_ entry: Entry, _ index: Int, _ campaign: CampaignState) {
         if case .collecting(let collection) = campaign.round.phase, case .roundOpened(let opening) = entry.body {
             rounds.append(
-                Record(campaign: campaign.plan.campaign, task: campaign.round.task(collection), openedAt: entry.at, cohort: opening.cohort))
+                Record(
+                    campaign: campaign.plan.campaign, openedEntry: index, task: campaign.round.task(collection), openedAt: entry.at,
+                    cohort: opening.cohort))
         }
         guard !rounds.isEmpty else { return }
         let last = rounds.count - 1
         switch entry.body {
-        case .updateAccepted(let accepted): rounds[last].updates.append((index, accepted))
+        case .campaignOpened: roundsOfUpdates = [:]
+        case .updateAccepted(let accepted):
+            rounds[last].updates.append((index, accepted))
+            roundsOfUpdates[accepted.update.manifest.update] = accepted.update.manifest.key.round
         case .updateRefused(let refused): rounds[last].refusals.append(refused)
         case .roundClosed:
             if case .aggregating(let collection) = campaign.round.phase { rounds[last].task = campaign.round.task(collection) }
-        case .roundCommitted(let commit): (rounds[last].commit, rounds[last].endedAt) = (commit, entry.at)
-        case .roundAbandoned(let abandonment): (rounds[last].abandoned, rounds[last].endedAt) = (abandonment.reason, entry.at)
+        case .roundCommitted(let commit):
+            (rounds[last].commit, rounds[last].endedAt, rounds[last].endedEntry) = (commit, entry.at, index)
+            for contribution in rounds[last].task.contributions {
+                rounds[last].roundsOfUpdates[contribution.update] = roundsOfUpdates[contribution.update]
+            }
+        case .roundAbandoned(let abandonment):
+            (rounds[last].abandoned, rounds[last].endedAt, rounds[last].endedEntry) = (abandonment.reason, entry.at, index)
         case .updatesPruned(let pruning):
             for index in rounds.indices where rounds[index].campaign == pruning.campaign && rounds[index].task.key.round <= pruning.throughRound {
                 rounds[index].isPruned = true

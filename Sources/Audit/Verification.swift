@@ -51,9 +51,9 @@ public struct Verification {
     /// `witnesses`: what sites and others were given. `progress` hears how many of how many things have been checked.
     public static func run(_ copy: LedgerCopy, witnesses: [Witness] = [], progress: (Int, Int) -> Void = { _, _ in }) throws -> VerificationReport {
         var verification = Verification(copy)
-        // Under another CA everything would be found wrong, and nothing of it would say more than this.
-        if let founding = verification.claimedFounding, let problem = try verification.authorityProblem(founding) {
-            verification.find("the CA", problem)
+        // A copy that brings another CA than its ledger's: an auditor who names a CA has been told so by `LedgerCopy`.
+        if let problem = try copy.authorityProblem {
+            verification.find("ca.pem", problem)
             return verification.report
         }
         verification.checkEntries()
@@ -63,18 +63,6 @@ public struct Verification {
         try verification.checkBlobs(progress)
         verification.checkReleases()
         return verification.report
-    }
-
-    /// What the first entry says, before anything is checked.
-    private var claimedFounding: Founding? {
-        guard let first = copy.entries.first, first.isIntact, case .founded(let founding)? = try? Entry(wireBytes: first.bytes).body else { return nil }
-        return founding
-    }
-
-    private func authorityProblem(_ founding: Founding) throws -> String? {
-        guard !copy.roots.authorities.contains(where: { $0.digest == founding.authority }) else { return nil }
-        let trusted = try copy.roots.authorities.map { "\(try $0.subject) (SHA-256 \($0.digest.hex))" }.joined(separator: ", ")
-        return "\(founding.consortium) was founded under a CA with SHA-256 \(founding.authority.hex); the one to be trusted here is \(trusted)"
     }
 
     private mutating func note(_ text: String) {
@@ -122,7 +110,7 @@ public struct Verification {
     }
 
     private func check(_ founding: Founding, at time: Timestamp) throws {
-        if let problem = try authorityProblem(founding) { throw AuditError(problem) }
+        if let problem = try copy.authorityProblem(of: founding) { throw AuditError(problem) }
         let certificate = try Certificate(der: founding.coordinatorCertificate)
         let principal = try copy.roots.verify(certificate, at: time)
         guard principal.isCoordinator, principal.consortium == founding.consortium else {

@@ -23,7 +23,7 @@ public struct Witness: Sendable {
     public static func read(_ path: String) throws -> [Witness] {
         var isDirectory: ObjCBool = false
         guard FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) else {
-            throw AuditError("\(path) is not there", hint: "a receipt, a tree head, or a directory of them is wanted")
+            throw AuditError("\(path) does not exist", hint: "--witness names a receipt, a tree head, or a directory of them")
         }
         guard isDirectory.boolValue else { return [try Witness(path)] }
         let names = try FileManager.default.contentsOfDirectory(atPath: path).sorted()

@@ -34,3 +34,5 @@ static inline unsigned long kumiai_xn_flag_oneline(void) { return XN_FLAG_ONELIN
 static inline void kumiai_ssl_ctx_set_options(SSL_CTX *context) {
     SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
 }
+static inline void kumiai_openssl_free(void *memory) { OPENSSL_free(memory); }
+static inline int kumiai_err_reason(unsigned long error) { return ERR_GET_REASON(error); }

@@ -20,14 +20,16 @@ public struct ConsortiumFounder {
         guard !FileManager.default.fileExists(atPath: files.ledger) else {
             throw CoordinatorError("\(files.directory) holds a ledger already", hint: "a consortium is founded once; choose another directory")
         }
-        let authority = try Certificate(pem: readFile(configuration.authority))
-        let certificate = try Certificate(pem: readFile(configuration.certificate))
-        let key = try PrivateKey(pem: readFile(configuration.key))
+        try requireNoRemains()
+        let authority = try IdentityFile.certificates(configuration.authority)[0]
+        let certificate = try IdentityFile.certificates(configuration.certificate)[0]
+        let key = try IdentityFile.key(configuration.key)
         try checkIdentity(certificate, key, authority, at: now)
-        try FileManager.default.createDirectory(atPath: files.releases, withIntermediateDirectories: true)
+        try SystemDisk().makeDirectory(files.releases)
         let model = try importModel(modelPath)
         let logKey = try PrivateKey.generate(.ed25519)
-        try writePrivate(logKey.pem(), to: files.logKey)
+        // A ledger whose key is lost can never be written again: it is made anew, and never over another one.
+        try IdentityFile.create(logKey, at: files.logKey)
         try SystemDisk().store(authority.pem(), at: files.authority)
         let publicKey = try logKey.publicKey.ed25519Bytes()
         let founding = Founding(
@@ -39,6 +41,19 @@ public struct ConsortiumFounder {
         try ledger.append([Entry(at: now, .founded(founding)), Entry(at: now, .modelRegistered(base, model, by: ""))])
         try ledger.close()
         return model
+    }
+
+    /// The key of a ledger that is not there: a disk that is not mounted, or a backup that was restored in part. Another
+    /// key in its place would make the ledger worthless.
+    private func requireNoRemains() throws {
+        for path in [files.logKey, files.seal] where FileManager.default.fileExists(atPath: path) {
+            throw CoordinatorError(
+                "\(files.directory) holds \((path as NSString).lastPathComponent) of a ledger, but not the ledger: nothing was changed",
+                hint: """
+                    restore ledger.sqlite, or mount the disk that it is on; only where there never was one, \
+                    because an earlier init was interrupted, move log.key away and run init again
+                    """)
+        }
     }
 
     private func checkIdentity(_ certificate: Certificate, _ key: PrivateKey, _ authority: Certificate, at now: Timestamp) throws {
@@ -72,21 +87,4 @@ public struct CoordinatorError: Error, Equatable, Sendable, CustomStringConverti
         self.hint = hint
     }
     public var description: String { message }
-}
-
-func readFile(_ path: String) throws -> [UInt8] {
-    guard let data = FileManager.default.contents(atPath: path) else {
-        throw CoordinatorError("cannot read \(path)", hint: "is the path right, and may this user read it?")
-    }
-    return Array(data)
-}
-
-/// Writes a file that only its owner may read.
-func writePrivate(_ bytes: [UInt8], to path: String) throws {
-    guard FileManager.default.createFile(atPath: path, contents: Data(bytes), attributes: [.posixPermissions: 0o600]) else {
-        throw CoordinatorError("cannot write \(path)")
-    }
-    // A ledger whose key is lost can never be written again.
-    try synchronise(path)
-    try synchronise((path as NSString).deletingLastPathComponent)
 }

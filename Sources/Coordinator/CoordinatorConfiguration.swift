@@ -7,13 +7,15 @@ public struct CoordinatorConfiguration: Equatable, Sendable {
     public var authority: String
     public var certificate: String
     public var key: String
+    /// The list of revoked certificates, PEM or DER, if there is one.
+    public var revocations: String?
     /// Where the ledger, the blobs and the releases lie.
     public var dataDirectory: String
     public var heartbeatSeconds: Int
     public var aggregationThreads: Int
 
     public init(
-        consortium: String, host: String, port: Int, authority: String, certificate: String, key: String,
+        consortium: String, host: String, port: Int, authority: String, certificate: String, key: String, revocations: String? = nil,
         dataDirectory: String, heartbeatSeconds: Int = 5, aggregationThreads: Int = 2
     ) {
         self.consortium = consortium
@@ -22,6 +24,7 @@ public struct CoordinatorConfiguration: Equatable, Sendable {
         self.authority = authority
         self.certificate = certificate
         self.key = key
+        self.revocations = revocations
         self.dataDirectory = dataDirectory
         self.heartbeatSeconds = heartbeatSeconds
         self.aggregationThreads = aggregationThreads

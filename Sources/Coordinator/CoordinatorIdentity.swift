@@ -10,19 +10,58 @@ struct CoordinatorIdentity: Sendable {
     let logKey: PrivateKey
     let logKeyBytes: [UInt8]
     let logKeySignature: [UInt8]
+    /// What of it ends, and when.
+    let notices: [CertificateNotice]
 
     init(_ configuration: CoordinatorConfiguration, _ files: CoordinatorFiles, at now: Timestamp) throws {
-        chain = try Certificate.chain(pem: readFile(configuration.certificate))
-        key = try PrivateKey(pem: readFile(configuration.key))
-        roots = try TrustRoots(pem: readFile(configuration.authority))
-        principal = try roots.verify(chain[0], intermediates: Array(chain.dropFirst()), at: now)
+        chain = try IdentityFile.certificates(configuration.certificate)
+        key = try IdentityFile.key(configuration.key)
+        roots = try IdentityFile.roots(configuration.authority, revocations: configuration.revocations)
+        principal = try roots.verify(chain, in: configuration.certificate, at: now)
         guard principal.isCoordinator, principal.consortium == configuration.consortium else {
             throw CoordinatorError("\(configuration.certificate) is the certificate of \(principal)", hint: "the coordinator needs one of its own role")
         }
-        logKey = try PrivateKey(pem: readFile(files.logKey))
+        guard try chain[0].matches(key) else {
+            throw CoordinatorError(
+                "\(configuration.key) is not the key of \(configuration.certificate)",
+                hint: "put both of them there: kumiai pki renew keeps the key")
+        }
+        notices = [CertificateNotice("the certificate of \(principal.path)", chain[0].term)] + roots.notices(of: chain[0])
+        logKey = try IdentityFile.key(files.logKey)
         logKeyBytes = try logKey.publicKey.ed25519Bytes()
         logKeySignature = try key.sign(Founding.logKeyStatement(logKeyBytes))
     }
 
     func serverContext() throws -> TLSContext { try TLSContext(.server, chain: chain, key: key, roots: roots) }
+
+}
+
+extension ReloadingIdentity<CoordinatorIdentity> {
+    /// The identity of `configuration`, loaded and from then on replaced where its files are.
+    init(_ configuration: CoordinatorConfiguration, _ files: CoordinatorFiles, at now: Timestamp) throws {
+        let paths = [configuration.certificate, configuration.key, configuration.authority] + (configuration.revocations.map { [$0] } ?? [])
+        try self.init(files: paths, at: now) { former, now in
+            let identity = try CoordinatorIdentity(configuration, files, at: now)
+            if let former { try identity.requireSuccession(to: former, configuration) }
+            return (identity, try identity.serverContext())
+        }
+    }
+}
+
+extension CoordinatorIdentity {
+    /// Whether it may take the place of `former` in a coordinator that runs.
+    fileprivate func requireSuccession(to former: CoordinatorIdentity, _ configuration: CoordinatorConfiguration) throws {
+        guard principal == former.principal else {
+            throw CoordinatorError("\(configuration.certificate) is the certificate of \(principal), not of \(former.principal)")
+        }
+        let authorities = Set(roots.authorities.map(\.digest))
+        guard former.roots.authorities.allSatisfy({ authorities.contains($0.digest) }) else {
+            throw CoordinatorError(
+                "\(configuration.authority) lacks a CA that this coordinator trusts",
+                hint: "the ledger was signed under it: a running coordinator only takes further CAs beside it")
+        }
+        guard logKeyBytes == former.logKeyBytes else {
+            throw CoordinatorError("log.key is not the key that this ledger was signed with so far")
+        }
+    }
 }

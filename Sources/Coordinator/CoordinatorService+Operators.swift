@@ -3,6 +3,7 @@ import Foundation
 import Ledger
 import Releases
 import Tensors
+import Transport
 import Wire
 
 /// The operators' verbs, and what everybody may ask.
@@ -113,7 +114,7 @@ extension CoordinatorService {
             for digest in [cutting.model.digest] + (lora == nil ? [] : [lineage.baseDigest]) {
                 do { try blobs.verify(digest) } catch {
                     throw Refusal(
-                        .unavailable, "\(cutting.name) cannot be written: \(error)", hint: "restore that blob from a backup, and cut the release again")
+                        .unavailable, "\(cutting.name) cannot be written: \(describe(error))", hint: "restore that blob from a backup, and cut the release again")
                 }
             }
             // The campaign's change as an adapter on its base, in the modules that the plan adapts.
@@ -154,7 +155,7 @@ extension CoordinatorService {
                     site: site, isConnected: presence[site]?.isConnected ?? false,
                     heartbeat: presence[site]?.heartbeat ?? Heartbeat(),
                     updatesAccepted: campaign?.acceptedBySite[site] ?? 0, updatesRefused: campaign?.refusedBySite[site] ?? 0,
-                    lastSeen: presence[site]?.lastSeen, certificateEnds: presence[site]?.certificateEnds,
+                    lastSeen: presence[site]?.lastSeen, certificateEnds: presence[site]?.certificate?.notAfter,
                     isKnown: presence[site] != nil || contributors.contains(site))
             }, models: machine.state.models.keys.sorted().map(\.text), troubles: troubles)
     }

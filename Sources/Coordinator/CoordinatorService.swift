@@ -24,7 +24,12 @@ public actor CoordinatorService {
     /// For what blocks: hashing, reading, reducing.
     nonisolated let workers: NIOThreadPool
     var releasesInProgress: Set<ModelName> = []
-    let identity: CoordinatorIdentity
+    var reloading: ReloadingIdentity<CoordinatorIdentity>
+    var identity: CoordinatorIdentity { reloading.current }
+    var reminder = CertificateReminder()
+    /// Whether certificates were replaced since the open connections were looked at.
+    var mustCheckConnections = false
+    var refusedSites: [SiteID: RefusedSite] = [:]
     let core: CoordinatorCore
     var presence: [SiteID: SitePresence] = [:]
     private let lock: DirectoryLock
@@ -34,7 +39,7 @@ public actor CoordinatorService {
     private var retry: Task<Void, Never>?
     /// The round that is being computed.
     private var aggregating: AggregationTask?
-    private var listener: Listener?
+    private(set) var listener: Listener?
     private(set) var isStopping = false
     private let clock: GuardedClock
     /// What sites have seen and this ledger lacks; `nil`: nothing.
@@ -53,20 +58,25 @@ public actor CoordinatorService {
         self.clock = GuardedClock(wall: clock)
         files = CoordinatorFiles(directory: configuration.dataDirectory)
         guard FileManager.default.fileExists(atPath: files.ledger) else {
-            throw CoordinatorError("\(files.directory) holds no ledger", hint: "found the consortium first: kumiai coordinator init")
+            let hadOne = FileManager.default.fileExists(atPath: files.logKey)
+            throw CoordinatorError(
+                "\(files.directory) holds no ledger",
+                hint: hadOne
+                    ? "log.key is there: restore ledger.sqlite, or mount the disk that it is on"
+                    : "found the consortium first: kumiai coordinator init")
         }
         do {
             lock = try DirectoryLock(files.directory)
         } catch let error as BlobError where error.code == .busy {
             throw CoordinatorError(error.message, hint: "another coordinator runs on this directory: stop it first")
         }
-        identity = try CoordinatorIdentity(configuration, files, at: clock())
+        reloading = try ReloadingIdentity(configuration, files, at: clock())
         blobs = try BlobStore(directory: files.blobs)
         blobs.removeLeftovers()
         incoming = IncomingBlobs(blobs)
         sweeper = BlobSweeper(blobs, incoming)
-        let ledger = try Ledger(consortium: configuration.consortium, store: try SQLiteEntryStore(path: files.ledger), key: identity.logKey)
-        try FormerRun.check(files, ledger, identity.roots)
+        let ledger = try Ledger(consortium: configuration.consortium, store: try SQLiteEntryStore(path: files.ledger), key: reloading.current.logKey)
+        try FormerRun.check(files, ledger, reloading.current.roots)
         core = CoordinatorCore(ledger: ledger)
         recovery = try Self.missingHistory(files, ledger, losses: ledger.stateAtReading.losses.map(\.declaration))
         incoming.settle(core.machine.state, blobs)
@@ -80,14 +90,19 @@ public actor CoordinatorService {
     public func run(ready: @escaping @Sendable (Int) async -> Void = { _ in }) async throws {
         removeSeal()
         let listener = Listener(
-            context: try identity.serverContext(), consortium: configuration.consortium, peerLimit: CoordinatorLimits.connectionsPerPeer,
-            group: MultiThreadedEventLoopGroup.singleton, logger: logger)
+            contexts: reloading.contexts, consortium: configuration.consortium, peerLimit: CoordinatorLimits.connectionsPerPeer,
+            group: MultiThreadedEventLoopGroup.singleton, logger: logger
+        ) { [weak self] certificate, reason in await self?.refused(certificate, reason) }
         self.listener = listener
         logger.info(
             "coordinator starts",
             metadata: ["consortium": "\(configuration.consortium)", "entries": "\(ledger.count)", "certificate": "\(identity.principal)"])
         resume()
-        defer { timer?.cancel() }
+        let watching = Task { await self.watchIdentity() }
+        defer {
+            timer?.cancel()
+            watching.cancel()
+        }
         try await listener.run(host: configuration.host, port: configuration.port) { [logger, configuration] port in
             logger.info("listening", metadata: ["host": "\(configuration.host)", "port": "\(port)"])
             await ready(port)
@@ -139,6 +154,7 @@ public actor CoordinatorService {
             logger.info("site connected", metadata: ["site": "\(site)"])
         }
         presence[site] = newcomer
+        refusedSites[site] = nil
         newcomer.connected(at: now())
         handle(.arrived(site))
         assign(site)

@@ -79,6 +79,23 @@ public final class Certificate: @unchecked Sendable {
     public var notBefore: Timestamp { Self.time(X509_get0_notBefore(pointer)) }
     public var notAfter: Timestamp { Self.time(X509_get0_notAfter(pointer)) }
 
+    public var term: CertificateTerm { CertificateTerm(notBefore: notBefore, notAfter: notAfter) }
+
+    /// The serial number in hexadecimal digits.
+    public var serial: String {
+        guard let number = ASN1_INTEGER_to_BN(X509_get0_serialNumber(pointer), nil) else { return "" }
+        defer { BN_free(number) }
+        guard let text = BN_bn2hex(number) else { return "" }
+        defer { kumiai_openssl_free(text) }
+        return String(cString: text).lowercased()
+    }
+
+    /// Whether `authority`'s key signed this certificate.
+    public func isSigned(by authority: Certificate) -> Bool {
+        defer { ERR_clear_error() }
+        return X509_verify(pointer, X509_get0_pubkey(authority.pointer)) == 1
+    }
+
     /// One line, for people: `O = Kumiai, CN = ...`.
     public var subject: String { Self.text(X509_get_subject_name(pointer)) }
     public var issuer: String { Self.text(X509_get_issuer_name(pointer)) }
@@ -121,7 +138,7 @@ public final class Certificate: @unchecked Sendable {
     /// Whether `key` belongs to this certificate.
     public func matches(_ key: PrivateKey) throws -> Bool { try publicKey.isSame(as: key.publicKey) }
 
-    private static func time(_ time: UnsafePointer<ASN1_TIME>?) -> Timestamp {
+    static func time(_ time: UnsafePointer<ASN1_TIME>?) -> Timestamp {
         var days: Int32 = 0
         var seconds: Int32 = 0
         guard let epoch = ASN1_TIME_set(nil, 0) else { return Timestamp(milliseconds: 0) }
@@ -130,7 +147,7 @@ public final class Certificate: @unchecked Sendable {
         return Timestamp(milliseconds: (UInt64(days) * 86_400 + UInt64(max(0, seconds))) * 1000)
     }
 
-    private static func text(_ name: OpaquePointer?) -> String {
+    static func text(_ name: OpaquePointer?) -> String {
         guard let bio = try? MemoryBIO() else { return "" }
         X509_NAME_print_ex(bio.pointer, name, 0, kumiai_xn_flag_oneline())
         return String(decoding: bio.bytes, as: UTF8.self)

@@ -41,7 +41,24 @@ public struct CertificateAuthority: Sendable {
         return try CertificateAuthority(certificate: draft.sign(profiles, at: now), key: key, profiles: profiles)
     }
 
-    /// Issues a certificate for `principal` over `publicKey`, by the profile of its role.
+    /// The longest lifetime that can be asked for: a hundred years.
+    public static let maximumDays = 36_500
+
+    static func check(days: Int) throws {
+        guard (1...maximumDays).contains(days) else {
+            throw IdentityError(.malformed, "a certificate holds for 1 to \(maximumDays) days", detail: "\(days)")
+        }
+    }
+
+    /// An authority that has ended can issue nothing that anybody would accept.
+    func requireHolds(at now: Timestamp) throws {
+        guard let notice = certificate.term.notice(at: now), case .ended = certificate.term.standing(at: now) else { return }
+        throw IdentityError(
+            .authorityEnded, "the certificate authority has ended", detail: "\(certificate.subject) \(notice)",
+            hint: "the consortium needs a new CA, and certificates under it")
+    }
+
+    /// Issues a certificate for `principal` over `publicKey`, by the profile of its role. It ends with the authority at the latest.
     public func issue(
         _ principal: Principal, for publicKey: PublicKey, days: Int? = nil, at now: Timestamp
     ) throws -> Certificate {
@@ -55,7 +72,8 @@ public struct CertificateAuthority: Sendable {
         profile: String, uri: String?, commonName: String, for publicKey: PublicKey, days: Int? = nil,
         at now: Timestamp
     ) throws -> Certificate {
-        try CertificateDraft(
+        try requireHolds(at: now)
+        return try CertificateDraft(
             commonName: commonName, profile: profile, uri: uri, days: days, issuer: certificate,
             subjectKey: publicKey, signingKey: key
         ).sign(profiles, at: now)
@@ -92,11 +110,14 @@ private struct CertificateDraft {
         let certificate = Certificate(owning: pointer)
         let configuration = try Configuration(profiles, uri: uri)
         let lifetime = try days ?? configuration.days(of: profile)
+        try CertificateAuthority.check(days: lifetime)
         let start = Int(now.milliseconds / 1000) - Self.backdatedSeconds
         X509_set_version(pointer, 2)
         try setSerial(pointer)
         ASN1_TIME_set(X509_getm_notBefore(pointer), start)
-        ASN1_TIME_set(X509_getm_notAfter(pointer), start + Self.backdatedSeconds + lifetime * 86_400)
+        // No longer than the CA: what outlives it is of no use, and only looks valid.
+        let end = min(start + Self.backdatedSeconds + lifetime * 86_400, issuer.map { Int($0.notAfter.milliseconds / 1000) } ?? .max)
+        ASN1_TIME_set(X509_getm_notAfter(pointer), end)
         X509_set_pubkey(pointer, subjectKey.pointer)
         let name = X509_get_subject_name(pointer)
         X509_NAME_add_entry_by_txt(name, "O", MBSTRING_UTF8, "Kumiai", -1, -1, 0)

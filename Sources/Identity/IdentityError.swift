@@ -1,13 +1,24 @@
 import COpenSSL
+import Federation
+import Glibc
 
 /// A failure of keys, certificates or TLS. Two are equal when their codes are.
 public struct IdentityError: Error, Equatable, Sendable, CustomStringConvertible {
     public enum Code: String, Sendable {
         case unreadable
+        /// A private key that others than its owner may read.
+        case exposed
+        /// What would be overwritten is there.
+        case exists
         case malformed
         case notTrusted
         case expired
         case notYetValid
+        case revoked
+        /// The certificate authority itself is past its end, or before its beginning.
+        case authorityEnded
+        /// The list of revoked certificates is missing, too old, or not the authority's.
+        case revocationList
         case wrongIdentity
         case badSignature
         case handshake
@@ -20,15 +31,26 @@ public struct IdentityError: Error, Equatable, Sendable, CustomStringConvertible
     public let message: String
     /// What OpenSSL or the certificate said.
     public let detail: String
+    /// What to do; empty where the code says it.
+    public let hint: String
+    /// The certificate of the peer that was refused, where it was refused for what it is.
+    public let refused: RefusedCertificate?
 
-    public init(_ code: Code, _ message: String, detail: String = "") {
+    public init(_ code: Code, _ message: String, detail: String = "", hint: String = "", refused: RefusedCertificate? = nil) {
         self.code = code
         self.message = message
         self.detail = detail
+        self.hint = hint
+        self.refused = refused
     }
 
     public static func == (a: IdentityError, b: IdentityError) -> Bool { a.code == b.code }
     public var description: String { detail.isEmpty ? message : "\(message): \(detail)" }
+
+    /// The same, of what stands in the file at `path`.
+    func inFile(_ path: String) -> IdentityError {
+        IdentityError(code, message, detail: detail.isEmpty ? path : "\(path): \(detail)", hint: hint, refused: refused)
+    }
 
     /// Drains OpenSSL's error queue of this thread into a value.
     static func openSSL(_ code: Code, _ message: String) -> IdentityError {
@@ -38,4 +60,17 @@ public struct IdentityError: Error, Equatable, Sendable, CustomStringConvertible
         }
         return IdentityError(code, message, detail: reasons.joined(separator: ", "))
     }
+
+    static func system(_ code: Code, _ message: String, _ path: String, hint: String = "") -> IdentityError {
+        IdentityError(code, message, detail: "\(path): \(String(cString: strerror(errno)))", hint: hint)
+    }
+}
+
+/// A peer's certificate that was refused: whom it names, and when it holds.
+public struct RefusedCertificate: Equatable, Sendable {
+    /// `member/acme/site/osaka`, or the subject where it names nobody of a consortium.
+    public let name: String
+    /// The role that it names, where one of the authorities that we trust has signed it; otherwise anybody may have made it.
+    public let principal: Principal?
+    public let term: CertificateTerm
 }

@@ -128,6 +128,10 @@ public final class PublicKey: @unchecked Sendable {
     func isSame(as other: PublicKey) -> Bool { EVP_PKEY_eq(pointer, other.pointer) == 1 }
 }
 
+extension PublicKey: Equatable {
+    public static func == (a: PublicKey, b: PublicKey) -> Bool { a.isSame(as: b) }
+}
+
 /// An encrypted key must fail, not ask on the terminal of a daemon.
 private let refusePassphrase: @convention(c) (UnsafeMutablePointer<CChar>?, Int32, Int32, UnsafeMutableRawPointer?) -> Int32 = {
     _, _, _, _ in -1

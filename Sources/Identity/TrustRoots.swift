@@ -1,12 +1,19 @@
 import COpenSSL
 import Federation
 
-/// The certificate authorities of a consortium.
+/// The certificate authorities of a consortium, and what they have revoked.
 public struct TrustRoots: Sendable {
     public let authorities: [Certificate]
+    /// Where there is one at all, every certificate is looked for in them, and past the end of one no certificate is
+    /// accepted.
+    public let revocations: [RevocationList]
 
-    public init(_ authorities: [Certificate]) { self.authorities = authorities }
-    public init(pem: [UInt8]) throws { authorities = try Certificate.chain(pem: pem) }
+    public init(_ authorities: [Certificate], revocations: [RevocationList] = []) {
+        self.authorities = authorities
+        self.revocations = revocations
+    }
+
+    public init(pem: [UInt8]) throws { self.init(try Certificate.chain(pem: pem)) }
 
     /// Checks the chain and the validity of `leaf` at `time`; gives back whom it speaks for.
     public func verify(_ leaf: Certificate, intermediates: [Certificate] = [], at time: Timestamp) throws -> Principal {
@@ -24,25 +31,30 @@ public struct TrustRoots: Sendable {
             throw IdentityError.openSSL(.failed, "cannot check a certificate")
         }
         X509_STORE_CTX_set_time(context, 0, Int(time.milliseconds / 1000))
-        guard X509_verify_cert(context) == 1 else {
-            throw Self.error(X509_STORE_CTX_get_error(context), leaf)
-        }
+        guard X509_verify_cert(context) == 1 else { throw error(VerificationFailure(context), at: time) }
         return try leaf.principal()
+    }
+
+    /// Checks a chain, leaf first, that stands in the file at `path`: an error names it.
+    public func verify(_ chain: [Certificate], in path: String, at time: Timestamp) throws -> Principal {
+        do {
+            return try verify(chain[0], intermediates: Array(chain.dropFirst()), at: time)
+        } catch let error as IdentityError {
+            throw error.inFile(path)
+        }
     }
 
     func makeStore() -> OpaquePointer? {
         guard let store = X509_STORE_new() else { return nil }
         for authority in authorities { X509_STORE_add_cert(store, authority.pointer) }
+        for list in revocations { X509_STORE_add_crl(store, list.pointer) }
+        if !revocations.isEmpty { X509_STORE_set_flags(store, UInt(X509_V_FLAG_CRL_CHECK)) }
         return store
     }
 
-    static func error(_ result: Int32, _ leaf: Certificate) -> IdentityError {
-        let reason = String(cString: X509_verify_cert_error_string(Int(result)))
-        let detail = "\(reason) (\(leaf.subject))"
-        return switch result {
-        case X509_V_ERR_CERT_HAS_EXPIRED: IdentityError(.expired, "the certificate has expired", detail: detail)
-        case X509_V_ERR_CERT_NOT_YET_VALID: IdentityError(.notYetValid, "the certificate is not valid yet", detail: detail)
-        default: IdentityError(.notTrusted, "the certificate is not trusted", detail: detail)
-        }
+    /// What ends, and when it does: the authorities that signed `leaf`, and the lists of what they have revoked.
+    public func notices(of leaf: Certificate) -> [CertificateNotice] {
+        authorities.filter { leaf.isSigned(by: $0) }.map { CertificateNotice("the CA \($0.subject)", $0.term) }
+            + revocations.map { CertificateNotice("the revocation list of \($0.issuer)", $0.term) }
     }
 }

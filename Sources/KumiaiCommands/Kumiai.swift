@@ -9,13 +9,29 @@ public struct Kumiai: AsyncParsableCommand {
         commandName: "kumiai",
         abstract: "Federated fine-tuning of robot models, for members that need not trust one another.",
         discussion: """
-            Factories fine-tune one base model where their demonstrations are, and send only signed updates. A
+            Factories fine-tune one base model where their demonstrations are, and send only signed updates. A \
             coordinator combines them; anyone with a copy of its ledger can check and recompute every round.
 
             Begin with `kumiai demo`, which runs a whole consortium on this machine.
 
-            Exit codes: 0 done, 1 failed, 3 an audit found tampering, 4 the coordinator cannot be reached,
-            5 the coordinator refused, 6 a configuration is wrong, 64 wrong usage.
+            Commands that need a configuration take --config, otherwise what KUMIAI_CONFIG names (a file, or a directory \
+            that has it), otherwise operator.toml, worker.toml or coordinator.toml in the current directory.
+
+            Exit codes:
+              0    done
+              1    failed
+              3    an audit found tampering
+              4    the coordinator cannot be reached
+              5    the coordinator refused
+              6    a configuration, or what an option names, is wrong
+              64   wrong usage
+              141  the output's reader closed the pipe
+            `kumiai worker status` has more, for monitoring: see its --help.
+
+            With --json there is one JSON value on standard output, also where a command fails:
+              {"error": {"code": "unreachable", "exit": 4, "hint": "…", "message": "…"}}
+            The code is failed, tampered, unreachable, refused, configuration or usage. JSON has no NaN and no infinity: \
+            such a number is null, and "not_finite" names it and says what it is.
             """,
         version: "0.1.0",
         subcommands: [
@@ -27,6 +43,8 @@ public struct Kumiai: AsyncParsableCommand {
 
     /// What happens before anything else in the process.
     public static func prepare() {
+        StandardDescriptors.openClosed()
+        StandardDescriptors.ignoreSignalsOfWrites()
         OpenSSLLibrary.outliveMain()
         BLASCore.restartIfWrong()
         ProcessResources.keepBuffers()

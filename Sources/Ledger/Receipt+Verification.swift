@@ -17,10 +17,18 @@ extension Receipt {
         return try Entry(wireBytes: entry)
     }
 
-    /// Checks that this is the receipt of exactly `update`.
+    /// Checks that this is the receipt of `update`: of the same manifest, byte for byte, signed by a certificate's holder.
+    ///
+    /// The signature and the certificate may be older ones: where an answer was lost and the certificate renewed meanwhile,
+    /// the ledger holds the update as it was first sent.
     public func verify(consortium: String, logKey: [UInt8], update: SignedUpdate) throws {
         guard case .updateAccepted(let accepted) = try verify(consortium: consortium, logKey: logKey).body,
-            accepted.update == update
+            accepted.update.manifestBytes == update.manifestBytes
         else { throw LedgerError(.tampered, "the receipt is for another update") }
+        guard accepted.update != update else { return }
+        let signer = try Certificate(der: accepted.update.certificate)
+        guard try signer.principal().site == update.manifest.site,
+            try signer.publicKey.isValid(accepted.update.signature, for: update.statement)
+        else { throw LedgerError(.tampered, "the receipt's entry is not signed by the site of the update") }
     }
 }

@@ -26,7 +26,7 @@ public final class SQLiteEntryStore: EntryStore {
             database = try DatabaseQueue(path: path, configuration: configuration)
             if !readOnly { try Self.create(database) }
         } catch {
-            throw LedgerError(.unreadable, "the ledger \(path) cannot be opened: \(error)")
+            throw LedgerError(.unreadable, "the ledger \(path) cannot be opened: \(Self.reason(error))")
         }
         if !readOnly { try requireSameFiles() }
     }
@@ -90,7 +90,7 @@ public final class SQLiteEntryStore: EntryStore {
             }
         } catch let error as DatabaseError {
             let code: LedgerError.Code = error.resultCode == .SQLITE_FULL ? .full : .failed
-            throw LedgerError(code, "the ledger cannot be written: \(error)")
+            throw LedgerError(code, "the ledger cannot be written: \(Self.reason(error))")
         }
         // Nothing is acknowledged that went into a file without a name.
         try requireSameFiles()
@@ -98,11 +98,17 @@ public final class SQLiteEntryStore: EntryStore {
 
     public func close() throws { try database.close() }
 
+    /// SQLite's own words; GRDB adds the statement, which tells a user nothing.
+    private static func reason(_ error: any Error) -> String {
+        guard let error = error as? DatabaseError else { return "\(error)" }
+        return "\(error.message ?? "no reason is known") (SQLite error \(error.resultCode.rawValue))"
+    }
+
     private func reading<T>(_ body: (Database) throws -> T) throws -> T {
         do {
             return try database.read(body)
         } catch let error as DatabaseError {
-            throw LedgerError(.tampered, "the ledger's file is damaged: \(error)")
+            throw LedgerError(.tampered, "the ledger's file is damaged: \(Self.reason(error))")
         }
     }
 }

@@ -1,13 +1,16 @@
-/// A connection that cannot be made or kept.
+/// A connection that cannot be made or kept, or a port that cannot be listened on.
 public struct TransportError: Error, Equatable, Sendable, CustomStringConvertible {
-    public enum Code: String, Sendable { case unreachable, closed, timeout, frameTooLarge, unexpected }
+    public enum Code: String, Sendable { case unreachable, closed, timeout, frameTooLarge, unexpected, cannotListen }
 
     public let code: Code
     public let message: String
+    /// What to do about it; empty where nothing is known.
+    public let hint: String
 
-    public init(_ code: Code, _ message: String) {
+    public init(_ code: Code, _ message: String, hint: String = "") {
         self.code = code
         self.message = message
+        self.hint = hint
     }
 
     public static func == (a: TransportError, b: TransportError) -> Bool { a.code == b.code }

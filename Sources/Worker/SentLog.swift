@@ -5,13 +5,14 @@ import Foundation
 struct SentLog: Sendable {
     let path: String
 
-    func note(_ manifest: UpdateManifest, at time: Timestamp) {
+    /// Appends a line, or throws why it cannot be there: the record of what left the site must not have a silent gap.
+    func note(_ manifest: UpdateManifest, at time: Timestamp) throws {
         let line = """
             {"at_ms": \(time.milliseconds), "campaign": "\(manifest.campaign)", "round": \(manifest.key.round), "attempt": \
             \(manifest.key.attempt), "update": "\(manifest.update.hex)", "bytes": \(manifest.updateByteCount)}\n
             """
-        guard let file = fopen(path, "a") else { return }
-        fputs(line, file)
-        fclose(file)
+        let descriptor = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else { throw WorkerError("cannot open \(path): \(String(cString: strerror(errno)))") }
+        try FileHandle(fileDescriptor: descriptor, closeOnDealloc: true).write(contentsOf: Data(line.utf8))
     }
 }

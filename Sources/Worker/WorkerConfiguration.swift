@@ -12,6 +12,8 @@ public struct WorkerConfiguration: Equatable, Sendable {
     public var authority: String
     public var certificate: String
     public var key: String
+    /// The list of revoked certificates, PEM or DER, if there is one.
+    public var revocations: String?
     /// Where models, updates and receipts lie.
     public var dataDirectory: String
     /// A robomimic or ALOHA HDF5 file, or a directory of ALOHA files. Their contents never leave the site.
@@ -37,8 +39,8 @@ public struct WorkerConfiguration: Equatable, Sendable {
 
     public init(
         consortium: String, host: String, port: Int, proxy: ConnectProxy? = nil, authority: String, certificate: String, key: String,
-        dataDirectory: String, demonstrations: String, declared: DemonstrationFiles.Declaration = .init(), threads: Int = 1, rank: Int? = nil,
-        snapshotSeconds: Int = 60,
+        revocations: String? = nil, dataDirectory: String, demonstrations: String,
+        declared: DemonstrationFiles.Declaration = .init(), threads: Int = 1, rank: Int? = nil, snapshotSeconds: Int = 60,
         upload: TransferPolicy = .unlimited, download: TransferPolicy = .unlimited,
         largestModelBytes: UInt64 = standardLargestModelBytes, displayName: String = "", exitsWhenFinished: Bool = false
     ) {
@@ -49,6 +51,7 @@ public struct WorkerConfiguration: Equatable, Sendable {
         self.authority = authority
         self.certificate = certificate
         self.key = key
+        self.revocations = revocations
         self.dataDirectory = dataDirectory
         self.demonstrations = demonstrations
         self.declared = declared

@@ -1,5 +1,4 @@
 import Federation
-import Foundation
 import Identity
 import NIOPosix
 import Transport
@@ -11,32 +10,37 @@ public struct WorkerIdentity: Sendable {
     let roots: TrustRoots
     public let site: SiteID
     let consortium: String
+    /// What of it ends, and when.
+    public let notices: [CertificateNotice]
 
     public init(_ configuration: WorkerConfiguration, at now: Timestamp) throws {
-        func read(_ path: String) throws -> [UInt8] {
-            guard let data = FileManager.default.contents(atPath: path) else {
-                throw WorkerError("cannot read \(path)", hint: "is the path in the configuration right, and may this user read it?")
-            }
-            return Array(data)
-        }
-        chain = try Certificate.chain(pem: read(configuration.certificate))
-        key = try PrivateKey(pem: read(configuration.key))
-        roots = try TrustRoots(pem: read(configuration.authority))
-        let principal = try roots.verify(chain[0], intermediates: Array(chain.dropFirst()), at: now)
+        chain = try IdentityFile.certificates(configuration.certificate)
+        key = try IdentityFile.key(configuration.key)
+        roots = try IdentityFile.roots(configuration.authority, revocations: configuration.revocations)
+        let principal = try roots.verify(chain, in: configuration.certificate, at: now)
         guard let site = principal.site, principal.consortium == configuration.consortium else {
             throw WorkerError(
                 "\(configuration.certificate) is the certificate of \(principal)", hint: "a worker needs spiffe://\(configuration.consortium)/member/M/site/S")
         }
-        guard try chain[0].matches(key) else { throw WorkerError("\(configuration.key) is not the key of \(configuration.certificate)") }
+        guard try chain[0].matches(key) else {
+            throw WorkerError(
+                "\(configuration.key) is not the key of \(configuration.certificate)",
+                hint: "put both of them there: kumiai pki renew keeps the key")
+        }
         self.site = site
+        notices = [CertificateNotice("this site's certificate", chain[0].term)] + roots.notices(of: chain[0])
         consortium = configuration.consortium
     }
 
+    func clientContext() throws -> TLSContext { try TLSContext(.client, chain: chain, key: key, roots: roots) }
+
     /// The site's way to the coordinator that `configuration` names.
-    public func dialer(_ configuration: WorkerConfiguration) throws -> Dialer {
+    public func dialer(_ configuration: WorkerConfiguration) throws -> Dialer { dialer(configuration, TLSContextBox(try clientContext())) }
+
+    func dialer(_ configuration: WorkerConfiguration, _ contexts: TLSContextBox) -> Dialer {
         Dialer(
-            host: configuration.host, port: configuration.port, proxy: configuration.proxy,
-            context: try TLSContext(.client, chain: chain, key: key, roots: roots), consortium: consortium, group: MultiThreadedEventLoopGroup.singleton)
+            host: configuration.host, port: configuration.port, proxy: configuration.proxy, contexts: contexts, consortium: consortium,
+            group: MultiThreadedEventLoopGroup.singleton)
     }
 
     /// Signs a manifest.
@@ -44,5 +48,21 @@ public struct WorkerIdentity: Sendable {
         SignedUpdate(
             manifest: manifest, manifestBytes: bytes, signature: try key.sign(SignedUpdate.statement(bytes)),
             certificate: chain[0].der)
+    }
+}
+
+extension ReloadingIdentity<WorkerIdentity> {
+    /// The identity of `configuration`, loaded and from then on replaced where its files are.
+    init(_ configuration: WorkerConfiguration, at now: Timestamp) throws {
+        let paths = [configuration.certificate, configuration.key, configuration.authority] + (configuration.revocations.map { [$0] } ?? [])
+        try self.init(files: paths, at: now) { former, now in
+            let identity = try WorkerIdentity(configuration, at: now)
+            guard former == nil || identity.site == former?.site else {
+                throw WorkerError(
+                    "\(configuration.certificate) is the certificate of another site, \(identity.site)",
+                    hint: "a site has a directory of its own: put that certificate there")
+            }
+            return (identity, try identity.clientContext())
+        }
     }
 }

@@ -66,9 +66,9 @@ extension WorkerService {
         } catch is CancellationError {
             logger.info("training stopped", metadata: ["round": "\(task.key)"])
         } catch {
-            trouble = "training failed: \(error)"
-            logger.error("training failed", metadata: ["round": "\(task.key)", "reason": "\(error)", "hint": "kumiai worker doctor; it is tried again"])
-            handle(.trainingFailed(task.key, "\(error)"))
+            trouble = "training failed: \(describe(error))"
+            logger.error("training failed", metadata: ["round": "\(task.key)", "reason": "\(describe(error))", "hint": "kumiai worker doctor; it is tried again"])
+            handle(.trainingFailed(task.key, describe(error)))
         }
     }
 
@@ -79,14 +79,27 @@ extension WorkerService {
         return try identity.sign(manifest, bytes: manifest.wireBytes)
     }
 
+    /// What left the site is on record: in its file, or in the log where that cannot be written.
+    private func recordSent(_ manifest: UpdateManifest) {
+        do {
+            try sent.note(manifest, at: clock())
+        } catch {
+            logger.error(
+                "sent.jsonl lacks a line",
+                metadata: [
+                    "round": "\(manifest.key)", "update": "\(manifest.update.hex)", "bytes": "\(manifest.updateByteCount)", "reason": "\(describe(error))",
+                ])
+        }
+    }
+
     func upload(_ update: PreparedUpdate) async {
         do {
             try await transfer.upload(update.update)
-            if let pending { sent.note(pending.manifest, at: clock()) }
+            if let pending { recordSent(pending.manifest) }
             trouble = nil
             handle(.uploaded(update.key))
         } catch let error as BlobError where error.code == .damaged || error.code == .missing {
-            logger.error("the update was lost on this site's disk; training again", metadata: ["round": "\(update.key)", "reason": "\(error)"])
+            logger.error("the update was lost on this site's disk; training again", metadata: ["round": "\(update.key)", "reason": "\(describe(error))"])
             blobs.remove(update.update)
             handle(.updateLost(update.key))
         } catch {
@@ -97,8 +110,9 @@ extension WorkerService {
     }
 
     func submit(_ update: PreparedUpdate) async {
-        guard let link, let signed = pending, signed.manifest.update == update.update else { return }
+        guard let link, let prepared = pending, prepared.manifest.update == update.update else { return }
         do {
+            let signed = try signedAnew(prepared)
             let answer = try await withTimeout(.seconds(Self.answerSeconds), "the answer to the submission") {
                 try await link.conversation.ask(.submitUpdate(signed))
             }
@@ -112,6 +126,17 @@ extension WorkerService {
             report("the submission was not answered", error, update.key)
             handle(.submissionFailed(update.key, describe(error)))
         }
+    }
+
+    /// The same manifest under the certificate of now, where it was renewed since the update was signed: the one that signed
+    /// may have ended, and the ledger keeps it for auditors.
+    private func signedAnew(_ update: SignedUpdate) throws -> SignedUpdate {
+        guard update.certificate != identity.chain[0].der else { return update }
+        let newer = try identity.sign(update.manifest, bytes: update.manifestBytes)
+        try outbox.store(newer)
+        pending = newer
+        logger.info("the update is signed again, with the renewed certificate", metadata: ["round": "\(update.manifest.key)"])
+        return newer
     }
 
     private func take(_ answer: ServerMessage, to signed: SignedUpdate, _ link: WorkerLink, _ update: PreparedUpdate) throws {

@@ -11,7 +11,13 @@ import Wire
 /// The worker's shell: it connects, trains and carries blobs as its machine says, and tells the machine what came of it.
 public actor WorkerService {
     let configuration: WorkerConfiguration
-    let identity: WorkerIdentity
+    var reloading: ReloadingIdentity<WorkerIdentity>
+    var identity: WorkerIdentity { reloading.current }
+    var reminder = CertificateReminder()
+    /// Why the certificate files that lie there now are not in use.
+    var identityTrouble: String?
+    /// How far apart the coordinator's clock and this one were when it last said its time, where that is too far.
+    var clockNotice: String?
     let logger: Logger
     let blobs: BlobStore
     let outbox: Outbox
@@ -51,8 +57,9 @@ public actor WorkerService {
     ) throws {
         self.configuration = configuration
         self.clock = clock
-        let identity = try WorkerIdentity(configuration, at: clock())
-        self.identity = identity
+        let reloading = try ReloadingIdentity(configuration, at: clock())
+        let identity = reloading.current
+        self.reloading = reloading
         var logger = logger
         logger[metadataKey: "site"] = "\(identity.site)"
         self.logger = logger
@@ -68,7 +75,7 @@ public actor WorkerService {
             self.workers = NIOThreadPool(numberOfThreads: 3)
             self.workers.start()
         }
-        dialer = try identity.dialer(configuration)
+        dialer = identity.dialer(configuration, reloading.contexts)
         let native = NativeTrainer(
             demonstrations: configuration.demonstrations, declared: configuration.declared, threads: configuration.threads,
             rank: configuration.rank, snapshotSeconds: configuration.snapshotSeconds,
@@ -102,9 +109,10 @@ public actor WorkerService {
             metadata: ["coordinator": "\(configuration.host):\(configuration.port)", "outbox": "\(pending == nil ? "empty" : "one update")"])
         linking = Task { await self.connect(afterMilliseconds: 0) }
         let reporting = Task { await self.reportStatus() }
+        let watching = Task { await self.watchIdentity() }
         for await _ in done {}
         training.stop()
-        let tasks = [linking, carrying, retrying, reporting, learning]
+        let tasks = [linking, carrying, retrying, reporting, watching, learning]
         for task in tasks { task?.cancel() }
         // What a transfer has received is made durable, and the coordinator hears a close.
         for task in tasks { await task?.value }
@@ -213,7 +221,8 @@ public actor WorkerService {
     private func writeStatus() {
         WorkerStatus(
             site: identity.site.description, connected: machine.isConnected, heartbeat: heartbeat, receipts: receiptCount,
-            heardAt: heardAt, trouble: trouble, at: clock()
+            heardAt: heardAt, trouble: trouble, certificateEnd: identity.chain[0].notAfter,
+            certificateNotice: certificateNotice, clockNotice: clockNotice, at: clock()
         ).write(to: configuration.dataDirectory)
     }
 

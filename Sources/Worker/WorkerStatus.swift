@@ -5,6 +5,8 @@ import Foundation
 public struct WorkerStatus: Codable, Sendable {
     public let site: String
     public let pid: Int
+    /// Which process that was, as ``ProcessSighting`` tells it; `nil` in files of earlier versions.
+    public let process: String?
     public let connected: Bool
     public let activity: String
     public let round: Int
@@ -18,14 +20,22 @@ public struct WorkerStatus: Codable, Sendable {
     public let heardMilliseconds: UInt64?
     /// What the last trouble was, if it is not over.
     public let trouble: String?
+    /// When this site's certificate ends; `nil` in the files of earlier versions.
+    public let certificateEndMilliseconds: UInt64?
+    /// That a certificate ends soon, or has ended, or could not be reloaded.
+    public let certificateNotice: String?
+    /// That the coordinator's clock and this machine's differ.
+    public let clockNotice: String?
 
     static let fileName = "status.json"
 
     init(
-        site: String, connected: Bool, heartbeat: Heartbeat, receipts: Int, heardAt: Timestamp?, trouble: String?, at time: Timestamp
+        site: String, connected: Bool, heartbeat: Heartbeat, receipts: Int, heardAt: Timestamp?, trouble: String?,
+        certificateEnd: Timestamp? = nil, certificateNotice: String? = nil, clockNotice: String? = nil, at time: Timestamp
     ) {
         self.site = site
         pid = Int(getpid())
+        process = Self.ownProcess
         self.connected = connected
         activity = heartbeat.activity.rawValue
         round = heartbeat.round
@@ -36,6 +46,9 @@ public struct WorkerStatus: Codable, Sendable {
         self.receipts = receipts
         heardMilliseconds = heardAt?.milliseconds
         self.trouble = trouble
+        certificateEndMilliseconds = certificateEnd?.milliseconds
+        self.certificateNotice = certificateNotice
+        self.clockNotice = clockNotice
         atMilliseconds = time.milliseconds
     }
 
@@ -44,12 +57,46 @@ public struct WorkerStatus: Codable, Sendable {
         try? JSONEncoder().encode(self).write(to: URL(fileURLWithPath: path), options: .atomic)
     }
 
+    private static let ownProcess = ProcessSighting(of: Int(getpid())).identity
+
     /// The status that a worker wrote last; `nil` where none ran in this directory.
     public static func read(from directory: String) throws -> WorkerStatus? {
-        guard let data = FileManager.default.contents(atPath: directory + "/" + fileName) else { return nil }
-        return try JSONDecoder().decode(WorkerStatus.self, from: data)
+        let path = directory + "/" + fileName
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        guard descriptor >= 0 else {
+            guard errno != ENOENT else { return nil }
+            let hint = errno == EACCES ? "ask as the user that the worker runs as" : ""
+            throw WorkerError("cannot read \(path): \(String(cString: strerror(errno)))", hint: hint)
+        }
+        let file = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
+        do {
+            return try JSONDecoder().decode(WorkerStatus.self, from: try file.read(upToCount: maximumBytes) ?? Data())
+        } catch {
+            throw WorkerError("\(path) is not a worker's status", hint: "a running worker writes it anew within 10 s")
+        }
     }
 
-    /// Whether the process that wrote it is still there.
-    public var isRunning: Bool { kill(pid_t(pid), 0) == 0 }
+    private static let maximumBytes = 1 << 16
+
+    /// Whether the worker that wrote a status still runs.
+    public enum Liveness: String, Codable, Sendable {
+        case running
+        case stopped
+        /// There is a process of its number, and it is not shown whether that is the worker.
+        case unknown
+    }
+
+    public var liveness: Liveness { liveness(seeing: ProcessSighting(of: pid)) }
+
+    func liveness(seeing sighting: ProcessSighting) -> Liveness {
+        guard sighting.exists else { return .stopped }
+        // Earlier versions wrote only the number.
+        guard let process else { return .running }
+        guard let identity = sighting.identity else { return .unknown }
+        // Otherwise another process has the number now.
+        return identity == process ? .running : .stopped
+    }
+
+    /// A running worker writes its status at least every ten seconds; one that is older than this comes from one that hangs.
+    public static let stalenessSeconds = 60
 }

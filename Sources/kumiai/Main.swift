@@ -1,9 +1,13 @@
+import Dispatch
+import Foundation
 import KumiaiCommands
 
 @main
 struct Main {
-    static func main() async {
+    /// Not asynchronous: what runs asynchronous code opens descriptors, and standard output must not be one of them.
+    static func main() {
         Kumiai.prepare()
-        await Kumiai.main(nil)
+        Task { exit(await Kumiai.perform()) }
+        dispatchMain()
     }
 }

@@ -25,6 +25,16 @@ import Testing
         }
     }
 
+    @Test func whatAStoreMakesIsItsOwnersAlone() throws {
+        let path = directory.file("new/data")
+        _ = try BlobStore(directory: path)
+        for name in [directory.file("new"), path, path + "/objects", path + "/partial"] {
+            #expect(try FileManager.default.attributesOfItem(atPath: name)[.posixPermissions] as? Int == 0o700, "\(name)")
+        }
+        try directory.write("file", [])
+        #expect(throws: BlobError.self) { try SystemDisk().makeDirectory(directory.file("file")) }
+    }
+
     @Test func blobIsPublishedWholeOrNotAtAll() throws {
         let spool = try store.spool(Self.digest, byteCount: UInt64(Self.content.count))
         try append(spool, 0..<19_000_000)

@@ -34,6 +34,33 @@ import Testing
         #expect(keys.isSuperset(of: ["sites", "rounds", "quorum", "bounds.norm", "training.learning_rate", "strategy.momentum"]))
     }
 
+    @Test func problemsOfAPlanSayWhatIsExpected() {
+        var plan = Samples.plan()
+        plan.rounds = 0
+        plan.quorum = 0
+        plan.bounds.weight = 0
+        plan.training.batch = 0
+        plan.training.localSteps = 0
+        plan.training.weightDecay = 1
+        plan.training.lora = LoRA(rank: 0, alpha: 0, targets: [])
+        plan.training.compression = .topK(fraction: 1)
+        plan.strategy = .nesterov(learningRate: 0, momentum: 1)
+        plan.lateness.weightPercent = 0
+        let problems = plan.problems
+        #expect(problems.count == 13)
+        for problem in problems { #expect(problem.message.hasPrefix("expected "), "\(problem.key): \(problem.message)") }
+        #expect(problems.first { $0.key == "training.batch" }?.message == "expected 1 to 65536")
+    }
+
+    @Test func aSiteThatIsNamedTwiceIsNamedByTheProblem() {
+        var plan = Samples.plan()
+        plan.sites = [Samples.sites[1], Samples.sites[0], Samples.sites[1]]
+        #expect(plan.problems.map(\.message) == ["b/two is named more than once: name each site once"])
+        // On the wire names stay sorted: equal plans have equal bytes.
+        plan.sites = [Samples.sites[1], Samples.sites[0]]
+        #expect(plan.problems == [PlanProblem(key: "sites", message: "expected sorted names")])
+    }
+
     @Test(arguments: [0.001, 0.5, 1, 10, 100, 3.7, 1e6], [1, 3, 1000, 5 * 10_000, 4096 << 24] as [UInt64])
     func sumsCannotOverflowAtTheChosenScale(bound: Double, weight: UInt64) {
         let bits = FixedPoint.scaleBits(bound: bound, totalWeight: weight)

@@ -12,6 +12,8 @@ extension FuzzTarget {
         for certificate in (try? Certificate.chain(pem: bytes)) ?? [] { look(certificate) }
         if let request = try? CertificateRequest(pem: bytes) { _ = request }
         _ = try? PrivateKey(pem: bytes)
+        let lists = try? RevocationList.lists(bytes, of: [trusted.authority.certificate])
+        demand(lists == nil, "a list of revoked certificates of nobody was believed")
         if let principal = try? SPIFFE.principal(String(decoding: bytes, as: UTF8.self)) {
             demand(principal.path.utf8.count < 1024, "a name that is too long was taken")
         }
@@ -19,6 +21,7 @@ extension FuzzTarget {
         let fixture = try ConsortiumFixture()
         let site = try fixture.identity(.site(SiteID("acme/osaka")!))
         return [
+            try fixture.authority.revoke([site.certificate], at: fixture.now).pem(),
             site.certificate.der, try site.certificate.pem() + fixture.authority.certificate.pem(), try site.key.pem(),
             Array("spiffe://test.kumiai.example/member/acme/site/osaka".utf8), Array("spiffe://test.kumiai.example/operator/alice".utf8),
         ]

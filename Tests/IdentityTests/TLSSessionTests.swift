@@ -89,6 +89,31 @@ import Testing
         #expect(try link.read(link.client, from: link.server) == .closed)
     }
 
+    @Test func bothSidesSayWhoseCertificateHasExpired() throws {
+        let consortium = try ConsortiumFixture()
+        let longAgo = Timestamp(milliseconds: consortium.now.milliseconds - 10 * 86_400_000)
+        let old = try consortium.identity(.site(SiteID("acme/osaka")!), days: 1, at: longAgo)
+        let link = try Link(consortium.context(.client, old), consortium.context(.server, consortium.identity(.coordinator("main"))))
+        let server = #expect(throws: IdentityError.self) { try link.handshake() }
+        #expect(server?.code == .expired && server?.refused?.principal?.site == SiteID("acme/osaka"), "\(server!)")
+        #expect(server?.description.contains(old.certificate.notAfter.text) == true)
+        // An alert, which says no more than that.
+        let client = #expect(throws: IdentityError.self) { _ = try link.read(link.client, from: link.server) }
+        #expect(client?.code == .handshake && client?.description.contains("certificate expired") == true, "\(client!)")
+        #expect(client?.description.contains("to \(old.certificate.notAfter.text), and this machine's clock says") == true, "\(client!)")
+        #expect(client?.hint.contains("pki renew") == true)
+    }
+
+    @Test func aCertificateThatIsNotValidYetIsLaidToTheClock() throws {
+        let consortium = try ConsortiumFixture()
+        let soon = consortium.now.adding(seconds: 5 * 86_400)
+        let early = try consortium.identity(.coordinator("main"), at: soon)
+        let link = try Link(consortium.context(.client, consortium.identity(.operator("alice"))), consortium.context(.server, early))
+        let client = #expect(throws: IdentityError.self) { try link.handshake() }
+        #expect(client?.code == .notYetValid && client?.refused?.principal?.isCoordinator == true, "\(client!)")
+        #expect(client?.description.contains(early.certificate.notBefore.text) == true && client?.hint.contains("clock") == true)
+    }
+
     @Test func tamperedRecordsBreakTheConnection() throws {
         let link = try link()
         try link.handshake()

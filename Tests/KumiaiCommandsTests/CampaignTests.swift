@@ -128,8 +128,8 @@ import Testing
         #expect(consortium.stop(coordinator) == 0)
         #expect(consortium.stop(workers[1]) == 0)
         #expect(try consortium.attempt(["audit", "verify", consortium.data, "--ca", consortium.authority]).status == 0)
-        let status = try consortium.kumiai("worker", "status", "--json", "--config", consortium.path("acme-osaka/worker.toml"))
-        #expect(status.output.contains("\"running\" : false"))
+        let status = try consortium.attempt(["worker", "status", "--json", "--config", consortium.path("acme-osaka/worker.toml")])
+        #expect(status.status == 7 && status.output.contains("\"running\" : false"))
     }
 
     @Test func aCertificateMadeWithOpensslJoinsARound() throws {

@@ -9,7 +9,8 @@ import Testing
     @Test(arguments: [
         [], ["demo"], ["coordinator"], ["coordinator", "init"], ["coordinator", "run"], ["coordinator", "status"],
         ["coordinator", "prune"], ["worker"], ["worker", "init"],
-        ["worker", "run"], ["worker", "status"], ["worker", "doctor"], ["pki"], ["pki", "ca"], ["pki", "issue"], ["pki", "request"], ["pki", "show"],
+        ["worker", "run"], ["worker", "status"], ["worker", "doctor"], ["pki"], ["pki", "ca"], ["pki", "issue"], ["pki", "request"], ["pki", "renew"],
+        ["pki", "revoke"], ["pki", "show"],
         ["campaign"], ["campaign", "init"], ["campaign", "check"], ["campaign", "open"], ["campaign", "status"], ["release"], ["release", "cut"],
         ["release", "show"], ["audit"],
         ["audit", "rounds"], ["audit", "show"], ["audit", "verify"], ["audit", "replay"], ["policy"], ["policy", "init"], ["policy", "show"],
@@ -45,17 +46,6 @@ import Testing
         try consortium.edit("operator/plan.toml", "quorum = 2", "quorum = 1\nsurprise = 1")
         let extra = try consortium.attempt(["campaign", "open", consortium.path("operator/plan.toml")] + consortium.operatorConfig)
         #expect(extra.status == 6 && extra.error.contains("surprise"), "\(extra.error)")
-    }
-
-    @Test func lastYearsPlanIsNotTakenForThisYears() throws {
-        let consortium = try Consortium(sites: 1)
-        let before = try consortium.directory.read("operator/plan.toml")
-        let outcome = try consortium.attempt([
-            "campaign", "init", consortium.path("operator"), "--coordinator", "127.0.0.1:7443", "--base", "FY2027", "--release", "FY2028", "--site",
-            "acme/osaka",
-        ])
-        #expect(outcome.status == 6 && outcome.error.contains("is another plan") && outcome.error.contains("move it away"), "\(outcome.error)")
-        #expect(try consortium.directory.read("operator/plan.toml") == before)
     }
 
     @Test(arguments: ["[", "[&x]", "x = [ }", "x = \"", "x = 1 2", "= 1", "x = 0x", "x = \"\\q\"", "x = [[[[[1]]]]]", "\u{1}"])
@@ -99,8 +89,8 @@ import Testing
         #expect(try consortium.attempt(askDoctor).status == 4)
         // Who audits with that CA is told so, and not that each entry is wrong.
         let audit = try consortium.attempt(["audit", "verify", consortium.data, "--ca", consortium.path("other/ca.pem")])
-        #expect(audit.status == 3 && audit.output.contains("was founded under a CA with SHA-256"), "\(audit.output)")
-        #expect(audit.output.components(separatedBy: "TAMPERED").count == 2, "\(audit.output)")
+        #expect(audit.status == 6 && audit.error.contains("was founded under another CA, with SHA-256"), "\(audit.error)")
+        #expect(!audit.output.contains("TAMPERED") && audit.error.contains("other/ca.pem must be the CA certificate"), "\(audit)")
     }
 
     @Test func aPlanOnAnUnknownModelIsRefusedAndTheModelsAreNamed() throws {

@@ -43,8 +43,7 @@ final class Consortium {
     init(names: [String], rounds: Int, baseModel: String) throws {
         directory = try TemporaryDirectory()
         try found(baseModel)
-        let authority = try CertificateAuthority(
-            certificate: Certificate(pem: directory.read("pki/ca.pem")), key: PrivateKey(pem: directory.read("pki/ca.key")))
+        let authority = try certificateAuthority()
         let now = ConsortiumFixture.systemTime()
         for name in names {
             let key = try PrivateKey.generate()
@@ -53,7 +52,7 @@ final class Consortium {
             try FileManager.default.createDirectory(atPath: path(folder), withIntermediateDirectories: true)
             try directory.write("\(folder)/ca.pem", authority.certificate.pem())
             try directory.write("\(folder)/certificate.pem", authority.issue(principal, for: key.publicKey, at: now).pem())
-            try directory.write("\(folder)/key.pem", key.pem())
+            try IdentityFile.create(key, at: path("\(folder)/key.pem"))
         }
         try plan(names[...], rounds: rounds)
     }
@@ -113,6 +112,22 @@ final class Consortium {
 
     func issue(_ identity: String, _ name: String, _ options: String...) throws {
         try kumiai(["pki", "issue", identity, "--ca", path("pki"), "--out", path(name)] + options)
+    }
+
+    func certificateAuthority() throws -> CertificateAuthority {
+        try CertificateAuthority(certificate: Certificate(pem: directory.read("pki/ca.pem")), key: PrivateKey(pem: directory.read("pki/ca.key")))
+    }
+
+    /// Puts another certificate for the same identity and key in a participant's directory: one that ends, or begins, in so
+    /// many seconds. `pki` counts in days.
+    func reissue(_ name: String, endingIn seconds: Int? = nil, beginningIn later: Int? = nil) throws {
+        let former = try Certificate(pem: directory.read("\(name)/certificate.pem"))
+        // A certificate is valid from an hour before it is issued, and for a day after it.
+        let offset = seconds.map { $0 - 86_400 } ?? (later ?? 0) + 3600
+        let now = ConsortiumFixture.systemTime()
+        let time = Timestamp(milliseconds: UInt64(Int64(now.milliseconds) + Int64(offset) * 1000))
+        let certificate = try certificateAuthority().issue(former.principal(), for: former.publicKey, days: 1, at: time)
+        try IdentityFile.replace(certificate.pem(), at: path("\(name)/certificate.pem"))
     }
 
     func edit(_ name: String, _ old: String, _ new: String) throws {

@@ -43,4 +43,88 @@ import Worker
         #expect { try read(broken) } throws: { "\($0)".contains("broke the HDF5 library that read it (signal 11)") }
         #expect(try leftovers().isEmpty)
     }
+
+    // MARK: What it is told
+
+    private func readWithTheProgram(
+        _ path: String = Repository.example("sites/window-open.hdf5"), declared: DemonstrationFiles.Declaration = .init()
+    ) throws -> DemonstrationSet {
+        try DemonstrationReader(program: [Shell.kumiai, DemonstrationReader.verb], seconds: 30).read(
+            path, split: .train, for: Policy(SafetensorsFile(path: Repository.example("base/state.safetensors"))).configuration,
+            declared: declared, scratch: directory.path)
+    }
+
+    @Test func noTextIsTakenForAnOptionOrCutShort() throws {
+        #expect(try readWithTheProgram(declared: .init(instruction: "--help")).count > 100)
+        for declared in [DemonstrationFiles.Declaration(instruction: "open\0close"), .init(embodiment: "saw\0yer")] {
+            #expect { try readWithTheProgram(declared: declared) } throws: { "\($0)".contains("NUL character") }
+        }
+    }
+
+    @Test func whatItFoundArrives() throws {
+        let found = try readWithTheProgram().summary
+        #expect(found.heldOut == 2 && found.instructions.map(\.text) == ["Push and open a window"])
+        #expect(found.instructions.map(\.demonstrations) == [18])
+        #expect(found.actions.map(\.name) == ["x", "y", "z", "gripper"])
+    }
+
+    @Test func aFIFOIsRefusedAtOnce() throws {
+        let pipe = directory.file("pipe")
+        try #require(mkfifo(pipe, 0o600) == 0)
+        #expect { try readWithTheProgram(pipe) } throws: { "\($0)".contains("\(pipe) is a FIFO, not a file") }
+    }
+
+    // MARK: Its end
+
+    /// A shell that starts the reader as its child; the reader waits for a configuration that never comes.
+    private func startReader(parent: String, inBackground: Bool) throws -> Process {
+        let pipe = directory.file("silent")
+        try #require(mkfifo(pipe, 0o600) == 0)
+        let words = [
+            "path=/nowhere", "split=train", "memory=\(24 << 30)", "parent=\(parent)", "embodiment=", "instruction=", "control_hz=0.0",
+        ]
+        let reader = "'\(Shell.kumiai)' \(DemonstrationReader.verb) \(words.joined(separator: " ")) <>'\(pipe)'"
+        let script = inBackground ? "\(reader) & echo $! >'\(directory.file("pid"))'; wait" : "exec \(reader)"
+        return try Shell.start(["/bin/sh", "-c", script], output: directory.file("out"), error: directory.file("err"))
+    }
+
+    /// A process that has ended, and that nobody has asked about, is in state Z.
+    private func isAlive(_ process: Int32) -> Bool {
+        guard let status = try? String(contentsOfFile: "/proc/\(process)/stat", encoding: .utf8) else { return false }
+        return !["Z", "X"].contains(status.split(separator: ")").last?.split(separator: " ").first ?? "X")
+    }
+
+    private func wait(seconds: Double = 20, until condition: () -> Bool) -> Bool {
+        let end = Date().addingTimeInterval(seconds)
+        while Date() < end {
+            if condition() { return true }
+            Thread.sleep(forTimeInterval: 0.05)
+        }
+        return condition()
+    }
+
+    @Test func itEndsWithItsParent() throws {
+        let shell = try startReader(parent: "$$", inBackground: true)
+        defer { shell.terminate() }
+        var reader: Int32 = 0
+        #expect(
+            wait {
+                let text = String(decoding: (try? directory.read("pid")) ?? [], as: UTF8.self)
+                reader = Int32(text.trimmingCharacters(in: .whitespacesAndNewlines)) ?? 0
+                return reader > 0
+            })
+        try #require(reader > 0)
+        // It works until then.
+        Thread.sleep(forTimeInterval: 2)
+        #expect(isAlive(reader))
+        kill(shell.processIdentifier, SIGKILL)
+        #expect(wait { !isAlive(reader) })
+        if isAlive(reader) { kill(reader, SIGKILL) }
+    }
+
+    @Test func itEndsAtOnceWhereItsParentIsGoneAlready() throws {
+        let reader = try startReader(parent: "\(Int32.max)", inBackground: false)
+        #expect(wait { !reader.isRunning })
+        if reader.isRunning { kill(reader.processIdentifier, SIGKILL) }
+    }
 }

@@ -151,6 +151,18 @@ import Testing
         func doctor() throws -> Shell.Outcome { try consortium.attempt(["worker", "doctor", "--config", consortium.path("acme-osaka/worker.toml")]) }
         let sound = try doctor()
         #expect(sound.status == 0 && sound.output.contains("they fit the contract for sawyer"), "\(sound.output)")
+        for text in ["Demonstrations to train on", "Demonstrations held out", "Push and open a window", "robot0_eef_pos[2]", "gripper"] {
+            #expect(sound.output.contains(text), "\(text) is not in \(sound.output)")
+        }
+        let asked = try consortium.attempt(["worker", "doctor", "--config", consortium.path("acme-osaka/worker.toml"), "--json"])
+        let report = try #require(JSONSerialization.jsonObject(with: Data(asked.output.utf8)) as? [String: Any], "\(asked.output)")
+        let found = try #require(report["demonstrations"] as? [String: [String: Any]])
+        #expect(found["train"]?["demonstrations"] as? Int == 18 && found["valid"]?["demonstrations"] as? Int == 2)
+        let instructions = try #require(found["train"]?["instructions"] as? [[String: Any]])
+        #expect(instructions.count == 1 && instructions[0]["demonstrations"] as? Int == 18)
+        let actions = try #require(found["valid"]?["actions"] as? [[String: Any]])
+        #expect(actions.map { $0["name"] as? String } == ["x", "y", "z", "gripper"] && actions.allSatisfy { $0["outside"] as? Int == 0 })
+        #expect(actions.allSatisfy { $0["contract_least"] as? Double == -1 && $0["largest"] as? Double ?? 9 <= 1 })
         try consortium.edit("acme-osaka/worker.toml", "embodiment = \"\"", "embodiment = \"ur5\"")
         let robot = try doctor()
         #expect(robot.status == 1 && robot.output.contains("embodiment is ur5, the contract is for sawyer"), "\(robot.output)")

@@ -96,6 +96,37 @@ import Wire
         }
     }
 
+    /// The answer was lost, and the certificate renewed before the update was sent again.
+    @Test func aReceiptHoldsForTheSameUpdateSignedAgain() throws {
+        let consortium = try ConsortiumFixture()
+        let site = SiteID("acme/osaka")!
+        func update(_ identity: ConsortiumFixture.Identity, loss: Double = 1, signedBy key: PrivateKey? = nil) throws -> SignedUpdate {
+            let digest = Digest(of: "x")
+            let manifest = UpdateManifest(
+                campaign: CampaignID("c")!, key: RoundKey(round: 1, attempt: 1), site: site, model: digest, update: digest, updateByteCount: 1,
+                layout: digest, samples: 1, localLoss: loss, createdAt: consortium.now)
+            let bytes = manifest.wireBytes
+            return SignedUpdate(
+                manifest: manifest, manifestBytes: bytes, signature: try (key ?? identity.key).sign(SignedUpdate.statement(bytes)),
+                certificate: identity.certificate.der)
+        }
+        let first = try consortium.identity(.site(site)), renewed = try consortium.identity(.site(site))
+        let other = try consortium.identity(.site(SiteID("bolt/turin")!))
+        let ledger = try open()
+        let recorded = [try update(first), try update(other), try update(first, signedBy: other.key)]
+        try ledger.append(recorded.map { Entry(at: consortium.now, .updateAccepted(AcceptedUpdate(update: $0, weight: 1, norm: 1))) })
+        let logKey = try key.publicKey.ed25519Bytes()
+        func verify(_ index: UInt64, _ update: SignedUpdate) throws {
+            try ledger.receipt(of: index).verify(consortium: "t", logKey: logKey, update: update)
+        }
+        try verify(0, update(first))
+        try verify(0, update(renewed))
+        // Another manifest; recorded under another site's certificate; with a signature that is not the certificate's.
+        #expect(throws: LedgerError.self) { try verify(0, update(renewed, loss: 2)) }
+        #expect(throws: LedgerError.self) { try verify(1, update(renewed)) }
+        #expect(throws: LedgerError.self) { try verify(2, update(renewed)) }
+    }
+
     @Test func aLedgerWithAnotherKeyOrAMissingEntryIsNotOpened() throws {
         let ledger = try open()
         try ledger.append(entries(5))

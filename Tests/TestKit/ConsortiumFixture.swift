@@ -58,6 +58,7 @@ public struct ConsortiumFixture: Sendable {
         func write(_ bytes: [UInt8], _ name: String) throws { try Data(bytes).write(to: URL(fileURLWithPath: "\(directory)/\(name)")) }
         try write(authority.certificate.pem(), "ca.pem")
         try write(identity.certificate.pem(), "certificate.pem")
-        try write(identity.key.pem(), "key.pem")
+        unlink("\(directory)/key.pem")
+        try IdentityFile.create(identity.key, at: "\(directory)/key.pem")
     }
 }

@@ -2,6 +2,7 @@ import Federation
 import Identity
 import Logging
 import NIOPosix
+import Synchronization
 import TestKit
 import Transport
 import Wire
@@ -10,15 +11,29 @@ import Wire
 actor Server {
     let consortium: ConsortiumFixture
     let port: Int
+    /// What new handshakes use.
+    let contexts: TLSContextBox
+    let refusals = Refusals()
     private let listener: Listener
     private let task: Task<Void, any Error>
 
-    init(_ consortium: ConsortiumFixture, identity: ConsortiumFixture.Identity? = nil) async throws {
+    /// The certificates that handshakes did not accept.
+    final class Refusals: Sendable {
+        private let noted = Mutex<[RefusedCertificate]>([])
+        func note(_ certificate: RefusedCertificate) { noted.withLock { $0.append(certificate) } }
+        var all: [RefusedCertificate] { noted.withLock { $0 } }
+    }
+
+    init(_ consortium: ConsortiumFixture, identity: ConsortiumFixture.Identity? = nil, roots: TrustRoots? = nil) async throws {
         self.consortium = consortium
+        let refusals = refusals
         let identity = try identity ?? consortium.identity(.coordinator("main"))
+        let contexts = TLSContextBox(try consortium.context(.server, identity, roots: roots))
+        self.contexts = contexts
         let listener = Listener(
-            context: try consortium.context(.server, identity), consortium: ConsortiumFixture.name, group: MultiThreadedEventLoopGroup.singleton,
-            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+            contexts: contexts, consortium: ConsortiumFixture.name, group: MultiThreadedEventLoopGroup.singleton,
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        ) { certificate, _ in refusals.note(certificate) }
         let (ports, continuation) = AsyncStream<Int>.makeStream()
         self.listener = listener
         task = Task {
@@ -48,6 +63,8 @@ actor Server {
             }
         }
     }
+
+    func endConnections(_ problem: (Certificate) -> String?) { listener.endConnections(problem) }
 
     func stop() async {
         listener.close()

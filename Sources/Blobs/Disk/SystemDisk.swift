@@ -4,12 +4,19 @@ import Foundation
 public struct SystemDisk: Disk {
     public init() {}
 
+    /// Makes a directory and those above it that are missing, for their owner alone: what a ledger, a worker or a store keeps
+    /// is nobody else's.
     public func makeDirectory(_ path: String) throws {
-        do {
-            try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-        } catch {
-            throw BlobError(.failed, "cannot make the directory \(path): \(error)")
+        var status = stat()
+        if stat(path, &status) == 0 {
+            guard status.st_mode & S_IFMT == S_IFDIR else {
+                throw BlobError(.failed, "cannot make the directory \(path): a file has its name")
+            }
+            return
         }
+        let parent = Self.folder(of: path)
+        if !parent.isEmpty, parent != path, parent != "." { try makeDirectory(parent) }
+        guard mkdir(path, 0o700) == 0 || errno == EEXIST else { throw BlobError.system("cannot make the directory \(path)") }
     }
 
     public func open(_ path: String, _ mode: DiskMode) throws -> any DiskFile { try SystemFile(path, mode) }

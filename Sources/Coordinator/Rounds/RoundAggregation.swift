@@ -2,6 +2,7 @@ import Aggregation
 import Blobs
 import Federation
 import Tensors
+import Transport
 
 /// Computes a round's result from the blobs and publishes it as blobs.
 package struct RoundAggregation: Sendable {
@@ -31,7 +32,7 @@ package struct RoundAggregation: Sendable {
             }
             return .done(try run(task))
         } catch {
-            return .blocked("\(error)")
+            return .blocked(describe(error))
         }
     }
 

@@ -22,31 +22,53 @@ package struct UpdateInspection: Sendable {
     /// `certificate`: the one that the connection was made with.
     package func inspect(_ update: SignedUpdate, certificate: Certificate, at now: Timestamp) -> Inspection {
         do {
-            if let refusal = signatureRefusal(update, certificate, at: now) { return .unsound(refusal) }
+            if let refusal = try signatureRefusal(update, certificate, at: now) { return .unsound(refusal) }
             return try inspectTensors(update.manifest)
         } catch let error as SafetensorsError {
             return .unsound(UpdateRefusal(.malformed, "\(error)"))
+        } catch let error as Unavailable {
+            return .unavailable(error.description)
         } catch {
             return .unavailable("the coordinator cannot read the update from its disk: \(error)")
         }
     }
 
-    private func signatureRefusal(_ update: SignedUpdate, _ certificate: Certificate, at now: Timestamp) -> UpdateRefusal? {
-        guard update.certificate == certificate.der else {
-            return UpdateRefusal(.badSignature, "the update was not signed with the certificate of this connection")
-        }
+    private func signatureRefusal(_ update: SignedUpdate, _ certificate: Certificate, at now: Timestamp) throws -> UpdateRefusal? {
         do {
+            let sender = try sender(certificate, at: now)
+            // A certificate may be renewed between the signature and the connection: it is enough that both are of one site.
+            let signer = update.certificate == certificate.der ? certificate : try Certificate(der: update.certificate)
             // Again, and without intermediates: the ledger keeps the leaf alone, and an auditor must be able to check it.
-            _ = try roots.verify(certificate, at: now)
-            let key = try certificate.publicKey
+            guard try roots.verify(signer, at: now) == sender else {
+                return UpdateRefusal(.badSignature, "the update was not signed by the site of this connection")
+            }
+            let key = try signer.publicKey
             guard key.isP256, key.isValid(update.signature, for: update.statement) else {
                 return UpdateRefusal(.badSignature, "the signature of the manifest is wrong, or not ECDSA P-256")
             }
+        } catch let error as IdentityError where error.code == .revocationList {
+            // The coordinator's fault, and not the site's.
+            throw Unavailable(description: "the coordinator cannot check certificates: \(error)")
+        } catch let error as Unavailable {
+            throw error
         } catch {
-            return UpdateRefusal(.badSignature, "the site's certificate does not hold now: \(error)")
+            return UpdateRefusal(.badSignature, "the certificate that signed the update does not hold now: \(error)")
         }
         return nil
     }
+
+    /// Whose connection it is. One whose certificate has just ended is about to end too: the update is not to blame, and comes
+    /// again over the next connection.
+    private func sender(_ certificate: Certificate, at now: Timestamp) throws -> Principal {
+        do {
+            return try roots.verify(certificate, at: now)
+        } catch let error as IdentityError where [.expired, .notYetValid, .revoked, .authorityEnded].contains(error.code) {
+            throw Unavailable(description: "the certificate of this connection does not hold now: \(error)")
+        }
+    }
+
+    /// Nothing that the update is to blame for.
+    private struct Unavailable: Error, CustomStringConvertible { let description: String }
 
     private func inspectTensors(_ manifest: UpdateManifest) throws -> Inspection {
         guard uploads.byteCount(of: manifest.update) == manifest.updateByteCount else {

@@ -41,7 +41,7 @@ struct OversightSession {
             } catch let refusal as Refusal {
                 throw refusal
             } catch {
-                throw Refusal(.unavailable, "the release cannot be written: \(error)", hint: "remove the cause and cut it again: nothing is lost")
+                throw Refusal(.unavailable, "the release cannot be written: \(describe(error))", hint: "remove the cause and cut it again: nothing is lost")
             }
         default:
             throw Refusal(.role, "\(peer.path) may not send \(message.name)", hint: "operators' commands need an operator's certificate")

@@ -13,12 +13,11 @@ final class SitePresence: @unchecked Sendable {
     private(set) var isConnected = false
     private(set) var lastSeen: Timestamp?
     private(set) var heartbeat = Heartbeat()
+    /// Of the connection's certificate.
+    let certificate: CertificateTerm?
 
-    /// When the certificate of the connection ends.
-    let certificateEnds: Timestamp
-
-    init(certificateEnds: Timestamp) {
-        self.certificateEnds = certificateEnds
+    init(certificate: CertificateTerm? = nil) {
+        self.certificate = certificate
         // Only assignments go this way, and only the newest counts.
         (outgoing, queue) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(4))
     }

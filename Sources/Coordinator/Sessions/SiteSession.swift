@@ -11,7 +11,7 @@ struct SiteSession {
     let logger: Logger
 
     func run() async throws {
-        let presence = SitePresence(certificateEnds: connection.certificate.notAfter)
+        let presence = SitePresence(certificate: connection.certificate.term)
         await service.arrived(site, presence)
         do {
             try await withThrowingTaskGroup(of: Void.self) { group in

@@ -23,10 +23,12 @@ public enum Compression: Equatable, Sendable {
         switch self {
         case .int8(let block) where !PlanLimits.compressionBlock.contains(block):
             let range = PlanLimits.compressionBlock
-            return [PlanProblem(key: "compression.block", message: "\(range.lowerBound) to \(range.upperBound) is wanted")]
+            return [PlanProblem(key: "compression.block", message: "expected \(range.lowerBound) to \(range.upperBound)")]
         case .topK(let fraction) where !(fraction > 0 && fraction <= PlanLimits.topFraction):
             return [
-                PlanProblem(key: "compression.fraction", message: "more than 0 and at most \(PlanLimits.topFraction) is wanted: more would not be less to send")
+                PlanProblem(
+                    key: "compression.fraction",
+                    message: "expected more than 0 and at most \(PlanLimits.topFraction): a larger fraction would send more than no compression")
             ]
         default: return []
         }

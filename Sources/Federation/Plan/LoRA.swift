@@ -46,12 +46,12 @@ public struct LoRA: Equatable, Sendable {
         func require(_ holds: Bool, _ key: String, _ message: String) {
             if !holds { found.append(PlanProblem(key: "lora.\(key)", message: message)) }
         }
-        require((1...PlanLimits.loraRank).contains(rank), "rank", "1 to \(PlanLimits.loraRank) is wanted")
-        require(alpha > 0 && alpha <= 65_536, "alpha", "more than 0 and at most 65536 is wanted")
+        require((1...PlanLimits.loraRank).contains(rank), "rank", "expected 1 to \(PlanLimits.loraRank)")
+        require(alpha > 0 && alpha <= 65_536, "alpha", "expected more than 0 and at most 65536")
         require(
             (1...PlanLimits.loraTargets).contains(targets.count) && Set(targets).count == targets.count
                 && targets.allSatisfy { !$0.isEmpty && $0.utf8.count <= 256 },
-            "targets", "1 to \(PlanLimits.loraTargets) names of modules are wanted, each once")
+            "targets", "expected 1 to \(PlanLimits.loraTargets) names of modules, each once")
         return found
     }
 }

@@ -24,7 +24,7 @@ public enum PlanLimits {
     public static let norm = 1e-9...1e6
 }
 
-/// A rule of the plan that does not hold: which key, and what is wanted.
+/// A rule of the plan that does not hold: which key, and what is expected.
 public struct PlanProblem: Equatable, Sendable {
     public let key: String
     public let message: String
@@ -36,37 +36,39 @@ public struct PlanProblem: Equatable, Sendable {
 }
 
 extension Plan {
-    /// All problems at once, so that an operator mends them in one go. Empty for a sound plan.
+    /// All problems at once, so that an operator fixes them in one go. Empty for a sound plan.
     public var problems: [PlanProblem] {
         var found: [PlanProblem] = []
         func require(_ holds: Bool, _ key: String, _ message: String) {
             if !holds { found.append(PlanProblem(key: key, message: message)) }
         }
-        require((1...PlanLimits.sites).contains(sites.count), "sites", "1 to \(PlanLimits.sites) sites are wanted")
+        require((1...PlanLimits.sites).contains(sites.count), "sites", "expected 1 to \(PlanLimits.sites) sites")
         let nameBytes = sites.reduce(0) { $0 + $1.description.utf8.count + 2 } + (training.lora?.targets.reduce(0) { $0 + $1.utf8.count + 2 } ?? 0)
         require(
             nameBytes <= PlanLimits.nameBytes, "sites",
-            "the names of sites and adapters' targets take \(nameBytes) bytes together; at most \(PlanLimits.nameBytes) are taken")
-        require(sites == Array(Set(sites)).sorted(), "sites", "sites must be sorted and each named once")
-        require((1...PlanLimits.rounds).contains(rounds), "rounds", "1 to \(PlanLimits.rounds) rounds are wanted")
-        require(quorum >= 1 && quorum <= sites.count, "quorum", "the quorum is at least 1 and at most the number of sites")
-        require((0...PlanLimits.seconds).contains(recruitingSeconds), "recruiting_seconds", "0 to \(PlanLimits.seconds) is wanted")
+            "the names of sites and adapters' targets take \(nameBytes) bytes together; expected at most \(PlanLimits.nameBytes)")
+        let repeated = zip(sites.sorted(), sites.sorted().dropFirst()).first(where: ==)?.0
+        require(repeated == nil, "sites", "\(repeated.map(\.description) ?? "") is named more than once: name each site once")
+        require(repeated != nil || sites == sites.sorted(), "sites", "expected sorted names")
+        require((1...PlanLimits.rounds).contains(rounds), "rounds", "expected 1 to \(PlanLimits.rounds) rounds")
+        require(quorum >= 1 && quorum <= sites.count, "quorum", "expected at least 1 and at most the number of sites, \(sites.count)")
+        require((0...PlanLimits.seconds).contains(recruitingSeconds), "recruiting_seconds", "expected 0 to \(PlanLimits.seconds)")
         require(
             (0...PlanLimits.seconds).contains(recruitingDeadlineSeconds), "recruiting_deadline_seconds",
             "expected 0 to \(PlanLimits.seconds); 0 waits for ever")
-        require((1...PlanLimits.seconds).contains(deadlineSeconds), "deadline_seconds", "1 to \(PlanLimits.seconds) is wanted")
-        require((1...PlanLimits.attempts).contains(maximumAttempts), "maximum_attempts", "1 to \(PlanLimits.attempts) is wanted")
-        require((0...PlanLimits.extensions).contains(extensions.maximum), "maximum_extensions", "0 to \(PlanLimits.extensions) is wanted")
-        require((0...PlanLimits.seconds).contains(extensions.seconds), "extension_seconds", "0 to \(PlanLimits.seconds) is wanted")
+        require((1...PlanLimits.seconds).contains(deadlineSeconds), "deadline_seconds", "expected 1 to \(PlanLimits.seconds)")
+        require((1...PlanLimits.attempts).contains(maximumAttempts), "maximum_attempts", "expected 1 to \(PlanLimits.attempts)")
+        require((0...PlanLimits.extensions).contains(extensions.maximum), "maximum_extensions", "expected 0 to \(PlanLimits.extensions)")
+        require((0...PlanLimits.seconds).contains(extensions.seconds), "extension_seconds", "expected 0 to \(PlanLimits.seconds)")
         require(extensions.maximum == 0 || extensions.seconds > 0, "extension_seconds", "an extension lasts at least 1 second")
-        require((0...PlanLimits.lateRounds).contains(lateness.rounds), "late.rounds", "0 to \(PlanLimits.lateRounds) is wanted")
-        require((1...100).contains(lateness.weightPercent), "late.weight_percent", "1 to 100 is wanted")
-        require((0...PlanLimits.retentionSeconds).contains(retentionSeconds), "retention_seconds", "0 to \(PlanLimits.retentionSeconds) is wanted")
-        require((1...PlanLimits.weight).contains(bounds.weight), "bounds.weight", "1 to \(PlanLimits.weight) is wanted")
-        require(PlanLimits.norm.contains(bounds.norm), "bounds.norm", "\(PlanLimits.norm.lowerBound) to \(PlanLimits.norm.upperBound) is wanted")
+        require((0...PlanLimits.lateRounds).contains(lateness.rounds), "late.rounds", "expected 0 to \(PlanLimits.lateRounds)")
+        require((1...100).contains(lateness.weightPercent), "late.weight_percent", "expected 1 to 100")
+        require((0...PlanLimits.retentionSeconds).contains(retentionSeconds), "retention_seconds", "expected 0 to \(PlanLimits.retentionSeconds)")
+        require((1...PlanLimits.weight).contains(bounds.weight), "bounds.weight", "expected 1 to \(PlanLimits.weight)")
+        require(PlanLimits.norm.contains(bounds.norm), "bounds.norm", "expected \(PlanLimits.norm.lowerBound) to \(PlanLimits.norm.upperBound)")
         require(
             training.lora?.aggregation != .alternating || lateness.rounds == 0, "late.rounds",
-            "0 is wanted with alternating factors: a late update would hold the other factor")
+            "expected 0 with alternating factors: a late update would hold the other factor")
         return found + scaleProblems + training.problems + strategy.problems
     }
 
@@ -78,13 +80,14 @@ extension Plan {
         // As many late updates as timely ones.
         let cohort = 2 * sites.count
         if scaleBits(cohort: cohort) < PlanLimits.coarsestScaleBits {
-            return [PlanProblem(key: "bounds.norm", message: "a smaller one, or a smaller bounds.weight, is wanted: values would be rounded too coarsely")]
+            let message = "values would be rounded too coarsely; choose a smaller bounds.norm or a smaller bounds.weight"
+            return [PlanProblem(key: "bounds.norm", message: message)]
         }
         if training.lora?.aggregation == .exact, productScaleBits(cohort: cohort) < PlanLimits.coarsestScaleBits {
             return [
                 PlanProblem(
                     key: "bounds.norm",
-                    message: "exact aggregation of adapters needs a smaller one, or a smaller bounds.weight: products would be rounded too coarsely")
+                    message: "exact aggregation of adapters would round products too coarsely; choose a smaller bounds.norm or a smaller bounds.weight")
             ]
         }
         return []

@@ -62,14 +62,15 @@ extension Strategy {
         func require(_ holds: Bool, _ key: String, _ message: String) {
             if !holds { found.append(PlanProblem(key: "strategy.\(key)", message: message)) }
         }
-        require(learningRate > 0 && learningRate <= 100, "learning_rate", "more than 0 and at most 100 is wanted")
+        require(learningRate > 0 && learningRate <= 100, "learning_rate", "expected more than 0 and at most 100")
         switch self {
         case .fedAvg: break
-        case .fedAvgM(_, let momentum), .nesterov(_, let momentum): require((0..<1).contains(momentum), "momentum", "0 up to 1 is wanted")
+        case .fedAvgM(_, let momentum), .nesterov(_, let momentum):
+            require((0..<1).contains(momentum), "momentum", "expected at least 0 and less than 1")
         case .fedAdam(let moments), .fedYogi(let moments):
-            require((0..<1).contains(moments.beta1), "beta1", "0 up to 1 is wanted")
-            require((0..<1).contains(moments.beta2), "beta2", "0 up to 1 is wanted")
-            require(moments.adaptivity > 0 && moments.adaptivity <= 1, "tau", "more than 0 and at most 1 is wanted")
+            require((0..<1).contains(moments.beta1), "beta1", "expected at least 0 and less than 1")
+            require((0..<1).contains(moments.beta2), "beta2", "expected at least 0 and less than 1")
+            require(moments.adaptivity > 0 && moments.adaptivity <= 1, "tau", "expected more than 0 and at most 1")
         }
         return found
     }

@@ -91,16 +91,16 @@ extension Training {
         func require(_ holds: Bool, _ key: String, _ message: String) {
             if !holds { found.append(PlanProblem(key: "training.\(key)", message: message)) }
         }
-        require((0...PlanLimits.localSteps).contains(localSteps), "local_steps", "1 to \(PlanLimits.localSteps) is wanted")
-        require((0...PlanLimits.localEpochs).contains(localEpochs), "local_epochs", "1 to \(PlanLimits.localEpochs) is wanted")
-        require((localSteps > 0) != (localEpochs > 0), "local_steps", "either local_steps or local_epochs is wanted, and not both")
-        require((1...PlanLimits.batch).contains(batch), "batch", "1 to \(PlanLimits.batch) is wanted")
-        require(learningRate > 0 && learningRate.isFinite, "learning_rate", "a positive number is wanted")
-        require((0...1).contains(schedule.decayTo), "decay_to", "0 to 1 is wanted")
-        require((0...PlanLimits.rounds).contains(schedule.warmupRounds), "warmup_rounds", "0 to \(PlanLimits.rounds) is wanted")
-        require((0..<1).contains(weightDecay), "weight_decay", "0 up to 1 is wanted")
-        require(gradientClip > 0, "gradient_clip", "a positive number is wanted")
-        require(proximal >= 0 && proximal <= 1000, "proximal", "0 to 1000 is wanted")
+        require((0...PlanLimits.localSteps).contains(localSteps), "local_steps", "expected 1 to \(PlanLimits.localSteps)")
+        require((0...PlanLimits.localEpochs).contains(localEpochs), "local_epochs", "expected 1 to \(PlanLimits.localEpochs)")
+        require((localSteps > 0) != (localEpochs > 0), "local_steps", "expected either local_steps or local_epochs, not both")
+        require((1...PlanLimits.batch).contains(batch), "batch", "expected 1 to \(PlanLimits.batch)")
+        require(learningRate > 0 && learningRate.isFinite, "learning_rate", "expected a number above 0")
+        require((0...1).contains(schedule.decayTo), "decay_to", "expected 0 to 1")
+        require((0...PlanLimits.rounds).contains(schedule.warmupRounds), "warmup_rounds", "expected 0 to \(PlanLimits.rounds)")
+        require((0..<1).contains(weightDecay), "weight_decay", "expected at least 0 and less than 1")
+        require(gradientClip > 0, "gradient_clip", "expected a number above 0")
+        require(proximal >= 0 && proximal <= 1000, "proximal", "expected 0 to 1000")
         return found + (lora?.problems ?? []) + compression.problems
     }
 }

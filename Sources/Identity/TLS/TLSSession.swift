@@ -9,6 +9,7 @@ public final class TLSSession {
     private let ssl: OpaquePointer
     private let context: TLSContext
     private let channel = CipherChannel()
+    private let verification = VerificationNote()
 
     public enum Progress: Equatable, Sendable {
         case complete
@@ -32,6 +33,9 @@ public final class TLSSession {
         BIO_set_data(bio, Unmanaged.passUnretained(channel).toOpaque())
         BIO_set_init(bio, 1)
         SSL_set_bio(ssl, bio, bio)
+        // The slot for the application's own data: the callback finds there where to note whose certificate it was.
+        SSL_set_ex_data(ssl, 0, Unmanaged.passUnretained(verification).toOpaque())
+        SSL_set_verify(ssl, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, VerificationNote.callback)
         switch context.side {
         case .client: SSL_set_connect_state(ssl)
         case .server: SSL_set_accept_state(ssl)
@@ -68,7 +72,7 @@ public final class TLSSession {
         switch SSL_get_error(ssl, 0) {
         case SSL_ERROR_WANT_READ, SSL_ERROR_WANT_WRITE: return .wantsInput
         case SSL_ERROR_ZERO_RETURN: return .closed
-        default: throw IdentityError.openSSL(.handshake, "the TLS connection broke")
+        default: throw connectionError("the TLS connection broke")
         }
     }
 
@@ -119,22 +123,31 @@ public final class TLSSession {
     public var cipher: String { SSL_CIPHER_get_name(SSL_get_current_cipher(ssl)).map { String(cString: $0) } ?? "" }
 
     private func handshakeError() -> IdentityError {
-        let result = SSL_get_verify_result(ssl)
-        guard result != Int(X509_V_OK) else { return .openSSL(.handshake, "the TLS handshake failed") }
+        guard let failure = verification.failure else { return connectionError("the TLS handshake failed") }
         ERR_clear_error()
-        guard let peer = try? peerCertificate() else {
-            let reason = String(cString: X509_verify_cert_error_string(result))
-            return IdentityError(Self.code(Int32(result)), "the peer's certificate was refused", detail: reason)
-        }
-        return TrustRoots.error(Int32(result), peer)
+        return context.roots.error(failure, at: .ofThisMachine)
     }
 
-    private static func code(_ result: Int32) -> IdentityError.Code {
-        switch result {
-        case X509_V_ERR_CERT_HAS_EXPIRED: .expired
-        case X509_V_ERR_CERT_NOT_YET_VALID: .notYetValid
-        default: .notTrusted
-        }
+    /// What broke the connection; where the other side refused our certificate, what it and the clock here say.
+    private func connectionError(_ message: String) -> IdentityError {
+        let alert = PeerAlert(reason: kumiai_err_reason(ERR_peek_error()))
+        let error = IdentityError.openSSL(.handshake, message)
+        return alert.map { $0.error(about: context.certificate, detail: error.detail, at: .ofThisMachine) } ?? error
+    }
+}
+
+/// The first certificate that a handshake could not accept: OpenSSL forgets it together with the chain.
+private final class VerificationNote {
+    var failure: VerificationFailure?
+
+    static let callback: @convention(c) (Int32, OpaquePointer?) -> Int32 = { isAccepted, context in
+        guard isAccepted != 1, let context,
+            let session = X509_STORE_CTX_get_ex_data(context, SSL_get_ex_data_X509_STORE_CTX_idx()),
+            let pointer = SSL_get_ex_data(OpaquePointer(session), 0)
+        else { return isAccepted }
+        let note = Unmanaged<VerificationNote>.fromOpaque(pointer).takeUnretainedValue()
+        if note.failure == nil { note.failure = VerificationFailure(context) }
+        return isAccepted
     }
 }
 

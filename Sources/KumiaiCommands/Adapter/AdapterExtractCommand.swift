@@ -8,17 +8,21 @@ struct AdapterExtractCommand: Command {
     static let configuration = CommandConfiguration(
         commandName: "extract", abstract: "Make the adapter that leads from one model closest to another.",
         discussion: """
-            For each module the best of its rank, by singular values. Says what part of the change's energy it lacks, also
+            For each module the best of its rank, by singular values. Says what part of the change's energy it lacks, also \
             that of tensors which have no adapter.
             """)
 
-    @Argument(help: ArgumentHelp("The base model.", valueName: "base.safetensors"))
+    @Argument(
+        help: ArgumentHelp("The base model.", valueName: "base.safetensors"),
+        completion: .file(extensions: ["safetensors"]))
     var base: String
 
-    @Argument(help: ArgumentHelp("The model to come close to.", valueName: "model.safetensors"))
+    @Argument(
+        help: ArgumentHelp("The model to come close to.", valueName: "model.safetensors"),
+        completion: .file(extensions: ["safetensors"]))
     var model: String
 
-    @Option(help: ArgumentHelp("Where the adapter goes.", valueName: "directory"))
+    @Option(help: ArgumentHelp("Where the adapter goes.", valueName: "directory"), completion: .directory)
     var out: String
 
     @Option(help: "The adapter's rank.")

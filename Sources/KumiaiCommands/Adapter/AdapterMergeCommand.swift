@@ -6,13 +6,19 @@ struct AdapterMergeCommand: Command {
         commandName: "merge", abstract: "Fold an adapter into its base model.",
         discussion: "Honours r, lora_alpha, rank_pattern, alpha_pattern, use_rslora, fan_in_fan_out, modules_to_save and bias.")
 
-    @Argument(help: ArgumentHelp("The base model.", valueName: "base.safetensors"))
+    @Argument(
+        help: ArgumentHelp("The base model.", valueName: "base.safetensors"),
+        completion: .file(extensions: ["safetensors"]))
     var base: String
 
-    @Argument(help: ArgumentHelp("The adapter: adapter_config.json and adapter_model.safetensors.", valueName: "directory"))
+    @Argument(
+        help: ArgumentHelp("The adapter: adapter_config.json and adapter_model.safetensors.", valueName: "directory"),
+        completion: .directory)
     var adapter: String
 
-    @Option(help: ArgumentHelp("Where the merged model goes.", valueName: "file"))
+    @Option(
+        help: ArgumentHelp("Where the merged model goes.", valueName: "file"),
+        completion: .file(extensions: ["safetensors"]))
     var out: String
 
     @Flag(help: "Merge also where the adapter says that it belongs to another base.")

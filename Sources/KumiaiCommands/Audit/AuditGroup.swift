@@ -4,22 +4,16 @@ struct AuditGroup: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "audit", abstract: "Check a copy of the ledger, offline, without trusting the coordinator.",
         discussion: """
-            Works on a copy of the coordinator's data directory. Name the CA that you trust with --ca; without it the
-            copy's own is used, which proves only that the copy agrees with itself.
+            Works on a copy of the coordinator's data directory. Name the CA that you trust with --ca; without it the \
+            copy's own is used, which proves only that the copy agrees with itself. A ledger of another CA than that is not \
+            audited (exit code 6).
 
             Examples:
-              kumiai audit verify copy --ca ca.pem      # exits with 3 where anything was tampered with
+              kumiai audit verify copy --ca ca.pem      # exits with 3 where tampered with
               kumiai audit rounds copy
               kumiai audit replay 12 copy
+              kumiai audit replay --all copy
               kumiai audit show 17 copy
             """,
         subcommands: [AuditVerifyCommand.self, AuditRoundsCommand.self, AuditShowCommand.self, AuditReplayCommand.self])
-}
-
-struct AuditOptions: ParsableArguments {
-    @Argument(help: "A copy of the coordinator's data directory.")
-    var copy: String
-
-    @Option(help: ArgumentHelp("The CA certificate that you trust.", valueName: "ca.pem"))
-    var ca: String?
 }

@@ -4,16 +4,29 @@ import Federation
 
 struct AuditReplayCommand: Command {
     static let configuration = CommandConfiguration(
-        commandName: "replay", abstract: "Compute a round again from its stored updates and compare the digests.",
-        discussion: "Exits with 3 where the result is not, bit for bit, the recorded one.")
+        commandName: "replay", abstract: "Compute rounds again from their stored updates and compare the digests.",
+        usage: """
+            kumiai audit replay <round> <copy> [--campaign <campaign>] [--ca <ca.pem>] [--json]
+            kumiai audit replay --all <copy> [--campaign <campaign>] [--ca <ca.pem>] [--json]
+            """,
+        discussion: """
+            Exits with 3 where a result is not, bit for bit, the recorded one. With --all, also where a blob that a round \
+            needs is missing or damaged; rounds whose updates were pruned cannot be replayed, and are listed.
+            """)
 
-    @Argument(help: "The round's number.")
-    var round: Int
+    @Argument(
+        help: ArgumentHelp(
+            "The round's number, unless --all is given; then a copy of the coordinator's data directory.", valueName: "round-and-copy"),
+        completion: .directory)
+    var words: [String]
 
-    @Option(help: "The campaign; the newest one where none is named.")
+    @Flag(help: "Replay every committed round that can be.")
+    var all = false
+
+    @Option(help: "The campaign; where none is named the newest one, with --all each one.")
     var campaign: String?
 
-    @OptionGroup var options: AuditOptions
+    @OptionGroup var authority: AuthorityOption
     @OptionGroup var json: JSONOption
 
     struct Report: Encodable {
@@ -26,12 +39,26 @@ struct AuditReplayCommand: Command {
         let identical: Bool
     }
 
+    func validate() throws {
+        if all {
+            guard words.count == 1 else { throw ValidationError("--all takes one argument, the copy: every round is replayed") }
+        } else {
+            guard words.count == 2 else { throw ValidationError("expected a round's number and the copy, or --all and the copy") }
+            guard Int(words[0]) != nil else { throw ValidationError("\"\(words[0])\" is not the number of a round") }
+        }
+    }
+
     func execute() async throws {
         let name = try campaign.map { text in
-            guard let name = CampaignID(text) else { throw UsageError("\"\(text)\" is no name of a campaign") }
+            guard let name = CampaignID(text) else { throw UsageError("\"\(text)\" is not a name of a campaign") }
             return name
         }
-        let replay = try Replay.run(try LedgerCopy(directory: options.copy, authority: options.ca), round: round, campaign: name)
+        let copy = try authority.open(words.last ?? "")
+        if all { try replayAll(copy, campaign: name) } else { try replay(Int(words[0]) ?? 0, copy, campaign: name) }
+    }
+
+    private func replay(_ round: Int, _ copy: LedgerCopy, campaign: CampaignID?) throws {
+        let replay = try Replay.run(copy, round: round, campaign: campaign)
         let report = Report(
             round: round, updates: replay.task.contributions.count, recorded: replay.recorded.model.hex,
             computed: replay.computed.model.hex, recordedAdapter: replay.recorded.adapter?.digest.hex,
@@ -47,5 +74,15 @@ struct AuditReplayCommand: Command {
             Terminal.print(report.identical ? Terminal.styled("identical", .green) + ", bit for bit" : Terminal.styled("DIFFERENT", .red))
         }
         if !report.identical { throw ExitStatus.tampered }
+    }
+
+    private func replayAll(_ copy: LedgerCopy, campaign: CampaignID?) throws {
+        var bar = ProgressBar("replaying", unit: "rounds")
+        defer { bar.finish() }
+        let outcomes = try Replay.all(copy, campaign: campaign) { bar.update($0, of: $1) }
+        bar.finish()
+        let report = ReplayReport(outcomes)
+        if json.isOn { try report.printJSON() } else { report.show() }
+        if !report.sound { throw ExitStatus.tampered }
     }
 }

@@ -3,7 +3,16 @@ import Audit
 import Federation
 
 struct AuditRoundsCommand: Command {
-    static let configuration = CommandConfiguration(commandName: "rounds", abstract: "List every round: who was asked, who sent, what came of it.")
+    static let configuration = CommandConfiguration(
+        commandName: "rounds", abstract: "List every round: who was asked, who sent, what came of it.",
+        discussion: """
+            ENTRIES are the numbers of the ledger's entries that opened the round and that committed or abandoned it; \
+            `kumiai audit show` prints one in full. ACCEPTED are the sites whose update of this round counts in it, LATE those \
+            whose update of an earlier round does, MISSING those that were asked and sent none that counts. REPLAY says \
+            whether the copy holds all that `kumiai audit replay` needs.
+
+            Columns are cut to the window; in a pipe and with --json they are complete.
+            """)
 
     @OptionGroup var options: AuditOptions
     @OptionGroup var json: JSONOption
@@ -12,39 +21,55 @@ struct AuditRoundsCommand: Command {
         let campaign: String
         let round: Int
         let attempt: Int
+        let openedEntry: Int
+        /// Of its commit or its end; absent while it is open.
+        let endedEntry: Int?
         let cohort: [String]
+        /// All that count: `accepted` and `late`.
         let updates: [String]
+        let accepted: [String]
+        let late: [String]
+        let missing: [String]
         let refused: Int
         let result: String
         let model: String?
         let openedAt: String
         /// yes, pruned, or what is missing; empty for rounds without a result.
         let replayable: String
+
+        var entries: String { "\(openedEntry)–\(endedEntry.map(String.init) ?? "")" }
     }
 
     func execute() async throws {
-        let copy = try LedgerCopy(directory: options.copy, authority: options.ca)
-        let rows = try RoundHistory(copy).rounds.map { record in
-            Row(
-                campaign: record.campaign.text, round: record.task.key.round, attempt: record.task.key.attempt,
-                cohort: record.cohort.map(\.description), updates: record.sites.map(\.description),
-                refused: record.refusals.count,
-                result: record.commit != nil ? "committed" : record.abandoned.map { "abandoned: \($0)" } ?? "open",
-                model: record.commit?.result.model.hex, openedAt: Format.time(record.openedAt), replayable: record.replayability(in: copy.blobs).description)
-        }
+        let copy = try options.open()
+        let rows = try RoundHistory(copy).rounds.map { row($0, copy) }
         if json.isOn { return try rows.printJSON() }
         let columns: [(String, Table.Alignment)] = [
-            ("CAMPAIGN", .left), ("ROUND", .right), ("OPENED", .left), ("COHORT", .right), ("UPDATES", .right), ("REFUSED", .right), ("RESULT", .left),
-            ("MODEL", .left), ("REPLAY", .left),
+            ("CAMPAIGN", .left), ("ROUND", .right), ("ENTRIES", .left), ("OPENED", .left), ("RESULT", .left), ("ACCEPTED", .left), ("LATE", .left),
+            ("MISSING", .left), ("REFUSED", .right), ("MODEL", .left), ("REPLAY", .left),
         ]
         var table = Table(columns)
         for row in rows {
             let round = row.attempt == 1 ? "\(row.round)" : "\(row.round).\(row.attempt)"
             let model = row.model.map { String($0.prefix(12)) } ?? "–"
             table.append([
-                row.campaign, round, row.openedAt, "\(row.cohort.count)", "\(row.updates.count)", "\(row.refused)", row.result, model, row.replayable,
+                row.campaign, round, row.entries, row.openedAt, row.result, text(row.accepted), text(row.late), text(row.missing), "\(row.refused)", model,
+                row.replayable,
             ])
         }
         table.print()
     }
+
+    private func row(_ record: RoundHistory.Record, _ copy: LedgerCopy) -> Row {
+        Row(
+            campaign: record.campaign.text, round: record.task.key.round, attempt: record.task.key.attempt, openedEntry: record.openedEntry,
+            endedEntry: record.endedEntry, cohort: record.cohort.map(\.description), updates: record.sites.map(\.description),
+            accepted: record.timely.map(\.description), late: record.late.map(\.description), missing: record.missing.map(\.description),
+            refused: record.refusals.count,
+            result: record.commit != nil ? "committed" : record.abandoned.map { "abandoned: \($0)" } ?? "open",
+            model: record.commit?.result.model.hex, openedAt: Format.time(record.openedAt),
+            replayable: record.replayability(in: copy.blobs).description)
+    }
+
+    private func text(_ sites: [String]) -> String { sites.isEmpty ? "–" : "\(sites.count): \(sites.joined(separator: ", "))" }
 }

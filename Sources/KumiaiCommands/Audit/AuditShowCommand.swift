@@ -21,7 +21,7 @@ struct AuditShowCommand: Command {
     }
 
     func execute() async throws {
-        let copy = try LedgerCopy(directory: options.copy, authority: options.ca)
+        let copy = try options.open()
         let value = try copy.entry(at: entry)
         let (kind, fields) = EntryText.describe(value)
         let report = Report(

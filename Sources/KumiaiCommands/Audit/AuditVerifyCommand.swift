@@ -6,13 +6,16 @@ struct AuditVerifyCommand: Command {
     static let configuration = CommandConfiguration(
         commandName: "verify", abstract: "Check every hash, every signature, and that each entry follows from those before it.",
         discussion: """
-            Exits with 3 where anything was tampered with, and names it. A history that was rewritten as a whole is sound in
-            itself: give the receipts that sites hold (--witness SITE/data/receipts), or tree heads from earlier, to find it.
+            Exits with 3 where anything was tampered with, and names it; with 6 where the ledger was founded under another CA \
+            than --ca, and nothing was checked. A history that was rewritten as a whole is sound in itself: give the receipts \
+            that sites hold (--witness SITE/data/receipts), or tree heads from earlier, to find it.
             """)
 
     @OptionGroup var options: AuditOptions
 
-    @Option(help: ArgumentHelp("A receipt, a tree head, or a directory of them, that somebody else holds. May be given more than once.", valueName: "path"))
+    @Option(
+        help: ArgumentHelp("A receipt, a tree head, or a directory of them, that somebody else holds. May be given more than once.", valueName: "path"),
+        completion: .file())
     var witness: [String] = []
 
     @OptionGroup var json: JSONOption
@@ -36,7 +39,7 @@ struct AuditVerifyCommand: Command {
     func execute() async throws {
         let report: VerificationReport
         do {
-            let copy = try LedgerCopy(directory: options.copy, authority: options.ca)
+            let copy = try options.open()
             var bar = ProgressBar("checking", unit: "blobs")
             report = try Verification.run(copy, witnesses: try witness.flatMap(Witness.read)) { bar.update($0, of: $1) }
             bar.finish()
@@ -59,6 +62,6 @@ struct AuditVerifyCommand: Command {
             "\(report.entries) entries, \(report.updates) updates, \(report.rounds) rounds, \(report.blobs) blobs, \(report.releases) releases"
             + (report.witnesses > 0 ? ", \(report.witnesses) witnesses" : "")
         Terminal.print(report.verified ? "\(Terminal.styled("verified", .green))  \(counts)" : "checked   \(counts)")
-        if options.ca == nil { Terminal.print("note      checked against the copy's own CA; name the one that you trust with --ca") }
+        if options.authority.ca == nil { Terminal.print("note      checked against the copy's own CA; name the one that you trust with --ca") }
     }
 }

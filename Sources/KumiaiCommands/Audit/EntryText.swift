@@ -117,7 +117,7 @@ enum EntryText {
             ("quorum", "\(plan.quorum)"), ("deadline", "\(plan.deadlineSeconds) s"),
             ("extensions", "\(plan.extensions.maximum) of \(plan.extensions.seconds) s"),
             ("late updates", plan.lateness.rounds == 0 ? "refused" : "up to \(plan.lateness.rounds) rounds, \(plan.lateness.weightPercent) % a round"),
-            ("retention", plan.retentionSeconds == 0 ? "for ever" : "\(plan.retentionSeconds) s"), ("strategy", "\(plan.strategy)"),
+            ("retention", plan.retentionSeconds == 0 ? "for ever" : "\(plan.retentionSeconds) s"), ("strategy", plan.strategy.text),
             ("weight bound", "\(plan.bounds.weight)"), ("norm bound", "\(plan.bounds.norm)"),
         ] + training(plan.training)
     }
@@ -126,13 +126,13 @@ enum EntryText {
         let schedule = training.schedule
         var fields = [
             ("training", "\(training.length) in batches of \(training.batch), rate \(training.learningRate), seed \(training.seed)"),
-            ("schedule", "\(schedule.shape.rawValue) to \(schedule.decayTo), \(schedule.warmupRounds) rounds of warm-up"),
+            ("schedule", "\(schedule.shape.rawValue) to \(schedule.decayTo) of the rate, \(schedule.warmupRounds) rounds of warm-up"),
         ]
         if training.proximal > 0 { fields.append(("proximal", "\(training.proximal)")) }
         if let lora = training.lora {
             fields.append(("adapters", "rank \(lora.rank), alpha \(lora.alpha), \(lora.targets.joined(separator: ", ")); \(lora.aggregation.rawValue)"))
         }
-        if training.compression != .none { fields.append(("compression", "\(training.compression)")) }
+        if training.compression != .none { fields.append(("compression", training.compression.text)) }
         return fields
     }
 

@@ -14,10 +14,12 @@ struct CampaignCheckCommand: Command {
               kumiai campaign check alice/plan.toml --base base.safetensors
             """)
 
-    @Argument(help: ArgumentHelp("The plan.", valueName: "plan.toml"))
+    @Argument(help: ArgumentHelp("The plan.", valueName: "plan.toml"), completion: .file(extensions: ["toml"]))
     var plan: String
 
-    @Option(help: ArgumentHelp("The base model's file.", valueName: "base.safetensors"))
+    @Option(
+        help: ArgumentHelp("The base model's file.", valueName: "base.safetensors"),
+        completion: .file(extensions: ["safetensors"]))
     var base: String?
 
     @OptionGroup var json: JSONOption

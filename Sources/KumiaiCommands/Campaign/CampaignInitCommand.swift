@@ -5,12 +5,15 @@ struct CampaignInitCommand: Command {
     static let configuration = CommandConfiguration(
         commandName: "init", abstract: "Write an operator's configuration and a plan to edit.",
         discussion: """
+            Where plan.toml is an earlier release's plan, the new one is written beside it as plan-RELEASE.toml. A plan that \
+            exists is never overwritten.
+
             Example:
-              kumiai campaign init alice --coordinator 127.0.0.1:7443 --base FY2026 --release FY2027 \\
-                --site acme/osaka --site bolt/turin
+              kumiai campaign init alice --coordinator 127.0.0.1:7443 --base FY2026 \\
+                --release FY2027 --site acme/osaka --site bolt/turin
             """)
 
-    @Argument(help: "The operator's directory, with ca.pem, certificate.pem and key.pem.")
+    @Argument(help: "The operator's directory, with ca.pem, certificate.pem and key.pem.", completion: .directory)
     var directory: String
 
     @Option(help: ArgumentHelp("The coordinator's address.", valueName: "host:port"))
@@ -32,19 +35,28 @@ struct CampaignInitCommand: Command {
     var seed = 0
 
     @OptionGroup var options: PlanOptions
+    @OptionGroup var json: JSONOption
+
+    struct Report: Encodable {
+        let campaign: String
+        let plan: String
+        let configuration: String
+    }
 
     func execute() async throws {
         _ = try Endpoint(coordinator, key: "--coordinator")
-        let plan = directory + "/" + PlanFile.name
         let text = PlanFile.text(
             campaign: "\(base)-\(release)", base: base, release: release, sites: sites.sorted(), rounds: rounds, seed: seed, learning: options.learning)
-        // Last year's plan, kept in silence, would be taken for this year's.
-        if let kept = try? String(contentsOfFile: plan, encoding: .utf8), kept != text {
-            throw UsageError("\(plan) is there already, and is another plan", hint: "open it as it is, or move it away and try again")
+        // Before anything is written.
+        let plan = try PlanFile.parse(text, path: "these options")
+        let place = try PlanPlace(in: directory, for: plan, text: text)
+        let file = "\(directory)/\(OperatorFile.name)"
+        try ConfigurationWriter.write(OperatorFile.text(coordinator: coordinator), to: file) { (kept: TOMLFile<OperatorFile>) in
+            kept.content.coordinator == coordinator ? [] : ["--coordinator \(coordinator)"]
         }
-        try ConfigurationWriter.write(OperatorFile.text(coordinator: coordinator), to: directory + "/" + OperatorFile.name)
-        try ConfigurationWriter.write(text, to: plan)
-        _ = try PlanFile.load(plan)
-        Terminal.print("next: edit \(plan), then: kumiai campaign open \(plan) --config \(directory)/\(OperatorFile.name)")
+        if place.isWritten { Terminal.note("\(place.path) exists already and is this plan") } else { try ConfigurationWriter.write(new: text, to: place.path) }
+        if json.isOn { return try Report(campaign: plan.campaign.text, plan: place.path, configuration: file).printJSON() }
+        let path = place.path.shellQuoted
+        Terminal.print("next: edit \(path), then: kumiai campaign open \(path) --config \(file.shellQuoted)")
     }
 }

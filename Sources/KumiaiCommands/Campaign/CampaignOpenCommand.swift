@@ -6,7 +6,7 @@ struct CampaignOpenCommand: Command {
         commandName: "open", abstract: "Open a campaign by a plan.",
         discussion: "The plan goes into the ledger and cannot be changed afterwards. Rounds begin when enough sites are connected.")
 
-    @Argument(help: ArgumentHelp("The plan.", valueName: "plan.toml"))
+    @Argument(help: ArgumentHelp("The plan.", valueName: "plan.toml"), completion: .file(extensions: ["toml"]))
     var plan: String
 
     @OptionGroup var options: OperatorOptions
@@ -23,6 +23,6 @@ struct CampaignOpenCommand: Command {
         }
         if json.isOn { return try Report(campaign: campaign.text, entry: index).printJSON() }
         Terminal.print("opened \(campaign) (ledger entry \(index))")
-        Terminal.print("next: kumiai campaign status --watch --config \(options.config)")
+        Terminal.print("next: kumiai campaign status --watch\(options.shellOption)")
     }
 }

@@ -3,7 +3,13 @@ import Federation
 
 struct CampaignStatusCommand: Command {
     static let configuration = CommandConfiguration(
-        commandName: "status", abstract: "Show how far the campaign is; with --watch, until it ends.")
+        commandName: "status", abstract: "Show how far the campaign is; with --watch, until it ends.",
+        discussion: """
+            With --watch the table is drawn over in the window, and a pipe gets a line for each committed round. While the \
+            coordinator cannot be reached, such as while it is started again, it says so and goes on trying.
+
+            Ends with 1 if the campaign stopped before its last round.
+            """)
 
     @OptionGroup var options: OperatorOptions
     @OptionGroup var json: JSONOption
@@ -16,16 +22,7 @@ struct CampaignStatusCommand: Command {
         guard report.campaign != nil else {
             throw UsageError("no campaign has been opened", hint: "kumiai campaign open plan.toml")
         }
-        if watch {
-            var view = LiveView(json.isOn ? .standardError : .standardOutput)
-            while let campaign = report.campaign, !campaign.hasEnded {
-                view.show(report)
-                try await Task.sleep(for: .seconds(1))
-                report = try await options.status()
-            }
-            view.show(report)
-            view.finish()
-        }
+        if watch { report = try await CampaignWatch(options: options, output: json.isOn ? .standardError : .standardOutput).follow(report) }
         if json.isOn { return try StatusOutput(report).printJSON() }
         guard let campaign = report.campaign else { return }
         for line in CampaignText.lines(campaign, now: report.time) { Terminal.print(line) }

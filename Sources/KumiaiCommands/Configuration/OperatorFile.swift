@@ -1,21 +1,20 @@
 /// operator.toml: what an operator's or an auditor's commands need to speak to the coordinator.
-struct OperatorFile: Decodable {
+struct OperatorFile: RoleFile {
     let coordinator: String
     let identity: IdentitySection
 
     static let name = "operator.toml"
+    static let author = "kumiai campaign init"
 
     static func text(coordinator: String) -> String {
         """
         # An operator of a Kumiai consortium. Paths count from this file's directory. Unknown keys are errors.
 
-        coordinator = "\(coordinator)"
+        coordinator = \(coordinator.tomlQuoted)
 
         # PEM files: the consortium's CA, and your certificate and key.
         [identity]
-        ca = "ca.pem"
-        certificate = "certificate.pem"
-        key = "key.pem"
+        \(IdentitySection.text)
 
         """
     }

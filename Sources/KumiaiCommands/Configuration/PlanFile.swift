@@ -31,22 +31,27 @@ struct PlanFile: Decodable {
 
     static let name = "plan.toml"
 
-    static func load(_ path: String) throws -> Plan {
-        let content = try TOMLFile<PlanFile>(path).content
-        let plan = try content.plan(path)
-        try requireNone(plan.problems, of: path)
+    static func load(_ path: String) throws -> Plan { try plan(TOMLFile<PlanFile>(path)) }
+
+    /// `path`: what messages call the text.
+    static func parse(_ text: String, path: String) throws -> Plan { try plan(TOMLFile<PlanFile>(text: text, path: path)) }
+
+    private static func plan(_ file: TOMLFile<PlanFile>) throws -> Plan {
+        let plan = try file.content.plan(file.path)
+        try requireNone(plan.problems, of: file.path)
         return plan
     }
 
-    /// Throws the first of a plan's problems.
+    /// Throws all of a plan's problems at once.
     static func requireNone(_ problems: [PlanProblem], of path: String) throws {
-        if let problem = problems.first { throw UsageError("\(path): \(problem.key): \(problem.message)") }
+        guard !problems.isEmpty else { return }
+        throw UsageError("\(path): " + problems.map { "\($0.key): \($0.message)" }.joined(separator: "; "))
     }
 
     private func plan(_ path: String) throws -> Plan {
         func wrong(_ key: String, _ message: String) -> UsageError { UsageError("\(path): \(key): \(message)") }
-        guard let campaign = CampaignID(campaign) else { throw wrong("campaign", "a name of letters, digits, . _ - is wanted") }
-        guard let base = ModelName(base), let release = ModelName(release) else { throw wrong("base, release", "names of letters, digits, . _ - are wanted") }
+        guard let campaign = CampaignID(campaign) else { throw wrong("campaign", "expected at most 64 letters, digits, . _ -") }
+        guard let base = ModelName(base), let release = ModelName(release) else { throw wrong("base, release", "expected names of at most 64 letters, digits, . _ -") }
         let sites = try sites.map { text in
             guard let site = SiteID(text) else { throw wrong("sites", "\"\(text)\" is not of the form member/site") }
             return site
@@ -67,13 +72,13 @@ struct PlanFile: Decodable {
         """
         # The plan of a campaign: fixed from its first round to its last, and part of the ledger.
 
-        campaign = "\(campaign)"
+        campaign = \(campaign.tomlQuoted)
         # The registered model that the campaign starts from, and the release that it leads to.
-        base = "\(base)"
-        release = "\(release)"
+        base = \(base.tomlQuoted)
+        release = \(release.tomlQuoted)
 
-        # "member/site", as in the sites' certificates.
-        sites = [\(sites.map { "\"\($0)\"" }.joined(separator: ", "))]
+        # "member/site", as in the sites' certificates, in any order.
+        sites = [\(sites.map(\.tomlQuoted).joined(separator: ", "))]
 
         rounds = \(rounds)
         # Updates that a round needs at least.

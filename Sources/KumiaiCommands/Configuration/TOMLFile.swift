@@ -9,15 +9,25 @@ struct TOMLFile<Content: Decodable> {
     static var maximumBytes: Int { 1 << 20 }
 
     init(_ path: String) throws {
-        self.path = path
-        guard let data = FileManager.default.contents(atPath: path) else {
-            throw UsageError("cannot read the configuration \(path)", hint: "`init` writes one: see --help")
-        }
+        guard let data = FileManager.default.contents(atPath: path) else { throw Self.failure(reading: path) }
         guard data.count <= Self.maximumBytes else { throw UsageError("\(path) is larger than \(Self.maximumBytes) bytes") }
+        try self.init(text: String(decoding: data, as: UTF8.self), path: path)
+    }
+
+    private static func failure(reading path: String) -> UsageError {
+        var isDirectory: ObjCBool = false
+        let exists = FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory)
+        let reason = !exists ? "there is no such file" : isDirectory.boolValue ? "it is a directory" : "you may not read it"
+        guard let role = Content.self as? any RoleFile.Type else { return UsageError("cannot read \(path): \(reason)") }
+        return ConfigurationSearch(for: role).failure(reading: path, reason)
+    }
+
+    /// `path`: where the text comes from.
+    init(text: String, path: String) throws {
+        self.path = path
         do {
             var decoder = TOMLDecoder()
             decoder.strictDecoding = true
-            let text = String(decoding: data, as: UTF8.self)
             try TOMLGrammar.check(text)
             let table = try TOMLTable(string: text)
             do {
@@ -42,7 +52,7 @@ struct TOMLFile<Content: Decodable> {
             // The decoder names a key twice, and says of one with another type that it is not there.
             let path = context.codingPath.last?.stringValue == key.stringValue ? context.codingPath : context.codingPath + [key]
             guard let found = value(at: path.map(\.stringValue), in: table) else { return "\(name(path)) is missing" }
-            return "\(name(path)) is \(kind(found)), and something else is wanted"
+            return "\(name(path)) is \(kind(found)), and another type is expected"
         case .typeMismatch(_, let context), .valueNotFound(_, let context): return "\(name(context.codingPath)) has the wrong type"
         case .dataCorrupted(let context): return "\(name(context.codingPath)): \(context.debugDescription)"
         @unknown default: return "\(error)"
@@ -79,18 +89,49 @@ struct Endpoint {
     let port: Int
 
     init(_ text: String, key: String) throws {
+        if let scheme = text.range(of: "://") {
+            let rest = text[scheme.upperBound...].prefix { $0 != "/" }
+            throw UsageError(
+                "\(key) is the web address \"\(text)\"; expected host:port",
+                hint: "leave out \(text[..<scheme.upperBound]) and what follows the port, for example \(Self.example(rest))")
+        }
         guard let colon = text.lastIndex(of: ":"), let port = Int(text[text.index(after: colon)...]), (0...65_535).contains(port), colon > text.startIndex
-        else { throw UsageError("\(key) is \"\(text)\", and host:port is wanted", hint: "for example 127.0.0.1:7443") }
+        else { throw UsageError("\(key) is \"\(text)\"; expected host:port", hint: "for example 127.0.0.1:7443") }
         host = String(text[..<colon]).trimmingCharacters(in: CharacterSet(charactersIn: "[]"))
+        guard !host.isEmpty, host.unicodeScalars.allSatisfy(Self.hostCharacters.contains) else {
+            throw UsageError("\(key) is \"\(text)\", and \"\(host)\" is no name of a host", hint: "for example 127.0.0.1:7443")
+        }
         self.port = port
+    }
+
+    /// Of names, and of addresses with their zone.
+    private static let hostCharacters = CharacterSet.alphanumerics.union(CharacterSet(charactersIn: ".-_:%"))
+
+    private static func example(_ text: Substring) -> String {
+        guard !text.isEmpty, text.unicodeScalars.allSatisfy(hostCharacters.contains) else { return "127.0.0.1:7443" }
+        return text.contains(":") ? String(text) : "\(text):7443"
     }
 }
 
-/// `[identity]`: three PEM files.
+/// `[identity]`: three PEM files, and the list of revoked certificates where there is one.
 struct IdentitySection: Decodable {
     let ca: String
     let certificate: String
     let key: String
+    let crl: String?
+
+    /// `nil` where none is named, or "" is.
+    func revocations<Content>(of file: TOMLFile<Content>) -> String? { crl.flatMap { $0.isEmpty ? nil : file.resolve($0) } }
+
+    /// Its lines of a configuration that `init` writes, under the heading.
+    static let text = """
+        ca = "ca.pem"
+        certificate = "certificate.pem"
+        key = "key.pem"
+        # The CA's list of revoked certificates (kumiai pki revoke), for example "crl.pem"; "" is none. Where there is one, it must
+        # be kept up to date: past its end, no certificate is accepted.
+        crl = ""
+        """
 }
 
 /// A number with or without decimals.

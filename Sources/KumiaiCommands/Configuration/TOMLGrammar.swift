@@ -42,20 +42,20 @@ struct TOMLGrammar {
         try blanks()
         try key("the name of a section")
         try blanks()
-        guard take("]") else { throw wrong("] is wanted after the name of a section") }
+        guard take("]") else { throw wrong("expected ] after the name of a section") }
     }
 
     private mutating func assignment() throws(Problem) {
         try key("a key")
         try blanks()
-        guard take("=") else { throw wrong("= is wanted after a key") }
+        guard take("=") else { throw wrong("expected = after a key") }
         try blanks()
         try value(depth: 0)
     }
 
     private mutating func endOfLine() throws(Problem) {
         try blanks()
-        guard next == nil || takeNewline() else { throw wrong("the end of the line is wanted here") }
+        guard next == nil || takeNewline() else { throw wrong("expected the end of the line here") }
     }
 
     // MARK: Keys and values
@@ -65,7 +65,7 @@ struct TOMLGrammar {
         while let scalar = next, scalar.isASCII, scalar.properties.isAlphabetic || ("0"..."9").contains(scalar) || scalar == "_" || scalar == "-" {
             position += 1
         }
-        guard position > start, position - start <= Self.longestKey else { throw wrong("\(what) is wanted here: letters, digits, _ and -") }
+        guard position > start, position - start <= Self.longestKey else { throw wrong("expected \(what) here: letters, digits, _ and -") }
     }
 
     private mutating func value(depth: Int) throws(Problem) {
@@ -98,7 +98,7 @@ struct TOMLGrammar {
         var code: UInt32 = 0
         for _ in 0..<digits {
             guard let scalar = next, scalar.isASCII, let digit = Character(scalar).hexDigitValue else {
-                throw wrong("four hexadecimal digits are wanted after \\u")
+                throw wrong("expected four hexadecimal digits after \\u")
             }
             code = code << 4 | UInt32(digit)
             position += 1
@@ -114,7 +114,7 @@ struct TOMLGrammar {
             try value(depth: depth)
             try blanks(acrossLines: true)
             guard take(",") else {
-                guard take("]") else { throw wrong(", or ] is wanted in a list") }
+                guard take("]") else { throw wrong("expected , or ] in a list") }
                 return
             }
             try blanks(acrossLines: true)
@@ -131,7 +131,7 @@ struct TOMLGrammar {
         text.append(contentsOf: scalars[start..<position].prefix(64))
         let word = String(text)
         guard position - start < 64, word.wholeMatch(of: /true|false|[+-]?(0|[1-9](_?[0-9])*)(\.[0-9](_?[0-9])*)?([eE][+-]?[0-9]{1,4})?/) != nil else {
-            throw wrong("\"\(word)\" is no value: a \"text\", a number, true, false or a [list] is wanted")
+            throw wrong("\"\(word)\" is no value: expected a \"text\", a number, true, false or a [list]")
         }
     }
 

@@ -6,9 +6,9 @@ struct CoordinatorPruneCommand: Command {
     static let configuration = CommandConfiguration(
         commandName: "prune", abstract: "Remove updates and models whose retention has passed.",
         discussion: """
-            The plan says how long the updates of a round are kept (retention_seconds). What is older is removed from the
-            coordinator's disk; the ledger records it and keeps its entries, so that those rounds can still be verified, but
-            no longer replayed. Models that a release, a later round or another campaign needs stay. Needs an operator's
+            The plan says how long the updates of a round are kept (retention_seconds). What is older is removed from the \
+            coordinator's disk; the ledger records it and keeps its entries, so that those rounds can still be verified, but \
+            no longer replayed. Models that a release, a later round or another campaign needs stay. Needs an operator's \
             certificate.
             """)
 

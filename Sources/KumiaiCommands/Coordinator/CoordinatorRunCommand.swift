@@ -4,17 +4,28 @@ import Coordinator
 struct CoordinatorRunCommand: Command {
     static let configuration = CommandConfiguration(
         commandName: "run", abstract: "Serve the consortium until Ctrl-C or SIGTERM.",
-        discussion: "Started again after any end, also kill -9, it goes on where it was.")
+        discussion: """
+            Started again after any end, also kill -9, it goes on where it was. SIGHUP reopens the file of --log-file. \
+            Log lines that cannot be written are counted, and the log says how many as soon as it can be written again.
+            """)
 
-    @Option(name: .shortAndLong, help: ArgumentHelp("The coordinator's configuration.", valueName: "file"))
-    var config = CoordinatorFile.name
+    @Option(name: .shortAndLong, help: CoordinatorFile.help, completion: .file(extensions: ["toml"]))
+    var config = CoordinatorFile.defaultPath
 
     @OptionGroup var log: LogOptions
 
     func execute() async throws {
-        let service = try CoordinatorService(try CoordinatorFile.load(config), logger: log.logger("coordinator"))
-        let signals = Signals { await service.stop() }
-        try await service.run()
-        withExtendedLifetime(signals) {}
+        Signals.ignoreHangUp()
+        let log = try log.open("coordinator")
+        try await log.explainingEnd {
+            let service = try CoordinatorService(try CoordinatorFile.load(config), logger: log.logger)
+            let signals = Signals {
+                await service.stop()
+            } reload: {
+                log.reopen()
+            }
+            try await service.run()
+            withExtendedLifetime(signals) {}
+        }
     }
 }

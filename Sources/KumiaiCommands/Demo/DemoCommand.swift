@@ -7,7 +7,7 @@ struct DemoCommand: Command {
     static let configuration = CommandConfiguration(
         commandName: "demo", abstract: "Run a whole consortium on this machine and show what it gained.",
         discussion: """
-            Founds a consortium, makes its certificates, starts one coordinator and a worker a site as real processes
+            Founds a consortium, makes its certificates, starts one coordinator and a worker a site as real processes \
             with mutual TLS over loopback, runs a campaign on real robot demonstrations, cuts a release, and audits it.
 
             Example:
@@ -26,10 +26,14 @@ struct DemoCommand: Command {
     @Option(help: "What the policy sees: a camera image, or the state of the robot and its object.")
     var policy: PolicyKind = .image
 
-    @Option(help: ArgumentHelp("Where everything is put; must not exist yet.", valueName: "path"))
+    @Option(
+        help: ArgumentHelp("Where everything is put; must not exist yet.", valueName: "path"),
+        completion: .directory)
     var directory = "kumiai-demo"
 
-    @Option(help: ArgumentHelp("The sample data: Examples/metaworld of the repository.", valueName: "path"))
+    @Option(
+        help: ArgumentHelp("The sample data: Examples/metaworld of the repository.", valueName: "path"),
+        completion: .directory)
     var examples: String?
 
     @OptionGroup var options: PlanOptions
@@ -41,6 +45,22 @@ struct DemoCommand: Command {
     }
 
     func execute() async throws {
+        // The services ignore SIGHUP, so the demo must stop them when its terminal is closed.
+        let (stops, stop) = AsyncStream<Void>.makeStream()
+        let signals = Signals(on: [SIGINT, SIGTERM, SIGHUP], stop: { stop.yield() })
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await demonstrate() }
+            group.addTask {
+                for await _ in stops { throw DemoStopped() }
+                try Task.checkCancellation()
+            }
+            defer { group.cancelAll() }
+            try await group.next()
+        }
+        withExtendedLifetime(signals) {}
+    }
+
+    private func demonstrate() async throws {
         let started = Date()
         let layout = try DemoLayout(
             directory: freeDirectory(), examples: try DemoData.locate(examples), policy: policy.rawValue, siteCount: sites)
@@ -65,4 +85,9 @@ struct DemoCommand: Command {
     }
 
     private func absolute(_ path: String) -> String { URL(fileURLWithPath: path).path }
+}
+
+/// A signal stopped the demo.
+private struct DemoStopped: Error, CustomStringConvertible {
+    var description: String { "the demo was stopped before its end; its directory stays as it is" }
 }

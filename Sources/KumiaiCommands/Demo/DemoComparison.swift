@@ -64,6 +64,7 @@ struct DemoComparison {
             var done = 0
             bar.update(0, of: layout.sites.count)
             while let (index, model) = try await group.next() {
+                try Task.checkCancellation()
                 models[index] = model
                 done += 1
                 bar.update(done, of: layout.sites.count)

@@ -23,8 +23,8 @@ final class DemoProcess {
     /// Throws where the process ended though nobody asked it to.
     func checkAlive() throws {
         guard !process.isRunning, process.terminationStatus != 0 else { return }
-        let tail = ((try? String(contentsOfFile: log, encoding: .utf8)) ?? "").split(separator: "\n").suffix(3).joined(separator: "\n")
-        throw UsageError("\(name) ended with \(process.terminationStatus)\n\(tail)", hint: "its log is \(log)")
+        let last = ((try? String(contentsOfFile: log, encoding: .utf8)) ?? "").split(separator: "\n").last ?? "nothing in its log"
+        throw UsageError("\(name) ended with \(process.terminationStatus): \(last)", hint: "its log is \(log)")
     }
 
     /// Asks it to stop, and waits until it has.

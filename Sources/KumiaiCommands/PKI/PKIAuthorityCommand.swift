@@ -11,18 +11,30 @@ struct PKIAuthorityCommand: Command {
     @Option(help: ArgumentHelp("The consortium's name, a SPIFFE trust domain.", valueName: "robots.example"))
     var consortium: String
 
-    @Option(help: "Where to write ca.pem and ca.key.")
+    @Option(help: "Where to write ca.pem and ca.key.", completion: .directory)
     var out = "pki"
 
-    @Option(help: "How long it is valid, in days.")
-    var days: Int?
+    @OptionGroup var lifetime: LifetimeOption
+
+    @OptionGroup var json: JSONOption
+
+    struct Report: Encodable {
+        let consortium: String
+        let certificate: String
+        let key: String
+        let notAfter: String
+    }
 
     func execute() async throws {
         let files = PKIFiles(directory: out)
         try files.create()
-        let authority = try CertificateAuthority.create(consortium: consortium, days: days, at: systemTime())
+        let authority = try CertificateAuthority.create(consortium: consortium, days: lifetime.days, at: systemTime())
         try files.write(authority.key.pem(), to: files.authorityKey, isPrivate: true)
         try files.write(authority.certificate.pem(), to: files.authority)
+        if json.isOn {
+            let notAfter = Format.time(authority.certificate.notAfter)
+            return try Report(consortium: consortium, certificate: files.authority, key: files.authorityKey, notAfter: notAfter).printJSON()
+        }
         Terminal.print("made the CA of \(consortium): \(files.authority), key in \(files.authorityKey)")
     }
 }

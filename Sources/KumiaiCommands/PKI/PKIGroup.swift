@@ -11,8 +11,14 @@ struct PKIGroup: AsyncParsableCommand {
               kumiai pki ca --consortium robots.example --out pki
               kumiai pki issue coordinator/main --ca pki --out coordinator
               kumiai pki request member/acme/site/osaka --out osaka        # at the factory
-              kumiai pki issue member/acme/site/osaka --ca pki --request osaka/request.pem --out osaka
+              kumiai pki issue member/acme/site/osaka --ca pki \\
+                --request osaka/request.pem --out osaka
+              kumiai pki renew osaka --ca pki               # the same key, a later end
+              kumiai pki revoke osaka --ca pki
               kumiai pki show osaka/certificate.pem
             """,
-        subcommands: [PKIAuthorityCommand.self, PKIRequestCommand.self, PKIIssueCommand.self, PKIShowCommand.self])
+        subcommands: [
+            PKIAuthorityCommand.self, PKIRequestCommand.self, PKIIssueCommand.self, PKIRenewCommand.self, PKIRevokeCommand.self,
+            PKIShowCommand.self,
+        ])
 }

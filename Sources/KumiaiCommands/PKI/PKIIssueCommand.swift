@@ -8,44 +8,89 @@ struct PKIIssueCommand: Command {
     static let configuration = CommandConfiguration(
         commandName: "issue", abstract: "Issue a participant's certificate.",
         discussion: """
-            With --request, certifies the key of a request; otherwise makes the key too, which is for trying things out.
+            With --request, certifies the key of a request; otherwise makes the key too, which is for trying things out. Where
+            --out holds a certificate of the same identity and key, the new one takes its place, and the old one stays beside it.
 
             Examples:
               kumiai pki issue operator/alice --ca pki --out alice
-              kumiai pki issue member/acme/site/osaka --ca pki --request request.pem --out osaka
+              kumiai pki issue member/acme/site/osaka --ca pki \\
+                --request request.pem --out osaka
             """)
 
     @Argument(help: ArgumentHelp("member/M/site/S, operator/O, auditor/A or coordinator/C", valueName: "identity"))
     var identity: String
 
-    @Option(help: "The CA's directory, with ca.pem and ca.key.")
+    @Option(help: "The CA's directory, with ca.pem and ca.key.", completion: .directory)
     var ca = "pki"
 
-    @Option(help: ArgumentHelp("A PKCS #10 request made where the key is.", valueName: "file"))
+    @Option(
+        help: ArgumentHelp("A PKCS #10 request made where the key is.", valueName: "file"),
+        completion: .file(extensions: ["pem", "crt", "cer"]))
     var request: String?
 
-    @Option(help: "Where to write certificate.pem, ca.pem and, without --request, key.pem.")
+    @Option(help: "Where to write certificate.pem, ca.pem and, without --request, key.pem.", completion: .directory)
     var out: String
 
-    @Option(help: "How long it is valid, in days; otherwise as the profile says.")
-    var days: Int?
+    @OptionGroup var lifetime: LifetimeOption
 
-    @Option(help: ArgumentHelp("Your own certificate profiles, in place of certs/kumiai.cnf.", valueName: "file"))
+    @Option(
+        help: ArgumentHelp("Your own certificate profiles, in place of certs/kumiai.cnf.", valueName: "file"),
+        completion: .file())
     var profiles: String?
+
+    @OptionGroup var json: JSONOption
+
+    struct Report: Encodable {
+        let identity: String
+        let certificate: String
+        /// Where the key was made here too.
+        let key: String?
+        let notAfter: String
+    }
 
     func execute() async throws {
         let from = PKIFiles(directory: ca), files = PKIFiles(directory: out)
         let profiles = try profiles.map { CertificateProfiles(configuration: try Credentials.read($0)) } ?? .standard
-        let authority = try CertificateAuthority(
-            certificate: Certificate(pem: Credentials.read(from.authority)), key: PrivateKey(pem: Credentials.read(from.authorityKey)),
-            profiles: profiles)
+        let authority = try from.loadAuthority(profiles: profiles)
         let principal = try SPIFFE.principal("spiffe://\(try authority.consortium)/\(identity)")
         try files.create()
         let publicKey = try key(files)
-        let certificate = try authority.issue(principal, for: publicKey, days: days, at: systemTime())
-        try files.write(certificate.pem(), to: files.certificate)
-        if files.authority != from.authority { try files.write(authority.certificate.pem(), to: files.authority) }
+        let former = try former(files, principal, publicKey)
+        let certificate = try authority.issue(principal, for: publicKey, days: lifetime.days, at: systemTime())
+        if let former {
+            let kept = try files.replaceCertificate(former, with: certificate)
+            Terminal.note("the former certificate is kept as \(kept)")
+        } else {
+            try files.write(certificate.pem(), to: files.certificate)
+        }
+        try writeAuthority(authority.certificate, from, files)
+        if json.isOn {
+            let (key, notAfter) = (request == nil ? files.key : nil, Format.time(certificate.notAfter))
+            return try Report(identity: "\(principal)", certificate: files.certificate, key: key, notAfter: notAfter).printJSON()
+        }
         Terminal.print("issued \(principal) until \(Format.time(certificate.notAfter)): \(files.certificate)")
+        lifetime.note(certificate, of: authority.certificate)
+    }
+
+    /// The certificate that the new one is in place of: one of another identity or key is never touched.
+    private func former(_ files: PKIFiles, _ principal: Principal, _ key: PublicKey) throws -> Certificate? {
+        guard FileManager.default.fileExists(atPath: files.certificate) else { return nil }
+        let former = try IdentityFile.certificates(files.certificate)[0]
+        guard try former.principal() == principal, try former.publicKey == key else {
+            throw UsageError(
+                "\(files.certificate) is there already, of another identity or another key, and nothing is overwritten",
+                hint: "choose another directory with --out")
+        }
+        return former
+    }
+
+    private func writeAuthority(_ authority: Certificate, _ from: PKIFiles, _ files: PKIFiles) throws {
+        guard files.authority != from.authority else { return }
+        if FileManager.default.fileExists(atPath: files.authority) {
+            let known = try IdentityFile.certificates(files.authority)
+            if known.contains(where: { $0.digest == authority.digest }) { return }
+        }
+        try files.write(authority.pem(), to: files.authority)
     }
 
     private func key(_ files: PKIFiles) throws -> PublicKey {

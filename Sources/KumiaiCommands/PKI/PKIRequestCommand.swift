@@ -1,23 +1,38 @@
 import ArgumentParser
+import Foundation
 import Identity
 
 struct PKIRequestCommand: Command {
     static let configuration = CommandConfiguration(
         commandName: "request", abstract: "Make a key and a request for its certificate, where the key will be used.",
-        discussion: "Writes key.pem, which stays here, and request.pem, which goes to the CA.")
+        discussion: """
+            Writes key.pem, which stays here, and request.pem, which goes to the CA. Where key.pem is there already, it is kept, and
+            the request is for it: a certificate that ends is renewed in this way.
+            """)
 
     @Argument(help: ArgumentHelp("The identity, for the request's name.", valueName: "member/M/site/S"))
     var identity: String
 
-    @Option(help: "Where to write key.pem and request.pem.")
+    @Option(help: "Where to write key.pem and request.pem.", completion: .directory)
     var out: String
+
+    @OptionGroup var json: JSONOption
+
+    struct Report: Encodable {
+        let identity: String
+        let key: String
+        let request: String
+    }
 
     func execute() async throws {
         let files = PKIFiles(directory: out)
         try files.create()
-        let key = try PrivateKey.generate()
-        try files.write(key.pem(), to: files.key, isPrivate: true)
-        try files.write(CertificateRequest.pem(for: key, commonName: identity), to: files.request)
-        Terminal.print("made \(files.key) and \(files.request); send the request to the CA")
+        let isThere = FileManager.default.fileExists(atPath: files.key)
+        let key = try isThere ? IdentityFile.key(files.key) : PrivateKey.generate()
+        if !isThere { try files.write(key.pem(), to: files.key, isPrivate: true) }
+        // No secret, and made from the key at any time.
+        try IdentityFile.replace(CertificateRequest.pem(for: key, commonName: identity), at: files.request)
+        if json.isOn { return try Report(identity: identity, key: files.key, request: files.request).printJSON() }
+        Terminal.print("made \(isThere ? "" : "\(files.key) and ")\(files.request); send the request to the CA")
     }
 }

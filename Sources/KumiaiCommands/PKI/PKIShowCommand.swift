@@ -2,18 +2,30 @@ import ArgumentParser
 import Coordinator
 import Federation
 import Identity
+import Transport
 
 struct PKIShowCommand: Command {
     static let configuration = CommandConfiguration(
         commandName: "show", abstract: "Say whom a certificate speaks for, and whether it can be used.")
 
-    @Argument(help: ArgumentHelp("PEM certificate.", valueName: "file"))
+    @Argument(
+        help: ArgumentHelp("PEM certificate.", valueName: "file"),
+        completion: .file(extensions: ["pem", "crt", "cer"]))
     var file: String
 
-    @Option(help: ArgumentHelp("Check it against this CA.", valueName: "ca.pem"))
+    @Option(
+        help: ArgumentHelp("Check it against this CA.", valueName: "ca.pem"),
+        completion: .file(extensions: ["pem", "crt", "cer"]))
     var ca: String?
 
+    @Option(help: ArgumentHelp("Check it against this list of revoked certificates; needs --ca.", valueName: "crl.pem"))
+    var crl: String?
+
     @OptionGroup var json: JSONOption
+
+    func validate() throws {
+        if crl != nil, ca == nil { throw ValidationError("--crl needs --ca: the CA's signature is what makes a list believable") }
+    }
 
     struct Report: Encodable {
         let subject: String
@@ -31,10 +43,10 @@ struct PKIShowCommand: Command {
         var problem: String?
         do {
             identity =
-                try ca.map { try TrustRoots(pem: Credentials.read($0)).verify(certificate, at: systemTime()) }?.description
+                try ca.map { try IdentityFile.roots($0, revocations: crl).verify(certificate, at: systemTime()) }?.description
                 ?? (certificate.isAuthority ? nil : certificate.principal().description)
         } catch {
-            problem = "\(error)"
+            problem = describe(error)
         }
         let report = Report(
             subject: certificate.subject, issuer: certificate.issuer, identity: identity, problem: problem,
@@ -48,6 +60,7 @@ struct PKIShowCommand: Command {
         Terminal.print("issuer    \(report.issuer)")
         Terminal.print("identity  \(report.identity ?? (certificate.isAuthority ? "a certificate authority" : "none"))")
         Terminal.print("valid     \(report.notBefore) to \(report.notAfter)")
+        if let notice = certificate.term.notice(at: systemTime()) { Terminal.print("          " + Terminal.styled("it \(notice)", .red)) }
         Terminal.print("SHA-256   \(report.sha256)")
         if let problem = report.problem { Terminal.print("problem   " + Terminal.styled(problem, .red)) }
     }

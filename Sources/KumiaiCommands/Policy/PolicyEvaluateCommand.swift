@@ -5,16 +5,20 @@ struct PolicyEvaluateCommand: Command {
     static let configuration = CommandConfiguration(
         commandName: "evaluate", abstract: "Measure how far a policy's actions are from an expert's on held-out demonstrations.",
         discussion: """
-            The error of whole chunks is in normalised units; that of each executed number, chunks averaged by temporal
+            The error of whole chunks is in normalised units; that of each executed number, chunks averaged by temporal \
             ensembling as a robot would execute them, in the unit of the contract.
             """)
 
-    @Argument(help: ArgumentHelp("The model.", valueName: "model.safetensors"))
+    @Argument(
+        help: ArgumentHelp("The model.", valueName: "model.safetensors"),
+        completion: .file(extensions: ["safetensors"]))
     var model: String
 
     @OptionGroup var demonstrations: DemonstrationOptions
 
-    @Option(help: ArgumentHelp("An adapter to fold in, as PEFT keeps it.", valueName: "directory"))
+    @Option(
+        help: ArgumentHelp("An adapter to fold in, as PEFT keeps it.", valueName: "directory"),
+        completion: .directory)
     var adapter: String?
 
     @Flag(help: "Measure on the training split instead of the held-out one.")

@@ -6,7 +6,7 @@ struct PolicyInitCommand: Command {
     static let configuration = CommandConfiguration(
         commandName: "init", abstract: "Make a fresh policy from a config.json: a base model before its first training.",
         discussion: """
-            config.json says the policy's shape and its contract: the robot, the cameras, the numbers of its state and of
+            config.json says the policy's shape and its contract: the robot, the cameras, the numbers of its state and of \
             its actions with their units and normalisation. Without a file, an example is printed.
 
             Example:
@@ -14,10 +14,14 @@ struct PolicyInitCommand: Command {
               kumiai policy init config.json --out base.safetensors
             """)
 
-    @Argument(help: ArgumentHelp("The policy's configuration.", valueName: "config.json"))
+    @Argument(
+        help: ArgumentHelp("The policy's configuration.", valueName: "config.json"),
+        completion: .file(extensions: ["json"]))
     var configuration: String?
 
-    @Option(help: ArgumentHelp("Where the model goes.", valueName: "file"))
+    @Option(
+        help: ArgumentHelp("Where the model goes.", valueName: "file"),
+        completion: .file(extensions: ["safetensors"]))
     var out: String?
 
     @Option(help: "The seed of its weights.")
@@ -33,14 +37,14 @@ struct PolicyInitCommand: Command {
     func execute() async throws {
         guard let configuration else {
             guard out == nil else { throw ValidationError("a config.json is wanted: `kumiai policy init > config.json` prints an example") }
-            return Terminal.print(try PolicyExample.text())
+            return Terminal.printJSON(try PolicyExample.text())
         }
         guard let out else { throw ValidationError("--out is missing: where does the model go?") }
         let policy = Policy(try PolicyConfiguration(json: Self.text(configuration)), seed: seed)
         try OutputFile.replace(out) { try policy.write(to: $0) }
         if json.isOn { return try Report(model: out, parameters: policy.weights.count).printJSON() }
         Terminal.print("wrote \(out): \(policy.weights.count) parameters")
-        Terminal.print("next: kumiai policy show \(out)")
+        Terminal.print("next: kumiai policy show \(out.shellQuoted)")
     }
 
     private static func text(_ path: String) throws -> String {

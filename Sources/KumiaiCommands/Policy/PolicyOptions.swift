@@ -6,15 +6,24 @@ import Worker
 
 /// Demonstrations on the command line.
 struct DemonstrationOptions: ParsableArguments {
-    @Argument(help: ArgumentHelp("A robomimic or ALOHA HDF5 file, or a directory of ALOHA files.", valueName: "demonstrations"))
+    @Argument(
+        help: ArgumentHelp("A robomimic or ALOHA HDF5 file, or a directory of ALOHA files.", valueName: "demonstrations"),
+        completion: .file())
     var demonstrations: String
 
     @Option(help: "What the demonstrations show, where their files do not say it.")
     var instruction = ""
 
+    @Option(help: ArgumentHelp("Steps a second of the demonstrations, where their files do not say it; 0: not said.", valueName: "hertz"))
+    var controlHz = 0.0
+
+    func validate() throws {
+        guard (0...10_000).contains(controlHz) else { throw ValidationError("--control-hz is \(controlHz); expected 0 to 10000") }
+    }
+
     func read(_ split: Split, for configuration: PolicyConfiguration) throws -> DemonstrationSet {
         try DemonstrationReader().read(
-            demonstrations, split: split, for: configuration, declared: .init(instruction: instruction),
+            demonstrations, split: split, for: configuration, declared: .init(instruction: instruction, controlHertz: controlHz),
             scratch: FileManager.default.temporaryDirectory.path)
     }
 }

@@ -7,7 +7,9 @@ struct PolicyShowCommand: Command {
     static let configuration = CommandConfiguration(
         commandName: "show", abstract: "Say what a policy is and which data it wants: its contract.")
 
-    @Argument(help: ArgumentHelp("The model.", valueName: "model.safetensors"))
+    @Argument(
+        help: ArgumentHelp("The model.", valueName: "model.safetensors"),
+        completion: .file(extensions: ["safetensors"]))
     var model: String
 
     @Flag(name: .customLong("json"), help: "Print its config.json.")
@@ -16,7 +18,7 @@ struct PolicyShowCommand: Command {
     func execute() async throws {
         let policy = try Policy(SafetensorsFile(path: model))
         let c = policy.configuration
-        if json { return Terminal.print(c.json) }
+        if json { return Terminal.printJSON(c.json) }
         Terminal.print("\(model): \(policy.weights.count) parameters, \(c.objective.rawValue)")
         Terminal.print(
             "\(c.layers) layers of width \(c.width), \(c.heads) heads, feed-forward \(c.feedForward), \(c.tokens) tokens, chunks of \(c.chunk) actions")

@@ -8,20 +8,24 @@ struct PolicyTuneCommand: Command {
     static let configuration = CommandConfiguration(
         commandName: "tune", abstract: "Fine-tune a policy on this machine's demonstrations; nothing leaves it.",
         discussion: """
-            With --rank it trains an adapter and leaves the model as it is: a site's own adapter on top of a release, in
+            With --rank it trains an adapter and leaves the model as it is: a site's own adapter on top of a release, in \
             PEFT's layout. Without, it writes a whole model.
 
             Examples:
-              kumiai policy tune releases/FY2027/model.safetensors site.hdf5 --rank 8 --out own-adapter
-              kumiai policy evaluate releases/FY2027/model.safetensors site.hdf5 --adapter own-adapter
+              kumiai policy tune FY2027/model.safetensors site.hdf5 --rank 8 --out own
+              kumiai policy evaluate FY2027/model.safetensors site.hdf5 --adapter own
             """)
 
-    @Argument(help: ArgumentHelp("The model to start from.", valueName: "model.safetensors"))
+    @Argument(
+        help: ArgumentHelp("The model to start from.", valueName: "model.safetensors"),
+        completion: .file(extensions: ["safetensors"]))
     var model: String
 
     @OptionGroup var demonstrations: DemonstrationOptions
 
-    @Option(help: ArgumentHelp("Where the model, or the adapter's directory, goes.", valueName: "path"))
+    @Option(
+        help: ArgumentHelp("Where the model, or the adapter's directory, goes.", valueName: "path"),
+        completion: .file())
     var out: String
 
     @Option(help: "The adapter's rank; 0 trains the whole model.")

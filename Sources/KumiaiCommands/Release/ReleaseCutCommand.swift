@@ -7,10 +7,10 @@ struct ReleaseCutCommand: Command {
     static let configuration = CommandConfiguration(
         commandName: "cut", abstract: "Cut the release that the finished campaign leads to.",
         discussion: """
-            The release becomes a registered model: the next campaign can start from it. Adapters are folded into it.
+            The release becomes a registered model: the next campaign can start from it. Adapters are folded into it. \
             Cutting it again changes nothing.
 
-            With --adapter, where the plan has adapters, the release also holds one, in PEFT's layout, that leads from the
+            With --adapter, where the plan has adapters, the release also holds one, in PEFT's layout, that leads from the \
             campaign's base as close to the release as its rank allows; what it lacks is reported as discarded energy.
             """)
 
@@ -54,6 +54,8 @@ struct ReleaseCutCommand: Command {
         if json.isOn { return try Report(release: release.text, model: model.hex, directory: directory, discardedEnergy: discarded).printJSON() }
         Terminal.print("cut \(release) (\(model.short)) in \(directory)")
         if let discarded { Terminal.print("its adapter lacks \(Format.number(100 * discarded, digits: 3)) % of the change's energy") }
-        Terminal.print("next: kumiai release show \(directory) --verify --ca \(try options.authority)")
+        // The directory is the coordinator's word, and is no part of a command to copy.
+        let authority = try options.authority.shellQuoted
+        Terminal.print("next, on the coordinator's machine: kumiai release show DIRECTORY --verify --ca \(authority)")
     }
 }

@@ -2,19 +2,25 @@ import ArgumentParser
 import Federation
 import Identity
 import Releases
+import Transport
 
 struct ReleaseShowCommand: Command {
     static let configuration = CommandConfiguration(
         commandName: "show", abstract: "Say what a release is and, with --verify, whether it is genuine.",
-        discussion: "Exits with 3 where the signature or a file does not hold.")
+        discussion: """
+            Exits with 3 where the signature or a file does not hold, and with 6 where the release was signed under another CA \
+            than --ca.
+            """)
 
-    @Argument(help: "The release's directory.")
+    @Argument(help: "The release's directory.", completion: .directory)
     var directory: String
 
     @Flag(help: "Check the signature and the digest of every file.")
     var verify = false
 
-    @Option(help: ArgumentHelp("The consortium's CA certificate, for --verify.", valueName: "ca.pem"))
+    @Option(
+        help: ArgumentHelp("The consortium's CA certificate, for --verify.", valueName: "ca.pem"),
+        completion: .file(extensions: ["pem", "crt", "cer"]))
     var ca: String?
 
     @OptionGroup var json: JSONOption
@@ -44,7 +50,15 @@ struct ReleaseShowCommand: Command {
         if verify {
             guard let ca else { throw UsageError("--verify needs the consortium's CA certificate", hint: "name it with --ca ca.pem") }
             let roots = try TrustRoots(pem: Credentials.read(ca))
-            do { signer = try release.verify(roots: roots).description } catch { problem = "\(error)" }
+            do {
+                signer = try release.verify(roots: roots).description
+            } catch let error as IdentityError where error.isOfUnknownAuthority {
+                throw UsageError(
+                    "not verified: the release was not signed under the CA \(ca): \(error.detail)",
+                    hint: "--ca must name the CA of this consortium; if you are sure that it does, do not use this release")
+            } catch {
+                problem = describe(error)
+            }
         }
         let report = Report(
             release: summary.release, consortium: summary.consortium, campaign: summary.campaign, base: summary.base,
@@ -64,5 +78,12 @@ struct ReleaseShowCommand: Command {
         }
         if let signer = report.signer { Terminal.print(Terminal.styled("verified", .green) + "  signed by \(signer); all files are as they were signed") }
         if let problem = report.problem { Terminal.print(Terminal.styled("TAMPERED", .red) + "  \(problem)") }
+    }
+}
+
+extension IdentityError {
+    /// No trusted CA has the name and the key that the certificate says it was issued by: OpenSSL looks for it and finds none.
+    fileprivate var isOfUnknownAuthority: Bool {
+        code == .notTrusted && ["unable to get", "self-signed", "self signed"].contains { detail.hasPrefix($0) }
     }
 }

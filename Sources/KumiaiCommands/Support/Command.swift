@@ -2,9 +2,12 @@ import ArgumentParser
 import Audit
 import Blobs
 import Coordinator
+import Federation
 import Identity
 import Learning
 import Ledger
+import NIOCore
+import NIOPosix
 import Releases
 import Tensors
 import Transport
@@ -22,15 +25,18 @@ extension Command {
             try await execute()
         } catch let exit as ExitCode {
             throw exit
+        } catch where Task.isCancelled && StandardStream.output.failure != nil {
+            // It was cancelled because its output cannot be written; that is reported when the program ends.
+            throw ExitCode.success
         } catch {
             let failure = Failure(error)
-            Terminal.error(failure.message, hint: failure.hint)
+            failure.report()
             throw failure.code
         }
     }
 }
 
-/// An error as the person at the terminal reads it.
+/// An error as the person at the terminal, or the program that asked for JSON, reads it.
 struct Failure {
     let message: String
     var hint = ""
@@ -39,25 +45,65 @@ struct Failure {
     init(_ error: any Error) {
         switch error {
         case let error as UsageError: (message, hint, code) = (error.message, error.hint, ExitStatus.configuration)
-        case let error as Refusal: (message, hint, code) = ("the coordinator refused: \(error.message)", error.hint, ExitStatus.refused)
-        case let error as TransportError where error.code == .unreachable:
-            (message, hint, code) = (error.message, "is the coordinator running, and is the address right?", ExitStatus.unreachable)
+        case let error as Refusal:
+            // The coordinator's advice is not ours: nobody should copy a command from it unawares.
+            let hint = error.hint.isEmpty ? "" : "the coordinator says: \(error.hint)"
+            (message, self.hint, code) = ("the coordinator refused: \(error.message)", hint, ExitStatus.refused)
+        case let error as TransportError: (message, hint, code) = (error.message, Self.hint(error), Self.code(error))
+        case is NIOConnectionError, is IOError, is ChannelError:
+            (message, hint, code) = ("the connection to the coordinator broke: \(describe(error))", Self.tryAgain, ExitStatus.unreachable)
         case let error as IdentityError:
             message = error.description
-            hint = Self.hint(error)
-            code = error.code == .handshake ? ExitStatus.refused : ExitStatus.failed
+            hint = error.hint.isEmpty ? Self.hint(error) : error.hint
+            code = Self.code(error)
         case let error as CoordinatorError: (message, hint) = (error.message, error.hint)
         case let error as WorkerError: (message, hint) = (error.message, error.hint)
         case let error as AuditError: (message, hint) = (error.message, error.hint)
         case let error as LearningError: (message, hint) = (error.message, error.hint)
         case let error as PEFTError: (message, hint) = (error.message, error.hint)
+        case let error as LedgerViolation: message = "a ledger entry \(error.message)"
+        case let error as ValidationError: (message, code) = (error.message, ExitCode.validationFailure)
         default: message = describe(error)
+        }
+    }
+
+    /// Says it on standard error and, where JSON is expected, as an object on standard output.
+    func report() {
+        Terminal.error(message, hint: hint)
+        if JSONOption.isRequested { try? ErrorOutput(code, message, hint: hint).printJSON() }
+    }
+
+    private static let tryAgain = "is the coordinator running? try again"
+
+    private static func hint(_ error: TransportError) -> String {
+        guard error.hint.isEmpty else { return error.hint }
+        return switch error.code {
+        case .unreachable: "is the coordinator running, and is the address right?"
+        case .closed, .timeout: tryAgain
+        case .frameTooLarge, .unexpected: "is the other side a coordinator, and of a version that this program knows?"
+        case .cannotListen: ""
+        }
+    }
+
+    /// A connection that broke or is not answered is as good as none.
+    private static func code(_ error: TransportError) -> ExitCode {
+        switch error.code {
+        case .unreachable, .closed, .timeout: ExitStatus.unreachable
+        case .frameTooLarge, .unexpected, .cannotListen: ExitStatus.failed
+        }
+    }
+
+    private static func code(_ error: IdentityError) -> ExitCode {
+        switch error.code {
+        case .handshake: ExitStatus.refused
+        case .unreadable, .exposed, .exists: ExitStatus.configuration
+        default: ExitStatus.failed
         }
     }
 
     private static func hint(_ error: IdentityError) -> String {
         switch error.code {
-        case .expired: "issue a new certificate: kumiai pki issue"
+        case .expired: "renew the certificate: kumiai pki renew"
         case .notTrusted: "was the certificate issued by the CA of this consortium? kumiai pki show names its issuer"
         case .handshake where error.detail.contains("alert"): "the other side said no: its log names the reason; kumiai pki show prints your certificate"
         case .wrongIdentity: "kumiai pki show prints whom a certificate speaks for"
@@ -66,7 +112,7 @@ struct Failure {
     }
 }
 
-/// Something in a configuration or on the command line that the user can mend.
+/// Something in a configuration or on the command line that the user can correct.
 struct UsageError: Error {
     let message: String
     let hint: String

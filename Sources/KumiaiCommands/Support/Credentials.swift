@@ -20,17 +20,20 @@ enum Credentials {
 
 /// `--config` of operators' and auditors' commands.
 struct OperatorOptions: ParsableArguments {
-    @Option(name: .shortAndLong, help: ArgumentHelp("The operator's or auditor's configuration.", valueName: "file"))
-    var config = OperatorFile.name
+    @Option(name: .shortAndLong, help: OperatorFile.help, completion: .file(extensions: ["toml"]))
+    var config = OperatorFile.defaultPath
+
+    /// What a command that is printed to be copied needs to find the same configuration; begins with a space.
+    var shellOption: String { config == OperatorFile.defaultPath ? "" : " --config \(config.shellQuoted)" }
 
     func dialer() throws -> Dialer {
         let file = try TOMLFile<OperatorFile>(config)
         let endpoint = try Endpoint(file.content.coordinator, key: "coordinator")
         let identity = file.content.identity
-        let chain = try Certificate.chain(pem: Credentials.read(file.resolve(identity.certificate)))
+        let chain = try IdentityFile.certificates(file.resolve(identity.certificate))
         let context = try TLSContext(
-            .client, chain: chain, key: try PrivateKey(pem: Credentials.read(file.resolve(identity.key))),
-            roots: try TrustRoots(pem: Credentials.read(file.resolve(identity.ca))))
+            .client, chain: chain, key: try IdentityFile.key(file.resolve(identity.key)),
+            roots: try IdentityFile.roots(file.resolve(identity.ca), revocations: identity.revocations(of: file)))
         return Dialer(
             host: endpoint.host, port: endpoint.port, context: context, consortium: try chain[0].principal().consortium,
             group: MultiThreadedEventLoopGroup.singleton)

@@ -7,4 +7,18 @@ enum ExitStatus {
     static let unreachable = ExitCode(4)
     static let refused = ExitCode(5)
     static let configuration = ExitCode(6)
+    /// The reader of standard output closed the pipe: 128 + SIGPIPE, which a shell reports for other programs.
+    static let brokenPipe = ExitCode(141)
+
+    /// The word that an error's JSON has for a code.
+    static func name(of code: ExitCode) -> String {
+        switch code {
+        case tampered: "tampered"
+        case unreachable: "unreachable"
+        case refused: "refused"
+        case configuration: "configuration"
+        case .validationFailure: "usage"
+        default: "failed"
+        }
+    }
 }

@@ -8,36 +8,57 @@ struct LiveView {
         case standardOutput, standardError
 
         var isInteractive: Bool { self == .standardOutput ? Terminal.isInteractive : Terminal.isErrorInteractive }
-        var handle: FileHandle { self == .standardOutput ? .standardOutput : .standardError }
+        var stream: StandardStream { self == .standardOutput ? .output : .error }
+        var window: WindowSize { WindowSize(of: self == .standardOutput ? STDOUT_FILENO : STDERR_FILENO) }
 
-        func say(_ text: String) { handle.write(Data("\(text)\n".utf8)) }
+        func say(_ text: String) { stream.print(StyledText(text)) }
+    }
+
+    /// Since when a campaign is watched, and how many of its rounds were committed then: those say nothing about the rate.
+    private struct Start {
+        let campaign: CampaignID
+        let committed: Int
+        let time = Date()
     }
 
     private let output: Output
-    private let started = Date()
-    private var drawnLines = 0
+    private var start: Start?
+    private var last: StatusReport?
+    private var drawing = InPlaceDrawing()
     private var lastCommitted = -1
-    /// Rounds that were committed when the view began: they say nothing about the pace.
-    private var firstCommitted: Int?
+    /// That the coordinator cannot be reached at the moment, and why.
+    private var problem: String?
 
     init(_ output: Output) { self.output = output }
 
     mutating func show(_ report: StatusReport) {
         guard let campaign = report.campaign else { return }
-        firstCommitted = firstCommitted ?? campaign.committed
-        if output.isInteractive { draw(report, campaign) } else { log(report, campaign) }
+        if start?.campaign != campaign.campaign {
+            start = Start(campaign: campaign.campaign, committed: campaign.committed)
+            lastCommitted = -1
+        }
+        if problem != nil {
+            problem = nil
+            if !output.isInteractive { output.say("the coordinator answers again") }
+        }
+        last = report
+        if output.isInteractive { draw() } else { log(report, campaign) }
     }
 
-    private mutating func draw(_ report: StatusReport, _ campaign: CampaignReport) {
-        let seconds = Date().timeIntervalSince(started)
-        let first = firstCommitted ?? 0
+    /// Says once why the coordinator cannot be reached; the view stays as it was.
+    mutating func showUnreachable(_ reason: String) {
+        let isNew = problem == nil
+        problem = "the coordinator cannot be reached, trying again: \(reason)"
+        if output.isInteractive { draw() } else if isNew { output.say(problem ?? "") }
+    }
+
+    private mutating func draw() {
+        guard let report = last, let campaign = report.campaign, let start else { return }
+        let window = output.window
         let bar = ProgressBar.text(
-            "\(campaign.campaign)", "rounds", done: campaign.committed - first, total: campaign.rounds - first, seconds: seconds)
-        let lines = SiteTable.table(report).lines() + ["", bar]
-        var text = drawnLines > 0 ? "\u{1b}[\(drawnLines)A" : ""
-        for line in lines { text += "\u{1b}[2K\(line)\n" }
-        drawnLines = lines.count
-        output.handle.write(Data(text.utf8))
+            "\(campaign.campaign)", "rounds", done: campaign.committed, total: campaign.rounds, startedAt: start.committed,
+            seconds: Date().timeIntervalSince(start.time), columns: window.columns)
+        output.stream.write(trusted: drawing.draw(LiveFrame(report: report, bar: bar, notice: problem).lines(in: window), in: window))
     }
 
     private mutating func log(_ report: StatusReport, _ campaign: CampaignReport) {

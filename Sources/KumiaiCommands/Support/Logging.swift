@@ -1,9 +1,9 @@
 import ArgumentParser
+import Federation
 import Foundation
 import Logging
-import NIOConcurrencyHelpers
 
-/// `--log-level` and `--log-format`, for commands that run for long.
+/// `--log-level`, `--log-format` and `--log-file`, for the services.
 struct LogOptions: ParsableArguments {
     enum Level: String, ExpressibleByArgument, CaseIterable { case debug, info, warning, error }
     enum Style: String, ExpressibleByArgument, CaseIterable { case text, json }
@@ -14,22 +14,61 @@ struct LogOptions: ParsableArguments {
     @Option(help: "Lines for people, or one JSON object a line.")
     var logFormat: Style = .text
 
-    func logger(_ label: String) -> Logger {
-        var logger = Logger(label: label) { [logFormat] _ in StandardErrorHandler(format: logFormat) }
+    @Option(
+        help: ArgumentHelp("Log into this file instead of standard error; SIGHUP reopens it.", valueName: "file"), completion: .file())
+    var logFile: String?
+
+    func open(_ label: String) throws -> ServiceLog {
+        let sink = try LogSink(path: logFile)
+        var logger = Logger(label: label) { [logFormat] _ in LineLogHandler(format: logFormat, sink: sink) }
         logger.logLevel = Logger.Level(rawValue: logLevel.rawValue)!
-        return logger
+        return ServiceLog(logger: logger, sink: sink)
     }
 }
 
-/// Log lines on standard error: constant messages, and what varies as metadata.
-struct StandardErrorHandler: LogHandler {
+/// A service's log, for as long as it runs.
+struct ServiceLog: Sendable {
+    let logger: Logger
+    fileprivate let sink: LogSink
+
+    /// Runs a service, and logs why it failed: where the log is a file, its standard error may go nowhere.
+    func explainingEnd(_ body: () async throws -> Void) async throws {
+        do {
+            try await body()
+        } catch {
+            let failure = Failure(error)
+            if sink.path != nil {
+                logger.critical("the service ended", metadata: ["reason": "\(failure.message)", "hint": "\(failure.hint)"])
+            }
+            throw error
+        }
+    }
+
+    /// Reopens the log file, for log rotation. Where it cannot be opened, the old one stays in use.
+    func reopen() {
+        guard let path = sink.path else { return }
+        do {
+            try sink.reopen()
+            logger.info("log file reopened", metadata: ["path": "\(path)"])
+        } catch {
+            logger.error("the log file cannot be reopened; the old one stays in use", metadata: ["reason": "\(Failure(error).message)"])
+        }
+    }
+}
+
+/// Log lines: constant messages, and what varies as metadata.
+///
+/// What cannot be written is counted, and said as soon as a line can be written again; the service goes on.
+struct LineLogHandler: LogHandler {
     let format: LogOptions.Style
+    let sink: LogSink
     var metadata: Logger.Metadata = [:]
     var logLevel = Logger.Level.info
 
-    private static let lock = NIOLock()
-
-    init(format: LogOptions.Style) { self.format = format }
+    init(format: LogOptions.Style, sink: LogSink) {
+        self.format = format
+        self.sink = sink
+    }
 
     subscript(metadataKey key: String) -> Logger.Metadata.Value? {
         get { metadata[key] }
@@ -37,24 +76,33 @@ struct StandardErrorHandler: LogHandler {
     }
 
     func log(event: LogEvent) {
-        let fields = metadata.merging(event.metadata ?? [:]) { $1 }.sorted { $0.key < $1.key }
+        let values = metadata.merging(event.metadata ?? [:]) { $1 }.mapValues { "\($0)" }
+        sink.write(line(event.level, "\(event.message)", values)) { lost in
+            line(.error, "log lines were lost", ["lines": "\(lost.count)", "reason": lost.reason])
+        }
+    }
+
+    func line(_ level: Logger.Level, _ message: String, _ values: [String: String]) -> String {
         let time = ISO8601DateFormatter().string(from: Date())
-        let line = format == .json ? json(event, fields, time) : text(event, fields, time)
-        Self.lock.withLock { FileHandle.standardError.write(Data((line + "\n").utf8)) }
+        return format == .json ? json(level, message, values, time) : text(level, message, values, time)
     }
 
-    private func text(_ event: LogEvent, _ fields: [(key: String, value: Logger.MetadataValue)], _ time: String) -> String {
-        let values = fields.filter { !"\($0.value)".isEmpty }.map { " \($0.key)=\(quoted("\($0.value)"))" }.joined()
-        return "\(time) \(event.level.rawValue.padding(toLength: 8, withPad: " ", startingAt: 0))\(event.message)\(values)"
+    private func text(_ level: Logger.Level, _ message: String, _ values: [String: String], _ time: String) -> String {
+        let fields = values.sorted { $0.key < $1.key }.filter { !$0.value.isEmpty }.map { " \($0.key)=\(quoted($0.value))" }.joined()
+        return DisplayText.escaped("\(time) \(level.rawValue.padding(toLength: 8, withPad: " ", startingAt: 0))\(message)\(fields)")
     }
 
-    private func quoted(_ value: String) -> String { value.contains(" ") ? "\"\(value)\"" : value }
+    /// A value with a space, an equals sign or a quotation mark in it must not read as several fields.
+    private func quoted(_ value: String) -> String {
+        guard value.contains(where: { $0.isWhitespace || $0 == "\"" || $0 == "=" }) else { return value }
+        return "\"\(value.replacingOccurrences(of: "\\", with: "\\\\").replacingOccurrences(of: "\"", with: "\\\""))\""
+    }
 
-    private func json(_ event: LogEvent, _ fields: [(key: String, value: Logger.MetadataValue)], _ time: String) -> String {
-        var object = ["time": time, "level": event.level.rawValue, "message": "\(event.message)"]
-        for (key, value) in fields { object[key] = "\(value)" }
+    private func json(_ level: Logger.Level, _ message: String, _ values: [String: String], _ time: String) -> String {
+        // What a peer named may not take the place of what the log itself says.
+        let object = values.merging(["time": time, "level": level.rawValue, "message": message]) { $1 }
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        return (try? encoder.encode(object)).map { String(decoding: $0, as: UTF8.self) } ?? ""
+        return (try? encoder.encode(object)).map { DisplayText.escapedJSON(String(decoding: $0, as: UTF8.self)) } ?? ""
     }
 }

@@ -1,32 +1,43 @@
-/// Columns that fit the terminal: the widest cells of text columns are cut where the line would be too long.
+import Federation
+
+/// Columns that fit the window: the widest cells are cut where a line would be too long. In a pipe nothing is cut.
 struct Table {
     enum Alignment { case left, right }
 
     private let headings: [(title: String, alignment: Alignment)]
     private var rows: [[String]] = []
 
+    /// Cells are not cut to less than this.
+    private static let narrowest = 8
+
     init(_ headings: [(String, Alignment)]) { self.headings = headings.map { (title: $0.0, alignment: $0.1) } }
 
     mutating func append(_ row: [String]) {
         precondition(row.count == headings.count)
-        rows.append(row)
+        // Before the widths are counted: what is shown is what is counted.
+        rows.append(row.map(DisplayText.escaped))
     }
 
-    /// The lines, headings first.
-    func lines(width limit: Int = Terminal.width) -> [String] {
-        var widths = headings.indices.map { column in ([headings[column].title] + rows.map { $0[column] }).map(\.count).max() ?? 0 }
+    /// The lines, headings first; each fits `limit` columns, also where that takes half of a cell.
+    func plainLines(width limit: Int) -> [String] {
+        var widths = headings.indices.map { column in ([headings[column].title] + rows.map { $0[column] }).map(\.columns).max() ?? 0 }
         let gaps = 2 * (headings.count - 1)
-        while widths.reduce(gaps, +) > limit, let widest = widths.indices.max(by: { widths[$0] < widths[$1] }), widths[widest] > 8 {
+        while widths.reduce(gaps, +) > limit, let widest = widths.indices.max(by: { widths[$0] < widths[$1] }), widths[widest] > Self.narrowest {
             widths[widest] -= 1
         }
-        let head = line(headings.map(\.title), widths)
-        return [Terminal.styled(head, .bold)] + rows.map { line($0, widths) }
+        return ([headings.map(\.title)] + rows).map { line($0, widths).cut(toColumns: limit) }
+    }
+
+    /// The same, with headings in bold.
+    func lines(width limit: Int = Terminal.isInteractive ? Terminal.width : .max) -> [StyledText] {
+        let lines = plainLines(width: limit)
+        return [Terminal.styled(lines[0], .bold)] + lines.dropFirst().map { StyledText($0) }
     }
 
     private func line(_ cells: [String], _ widths: [Int]) -> String {
         let padded = cells.enumerated().map { index, cell in
-            let text = cell.count > widths[index] ? "\(cell.prefix(widths[index] - 1))…" : cell
-            let space = String(repeating: " ", count: widths[index] - text.count)
+            let text = cell.cut(toColumns: widths[index])
+            let space = String(repeating: " ", count: widths[index] - text.columns)
             return headings[index].alignment == .left ? text + space : space + text
         }
         var joined = padded.joined(separator: "  ")

@@ -13,15 +13,17 @@ struct WorkerDoctorCommand: Command {
     static let configuration = CommandConfiguration(
         commandName: "doctor", abstract: "Check a site before its first round.",
         discussion: """
-            Configuration, certificate, the way to the coordinator, linear algebra, and whether the demonstrations fit the
-            contract of the model that the next round starts from: robot, cameras, keys, shapes, units. Changes nothing.
-            Ends with the exit code of the first check that failed.
+            Configuration, certificate, the way to the coordinator, linear algebra, and whether the demonstrations, those held \
+            out too, fit the contract of the model that the next round starts from: robot, cameras, keys, shapes, units. Shows \
+            what it found in them beside the contract. Changes nothing. Ends with the exit code of the first check that failed.
             """)
 
-    @Option(name: .shortAndLong, help: ArgumentHelp("The worker's configuration.", valueName: "file"))
-    var config = WorkerFile.name
+    @Option(name: .shortAndLong, help: WorkerFile.help, completion: .file(extensions: ["toml"]))
+    var config = WorkerFile.defaultPath
 
-    @Option(help: ArgumentHelp("Check the demonstrations against this model instead of the coordinator's.", valueName: "model.safetensors"))
+    @Option(
+        help: ArgumentHelp("Check the demonstrations against this model instead of the coordinator's.", valueName: "model.safetensors"),
+        completion: .file(extensions: ["safetensors"]))
     var model: String?
 
     @OptionGroup var json: JSONOption
@@ -48,6 +50,13 @@ struct WorkerDoctorCommand: Command {
     struct Report: Encodable {
         let ok: Bool
         let checks: [Check]
+        let demonstrations: Found
+    }
+
+    /// `nil`: they could not be read, or there are none.
+    struct Found: Encodable {
+        var train: DemonstrationReport?
+        var valid: DemonstrationReport?
     }
 
     func execute() async throws {
@@ -59,6 +68,7 @@ struct WorkerDoctorCommand: Command {
                 let identity = try identity.get()
                 return "\(identity.site), until \(Format.time(identity.chain[0].notAfter))"
             })
+        if let identity = try? identity.get() { checks.append(CertificateCheck.check(identity, at: systemTime())) }
         let core = BLASCore.current
         checks.append(
             Check(
@@ -67,8 +77,9 @@ struct WorkerDoctorCommand: Command {
                     ?? "OpenBLAS core \(core.used)"))
         let (reached, policy) = await coordinator(configuration, identity)
         checks.append(reached)
-        checks.append(check("demonstrations") { try demonstrations(configuration, for: model.map(Self.policy) ?? policy) })
-        let report = Report(ok: checks.allSatisfy(\.ok), checks: checks)
+        let (read, found) = demonstrations(configuration, reached: policy)
+        checks += read
+        let report = Report(ok: checks.allSatisfy(\.ok), checks: checks, demonstrations: found)
         if json.isOn { try report.printJSON() } else { show(report) }
         if let failed = checks.first(where: { !$0.ok }) { throw failed.code }
     }
@@ -79,16 +90,47 @@ struct WorkerDoctorCommand: Command {
 
     private static func policy(_ path: String) throws -> PolicyConfiguration { try Policy(SafetensorsFile(path: path)).configuration }
 
-    private func demonstrations(_ configuration: WorkerConfiguration, for policy: PolicyConfiguration?) throws -> String {
+    /// Both splits; `policy` is that of the coordinator's model, where it was reached.
+    private func demonstrations(_ configuration: WorkerConfiguration, reached policy: PolicyConfiguration?) -> ([Check], Found) {
+        var found = Found()
+        var heldOut = 0
+        var checks = [
+            check("demonstrations") {
+                let set = try read(configuration, .train, for: model.map(Self.policy) ?? policy)
+                found.train = DemonstrationReport(set)
+                heldOut = set.summary.heldOut
+                return Self.text(set)
+            }
+        ]
+        guard found.train != nil else { return (checks, found) }
+        checks.append(
+            check("held-out demonstrations") {
+                guard heldOut > 0 else { return "none: nothing here measures what the site's model learned" }
+                let set = try read(configuration, .valid, for: model.map(Self.policy) ?? policy)
+                found.valid = DemonstrationReport(set)
+                return Self.text(set)
+            })
+        return (checks, found)
+    }
+
+    private func read(_ configuration: WorkerConfiguration, _ split: Split, for policy: PolicyConfiguration?) throws -> DemonstrationSet {
         guard let policy else {
             throw UsageError("no model to check them against", hint: "reach the coordinator, or name a model with --model base.safetensors")
         }
-        let scratch = FileManager.default.temporaryDirectory.path
-        let train = try DemonstrationReader().read(
-            configuration.demonstrations, split: .train, for: policy, declared: configuration.declared, scratch: scratch)
+        return try DemonstrationReader().read(
+            configuration.demonstrations, split: split, for: policy, declared: configuration.declared,
+            scratch: FileManager.default.temporaryDirectory.path)
+    }
+
+    private static let namedTasks = 8
+
+    private static func text(_ set: DemonstrationSet) -> String {
+        let tasks = set.tasks.prefix(namedTasks).joined(separator: ", ") + (set.tasks.count > namedTasks ? " and others" : "")
+        let outside = set.summary.actions.reduce(0) { $0 + $1.outside }
         return """
-            \(train.demonstrationCount) demonstrations, \(train.count) samples of \(train.tasks.joined(separator: ", ")); \
-            they fit the contract for \(policy.contract.embodiment)
+            \(set.demonstrationCount) demonstrations, \(set.count) samples of \(tasks); \
+            they fit the contract for \(set.configuration.contract.embodiment)\
+            \(outside == 0 ? "" : "; \(outside) values of actions are outside its range, see the table")
             """
     }
 
@@ -113,5 +155,7 @@ struct WorkerDoctorCommand: Command {
             let mark = check.ok ? Terminal.styled("ok  ", .green) : Terminal.styled("FAIL", .red)
             Terminal.print("\(mark)  \(check.name): \(check.detail)")
         }
+        report.demonstrations.train?.print("Demonstrations to train on")
+        report.demonstrations.valid?.print("Demonstrations held out")
     }
 }

@@ -8,28 +8,46 @@ struct WorkerInitCommand: Command {
             The directory should hold ca.pem, certificate.pem and key.pem (kumiai pki request, kumiai pki issue).
 
             Example:
-              kumiai worker init osaka --coordinator 127.0.0.1:7443 --demonstrations demos.hdf5
+              kumiai worker init osaka --coordinator 127.0.0.1:7443 \\
+                --demonstrations demos.hdf5
             """)
 
-    @Argument(help: "The worker's directory.")
+    @Argument(help: "The worker's directory.", completion: .directory)
     var directory: String
 
     @Option(help: ArgumentHelp("The coordinator's address.", valueName: "host:port"))
     var coordinator: String
 
-    @Option(help: ArgumentHelp("The site's demonstrations: robomimic HDF5.", valueName: "file"))
+    @Option(help: ArgumentHelp("The site's demonstrations: robomimic HDF5.", valueName: "file"), completion: .file())
     var demonstrations: String
 
     @Flag(help: "End the worker when a campaign has ended.")
     var exitWhenFinished = false
+
+    @OptionGroup var json: JSONOption
+
+    struct Report: Encodable {
+        let configuration: String
+        let demonstrations: String
+    }
 
     func execute() async throws {
         _ = try Endpoint(coordinator, key: "--coordinator")
         let path = directory + "/" + WorkerFile.name
         // The configuration counts paths from its own directory; the command line counts from here.
         let absolute = demonstrations.hasPrefix("/") ? demonstrations : URL(fileURLWithPath: demonstrations).path
-        try ConfigurationWriter.write(
-            WorkerFile.text(coordinator: coordinator, demonstrations: absolute, exitWhenFinished: exitWhenFinished), to: path)
-        Terminal.print("next: kumiai worker doctor --config \(path)")
+        let text = WorkerFile.text(coordinator: coordinator, demonstrations: absolute, exitWhenFinished: exitWhenFinished)
+        try ConfigurationWriter.write(text, to: path, isPrivate: true) { ignored(by: $0, absolute) }
+        if json.isOn { return try Report(configuration: path, demonstrations: absolute).printJSON() }
+        Terminal.print("next: kumiai worker doctor --config \(path.shellQuoted)")
+    }
+
+    private func ignored(by kept: TOMLFile<WorkerFile>, _ demonstrations: String) -> [String] {
+        let content = kept.content
+        return [
+            content.coordinator == coordinator ? nil : "--coordinator \(coordinator)",
+            kept.resolve(content.training.demonstrations) == demonstrations ? nil : "--demonstrations \(self.demonstrations)",
+            exitWhenFinished && !content.exit_when_finished ? "--exit-when-finished" : nil,
+        ].compactMap(\.self)
     }
 }

@@ -6,23 +6,34 @@ import Worker
 struct WorkerRunCommand: Command {
     static let configuration = CommandConfiguration(
         commandName: "run", abstract: "Take part in campaigns until Ctrl-C or SIGTERM.",
-        discussion: "Started again after any end, also kill -9, it goes on where it was.")
+        discussion: """
+            Started again after any end, also kill -9, it goes on where it was. SIGHUP reopens the file of --log-file. \
+            Log lines that cannot be written are counted, and the log says how many as soon as it can be written again.
+            """)
 
-    @Option(name: .shortAndLong, help: ArgumentHelp("The worker's configuration.", valueName: "file"))
-    var config = WorkerFile.name
+    @Option(name: .shortAndLong, help: WorkerFile.help, completion: .file(extensions: ["toml"]))
+    var config = WorkerFile.defaultPath
 
     @OptionGroup var log: LogOptions
 
     func execute() async throws {
-        let logger = log.logger("worker")
+        Signals.ignoreHangUp()
+        let log = try log.open("worker")
+        let logger = log.logger
         let core = BLASCore.current
         logger.info("linear algebra", metadata: ["openblas_core": "\(core.used)"])
         if let wanted = core.wanted {
             logger.warning("OpenBLAS uses slow kernels", metadata: ["used": "\(core.used)", "wanted": "\(wanted)", "hint": "kumiai worker doctor"])
         }
-        let service = try WorkerService(try WorkerFile.load(config), logger: logger, clock: systemTime)
-        let signals = Signals { await service.stop() }
-        try await service.run()
-        withExtendedLifetime(signals) {}
+        try await log.explainingEnd {
+            let service = try WorkerService(try WorkerFile.load(config), logger: logger, clock: systemTime)
+            let signals = Signals {
+                await service.stop()
+            } reload: {
+                log.reopen()
+            }
+            try await service.run()
+            withExtendedLifetime(signals) {}
+        }
     }
 }

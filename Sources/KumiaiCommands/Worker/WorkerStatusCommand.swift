@@ -5,35 +5,45 @@ import Worker
 
 struct WorkerStatusCommand: Command {
     static let configuration = CommandConfiguration(
-        commandName: "status", abstract: "Say what this site's worker is doing.", discussion: "Reads the worker's directory; asks nobody.")
+        commandName: "status", abstract: "Say what this site's worker is doing.",
+        discussion: """
+            Reads the worker's directory; needs no connection.
 
-    @Option(name: .shortAndLong, help: ArgumentHelp("The worker's configuration.", valueName: "file"))
-    var config = WorkerFile.name
+            Exit codes, for monitoring:
+              0   it runs, is connected to the coordinator, and nothing is wrong
+              1   its status cannot be read
+              4   it runs, and is not connected to the coordinator
+              6   the configuration is wrong, or no worker has run with it yet
+              7   it does not run
+              8   it runs and something is wrong: the output says what
+              9   this user cannot see whether it runs
+            """)
+
+    @Option(name: .shortAndLong, help: WorkerFile.help, completion: .file(extensions: ["toml"]))
+    var config = WorkerFile.defaultPath
 
     @OptionGroup var json: JSONOption
 
     struct Report: Encodable {
         let running: Bool
+        /// running, stopped or unknown.
+        let state: WorkerStatus.Liveness
+        /// What is wrong with a worker that runs.
+        let problem: String?
         let status: WorkerStatus
     }
 
     func execute() async throws {
-        let configuration = try WorkerFile.load(config)
-        guard let status = try WorkerStatus.read(from: configuration.dataDirectory) else {
-            throw UsageError("no worker has run with \(config) yet", hint: "kumiai worker run --config \(config)")
+        let directory = try WorkerFile.dataDirectory(config)
+        guard let status = try WorkerStatus.read(from: directory) else {
+            throw UsageError("no worker has run with \(config) yet", hint: "kumiai worker run --config \(config.shellQuoted)")
         }
-        if json.isOn { return try Report(running: status.isRunning, status: status).printJSON() }
-        let seen = Format.ago(Timestamp(milliseconds: status.atMilliseconds), now: systemTime())
-        let link = status.connected ? "connected" : "not connected"
-        Terminal.print("\(status.site): \(status.isRunning ? "running (pid \(status.pid)), \(link)" : "not running, last \(link)"), \(seen)")
-        Terminal.print(
-            "\(status.isRunning ? "now: " : "then:")     \(status.activity)\(status.round > 0 ? ", round \(status.round), \(Int(status.progress * 100)) %" : "")"
-        )
-        if let heard = status.heardMilliseconds {
-            Terminal.print("heard:    \(Format.ago(Timestamp(milliseconds: heard), now: systemTime())) from the coordinator")
+        let health = WorkerHealth(status, status.liveness, now: systemTime())
+        if json.isOn {
+            try Report(running: health.liveness == .running, state: health.liveness, problem: health.problem, status: status).printJSON()
+        } else {
+            for line in health.lines(dataDirectory: directory) { Terminal.print(line) }
         }
-        if let trouble = status.trouble { Terminal.print("trouble:  \(trouble)") }
-        Terminal.print("sent:     \(Format.bytes(status.bytesUp)), fetched \(Format.bytes(status.bytesDown))")
-        Terminal.print("receipts: \(status.receipts), in \(configuration.dataDirectory)/receipts")
+        if let code = health.exitCode { throw code }
     }
 }

@@ -5,7 +5,7 @@ extension DemonstrationSet {
     /// Writes `lengths` (steps of each demonstration), `state` (samples × state numbers), `words`, `actions` (samples × chunk × action) and, with images, `pixels`.
     public func write(to path: String) throws {
         let metadata = [
-            (name: "tasks", value: "[\(tasks.map(\.jsonQuoted).joined(separator: ","))]")
+            (name: "tasks", value: "[\(tasks.map(\.jsonQuoted).joined(separator: ","))]"), (name: "summary", value: summary.json),
         ]
         let writer = try SafetensorsWriter(
             path: path, layout: Self.layout(configuration, samples: count, demonstrations: demonstrationCount), metadata: metadata)
@@ -26,7 +26,8 @@ extension DemonstrationSet {
         // A sample has four bytes at least: no product of shapes can overflow.
         guard (1...max(1, file.layout.byteCount / 4)).contains(samples), (1...samples).contains(demonstrations),
             file.layout == Self.layout(configuration, samples: samples, demonstrations: demonstrations),
-            let tasks = file.header[metadata: "tasks"].flatMap({ try? JSONParser.parse(Array($0.utf8)) })?.array
+            let tasks = file.header[metadata: "tasks"].flatMap({ try? JSONParser.parse(Array($0.utf8)) })?.array,
+            let summary = file.header[metadata: "summary"].flatMap(DemonstrationSummary.init(json:))
         else { throw LearningError("\(path) is not a set of demonstrations for this policy") }
         var offset = 0
         func next<Element>(_ count: Int, of zero: Element) throws -> [Element] {
@@ -41,7 +42,8 @@ extension DemonstrationSet {
         guard lengths.allSatisfy({ $0 > 0 }), lengths.reduce(0, +) == samples else { throw LearningError("\(path) has demonstrations without samples") }
         try take(
             actions: actions, state: next(samples * c.stateCount, of: Float(0)), words: next(samples * c.words, of: Int32(0)),
-            pixels: next(samples * c.patches * c.patchPixels, of: UInt8(0)), lengths: lengths, tasks: tasks.compactMap(\.string))
+            pixels: next(samples * c.patches * c.patchPixels, of: UInt8(0)), lengths: lengths, tasks: tasks.compactMap(\.string),
+            summary: summary)
         guard actions.allSatisfy(\.isFinite), state.allSatisfy(\.isFinite), words.allSatisfy({ (0..<Int32(c.vocabulary)).contains($0) }) else {
             throw LearningError("\(path) has values that no demonstration has")
         }

@@ -3,13 +3,15 @@ import CKernels
 /// Demonstrations in memory as (observation, next actions) pairs, ready to be made into batches.
 public struct DemonstrationSet: Sendable {
     public let configuration: PolicyConfiguration
-    /// The tasks that the demonstrations show, sorted.
+    /// The tasks that the demonstrations show, sorted; at most ``DemonstrationLimits/listedTasks``.
     public private(set) var tasks: [String] = []
     /// The samples of each demonstration, in order.
     public private(set) var episodes: [Range<Int>] = []
     public var demonstrationCount: Int { episodes.count }
     /// Samples in all demonstrations.
     public var count: Int { episodes.last?.upperBound ?? 0 }
+    /// What was found, for people.
+    public internal(set) var summary = DemonstrationSummary()
     private(set) var state: [Float] = []
     private(set) var words: [Int32] = []
     /// Pixels in the order of the patches.
@@ -39,9 +41,10 @@ public struct DemonstrationSet: Sendable {
     }
 
     mutating func take(
-        actions: [Float], state: [Float], words: [Int32], pixels: [UInt8], lengths: [Int], tasks: [String]
+        actions: [Float], state: [Float], words: [Int32], pixels: [UInt8], lengths: [Int], tasks: [String], summary: DemonstrationSummary
     ) {
         (self.actions, self.state, self.words, self.pixels, self.tasks) = (actions, state, words, pixels, tasks)
+        self.summary = summary
         episodes = []
         for length in lengths { episodes.append(count..<count + length) }
     }
@@ -88,7 +91,8 @@ public struct DemonstrationSet: Sendable {
             }
         }
         episodes.append(count..<count + demonstration.length)
-        if !tasks.contains(demonstration.task) { tasks = (tasks + [demonstration.task]).sorted() }
+        let task = String(demonstration.task.prefix(256))
+        if tasks.count < DemonstrationLimits.listedTasks, !tasks.contains(task) { tasks = (tasks + [task]).sorted() }
     }
 
     /// The pixels of each patch side by side, a step's cameras one after the other.

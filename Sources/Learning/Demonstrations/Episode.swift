@@ -13,11 +13,21 @@ struct Episode {
     func state(_ key: String) -> String { "\(stateGroup)/\(key)" }
     func images(_ key: String) -> String { "\(imageGroup)/\(key)" }
 
-    func attribute(_ name: String) -> String? { try? file.attribute(name, of: object) }
+    /// `nil` where the demonstration does not have it; throws where it is not a text.
+    func attribute(_ name: String) throws -> String? { try file.attribute(name, of: object) }
 }
 
 /// What a file says of its robot, where it says anything.
 struct Recording {
+    /// Steps a second.
+    enum Rate {
+        case said(Double)
+        /// With the reason. The site's engineer may say it.
+        case unsaid(String)
+        /// The file may say another rate than the contract's.
+        case unreadable(String)
+    }
+
     var embodiment: String?
-    var controlHertz: Double?
+    var rate: Rate
 }

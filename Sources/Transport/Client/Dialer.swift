@@ -9,15 +9,22 @@ public struct Dialer: Sendable {
     public let host: String
     public let port: Int
     public let proxy: ConnectProxy?
-    public let context: TLSContext
+    /// New connections use the current one.
+    public let contexts: TLSContextBox
     public let consortium: String
     private let group: any EventLoopGroup
 
     public init(host: String, port: Int, proxy: ConnectProxy? = nil, context: TLSContext, consortium: String, group: any EventLoopGroup) {
+        self.init(host: host, port: port, proxy: proxy, contexts: TLSContextBox(context), consortium: consortium, group: group)
+    }
+
+    public init(
+        host: String, port: Int, proxy: ConnectProxy? = nil, contexts: TLSContextBox, consortium: String, group: any EventLoopGroup
+    ) {
         self.host = host
         self.port = port
         self.proxy = proxy
-        self.context = context
+        self.contexts = contexts
         self.consortium = consortium
         self.group = group
     }
@@ -48,7 +55,7 @@ public struct Dialer: Sendable {
     }
 
     private func connect() async throws -> SecureChannel<ServerFrame, ClientFrame> {
-        let (context, host, port, proxy) = (context, host, port, proxy)
+        let (context, host, port, proxy) = (contexts.current, host, port, proxy)
         let eventLoop = group.next()
         let tunnel = eventLoop.makePromise(of: Void.self)
         var bootstrap = ClientBootstrap(group: eventLoop)
@@ -70,7 +77,9 @@ public struct Dialer: Sendable {
         } catch {
             tunnel.fail(error)
             let way = proxy.map { " by the proxy \($0.host):\($0.port)" } ?? ""
-            throw TransportError(.unreachable, "cannot reach the coordinator at \(host):\(port)\(way): \(describe(error))")
+            let failure = ConnectionFailure(error)
+            let message = "cannot reach the coordinator at \(host):\(port)\(way): \(failure.reason)"
+            throw TransportError(.unreachable, message, hint: failure.hint)
         }
     }
 

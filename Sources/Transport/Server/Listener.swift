@@ -32,17 +32,28 @@ public struct ServerConnection: Sendable {
 public final class Listener: Sendable {
     private typealias Secure = SecureChannel<ClientFrame, ServerFrame>
 
-    private let context: TLSContext
+    private let contexts: TLSContextBox
     private let consortium: String
     private let logger: Logger
     private let group: any EventLoopGroup
     private let counts = NIOLockedValueBox(ConnectionCounts())
     private let peerLimit: Int
     private let server = NIOLockedValueBox<(channel: (any Channel)?, isClosed: Bool)>((nil, false))
+    private let admitted = AdmittedConnections()
+    private let refused: @Sendable (RefusedCertificate, String) async -> Void
 
-    /// `peerLimit`: connections that one certificate's holder may have open.
-    public init(context: TLSContext, consortium: String, peerLimit: Int = .max, group: any EventLoopGroup, logger: Logger) {
-        self.context = context
+    public convenience init(context: TLSContext, consortium: String, peerLimit: Int = .max, group: any EventLoopGroup, logger: Logger) {
+        self.init(contexts: TLSContextBox(context), consortium: consortium, peerLimit: peerLimit, group: group, logger: logger)
+    }
+
+    /// `contexts`: new handshakes use the current one. `peerLimit`: connections that one certificate's holder may have open.
+    /// `refused` hears of each certificate that a handshake did not accept, and why.
+    public init(
+        contexts: TLSContextBox, consortium: String, peerLimit: Int = .max, group: any EventLoopGroup, logger: Logger,
+        refused: @escaping @Sendable (RefusedCertificate, String) async -> Void = { _, _ in }
+    ) {
+        self.contexts = contexts
+        self.refused = refused
         self.peerLimit = peerLimit
         self.consortium = consortium
         self.group = group
@@ -54,7 +65,7 @@ public final class Listener: Sendable {
         host: String, port: Int, ready: @Sendable (Int) async -> Void,
         serve: @escaping @Sendable (ServerConnection) async throws -> Void
     ) async throws {
-        let context = context
+        let contexts = contexts
         var bootstrap = ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: 1024)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
@@ -62,8 +73,13 @@ public final class Listener: Sendable {
             .childChannelOption(.recvAllocator, value: SocketOptions.receiveBuffers)
             .childChannelOption(.writeBufferWaterMark, value: SocketOptions.writeWaterMark)
         for (option, value) in SocketOptions.keepAlive { bootstrap = bootstrap.childChannelOption(option, value: value) }
-        let channel = try await bootstrap.bind(host: host, port: port) { channel in
-            channel.eventLoop.makeCompletedFuture { try Secure(channel, context) }
+        let channel: NIOAsyncChannel<Secure, Never>
+        do {
+            channel = try await bootstrap.bind(host: host, port: port) { channel in
+                channel.eventLoop.makeCompletedFuture { try Secure(channel, contexts.current) }
+            }
+        } catch {
+            throw TransportError(listeningOn: host, port, error)
         }
         let isClosed = server.withLockedValue { server in
             server.channel = channel.channel
@@ -90,6 +106,17 @@ public final class Listener: Sendable {
         channel?.close(promise: nil)
     }
 
+    /// Ends the connections whose certificates do not hold any more; `problem` says why.
+    public func endConnections(_ problem: (Certificate) -> String?) {
+        for connection in admitted.all {
+            guard let reason = problem(connection.certificate) else { continue }
+            logger.warning(
+                "a connection is ended: its certificate does not hold any more",
+                metadata: ["peer": "\(connection.peer.path)", "reason": "\(reason)"])
+            connection.close()
+        }
+    }
+
     private func handle(_ secure: Secure, _ serve: @Sendable (ServerConnection) async throws -> Void) async {
         let channel = secure.channel
         let address = channel.remoteAddress?.description ?? "unknown"
@@ -104,10 +131,10 @@ public final class Listener: Sendable {
                 let inbox = Inbox(inbound)
                 switch self.admit(certificate, ticket) {
                 case .success(let peer):
-                    try await serve(
-                        ServerConnection(
-                            peer: peer, certificate: certificate, remoteAddress: address, limit: secure.limit,
-                            inbox: inbox, outbound: outbound, channel: channel))
+                    let connection = ServerConnection(
+                        peer: peer, certificate: certificate, remoteAddress: address, limit: secure.limit,
+                        inbox: inbox, outbound: outbound, channel: channel)
+                    try await self.admitted.keeping(connection, serve)
                 case .failure(let refusal):
                     logger.warning("refused a certificate", metadata: ["reason": "\(refusal.message)"])
                     try await self.refuse(refusal, inbox, outbound)
@@ -117,10 +144,24 @@ public final class Listener: Sendable {
         } catch ChannelError.ioOnClosedChannel {
             // Whoever asks a question may leave before all of its answer is sent.
             logger.debug("the peer left")
+        } catch let error as IdentityError where error.refused != nil {
+            await note(error, logger)
         } catch {
             logger.warning("connection ended", metadata: ["reason": "\(describe(error))"])
         }
         ticket.end()
+    }
+
+    /// Says whose certificate it was: the peer itself hears no more of it than an alert.
+    private func note(_ error: IdentityError, _ logger: Logger) async {
+        guard let certificate = error.refused else { return }
+        logger.warning(
+            "a peer's certificate was refused",
+            metadata: [
+                "peer": "\(certificate.principal?.path ?? "unknown; it calls itself \(certificate.name)")",
+                "valid_from": "\(certificate.term.notBefore.text)", "valid_until": "\(certificate.term.notAfter.text)", "reason": "\(error)", "hint": "\(error.hint)",
+            ])
+        await refused(certificate, "\(error)")
     }
 
     /// Answers the hello with a refusal, and lets the peer close: a close with input unread could take the answer with it.
@@ -145,16 +186,5 @@ public final class Listener: Sendable {
             let hint = "a certificate carries one SPIFFE URI of this consortium; see certs/README.md"
             return .failure(Refusal(.identity, "\(error)", hint: hint))
         }
-    }
-}
-
-/// Errors of NIO and of the system in words.
-public func describe(_ error: any Error) -> String {
-    switch error {
-    case let error as NIOConnectionError:
-        error.connectionErrors.first.map { describe($0.error) } ?? "cannot connect to \(error.host):\(error.port)"
-    case let error as IOError: String(cString: strerror(error.errnoCode))
-    case let error as ChannelError: "\(error)"
-    default: "\(error)"
     }
 }

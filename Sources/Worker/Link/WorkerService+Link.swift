@@ -28,14 +28,14 @@ extension WorkerService {
         } catch is CancellationError where isStopping {
             return
         } catch {
-            note(describe(error), hint: (error as? Refusal)?.hint ?? (error as? WorkerError)?.hint ?? "")
+            note(describe(error), hint: (error as? Refusal)?.hint ?? (error as? WorkerError)?.hint ?? clockHint(error))
         }
         (link, heldBack) = (nil, nil)
         handle(.disconnected)
     }
 
     private func note(_ reason: String, hint: String) {
-        trouble = reason
+        trouble = hint.isEmpty ? reason : "\(reason); \(hint)"
         logger.warning("not connected", metadata: ["reason": "\(reason)", "hint": "\(hint)"])
     }
 
@@ -78,6 +78,7 @@ extension WorkerService {
     private func opened(_ link: WorkerLink) {
         self.link = link
         (heardAt, trouble) = (clock(), nil)
+        compareClocks(link.welcome.time)
         logger.info("connected", metadata: ["consortium": "\(link.welcome.consortium)", "version": "\(link.welcome.version)"])
         handle(.connected)
         // What came before the ledger was checked.
@@ -110,10 +111,13 @@ extension WorkerService {
     private func keepAlive(_ link: WorkerLink) async throws {
         while true {
             let beat = heartbeat
-            _ = try await withTimeout(.seconds(link.heartbeatSeconds * Self.unansweredHeartbeats), "the answer to a heartbeat") {
+            let asked = ContinuousClock.now
+            let answer = try await withTimeout(.seconds(link.heartbeatSeconds * Self.unansweredHeartbeats), "the answer to a heartbeat") {
                 try await link.conversation.ask(.heartbeat(beat))
             }
             heardAt = clock()
+            // An answer that took its time says nothing about the clock.
+            if case .heartbeatSeen(let time) = answer, ContinuousClock.now - asked < .seconds(5) { compareClocks(time) }
             // Faster than asked for while there is something to see.
             let isBusy = machine.taskKey != nil
             try await Task.sleep(for: .seconds(isBusy ? min(1, link.heartbeatSeconds) : link.heartbeatSeconds))

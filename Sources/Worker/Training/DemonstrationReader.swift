@@ -1,3 +1,4 @@
+import Federation
 import Foundation
 import Learning
 
@@ -22,19 +23,20 @@ public struct DemonstrationReader: Sendable {
         self.seconds = seconds
     }
 
-    /// Reads the demonstrations of a split, checked against what the policy wants.
+    /// Reads the demonstrations of a split, checked against what the policy expects.
     ///
     /// - Parameters:
-    ///   - scratch: a directory with room for them. What is written there has no name: whoever dies, nothing of it stays.
+    ///   - scratch: a directory with room for them. What is written there has no name: nothing of it stays, however the processes end.
     ///   - check: called now and then; it stops the reading by throwing.
     public func read(
         _ path: String, split: Split, for configuration: PolicyConfiguration, declared: DemonstrationFiles.Declaration = .init(), scratch: String,
         check: () throws -> Void = {}
     ) throws -> DemonstrationSet {
+        let arguments = try Arguments(path: path, split: split, memoryBytes: memoryBytes, parent: getpid(), declared: declared)
         let wanted = try NamelessFile(in: scratch), output = try NamelessFile(in: scratch), errors = try NamelessFile(in: scratch)
         try wanted.handle.write(contentsOf: Data(configuration.json.utf8))
         try wanted.handle.seek(toOffset: 0)
-        let process = process([path, split.rawValue, "\(memoryBytes)", declared.embodiment, declared.instruction])
+        let process = process(arguments.words)
         (process.standardInput, process.standardOutput, process.standardError) = (wanted.handle, output.handle, errors.handle)
         let isOverdue = try run(process, check)
         if let problem = try problem(path, process, isOverdue, errors) { throw problem }
@@ -51,7 +53,7 @@ public struct DemonstrationReader: Sendable {
         return process
     }
 
-    /// Gives back whether the reader took too long, and was ended for it.
+    /// Whether the reader took too long, and was ended for it.
     private func run(_ process: Process, _ check: () throws -> Void) throws -> Bool {
         let ended = DispatchSemaphore(value: 0)
         process.terminationHandler = { _ in ended.signal() }
@@ -74,6 +76,7 @@ public struct DemonstrationReader: Sendable {
     }
 
     private static let checkMilliseconds = 200
+    private static let maximumErrorBytes = 64 * 1024
 
     /// `nil` where the reader did its work.
     private func problem(_ path: String, _ process: Process, _ isOverdue: Bool, _ errors: NamelessFile) throws -> LearningError? {
@@ -91,26 +94,32 @@ public struct DemonstrationReader: Sendable {
         }
         guard process.terminationStatus != 0 else { return nil }
         try errors.handle.seek(toOffset: 0)
-        let lines = String(decoding: try errors.handle.read(upToCount: 4096) ?? Data(), as: UTF8.self).split(separator: "\n", maxSplits: 1).map(String.init)
+        let text = String(decoding: try errors.handle.read(upToCount: Self.maximumErrorBytes) ?? Data(), as: UTF8.self)
+        let lines = text.split(separator: "\n", maxSplits: 1).map(String.init)
         return LearningError(lines.first ?? "\(path) cannot be read", hint: lines.count > 1 ? lines[1].trimmingCharacters(in: .newlines) : "")
     }
 
-    /// The other side: reads and writes, in the process that may die. What the policy wants comes by standard input, the
-    /// demonstrations go to standard output. `arguments` are those after the verb.
-    public static func serve(_ arguments: [String]) -> Int32 {
-        guard arguments.count == 5, let split = Split(rawValue: arguments[1]), let memory = rlim_t(arguments[2]) else { return 64 }
-        var limit = rlimit(rlim_cur: memory, rlim_max: memory)
+    /// The other side: reads and writes, in the process that may die. The policy's configuration comes by standard input, the
+    /// demonstrations go to standard output. `words` are those after the verb.
+    public static func serve(_ words: [String]) -> Int32 {
+        guard let arguments = Arguments(words), ReaderProcess.endWithParent(arguments.parent) else {
+            FileHandle.standardError.write(Data("the reader of demonstrations was not started by the process that it reads for\n".utf8))
+            return 64
+        }
+        var limit = rlimit(rlim_cur: rlim_t(arguments.memoryBytes), rlim_max: rlim_t(arguments.memoryBytes))
         setrlimit(__rlimit_resource_t(RLIMIT_AS.rawValue), &limit)
         var noCore = rlimit(rlim_cur: 0, rlim_max: 0)
         setrlimit(__rlimit_resource_t(RLIMIT_CORE.rawValue), &noCore)
         do {
             let wanted = try PolicyConfiguration(json: String(decoding: FileHandle.standardInput.readToEnd() ?? Data(), as: UTF8.self))
-            let declared = DemonstrationFiles.Declaration(embodiment: arguments[3], instruction: arguments[4])
-            try DemonstrationFiles.read(arguments[0], split: split, for: wanted, declared: declared).write(to: NamelessFile.standardOutput)
+            try DemonstrationFiles.read(arguments.path, split: arguments.split, for: wanted, declared: arguments.declared)
+                .write(to: NamelessFile.standardOutput)
             return 0
         } catch {
             let hint = (error as? LearningError)?.hint ?? ""
-            FileHandle.standardError.write(Data("\(error)\n\(hint)\n".utf8))
+            // A name from the file must not add lines to these two.
+            let text = "\(DisplayText.escaped("\(error)"))\n\(DisplayText.escaped(hint))\n"
+            try? FileHandle.standardError.write(contentsOf: Data(text.utf8))
             return 1
         }
     }

@@ -5,6 +5,7 @@ import Identity
 import Learning
 import Logging
 import Tensors
+import Transport
 import Updates
 
 /// Trains the built-in policy, or an adapter beside it, on the site's demonstrations, with a snapshot now and then.
@@ -115,7 +116,7 @@ struct NativeTrainer: SiteTraining {
             try snapshot.write(to: snapshotPath + ".new", task: name)
             try SystemDisk().rename(snapshotPath + ".new", to: snapshotPath)
         } catch {
-            logger.warning("no snapshot of the training could be written", metadata: ["reason": "\(error)"])
+            logger.warning("no snapshot of the training could be written", metadata: ["reason": "\(describe(error))"])
             unlink(snapshotPath + ".new")
         }
     }

@@ -1,0 +1,102 @@
+import Federation
+import Foundation
+import Identity
+import Logging
+
+/// Certificates in a coordinator that runs: taken anew from their files, reminded of before their end, and ended with it.
+extension CoordinatorService {
+    private static let lookSeconds = 2
+
+    /// Takes the certificate, the key, the CA and the revocation list from their files now; those that it has stay where the
+    /// files do not hold.
+    public func reload() { took(reloading.reload(at: now())) }
+
+    /// Notices replaced files, and ends connections whose certificates have ended or were revoked.
+    func watchIdentity() async {
+        warnOfOpenDirectory()
+        while !isStopping, !Task.isCancelled {
+            took(reloading.look(at: now()))
+            remind()
+            endConnections()
+            try? await Task.sleep(for: .seconds(Self.lookSeconds))
+        }
+    }
+
+    private func took(_ outcome: ReloadingIdentity<CoordinatorIdentity>.Outcome) {
+        switch outcome {
+        case .unchanged: break
+        case .replaced:
+            logger.info(
+                "certificates reloaded",
+                metadata: [
+                    "certificate": "\(identity.principal)", "valid_until": "\(identity.chain[0].notAfter.text)",
+                    "file": "\(configuration.certificate)",
+                ])
+            mustCheckConnections = true
+        case .refused(let error):
+            logger.error(
+                "certificates were not reloaded: those from before stay",
+                metadata: [
+                    "reason": "\(error)", "hint": "\((error as? CoordinatorError)?.hint ?? (error as? IdentityError)?.hint ?? "")",
+                ])
+        }
+    }
+
+    private func remind() {
+        let time = now()
+        var notices = identity.notices
+        for (site, presence) in presence where presence.isConnected {
+            if let term = presence.certificate { notices.append(CertificateNotice("the certificate of \(site)", term)) }
+        }
+        for notice in reminder.due(notices, at: time) {
+            logger.warning(
+                "a certificate ends", metadata: ["reason": "\(notice.text(at: time) ?? "")", "hint": "kumiai pki renew"])
+        }
+    }
+
+    /// A look at the dates is cheap; signatures and revocations are checked again where the files were replaced.
+    private func endConnections() {
+        let time = now(), roots = identity.roots, isWhole = mustCheckConnections
+        mustCheckConnections = false
+        listener?.endConnections { certificate in
+            guard isWhole || certificate.notAfter < time else { return nil }
+            do {
+                _ = try roots.verify(certificate, at: time)
+                return nil
+            } catch let error as IdentityError where error.code == .notTrusted && certificate.notAfter >= time {
+                // Behind intermediates that only the handshake saw.
+                return nil
+            } catch {
+                return "\(error)"
+            }
+        }
+    }
+
+    /// A certificate that a handshake did not accept: kept for the status where the consortium's CA has issued it.
+    func refused(_ certificate: RefusedCertificate, _ reason: String) {
+        guard let principal = certificate.principal, principal.consortium == configuration.consortium, let site = principal.site
+        else { return }
+        refusedSites[site] = RefusedSite(reason: reason, at: now())
+    }
+
+    /// Why a site's last attempt to connect was refused; `nil` where it has connected since.
+    public func refusal(of site: SiteID) -> RefusedSite? { refusedSites[site] }
+
+    /// What a status says about certificates: the coordinator's own, its CA's, its revocation list's, and each connected site's.
+    public var certificateNotices: [CertificateNotice] { identity.notices }
+    public func certificateTerm(of site: SiteID) -> CertificateTerm? { presence[site]?.certificate }
+
+    private func warnOfOpenDirectory() {
+        let attributes = try? FileManager.default.attributesOfItem(atPath: files.directory)
+        guard let mode = attributes?[.posixPermissions] as? Int, mode & 0o077 != 0 else { return }
+        logger.warning(
+            "others than its owner may enter the data directory",
+            metadata: ["directory": "\(files.directory)", "mode": "0\(String(mode, radix: 8))", "hint": "chmod 700 the directory"])
+    }
+}
+
+/// A site whose certificate was refused when it last tried to connect.
+public struct RefusedSite: Equatable, Sendable {
+    public let reason: String
+    public let at: Timestamp
+}

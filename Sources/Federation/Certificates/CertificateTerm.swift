@@ -1,0 +1,76 @@
+/// When a certificate or a revocation list holds, and when it is time to say that it ends.
+public struct CertificateTerm: Equatable, Sendable {
+    public let notBefore: Timestamp
+    public let notAfter: Timestamp
+
+    public init(notBefore: Timestamp, notAfter: Timestamp) {
+        self.notBefore = notBefore
+        self.notAfter = notAfter
+    }
+
+    /// So many days before the end, it is said: once at each.
+    public static let noticeDays = [30, 7, 1]
+
+    public enum Standing: Equatable, Sendable {
+        case notYetValid
+        case valid
+        /// The smallest of ``CertificateTerm/noticeDays`` that is not passed yet.
+        case endsWithin(days: Int)
+        case ended
+    }
+
+    public func standing(at now: Timestamp) -> Standing {
+        if now < notBefore { return .notYetValid }
+        if now > notAfter { return .ended }
+        let near = Self.noticeDays.filter { now.adding(seconds: $0 * 86_400) >= notAfter }.min()
+        return near.map { .endsWithin(days: $0) } ?? .valid
+    }
+
+    /// What there is to say about it now; `nil` where it holds for long enough. For example `ends in 6 days, at 2026-12-02T10:00:00Z`.
+    public func notice(at now: Timestamp) -> String? {
+        switch standing(at: now) {
+        case .valid: nil
+        case .notYetValid: "is not valid before \(notBefore.text); the clock here says \(now.text)"
+        case .ended: "ended at \(notAfter.text); the clock here says \(now.text)"
+        case .endsWithin: "ends in \(Self.duration(now.seconds(to: notAfter))), at \(notAfter.text)"
+        }
+    }
+
+    private static func duration(_ seconds: UInt64) -> String {
+        func count(_ value: UInt64, _ unit: String) -> String { "\(value) \(unit)\(value == 1 ? "" : "s")" }
+        if seconds >= 2 * 86_400 { return count(seconds / 86_400, "day") }
+        return seconds >= 3600 ? count(seconds / 3600, "hour") : count(max(1, seconds / 60), "minute")
+    }
+}
+
+/// A certificate or a revocation list by name, as it stands in a log line or a status.
+public struct CertificateNotice: Equatable, Sendable {
+    /// For example `the certificate of member/acme/site/osaka`.
+    public let name: String
+    public let term: CertificateTerm
+
+    public init(_ name: String, _ term: CertificateTerm) {
+        self.name = name
+        self.term = term
+    }
+
+    /// `nil` where there is nothing to say.
+    public func text(at now: Timestamp) -> String? { term.notice(at: now).map { "\(name) \($0)" } }
+}
+
+/// Says what there is to say about certificates once at each threshold, and once at the start.
+public struct CertificateReminder: Sendable {
+    private var said: [String: (term: CertificateTerm, standing: CertificateTerm.Standing)] = [:]
+
+    public init() {}
+
+    /// Those of `notices` that stand nearer to their end than when this was last called, or are new.
+    public mutating func due(_ notices: [CertificateNotice], at now: Timestamp) -> [CertificateNotice] {
+        notices.filter { notice in
+            let standing = notice.term.standing(at: now)
+            let before = said.updateValue((notice.term, standing), forKey: notice.name)
+            guard standing != .valid else { return false }
+            return before?.term != notice.term || before?.standing != standing
+        }
+    }
+}

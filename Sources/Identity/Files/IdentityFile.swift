@@ -1,0 +1,132 @@
+import Federation
+import Glibc
+
+/// Certificates and keys in files: read with bounds, and written so that no key is ever overwritten or seen by others.
+public enum IdentityFile {
+    /// The largest file of certificates, keys or revoked certificates that is read.
+    public static let maximumBytes = 1 << 20
+
+    private static let readHint = "is the path right, and may this user read it?"
+
+    // MARK: Reading
+
+    /// A regular file as a whole.
+    public static func read(_ path: String) throws -> [UInt8] { try read(path, isKey: false) }
+
+    /// All certificates of a PEM file, leaf first.
+    public static func certificates(_ path: String) throws -> [Certificate] { try naming(path) { try Certificate.chain(pem: $0) } }
+
+    /// A private key; refused where others than its owner may read it.
+    public static func key(_ path: String) throws -> PrivateKey {
+        let bytes = try read(path, isKey: true)
+        do { return try PrivateKey(pem: bytes) } catch let error as IdentityError { throw error.inFile(path) }
+    }
+
+    /// A consortium's authorities, and the certificates that they have revoked where there is a list of them.
+    public static func roots(_ path: String, revocations: String? = nil) throws -> TrustRoots {
+        let authorities = try certificates(path)
+        guard let revocations else { return TrustRoots(authorities) }
+        return try naming(revocations) { try TrustRoots(authorities, revocations: RevocationList.lists($0, of: authorities)) }
+    }
+
+    private static func naming<R>(_ path: String, _ parse: ([UInt8]) throws -> R) throws -> R {
+        let bytes = try read(path)
+        do { return try parse(bytes) } catch let error as IdentityError { throw error.inFile(path) }
+    }
+
+    private static func read(_ path: String, isKey: Bool) throws -> [UInt8] {
+        // Without waiting: a pipe without a writer must not hold up a service.
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        guard descriptor >= 0 else { throw IdentityError.system(.unreadable, "cannot read the file", path, hint: readHint) }
+        defer { close(descriptor) }
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else {
+            throw IdentityError.system(.unreadable, "cannot read the file", path, hint: readHint)
+        }
+        guard status.st_mode & S_IFMT == S_IFREG else {
+            throw IdentityError(.unreadable, "not a regular file", detail: path, hint: "name a PEM file")
+        }
+        guard !isKey || status.st_mode & 0o077 == 0 else {
+            let mode = String(status.st_mode & 0o777, radix: 8)
+            throw IdentityError(
+                .exposed, "a private key can be read by others than its owner", detail: "\(path) has mode 0\(mode), expected 0600",
+                hint: "chmod 600 the file; where others may have read it, make a new key and have it certified")
+        }
+        guard status.st_size <= maximumBytes else {
+            throw IdentityError(
+                .unreadable, "the file is too large",
+                detail: "\(path) has \(status.st_size) bytes, at most \(maximumBytes) are read")
+        }
+        return try readAll(descriptor, atMost: maximumBytes, path)
+    }
+
+    private static func readAll(_ descriptor: Int32, atMost limit: Int, _ path: String) throws -> [UInt8] {
+        var bytes: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 16_384)
+        while true {
+            let count = Glibc.read(descriptor, &buffer, buffer.count)
+            if count < 0 && errno == EINTR { continue }
+            guard count >= 0 else { throw IdentityError.system(.unreadable, "cannot read the file", path, hint: readHint) }
+            if count == 0 { return bytes }
+            bytes += buffer.prefix(count)
+            guard bytes.count <= limit else {
+                throw IdentityError(.unreadable, "the file is too large", detail: "\(path), at most \(limit) bytes are read")
+            }
+        }
+    }
+
+    // MARK: Writing
+
+    /// Writes a new private key: with mode 0600 from its first moment, durable, and never over a file that is there.
+    public static func create(_ key: PrivateKey, at path: String) throws { try create(key.pem(), at: path, mode: 0o600) }
+
+    /// Writes a new file, durable when this returns; throws ``IdentityError/Code/exists`` where something has its name.
+    public static func create(_ bytes: [UInt8], at path: String, mode: mode_t = 0o644) throws {
+        let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode)
+        guard descriptor >= 0 else {
+            guard errno == EEXIST else { throw IdentityError.system(.unreadable, "cannot write the file", path) }
+            throw IdentityError(.exists, "the file is there already, and nothing is overwritten", detail: path)
+        }
+        defer { close(descriptor) }
+        do {
+            try write(bytes, descriptor, path)
+            try synchroniseFolder(of: path)
+        } catch {
+            // Half a key is none; a next try must not be stopped by it.
+            unlink(path)
+            throw error
+        }
+    }
+
+    /// Puts a certificate or a list in place of what stands there, so that a reader sees the old one or the new one.
+    public static func replace(_ bytes: [UInt8], at path: String, mode: mode_t = 0o644) throws {
+        let draft = "\(path).\(getpid()).new"
+        unlink(draft)
+        try create(bytes, at: draft, mode: mode)
+        guard rename(draft, path) == 0 else {
+            let error = IdentityError.system(.unreadable, "cannot write the file", path)
+            unlink(draft)
+            throw error
+        }
+        try synchroniseFolder(of: path)
+    }
+
+    private static func write(_ bytes: [UInt8], _ descriptor: Int32, _ path: String) throws {
+        var done = 0
+        while done < bytes.count {
+            let count = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress! + done, bytes.count - done) }
+            if count < 0 && errno == EINTR { continue }
+            guard count > 0 else { throw IdentityError.system(.unreadable, "cannot write the file", path) }
+            done += count
+        }
+        guard fsync(descriptor) == 0 else { throw IdentityError.system(.unreadable, "cannot make the file durable", path) }
+    }
+
+    private static func synchroniseFolder(of path: String) throws {
+        let folder = path.lastIndex(of: "/").map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
+        let descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw IdentityError.system(.unreadable, "cannot open the directory", folder) }
+        defer { close(descriptor) }
+        guard fsync(descriptor) == 0 else { throw IdentityError.system(.unreadable, "cannot make the directory durable", folder) }
+    }
+}

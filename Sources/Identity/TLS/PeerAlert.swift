@@ -1,0 +1,61 @@
+import COpenSSL
+import Federation
+import Glibc
+
+/// Why the other side refused our certificate: its alert (RFC 8446, section 6.2).
+enum PeerAlert {
+    case expired, revoked, notAccepted, unknownAuthority
+
+    /// `reason`: of OpenSSL's error. `nil` where it is no alert about a certificate.
+    init?(reason: Int32) {
+        switch reason {
+        case SSL_R_SSLV3_ALERT_CERTIFICATE_EXPIRED: self = .expired
+        case SSL_R_SSLV3_ALERT_CERTIFICATE_REVOKED: self = .revoked
+        // What a certificate that is not valid yet is answered with.
+        case SSL_R_SSLV3_ALERT_BAD_CERTIFICATE, SSL_R_SSLV3_ALERT_CERTIFICATE_UNKNOWN: self = .notAccepted
+        case SSL_R_TLSV1_ALERT_UNKNOWN_CA: self = .unknownAuthority
+        default: return nil
+        }
+    }
+
+    /// `certificate`: ours, which was refused. `detail`: what OpenSSL calls the alert.
+    func error(about certificate: Certificate, detail: String, at now: Timestamp) -> IdentityError {
+        let term = certificate.term
+        let dates =
+            "our certificate is valid from \(term.notBefore.text) to \(term.notAfter.text), and this machine's clock says \(now.text)"
+        return IdentityError(.handshake, message, detail: "\(detail); \(dates)", hint: hint(term, at: now))
+    }
+
+    private var message: String {
+        switch self {
+        case .expired: "the other side says that our certificate has expired"
+        case .revoked: "the other side says that our certificate was revoked"
+        case .notAccepted: "the other side does not accept our certificate"
+        case .unknownAuthority: "the other side does not know the CA of our certificate"
+        }
+    }
+
+    private func hint(_ term: CertificateTerm, at now: Timestamp) -> String {
+        switch (self, term.standing(at: now)) {
+        case (.unknownAuthority, _):
+            return "was the certificate issued by the CA of this consortium? kumiai pki show names its issuer"
+        case (.revoked, _): return "ask the consortium why; to take part again, a new key and a new certificate are needed"
+        case (_, .ended): return "renew it: kumiai pki renew"
+        case (_, .notYetValid): return "set this machine's clock: it is behind, or the CA's was ahead"
+        case (.expired, _), (.notAccepted, _):
+            return """
+                it is valid by the clock here: compare the clocks of both machines; the other side's log names the reason, \
+                such as a CA or a revocation list that has ended
+                """
+        }
+    }
+}
+
+extension Timestamp {
+    /// By the system's clock, which OpenSSL checks certificates by as well.
+    static var ofThisMachine: Timestamp {
+        var now = timespec()
+        clock_gettime(CLOCK_REALTIME, &now)
+        return Timestamp(milliseconds: UInt64(now.tv_sec) * 1000 + UInt64(now.tv_nsec) / 1_000_000)
+    }
+}

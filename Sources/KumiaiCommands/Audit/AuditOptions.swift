@@ -1,0 +1,26 @@
+import ArgumentParser
+import Audit
+
+struct AuditOptions: ParsableArguments {
+    @Argument(help: "A copy of the coordinator's data directory.", completion: .directory)
+    var copy: String
+
+    @OptionGroup var authority: AuthorityOption
+
+    func open() throws -> LedgerCopy { try authority.open(copy) }
+}
+
+/// `--ca` of an audit.
+struct AuthorityOption: ParsableArguments {
+    @Option(help: ArgumentHelp("The CA certificate that you trust.", valueName: "ca.pem"), completion: .file(extensions: ["pem", "crt", "cer"]))
+    var ca: String?
+
+    /// A copy whose ledger was founded under another CA is not audited: that `--ca` is wrong is no finding.
+    func open(_ copy: String) throws -> LedgerCopy {
+        do {
+            return try LedgerCopy(directory: copy, authority: ca)
+        } catch let error as AuditError where error.code == .otherAuthority {
+            throw UsageError(error.message, hint: error.hint)
+        }
+    }
+}

@@ -1,0 +1,57 @@
+import ArgumentParser
+import Foundation
+
+/// A file that says who runs a command: operator.toml, worker.toml, coordinator.toml.
+protocol RoleFile: Decodable {
+    static var name: String { get }
+    /// The command that writes it.
+    static var author: String { get }
+}
+
+extension RoleFile {
+    /// The default of `--config`.
+    static var defaultPath: String { ConfigurationSearch(for: Self.self).path }
+
+    /// What `--help` says of `--config`.
+    static var help: ArgumentHelp {
+        ArgumentHelp("The configuration; otherwise what \(ConfigurationSearch.variable) names, or \(name) in this directory.", valueName: "file")
+    }
+}
+
+/// Where a command finds its configuration when `--config` does not name it.
+struct ConfigurationSearch {
+    /// Names a configuration, or a directory that has it.
+    static let variable = "KUMIAI_CONFIG"
+
+    private let name: String
+    private let author: String
+    private let named: String?
+
+    init(for role: any RoleFile.Type, environment: [String: String] = ProcessInfo.processInfo.environment) {
+        name = role.name
+        author = role.author
+        named = environment[Self.variable].flatMap { $0.isEmpty ? nil : $0 }
+    }
+
+    /// What the environment names, otherwise the file in the current directory.
+    var path: String {
+        guard let named else { return name }
+        var isDirectory: ObjCBool = false
+        let exists = FileManager.default.fileExists(atPath: named, isDirectory: &isDirectory)
+        return exists && isDirectory.boolValue ? (named as NSString).appendingPathComponent(name) : named
+    }
+
+    /// Of a configuration that cannot be read: all places that were looked at.
+    func failure(reading path: String, _ reason: String) -> UsageError {
+        let hint = "name it with --config or in \(Self.variable); `\(author)` writes one"
+        guard path == self.path else { return UsageError("cannot read the configuration \(path): \(reason)", hint: hint) }
+        guard let named else {
+            return UsageError(
+                """
+                no configuration was found: --config is not given, \(Self.variable) is not set, and \(name) in \
+                \(FileManager.default.currentDirectoryPath) cannot be read: \(reason)
+                """, hint: hint)
+        }
+        return UsageError("cannot read the configuration \(path), which \(Self.variable)=\(named) names: \(reason)", hint: hint)
+    }
+}

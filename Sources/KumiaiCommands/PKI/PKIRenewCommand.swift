@@ -1,0 +1,63 @@
+import ArgumentParser
+import Coordinator
+import Federation
+import Foundation
+import Identity
+
+struct PKIRenewCommand: Command {
+    static let configuration = CommandConfiguration(
+        commandName: "renew", abstract: "Issue a new certificate in place of one that ends, for the same key.",
+        discussion: """
+            Replaces DIRECTORY/certificate.pem; the old one stays beside it, and the key is not touched. A worker or a coordinator \
+            that runs takes the new certificate within seconds. The key may be elsewhere: a copy of the certificate is enough here, \
+            and the new one is then put in place of the old one where the key is.
+
+            Example:
+              kumiai pki renew osaka --ca pki
+            """)
+
+    @Argument(help: "The directory with certificate.pem.", completion: .directory)
+    var directory: String
+
+    @Option(help: "The CA's directory, with ca.pem and ca.key.", completion: .directory)
+    var ca = "pki"
+
+    @OptionGroup var lifetime: LifetimeOption
+
+    @Option(
+        help: ArgumentHelp("Your own certificate profiles, in place of certs/kumiai.cnf.", valueName: "file"),
+        completion: .file())
+    var profiles: String?
+
+    func execute() async throws {
+        let from = PKIFiles(directory: ca), files = PKIFiles(directory: directory)
+        let profiles = try profiles.map { CertificateProfiles(configuration: try Credentials.read($0)) } ?? .standard
+        let authority = try from.loadAuthority(profiles: profiles)
+        let former = try IdentityFile.certificates(files.certificate)[0]
+        let principal = try check(former, files, from, authority)
+        let certificate = try authority.issue(principal, for: former.publicKey, days: lifetime.days, at: systemTime())
+        let kept = try files.replaceCertificate(former, with: certificate)
+        Terminal.print(
+            "renewed \(principal) until \(Format.time(certificate.notAfter)): \(files.certificate); the former one is \(kept)")
+        lifetime.note(certificate, of: authority.certificate)
+    }
+
+    private func check(_ former: Certificate, _ files: PKIFiles, _ from: PKIFiles, _ authority: CertificateAuthority) throws
+        -> Principal
+    {
+        guard former.isSigned(by: authority.certificate) else {
+            throw UsageError(
+                "\(files.certificate) was not issued by the CA in \(ca), but by \(former.issuer)",
+                hint: "name its CA with --ca; a certificate under another CA is issued with kumiai pki issue --request")
+        }
+        guard try from.loadRevocations(of: authority.certificate)?.contains(former) != true else {
+            throw UsageError(
+                "\(files.certificate) was revoked", hint: "make a new key with kumiai pki request, and issue a certificate for it")
+        }
+        if FileManager.default.fileExists(atPath: files.key), try !former.matches(IdentityFile.key(files.key)) {
+            throw UsageError(
+                "\(files.key) is not the key of \(files.certificate)", hint: "make a request for the key: kumiai pki request")
+        }
+        return try former.principal()
+    }
+}

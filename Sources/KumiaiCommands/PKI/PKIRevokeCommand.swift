@@ -1,0 +1,56 @@
+import ArgumentParser
+import Coordinator
+import Federation
+import Foundation
+import Identity
+
+struct PKIRevokeCommand: Command {
+    static let configuration = CommandConfiguration(
+        commandName: "revoke", abstract: "Revoke a certificate: write the CA's list of revoked certificates.",
+        discussion: """
+            Writes crl.pem beside the CA. It has effect where coordinator.toml, worker.toml or operator.toml names a copy of it: \
+            crl = "crl.pem" under [identity]; services that run take a new list within seconds. Without a certificate, the list is \
+            made anew with a later end: past its end, no certificate is accepted.
+
+            Examples:
+              kumiai pki revoke osaka --ca pki
+              kumiai pki revoke --ca pki          # only a later end
+            """)
+
+    @Argument(
+        help: ArgumentHelp("The certificate, or the directory with certificate.pem.", valueName: "certificate"),
+        completion: .file(extensions: ["pem", "crt", "cer"]))
+    var certificate: String?
+
+    @Option(help: "The CA's directory, with ca.pem and ca.key.", completion: .directory)
+    var ca = "pki"
+
+    @Option(help: "How long the list may be relied on, in days.")
+    var days = RevocationList.standardDays
+
+    func validate() throws {
+        guard (1...CertificateAuthority.maximumDays).contains(days) else {
+            throw ValidationError("--days is \(days), expected 1 to \(CertificateAuthority.maximumDays)")
+        }
+    }
+
+    func execute() async throws {
+        let files = PKIFiles(directory: ca)
+        let authority = try files.loadAuthority()
+        let revoked = try certificate.map { try IdentityFile.certificates(path($0))[0] }
+        let former = try files.loadRevocations(of: authority.certificate)
+        let list = try authority.revoke(revoked.map { [$0] } ?? [], after: former, days: days, at: systemTime())
+        try IdentityFile.replace(list.pem(), at: files.revocations)
+        if let revoked {
+            Terminal.print("revoked \((try? revoked.principal().description) ?? revoked.subject), serial \(revoked.serial)")
+        }
+        Terminal.print("wrote \(files.revocations), to be relied on until \(Format.time(list.term.notAfter))")
+        Terminal.note("copy it to the coordinator, and name it in coordinator.toml under [identity]: crl = \"crl.pem\"")
+    }
+
+    private func path(_ name: String) -> String {
+        var isDirectory: ObjCBool = false
+        let isThere = FileManager.default.fileExists(atPath: name, isDirectory: &isDirectory)
+        return isThere && isDirectory.boolValue ? PKIFiles(directory: name).certificate : name
+    }
+}

@@ -1,0 +1,48 @@
+import Foundation
+
+/// Writes text to a descriptor with write(2), whole or with the reason why not.
+///
+/// Everything that the program prints or logs goes through here: `FileHandle` and `print` end the process, or say nothing,
+/// when the disk is full or the reader has left. SIGPIPE is ignored from the start (``Kumiai/prepare()``).
+enum DescriptorWriter {
+    /// Why a text could not be written, and how many of its bytes were.
+    struct Failure: Error, Equatable {
+        let code: Int32
+        let writtenBytes: Int
+
+        var reason: String { code == EBADF ? "it is closed" : String(cString: strerror(code)).lowercasedFirst }
+    }
+
+    static func write(_ text: String, to descriptor: Int32) -> Failure? {
+        let bytes = Array(text.utf8)
+        var done = 0
+        while done < bytes.count {
+            let (count, code) = bytes[done...].withUnsafeBytes { pointer -> (Int, Int32) in
+                let count = Glibc.write(descriptor, pointer.baseAddress, pointer.count)
+                return (count, errno)
+            }
+            if count > 0 {
+                done += count
+                continue
+            }
+            // Nothing written and no error: what cannot go on is a failure too.
+            switch count < 0 ? code : EIO {
+            case EINTR: continue
+            case EAGAIN: waitUntilWritable(descriptor)
+            case let code: return Failure(code: code, writtenBytes: done)
+            }
+        }
+        return nil
+    }
+
+    /// Another program may have made a terminal or a pipe non-blocking, for all who share it.
+    private static func waitUntilWritable(_ descriptor: Int32) {
+        var request = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+        _ = poll(&request, 1, -1)
+    }
+}
+
+extension String {
+    /// The system's reasons begin with a capital, and stand after a colon here.
+    fileprivate var lowercasedFirst: String { prefix(1).lowercased() + dropFirst() }
+}

@@ -1,0 +1,25 @@
+import Federation
+
+/// What a window shows of a campaign that goes on: its sites, how far it is, and what is wrong at the moment.
+struct LiveFrame {
+    let report: StatusReport
+    let bar: String
+    /// Such as that the coordinator cannot be reached.
+    var notice: String?
+
+    /// As many lines as fit; the bar and the notice always do. Sites that do not are counted.
+    func lines(in window: WindowSize) -> [String] {
+        let room = InPlaceDrawing.room(in: window)
+        let table = SiteTable.table(report).plainLines(width: window.columns)
+        let tail = [bar] + (notice.map { [$0] } ?? [])
+        if table.count + 1 + tail.count <= room { return cut(table + [""] + tail, window) }
+        // The heading, a line for the sites that are not shown, and at least one site.
+        let shown = room - tail.count - 2
+        guard shown >= 1 else { return cut(Array(tail.suffix(room)), window) }
+        let hidden = report.sites.dropFirst(shown)
+        let rest = "… \(hidden.count) more site\(hidden.count == 1 ? "" : "s"), \(hidden.count(where: \.isConnected)) connected"
+        return cut(Array(table.prefix(shown + 1)) + [rest] + tail, window)
+    }
+
+    private func cut(_ lines: [String], _ window: WindowSize) -> [String] { lines.map { $0.cut(toColumns: window.columns) } }
+}

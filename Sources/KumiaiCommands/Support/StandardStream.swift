@@ -1,0 +1,81 @@
+import Foundation
+import NIOConcurrencyHelpers
+
+/// Standard output or standard error.
+///
+/// What cannot be written ends nothing at once: ``failure`` keeps the first reason, and the program ends with
+/// ``status(after:)`` when its command has cleaned up.
+final class StandardStream: Sendable {
+    static let output = StandardStream(STDOUT_FILENO, stopsAtFailure: true)
+    static let error = StandardStream(STDERR_FILENO, stopsAtFailure: false)
+
+    private struct State {
+        var failure: DescriptorWriter.Failure?
+        var whenBroken: (@Sendable () -> Void)?
+    }
+
+    /// Whether it is a terminal that understands control sequences.
+    let isInteractive: Bool
+    private let descriptor: Int32
+    /// A report with a gap would be taken for a complete one.
+    private let stopsAtFailure: Bool
+    private let state = NIOLockedValueBox(State())
+
+    private static let allowsColour = ProcessInfo.processInfo.environment["NO_COLOR"] == nil
+
+    init(_ descriptor: Int32, stopsAtFailure: Bool) {
+        self.descriptor = descriptor
+        self.stopsAtFailure = stopsAtFailure
+        isInteractive = isatty(descriptor) == 1 && ProcessInfo.processInfo.environment["TERM"] != "dumb"
+    }
+
+    /// Columns of the terminal; many where it is none.
+    var width: Int {
+        var size = winsize()
+        guard ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return isInteractive ? 80 : 200 }
+        return Int(size.ws_col)
+    }
+
+    /// Why the first text that could not be written could not be.
+    var failure: DescriptorWriter.Failure? { state.withLockedValue { $0.failure } }
+
+    /// Calls `body` once, as soon as something cannot be written.
+    func whenBroken(_ body: @escaping @Sendable () -> Void) {
+        let isBroken = state.withLockedValue { state in
+            state.whenBroken = body
+            return state.failure != nil
+        }
+        if isBroken { body() }
+    }
+
+    /// Writes a line.
+    func print(_ line: StyledText) { write(trusted: rendered(line) + "\n") }
+
+    /// The text with our control sequences, where they are understood.
+    func rendered(_ text: StyledText) -> String { text.rendered(inColour: isInteractive && Self.allowsColour) }
+
+    /// Writes text as it is. Only our own: nothing in it may come from a peer, a file or a certificate unless it went through
+    /// ``DisplayText`` or a ``StyledText``.
+    func write(trusted text: String) {
+        let broken = state.withLockedValue { state -> (@Sendable () -> Void)? in
+            guard state.failure == nil || !stopsAtFailure else { return nil }
+            guard let failure = DescriptorWriter.write(text, to: descriptor), state.failure == nil else { return nil }
+            state.failure = failure
+            return state.whenBroken
+        }
+        broken?()
+    }
+
+    /// What the program ends with where its command ended with `status`.
+    ///
+    /// A command's own failure matters more than its lost report. Where the reader closed the pipe, nothing is said, and the
+    /// status is that of a program which SIGPIPE ended.
+    func status(after status: Int32) -> Int32 {
+        guard status == 0, let failure else { return status }
+        guard failure.code != EPIPE else { return ExitStatus.brokenPipe.rawValue }
+        Terminal.error(
+            "cannot write to standard output: \(failure.reason)",
+            hint: "the command's work is done, only its report is lost: make room, or redirect the output elsewhere")
+        return ExitStatus.failed.rawValue
+    }
+}

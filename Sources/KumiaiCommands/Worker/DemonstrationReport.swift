@@ -1,0 +1,140 @@
+import Learning
+
+/// What was found in one split of a site's demonstrations, for JSON and as tables.
+struct DemonstrationReport: Encodable {
+    let demonstrations: Int
+    let steps: Int
+    /// Steps a second and the robot, where the data or the engineer say them.
+    let controlHz: Double?
+    let embodiment: String?
+    let actions: [Dimension]
+    let state: [Dimension]
+    let images: [Images]
+    let instructions: [Instruction]
+    /// Different instructions; the most frequent are listed.
+    let instructionCount: Int
+    let contract: ContractSide
+
+    struct Dimension: Encodable {
+        let name: String
+        let unit: String
+        let least: Float
+        let largest: Float
+        let contractLeast: Float
+        let contractLargest: Float
+        let outside: Int
+    }
+
+    struct Images: Encodable {
+        let camera: String
+        let height: Int
+        let width: Int
+        let contractHeight: Int
+        let contractWidth: Int
+        let count: Int
+        let least: UInt8
+        let largest: UInt8
+    }
+
+    struct Instruction: Encodable {
+        let text: String
+        let demonstrations: Int
+        /// Another instruction that is the same to the policy.
+        let alike: String?
+    }
+
+    struct ContractSide: Encodable {
+        let controlHz: Double?
+        let embodiment: String
+    }
+
+    init(_ set: DemonstrationSet) {
+        let (summary, contract) = (set.summary, set.configuration.contract)
+        (demonstrations, steps) = (set.demonstrationCount, set.count)
+        (controlHz, embodiment) = (summary.controlHertz, summary.embodiment)
+        actions = summary.actions.map(Dimension.init)
+        state = summary.state.map(Dimension.init)
+        images = summary.images.map { images in
+            let camera = contract.cameras.first { $0.key == images.camera }
+            return Images(
+                camera: images.camera, height: images.height, width: images.width, contractHeight: camera?.height ?? 0,
+                contractWidth: camera?.width ?? 0, count: images.count, least: images.least, largest: images.largest)
+        }
+        instructions = summary.instructions.map { Instruction(text: $0.text, demonstrations: $0.demonstrations, alike: $0.alike) }
+        instructionCount = summary.instructionCount
+        self.contract = ContractSide(controlHz: contract.controlHertz > 0 ? contract.controlHertz : nil, embodiment: contract.embodiment)
+    }
+}
+
+extension DemonstrationReport.Dimension {
+    init(_ found: DemonstrationSummary.Dimension) {
+        self.init(
+            name: found.name, unit: found.unit, least: found.least, largest: found.largest, contractLeast: found.contractLeast,
+            contractLargest: found.contractLargest, outside: found.outside)
+    }
+}
+
+extension DemonstrationReport {
+    /// Rows of the state that a table has at most; `--json` has all.
+    private static let stateRows = 64
+
+    func print(_ title: String) {
+        Terminal.print()
+        Terminal.print(Terminal.styled(title, .bold))
+        printOverview()
+        print("action", actions)
+        print("state", Array(state.prefix(Self.stateRows)))
+        if state.count > Self.stateRows { Terminal.print("and \(state.count - Self.stateRows) more numbers: --json has all") }
+        printImages()
+        printInstructions()
+    }
+
+    private func printOverview() {
+        var table = Table([("", .left), ("found", .left), ("contract", .left)])
+        table.append(["demonstrations", "\(demonstrations)", ""])
+        table.append(["steps", "\(steps)", ""])
+        table.append(["steps a second", controlHz.map { "\($0)" } ?? "not said", contract.controlHz.map { "\($0)" } ?? "not said"])
+        table.append(["robot", embodiment ?? "not said", contract.embodiment])
+        table.print()
+    }
+
+    private func print(_ title: String, _ dimensions: [Dimension]) {
+        guard !dimensions.isEmpty else { return }
+        var table = Table([
+            (title, .left), ("unit", .left), ("least", .right), ("largest", .right), ("contract from", .right), ("to", .right),
+            ("outside", .right),
+        ])
+        for found in dimensions {
+            table.append([
+                found.name, found.unit, "\(found.least)", "\(found.largest)", "\(found.contractLeast)", "\(found.contractLargest)",
+                found.outside == 0 ? "0" : "\(found.outside) of \(steps)",
+            ])
+        }
+        Terminal.print()
+        table.print()
+    }
+
+    private func printImages() {
+        guard !images.isEmpty else { return }
+        var table = Table([("camera", .left), ("images", .right), ("size", .left), ("contract", .left), ("values", .left)])
+        for found in images {
+            table.append([
+                found.camera, "\(found.count)", "\(found.height) × \(found.width)", "\(found.contractHeight) × \(found.contractWidth)",
+                "\(found.least) to \(found.largest)",
+            ])
+        }
+        Terminal.print()
+        table.print()
+    }
+
+    private func printInstructions() {
+        guard !instructions.isEmpty else { return }
+        var table = Table([("instruction", .left), ("demonstrations", .right), ("", .left)])
+        for found in instructions {
+            table.append([found.text, "\(found.demonstrations)", found.alike.map { "the same to the policy as: \($0)" } ?? ""])
+        }
+        Terminal.print()
+        table.print()
+        if instructionCount > instructions.count { Terminal.print("and \(instructionCount - instructions.count) more instructions") }
+    }
+}

@@ -1,0 +1,59 @@
+import ArgumentParser
+import Federation
+import Worker
+
+/// What a worker's status file and the processes of this machine say together.
+struct WorkerHealth {
+    let status: WorkerStatus
+    let liveness: WorkerStatus.Liveness
+    private let now: Timestamp
+
+    init(_ status: WorkerStatus, _ liveness: WorkerStatus.Liveness, now: Timestamp) {
+        (self.status, self.liveness, self.now) = (status, liveness, now)
+    }
+
+    private var writtenAt: Timestamp { Timestamp(milliseconds: status.atMilliseconds) }
+
+    /// What is wrong with a worker that runs.
+    var problem: String? {
+        guard liveness == .running else { return nil }
+        if now > writtenAt.adding(seconds: WorkerStatus.stalenessSeconds) {
+            return "it has written nothing for \(Format.duration(Double(now.milliseconds - writtenAt.milliseconds) / 1000)): does the process hang?"
+        }
+        return status.trouble ?? status.certificateNotice ?? status.clockNotice
+    }
+
+    /// As `kumiai worker status --help` documents it; `nil` for a worker with which nothing is wrong.
+    var exitCode: ExitCode? {
+        switch liveness {
+        case .stopped: ExitCode(7)
+        case .unknown: ExitCode(9)
+        case .running: !status.connected ? ExitStatus.unreachable : problem != nil ? ExitCode(8) : nil
+        }
+    }
+
+    func lines(dataDirectory: String) -> [String] {
+        let link = status.connected ? "connected" : "not connected"
+        let seen = Format.ago(writtenAt, now: now)
+        let state =
+            switch liveness {
+            case .running: "running (pid \(status.pid)), \(link), \(seen)"
+            case .stopped: "not running; it was \(link) when it last wrote its status, \(seen)"
+            case .unknown:
+                "not known whether it runs: there is a process \(status.pid), which this user cannot look at; its status was written \(seen)"
+            }
+        let progress = status.round > 0 ? ", round \(status.round), \(percent(status.progress))" : ""
+        var lines = ["\(status.site): \(state)", "\(liveness == .running ? "now: " : "then:")     \(status.activity)\(progress)"]
+        if let heard = status.heardMilliseconds {
+            lines.append("heard:    \(Format.ago(Timestamp(milliseconds: heard), now: now)) from the coordinator")
+        }
+        let notices = [status.certificateNotice, status.clockNotice]
+        if let trouble = problem ?? status.trouble, !notices.contains(trouble) { lines.append("trouble:  \(trouble)") }
+        lines += CertificateLines.of(status)
+        lines.append("sent:     \(Format.bytes(status.bytesUp)), fetched \(Format.bytes(status.bytesDown))")
+        lines.append("receipts: \(status.receipts), in \(dataDirectory)/receipts")
+        return lines
+    }
+
+    private func percent(_ part: Double) -> String { "\(Int(100 * min(1, max(0, part)))) %" }
+}

@@ -1,0 +1,94 @@
+import CHDF5
+import Glibc
+
+extension HDF5File {
+    /// A one-dimensional dataset of strings of fixed length or of any length.
+    func strings(_ name: String, atMost limit: Int) throws -> [String] {
+        try withDataset(name) { dataset in
+            let type = H5Dget_type(dataset)
+            defer { H5Tclose(type) }
+            let shape = try shape(of: dataset, name)
+            guard H5Tget_class(type) == H5T_STRING, shape.count == 1, shape[0] <= limit else {
+                throw wrong("\(name) is not a list of at most \(limit) names")
+            }
+            guard shape[0] > 0 else { return [] }
+            try checkWritten(dataset, shape, name)
+            return try texts(type, count: shape[0], name) { memoryType, buffer in
+                H5Dread(dataset, memoryType, kumiai_h5s_all(), kumiai_h5s_all(), hid_t(H5P_DEFAULT), buffer)
+            }
+        }
+    }
+
+    /// A text attribute of an object; `nil` where it has none. Throws where it is something else than a text.
+    func attribute(_ name: String, of object: String) throws -> String? {
+        guard let place = try resolve(object) else { throw wrong("\(object) is missing") }
+        let found = H5Aexists_by_name(file, place, name, hid_t(H5P_DEFAULT))
+        guard found >= 0 else { throw wrong("the attributes of \(object) cannot be read") }
+        guard found > 0 else { return nil }
+        let label = "the attribute \(name) of \(object)"
+        let attribute = H5Aopen_by_name(file, place, name, hid_t(H5P_DEFAULT), hid_t(H5P_DEFAULT))
+        guard attribute >= 0 else { throw wrong("\(label) cannot be read") }
+        defer { H5Aclose(attribute) }
+        let type = H5Aget_type(attribute)
+        let space = H5Aget_space(attribute)
+        defer {
+            H5Tclose(type)
+            H5Sclose(space)
+        }
+        guard H5Tget_class(type) == H5T_STRING, H5Sget_simple_extent_npoints(space) == 1 else { throw wrong("\(label) is not a text") }
+        return try texts(type, count: 1, label) { H5Aread(attribute, $0, $1) }[0]
+    }
+
+    private func texts(
+        _ type: hid_t, count: Int, _ name: String, _ read: (hid_t, UnsafeMutableRawPointer) -> herr_t
+    ) throws -> [String] {
+        H5Tis_variable_str(type) > 0
+            ? try variableTexts(type, count: count, name, read) : try fixedTexts(type, count: count, name, read)
+    }
+
+    private func fixedTexts(
+        _ type: hid_t, count: Int, _ name: String, _ read: (hid_t, UnsafeMutableRawPointer) -> herr_t
+    ) throws -> [String] {
+        let width = H5Tget_size(type)
+        guard width > 0, width <= Self.maximumTextBytes else {
+            throw wrong("a text in \(name) is longer than \(Self.maximumTextBytes) bytes")
+        }
+        guard count * width <= Self.maximumTextsBytes else {
+            throw wrong("the texts in \(name) take more than \(Self.maximumTextsBytes) bytes")
+        }
+        var bytes = [UInt8](repeating: 0, count: max(1, count * width))
+        guard bytes.withUnsafeMutableBytes({ read(type, $0.baseAddress!) }) >= 0 else { throw wrong("\(name) cannot be read") }
+        let padding = H5Tget_strpad(type)
+        return try (0..<count).map { index in
+            var text = bytes[index * width..<(index + 1) * width]
+            if padding == H5T_STR_NULLTERM { text = text.prefix { $0 != 0 } }
+            while let last = text.last, last == 0 || (padding == H5T_STR_SPACEPAD && last == 32) { text.removeLast() }
+            return try self.text(text, name)
+        }
+    }
+
+    private func variableTexts(
+        _ type: hid_t, count: Int, _ name: String, _ read: (hid_t, UnsafeMutableRawPointer) -> herr_t
+    ) throws -> [String] {
+        var pointers = [UnsafeMutablePointer<CChar>?](repeating: nil, count: max(1, count))
+        guard pointers.withUnsafeMutableBytes({ read(type, $0.baseAddress!) }) >= 0 else { throw wrong("\(name) cannot be read") }
+        defer { for pointer in pointers where pointer != nil { H5free_memory(pointer) } }
+        return try pointers.prefix(count).map { pointer in
+            // The library gives no pointer for an empty text.
+            guard let pointer else { return "" }
+            let length = strnlen(pointer, Self.maximumTextBytes + 1)
+            guard length <= Self.maximumTextBytes else { throw wrong("a text in \(name) is longer than \(Self.maximumTextBytes) bytes") }
+            return try text(UnsafeRawBufferPointer(start: pointer, count: length), name)
+        }
+    }
+
+    /// A text that was read with replacement characters, or only up to a NUL, would be another text.
+    private func text(_ bytes: some Sequence<UInt8>, _ name: String) throws -> String {
+        let bytes = Array(bytes)
+        guard !bytes.contains(0) else { throw wrong("\(name) has a text with a NUL character in it", hint: "write the text without it") }
+        guard let text = String(validating: bytes, as: UTF8.self) else {
+            throw wrong("\(name) has a text that is not UTF-8", hint: "write texts as UTF-8; in Latin-1, for example, é is another byte")
+        }
+        return text
+    }
+}

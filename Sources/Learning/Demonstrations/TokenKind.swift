@@ -1,0 +1,55 @@
+/// What a scalar is to the tokenizer.
+enum TokenKind: Equatable {
+    enum Script { case han, hiragana, katakana, other, symbol }
+
+    case letter(Script)
+    /// Goes with what stands before it.
+    case mark
+    /// A word of its own.
+    case symbol
+    case separator
+    /// Control characters, invisible ones, and those that mean nothing: two texts that look alike would differ in them.
+    case unreadable
+
+    init(_ scalar: Unicode.Scalar) {
+        self = scalar.isASCII ? Self.ascii(scalar.value) : Self.other(scalar)
+    }
+
+    private static func ascii(_ value: UInt32) -> TokenKind {
+        switch value {
+        case 48...57, 65...90, 97...122: .letter(.other)
+        case 9...13, 32...126: .separator
+        default: .unreadable
+        }
+    }
+
+    private static func other(_ scalar: Unicode.Scalar) -> TokenKind {
+        switch scalar.value {
+        // The joiners of Persian, of the scripts of India, and of emoji; the long-vowel marks of Japanese.
+        case 0x200C, 0x200D, 0x30FC, 0xFF70: return .mark
+        // What a decoder puts where it did not understand.
+        case 0xFFFD: return .unreadable
+        default: break
+        }
+        switch scalar.properties.generalCategory {
+        case .uppercaseLetter, .lowercaseLetter, .titlecaseLetter, .modifierLetter, .otherLetter, .decimalNumber, .letterNumber,
+            .otherNumber:
+            return .letter(script(scalar.value))
+        case .nonspacingMark, .spacingMark, .enclosingMark: return .mark
+        case .mathSymbol, .currencySymbol, .modifierSymbol, .otherSymbol: return .symbol
+        case .connectorPunctuation, .dashPunctuation, .openPunctuation, .closePunctuation, .initialPunctuation, .finalPunctuation,
+            .otherPunctuation, .spaceSeparator, .lineSeparator, .paragraphSeparator:
+            return .separator
+        default: return .unreadable
+        }
+    }
+
+    private static func script(_ value: UInt32) -> Script {
+        switch value {
+        case 0x3005...0x3007, 0x3400...0x4DBF, 0x4E00...0x9FFF, 0xF900...0xFAFF, 0x20000...0x3FFFF: .han
+        case 0x3041...0x309F: .hiragana
+        case 0x30A0...0x30FF, 0x31F0...0x31FF, 0xFF66...0xFF9F: .katakana
+        default: .other
+        }
+    }
+}

@@ -1,0 +1,115 @@
+import Federation
+import Foundation
+import TestKit
+import Testing
+
+@testable import KumiaiCommands
+
+/// What auditors read.
+@Suite(.serialized) struct AuditCommandTests {
+    private func json(_ outcome: Shell.Outcome) throws -> Any { try JSONSerialization.jsonObject(with: Data(outcome.output.utf8)) }
+
+    @Test func roundsAreListedWithTheirEntriesAndSitesAndReplayedAtOnce() throws {
+        // Three sites, of which the third never comes.
+        let consortium = try Consortium(sites: 3, rounds: 2, quorum: 2)
+        try consortium.edit("operator/plan.toml", "recruiting_seconds = 30", "recruiting_seconds = 0")
+        let coordinator = try consortium.startCoordinator()
+        try consortium.openCampaign()
+        let workers = try [0, 1].map(consortium.startWorker)
+        try #require(consortium.waitForEnd(), "\(consortium.log("coordinator"))")
+        for worker in workers { worker.waitUntilExit() }
+        #expect(try consortium.finish(coordinator).status == 0)
+        try rounds(consortium)
+        try replays(consortium)
+        try otherAuthorities(consortium)
+        try entries(consortium)
+    }
+
+    private func rounds(_ consortium: Consortium) throws {
+        let list = try #require(json(consortium.kumiai("audit", "rounds", consortium.data, "--json")) as? [[String: Any]])
+        #expect(list.count == 2)
+        for row in list {
+            let opened = try #require(row["opened_entry"] as? Int), ended = try #require(row["ended_entry"] as? Int)
+            for (entry, kind) in [(opened, "round opened"), (ended, "round committed")] {
+                let shown = try consortium.kumiai("audit", "show", "\(entry)", consortium.data)
+                #expect(shown.output.contains(kind), "\(shown.output)")
+            }
+            let accepted = try #require(row["accepted"] as? [String]), missing = try #require(row["missing"] as? [String])
+            #expect(accepted == ["acme/osaka", "bolt/turin"] && row["late"] as? [String] == [])
+            #expect(Set(accepted + missing) == Set(try #require(row["cohort"] as? [String])))
+        }
+        let text = try consortium.kumiai("audit", "rounds", consortium.data, "--ca", consortium.authority).output
+        let first = try #require(list.first)
+        #expect(text.contains("2: acme/osaka, bolt/turin") && text.contains("MISSING"), "\(text)")
+        #expect(text.contains("\(first["opened_entry"] as? Int ?? -1)–\(first["ended_entry"] as? Int ?? -1)"), "\(text)")
+    }
+
+    private func replays(_ consortium: Consortium) throws {
+        let all = try consortium.kumiai("audit", "replay", "--all", consortium.data, "--ca", consortium.authority)
+        #expect(all.output.contains("identical  2 of 2 rounds, bit for bit"), "\(all)")
+        let report = try #require(json(consortium.kumiai("audit", "replay", consortium.data, "--all", "--json")) as? [String: Any])
+        #expect(report["sound"] as? Bool == true && report["identical"] as? Int == 2)
+        #expect((report["rounds"] as? [[String: Any]])?.compactMap { $0["round"] as? Int } == [1, 2])
+        for wrong in [["--all", "1", consortium.data], [consortium.data], ["x", consortium.data], ["1", "2", consortium.data]] {
+            #expect(try consortium.attempt(["audit", "replay"] + wrong).status == 64, "\(wrong)")
+        }
+        // An update of the first round is damaged: the second is replayed all the same.
+        let updates = (0..<40).compactMap { try? consortium.kumiai("audit", "show", "\($0)", consortium.data, "--json") }.compactMap {
+            try? json($0) as? [String: Any]
+        }.filter { $0["kind"] as? String == "update accepted" }
+        let digest = try #require((updates.first?["fields"] as? [String: String])?["update"])
+        let objects = consortium.data + "/blobs/objects"
+        let path = try #require(FileManager.default.enumerator(atPath: objects)?.compactMap { $0 as? String }.first { $0.hasSuffix(digest) })
+        let url = URL(fileURLWithPath: "\(objects)/\(path)"), whole = try Data(contentsOf: url)
+        var bytes = whole
+        bytes[bytes.count - 1] ^= 1
+        try bytes.write(to: url)
+        let damaged = try consortium.attempt(["audit", "replay", "--all", consortium.data])
+        #expect(damaged.status == 3 && damaged.output.contains("round 1") && damaged.output.contains(digest), "\(damaged)")
+        #expect(damaged.output.contains("1 of 2 rounds") && !damaged.output.contains("round 2:"), "\(damaged)")
+        try whole.write(to: url)
+    }
+
+    /// That `--ca` is another consortium's is no tampering, also where that CA has the same name.
+    private func otherAuthorities(_ consortium: Consortium) throws {
+        for (name, folder) in [("test.kumiai.example", "same-name"), ("other.example", "other-name")] {
+            try consortium.kumiai("pki", "ca", "--consortium", name, "--out", consortium.path(folder))
+            let ca = ["--ca", consortium.path("\(folder)/ca.pem")]
+            for command in [["verify"], ["rounds"], ["show", "0"], ["replay", "1"], ["replay", "--all"]] {
+                let outcome = try consortium.attempt(["audit"] + command + [consortium.data] + ca)
+                #expect(outcome.status == 6 && outcome.error.contains("another CA") && outcome.output.isEmpty, "\(command): \(outcome)")
+            }
+            let release = try consortium.attempt(["release", "show", "\(consortium.data)/releases/FY2027", "--verify"] + ca)
+            #expect(release.status == 6 && release.error.contains("not signed under the CA"), "\(release)")
+            #expect(!(release.output + release.error).contains("TAMPERED"))
+        }
+        // A copy that itself brings another CA than its ledger's was changed.
+        let own = consortium.data + "/ca.pem", whole = try consortium.directory.read("coordinator/data/ca.pem")
+        try consortium.directory.write("coordinator/data/ca.pem", consortium.directory.read("same-name/ca.pem"))
+        let changed = try consortium.attempt(["audit", "verify", consortium.data])
+        #expect(changed.status == 3 && changed.output.contains("TAMPERED  ca.pem"), "\(own): \(changed)")
+        try Data(whole).write(to: URL(fileURLWithPath: own))
+    }
+
+    private func entries(_ consortium: Consortium) throws {
+        let shown = try consortium.kumiai("audit", "show", "2", consortium.data).output
+        #expect(shown.contains("fedavgm, learning rate 1.0, momentum 0.7"), "\(shown)")
+        #expect(!shown.contains("fedAvgM("))
+    }
+
+    @Test func plansAreDescribedInTheWordsOfTheirFile() {
+        #expect(Strategy.fedAvg(learningRate: 1).text == "fedavg, learning rate 1.0")
+        #expect(
+            Strategy.fedYogi(AdaptiveMoments(learningRate: 0.01)).text == "fedyogi, learning rate 0.01, beta1 0.9, beta2 0.99, tau 0.001")
+        #expect(Compression.int8(block: 256).text == "int8, blocks of 256 values" && Compression.bfloat16.text == "bfloat16")
+        #expect(Compression.topK(fraction: 0.05).text == "topk, a fraction of 0.05 of the values")
+    }
+
+    @Test func prunedRoundsAreListedInSpans() {
+        func outcome(_ round: Int, _ result: String) -> ReplayReport.Round {
+            .init(campaign: "C", round: round, updates: 1, result: result, problem: nil)
+        }
+        let rounds = [1, 2, 3, 5].map { outcome($0, "pruned") } + [outcome(4, "identical"), outcome(7, "pruned")]
+        #expect(ReplayReport.prunedRounds(of: rounds).map(\.numbers) == ["1–3, 5, 7"])
+    }
+}

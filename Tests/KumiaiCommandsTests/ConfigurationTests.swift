@@ -1,0 +1,135 @@
+import Foundation
+import TestKit
+import Testing
+
+@testable import KumiaiCommands
+
+/// Where configurations are found, and what `init` makes of files that exist.
+@Suite(.serialized) struct ConfigurationTests {
+    let directory: TemporaryDirectory
+
+    init() throws { directory = try TemporaryDirectory() }
+
+    private func kumiai(_ arguments: [String], environment: [String: String] = [:], in folder: String? = nil) throws -> Shell.Outcome {
+        try Shell.run([Shell.kumiai] + arguments, environment: environment, directory: folder)
+    }
+
+    private func campaign(_ release: String, _ options: String...) throws -> Shell.Outcome {
+        try kumiai(
+            ["campaign", "init", directory.file("alice"), "--coordinator", "127.0.0.1:7443", "--base", "FY2026", "--release", release] + options)
+    }
+
+    private func text(_ name: String) throws -> String { String(decoding: try directory.read(name), as: UTF8.self) }
+
+    @Test func aConfigurationIsFoundInTheEnvironmentAndInTheCurrentDirectory() throws {
+        #expect(try campaign("FY2027", "--site", "acme/osaka").status == 0)
+        let folder = directory.file("alice"), status = ["coordinator", "status"]
+        // Each finds operator.toml, and ends at the certificate, which is not there.
+        func found(_ outcome: Shell.Outcome) { #expect(outcome.status == 6 && outcome.error.contains("certificate.pem"), "\(outcome)") }
+        try found(kumiai(status, in: folder))
+        try found(kumiai(status, environment: ["KUMIAI_CONFIG": folder], in: directory.path))
+        try found(kumiai(status, environment: ["KUMIAI_CONFIG": folder + "/operator.toml"], in: directory.path))
+        try found(kumiai(status + ["--config", folder + "/operator.toml"], environment: ["KUMIAI_CONFIG": "/nowhere"], in: directory.path))
+    }
+
+    @Test(arguments: [
+        (["coordinator", "status"], "operator.toml", "kumiai campaign init"), (["worker", "status"], "worker.toml", "kumiai worker init"),
+        (["worker", "run"], "worker.toml", "kumiai worker init"), (["worker", "doctor"], "worker.toml", "kumiai worker init"),
+        (["coordinator", "run"], "coordinator.toml", "kumiai coordinator init"),
+    ])
+    func aMissingConfigurationIsAnsweredWithAllPlaces(command: [String], name: String, author: String) throws {
+        let nothing = try kumiai(command, environment: ["KUMIAI_CONFIG": ""], in: directory.path)
+        #expect(nothing.status == 6, "\(nothing)")
+        for part in ["--config is not given", "KUMIAI_CONFIG is not set", "\(name) in", directory.path, author] {
+            #expect(nothing.error.contains(part), "\(part): \(nothing.error)")
+        }
+        let named = try kumiai(command, environment: ["KUMIAI_CONFIG": directory.file("gone")], in: directory.path)
+        #expect(named.status == 6 && named.error.contains(directory.file("gone")) && named.error.contains("KUMIAI_CONFIG"), "\(named)")
+    }
+
+    @Test func aKeptFileIsSaidAndTheOptionsThatItIgnores() throws {
+        let worker = ["worker", "init", directory.file("osaka"), "--demonstrations", "/data/a.hdf5"]
+        #expect(try kumiai(worker + ["--coordinator", "h:1"]).status == 0)
+        let before = try text("osaka/worker.toml")
+        let same = try kumiai(worker + ["--coordinator", "h:1"])
+        #expect(same.status == 0 && same.error.contains("exists already and was kept") && !same.error.contains("ignored"), "\(same)")
+        let other = try kumiai(worker + ["--coordinator", "h:2", "--exit-when-finished"])
+        #expect(other.status == 0 && other.error.contains("ignored: --coordinator h:2, --exit-when-finished."), "\(other)")
+        #expect(!other.error.contains("--demonstrations"))
+        #expect(try text("osaka/worker.toml") == before)
+        // An operator's.
+        #expect(try campaign("FY2027", "--site", "acme/osaka").status == 0)
+        let operators = try kumiai(
+            ["campaign", "init", directory.file("alice"), "--coordinator", "h:9", "--base", "FY2026", "--release", "FY2027", "--site", "acme/osaka"])
+        #expect(operators.error.contains("ignored: --coordinator h:9") && operators.error.contains("is this plan"), "\(operators)")
+    }
+
+    @Test func aCoordinatorsKeptFileIsSaidToo() throws {
+        let consortium = try Consortium(sites: 1)
+        let outcome = try consortium.attempt([
+            "coordinator", "init", consortium.path("coordinator"), "--base-model", Repository.example("base/state.safetensors"), "--name", "FY2026",
+            "--listen", "127.0.0.1:1",
+        ])
+        // The ledger is not founded a second time.
+        #expect(outcome.status != 0 && outcome.error.contains("ignored: --listen 127.0.0.1:1"), "\(outcome)")
+    }
+
+    @Test func theSecondYearsPlanIsWrittenBesideTheFirst() throws {
+        #expect(try campaign("FY2027", "--site", "acme/osaka").status == 0)
+        let first = try text("alice/plan.toml")
+        let second = try campaign("FY2028", "--site", "acme/osaka")
+        #expect(second.status == 0 && second.output.contains("plan-FY2028.toml") && !second.output.contains("alice/plan.toml"), "\(second)")
+        #expect(try text("alice/plan-FY2028.toml").contains("release = \"FY2028\""))
+        #expect(try text("alice/plan.toml") == first)
+        // The same again changes nothing; another plan for the same release replaces nothing.
+        #expect(try campaign("FY2028", "--site", "acme/osaka").status == 0)
+        for (release, name) in [("FY2027", "alice/plan.toml"), ("FY2028", "alice/plan-FY2028.toml")] {
+            let before = try text(name)
+            let other = try campaign(release, "--site", "acme/osaka", "--rounds", "7")
+            #expect(other.status == 6 && other.error.contains("is a different plan for the release \(release)"), "\(other)")
+            #expect(try text(name) == before)
+        }
+    }
+
+    @Test func namesThatNoPlanTakesAreRefusedBeforeAnythingIsWritten() throws {
+        let twice = try campaign("FY2027", "--site", "bolt/turin", "--site", "acme/osaka", "--site", "bolt/turin")
+        #expect(twice.status == 6 && twice.error.contains("bolt/turin is named more than once"), "\(twice)")
+        let injected = try campaign("FY2027\"\nquorum = 1\n#", "--site", "acme/osaka")
+        #expect(injected.status == 6 && injected.error.contains("base, release"), "\(injected)")
+        #expect(!FileManager.default.fileExists(atPath: directory.file("alice")))
+    }
+
+    @Test func allProblemsOfAPlanAreNamedAtOnce() throws {
+        #expect(try campaign("FY2027", "--site", "acme/osaka").status == 0)
+        let plan = directory.file("alice/plan.toml")
+        let text = try text("alice/plan.toml").replacingOccurrences(of: "rounds = 60", with: "rounds = 0").replacingOccurrences(
+            of: "batch = 32", with: "batch = 0")
+        try directory.write("alice/plan.toml", Array(text.utf8))
+        let outcome = try kumiai(["campaign", "check", plan])
+        #expect(outcome.status == 6 && outcome.error.contains("rounds: expected 1 to 100000 rounds"), "\(outcome)")
+        #expect(outcome.error.contains("training.batch: expected 1 to 65536"), "\(outcome)")
+    }
+
+    @Test func sitesOfAPlanMayStandInAnyOrder() throws {
+        #expect(try campaign("FY2027", "--site", "acme/osaka", "--site", "bolt/turin").status == 0)
+        let sorted = try text("alice/plan.toml")
+        let old = #"["acme/osaka", "bolt/turin"]"#
+        #expect(sorted.contains(old))
+        try directory.write("alice/plan.toml", Array(sorted.replacingOccurrences(of: old, with: #"["bolt/turin", "acme/osaka"]"#).utf8))
+        #expect(try PlanFile.load(directory.file("alice/plan.toml")) == PlanFile.parse(sorted, path: ""))
+    }
+
+    @Test(arguments: ["a b.hdf5", "a\"b\\c.hdf5", "データ/実演.hdf5", "a\u{7}b\u{85}\u{2028}.hdf5", "a\nb.hdf5"])
+    func pathsOfAnyCharactersAreKeptInAConfiguration(name: String) throws {
+        let path = "/data/\(name)"
+        try directory.write("worker.toml", Array(WorkerFile.text(coordinator: "h:1", demonstrations: path).utf8))
+        #expect(try TOMLFile<WorkerFile>(directory.file("worker.toml")).content.training.demonstrations == path)
+    }
+
+    @Test func commandsToCopyAreWordsOfAShell() throws {
+        for text in ["plain/path-1.toml", "with space", "it's", "$(reboot)", "", "a;b", "日本"] {
+            #expect(try Shell.run(["bash", "-c", "printf %s \(text.shellQuoted)"]).output == text)
+        }
+        #expect("plain/path-1.toml".shellQuoted == "plain/path-1.toml")
+    }
+}

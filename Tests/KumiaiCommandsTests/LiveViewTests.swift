@@ -1,0 +1,164 @@
+import Federation
+import Foundation
+import TestKit
+import Testing
+
+@testable import KumiaiCommands
+
+/// What is drawn into a terminal's window.
+@Suite struct LiveViewTests {
+    private func report(sites: Int, committed: Int = 3) -> StatusReport {
+        let digest = Digest([UInt8](repeating: 1, count: 32))!
+        return StatusReport(
+            consortium: "test", time: Timestamp(milliseconds: 1_000_000), ledgerEntries: 9, treeHead: "",
+            campaign: CampaignReport(
+                campaign: CampaignID("FY2026-FY2027")!, phase: "collecting", key: RoundKey(round: committed + 1, attempt: 1), rounds: 60,
+                committed: committed, deadline: nil, model: digest, quorum: 1, updatesInRound: 0, updatesAccepted: 0, updatesRefused: 0, reason: ""),
+            sites: (0..<sites).map {
+                SiteReport(
+                    site: SiteID("member/site-\($0)")!, isConnected: !$0.isMultiple(of: 2), heartbeat: Heartbeat(), updatesAccepted: 0,
+                    updatesRefused: 0, lastSeen: nil)
+            }, models: [])
+    }
+
+    private func lines(sites: Int, _ columns: Int, _ lines: Int, notice: String? = nil) -> [String] {
+        LiveFrame(report: report(sites: sites), bar: "the bar", notice: notice).lines(in: WindowSize(columns: columns, lines: lines))
+    }
+
+    @Test(arguments: [1, 2, 3, 5, 8, 24], [1, 7, 20, 40, 80, 200])
+    func aFrameNeverLeavesItsWindow(height: Int, width: Int) {
+        for sites in [1, 3, 100] {
+            for notice in [nil, "the coordinator cannot be reached"] {
+                let lines = lines(sites: sites, width, height, notice: notice)
+                #expect(lines.count <= max(1, height - 1))
+                #expect(lines.allSatisfy { $0.columns <= width })
+            }
+        }
+    }
+
+    @Test func sitesThatDoNotFitAreCounted() {
+        let lines = lines(sites: 100, 80, 10)
+        #expect(lines.count == 9 && lines.last == "the bar")
+        #expect(lines[7] == "… 94 more sites, 47 connected")
+        #expect(lines[1].hasPrefix("member/site-0") && lines[6].hasPrefix("member/site-5"))
+        #expect(self.lines(sites: 3, 80, 10).suffix(2) == ["", "the bar"])
+        #expect(self.lines(sites: 3, 80, 3, notice: "gone") == ["the bar", "gone"])
+    }
+
+    @Test func aDrawingGoesUpByTheRowsThatItTookAndClearsWhatIsLeft() {
+        var drawing = InPlaceDrawing()
+        let window = WindowSize(columns: 10, lines: 5)
+        #expect(drawing.draw(["one", "two", "three"], in: window) == "\r\u{1b}[2Kone\n\u{1b}[2Ktwo\n\u{1b}[2Kthree\n\u{1b}[J")
+        #expect(drawing.draw(["four"], in: window) == "\r\u{1b}[3A\u{1b}[2Kfour\n\u{1b}[J")
+        // More lines than there is room for: the last are shown, and the cursor never goes above the window.
+        let many = drawing.draw((0..<20).map { "line \($0)" }, in: window)
+        #expect(many.components(separatedBy: "\n").count == 5 && many.contains("line 19") && !many.contains("line 15"))
+        #expect(drawing.draw([], in: window) == "\r\u{1b}[4A\u{1b}[J")
+        // In a window that became narrower, a line of ten columns takes two rows.
+        _ = drawing.draw(["0123456789"], in: window)
+        #expect(drawing.draw([], in: WindowSize(columns: 5, lines: 5)) == "\r\u{1b}[2A\u{1b}[J")
+        #expect(!drawing.draw(["a\u{1b}[2Jb\nc"], in: window).contains("\u{1b}[2Jb"))
+    }
+
+    @Test func eastAsianCharactersTakeTwoColumns() {
+        for (text, columns) in [
+            ("osaka", 5), ("大阪工場", 8), ("ｶﾞ", 2), ("が", 2), ("か\u{3099}", 2), ("e\u{301}", 1), ("한국", 4), ("👩‍🏭", 2), ("🇯🇵", 2), ("…–█", 3),
+            ("（株）", 6), ("", 0),
+        ] { #expect(text.columns == columns, "\(text)") }
+        #expect("大阪工場".cut(toColumns: 8) == "大阪工場")
+        #expect("大阪工場".cut(toColumns: 7) == "大阪工…")
+        #expect("大阪工場".cut(toColumns: 6) == "大阪…")
+        #expect("abc".cut(toColumns: 0) == "" && "abc".cut(toColumns: 1) == "…")
+    }
+
+    @Test func columnsOfATableStandBelowOneAnotherInAnyScript() {
+        var table = Table([("SITE", .left), ("UP", .right)])
+        table.append(["大阪工場", "1 B"])
+        table.append(["turin", "20 B"])
+        #expect(table.plainLines(width: 80) == ["SITE        UP", "大阪工場   1 B", "turin     20 B"])
+        for width in 1..<14 { #expect(table.plainLines(width: width).allSatisfy { $0.columns <= width }) }
+    }
+
+    @Test func aBarShowsAllThatIsDoneAndItsRateOnlyWhatWasSeen() {
+        func bar(_ done: Int, from first: Int, _ seconds: Double, _ columns: Int = 80) -> String {
+            ProgressBar.text("FY2027", "rounds", done: done, total: 60, startedAt: first, seconds: seconds, columns: columns)
+        }
+        // Opened again in the middle: half of the bar is full, and nothing is known of the rate.
+        #expect(bar(30, from: 30, 5) == "FY2027 [████████████············] 30/60 rounds")
+        #expect(bar(40, from: 30, 20) == "FY2027 [████████████████········] 40/60 rounds  0.5/s  0:40 left")
+        #expect(bar(31, from: 30, 60).hasSuffix("31/60 rounds  1.0/min  29:00 left"))
+        #expect(bar(31, from: 30, 7200).contains("0.5/h"))
+        #expect(bar(60, from: 30, 60).hasSuffix("60/60 rounds  0.5/s"))
+        for columns in 1..<90 { #expect(bar(40, from: 30, 20, columns).columns <= columns) }
+    }
+}
+
+/// `campaign status --watch` with real processes.
+@Suite(.serialized) struct WatchTests {
+    private struct Terminal: Decodable {
+        let screen: [String]
+        let scrolled: Int
+        let unknown: Bool
+        var text: String { screen.joined(separator: "\n") }
+    }
+
+    private func terminal(_ path: String) -> Terminal? {
+        FileManager.default.contents(atPath: path).flatMap { try? JSONDecoder().decode(Terminal.self, from: $0) }
+    }
+
+    private func stop(_ process: Process) {
+        if process.isRunning { process.terminate() }
+        process.waitUntilExit()
+    }
+
+    /// In a window that is too small for the table, before, during and after the coordinator's restart.
+    @Test func watchingStaysInItsWindowAndOutlivesTheCoordinator() throws {
+        let consortium = try Consortium(sites: 3, rounds: 1000)
+        var coordinator = try consortium.startCoordinator()
+        try consortium.openCampaign()
+        let state = consortium.path("terminal.json")
+        let watch = try Shell.start(
+            ["/usr/bin/python3", Repository.path("Tests/KumiaiCommandsTests/Python/terminal.py"), "6", "44", state, Shell.kumiai]
+                + ["campaign", "status", "--watch"] + consortium.operatorConfig, output: consortium.path("watch.out"), error: consortium.path("watch.err"))
+        defer { stop(watch) }
+        try #require(consortium.wait { terminal(state)?.text.contains("0/1000 rounds") == true }, "\(terminal(state)?.text ?? "nothing")")
+        // A frame may come in two pieces.
+        usleep(1_500_000)
+        let first = try #require(terminal(state))
+        #expect(first.text.contains("1 more site, 0 connected") && !first.unknown)
+        // Some redraws later nothing more has left the window.
+        usleep(3_500_000)
+        #expect(terminal(state)?.scrolled == first.scrolled && first.scrolled <= 6)
+        #expect(consortium.stop(coordinator) == 0)
+        #expect(consortium.wait(seconds: 20) { terminal(state)?.text.contains("cannot be reached") == true }, "\(terminal(state)?.text ?? "")")
+        #expect(watch.isRunning)
+        coordinator = try consortium.startCoordinator()
+        #expect(consortium.wait(seconds: 20) { terminal(state).map { !$0.text.contains("cannot be reached") && $0.text.contains("0/1000") } ?? false })
+        #expect(watch.isRunning && terminal(state)?.scrolled == first.scrolled)
+        stop(watch)
+        #expect(consortium.stop(coordinator) == 0)
+    }
+
+    @Test func aPipeHearsThatTheCoordinatorIsGoneAndThatItIsBack() throws {
+        let consortium = try Consortium(sites: 1, rounds: 2, localSteps: 400)
+        var coordinator = try consortium.startCoordinator()
+        try consortium.openCampaign()
+        let watch = try Shell.start(
+            [Shell.kumiai, "campaign", "status", "--watch"] + consortium.operatorConfig, output: consortium.path("watch.out"),
+            error: consortium.path("watch.err"))
+        defer { stop(watch) }
+        func output() -> String { String(decoding: (try? consortium.directory.read("watch.out")) ?? [], as: UTF8.self) }
+        func said(_ text: String) -> Bool { consortium.wait(seconds: 20) { output().contains(text) } }
+        #expect(said("round 0/2 committed"))
+        #expect(consortium.stop(coordinator) == 0)
+        #expect(said("cannot be reached, trying again"))
+        coordinator = try consortium.startCoordinator()
+        #expect(said("the coordinator answers again"))
+        let worker = try consortium.startWorker(0)
+        watch.waitUntilExit()
+        worker.waitUntilExit()
+        #expect(watch.terminationStatus == 0 && output().contains("completed, 2 of 2 rounds committed"), "\(output())")
+        #expect(output().components(separatedBy: "trying again").count == 2, "\(output())")
+        #expect(consortium.stop(coordinator) == 0)
+    }
+}

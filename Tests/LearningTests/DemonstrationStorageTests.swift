@@ -1,0 +1,154 @@
+import Foundation
+import TestKit
+import Testing
+
+@testable import Learning
+
+/// Values are read where they were written, in this file, and nothing else is opened.
+@Suite struct DemonstrationStorageTests {
+    let directory: TemporaryDirectory
+    let path: String
+
+    init() throws {
+        directory = try TemporaryDirectory()
+        path = directory.file("recorded.hdf5")
+    }
+
+    private func expect(_ problem: String?, says parts: String..., at location: SourceLocation = #_sourceLocation) {
+        for part in parts { #expect(problem?.contains(part) == true, "\(problem ?? "read without a word")", sourceLocation: location) }
+    }
+
+    // MARK: Never written
+
+    @Test func chunksThatWereNeverWrittenAreRefused() {
+        Recordings.write(path) { $0.replaceState(of: "demo_1", Recordings.eef(), .chunked(rows: 2, written: 2)) }
+        expect(
+            Recordings.problem(path),
+            says: "demo_1: /data/demo_1/obs/eef has the shape [6, 3], and only 1 of its 3 chunks were ever written")
+    }
+
+    @Test func chunksThatWereAllWrittenAreRead() {
+        Recordings.write(path) { $0.replaceActions(of: "demo_1", Recordings.actions(), .chunked(rows: 4, written: 6)) }
+        #expect(Recordings.problem(path) == nil)
+    }
+
+    @Test func aDatasetOfWhichNothingWasWrittenIsRefused() {
+        Recordings.write(path) { $0.replaceActions(of: "demo_0", Recordings.actions(), .chunked(rows: 2, written: 0)) }
+        expect(Recordings.problem(path), says: "/data/demo_0/actions has the shape [6, 2], and nothing of it was ever written")
+    }
+
+    @Test func stepsThatHoldNothingButZerosAreRefused() {
+        func cut(_ values: [Float], _ width: Int) -> [Float] { values.prefix(4 * width) + [Float](repeating: 0, count: 2 * width) }
+        Recordings.write(path) { writer in
+            writer.replaceActions(of: "demo_1", cut(Recordings.actions(), 2))
+            writer.replaceState(of: "demo_1", cut(Recordings.eef(), 3))
+        }
+        expect(Recordings.problem(path), says: "demo_1: steps 4 to 5 hold nothing but zeros")
+        // A robot may stand still.
+        let still = directory.file("still.hdf5")
+        Recordings.write(still) { $0.replaceActions(of: "demo_1", cut(Recordings.actions(), 2)) }
+        #expect(Recordings.problem(still) == nil)
+    }
+
+    @Test func stepsThatHoldTheWritersFillValueAreRefused() {
+        Recordings.write(path) { $0.replaceActions(of: "demo_1", Recordings.actions(), .chunked(rows: 4, written: 5), fill: 0.75) }
+        expect(Recordings.problem(path), says: "demo_1: /data/demo_1/actions holds only its fill value 0.75 in steps 5 to 5")
+    }
+
+    // MARK: Elsewhere
+
+    @Test func linksToOtherFilesAreRefused() throws {
+        let other = directory.file("other.hdf5")
+        Recordings.write(other)
+        let places: [(String, (HDF5Writer) -> Void)] = [
+            ("/data/demo_1", { $0.externalLink("/data/demo_1", to: "/data/demo_1", in: other) }),
+            ("/data/demo_1/actions", { $0.externalLink("/data/demo_1/actions", to: "/data/demo_1/actions", in: other) }),
+            ("/data/demo_1/obs", { $0.externalLink("/data/demo_1/obs", to: "/data/demo_1/obs", in: other) }),
+            ("/mask", { $0.externalLink("/mask", to: "/mask", in: other) }),
+            ("/data", { $0.externalLink("/data", to: "/data", in: other) }),
+        ]
+        for (index, (place, link)) in places.enumerated() {
+            let path = directory.file("\(index).hdf5")
+            Recordings.write(path) { writer in
+                writer.remove(place)
+                link(writer)
+            }
+            expect(Recordings.problem(path), says: "\(place) is a link to another file, and no other file is opened")
+        }
+    }
+
+    @Test func softLinksAreFollowedAndDoNotLeadOut() {
+        Recordings.write(path) { writer in
+            writer.remove("/data/demo_1/actions")
+            writer.softLink("/data/demo_1/actions", to: "../demo_2/./actions")
+            writer.softLink("/data/demo_1/fine", to: "/data/demo_0/actions")
+        }
+        // HDF5 knows no "..".
+        expect(Recordings.problem(path), says: "/data/demo_1/actions is missing")
+        let inside = directory.file("inside.hdf5"), outside = directory.file("outside.hdf5")
+        Recordings.write(inside) { writer in
+            writer.remove("/data/demo_1/obs/eef")
+            writer.softLink("/data/demo_1/obs/eef", to: "/data/demo_2/./obs/eef")
+        }
+        #expect(Recordings.problem(inside) == nil)
+        Recordings.write(outside) { writer in
+            writer.remove("/data/demo_1/obs/eef")
+            writer.softLink("/data/demo_1/obs/eef", to: "/away/eef")
+            writer.externalLink("/away", to: "/data/demo_1/obs", in: inside)
+        }
+        expect(Recordings.problem(outside), says: "/away is a link to another file")
+    }
+
+    @Test func softLinksThatGoInCirclesEnd() {
+        Recordings.write(path) { writer in
+            writer.remove("/data/demo_1/actions")
+            writer.softLink("/data/demo_1/actions", to: "other")
+            writer.softLink("/data/demo_1/other", to: "actions")
+        }
+        expect(Recordings.problem(path), says: "/data/demo_1/actions leads through more than 16 links")
+    }
+
+    @Test func storageInOtherFilesIsRefused() {
+        Recordings.write(path) { $0.replaceActions(of: "demo_1", Recordings.actions(), .external(directory.file("raw"))) }
+        expect(Recordings.problem(path), says: "demo_1: /data/demo_1/actions has external storage: its values lie in other files")
+    }
+
+    @Test func virtualDatasetsAreRefused() {
+        Recordings.write(path) { $0.replaceActions(of: "demo_1", Recordings.actions(), .virtual("/data/demo_2/actions")) }
+        expect(Recordings.problem(path), says: "demo_1: /data/demo_1/actions is a virtual dataset")
+    }
+
+    @Test(arguments: [(32_000, "lzf, HDF5 filter 32000"), (32_001, "blosc, HDF5 filter 32001"), (40_000, "HDF5 filter 40000")])
+    func filtersThatAreMissingAreNamed(filter: Int32, name: String) {
+        // A file without a rate too: all that does not fit is said at once.
+        Recordings.write(path, rate: nil) { $0.replaceState(of: "demo_0", Recordings.eef(), .filtered(filter)) }
+        expect(Recordings.problem(path), says: "/data/demo_0/obs/eef is compressed with \(name)", "cannot be checked")
+    }
+
+    // MARK: Not files
+
+    @Test func whatIsNoFileIsRefusedAtOnce() throws {
+        let pipe = directory.file("pipe")
+        try #require(mkfifo(pipe, 0o600) == 0)
+        expect(Recordings.problem(pipe), says: "\(pipe) is a FIFO, not a file")
+        for device in ["/dev/zero", "/dev/null"] { expect(Recordings.problem(device), says: "\(device) is a character device") }
+        expect(Recordings.problem("\(path)\0.hdf5"), says: "NUL character")
+        // Also where an episode should be.
+        let episodes = try TemporaryDirectory()
+        try FileManager.default.copyItem(atPath: DemonstrationTests.aloha + "/episode_0.hdf5", toPath: episodes.file("episode_2.hdf5"))
+        try #require(mkfifo(episodes.file("episode_1.hdf5"), 0o600) == 0)
+        expect(Recordings.problem(episodes.path, Shapes.aloha), says: "episode_1.hdf5 is a FIFO")
+    }
+
+    @Test func anEpisodeCountsOnce() throws {
+        let episode = DemonstrationTests.aloha + "/episode_0.hdf5"
+        for number in ["0", "3"] { try FileManager.default.copyItem(atPath: episode, toPath: directory.file("episode_\(number).hdf5")) }
+        #expect(Recordings.problem(directory.path, Shapes.aloha) == nil)
+        try FileManager.default.createSymbolicLink(
+            atPath: directory.file("episode_1.hdf5"), withDestinationPath: directory.file("episode_3.hdf5"))
+        expect(Recordings.problem(directory.path, Shapes.aloha), says: "episode_1.hdf5 and ", "episode_3.hdf5 are the same file")
+        unlink(directory.file("episode_1.hdf5"))
+        try FileManager.default.copyItem(atPath: episode, toPath: directory.file("episode_03.hdf5"))
+        expect(Recordings.problem(directory.path, Shapes.aloha), says: "episode_03.hdf5 and episode_3.hdf5 have the same number")
+    }
+}

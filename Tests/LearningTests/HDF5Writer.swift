@@ -1,0 +1,140 @@
+@preconcurrency import CHDF5
+import TestKit
+
+/// Writes HDF5 files as people's recorders do, and as nobody should.
+final class HDF5Writer {
+    private let file: hid_t
+    let path: String
+
+    /// How a dataset is stored.
+    enum Storage {
+        case contiguous
+        /// Chunks of so many rows, of which the first `written` rows are written.
+        case chunked(rows: Int, written: Int)
+        /// Declares a filter that the library here does not have.
+        case filtered(H5Z_filter_t)
+        /// In another file.
+        case external(String)
+        /// In another dataset.
+        case virtual(String)
+    }
+
+    init(_ path: String) {
+        self.path = path
+        H5open()
+        file = H5Fcreate(path, UInt32(0x2), hid_t(H5P_DEFAULT), hid_t(H5P_DEFAULT))
+        precondition(file >= 0)
+    }
+
+    deinit { H5Fclose(file) }
+
+    func group(_ name: String) { H5Gclose(H5Gcreate2(file, name, links, hid_t(H5P_DEFAULT), hid_t(H5P_DEFAULT))) }
+
+    /// Float32 values, row-major; `fill`: the writer's own fill value.
+    func floats(_ name: String, _ shape: [Int], _ values: [Float], _ storage: Storage = .contiguous, fill: Float? = nil) {
+        write(name, shape, values, H5T_NATIVE_FLOAT_g, storage) { properties in
+            if var fill { H5Pset_fill_value(properties, H5T_NATIVE_FLOAT_g, &fill) }
+        }
+    }
+
+    func bytes(_ name: String, _ shape: [Int], _ values: [UInt8]) { write(name, shape, values, H5T_NATIVE_UINT8_g, .contiguous) }
+    func signedBytes(_ name: String, _ shape: [Int], _ values: [Int8]) { write(name, shape, values, H5T_NATIVE_INT8_g, .contiguous) }
+    func words(_ name: String, _ shape: [Int], _ values: [UInt16]) { write(name, shape, values, H5T_NATIVE_UINT16_g, .contiguous) }
+
+    /// A list of names, each of `width` bytes.
+    func names(_ name: String, _ names: [String], width: Int = 16) {
+        let type = text(width, H5T_STR_NULLPAD)
+        defer { H5Tclose(type) }
+        let bytes = names.flatMap { Array($0.utf8) + [UInt8](repeating: 0, count: width - $0.utf8.count) }
+        write(name, [names.count], bytes, type, .contiguous)
+    }
+
+    /// A text attribute of fixed length, its bytes as they are.
+    func attribute(_ name: String, of object: String, bytes: [UInt8]) {
+        let type = text(max(1, bytes.count), H5T_STR_NULLPAD), space = H5Screate(H5S_SCALAR)
+        let attribute = H5Acreate_by_name(
+            file, object, name, type, space, hid_t(H5P_DEFAULT), hid_t(H5P_DEFAULT), hid_t(H5P_DEFAULT))
+        precondition(attribute >= 0 && H5Awrite(attribute, type, bytes.isEmpty ? [0] : bytes) >= 0)
+        H5Aclose(attribute)
+        H5Sclose(space)
+        H5Tclose(type)
+    }
+
+    func attribute(_ name: String, of object: String, _ text: String) { attribute(name, of: object, bytes: Array(text.utf8)) }
+
+    /// An attribute that is a number.
+    func attribute(_ name: String, of object: String, _ number: Float) {
+        let space = H5Screate(H5S_SCALAR)
+        let attribute = H5Acreate_by_name(
+            file, object, name, H5T_NATIVE_FLOAT_g, space, hid_t(H5P_DEFAULT), hid_t(H5P_DEFAULT), hid_t(H5P_DEFAULT))
+        var number = number
+        precondition(attribute >= 0 && H5Awrite(attribute, H5T_NATIVE_FLOAT_g, &number) >= 0)
+        H5Aclose(attribute)
+        H5Sclose(space)
+    }
+
+    // MARK: Links
+
+    func softLink(_ name: String, to target: String) { precondition(H5Lcreate_soft(target, file, name, links, hid_t(H5P_DEFAULT)) >= 0) }
+    func hardLink(_ name: String, to target: String) {
+        precondition(H5Lcreate_hard(file, target, file, name, links, hid_t(H5P_DEFAULT)) >= 0)
+    }
+    func externalLink(_ name: String, to target: String, in other: String) {
+        precondition(H5Lcreate_external(other, target, file, name, links, hid_t(H5P_DEFAULT)) >= 0)
+    }
+    func remove(_ name: String) { precondition(H5Ldelete(file, name, hid_t(H5P_DEFAULT)) >= 0) }
+
+    // MARK: Parts
+
+    private lazy var links: hid_t = {
+        let properties = H5Pcreate(H5P_CLS_LINK_CREATE_ID_g)
+        H5Pset_create_intermediate_group(properties, 1)
+        return properties
+    }()
+
+    private func text(_ width: Int, _ padding: H5T_str_t) -> hid_t {
+        let type = H5Tcopy(H5T_C_S1_g)
+        H5Tset_size(type, width)
+        H5Tset_strpad(type, padding)
+        return type
+    }
+
+    private func write<Element>(
+        _ name: String, _ shape: [Int], _ values: [Element], _ type: hid_t, _ storage: Storage, _ configure: (hid_t) -> Void = { _ in }
+    ) {
+        let sizes = shape.map { hsize_t($0) }
+        let space = H5Screate_simple(Int32(shape.count), sizes, nil), properties = H5Pcreate(H5P_CLS_DATASET_CREATE_ID_g)
+        configure(properties)
+        var written = shape.first ?? 0
+        switch storage {
+        case .contiguous: break
+        case .chunked(let rows, let count):
+            H5Pset_chunk(properties, Int32(shape.count), [hsize_t(rows)] + sizes.dropFirst())
+            written = count
+        case .filtered(let filter):
+            H5Pset_chunk(properties, Int32(shape.count), sizes)
+            H5Pset_filter(properties, filter, UInt32(H5Z_FLAG_OPTIONAL), 0, nil)
+        case .external(let path):
+            H5Pset_external(properties, path, 0, hsize_t(values.count * MemoryLayout<Element>.stride))
+        case .virtual(let source):
+            H5Pset_virtual(properties, space, ".", source, space)
+            written = 0
+        }
+        let dataset = H5Dcreate2(file, name, type, space, links, properties, hid_t(H5P_DEFAULT))
+        precondition(dataset >= 0, "\(name) cannot be created")
+        if written > 0 { writeRows(dataset, space, type, sizes, written, values) }
+        H5Dclose(dataset)
+        H5Pclose(properties)
+        H5Sclose(space)
+    }
+
+    /// The first rows, and no others.
+    private func writeRows<Element>(_ dataset: hid_t, _ space: hid_t, _ type: hid_t, _ sizes: [hsize_t], _ rows: Int, _ values: [Element]) {
+        let start = [hsize_t](repeating: 0, count: sizes.count), count = [hsize_t(rows)] + sizes.dropFirst()
+        let memory = H5Screate_simple(Int32(sizes.count), count, nil)
+        H5Sselect_hyperslab(space, H5S_SELECT_SET, start, nil, count, nil)
+        precondition(H5Dwrite(dataset, type, memory, space, hid_t(H5P_DEFAULT), values) >= 0)
+        H5Sselect_all(space)
+        H5Sclose(memory)
+    }
+}

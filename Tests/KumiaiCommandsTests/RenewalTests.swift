@@ -364,6 +364,21 @@ import Worker
 
     // MARK: Keys and passwords
 
+    @Test func aKeyThatWasMovedAwayIsNotReplacedByOneThatFitsNothing() throws {
+        let consortium = try Consortium(sites: 1)
+        for (key, command) in [
+            ("operator/key.pem", ["pki", "issue", "operator/alice", "--ca", consortium.path("pki"), "--out", consortium.path("operator")]),
+            ("pki/ca.key", ["pki", "ca", "--consortium", "test.kumiai.example", "--out", consortium.path("pki")]),
+        ] {
+            let kept = consortium.path("kept.key")
+            try FileManager.default.moveItem(atPath: consortium.path(key), toPath: kept)
+            let outcome = try consortium.attempt(command)
+            #expect(outcome.status == 6 && outcome.error.contains("nothing is overwritten"), "\(outcome.error)")
+            #expect(!FileManager.default.fileExists(atPath: consortium.path(key)))
+            try FileManager.default.moveItem(atPath: kept, toPath: consortium.path(key))
+        }
+    }
+
     @Test func initOverALedgerThatIsMissingTouchesNoKey() throws {
         let consortium = try Consortium(sites: 1)
         let key = try consortium.directory.read("coordinator/data/log.key")

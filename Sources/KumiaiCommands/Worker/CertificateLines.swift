@@ -1,16 +1,25 @@
+import Coordinator
 import Federation
+import Identity
 import Worker
 
 /// What a worker's status says of its certificate and of the clocks.
 enum CertificateLines {
-    static func of(_ status: WorkerStatus) -> [String] {
-        var lines: [String] = []
-        if let notice = status.certificateNotice {
-            lines.append("certificate: \(Terminal.styled(notice, .red))")
-        } else if let end = status.certificateEndMilliseconds {
-            lines.append("certificate: until \(Format.time(Timestamp(milliseconds: end)))")
+    /// A worker that does not run may not have started because of its certificate: then the file itself is looked at.
+    static func of(_ status: WorkerStatus, _ configuration: WorkerConfiguration) -> [String] {
+        var notice = status.certificateNotice
+        var end = status.certificateEndMilliseconds.map(Timestamp.init(milliseconds:))
+        if !status.isRunning, let term = try? IdentityFile.certificates(configuration.certificate)[0].term {
+            notice = term.notice(at: systemTime()).map { "this site's certificate \($0)" }
+            end = term.notAfter
         }
-        if let clocks = status.clockNotice { lines.append("clocks:   \(Terminal.styled(clocks, .red))") }
+        var lines: [String] = []
+        if let notice {
+            lines.append("certificate: \(Terminal.styled(notice, .red))")
+        } else if let end {
+            lines.append("certificate: until \(Format.time(end))")
+        }
+        if status.isRunning, let clocks = status.clockNotice { lines.append("clocks:   \(Terminal.styled(clocks, .red))") }
         return lines
     }
 }

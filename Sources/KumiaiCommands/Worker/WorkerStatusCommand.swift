@@ -33,7 +33,7 @@ struct WorkerStatusCommand: Command {
             Terminal.print("heard:    \(Format.ago(Timestamp(milliseconds: heard), now: systemTime())) from the coordinator")
         }
         if let trouble = status.trouble { Terminal.print("trouble:  \(trouble)") }
-        for line in CertificateLines.of(status) { Terminal.print(line) }
+        for line in CertificateLines.of(status, configuration) { Terminal.print(line) }
         Terminal.print("sent:     \(Format.bytes(status.bytesUp)), fetched \(Format.bytes(status.bytesDown))")
         Terminal.print("receipts: \(status.receipts), in \(configuration.dataDirectory)/receipts")
     }

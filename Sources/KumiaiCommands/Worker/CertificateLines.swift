@@ -19,7 +19,7 @@ enum CertificateLines {
         } else if let end {
             lines.append("certificate: until \(Format.time(end))")
         }
-        if status.isRunning, let clocks = status.clockNotice { lines.append("clocks:   \(Terminal.styled(clocks, .red))") }
+        if let clocks = status.clockNotice { lines.append("clocks:   \(Terminal.styled(clocks, .red))") }
         return lines
     }
 }

@@ -156,7 +156,9 @@ extension RevocationList {
             throw IdentityError.openSSL(.failed, "cannot identify the authority's key")
         }
         defer { X509_EXTENSION_free(identifier) }
-        guard X509_CRL_add_ext(list, identifier, -1) == 1 else { throw IdentityError.openSSL(.failed, "cannot identify the authority's key") }
+        guard X509_CRL_add_ext(list, identifier, -1) == 1 else {
+            throw IdentityError.openSSL(.failed, "cannot identify the authority's key")
+        }
     }
 
     /// A number that only grows: the time in seconds, or one more than before where the clock was set back.

@@ -97,7 +97,9 @@ import Worker
         // Another participant's.
         try consortium.directory.write("coordinator/certificate.pem", consortium.directory.read("operator/certificate.pem"))
         #expect(
-            consortium.wait(seconds: 15) { consortium.log("coordinator").contains("operator/alice") },
+            consortium.wait(seconds: 15) {
+                consortium.log("coordinator").contains("is the certificate of spiffe://test.kumiai.example/operator/alice")
+            },
             "\(consortium.log("coordinator"))")
         #expect(try consortium.status()["consortium"] != nil)
         try consortium.directory.write("coordinator/certificate.pem", whole)
@@ -131,7 +133,16 @@ import Worker
             "--out",
             consortium.path("operator"))
         #expect(try certificate().digest != second.digest && certificate().publicKey == first.publicKey)
-        // Nobody else's certificate is replaced.
+        // The same request again, and one for another key, which stays.
+        try consortium.kumiai("pki", "request", "operator/alice", "--out", consortium.path("operator"))
+        try consortium.kumiai("pki", "request", "operator/bob", "--out", consortium.path("bob"))
+        let request = try consortium.directory.read("operator/request.pem")
+        try FileManager.default.removeItem(atPath: consortium.path("bob/key.pem"))
+        let orphan = try consortium.attempt(["pki", "request", "operator/bob", "--out", consortium.path("bob")])
+        #expect(orphan.status == 6 && orphan.error.contains("no request for this key"), "\(orphan.error)")
+        #expect(!FileManager.default.fileExists(atPath: consortium.path("bob/key.pem")))
+        #expect(try consortium.directory.read("operator/request.pem") == request)
+        // The certificate of another identity is not replaced.
         let other = try consortium.attempt([
             "pki", "issue", "operator/eve", "--ca", consortium.path("pki"), "--request", consortium.path("operator/request.pem"),
             "--out",
@@ -214,6 +225,10 @@ import Worker
             consortium.wait { workerStatus()["trouble"] == nil && workerStatus()["certificate_notice"] == nil }, "\(workerStatus())"
         )
         #expect(consortium.stop(worker) == 0)
+        // Of a worker that does not run, the file says it.
+        try consortium.reissue("acme-osaka", endingIn: 7000)
+        let stopped = try consortium.attempt(["worker", "status", "--config", consortium.path("acme-osaka/worker.toml")])
+        #expect(stopped.output.contains("this site's certificate ends in 1 hour"), "\(stopped.output)")
         #expect(consortium.stop(coordinator) == 0)
     }
 
@@ -363,6 +378,24 @@ import Worker
     }
 
     // MARK: Keys and passwords
+
+    @Test func aKeyThatWasMovedAwayIsNotReplacedByOneThatFitsNothing() throws {
+        let consortium = try Consortium(sites: 1)
+        for (key, command) in [
+            (
+                "operator/key.pem",
+                ["pki", "issue", "operator/alice", "--ca", consortium.path("pki"), "--out", consortium.path("operator")]
+            ),
+            ("pki/ca.key", ["pki", "ca", "--consortium", "test.kumiai.example", "--out", consortium.path("pki")]),
+        ] {
+            let kept = consortium.path("kept.key")
+            try FileManager.default.moveItem(atPath: consortium.path(key), toPath: kept)
+            let outcome = try consortium.attempt(command)
+            #expect(outcome.status == 6 && outcome.error.contains("nothing is overwritten"), "\(outcome.error)")
+            #expect(!FileManager.default.fileExists(atPath: consortium.path(key)))
+            try FileManager.default.moveItem(atPath: kept, toPath: consortium.path(key))
+        }
+    }
 
     @Test func initOverALedgerThatIsMissingTouchesNoKey() throws {
         let consortium = try Consortium(sites: 1)

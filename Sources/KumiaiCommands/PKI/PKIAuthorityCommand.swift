@@ -1,6 +1,7 @@
 import ArgumentParser
 import Coordinator
 import Federation
+import Foundation
 import Identity
 
 struct PKIAuthorityCommand: Command {
@@ -27,6 +28,10 @@ struct PKIAuthorityCommand: Command {
 
     func execute() async throws {
         let files = PKIFiles(directory: out)
+        // The key may have been moved away, as it should be: a new one beside the old certificate would fit nothing.
+        for path in [files.authority, files.authorityKey] where FileManager.default.fileExists(atPath: path) {
+            throw UsageError("\(path) is there already, and nothing is overwritten", hint: "choose another directory with --out")
+        }
         try files.create()
         let authority = try CertificateAuthority.create(consortium: consortium, days: lifetime.days, at: systemTime())
         try files.write(authority.key.pem(), to: files.authorityKey, isPrivate: true)

@@ -53,10 +53,13 @@ struct PKIIssueCommand: Command {
         let profiles = try profiles.map { CertificateProfiles(configuration: try Credentials.read($0)) } ?? .standard
         let authority = try from.loadAuthority(profiles: profiles)
         let principal = try SPIFFE.principal("spiffe://\(try authority.consortium)/\(identity)")
-        try files.create()
-        let publicKey = try key(files)
+        // A key of its own where there is no request; it is written when everything else has been found right.
+        let made = try request == nil ? PrivateKey.generate() : nil
+        let publicKey = try made?.publicKey ?? CertificateRequest(pem: Credentials.read(request!)).publicKey
         let former = try former(files, principal, publicKey)
         let certificate = try authority.issue(principal, for: publicKey, days: lifetime.days, at: systemTime())
+        try files.create()
+        if let made { try files.write(made.pem(), to: files.key, isPrivate: true) }
         if let former {
             let kept = try files.replaceCertificate(former, with: certificate)
             Terminal.note("the former certificate is kept as \(kept)")
@@ -79,7 +82,7 @@ struct PKIIssueCommand: Command {
         guard try former.principal() == principal, try former.publicKey == key else {
             throw UsageError(
                 "\(files.certificate) is there already, of another identity or another key, and nothing is overwritten",
-                hint: "choose another directory with --out")
+                hint: "for the key that is there: kumiai pki renew; for a new key, choose another directory with --out")
         }
         return former
     }
@@ -91,13 +94,6 @@ struct PKIIssueCommand: Command {
             if known.contains(where: { $0.digest == authority.digest }) { return }
         }
         try files.write(authority.pem(), to: files.authority)
-    }
-
-    private func key(_ files: PKIFiles) throws -> PublicKey {
-        if let request { return try CertificateRequest(pem: Credentials.read(request)).publicKey }
-        let key = try PrivateKey.generate()
-        try files.write(key.pem(), to: files.key, isPrivate: true)
-        return key.publicKey
     }
 }
 

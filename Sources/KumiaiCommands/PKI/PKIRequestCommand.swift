@@ -29,10 +29,20 @@ struct PKIRequestCommand: Command {
         try files.create()
         let isThere = FileManager.default.fileExists(atPath: files.key)
         let key = try isThere ? IdentityFile.key(files.key) : PrivateKey.generate()
+        try requireOwnRequest(files, key)
         if !isThere { try files.write(key.pem(), to: files.key, isPrivate: true) }
         // No secret, and made from the key at any time.
         try IdentityFile.replace(CertificateRequest.pem(for: key, commonName: identity), at: files.request)
         if json.isOn { return try Report(identity: identity, key: files.key, request: files.request).printJSON() }
         Terminal.print("made \(isThere ? "" : "\(files.key) and ")\(files.request); send the request to the CA")
+    }
+
+    /// A request for this very key can be made anew at any time; one for another key is not ours to replace.
+    private func requireOwnRequest(_ files: PKIFiles, _ key: PrivateKey) throws {
+        guard FileManager.default.fileExists(atPath: files.request) else { return }
+        let former = try? CertificateRequest(pem: Credentials.read(files.request)).publicKey
+        guard former == key.publicKey else {
+            throw UsageError("\(files.request) is there already, and is no request for this key: nothing is overwritten", hint: "move it away")
+        }
     }
 }

@@ -32,7 +32,8 @@ struct WorkerHealth {
         }
     }
 
-    func lines(dataDirectory: String) -> [String] {
+    /// `certificate`: its file; `nil` where this user cannot read the configuration.
+    func lines(dataDirectory: String, certificate: String? = nil) -> [String] {
         let link = status.connected ? "connected" : "not connected"
         let seen = Format.ago(writtenAt, now: now)
         let state =
@@ -49,7 +50,7 @@ struct WorkerHealth {
         }
         let notices = [status.certificateNotice, status.clockNotice]
         if let trouble = problem ?? status.trouble, !notices.contains(trouble) { lines.append("trouble:  \(trouble)") }
-        lines += CertificateLines.of(status)
+        lines += CertificateLines.of(status, certificate: certificate)
         lines.append("sent:     \(Format.bytes(status.bytesUp)), fetched \(Format.bytes(status.bytesDown))")
         lines.append("receipts: \(status.receipts), in \(dataDirectory)/receipts")
         return lines

@@ -42,7 +42,7 @@ struct WorkerStatusCommand: Command {
         if json.isOn {
             try Report(running: health.liveness == .running, state: health.liveness, problem: health.problem, status: status).printJSON()
         } else {
-            for line in health.lines(dataDirectory: directory) { Terminal.print(line) }
+            for line in health.lines(dataDirectory: directory, certificate: try? WorkerFile.load(config).certificate) { Terminal.print(line) }
         }
         if let code = health.exitCode { throw code }
     }

@@ -159,7 +159,8 @@ public final class Listener: Sendable {
             "a peer's certificate was refused",
             metadata: [
                 "peer": "\(certificate.principal?.path ?? "unknown; it calls itself \(certificate.name)")",
-                "valid_from": "\(certificate.term.notBefore.text)", "valid_until": "\(certificate.term.notAfter.text)", "reason": "\(error)", "hint": "\(error.hint)",
+                "valid_from": "\(certificate.term.notBefore.text)", "valid_until": "\(certificate.term.notAfter.text)",
+                "reason": "\(error)", "hint": "\(error.hint)",
             ])
         await refused(certificate, "\(error)")
     }

@@ -53,12 +53,21 @@ public struct ConsortiumFounder {
         }
     }
 
+    /// Checks the model and copies it; one in several files becomes one file.
     private func importModel(_ path: String) throws -> ModelReference {
-        let file = try SafetensorsFile(path: path)
-        guard file.layout.isAllFloat32, file.layout.elementCount > 0 else {
-            throw CoordinatorError("\(path) has tensors that are not F32", hint: "a base model is float32 in this version")
+        let blobs = try BlobStore(directory: files.blobs)
+        let copy = blobs.temporaryPath()
+        defer { blobs.discard(copy) }
+        // What is checked is what was copied, also where the file changes meanwhile.
+        try SafetensorsFile(path: path, called: "the base model \(path)").copy(to: copy)
+        let file = try SafetensorsFile(path: copy, called: "the base model \(path)")
+        if let odd = file.layout.tensors.first(where: { $0.type != .f32 }) {
+            throw CoordinatorError(
+                "the base model \(path) has \(odd.name) in \(odd.type.rawValue); expected F32", hint: "a base model is float32 in this version: convert it")
         }
-        let (digest, byteCount) = try BlobStore(directory: files.blobs).add(copyOf: path)
+        guard file.layout.elementCount > 0 else { throw CoordinatorError("the base model \(path) holds no numbers") }
+        try file.checkFinite()
+        let (digest, byteCount) = try blobs.adopt(copy)
         return ModelReference(digest: digest, layout: Digest(of: file.layout.canonicalBytes), byteCount: byteCount)
     }
 }

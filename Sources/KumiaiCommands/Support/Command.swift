@@ -51,6 +51,8 @@ struct Failure {
         case let error as AuditError: (message, hint) = (error.message, error.hint)
         case let error as LearningError: (message, hint) = (error.message, error.hint)
         case let error as PEFTError: (message, hint) = (error.message, error.hint)
+        case let error as InputFileError: (message, hint) = (error.message, error.hint)
+        case let error as NotFiniteError: (message, hint) = (error.message, error.hint)
         default: message = describe(error)
         }
     }

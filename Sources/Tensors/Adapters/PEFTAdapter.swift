@@ -31,6 +31,8 @@ public struct PEFTAdapter: Sendable {
 
     public static let configurationName = "adapter_config.json"
     public static let weightsName = "adapter_model.safetensors"
+    /// All files of an adapter; the configuration is last, because without it there is none.
+    public static let fileNames = [weightsName, configurationName]
 
     // MARK: Writing
 

@@ -38,7 +38,6 @@ struct ReleaseShowCommand: Command {
     func execute() async throws {
         let release = ReleaseDirectory(path: directory)
         let summary = try release.summary()
-        let adapter = try release.adapterReport()
         var signer: String?
         var problem: String?
         if verify {
@@ -46,6 +45,8 @@ struct ReleaseShowCommand: Command {
             let roots = try TrustRoots(pem: Credentials.read(ca))
             do { signer = try release.verify(roots: roots).description } catch { problem = "\(error)" }
         }
+        // Of a release that does not hold, the rest is shown as far as it can be read.
+        let adapter = problem == nil ? try release.adapterReport() : try? release.adapterReport()
         let report = Report(
             release: summary.release, consortium: summary.consortium, campaign: summary.campaign, base: summary.base,
             model: summary.model, rounds: summary.rounds, updates: summary.updates, sites: summary.sites,

@@ -38,6 +38,24 @@ public enum RegularFile {
         return bytes
     }
 
+    /// Calls `body` with all bytes of a file, block after block.
+    public static func forEachBlock(
+        of path: String, called name: String? = nil, followsLinks: Bool = true, _ body: (UnsafeRawBufferPointer) throws -> Void
+    ) throws {
+        let name = name ?? path
+        let descriptor = try open(path, called: name, followsLinks: followsLinks)
+        defer { close(descriptor) }
+        let block = UnsafeMutableRawBufferPointer.allocate(byteCount: SafetensorsFile.blockBytes, alignment: 16)
+        defer { block.deallocate() }
+        var offset = 0
+        while true {
+            let count = try fill(block, from: descriptor, at: offset, called: name)
+            if count == 0 { return }
+            try body(UnsafeRawBufferPointer(rebasing: block[..<count]))
+            offset += count
+        }
+    }
+
     /// Reads from `offset` on until the buffer is full or the file ends; returns how many bytes were read.
     static func fill(_ buffer: UnsafeMutableRawBufferPointer, from descriptor: Int32, at offset: Int, called name: String) throws -> Int {
         var done = 0

@@ -4,8 +4,8 @@ import Tensors
 
 /// Whether a base model can be trained as a plan says. What no site could train would stop the campaign in its first round.
 package enum PlanFit {
-    /// Reads all of the base.
-    package static func problems(of plan: Plan, base: SafetensorsFile) -> [PlanProblem] {
+    /// Reads all of the base; throws where it cannot be read.
+    package static func problems(of plan: Plan, base: SafetensorsFile) throws -> [PlanProblem] {
         do {
             // There is no other trainer than the built-in one: a base that it cannot train can be trained nowhere.
             let policy = try PolicyConfiguration(of: base)
@@ -14,7 +14,7 @@ package enum PlanFit {
             if let lora = plan.training.lora { found += problems(of: lora, base.layout) }
             found += problem("training.batch") { try Batch.check(count: plan.training.batch, policy, hint: "") }
             return found
-        } catch {
+        } catch let error where error is LearningError || error is NotFiniteError {
             return [PlanProblem(key: "base", message: "no site can train this model: \(text(error))")]
         }
     }
@@ -43,7 +43,6 @@ package enum PlanFit {
             switch error {
             case let error as LearningError: error.hint
             case let error as NotFiniteError: error.hint
-            case let error as InputFileError: error.hint
             default: ""
             }
         return "\(error)" + (hint.isEmpty ? "" : "; \(hint)")

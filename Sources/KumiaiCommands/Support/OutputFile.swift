@@ -14,7 +14,7 @@ struct ForceOption: ParsableArguments {
 enum OutputFile {
     private static let forceHint = "choose another place with --out, or replace it with --force"
 
-    /// Says before the work begins whether `path` can be written; makes the directories above it.
+    /// Says before the work begins whether `path` can be written.
     static func prepare(_ path: String, force: Bool) throws {
         switch RegularFile.kind(of: path) {
         case .directory: throw UsageError("\(path) is a directory", hint: "name a file")
@@ -25,13 +25,12 @@ enum OutputFile {
             }
         case let kind?: throw UsageError("\(path) is \(kind.rawValue); expected a file, or a place for one", hint: "choose another place with --out")
         }
-        let folder = (path as NSString).deletingLastPathComponent
-        try makeDirectory(folder.isEmpty ? "." : folder)
+        try requireDirectory(folder(of: path))
     }
 
-    /// Says before the work begins whether `files` can be written into a directory; makes it.
+    /// Says before the work begins whether `files` can be written into a directory.
     static func prepareDirectory(_ path: String, for files: [String], force: Bool) throws {
-        try makeDirectory(path)
+        try requireDirectory(path)
         for file in files {
             guard let kind = RegularFile.kind(of: "\(path)/\(file)", followsLinks: false) else { continue }
             guard kind == .file || kind == .link else { throw UsageError("\(path)/\(file) is \(kind.rawValue)", hint: "choose another place with --out") }
@@ -39,17 +38,33 @@ enum OutputFile {
         }
     }
 
-    /// Makes a directory that files can be written to.
-    private static func makeDirectory(_ path: String) throws {
-        do { try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true) } catch {
-            throw UsageError("the directory \(path) cannot be made", hint: "is there a file of that name, or no permission to write there?")
+    private static func folder(of path: String) -> String {
+        let folder = (path as NSString).deletingLastPathComponent
+        return folder.isEmpty ? "." : folder
+    }
+
+    /// Throws where files cannot be written to a directory, or where it is not there and cannot be made.
+    private static func requireDirectory(_ path: String) throws {
+        var place = path
+        while RegularFile.kind(of: place, followsLinks: false) == nil, place != ".", place != "/" { place = folder(of: place) }
+        guard RegularFile.kind(of: place) == .directory else { throw cannotMake(path) }
+        guard access(place, W_OK) == 0 else {
+            throw place == path ? UsageError("\(path) cannot be written to", hint: "choose another place with --out") : cannotMake(path)
         }
-        guard access(path, W_OK) == 0 else { throw UsageError("\(path) cannot be written to", hint: "choose another place with --out") }
+    }
+
+    private static func cannotMake(_ path: String) -> UsageError {
+        UsageError("the directory \(path) cannot be made", hint: "is there a file of that name, or no permission to write there?")
+    }
+
+    private static func makeDirectory(_ path: String) throws {
+        do { try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true) } catch { throw cannotMake(path) }
     }
 
     /// Calls `write` with a path beside the target, and moves what it wrote there.
     static func replace(_ path: String, force: Bool, _ write: (String) throws -> Void) throws {
         try prepare(path, force: force)
+        try makeDirectory(folder(of: path))
         let draft = path + ".new"
         // What a run that was killed left there; or a FIFO, which would keep the writer waiting.
         unlink(draft)

@@ -187,9 +187,11 @@ import Testing
         try consortium.openCampaign()
         let worker = try consortium.startWorker(0)
         #expect(consortium.wait { consortium.log("acme-osaka").contains("the training diverged in step") }, "\(consortium.log("acme-osaka").suffix(1500))")
-        #expect(consortium.wait(seconds: 10) {
-            (try? consortium.attempt(["worker", "status", "--config", consortium.path("acme-osaka/worker.toml")]).output.contains("learning_rate in the plan")) == true
-        })
+        #expect(
+            consortium.wait(seconds: 10) {
+                (try? consortium.attempt(["worker", "status", "--config", consortium.path("acme-osaka/worker.toml")]).output.contains(
+                    "learning_rate in the plan")) == true
+            })
         #expect(worker.isRunning && consortium.campaign["updates_accepted"] as? Int == 0)
         _ = consortium.stop(worker)
         #expect(consortium.stop(coordinator) == 0)

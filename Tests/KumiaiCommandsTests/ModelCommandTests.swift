@@ -83,7 +83,9 @@ import Testing
         #expect(try kumiai("pki", "issue", "coordinator/main", "--ca", directory.file("pki"), "--out", coordinator).status == 0)
         try expect(kumiai("coordinator", "init", coordinator, "--base-model", directory.path, "--name", "FY2026"), 0)
         let blobs = coordinator + "/data/blobs/objects"
-        let names = try FileManager.default.subpathsOfDirectory(atPath: blobs).filter { $0.hasSuffix(".safetensors") || $0.split(separator: "/").last?.count == 64 }
+        let names = try FileManager.default.subpathsOfDirectory(atPath: blobs).filter {
+            $0.hasSuffix(".safetensors") || $0.split(separator: "/").last?.count == 64
+        }
         #expect(names.count == 1)
         #expect(try SafetensorsFile(path: "\(blobs)/\(names[0])").float32s() == whole.float32s())
         try FileManager.default.removeItem(atPath: directory.file("model-00002-of-00002.safetensors"))
@@ -118,18 +120,21 @@ import Testing
     @Test func errorsSayWhetherTheBaseOrTheAdapterIsMeant() throws {
         let pointer = try directory.write(
             "pointer.safetensors", Array("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n".utf8))
-        try expect(kumiai("adapter", "merge", pointer, adapter(), "--out", directory.file("x")), 1, "the base model \(pointer) is a Git LFS pointer", "git lfs pull")
+        try expect(
+            kumiai("adapter", "merge", pointer, adapter(), "--out", directory.file("x")), 1, "the base model \(pointer) is a Git LFS pointer", "git lfs pull")
         let broken = directory.file("broken")
         try FileManager.default.copyItem(atPath: adapter(), toPath: broken)
         try directory.write("broken/adapter_model.safetensors", Array("version https://git-lfs.github.com/spec/v1\n".utf8))
         try expect(
-            kumiai("adapter", "merge", Self.base, broken, "--out", directory.file("x")), 1, "the adapter's \(broken)/adapter_model.safetensors is a Git LFS pointer")
+            kumiai("adapter", "merge", Self.base, broken, "--out", directory.file("x")), 1,
+            "the adapter's \(broken)/adapter_model.safetensors is a Git LFS pointer")
     }
 
     // MARK: Outputs
 
     @Test func outputsReplaceFilesOnlyWithForce() throws {
-        let config = try directory.write("config.json", Array(kumiai("policy", "init").output.utf8)), out = directory.file("out"), merged = directory.file("merged")
+        let config = try directory.write("config.json", Array(kumiai("policy", "init").output.utf8)), out = directory.file("out"),
+            merged = directory.file("merged")
         let adapter = try adapter()
         let commands = [
             (["policy", "init", config, "--out", out], out), (["policy", "tune", Self.base, Self.data, "--steps", "1", "--out", out], out),

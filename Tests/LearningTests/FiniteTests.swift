@@ -48,6 +48,18 @@ import Testing
         try refused(write(wrong, config: config), "pos has the shape")
     }
 
+    /// A worker that was stopped after a step that diverged must not go on from there for ever.
+    @Test func aSnapshotThatDivergedIsNoStart() throws {
+        let policy = try policy(), data = try demonstrations(policy)
+        let training = LocalTraining(steps: 4, batch: 4, schedule: Schedule(peak: 1e-3, steps: 4))
+        let zeros = [Float](repeating: 0, count: policy.weights.count), odd = [Float](repeating: .nan, count: policy.weights.count)
+        let snapshot = TrainingSnapshot(step: 2, generator: 1, lossSum: 1, weights: odd, m: zeros, v: zeros)
+        let error = #expect(throws: TrainingDivergence.self) {
+            try training.run(from: policy, on: data, seed: SeededGenerator(seed: 1), resuming: snapshot)
+        }
+        #expect(error?.step == 3)
+    }
+
     @Test(arguments: [false, true]) func aTrainingThatDivergesThrows(withAdapter: Bool) throws {
         let policy = try policy(), data = try demonstrations(policy)
         let layout = AdapterLayout(base: policy.layout, rank: 2, targets: ["fc1", "qkv"])

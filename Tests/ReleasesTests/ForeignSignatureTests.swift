@@ -23,7 +23,8 @@ import Testing
 
     /// The payload, indented by two, and the bundle, without spaces, in that program's order of members.
     private func sign(
-        method: String = "files", hash: String = "sha256", links: Bool = false, ignored: [String] = [".github", "model.sig", ".gitattributes", ".gitignore", ".git"],
+        method: String = "files", hash: String = "sha256", links: Bool = false,
+        ignored: [String] = [".github", "model.sig", ".gitattributes", ".gitignore", ".git"],
         predicate: String = "https://model_signing/signature/v1.0", by another: ConsortiumFixture.Identity? = nil, edit: (String) -> String = { $0 }
     ) throws {
         let signer = another ?? signer
@@ -108,7 +109,8 @@ import Testing
 
     @Test func whatIsNotSignedMustSayNothingElse() throws {
         let changes = [
-            ("\"tlogEntries\":[]", "\"tlogEntries\":[1]", "tlogEntries"), ("\"keyid\":\"\"", "\"keyid\":\"x\"", "keyid"), ("v0.3+json", "v0.4+json", "mediaType"),
+            ("\"tlogEntries\":[]", "\"tlogEntries\":[1]", "tlogEntries"), ("\"keyid\":\"\"", "\"keyid\":\"x\"", "keyid"),
+            ("v0.3+json", "v0.4+json", "mediaType"),
             ("\"sig\":", "\"note\":\"\",\"sig\":", "unknown member note"), ("\"x509CertificateChain\"", "\"publicKey\"", "bare key"),
             ("\"payloadType\":\"application/vnd.in-toto+json\"", "\"payloadType\":\"text/plain\"", "payloadType"),
         ]

@@ -136,7 +136,8 @@ import Testing
         try refused(adapter(with(#""target_modules": ["fc2"]"#), Self.fc1), "factors for m.fc1, and target_modules does not name it")
         try refused(adapter(with(#""target_modules": "fc1""#), Self.fc1), "target_modules does not name it")
         try refused(adapter(with(#""modules_to_save": ["m"]"#), Self.fc1), "modules_to_save names it")
-        let head: [(String, [Int], [Float])] = [("m.head.weight", [2, 3], [9, 8, 7, 6, 5, 4])], bias: [(String, [Int], [Float])] = [("m.fc1.bias", [4], [1, 2, 3, 4])]
+        let head: [(String, [Int], [Float])] = [("m.head.weight", [2, 3], [9, 8, 7, 6, 5, 4])],
+            bias: [(String, [Int], [Float])] = [("m.fc1.bias", [4], [1, 2, 3, 4])]
         try refused(adapter(Self.plain, Self.fc1 + head), "m.head.weight, which neither modules_to_save nor bias (none) names")
         try refused(adapter(Self.plain, Self.fc1 + bias), "m.fc1.bias, which neither")
         let other = try adapter(

@@ -14,7 +14,8 @@ import Testing
     }
 
     @discardableResult
-    private func write(_ name: String, _ tensors: [(name: String, type: ElementType, shape: [Int])], _ values: [Float], config: String? = nil) throws -> String {
+    private func write(_ name: String, _ tensors: [(name: String, type: ElementType, shape: [Int])], _ values: [Float], config: String? = nil) throws -> String
+    {
         let metadata = config.map { [(name: "config", value: $0)] } ?? []
         let writer = try SafetensorsWriter(path: directory.file(name), layout: TensorLayout(tensors), metadata: metadata)
         try writer.append(values)

@@ -7,7 +7,8 @@ extension PolicyConfiguration {
         let name = file.name.isEmpty ? "the model" : file.name
         guard let json = file.header[metadata: "config"] else {
             throw LearningError(
-                "\(name) has no config in its metadata", hint: "the built-in trainer reads the policy's shape from there: kumiai policy init makes such a model")
+                "\(name) has no config in its metadata", hint: "the built-in trainer reads the policy's shape from there: kumiai policy init makes such a model"
+            )
         }
         do { try self.init(json: json) } catch let error as LearningError {
             throw file.name.isEmpty ? error : LearningError("\(name): \(error.message)", hint: error.hint)

@@ -46,7 +46,10 @@ struct PEFTConfiguration {
 
     init(_ bytes: [UInt8], path: String) throws {
         let json: JSONValue
-        do { json = try JSONParser.parse(bytes) } catch { throw PEFTError("\(path) is not JSON: \(error)") }
+        do { json = try JSONParser.parse(bytes) } catch {
+            if let foreign = ForeignFormat(bytes), foreign != .json { throw foreign.error(path) }
+            throw PEFTError("\(path) is not JSON: \(error)")
+        }
         let reader = PEFTOptionReader(json, path: path)
         guard json["peft_type"] == .string("LORA") else {
             throw reader.wrong("peft_type", "LORA", hint: "only LoRA adapters can be merged; merge this one with PEFT")
@@ -228,7 +231,8 @@ extension JSONValue {
             case .number(let number): number
             case .string(let string): string.jsonQuoted
             case .array(let values): "[\(values.prefix(8).map(\.excerpt).joined(separator: ", "))\(values.count > 8 ? ", …" : "")]"
-            case .object(let members): "{\(members.prefix(4).map { "\($0.name.jsonQuoted): \($0.value.excerpt)" }.joined(separator: ", "))\(members.count > 4 ? ", …" : "")}"
+            case .object(let members):
+                "{\(members.prefix(4).map { "\($0.name.jsonQuoted): \($0.value.excerpt)" }.joined(separator: ", "))\(members.count > 4 ? ", …" : "")}"
             }
         return text.count > 80 ? "\(text.prefix(80))…" : text
     }

@@ -53,7 +53,8 @@ final class ShardedSource: ByteSource {
         var map: [String: String] = [:]
         for member in members {
             // A shard lies beside its index, and nowhere else.
-            guard let shard = member.value.string, !shard.isEmpty, !shard.utf8.contains(UInt8(ascii: "/")), !shard.utf8.contains(0), ![".", ".."].contains(shard)
+            guard let shard = member.value.string, !shard.isEmpty, !shard.utf8.contains(UInt8(ascii: "/")), !shard.utf8.contains(0),
+                ![".", ".."].contains(shard)
             else { throw InputFileError("\(name): weight_map places \(member.name) in something that is not a file's name") }
             map[member.name] = shard
         }

@@ -3,7 +3,6 @@ import Federation
 import Foundation
 import Identity
 import Ledger
-import Tensors
 
 /// Begins a consortium's ledger: the log's key, the founding entry, and the base model.
 public struct ConsortiumFounder {
@@ -25,7 +24,7 @@ public struct ConsortiumFounder {
         let key = try PrivateKey(pem: readFile(configuration.key))
         try checkIdentity(certificate, key, authority, at: now)
         try FileManager.default.createDirectory(atPath: files.releases, withIntermediateDirectories: true)
-        let model = try importModel(modelPath)
+        let model = try ModelImport(BlobStore(directory: files.blobs)).add(modelPath)
         let logKey = try PrivateKey.generate(.ed25519)
         try writePrivate(logKey.pem(), to: files.logKey)
         try SystemDisk().store(authority.pem(), at: files.authority)
@@ -51,24 +50,6 @@ public struct ConsortiumFounder {
         guard try certificate.matches(key) else {
             throw CoordinatorError("\(configuration.key) is not the key of \(configuration.certificate)")
         }
-    }
-
-    /// Checks the model and copies it; one in several files becomes one file.
-    private func importModel(_ path: String) throws -> ModelReference {
-        let blobs = try BlobStore(directory: files.blobs)
-        let copy = blobs.temporaryPath()
-        defer { blobs.discard(copy) }
-        // What is checked is what was copied, also where the file changes meanwhile.
-        try SafetensorsFile(path: path, called: "the base model \(path)").copy(to: copy)
-        let file = try SafetensorsFile(path: copy, called: "the base model \(path)")
-        if let odd = file.layout.tensors.first(where: { $0.type != .f32 }) {
-            throw CoordinatorError(
-                "the base model \(path) has \(odd.name) in \(odd.type.rawValue); expected F32", hint: "a base model is float32 in this version: convert it")
-        }
-        guard file.layout.elementCount > 0 else { throw CoordinatorError("the base model \(path) holds no numbers") }
-        try file.checkFinite()
-        let (digest, byteCount) = try blobs.adopt(copy)
-        return ModelReference(digest: digest, layout: Digest(of: file.layout.canonicalBytes), byteCount: byteCount)
     }
 }
 

@@ -56,7 +56,7 @@ public struct AdapterExtraction: Sendable {
         return "\(one.name), \(one.type.rawValue) \(one.shape), in one, and \(other.name), \(other.type.rawValue) \(other.shape), in the other"
     }
 
-    /// B = U·√(σ/scale), A = √(σ/scale)·Vᵀ; gives back the energy of the components that are kept.
+    /// B = U·√(σ/scale), A = √(σ/scale)·Vᵀ; returns the energy of the components that are kept.
     private static func factorise(
         _ change: [Double], _ module: AdapterLayout.Module, rank: Int, scale: Double, into values: inout [Float]
     ) throws -> Double {

@@ -80,9 +80,9 @@ extension ElementType {
     fileprivate func firstNonFinite(in bytes: UnsafeRawBufferPointer) -> (element: Int, value: String)? {
         guard let mask = exponentMask else { return nil }
         return switch byteCount {
-        case 8: first(in: bytes.assumingMemoryBound(to: UInt64.self), mask)
-        case 4: first(in: bytes.assumingMemoryBound(to: UInt32.self), UInt32(mask))
-        default: first(in: bytes.assumingMemoryBound(to: UInt16.self), UInt16(mask))
+        case 8: bytes.withMemoryRebound(to: UInt64.self) { first(in: $0, mask) }
+        case 4: bytes.withMemoryRebound(to: UInt32.self) { first(in: $0, UInt32(mask)) }
+        default: bytes.withMemoryRebound(to: UInt16.self) { first(in: $0, UInt16(mask)) }
         }
     }
 

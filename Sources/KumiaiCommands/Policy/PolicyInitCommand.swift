@@ -34,7 +34,7 @@ struct PolicyInitCommand: Command {
 
     func execute() async throws {
         guard let configuration else {
-            guard out == nil else { throw ValidationError("a config.json is wanted: `kumiai policy init > config.json` prints an example") }
+            guard out == nil else { throw ValidationError("expected a config.json: `kumiai policy init > config.json` prints an example") }
             return Terminal.print(try PolicyExample.text())
         }
         guard let out else { throw ValidationError("--out is missing: where does the model go?") }

@@ -97,7 +97,7 @@ public final class Trainer {
 
     private func fold() { adapter?.fold(into: &policy.weights, base: base) }
 
-    /// One step; gives back the loss before it.
+    /// One step; returns the loss before it.
     public func step(_ batch: Batch, learningRate: Float) -> Float {
         let loss = lossAndGradient(batch)
         if adapter != nil {

@@ -12,8 +12,8 @@ enum ForeignFormat: Equatable {
     /// How much of a file is looked at: an index names its metadata first.
     private static let lookedAt = 4096
 
-    /// `nil` where it is none of these. To be asked only of what is no safetensors file: the first bytes of one, a length,
-    /// may be those of a pickle.
+    /// `nil` where it is none of these. To be asked only of what is not a valid safetensors file: the first bytes of one, a
+    /// length, may be those of a pickle.
     init?(of source: any ByteSource) {
         var bytes = [UInt8](repeating: 0, count: min(source.byteCount, Self.lookedAt))
         guard (try? bytes.withUnsafeMutableBytes({ try source.fill($0, at: 0) })) != nil else { return nil }
@@ -26,7 +26,7 @@ enum ForeignFormat: Equatable {
             self = .gitPointer
         } else if begins("PK\u{3}\u{4}") {
             self = .zip
-        } else if bytes.count > 2, bytes[0] == 0x80, (2...5).contains(bytes[1]) {
+        } else if bytes.count > 8, bytes[0] == 0x80, (2...5).contains(bytes[1]), bytes[8] != UInt8(ascii: "{") {
             self = .pickle
         } else if bytes.starts(with: [0x89, 0x48, 0x44, 0x46, 0x0d, 0x0a, 0x1a, 0x0a]) {
             self = .hdf5

@@ -2,6 +2,7 @@ import Federation
 import Foundation
 import Identity
 import Ledger
+import Tensors
 import Wire
 
 /// What somebody else was given by the coordinator: a receipt or a tree head. The ledger must be one that goes on from it.
@@ -32,11 +33,12 @@ public struct Witness: Sendable {
 
     private init(_ path: String) throws {
         name = (path as NSString).lastPathComponent
-        guard let size = try FileManager.default.attributesOfItem(atPath: path)[.size] as? Int, size <= Self.maximumBytes,
-            let data = FileManager.default.contents(atPath: path)
-        else { throw AuditError("\(path) cannot be read, or is longer than \(Self.maximumBytes) bytes") }
+        let data: [UInt8]
+        do { data = try RegularFile.read(path, atMost: Self.maximumBytes) } catch let error as InputFileError {
+            throw AuditError(error.message, hint: error.hint)
+        }
         if path.hasSuffix(".receipt") {
-            kind = .receipt(try Receipt(wireBytes: Array(data)))
+            kind = .receipt(try Receipt(wireBytes: data))
         } else {
             kind = .treeHead(String(decoding: data, as: UTF8.self))
         }

@@ -3,7 +3,6 @@ import Federation
 import Foundation
 import Identity
 import Ledger
-import Tensors
 
 /// Begins a consortium's ledger: the log's key, the founding entry, and the base model.
 public struct ConsortiumFounder {
@@ -26,7 +25,7 @@ public struct ConsortiumFounder {
         let key = try IdentityFile.key(configuration.key)
         try checkIdentity(certificate, key, authority, at: now)
         try SystemDisk().makeDirectory(files.releases)
-        let model = try importModel(modelPath)
+        let model = try ModelImport(BlobStore(directory: files.blobs)).add(modelPath)
         let logKey = try PrivateKey.generate(.ed25519)
         // A ledger whose key is lost can never be written again: it is made anew, and never over another one.
         try IdentityFile.create(logKey, at: files.logKey)
@@ -66,15 +65,6 @@ public struct ConsortiumFounder {
         guard try certificate.matches(key) else {
             throw CoordinatorError("\(configuration.key) is not the key of \(configuration.certificate)")
         }
-    }
-
-    private func importModel(_ path: String) throws -> ModelReference {
-        let file = try SafetensorsFile(path: path)
-        guard file.layout.isAllFloat32, file.layout.elementCount > 0 else {
-            throw CoordinatorError("\(path) has tensors that are not F32", hint: "a base model is float32 in this version")
-        }
-        let (digest, byteCount) = try BlobStore(directory: files.blobs).add(copyOf: path)
-        return ModelReference(digest: digest, layout: Digest(of: file.layout.canonicalBytes), byteCount: byteCount)
     }
 }
 

@@ -2,18 +2,24 @@ import Federation
 import Learning
 import Tensors
 
-/// Whether a base model can be trained as a plan wants. What no site could train would stop the campaign in its first round.
+/// Whether a base model can be trained as a plan says. What no site could train would stop the campaign in its first round.
 package enum PlanFit {
-    package static func problems(of plan: Plan, base: SafetensorsFile) -> [PlanProblem] {
-        var found: [PlanProblem] = []
-        // Of another policy only its own trainer knows what it can do.
-        let policy = base.header[metadata: "config"].flatMap { try? PolicyConfiguration(json: $0) }
-        if let lora = plan.training.lora { found += problems(of: lora, base.layout, isBuiltIn: policy != nil) }
-        if let policy { found += problem("training.batch") { try Batch.check(count: plan.training.batch, policy, hint: "") } }
-        return found
+    /// Reads all of the base; throws where it cannot be read.
+    package static func problems(of plan: Plan, base: SafetensorsFile) throws -> [PlanProblem] {
+        do {
+            // There is no other trainer than the built-in one: a base that it cannot train can be trained nowhere.
+            let policy = try PolicyConfiguration(of: base)
+            try base.checkFinite()
+            var found: [PlanProblem] = []
+            if let lora = plan.training.lora { found += problems(of: lora, base.layout) }
+            found += problem("training.batch") { try Batch.check(count: plan.training.batch, policy, hint: "") }
+            return found
+        } catch let error where error is LearningError || error is NotFiniteError {
+            return [PlanProblem(key: "base", message: "no site can train this model: \(text(error))")]
+        }
     }
 
-    private static func problems(of lora: LoRA, _ base: TensorLayout, isBuiltIn: Bool) -> [PlanProblem] {
+    private static func problems(of lora: LoRA, _ base: TensorLayout) -> [PlanProblem] {
         let unknown = AdapterLayout.unknownTargets(lora.targets, in: base)
         guard unknown.isEmpty else {
             return [PlanProblem(key: "lora.targets", message: "the base has no module named \(unknown.joined(separator: ", ")); kumiai policy show names them")]
@@ -23,14 +29,22 @@ package enum PlanFit {
         guard adapter.layout.byteCount < base.byteCount else {
             return [PlanProblem(key: "lora.rank", message: "adapters of rank \(lora.rank) take \(adapter.layout.byteCount) bytes, the base \(base.byteCount)")]
         }
-        return isBuiltIn ? problem("lora.targets") { try adapter.checkTrainable() } : []
+        return problem("lora.targets") { try adapter.checkTrainable() }
     }
 
     private static func problem(_ key: String, _ check: () throws -> Void) -> [PlanProblem] {
-        do { try check() } catch {
-            let hint = (error as? LearningError)?.hint ?? ""
-            return [PlanProblem(key: key, message: "\(error)" + (hint.isEmpty ? "" : "; \(hint)"))]
-        }
+        do { try check() } catch { return [PlanProblem(key: key, message: text(error))] }
         return []
+    }
+
+    /// As the site would have given the reason.
+    private static func text(_ error: any Error) -> String {
+        let hint =
+            switch error {
+            case let error as LearningError: error.hint
+            case let error as NotFiniteError: error.hint
+            default: ""
+            }
+        return "\(error)" + (hint.isEmpty ? "" : "; \(hint)")
     }
 }

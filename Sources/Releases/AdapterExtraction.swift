@@ -20,8 +20,12 @@ public struct AdapterExtraction: Sendable {
     ///   - base: what the adapter will be applied to.
     ///   - model: what base and adapter together come close to; in the same layout.
     public init(from base: SafetensorsFile, to model: SafetensorsFile, rank: Int, alpha: Double, targets: [String]) throws {
-        guard base.layout == model.layout, base.layout.isAllFloat32 else {
-            throw ReleaseError("the base and the model have different tensors, or some that are not F32")
+        let names = (base.name.isEmpty ? "the base" : base.name, model.name.isEmpty ? "the model" : model.name)
+        guard base.layout == model.layout else {
+            throw ReleaseError("\(names.0) and \(names.1) have different tensors: \(Self.difference(between: base.layout, and: model.layout))")
+        }
+        if let odd = base.layout.tensors.first(where: { $0.type != .f32 }) {
+            throw ReleaseError("\(names.0) and \(names.1) have \(odd.name) in \(odd.type.rawValue); expected F32")
         }
         layout = AdapterLayout(base: base.layout, rank: rank, targets: targets)
         guard !layout.modules.isEmpty else { throw ReleaseError("no module of the model is named \(targets.joined(separator: ", "))") }
@@ -31,18 +35,28 @@ public struct AdapterExtraction: Sendable {
         let modules = Dictionary(uniqueKeysWithValues: layout.modules.map { ("\($0.name).weight", $0) })
         var (energy, kept) = (0.0, 0.0)
         for tensor in base.layout.tensors {
-            let change = zip(try model.values(of: tensor), try base.values(of: tensor)).map { Double($0) - Double($1) }
+            let (end, start) = (try model.values(of: tensor), try base.values(of: tensor))
+            try tensor.checkFinite(start, called: names.0)
+            try tensor.checkFinite(end, called: names.1)
+            let change = zip(end, start).map { Double($0) - Double($1) }
             energy += change.reduce(0) { $0 + $1 * $1 }
             guard let module = modules[tensor.name] else { continue }
             guard tensor.elementCount <= Self.maximumElements else { throw ReleaseError("\(tensor.name) is too large: \(tensor.elementCount) elements") }
             kept += try Self.factorise(change, module, rank: rank, scale: alpha / Double(rank), into: &values)
         }
+        try layout.layout.checkFinite(values, called: "the adapter")
         self.values = values
         self.energy = energy
         discarded = energy > 0 ? max(0, 1 - kept / energy) : 0
     }
 
-    /// B = U·√(σ/scale), A = √(σ/scale)·Vᵀ; gives back the energy of the components that are kept.
+    private static func difference(between base: TensorLayout, and model: TensorLayout) -> String {
+        let pair = zip(base.tensors, model.tensors).first { $0 != $1 }
+        guard let (one, other) = pair else { return "one has \(base.tensors.count), the other \(model.tensors.count)" }
+        return "\(one.name), \(one.type.rawValue) \(one.shape), in one, and \(other.name), \(other.type.rawValue) \(other.shape), in the other"
+    }
+
+    /// B = U·√(σ/scale), A = √(σ/scale)·Vᵀ; returns the energy of the components that are kept.
     private static func factorise(
         _ change: [Double], _ module: AdapterLayout.Module, rank: Int, scale: Double, into values: inout [Float]
     ) throws -> Double {

@@ -18,16 +18,19 @@ public struct ReleaseDirectory: Sendable {
     /// Of a release that is being written; no release's name ends so.
     public static let draftSuffix = "~draft"
 
-    /// Writes a release into `path`, which appears whole or not at all.
+    /// Writes a release into `path`, which appears whole or not at all. A model with a value that is not finite is none.
     public static func write(
         to path: String, lineage: Lineage, model: String, adapter: AdapterExtraction? = nil, chain: [Certificate], key: PrivateKey
     ) throws -> ReleaseDirectory {
         let draft = path + Self.draftSuffix
         let manager = FileManager.default
         try? manager.removeItem(atPath: draft)
+        // After the rename there is nothing of that name.
+        defer { try? manager.removeItem(atPath: draft) }
         try manager.createDirectory(atPath: draft, withIntermediateDirectories: true)
         try manager.copyItem(atPath: model, toPath: draft + "/model.safetensors")
-        let header = try SafetensorsFile(path: draft + "/model.safetensors").header
+        let file = try SafetensorsFile(path: draft + "/model.safetensors", called: "the model of \(lineage.cutting.name)"), header = file.header
+        try file.checkFinite()
         let texts = [
             "README.md": ModelDescription.card(lineage, parameters: header.layout.elementCount, adapter: adapter),
             "config.json": try ModelDescription.configuration(header), "lineage.json": lineage.json,
@@ -93,10 +96,11 @@ public struct ReleaseDirectory: Sendable {
     }
 
     public func summary() throws -> Summary {
-        guard let lineage = try? JSONParser.parse(read("lineage.json")), let rounds = lineage["rounds"]?.array,
+        let text = try read("lineage.json")
+        guard let lineage = try? JSONParser.parse(text), let rounds = lineage["rounds"]?.array,
             let release = lineage["release"]?.string, let base = lineage["base"]?["name"]?.string,
             let model = lineage["model"]?.string, let time = lineage["released_at_ms"]?.integer
-        else { throw ReleaseError("\(path)/lineage.json is missing or not a lineage") }
+        else { throw ReleaseError("\(path)/lineage.json is not a lineage") }
         let updates = rounds.flatMap { $0["updates"]?.array ?? [] }
         return Summary(
             release: release, consortium: lineage["consortium"]?.string ?? "", campaign: lineage["campaign"]?.string ?? "",
@@ -104,45 +108,46 @@ public struct ReleaseDirectory: Sendable {
             sites: Set(updates.compactMap { $0["site"]?.string }).sorted(), releasedAt: Timestamp(milliseconds: UInt64(time)))
     }
 
-    /// Checks the signature and the digest of every file; gives back who signed.
+    /// Checks the signature and the digest of every file; returns the signer.
     ///
-    /// The certificate must have been valid when the release was cut, which is what `lineage.json`, itself signed, says.
+    /// The certificate must have been valid when the release was cut, which is what `lineage.json`, itself signed, says. The
+    /// release may be reached through a link; in it there may be none.
     public func verify(roots: TrustRoots) throws -> Principal {
         let summary = try summary()
         let statement = try ModelSignature.verify(read(ModelSignature.fileName), roots: roots, at: summary.releasedAt)
         guard statement.signer.isCoordinator, statement.signer.consortium == summary.consortium else {
             throw ReleaseError("signed by \(statement.signer), which is not the coordinator of \(summary.consortium)")
         }
-        let present = Set(try fileNames()).subtracting([ModelSignature.fileName])
+        let present = Set(try ReleaseListing(path, passingOver: statement.ignoredPaths).files).subtracting([ModelSignature.fileName])
         let signed = Set(statement.resources.map(\.name))
         if let odd = present.symmetricDifference(signed).sorted().first {
             throw ReleaseError(present.contains(odd) ? "\(odd) is not covered by the signature" : "\(odd) is missing")
         }
-        for resource in statement.resources where try BlobStore.digest(ofFile: "\(path)/\(resource.name)").digest != resource.digest {
+        for resource in statement.resources where try digest(of: resource.name) != resource.digest {
             throw ReleaseError("\(resource.name) was changed after it was signed")
         }
-        let digest = try BlobStore.digest(ofFile: "\(path)/model.safetensors").digest
-        guard digest.hex == summary.model else { throw ReleaseError("lineage.json names another model than the one beside it") }
+        guard try digest(of: "model.safetensors").hex == summary.model else {
+            throw ReleaseError("lineage.json names another model than the one beside it")
+        }
         return statement.signer
     }
 
-    /// All files, those of directories with their paths. A link counts as a file, which no signature covers.
-    private func fileNames() throws -> [String] {
-        try FileManager.default.subpathsOfDirectory(atPath: path).filter { name in
-            let kind = try FileManager.default.attributesOfItem(atPath: "\(path)/\(name)")[.type] as? FileAttributeType
-            return kind != .typeDirectory
-        }
+    private func digest(of name: String) throws -> Digest {
+        let hash = SHA256()
+        try RegularFile.forEachBlock(of: "\(path)/\(name)", followsLinks: false) { hash.update($0) }
+        return hash.finish()
     }
 
     /// The text of lineage.json, and the tree head that it was written under.
     public func lineage() throws -> String { String(decoding: try read("lineage.json"), as: UTF8.self) }
     public func treeHead() throws -> String { try JSONParser.parse(read("lineage.json"))["tree_head"]?.string ?? "" }
 
+    /// A lineage grows with the updates: 1,000 sites in 1,000 rounds are some 150 MB.
+    private static let maximumTextBytes = 512 << 20
+
     private func read(_ name: String) throws -> [UInt8] {
         let file = "\(path)/\(name)"
-        guard let size = try? FileManager.default.attributesOfItem(atPath: file)[.size] as? Int else { throw ReleaseError("\(file) is missing") }
-        // A lineage grows with the updates: 1,000 sites in 1,000 rounds are some 150 MB.
-        guard size <= 512 << 20 else { throw ReleaseError("\(file) is too large: \(size) bytes") }
-        return Array(try Data(contentsOf: URL(fileURLWithPath: file)))
+        guard RegularFile.kind(of: file, followsLinks: false) != nil else { throw ReleaseError("\(file) is missing") }
+        return try RegularFile.read(file, atMost: Self.maximumTextBytes, followsLinks: false)
     }
 }

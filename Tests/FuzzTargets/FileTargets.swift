@@ -15,6 +15,7 @@ extension FuzzTarget {
         demand(file.header.byteCount + file.layout.byteCount == bytes.count, "a file whose tensors do not fill it was taken")
         _ = file.layout.canonicalBytes
         _ = try? file.float32s()
+        try? file.checkFinite()
         _ = try? Policy(file)
         readAsUpdate(file)
     } seeds: {

@@ -47,6 +47,18 @@ import Testing
         #expect(named.status == 6 && named.error.contains(directory.file("gone")) && named.error.contains("KUMIAI_CONFIG"), "\(named)")
     }
 
+    @Test func aConfigurationThatIsNoRegularFileIsRefusedAtOnce() throws {
+        let fifo = directory.file("operator.toml")
+        #expect(mkfifo(fifo, 0o600) == 0)
+        for (path, kind) in [(fifo, "a FIFO"), ("/dev/zero", "a device"), (directory.path, "a directory")] {
+            let outcome = try Shell.run(["timeout", "20", Shell.kumiai, "coordinator", "status", "--config", path])
+            #expect(outcome.status == 6 && outcome.error.contains("it is \(kind)"), "\(path): \(outcome)")
+        }
+        try directory.write("large.toml", [UInt8](repeating: 10, count: 2 << 20))
+        let large = try kumiai(["coordinator", "status", "--config", directory.file("large.toml")])
+        #expect(large.status == 6 && large.error.contains("2097152 bytes"), "\(large)")
+    }
+
     @Test func aKeptFileIsSaidAndTheOptionsThatItIgnores() throws {
         let worker = ["worker", "init", directory.file("osaka"), "--demonstrations", "/data/a.hdf5"]
         #expect(try kumiai(worker + ["--coordinator", "h:1"]).status == 0)

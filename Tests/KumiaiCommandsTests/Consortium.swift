@@ -1,6 +1,7 @@
 import Federation
 import Foundation
 import Identity
+import Learning
 import NIOPosix
 import Tensors
 import TestKit
@@ -84,19 +85,33 @@ final class Consortium {
             certificate: folder + "/certificate.pem", key: folder + "/key.pem", dataDirectory: folder + "/data", demonstrations: "")
     }
 
-    /// A model of zeros with `bytes` of parameters.
+    /// A policy of zeros with `bytes` of parameters, or up to 4 KiB less: nearly all of them are words.
     static func model(bytes: Int, in directory: TemporaryDirectory) throws -> String {
         let path = directory.file("base.safetensors")
-        let layout = TensorLayout([(name: "w", type: .f32, shape: [bytes / 4])])
-        let writer = try SafetensorsWriter(path: path, layout: layout)
+        let (configuration, layout) = try policy(bytes: bytes)
+        let writer = try SafetensorsWriter(path: path, layout: layout, metadata: [(name: "config", value: configuration.json)])
         let block = [Float](repeating: 0, count: 1 << 18)
-        var left = bytes / 4
+        var left = layout.elementCount
         while left > 0 {
             try writer.append(Array(block[..<min(left, block.count)]))
             left -= min(left, block.count)
         }
         try writer.finish()
         return path
+    }
+
+    private static func policy(bytes: Int) throws -> (PolicyConfiguration, TensorLayout) {
+        let contract = Contract(
+            embodiment: "none", instruction: "instruction", action: ActionSpace(space: "none", dimensions: [.init(name: "x")]), state: [], cameras: [])
+        for width in [4, 8, 16, 32, 64, 128, 256, 512, 1024] {
+            var configuration = PolicyConfiguration(
+                contract, words: 1, vocabulary: 2, width: width, layers: 1, heads: 1, feedForward: width, chunk: 1)
+            configuration.vocabulary += (bytes / 4 - configuration.layout.elementCount) / width
+            guard (2...65_536).contains(configuration.vocabulary) else { continue }
+            // As the coordinator reads it.
+            return (try PolicyConfiguration(json: configuration.json), configuration.layout)
+        }
+        throw CommandFailed(arguments: ["model", "\(bytes)"], outcome: .init(status: 1, output: "", error: "no policy has that size"))
     }
 
     deinit {

@@ -142,6 +142,61 @@ import Testing
         #expect(consortium.stop(coordinator) == 0)
     }
 
+    @Test func aBaseThatNoSiteCanTrainIsRefusedWithTheReason() throws {
+        let consortium = try Consortium(sites: 1)
+        let base = try SafetensorsFile(path: Repository.example("base/state.safetensors")), values = try base.float32s()
+        func check(_ layout: TensorLayout, _ values: [Float], config: String?, _ texts: String...) throws {
+            let path = consortium.path("base.safetensors")
+            let writer = try SafetensorsWriter(path: path, layout: layout, metadata: config.map { [(name: "config", value: $0)] } ?? [])
+            try writer.append(values)
+            try writer.finish()
+            let outcome = try consortium.attempt(["campaign", "check", consortium.path("operator/plan.toml"), "--base", path])
+            #expect(outcome.status == 6 && texts.allSatisfy { outcome.error.contains($0) }, "\(outcome.error)")
+        }
+        let config = try #require(base.header[metadata: "config"])
+        try check(base.layout, values, config: nil, "no site can train this model", "no config in its metadata")
+        try check(base.layout, values, config: "{\"type\": \"act\"}", "another type than kumiai_vla")
+        try check(base.layout, values, config: config.replacingOccurrences(of: "\"chunk_size\"", with: "\"chunk\""), "chunk is not known")
+        let fewer = base.layout.tensors.filter { $0.name != "blocks.0.ln1.bias" }.map { (name: $0.name, type: $0.type, shape: $0.shape) }
+        try check(TensorLayout(fewer), Array(values.dropLast(base.layout["blocks.0.ln1.bias"]!.elementCount)), config: config, "blocks.0.ln1.bias is missing")
+        var odd = values
+        odd[base.layout["head.weight"]!.range.lowerBound / 4 + 100] = -.infinity
+        try check(base.layout, odd, config: config, "head.weight[1, 4] is -infinity")
+        // The same when a campaign is opened: the model without a config was registered before.
+        let empty = try Consortium(sites: 1, baseModel: try Self.modelWithoutConfig(consortium))
+        let coordinator = try empty.startCoordinator()
+        #expect(empty.wait { (try? empty.status())?["consortium"] != nil })
+        let opened = try empty.attempt(["campaign", "open", empty.path("operator/plan.toml")] + empty.operatorConfig)
+        #expect(opened.status == 5 && opened.error.contains("no config in its metadata"), "\(opened.error)")
+        #expect(empty.stop(coordinator) == 0)
+    }
+
+    private static func modelWithoutConfig(_ consortium: Consortium) throws -> String {
+        let path = consortium.path("without.safetensors")
+        let writer = try SafetensorsWriter(path: path, layout: TensorLayout([("w", .f32, [4, 4])]))
+        try writer.append([Float](repeating: 0, count: 16))
+        try writer.finish()
+        return path
+    }
+
+    /// The worker says why, sends nothing, and goes on.
+    @Test func aTrainingThatDivergesIsATroubleWithAReason() throws {
+        let consortium = try Consortium(sites: 1, localSteps: 6)
+        try consortium.edit("operator/plan.toml", "learning_rate = 1e-3", "learning_rate = 1e36")
+        let coordinator = try consortium.startCoordinator()
+        try consortium.openCampaign()
+        let worker = try consortium.startWorker(0)
+        #expect(consortium.wait { consortium.log("acme-osaka").contains("the training diverged in step") }, "\(consortium.log("acme-osaka").suffix(1500))")
+        #expect(
+            consortium.wait(seconds: 10) {
+                (try? consortium.attempt(["worker", "status", "--config", consortium.path("acme-osaka/worker.toml")]).output.contains(
+                    "learning_rate in the plan")) == true
+            })
+        #expect(worker.isRunning && consortium.campaign["updates_accepted"] as? Int == 0)
+        _ = consortium.stop(worker)
+        #expect(consortium.stop(coordinator) == 0)
+    }
+
     // MARK: The doctor
 
     @Test func theDoctorSaysByNameWhatDoesNotFitTheCoordinatorsContract() throws {

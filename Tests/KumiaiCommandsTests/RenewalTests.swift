@@ -352,7 +352,8 @@ import Worker
                 bounds: Bounds(weight: 1, norm: 1),
                 training: Training(localSteps: 1, batch: 1, learningRate: 1))
             let inspector = UpdateInspection(
-                blobs: try BlobStore(directory: directory.file("blobs")), plan: plan, roots: roots ?? fixture.roots)
+                blobs: try BlobStore(directory: directory.file("blobs")), uploads: try BlobStore(directory: directory.file("uploads")), plan: plan,
+                roots: roots ?? fixture.roots)
             return inspector.inspect(update, certificate: connection, at: time)
         }
         // Found sound as far as the signature goes: the blob is what is missing.

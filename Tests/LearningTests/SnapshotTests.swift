@@ -24,7 +24,7 @@ import Testing
         let snapshot = try #require(try TrainingSnapshot(reading: directory.file("s"), task: "task", parameters: policy.weights.count))
         #expect(snapshot.step == 7)
         var steps: [Int] = []
-        let rest = training.run(from: policy, on: data, seed: seed, resuming: snapshot) { steps.append($0.step) }
+        let rest = try training.run(from: policy, on: data, seed: seed, resuming: snapshot) { steps.append($0.step) }
         #expect(steps == Array(8...12))
         #expect(rest.policy.weights == whole.policy.weights && rest.loss == whole.loss)
         #expect(try TrainingSnapshot(reading: directory.file("s"), task: "another", parameters: policy.weights.count) == nil)

@@ -16,35 +16,7 @@ import Testing
         directory = try TemporaryDirectory()
     }
 
-    func release() throws -> ReleaseDirectory {
-        let model = Repository.example("base/state.safetensors")
-        let digest = Digest(of: Array(try Data(contentsOf: URL(fileURLWithPath: model))))
-        let reference = ModelReference(digest: digest, layout: digest, byteCount: 1)
-        let site = SiteID("acme/osaka")!
-        let plan = Plan(
-            campaign: CampaignID("C")!, base: ModelName("FY2026")!, release: ModelName("FY2027")!, model: reference, sites: [site], rounds: 1, quorum: 1,
-            strategy: .fedAvg(learningRate: 1), bounds: Bounds(weight: 1, norm: 1), training: Training(localSteps: 1, batch: 1, learningRate: 1))
-        let founding = Founding(consortium: ConsortiumFixture.name, authority: digest, logKey: [], coordinatorCertificate: [], logKeySignature: [])
-        let cutting = ReleaseCutting(name: plan.release, campaign: plan.campaign, model: reference, cutBy: "operator/o")
-        var entries = [Entry(at: consortium.now, .founded(founding)), Entry(at: consortium.now, .modelRegistered(plan.base, reference, by: ""))]
-        var state = ConsortiumState()
-        for entry in entries { try state.apply(entry) }
-        var machine = CoordinatorMachine(state: state)
-        var effects = try machine.open(plan, by: "operator/o", at: consortium.now) + machine.handle(.arrived(site), at: consortium.now)
-        let manifest = UpdateManifest(
-            campaign: plan.campaign, key: RoundKey(round: 1, attempt: 1), site: site, model: digest, update: digest, updateByteCount: 1, layout: digest,
-            samples: 1, localLoss: 0, createdAt: consortium.now)
-        let update = SignedUpdate(manifest: manifest, manifestBytes: [], signature: [], certificate: [])
-        effects += machine.handle(.submitted(Submission(sender: site, update: update, inspection: .sound(norm: 1))), at: consortium.now)
-        effects += machine.handle(
-            .aggregated(manifest.key, GlobalState(model: digest, modelByteCount: 1, serverState: nil)), at: consortium.now)
-        effects += try machine.cut(cutting, at: consortium.now)
-        entries += effects.compactMap { if case .record(let entry) = $0 { entry } else { nil } }
-        let identity = try consortium.identity(.coordinator("main"))
-        return try ReleaseDirectory.write(
-            to: directory.file("FY2027"), lineage: Lineage(entries: entries, of: plan.release, treeHead: "head\n"), model: model, chain: [identity.certificate],
-            key: identity.key)
-    }
+    func release() throws -> ReleaseDirectory { try ReleaseFixture.release(consortium, consortium.identity(.coordinator("main")), in: directory) }
 
     @Test func releaseVerifiesAndSaysWhatItIs() throws {
         let release = try release()
@@ -82,5 +54,66 @@ import Testing
     @Test func onlyTheConsortiumsCoordinatorMaySign() throws {
         let release = try release()
         #expect(throws: IdentityError(.notTrusted, "")) { try release.verify(roots: ConsortiumFixture().roots) }
+    }
+
+    @Test func aReleaseReachedThroughALinkVerifies() throws {
+        let release = try release(), link = directory.file("current")
+        try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: release.path)
+        for path in [link, link + "/", release.path + "/."] {
+            #expect(throws: Never.self, "\(path)") { try ReleaseDirectory(path: path).verify(roots: consortium.roots) }
+        }
+    }
+
+    @Test(arguments: ["model.safetensors", "config.json", "lineage.json", "model.sig"]) func aLinkInAReleaseIsRefused(name: String) throws {
+        let release = try release(), file = "\(release.path)/\(name)", elsewhere = directory.file("elsewhere")
+        // The same bytes, and yet another file.
+        try FileManager.default.moveItem(atPath: file, toPath: elsewhere)
+        try FileManager.default.createSymbolicLink(atPath: file, withDestinationPath: elsewhere)
+        #expect(performing: { try release.verify(roots: consortium.roots) }, throws: { "\($0)".contains("\(name) is a symbolic link") })
+    }
+
+    @Test func aLinkToADirectoryInAReleaseIsRefused() throws {
+        let release = try release()
+        try FileManager.default.createSymbolicLink(atPath: "\(release.path)/more", withDestinationPath: directory.path)
+        #expect(performing: { try release.verify(roots: consortium.roots) }, throws: { "\($0)".contains("more is a symbolic link") })
+    }
+
+    @Test(.timeLimit(.minutes(1)), arguments: ["model.sig", "lineage.json", "extra"]) func aFIFOInAReleaseIsRefusedAtOnce(name: String) throws {
+        let release = try release(), path = "\(release.path)/\(name)"
+        try? FileManager.default.removeItem(atPath: path)
+        #expect(mkfifo(path, 0o600) == 0)
+        #expect(performing: { try release.verify(roots: consortium.roots) }, throws: { "\($0)".contains("\(name) is a FIFO") })
+    }
+
+    @Test func aModelWithAValueThatIsNotFiniteIsNotReleased() throws {
+        let base = try SafetensorsFile(path: Repository.example("base/state.safetensors"))
+        var values = try base.float32s()
+        let tensor = try #require(base.layout["head.weight"])
+        values[tensor.range.lowerBound / 4 + 3] = .nan
+        let path = directory.file("model")
+        let writer = try SafetensorsWriter(path: path, layout: base.layout, metadata: base.header.metadata)
+        try writer.append(values)
+        try writer.finish()
+        let error = #expect(throws: NotFiniteError.self) {
+            try ReleaseFixture.release(consortium, consortium.identity(.coordinator("main")), model: path, in: directory)
+        }
+        #expect(error?.tensor == "head.weight" && error?.index == [0, 3])
+        #expect(try FileManager.default.contentsOfDirectory(atPath: directory.path) == ["model"])
+    }
+
+    @Test func anAdapterIsNotExtractedFromValuesThatAreNotFinite() throws {
+        let layout = TensorLayout([("m.fc1.weight", .f32, [2, 3])])
+        func model(_ name: String, _ values: [Float]) throws -> SafetensorsFile {
+            let writer = try SafetensorsWriter(path: directory.file(name), layout: layout)
+            try writer.append(values)
+            try writer.finish()
+            return try SafetensorsFile(path: directory.file(name), called: "the \(name)")
+        }
+        let sound = try model("base", [1, 2, 3, 4, 5, 6]), odd = try model("other", [1, 2, 3, 4, .infinity, 6])
+        func extract(_ base: SafetensorsFile, _ model: SafetensorsFile) throws -> AdapterExtraction {
+            try AdapterExtraction(from: base, to: model, rank: 1, alpha: 1, targets: ["fc1"])
+        }
+        #expect(performing: { try extract(sound, odd) }, throws: { "\($0)" == "the other: m.fc1.weight[1, 1] is infinity" })
+        #expect(performing: { try extract(odd, sound) }, throws: { "\($0)" == "the other: m.fc1.weight[1, 1] is infinity" })
     }
 }

@@ -1,18 +1,28 @@
-import Blobs
+import Identity
 import Tensors
 
 /// An adapter belongs to one base model; on another one it does harm.
 enum AdapterBase {
-    static func digest(of model: String) throws -> String { try BlobStore.digest(ofFile: model).digest.hex }
+    /// Errors say that it is the base that is meant.
+    static func open(_ path: String) throws -> SafetensorsFile { try SafetensorsFile(path: path, called: "the base model \(path)") }
 
-    /// Adapters made here say which base they belong to; others may not.
-    static func check(_ adapter: PEFTAdapter, _ base: String, isForced: Bool) throws {
-        guard let wanted = adapter.baseDigest, !isForced else { return }
+    /// SHA-256 of a model's file.
+    static func digest(of model: SafetensorsFile) throws -> String {
+        let hash = SHA256()
+        try model.forEachBlock { hash.update($0) }
+        return hash.finish().hex
+    }
+
+    /// Why the adapter does not belong to the base; `nil` where it does, or does not say to which it belongs: adapters made
+    /// here do, and others may not.
+    static func mismatch(_ adapter: PEFTAdapter, _ base: SafetensorsFile) throws -> String? {
+        guard let expected = adapter.baseDigest else { return nil }
         let found = try digest(of: base)
-        guard wanted == found else {
-            throw UsageError(
-                "the adapter belongs to the model \(wanted.prefix(12)), and \(base) is \(found.prefix(12))",
-                hint: "apply it to its own base; kumiai adapter merge --force folds it in all the same")
-        }
+        return expected == found ? nil : "the adapter belongs to the model \(expected.prefix(12)), and \(base.name) is \(found.prefix(12))"
+    }
+
+    static func check(_ adapter: PEFTAdapter, _ base: SafetensorsFile) throws {
+        guard let mismatch = try mismatch(adapter, base) else { return }
+        throw UsageError(mismatch, hint: "apply it to its own base; kumiai adapter merge --force folds it in all the same")
     }
 }

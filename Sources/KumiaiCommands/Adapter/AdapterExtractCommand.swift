@@ -29,6 +29,7 @@ struct AdapterExtractCommand: Command {
     var rank = 8
 
     @OptionGroup var adapter: AdapterOptions
+    @OptionGroup var force: ForceOption
 
     @OptionGroup var json: JSONOption
 
@@ -44,12 +45,15 @@ struct AdapterExtractCommand: Command {
     }
 
     func execute() async throws {
-        try OutputFile.makeDirectory(out)
-        let start = try SafetensorsFile(path: base)
+        try OutputFile.prepareDirectory(out, for: PEFTAdapter.fileNames, force: force.isOn)
+        let start = try AdapterBase.open(base)
         try adapter.check(for: start.layout)
         let extraction = try AdapterExtraction(
-            from: start, to: SafetensorsFile(path: model), rank: rank, alpha: adapter.alpha, targets: adapter.targets)
-        try extraction.write(to: out, base: base, baseDigest: AdapterBase.digest(of: base))
+            from: start, to: SafetensorsFile(path: model, called: "the model \(model)"), rank: rank, alpha: adapter.alpha, targets: adapter.targets)
+        let digest = try AdapterBase.digest(of: start)
+        try OutputFile.replaceDirectory(out, files: PEFTAdapter.fileNames, force: force.isOn) {
+            try extraction.write(to: $0, base: base, baseDigest: digest)
+        }
         if json.isOn { return try Report(out: out, rank: rank, energy: extraction.energy, discardedEnergy: extraction.discarded).printJSON() }
         Terminal.print("wrote \(out): rank \(rank), lacks \(Format.number(100 * extraction.discarded, digits: 3)) % of the change's energy")
     }

@@ -4,7 +4,11 @@ import Tensors
 struct AdapterMergeCommand: Command {
     static let configuration = CommandConfiguration(
         commandName: "merge", abstract: "Fold an adapter into its base model.",
-        discussion: "Honours r, lora_alpha, rank_pattern, alpha_pattern, use_rslora, fan_in_fan_out, modules_to_save and bias.")
+        discussion: """
+            Honours r, lora_alpha, rank_pattern, alpha_pattern, use_rslora, fan_in_fan_out, target_modules, exclude_modules,
+            modules_to_save and bias. Every other option of adapter_config.json that would change the result is refused by its
+            name. Base, adapter and result must hold finite numbers only.
+            """)
 
     @Argument(
         help: ArgumentHelp("The base model.", valueName: "base.safetensors"),
@@ -21,7 +25,7 @@ struct AdapterMergeCommand: Command {
         completion: .file(extensions: ["safetensors"]))
     var out: String
 
-    @Flag(help: "Merge also where the adapter says that it belongs to another base.")
+    @Flag(name: .customLong("force"), help: "Replace a file that exists, and merge also where the adapter says that it belongs to another base.")
     var force = false
 
     @OptionGroup var json: JSONOption
@@ -32,9 +36,14 @@ struct AdapterMergeCommand: Command {
     }
 
     func execute() async throws {
-        let adapter = try PEFTAdapter(reading: adapter)
-        try AdapterBase.check(adapter, base, isForced: force)
-        try OutputFile.replace(out) { try adapter.merge(into: SafetensorsFile(path: base), to: $0) }
+        try OutputFile.prepare(out, force: force)
+        let base = try AdapterBase.open(base), adapter = try PEFTAdapter(reading: adapter)
+        if force, let mismatch = try AdapterBase.mismatch(adapter, base) {
+            Terminal.note("\(mismatch); they were merged all the same, because of --force")
+        } else {
+            try AdapterBase.check(adapter, base)
+        }
+        try OutputFile.replace(out, force: force) { try adapter.merge(into: base, to: $0) }
         if json.isOn { return try Report(out: out, modules: adapter.modules.count).printJSON() }
         Terminal.print("wrote \(out): \(adapter.modules.count) adapted modules")
     }

@@ -1,5 +1,6 @@
 import Foundation
 import TOMLKit
+import Tensors
 
 /// A role's TOML file, checked as a whole: unknown keys are errors.
 struct TOMLFile<Content: Decodable> {
@@ -9,15 +10,21 @@ struct TOMLFile<Content: Decodable> {
     static var maximumBytes: Int { 1 << 20 }
 
     init(_ path: String) throws {
-        guard let data = FileManager.default.contents(atPath: path) else { throw Self.failure(reading: path) }
-        guard data.count <= Self.maximumBytes else { throw UsageError("\(path) is larger than \(Self.maximumBytes) bytes") }
-        try self.init(text: String(decoding: data, as: UTF8.self), path: path)
+        let bytes: [UInt8]
+        do { bytes = try RegularFile.read(path, atMost: Self.maximumBytes) } catch let error as InputFileError {
+            throw Self.failure(reading: path, error)
+        }
+        try self.init(text: String(decoding: bytes, as: UTF8.self), path: path)
     }
 
-    private static func failure(reading path: String) -> UsageError {
-        var isDirectory: ObjCBool = false
-        let exists = FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory)
-        let reason = !exists ? "there is no such file" : isDirectory.boolValue ? "it is a directory" : "you may not read it"
+    private static func failure(reading path: String, _ error: InputFileError) -> UsageError {
+        let reason: String
+        switch RegularFile.kind(of: path) {
+        case nil: reason = "there is no such file"
+        case .file where access(path, R_OK) == 0: return UsageError(error.message, hint: error.hint)
+        case .file: reason = "you may not read it"
+        case let kind?: reason = "it is \(kind.rawValue); expected a regular file"
+        }
         guard let role = Content.self as? any RoleFile.Type else { return UsageError("cannot read \(path): \(reason)") }
         return ConfigurationSearch(for: role).failure(reading: path, reason)
     }

@@ -44,6 +44,11 @@ struct PolicyEvaluateCommand: Command {
         let policy = try PolicyFile.load(model, adapter: adapter)
         let set = try demonstrations.read(train ? .train : .valid, for: policy.configuration)
         let evaluation = Evaluation(of: policy, on: set, threads: threads)
+        guard evaluation.error.isFinite else {
+            throw LearningError(
+                "the actions of \(model) are not finite on these demonstrations: its weights are too large to compute with",
+                hint: "take an earlier version of the model, from before its training diverged")
+        }
         let dimensions = policy.configuration.contract.action.dimensions
         if json.isOn {
             let executed = Dictionary(zip(dimensions.map(\.name), evaluation.executed)) { first, _ in first }

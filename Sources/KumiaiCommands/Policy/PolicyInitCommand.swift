@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import Learning
+import Tensors
 
 struct PolicyInitCommand: Command {
     static let configuration = CommandConfiguration(
@@ -27,6 +28,7 @@ struct PolicyInitCommand: Command {
     @Option(help: "The seed of its weights.")
     var seed: UInt64 = 0
 
+    @OptionGroup var force: ForceOption
     @OptionGroup var json: JSONOption
 
     struct Report: Encodable {
@@ -36,21 +38,29 @@ struct PolicyInitCommand: Command {
 
     func execute() async throws {
         guard let configuration else {
-            guard out == nil else { throw ValidationError("a config.json is wanted: `kumiai policy init > config.json` prints an example") }
+            guard out == nil else { throw ValidationError("expected a config.json: `kumiai policy init > config.json` prints an example") }
             return Terminal.printJSON(try PolicyExample.text())
         }
         guard let out else { throw ValidationError("--out is missing: where does the model go?") }
-        let policy = Policy(try PolicyConfiguration(json: Self.text(configuration)), seed: seed)
-        try OutputFile.replace(out) { try policy.write(to: $0) }
+        try OutputFile.prepare(out, force: force.isOn)
+        let policy = Policy(try Self.read(configuration), seed: seed)
+        try policy.layout.checkFinite(policy.weights, called: out)
+        try OutputFile.replace(out, force: force.isOn) { try policy.write(to: $0) }
         if json.isOn { return try Report(model: out, parameters: policy.weights.count).printJSON() }
         Terminal.print("wrote \(out): \(policy.weights.count) parameters")
         Terminal.print("next: kumiai policy show \(out.shellQuoted)")
     }
 
-    private static func text(_ path: String) throws -> String {
-        guard let data = FileManager.default.contents(atPath: path) else { throw UsageError("\(path) cannot be read") }
-        guard data.count <= 1 << 20 else { throw UsageError("\(path) has \(data.count) bytes; at most \(1 << 20) are taken") }
-        return String(decoding: data, as: UTF8.self)
+    private static let maximumBytes = 1 << 20
+
+    private static func read(_ path: String) throws -> PolicyConfiguration {
+        do {
+            return try PolicyConfiguration(json: String(decoding: RegularFile.read(path, atMost: maximumBytes), as: UTF8.self))
+        } catch let error as InputFileError {
+            throw UsageError(error.message, hint: error.hint)
+        } catch let error as LearningError {
+            throw LearningError("\(path): \(error.message)", hint: error.hint)
+        }
     }
 }
 

@@ -31,13 +31,13 @@ struct DemonstrationOptions: ParsableArguments {
 /// A model on the command line, with an adapter folded into it where one is named.
 enum PolicyFile {
     static func load(_ model: String, adapter: String?) throws -> Policy {
-        let base = try SafetensorsFile(path: model)
-        guard let adapter else { return try Policy(base) }
+        guard let adapter else { return try Policy(SafetensorsFile(path: model)) }
+        let base = try AdapterBase.open(model)
         let merged = FileManager.default.temporaryDirectory.appendingPathComponent("kumiai-merged-\(UUID().uuidString)").path
         defer { unlink(merged) }
         let read = try PEFTAdapter(reading: adapter)
-        try AdapterBase.check(read, model, isForced: false)
+        try AdapterBase.check(read, base)
         try read.merge(into: base, to: merged)
-        return try Policy(SafetensorsFile(path: merged))
+        return try Policy(SafetensorsFile(path: merged, called: "the base model \(model) with the adapter \(adapter)"))
     }
 }

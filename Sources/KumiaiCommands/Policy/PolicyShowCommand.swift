@@ -5,7 +5,7 @@ import Tensors
 
 struct PolicyShowCommand: Command {
     static let configuration = CommandConfiguration(
-        commandName: "show", abstract: "Say what a policy is and which data it wants: its contract.")
+        commandName: "show", abstract: "Say what a policy is and which data it needs: its contract.")
 
     @Argument(
         help: ArgumentHelp("The model.", valueName: "model.safetensors"),

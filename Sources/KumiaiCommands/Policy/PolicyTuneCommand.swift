@@ -48,6 +48,7 @@ struct PolicyTuneCommand: Command {
     @Option(help: "The seed of what is drawn.")
     var seed: UInt64 = 0
 
+    @OptionGroup var force: ForceOption
     @OptionGroup var json: JSONOption
 
     struct Report: Encodable {
@@ -67,8 +68,8 @@ struct PolicyTuneCommand: Command {
     }
 
     func execute() async throws {
-        try rank > 0 ? OutputFile.makeDirectory(out) : OutputFile.prepare(out)
-        let policy = try Policy(SafetensorsFile(path: model))
+        try rank > 0 ? OutputFile.prepareDirectory(out, for: PEFTAdapter.fileNames, force: force.isOn) : OutputFile.prepare(out, force: force.isOn)
+        let file = try SafetensorsFile(path: model), policy = try Policy(file)
         try Batch.check(count: batch, policy.configuration, hint: "take a smaller --batch")
         let train = try demonstrations.read(.train, for: policy.configuration), valid = try demonstrations.read(.valid, for: policy.configuration)
         let start = try startingAdapter(policy)
@@ -76,17 +77,30 @@ struct PolicyTuneCommand: Command {
         let training = LocalTraining(
             steps: steps, batch: batch, sampling: .epochs, schedule: Schedule(peak: peak, warmupSteps: min(10, steps / 2), decayTo: 0.1, steps: steps),
             threads: threads)
-        var bar = ProgressBar("tuning", unit: "steps")
-        let outcome = training.run(from: policy, adapter: start, on: train, seed: SeededGenerator(seed: seed, label: "tune", round: 0)) {
-            bar.update($0.step, of: steps)
-        }
-        bar.finish()
-        try write(outcome)
+        let outcome = try run(training, from: policy, start, on: train)
+        let after = Evaluation.error(of: outcome.policy, on: valid, threads: threads)
+        guard after.isFinite else { throw diverged("the tuned model's actions are not finite: its weights are too large to compute with") }
+        try write(outcome, base: file)
         try show(
             Report(
                 out: out, loss: outcome.loss, trainedParameters: outcome.adapter?.values.count ?? policy.weights.count,
-                errorBefore: Evaluation.error(of: policy, on: valid, threads: threads),
-                errorAfter: Evaluation.error(of: outcome.policy, on: valid, threads: threads)))
+                errorBefore: Evaluation.error(of: policy, on: valid, threads: threads), errorAfter: after))
+    }
+
+    private func run(_ training: LocalTraining, from policy: Policy, _ adapter: Adapter?, on train: DemonstrationSet) throws -> LocalTraining.Outcome {
+        var bar = ProgressBar("tuning", unit: "steps")
+        defer { bar.finish() }
+        do {
+            return try training.run(from: policy, adapter: adapter, on: train, seed: SeededGenerator(seed: seed, label: "tune", round: 0)) {
+                bar.update($0.step, of: steps)
+            }
+        } catch let error as TrainingDivergence {
+            throw diverged(error.message)
+        }
+    }
+
+    private func diverged(_ message: String) -> LearningError {
+        LearningError("\(message); nothing was written", hint: "take a smaller --learning-rate, and check the values of the demonstrations")
     }
 
     private func startingAdapter(_ policy: Policy) throws -> Adapter? {
@@ -97,10 +111,13 @@ struct PolicyTuneCommand: Command {
         return Adapter(layout, scale: Float(adapter.alpha / Double(rank)), values: layout.initialValues(seed: seed))
     }
 
-    private func write(_ outcome: LocalTraining.Outcome) throws {
-        guard let trained = outcome.adapter else { return try OutputFile.replace(out) { try outcome.policy.write(to: $0) } }
-        try PEFTAdapter.write(
-            trained.values, of: trained.layout, alpha: adapter.alpha, targets: adapter.targets, base: model, baseDigest: AdapterBase.digest(of: model), to: out)
+    private func write(_ outcome: LocalTraining.Outcome, base: SafetensorsFile) throws {
+        guard let trained = outcome.adapter else { return try OutputFile.replace(out, force: force.isOn) { try outcome.policy.write(to: $0) } }
+        let digest = try AdapterBase.digest(of: base)
+        try OutputFile.replaceDirectory(out, files: PEFTAdapter.fileNames, force: force.isOn) {
+            try PEFTAdapter.write(
+                trained.values, of: trained.layout, alpha: adapter.alpha, targets: adapter.targets, base: model, baseDigest: digest, to: $0)
+        }
     }
 
     private func show(_ report: Report) throws {

@@ -44,7 +44,6 @@ struct ReleaseShowCommand: Command {
     func execute() async throws {
         let release = ReleaseDirectory(path: directory)
         let summary = try release.summary()
-        let adapter = try release.adapterReport()
         var signer: String?
         var problem: String?
         if verify {
@@ -60,6 +59,8 @@ struct ReleaseShowCommand: Command {
                 problem = describe(error)
             }
         }
+        // Of a release that does not hold, the rest is shown as far as it can be read.
+        let adapter = problem == nil ? try release.adapterReport() : try? release.adapterReport()
         let report = Report(
             release: summary.release, consortium: summary.consortium, campaign: summary.campaign, base: summary.base,
             model: summary.model, rounds: summary.rounds, updates: summary.updates, sites: summary.sites,

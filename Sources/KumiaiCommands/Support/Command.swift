@@ -63,6 +63,8 @@ struct Failure {
         case let error as PEFTError: (message, hint) = (error.message, error.hint)
         case let error as LedgerViolation: message = "a ledger entry \(error.message)"
         case let error as ValidationError: (message, code) = (error.message, ExitCode.validationFailure)
+        case let error as InputFileError: (message, hint) = (error.message, error.hint)
+        case let error as NotFiniteError: (message, hint) = (error.message, error.hint)
         default: message = describe(error)
         }
     }

@@ -1,31 +1,100 @@
+import ArgumentParser
 import Foundation
+import Tensors
+
+/// `--force` of commands that write files.
+struct ForceOption: ParsableArguments {
+    @Flag(name: .customLong("force"), help: "Replace files that exist.")
+    var isOn = false
+}
 
 /// What a command writes: it appears whole or not at all, and what stood there stays until then.
+///
+/// A file that exists is replaced only with `--force`.
 enum OutputFile {
-    /// Says before the work begins whether `path` can be written; makes the directories above it.
-    static func prepare(_ path: String) throws {
-        let folder = (path as NSString).deletingLastPathComponent
-        var isDirectory: ObjCBool = false
-        if FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory), isDirectory.boolValue {
-            throw UsageError("\(path) is a directory", hint: "name a file")
+    private static let forceHint = "choose another place with --out, or replace it with --force"
+
+    /// Says before the work begins whether `path` can be written.
+    static func prepare(_ path: String, force: Bool) throws {
+        switch RegularFile.kind(of: path) {
+        case .directory: throw UsageError("\(path) is a directory", hint: "name a file")
+        case nil, .file:
+            // Also a link that leads nowhere stands there.
+            guard force || RegularFile.kind(of: path, followsLinks: false) == nil else {
+                throw UsageError("\(path) exists; it was not overwritten", hint: forceHint)
+            }
+        case let kind?: throw UsageError("\(path) is \(kind.rawValue); expected a file, or a place for one", hint: "choose another place with --out")
         }
-        try makeDirectory(folder.isEmpty ? "." : folder)
+        try requireDirectory(folder(of: path))
     }
 
-    /// Makes a directory that files can be written to.
-    static func makeDirectory(_ path: String) throws {
-        do { try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true) } catch {
-            throw UsageError("the directory \(path) cannot be made", hint: "is there a file of that name, or no permission to write there?")
+    /// Says before the work begins whether `files` can be written into a directory.
+    static func prepareDirectory(_ path: String, for files: [String], force: Bool) throws {
+        try requireDirectory(path)
+        for file in files {
+            guard let kind = RegularFile.kind(of: "\(path)/\(file)", followsLinks: false) else { continue }
+            guard kind == .file || kind == .link else { throw UsageError("\(path)/\(file) is \(kind.rawValue)", hint: "choose another place with --out") }
+            guard force else { throw UsageError("\(path)/\(file) exists; it was not overwritten", hint: forceHint) }
         }
-        guard access(path, W_OK) == 0 else { throw UsageError("\(path) cannot be written to", hint: "choose another place with --out") }
+    }
+
+    private static func folder(of path: String) -> String {
+        let folder = (path as NSString).deletingLastPathComponent
+        return folder.isEmpty ? "." : folder
+    }
+
+    /// Throws where files cannot be written to a directory, or where it is not there and cannot be made.
+    private static func requireDirectory(_ path: String) throws {
+        var place = path
+        while RegularFile.kind(of: place, followsLinks: false) == nil, place != ".", place != "/" { place = folder(of: place) }
+        guard RegularFile.kind(of: place) == .directory else { throw cannotMake(path) }
+        guard access(place, W_OK) == 0 else {
+            throw place == path ? UsageError("\(path) cannot be written to", hint: "choose another place with --out") : cannotMake(path)
+        }
+    }
+
+    private static func cannotMake(_ path: String) -> UsageError {
+        UsageError("the directory \(path) cannot be made", hint: "is there a file of that name, or no permission to write there?")
+    }
+
+    private static func makeDirectory(_ path: String) throws {
+        do { try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true) } catch { throw cannotMake(path) }
     }
 
     /// Calls `write` with a path beside the target, and moves what it wrote there.
-    static func replace(_ path: String, _ write: (String) throws -> Void) throws {
-        try prepare(path)
+    static func replace(_ path: String, force: Bool, _ write: (String) throws -> Void) throws {
+        try prepare(path, force: force)
+        try makeDirectory(folder(of: path))
         let draft = path + ".new"
+        // What a run that was killed left there; or a FIFO, which would keep the writer waiting.
+        unlink(draft)
         defer { unlink(draft) }
         try write(draft)
+        try place(draft, at: path, force: force)
+    }
+
+    /// Calls `write` with a directory beside the target, and moves these files of it there. The last one makes the others
+    /// whole: it goes first, where it was there, and comes last.
+    static func replaceDirectory(_ path: String, files: [String], force: Bool, _ write: (String) throws -> Void) throws {
+        try prepareDirectory(path, for: files, force: force)
+        let draft = "\(path)/.new"
+        try? FileManager.default.removeItem(atPath: draft)
+        try makeDirectory(draft)
+        defer { try? FileManager.default.removeItem(atPath: draft) }
+        try write(draft)
+        if force, let last = files.last { unlink("\(path)/\(last)") }
+        for file in files { try place("\(draft)/\(file)", at: "\(path)/\(file)", force: force) }
+    }
+
+    /// What has come to stand there since it was looked at is not overwritten either.
+    private static func place(_ draft: String, at path: String, force: Bool) throws {
+        if !force {
+            if link(draft, path) == 0 { return }
+            guard errno != EEXIST, RegularFile.kind(of: path, followsLinks: false) == nil else {
+                throw UsageError("\(path) exists; it was not overwritten", hint: forceHint)
+            }
+        }
+        // Also where the file system has no hard links.
         guard rename(draft, path) == 0 else { throw UsageError("cannot write \(path): \(String(cString: strerror(errno)))") }
     }
 }

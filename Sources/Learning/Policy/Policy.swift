@@ -12,19 +12,12 @@ public struct Policy: Sendable {
     /// All weights, in the order of the layout.
     public var weights: [Float]
 
-    /// Loads a model's file; its tensors must be exactly those of its `config`.
+    /// Loads a model's file; its tensors must be exactly those of its `config`, and all numbers finite.
     public init(_ file: SafetensorsFile) throws {
-        guard let json = file.header[metadata: "config"] else {
-            throw LearningError("the model has no config in its metadata", hint: "the native trainer reads the policy's shape from there")
-        }
-        let configuration = try PolicyConfiguration(json: json)
-        let expected = configuration.layout
-        guard file.layout == expected else {
-            let names = Set(file.layout.tensors.map(\.name)), wanted = Set(expected.tensors.map(\.name))
-            let odd = names.symmetricDifference(wanted).sorted().first
-            throw LearningError("the model's tensors are not those of its config", hint: odd.map { "look at \($0)" } ?? "their shapes or order differ")
-        }
-        self.init(configuration, weights: try file.float32s())
+        let configuration = try PolicyConfiguration(of: file)
+        let weights = try file.float32s()
+        try file.layout.checkFinite(weights, called: file.name)
+        self.init(configuration, weights: weights)
     }
 
     public init(_ configuration: PolicyConfiguration, weights: [Float]) {

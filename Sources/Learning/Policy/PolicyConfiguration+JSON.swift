@@ -51,13 +51,13 @@ extension PolicyConfiguration {
         guard tokens <= Self.maximumTokens, parameters <= Self.maximumParameters else {
             throw LearningError(
                 "the model's config asks for \(tokens) tokens and \(parameters) parameters; "
-                    + "at most \(Self.maximumTokens) and \(Self.maximumParameters) are taken")
+                    + "at most \(Self.maximumTokens) and \(Self.maximumParameters) are allowed")
         }
         // What a thread keeps of one sample for its backward pass.
         let activations = layers * (tokens * (9 * width + 3 * feedForward) + heads * tokens * tokens)
         guard activations <= Self.maximumActivations else {
             throw LearningError(
-                "the model's config asks for \(activations) activations a sample; at most \(Self.maximumActivations) are taken",
+                "the model's config asks for \(activations) activations a sample; at most \(Self.maximumActivations) are allowed",
                 hint: "larger patches, or fewer layers and heads, take less")
         }
     }

@@ -14,7 +14,7 @@ public struct TemporalEnsemble: Sendable {
         self.decay = decay
     }
 
-    /// Takes the chunk predicted at this step, chunk × actionCount, and gives back the action to execute now.
+    /// Takes the chunk predicted at this step, chunk × actionCount, and returns the action to execute now.
     public mutating func step(_ chunk: [Float]) -> [Float] {
         precondition(!chunk.isEmpty && chunk.count.isMultiple(of: actionCount))
         chunks = chunks.map { ($0.actions, $0.age + 1) }.filter { $0.age * actionCount < $0.actions.count } + [(chunk, 0)]

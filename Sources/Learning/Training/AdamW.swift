@@ -43,8 +43,8 @@ public struct AdamW: Sendable {
         }
     }
 
-    /// `ranges`: the weights that may change; the gradient of the others must be zero.
-    mutating func step(_ weights: inout [Float], _ gradient: [Float], learningRate: Float, in ranges: [Range<Int>]) {
+    /// `ranges`: the weights that may change; the gradient of the others must be zero. Returns the gradient's norm.
+    mutating func step(_ weights: inout [Float], _ gradient: [Float], learningRate: Float, in ranges: [Range<Int>]) -> Float {
         power1 *= Double(settings.beta1)
         power2 *= Double(settings.beta2)
         let norm = Float(kumiai_sum_of_squares(gradient, Int64(gradient.count)).squareRoot())
@@ -64,5 +64,6 @@ public struct AdamW: Sendable {
                 }
             }
         }
+        return norm
     }
 }

@@ -1,3 +1,5 @@
+import Tensors
+
 /// A site's turn: some steps from a starting policy on its demonstrations.
 public struct LocalTraining: Sendable {
     public var steps: Int
@@ -41,11 +43,12 @@ public struct LocalTraining: Sendable {
 
     /// Trains the policy, or the adapter beside it; `progress` is called after each step, and stops the work by throwing.
     ///
-    /// From a snapshot of the same training it goes on where that was, and comes to the same weights.
+    /// From a snapshot of the same training it goes on where that was, and comes to the same weights. Throws
+    /// ``TrainingDivergence`` where loss, gradient or weights stop being finite.
     public func run(
         from start: Policy, adapter: Adapter? = nil, on demonstrations: DemonstrationSet, seed generator: SeededGenerator,
         resuming snapshot: TrainingSnapshot? = nil, progress: (Progress) throws -> Void = { _ in }
-    ) rethrows -> Outcome {
+    ) throws -> Outcome {
         let trainer = Trainer(start, adapter: adapter, batch: batch, threads: threads, optimizer: optimizer, proximal: proximal)
         var (sum, first, current) = (0.0, 0, generator)
         if let snapshot, snapshot.weights.count == trainer.parameters.count, snapshot.step <= steps {
@@ -56,6 +59,7 @@ public struct LocalTraining: Sendable {
         for step in first..<steps {
             let loaded = loader.next()
             let loss = trainer.step(loaded.batch, learningRate: schedule.rate(step))
+            try check(loss, trainer, step: step + 1)
             sum += Double(loss)
             let total = sum
             try progress(
@@ -65,6 +69,24 @@ public struct LocalTraining: Sendable {
                         step: step + 1, generator: loaded.generator, lossSum: total, weights: trainer.parameters, m: moments.m, v: moments.v)
                 })
         }
+        try check(trainer)
         return Outcome(policy: trainer.policy, adapter: trainer.adapter, loss: sum / Double(max(1, steps)))
+    }
+
+    private func check(_ loss: Float, _ trainer: Trainer, step: Int) throws {
+        guard loss.isFinite else { throw TrainingDivergence(step: step, steps: steps, what: "the loss is \(loss)") }
+        guard trainer.gradientNorm.isFinite else {
+            throw TrainingDivergence(step: step, steps: steps, what: "the gradient's norm is \(trainer.gradientNorm)")
+        }
+    }
+
+    /// The last step's change is in no loss.
+    private func check(_ trainer: Trainer) throws {
+        do {
+            if let adapter = trainer.adapter { try adapter.layout.layout.checkFinite(adapter.values) }
+            try trainer.policy.layout.checkFinite(trainer.policy.weights)
+        } catch let error as NotFiniteError {
+            throw TrainingDivergence(step: steps, steps: steps, what: error.message)
+        }
     }
 }

@@ -22,6 +22,8 @@ public final class Trainer {
     /// FedProx: what the weights are held to, and how strongly.
     private let proximal: Float
     private let anchor: [Float]
+    /// Of the last step's gradient, before it was clipped.
+    private(set) var gradientNorm: Float = 0
 
     /// One thread's share: its activations and its part of the gradient.
     private final class Lane: @unchecked Sendable {
@@ -95,14 +97,14 @@ public final class Trainer {
 
     private func fold() { adapter?.fold(into: &policy.weights, base: base) }
 
-    /// One step; gives back the loss before it.
+    /// One step; returns the loss before it.
     public func step(_ batch: Batch, learningRate: Float) -> Float {
         let loss = lossAndGradient(batch)
         if adapter != nil {
-            optimizer.step(&adapter!.values, lanes[0].gradient, learningRate: learningRate, in: adapter!.trainedRanges)
+            gradientNorm = optimizer.step(&adapter!.values, lanes[0].gradient, learningRate: learningRate, in: adapter!.trainedRanges)
             fold()
         } else {
-            optimizer.step(&policy.weights, lanes[0].gradient, learningRate: learningRate, in: [0..<policy.weights.count])
+            gradientNorm = optimizer.step(&policy.weights, lanes[0].gradient, learningRate: learningRate, in: [0..<policy.weights.count])
         }
         return loss
     }

@@ -25,7 +25,7 @@ public struct TrainingSnapshot: Equatable, Sendable {
         try writer.finish()
     }
 
-    /// Reads a snapshot; `nil` where it belongs to another task. `parameters`: the number of weights that is wanted.
+    /// Reads a snapshot; `nil` where it belongs to another task. `parameters`: the expected number of weights.
     public init?(reading path: String, task: String, parameters: Int) throws {
         let file = try SafetensorsFile(path: path)
         func text(_ name: String) -> String { file.header[metadata: name] ?? "" }

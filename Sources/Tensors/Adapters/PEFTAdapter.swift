@@ -15,19 +15,24 @@ public struct PEFTAdapter: Sendable {
         public let b: [Float]
     }
 
+    private struct Replacement {
+        let shape: [Int]
+        let values: [Float]
+    }
+
     /// Sorted by name.
     public let modules: [Module]
     /// Tensors that take the place of the base's: of `modules_to_save`, and trained biases.
-    public let replacements: [String: [Float]]
-    /// Weights of the base are [in, out].
-    public let isTransposed: Bool
+    private let replacements: [String: Replacement]
+    private let configuration: PEFTConfiguration
     /// SHA-256 of the base model's file, where the adapter says it.
     public let baseDigest: String?
     private static let baseDigestName = "base_sha256"
 
     public static let configurationName = "adapter_config.json"
     public static let weightsName = "adapter_model.safetensors"
-    static let maximumConfigurationBytes = 1 << 20
+    /// All files of an adapter; the configuration is last, because without it there is none.
+    public static let fileNames = [weightsName, configurationName]
 
     // MARK: Writing
 
@@ -72,13 +77,16 @@ public struct PEFTAdapter: Sendable {
     // MARK: Reading
 
     /// Reads a directory; honours `r`, `lora_alpha`, `rank_pattern`, `alpha_pattern`, `use_rslora`, `fan_in_fan_out`,
-    /// `modules_to_save` and `bias`, and refuses what it does not know.
+    /// `target_modules`, `exclude_modules`, `modules_to_save` and `bias`, and refuses by name what else would change the weights.
     public init(reading directory: String) throws {
         let path = "\(directory)/\(Self.configurationName)"
-        let configuration = try PEFTConfiguration(FileText.read(path, atMost: Self.maximumConfigurationBytes), path: path)
-        let file = try SafetensorsFile(path: "\(directory)/\(Self.weightsName)")
+        let configuration = try PEFTConfiguration(
+            RegularFile.read(path, called: "the adapter's \(path)", atMost: PEFTConfiguration.maximumBytes), path: path)
+        let weights = "\(directory)/\(Self.weightsName)"
+        let file = try SafetensorsFile(path: weights, called: "the adapter's \(weights)")
+        try file.checkFinite()
         var factors: [String: (a: TensorDescription?, b: TensorDescription?)] = [:]
-        var replacements: [String: [Float]] = [:]
+        var replacements: [String: Replacement] = [:]
         for tensor in file.layout.tensors {
             guard tensor.type == .f32, tensor.name.hasPrefix(AdapterLayout.prefix) else {
                 throw PEFTError("\(directory): \(tensor.name) is not an F32 tensor of a PEFT adapter")
@@ -92,49 +100,114 @@ public struct PEFTAdapter: Sendable {
                 throw PEFTError("\(directory): \(tensor.name) is a kind of adapter that is not known here")
             } else {
                 // A wrapped module's own bias.
-                replacements[name.replacing(".base_layer.", with: ".", maxReplacements: 1)] = try file.values(of: tensor)
+                replacements[name.replacing(".base_layer.", with: ".", maxReplacements: 1)] = Replacement(
+                    shape: tensor.shape, values: try file.values(of: tensor))
             }
         }
-        modules = try factors.sorted { $0.key < $1.key }.map { name, pair in
-            guard let a = pair.a, let b = pair.b, a.shape.count == 2, b.shape.count == 2, a.shape[0] == b.shape[1] else {
-                throw PEFTError("\(directory): the factors of \(name) are missing or do not fit one another")
-            }
-            let rank = configuration.rank(of: name)
-            guard a.shape[0] == rank else { throw PEFTError("\(directory): the factors of \(name) have rank \(a.shape[0]), the configuration says \(rank)") }
-            return Module(
-                name: name, rank: rank, outputs: b.shape[0], inputs: a.shape[1], scale: configuration.scale(of: name), a: try file.values(of: a),
-                b: try file.values(of: b))
-        }
+        modules = try factors.sorted { $0.key < $1.key }.map { try Self.module($0.key, $0.value, of: file, configuration, directory) }
+        self.configuration = configuration
         self.replacements = replacements
-        isTransposed = configuration.isTransposed
         baseDigest = file.header[metadata: Self.baseDigestName]
         guard !modules.isEmpty || !replacements.isEmpty else { throw PEFTError("\(directory) holds no adapter") }
+        for name in replacements.keys.sorted() { try Self.check(name, configuration, adapted: Set(modules.map(\.name)), directory) }
+    }
+
+    private static func module(
+        _ name: String, _ pair: (a: TensorDescription?, b: TensorDescription?), of file: SafetensorsFile, _ configuration: PEFTConfiguration,
+        _ directory: String
+    ) throws -> Module {
+        guard let a = pair.a, let b = pair.b, a.shape.count == 2, b.shape.count == 2, a.shape[0] == b.shape[1] else {
+            throw PEFTError("\(directory): the factors of \(name) are missing or do not fit one another")
+        }
+        if let reason = configuration.reasonAgainstFactors(of: name) {
+            throw PEFTError(
+                "\(directory): the adapter has factors for \(name), and \(reason)", hint: "PEFT would leave them out: correct the option, or the weights")
+        }
+        let rank = configuration.rank(of: name)
+        guard a.shape[0] == rank else { throw PEFTError("\(directory): the factors of \(name) have rank \(a.shape[0]), the configuration says \(rank)") }
+        return Module(
+            name: name, rank: rank, outputs: b.shape[0], inputs: a.shape[1], scale: configuration.scale(of: name), a: try file.values(of: a),
+            b: try file.values(of: b))
+    }
+
+    /// PEFT loads a tensor that is no factor where `modules_to_save` or `bias` says so, and passes over any other one.
+    private static func check(_ name: String, _ configuration: PEFTConfiguration, adapted: Set<String>, _ directory: String) throws {
+        if configuration.isSaved(name) { return }
+        let isBias = name.hasSuffix(".bias")
+        switch configuration.bias {
+        case .all where isBias: return
+        case .loraOnly where isBias && adapted.contains(String(name.dropLast(".bias".count))): return
+        default:
+            throw PEFTError(
+                "\(directory): the adapter holds \(name), which neither modules_to_save nor bias (\(configuration.bias.rawValue)) names",
+                hint: "PEFT would leave it out: correct the option, or the weights")
+        }
     }
 
     // MARK: Merging
 
     /// Writes the base with the adapter folded into it.
     public func merge(into base: SafetensorsFile, to path: String) throws {
-        guard base.layout.isAllFloat32 else { throw PEFTError("the base model has tensors that are not F32") }
+        try check(base)
         let byWeight = Dictionary(uniqueKeysWithValues: modules.map { ("\($0.name).weight", $0) })
-        let names = Set(base.layout.tensors.map(\.name))
-        if let unknown = (Array(byWeight.keys) + replacements.keys).sorted().first(where: { !names.contains($0) }) {
-            throw PEFTError("the base model has no \(unknown)", hint: "is it the base that the adapter was trained on?")
-        }
         let writer = try SafetensorsWriter(path: path, layout: base.layout, metadata: base.header.metadata)
         for tensor in base.layout.tensors {
-            var values = try replacements[tensor.name] ?? base.values(of: tensor)
-            guard values.count == tensor.elementCount else { throw PEFTError("\(tensor.name) has another size in the base model") }
-            if let module = byWeight[tensor.name] { try add(module, to: &values, shape: tensor.shape) }
+            var values = try replacements[tensor.name]?.values ?? base.values(of: tensor)
+            try tensor.checkFinite(values, called: base.name)
+            if let module = byWeight[tensor.name] {
+                add(module, to: &values)
+                try tensor.checkFinite(values, called: "the merged model")
+            }
             try writer.append(values)
         }
         try writer.finish()
     }
 
-    private func add(_ module: Module, to weights: inout [Float], shape: [Int]) throws {
-        guard shape == (isTransposed ? [module.inputs, module.outputs] : [module.outputs, module.inputs]) else {
-            throw PEFTError("\(module.name) has the shape \(shape) in the base model, the adapter is for [\(module.outputs), \(module.inputs)]")
+    /// Throws where the adapter is not one of this base.
+    private func check(_ base: SafetensorsFile) throws {
+        let name = base.name.isEmpty ? "the base model" : base.name
+        if let odd = base.layout.tensors.first(where: { $0.type != .f32 }) { throw PEFTError("\(name) has \(odd.name) in \(odd.type.rawValue); expected F32") }
+        let tensors = Dictionary(uniqueKeysWithValues: base.layout.tensors.map { ($0.name, $0) })
+        let hint = "is it the base that the adapter was trained on?"
+        for module in modules {
+            guard let weight = tensors["\(module.name).weight"] else { throw PEFTError("\(name) has no \(module.name).weight", hint: hint) }
+            guard weight.shape == (configuration.isTransposed ? [module.inputs, module.outputs] : [module.outputs, module.inputs]) else {
+                throw PEFTError(
+                    "\(module.name).weight has the shape \(weight.shape) in \(name), the adapter is for \(module.outputs) outputs and \(module.inputs) inputs"
+                        + (configuration.isTransposed ? ", with fan_in_fan_out" : ""), hint: hint)
+            }
         }
+        // PEFT passes over the option where a module keeps its weight as [out, in]; a square one does not tell.
+        guard !configuration.isTransposed || modules.isEmpty || modules.contains(where: { $0.inputs != $0.outputs }) else {
+            throw PEFTError(
+                "fan_in_fan_out is true, and all weights that have factors are square: whether \(name) keeps them as [in, out] cannot be seen",
+                hint: "set fan_in_fan_out to false where they are torch.nn.Linear's; otherwise merge with PEFT")
+        }
+        for (replaced, replacement) in replacements.sorted(by: { $0.key < $1.key }) {
+            guard let tensor = tensors[replaced] else { throw PEFTError("\(name) has no \(replaced)", hint: hint) }
+            guard tensor.shape == replacement.shape else {
+                throw PEFTError("\(replaced) has the shape \(tensor.shape) in \(name), and \(replacement.shape) in the adapter", hint: hint)
+            }
+        }
+        try checkNothingIsMissing(base, name)
+    }
+
+    /// An adapter that lost some of its tensors would become half of what was trained.
+    private func checkNothingIsMissing(_ base: SafetensorsFile, _ name: String) throws {
+        let adapted = Set(modules.map(\.name)), hint = "was the adapter copied as a whole, and is it the base that it was trained on?"
+        for tensor in base.layout.tensors where replacements[tensor.name] == nil {
+            if configuration.isSaved(tensor.name) {
+                throw PEFTError("modules_to_save covers \(tensor.name) of \(name), and the adapter does not hold it", hint: hint)
+            }
+            guard tensor.shape.count == 2, tensor.elementCount > 0, tensor.name.hasSuffix(".weight") else { continue }
+            let module = String(tensor.name.dropLast(".weight".count))
+            if !adapted.contains(module), configuration.needsFactors(module) {
+                throw PEFTError("target_modules names \(module) of \(name), and the adapter has no factors for it", hint: hint)
+            }
+        }
+    }
+
+    private func add(_ module: Module, to weights: inout [Float]) {
         var row = [Double](repeating: 0, count: module.inputs)
         for output in 0..<module.outputs {
             for input in row.indices { row[input] = 0 }
@@ -143,7 +216,7 @@ public struct PEFTAdapter: Sendable {
                 for input in row.indices { row[input] += factor * Double(module.a[start + input]) }
             }
             for input in row.indices {
-                let index = isTransposed ? input * module.outputs + output : output * module.inputs + input
+                let index = configuration.isTransposed ? input * module.outputs + output : output * module.inputs + input
                 weights[index] = Float(Double(weights[index]) + module.scale * row[input])
             }
         }
@@ -159,62 +232,4 @@ public struct PEFTError: Error, Equatable, Sendable, CustomStringConvertible {
         self.hint = hint
     }
     public var description: String { message }
-}
-
-/// What `adapter_config.json` says.
-private struct PEFTConfiguration {
-    let rank: Int
-    let alpha: Double
-    let ranks: [(pattern: String, rank: Int)]
-    let alphas: [(pattern: String, alpha: Double)]
-    let isRankStabilised: Bool
-    let isTransposed: Bool
-
-    private static let maximumRank = 65_536
-
-    init(_ bytes: [UInt8], path: String) throws {
-        let json: JSONValue
-        do { json = try JSONParser.parse(bytes) } catch { throw PEFTError("\(path) is not JSON: \(error)") }
-        guard json["peft_type"]?.string == "LORA" else { throw PEFTError("\(path): peft_type is not LORA") }
-        guard json["use_dora"] != .boolean(true) else { throw PEFTError("\(path): use_dora is not known here") }
-        guard json["layer_replication"] ?? .null == .null else { throw PEFTError("\(path): layer_replication is not known here") }
-        if let start = json["init_lora_weights"]?.string, !["gaussian", "orthogonal"].contains(start) {
-            throw PEFTError(
-                "\(path): init_lora_weights is \(start), which changes the base model's weights", hint: "convert the adapter to plain LoRA with PEFT")
-        }
-        guard let rank = json["r"]?.integer, (1...Self.maximumRank).contains(rank), let alpha = json["lora_alpha"]?.double, alpha.isFinite else {
-            throw PEFTError("\(path): r or lora_alpha is missing or no sound number")
-        }
-        self.rank = rank
-        self.alpha = alpha
-        ranks = try Self.patterns(json["rank_pattern"], path).map { name, value in
-            guard let rank = value.integer, (1...Self.maximumRank).contains(rank) else {
-                throw PEFTError("\(path): rank_pattern has no sound rank for \(name)")
-            }
-            return (name, rank)
-        }
-        alphas = try Self.patterns(json["alpha_pattern"], path).map { name, value in
-            guard let alpha = value.double, alpha.isFinite else { throw PEFTError("\(path): alpha_pattern has no sound number for \(name)") }
-            return (name, alpha)
-        }
-        isRankStabilised = json["use_rslora"] == .boolean(true)
-        isTransposed = json["fan_in_fan_out"] == .boolean(true)
-    }
-
-    /// PEFT takes regular expressions; names alone are taken here.
-    private static func patterns(_ json: JSONValue?, _ path: String) throws -> [(name: String, value: JSONValue)] {
-        let members = json?.object ?? []
-        for member in members where member.name.contains(where: { #"\[](){}*+?^$|"#.contains($0) }) {
-            throw PEFTError("\(path): the pattern \(member.name) is a regular expression", hint: "name the modules instead")
-        }
-        return members
-    }
-
-    private func matches(_ pattern: String, _ module: String) -> Bool { module == pattern || module.hasSuffix(".\(pattern)") }
-    func rank(of module: String) -> Int { ranks.first { matches($0.pattern, module) }?.rank ?? rank }
-
-    func scale(of module: String) -> Double {
-        let alpha = alphas.first { matches($0.pattern, module) }?.alpha ?? alpha, rank = Double(rank(of: module))
-        return isRankStabilised ? alpha / rank.squareRoot() : alpha / rank
-    }
 }

@@ -60,13 +60,13 @@ public struct JSONParser {
         if consume("}") { return .object(members) }
         repeat {
             skipWhitespace()
-            guard offset < bytes.count, bytes[offset] == UInt8(ascii: "\"") else { throw error("a name is wanted") }
+            guard offset < bytes.count, bytes[offset] == UInt8(ascii: "\"") else { throw error("expected a name") }
             let name = try string()
             guard names.insert(name).inserted else { throw error("the name \"\(name.prefix(64))\" stands twice") }
-            guard consume(":") else { throw error("a colon is wanted") }
+            guard consume(":") else { throw error("expected a colon") }
             members.append((name, try value()))
         } while consume(",")
-        guard consume("}") else { throw error("a comma or a closing brace is wanted") }
+        guard consume("}") else { throw error("expected a comma or a closing brace") }
         return .object(members)
     }
 
@@ -75,7 +75,7 @@ public struct JSONParser {
         var values: [JSONValue] = []
         if consume("]") { return .array(values) }
         repeat { values.append(try value()) } while consume(",")
-        guard consume("]") else { throw error("a comma or a closing bracket is wanted") }
+        guard consume("]") else { throw error("expected a comma or a closing bracket") }
         return .array(values)
     }
 
@@ -92,12 +92,12 @@ public struct JSONParser {
         guard whole > 0, whole == 1 || bytes[offset - whole] != UInt8(ascii: "0") else { throw error("not a JSON value") }
         if peek(UInt8(ascii: ".")) {
             offset += 1
-            guard digits() > 0 else { throw error("digits are wanted after the point") }
+            guard digits() > 0 else { throw error("expected digits after the point") }
         }
         if peek(UInt8(ascii: "e")) || peek(UInt8(ascii: "E")) {
             offset += 1
             if peek(UInt8(ascii: "+")) || peek(UInt8(ascii: "-")) { offset += 1 }
-            guard digits() > 0 else { throw error("digits are wanted in the exponent") }
+            guard digits() > 0 else { throw error("expected digits in the exponent") }
         }
         return String(decoding: bytes[start..<offset], as: UTF8.self)
     }
@@ -160,7 +160,7 @@ public struct JSONParser {
         guard offset + 4 <= bytes.count,
             let code = UInt32(String(decoding: bytes[offset..<offset + 4], as: UTF8.self), radix: 16),
             bytes[offset] != UInt8(ascii: "+"), bytes[offset] != UInt8(ascii: "-")
-        else { throw error("four hexadecimal digits are wanted") }
+        else { throw error("expected four hexadecimal digits") }
         offset += 4
         return code
     }

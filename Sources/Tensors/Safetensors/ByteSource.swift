@@ -11,27 +11,21 @@ public protocol ByteSource: Sendable {
 final class FileSource: ByteSource {
     let byteCount: Int
     private let descriptor: Int32
+    private let name: String
 
-    init(path: String) throws {
-        descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw SafetensorsError("cannot open \(path): \(String(cString: strerror(errno)))") }
+    init(path: String, called name: String) throws {
+        descriptor = try RegularFile.open(path, called: name)
+        self.name = name
         var status = stat()
-        guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
-            close(descriptor)
-            throw SafetensorsError("\(path) is not a file")
-        }
+        fstat(descriptor, &status)
         byteCount = Int(status.st_size)
     }
 
     deinit { close(descriptor) }
 
     func fill(_ buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws {
-        var done = 0
-        while done < buffer.count {
-            let count = pread(descriptor, buffer.baseAddress! + done, buffer.count - done, off_t(offset + done))
-            if count < 0 && errno == EINTR { continue }
-            guard count > 0 else { throw SafetensorsError("cannot read the file: \(count == 0 ? "it ends early" : String(cString: strerror(errno)))") }
-            done += count
+        guard try RegularFile.fill(buffer, from: descriptor, at: offset, called: name) == buffer.count else {
+            throw SafetensorsError("it ends early", file: name)
         }
     }
 }

@@ -16,8 +16,18 @@ public struct SafetensorsHeader: Equatable, Sendable {
 /// What is wrong with a safetensors file.
 public struct SafetensorsError: Error, Equatable, Sendable, CustomStringConvertible {
     public let message: String
-    public init(_ message: String) { self.message = message }
-    public var description: String { "not a valid safetensors file: \(message)" }
+    /// What its reader calls the file; empty where it has no name.
+    public let file: String
+
+    public init(_ message: String, file: String = "") {
+        self.message = message
+        self.file = file
+    }
+
+    /// The same of a named file.
+    func of(_ name: String) -> SafetensorsError { file.isEmpty ? SafetensorsError(message, file: name) : self }
+
+    public var description: String { "\(file.isEmpty ? "" : "\(file) is ")not a valid safetensors file: \(message)" }
 }
 
 /// Limits of what is read; README.md lists them.
@@ -37,7 +47,6 @@ extension SafetensorsHeader {
         guard length <= UInt64(SafetensorsLimits.headerBytes) else {
             throw SafetensorsError("a header of \(length) bytes; at most \(SafetensorsLimits.headerBytes) are read")
         }
-        guard length % 8 == 0 else { throw SafetensorsError("the header's length is not a multiple of 8") }
         guard Int(length) <= fileByteCount - 8 else { throw SafetensorsError("the header is longer than the file") }
         return Int(length)
     }

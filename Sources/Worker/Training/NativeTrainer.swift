@@ -28,7 +28,7 @@ struct NativeTrainer: SiteTraining {
     private static let fullDiskSeconds = 5.0
 
     func run(_ task: TrainingTask, progress: (Double, Float) throws -> Void) throws -> TrainedUpdate {
-        let file = try SafetensorsFile(path: blobs.path(of: task.model.digest))
+        let file = try SafetensorsFile(path: blobs.path(of: task.model.digest), called: "the model of round \(task.key)")
         guard Digest(of: file.layout.canonicalBytes) == task.model.layout else {
             throw WorkerError("the model of round \(task.key) has another tensor layout than the plan says")
         }
@@ -50,9 +50,11 @@ struct NativeTrainer: SiteTraining {
         let whole = format.adapter!
         let global: [Float]
         if let adapter = task.adapter {
-            let file = try SafetensorsFile(path: blobs.path(of: adapter.digest))
-            guard file.layout == whole.layout else { throw WorkerError("the adapter of round \(task.key) has another tensor layout than the plan says") }
+            let name = "the adapter of round \(task.key)"
+            let file = try SafetensorsFile(path: blobs.path(of: adapter.digest), called: name)
+            guard file.layout == whole.layout else { throw WorkerError("\(name) has another tensor layout than the plan says") }
             global = try file.float32s()
+            try file.layout.checkFinite(global, called: name)
         } else {
             global = whole.initialValues(seed: task.training.seed)
         }
@@ -67,18 +69,27 @@ struct NativeTrainer: SiteTraining {
         let snapshot = load(name, parameters: adapter?.values.count ?? start.weights.count)
         if let snapshot { logger.info("training goes on from its snapshot", metadata: ["round": "\(task.key)", "step": "\(snapshot.step)"]) }
         var saved = Date()
-        return try training.run(
-            from: start, adapter: adapter, on: demonstrations,
-            seed: SeededGenerator(seed: task.training.seed, label: site.description, round: task.key.round), resuming: snapshot
-        ) { step in
-            do { try progress(Double(step.step) / Double(training.steps), step.loss) } catch {
-                // Whoever stops a worker wants it to go on from here.
-                if step.step < training.steps { save(step.snapshot(), name) }
-                throw error
+        do {
+            return try training.run(
+                from: start, adapter: adapter, on: demonstrations,
+                seed: SeededGenerator(seed: task.training.seed, label: site.description, round: task.key.round), resuming: snapshot
+            ) { step in
+                do { try progress(Double(step.step) / Double(training.steps), step.loss) } catch {
+                    // A worker that was stopped is to go on from here.
+                    if step.step < training.steps { save(step.snapshot(), name) }
+                    throw error
+                }
+                guard step.step < training.steps, Date().timeIntervalSince(saved) >= Double(snapshotSeconds) else { return }
+                save(step.snapshot(), name)
+                saved = Date()
             }
-            guard step.step < training.steps, Date().timeIntervalSince(saved) >= Double(snapshotSeconds) else { return }
-            save(step.snapshot(), name)
-            saved = Date()
+        } catch let error as TrainingDivergence {
+            // What was kept may have diverged already.
+            unlink(snapshotPath)
+            throw WorkerError(
+                "\(error); nothing is sent. Check the values of the demonstrations with kumiai worker doctor; if they are right, tell the operator "
+                    + "that learning_rate in the plan is too large for this site",
+                hint: "the round goes on without this site, or waits for it, as the plan's quorum says")
         }
     }
 

@@ -1,0 +1,239 @@
+import Glibc
+
+/// What `adapter_config.json` says of a LoRA adapter, as PEFT's `LoraConfig` (0.21) names it.
+///
+/// Options that decide what the merged weights are, are honoured; those that only steered the training or describe the file
+/// are passed over. Every other one must be at its neutral value: an adapter that was trained with it is another adapter.
+struct PEFTConfiguration {
+    let isRankStabilised: Bool
+    let isTransposed: Bool
+    let bias: Bias
+    let modulesToSave: [String]
+    /// `nil` where the configuration leaves it to PEFT.
+    let targets: Targets?
+    private let rank: Int
+    private let alpha: Double
+    private let ranks: [(pattern: String, rank: Int)]
+    private let alphas: [(pattern: String, alpha: Double)]
+    private let excluded: [String]
+
+    /// Whose biases are trained.
+    enum Bias: String, CaseIterable { case none, all, loraOnly = "lora_only" }
+
+    /// Which modules have factors.
+    enum Targets: Equatable {
+        case allLinear
+        /// The only one of that name.
+        case exactly(String)
+        /// Whole names or their ends.
+        case named([String])
+    }
+
+    static let maximumBytes = 1 << 20
+    private static let maximumRank = 65_536
+
+    private static let honoured: Set<String> = [
+        "peft_type", "r", "lora_alpha", "rank_pattern", "alpha_pattern", "use_rslora", "fan_in_fan_out", "modules_to_save", "bias", "target_modules",
+        "exclude_modules", "init_lora_weights",
+    ]
+    /// They describe the file, or steer a training that is over; the last ones count only beside options that are refused.
+    private static let harmless: Set<String> = [
+        "task_type", "auto_mapping", "peft_version", "base_model_name_or_path", "revision", "inference_mode", "lora_dropout", "runtime_config",
+        "merge_weights", "megatron_core", "qalora_group_size",
+    ]
+    /// Ways to begin that leave the base model's weights as they are.
+    private static let soundStarts = ["gaussian", "orthogonal", "eva", "mica"]
+
+    init(_ bytes: [UInt8], path: String) throws {
+        let json: JSONValue
+        do { json = try JSONParser.parse(bytes) } catch {
+            if let foreign = ForeignFormat(bytes), foreign != .json { throw foreign.error(path) }
+            throw PEFTError("\(path) is not JSON: \(error)")
+        }
+        let reader = PEFTOptionReader(json, path: path)
+        guard json["peft_type"] == .string("LORA") else {
+            throw reader.wrong("peft_type", "LORA", hint: "only LoRA adapters can be merged; merge this one with PEFT")
+        }
+        try Self.refuseTheRest(reader)
+        rank = try reader.rank("r", json["r"], atMost: Self.maximumRank)
+        alpha = try reader.finite("lora_alpha", json["lora_alpha"])
+        ranks = try reader.patterns("rank_pattern").map { ($0.name, try reader.rank("rank_pattern.\($0.name)", $0.value, atMost: Self.maximumRank)) }
+        alphas = try reader.patterns("alpha_pattern").map { ($0.name, try reader.finite("alpha_pattern.\($0.name)", $0.value)) }
+        isRankStabilised = try reader.flag("use_rslora")
+        isTransposed = try reader.flag("fan_in_fan_out")
+        guard let bias = Bias(rawValue: json["bias"].map { $0.string ?? "" } ?? "none") else {
+            throw reader.wrong("bias", Bias.allCases.map { "\"\($0.rawValue)\"" }.joined(separator: ", "))
+        }
+        self.bias = bias
+        modulesToSave = try reader.names("modules_to_save")
+        excluded = try reader.names("exclude_modules")
+        targets = try Self.targets(reader)
+    }
+
+    private static func refuseTheRest(_ reader: PEFTOptionReader) throws {
+        for (name, value) in reader.json.object ?? [] where !honoured.contains(name) && !harmless.contains(name) && !isNeutral(value, of: name) {
+            throw reader.refused(name, value)
+        }
+        switch reader.json["init_lora_weights"] ?? .null {
+        case .null, .boolean: break
+        case .string(let start) where soundStarts.contains(start): break
+        case let value:
+            throw PEFTError(
+                "\(reader.path): init_lora_weights is \(value.excerpt), which may have changed the base model's weights",
+                hint: "convert the adapter to plain LoRA with PEFT: save_pretrained(…, path_initial_model_for_weight_conversion=…)")
+        }
+    }
+
+    /// The value at which an option changes nothing, as PEFT reads it: an empty list of invocation tokens is not one.
+    private static func isNeutral(_ value: JSONValue, of name: String) -> Bool {
+        switch value {
+        case .null, .boolean(false): true
+        case .object(let members): members.isEmpty
+        case .array(let values): values.isEmpty && ["layers_to_transform", "layers_pattern", "layer_replication", "target_parameters"].contains(name)
+        default: false
+        }
+    }
+
+    private static func targets(_ reader: PEFTOptionReader) throws -> Targets? {
+        guard let text = reader.json["target_modules"]?.string else {
+            let names = try reader.names("target_modules")
+            return names.isEmpty ? nil : .named(names)
+        }
+        if text == "all-linear" { return .allLinear }
+        try reader.requireName("target_modules", text)
+        return .exactly(text)
+    }
+
+    // MARK: Modules
+
+    func rank(of module: String) -> Int { ranks.first { Self.matches($0.pattern, module) }?.rank ?? rank }
+
+    func scale(of module: String) -> Double {
+        let alpha = alphas.first { Self.matches($0.pattern, module) }?.alpha ?? alpha, rank = Double(rank(of: module))
+        return isRankStabilised ? alpha / rank.squareRoot() : alpha / rank
+    }
+
+    /// As PEFT matches `(.*\.)?(pattern)$`, where a point stands for any character.
+    private static func matches(_ pattern: String, _ module: String) -> Bool {
+        let (pattern, module) = (Array(pattern.unicodeScalars), Array(module.unicodeScalars))
+        guard module.count == pattern.count || module.count > pattern.count && module[module.count - pattern.count - 1] == "." else { return false }
+        return zip(pattern, module.suffix(pattern.count)).allSatisfy { $0 == "." || $0 == $1 }
+    }
+
+    private static func isNamed(_ module: String, by names: [String]) -> Bool { names.contains { module == $0 || module.hasSuffix(".\($0)") } }
+
+    /// Why PEFT would not load factors for this module; `nil` where it would.
+    func reasonAgainstFactors(of module: String) -> String? {
+        if Self.isNamed(module, by: excluded) { return "exclude_modules names it" }
+        if modulesToSave.contains(where: { isInside(module, $0) }) { return "modules_to_save names it" }
+        return switch targets {
+        case nil, .allLinear: nil
+        case .exactly(let name): module == name ? nil : "target_modules does not name it"
+        case .named(let names): Self.isNamed(module, by: names) ? nil : "target_modules does not name it"
+        }
+    }
+
+    private func isInside(_ module: String, _ saved: String) -> Bool { ".\(module).".contains(".\(saved).") }
+
+    /// Whether the adapter must have factors for this module of the base.
+    func needsFactors(_ module: String) -> Bool {
+        targets != nil && targets != .allLinear && reasonAgainstFactors(of: module) == nil
+    }
+
+    /// Whether `modules_to_save` names a module that this tensor belongs to; PEFT looks at the end of a module's name.
+    func isSaved(_ tensor: String) -> Bool {
+        var module = Substring(tensor)
+        while let point = module.lastIndex(of: ".") {
+            module = module[..<point]
+            if modulesToSave.contains(where: { module.hasSuffix($0) }) { return true }
+        }
+        return false
+    }
+}
+
+/// Reads options, and names what is wrong with them.
+struct PEFTOptionReader {
+    let json: JSONValue
+    let path: String
+
+    init(_ json: JSONValue, path: String) {
+        self.json = json
+        self.path = path
+    }
+
+    func wrong(_ name: String, _ expected: String, hint: String = "") -> PEFTError {
+        PEFTError("\(path): \(name) is \(json[name]?.excerpt ?? "missing"); expected \(expected)", hint: hint)
+    }
+
+    func refused(_ name: String, _ value: JSONValue) -> PEFTError {
+        PEFTError(
+            "\(path): \(name) is \(value.excerpt); this version cannot merge an adapter with that option",
+            hint: "merge it with PEFT, or train an adapter without \(name)")
+    }
+
+    func flag(_ name: String) throws -> Bool {
+        switch json[name] ?? .null {
+        case .null: false
+        case .boolean(let value): value
+        default: throw wrong(name, "true or false")
+        }
+    }
+
+    func rank(_ name: String, _ value: JSONValue?, atMost limit: Int) throws -> Int {
+        guard let rank = value?.integer, (1...limit).contains(rank) else {
+            throw PEFTError("\(path): \(name) is \(value?.excerpt ?? "missing"); expected a whole number from 1 to \(limit)")
+        }
+        return rank
+    }
+
+    func finite(_ name: String, _ value: JSONValue?) throws -> Double {
+        guard let number = value?.double, number.isFinite else {
+            throw PEFTError("\(path): \(name) is \(value?.excerpt ?? "missing"); expected a finite number")
+        }
+        return number
+    }
+
+    /// An object whose names are modules'.
+    func patterns(_ name: String) throws -> [(name: String, value: JSONValue)] {
+        guard let value = json[name], value != .null else { return [] }
+        guard let members = value.object else { throw wrong(name, "an object with a value for each module") }
+        for member in members { try requireName(name, member.name) }
+        return members
+    }
+
+    /// A list of modules' names; none where it is absent, null or empty.
+    func names(_ name: String) throws -> [String] {
+        guard let value = json[name], value != .null else { return [] }
+        guard let values = value.array, values.allSatisfy({ $0.string != nil }) else { throw wrong(name, "a list of modules' names") }
+        return try values.compactMap(\.string).map {
+            try requireName(name, $0)
+            return $0
+        }
+    }
+
+    /// PEFT takes regular expressions in many places; names alone are taken here.
+    func requireName(_ option: String, _ name: String) throws {
+        guard !name.isEmpty, !name.contains(where: { #"\[](){}*+?^$|"#.contains($0) }) else {
+            throw PEFTError(
+                "\(path): \(option) has \(JSONValue.string(name).excerpt), which is a regular expression; expected a module's name",
+                hint: "list the names of the modules instead")
+        }
+    }
+}
+
+extension JSONValue {
+    /// The value's text, shortened, without control characters.
+    var excerpt: String {
+        let text: String =
+            switch self {
+            case .null: "null"
+            case .boolean(let value): "\(value)"
+            case .number(let number): number
+            case .string(let string): string.jsonQuoted
+            case .array(let values): "[\(values.prefix(8).map(\.excerpt).joined(separator: ", "))\(values.count > 8 ? ", …" : "")]"
+            case .object(let members):
+                "{\(members.prefix(4).map { "\($0.name.jsonQuoted): \($0.value.excerpt)" }.joined(separator: ", "))\(members.count > 4 ? ", …" : "")}"
+            }
+        return text.count > 80 ? "\(text.prefix(80))…" : text
+    }
+}

@@ -1,0 +1,68 @@
+/// Files that people take for a safetensors file.
+enum ForeignFormat: Equatable {
+    case gitPointer
+    case zip
+    case pickle
+    case hdf5
+    case gguf
+    case webPage
+    case index
+    case json
+
+    /// How much of a file is looked at: an index names its metadata first.
+    private static let lookedAt = 4096
+
+    /// `nil` where it is none of these. To be asked only of what is not a valid safetensors file: the first bytes of one, a
+    /// length, may be those of a pickle.
+    init?(of source: any ByteSource) {
+        var bytes = [UInt8](repeating: 0, count: min(source.byteCount, Self.lookedAt))
+        guard (try? bytes.withUnsafeMutableBytes({ try source.fill($0, at: 0) })) != nil else { return nil }
+        self.init(bytes)
+    }
+
+    init?(_ bytes: [UInt8]) {
+        func begins(_ text: String) -> Bool { bytes.starts(with: text.utf8) }
+        if begins("version https://git-lfs.github.com/spec/") {
+            self = .gitPointer
+        } else if begins("PK\u{3}\u{4}") {
+            self = .zip
+        } else if bytes.count > 8, bytes[0] == 0x80, (2...5).contains(bytes[1]), bytes[8] != UInt8(ascii: "{") {
+            self = .pickle
+        } else if bytes.starts(with: [0x89, 0x48, 0x44, 0x46, 0x0d, 0x0a, 0x1a, 0x0a]) {
+            self = .hdf5
+        } else if begins("GGUF") {
+            self = .gguf
+        } else if let kind = Self.text(bytes) {
+            self = kind
+        } else {
+            return nil
+        }
+    }
+
+    private static func text(_ bytes: [UInt8]) -> ForeignFormat? {
+        let text = String(decoding: bytes.drop { [0x20, 0x09, 0x0a, 0x0d].contains($0) }, as: UTF8.self)
+        let start = text.prefix(16).lowercased()
+        if start.hasPrefix("<!doctype html") || start.hasPrefix("<html") { return .webPage }
+        guard text.hasPrefix("{") else { return nil }
+        return text.contains("\"weight_map\"") ? .index : .json
+    }
+
+    func error(_ name: String) -> InputFileError {
+        switch self {
+        case .gitPointer:
+            InputFileError("\(name) is a Git LFS pointer, not the file that it points to", hint: "fetch the file itself: git lfs pull")
+        case .zip:
+            InputFileError("\(name) is a zip archive, perhaps a PyTorch checkpoint (.pt, .pth); expected a safetensors file", hint: Self.convert)
+        case .pickle:
+            InputFileError("\(name) is a Python pickle, perhaps a PyTorch checkpoint (.pt, .bin); expected a safetensors file", hint: Self.convert)
+        case .hdf5: InputFileError("\(name) is an HDF5 file; expected a safetensors file", hint: "are model and demonstrations in the right order?")
+        case .gguf: InputFileError("\(name) is a GGUF file; expected a safetensors file", hint: "take the model from before its conversion to GGUF")
+        case .webPage: InputFileError("\(name) is a web page, not a model", hint: "download the file itself; the site may ask you to log in first")
+        case .index:
+            InputFileError("\(name) is the index of a model in several files, under another name", hint: "give its name back the end .index.json")
+        case .json: InputFileError("\(name) is a JSON file; expected a safetensors file", hint: "name the file with the weights, such as model.safetensors")
+        }
+    }
+
+    private static let convert = "convert it in Python, where its source is trusted: safetensors.torch.save_file(state_dict, \"model.safetensors\")"
+}

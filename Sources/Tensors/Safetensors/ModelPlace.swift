@@ -1,0 +1,31 @@
+/// Where a model lies: in one safetensors file, or in several and an index.
+struct ModelPlace {
+    private let path: String
+    private let isIndex: Bool
+    /// What errors call it.
+    let name: String
+
+    static let fileName = "model.safetensors"
+    static let indexSuffix = ".index.json"
+
+    /// A directory stands for the model in it.
+    init(_ path: String, called name: String) throws {
+        guard RegularFile.kind(of: path) == .directory else {
+            (self.path, self.name, isIndex) = (path, name, path.hasSuffix(Self.indexSuffix))
+            return
+        }
+        let file = "\(path)/\(Self.fileName)", index = file + Self.indexSuffix
+        let (hasFile, hasIndex) = (RegularFile.kind(of: file) != nil, RegularFile.kind(of: index) != nil)
+        guard hasFile != hasIndex else {
+            throw InputFileError(
+                hasFile
+                    ? "\(name) is a directory with both \(Self.fileName) and \(Self.fileName)\(Self.indexSuffix)"
+                    : "\(name) is a directory without \(Self.fileName) and without \(Self.fileName)\(Self.indexSuffix)",
+                hint: "name the model's file, or its index")
+        }
+        (self.path, isIndex) = (hasFile ? file : index, hasIndex)
+        self.name = "\(name)/\(Self.fileName)" + (hasIndex ? Self.indexSuffix : "")
+    }
+
+    func open() throws -> any ByteSource { try isIndex ? ShardedSource(index: path, called: name) : FileSource(path: path, called: name) }
+}

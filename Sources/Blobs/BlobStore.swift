@@ -178,6 +178,13 @@ public final class BlobStore: Sendable {
         for name in disk.names(in: partial) where name.hasPrefix("new-") { disk.remove("\(partial)/\(name)") }
     }
 
+    /// Removes all that is here, also what has arrived in part.
+    public func removeAll() {
+        removeLeftovers()
+        for digest in (try? all()) ?? [] { remove(digest) }
+        for digest in unfinished() { removeUnfinished(digest) }
+    }
+
     // MARK: Hashing
 
     /// SHA-256 and size of a file.

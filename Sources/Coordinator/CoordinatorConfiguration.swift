@@ -41,6 +41,8 @@ public struct CoordinatorFiles: Sendable {
     public var seal: String { directory + "/ledger.seal" }
     public var logKey: String { directory + "/log.key" }
     public var blobs: String { directory + "/blobs" }
+    /// Models that operators send to be registered.
+    public var arrivingModels: String { directory + "/arriving-models" }
     public var releases: String { directory + "/releases" }
     public var authority: String { directory + "/ca.pem" }
     /// The newest tree head of a site that the ledger does not extend: nothing is decided while it is here.

@@ -55,10 +55,10 @@ extension CoordinatorIdentity {
             throw CoordinatorError("\(configuration.certificate) is the certificate of \(principal), not of \(former.principal)")
         }
         let authorities = Set(roots.authorities.map(\.digest))
-        guard former.roots.authorities.allSatisfy({ authorities.contains($0.digest) }) else {
+        guard Set(former.roots.authorities.map(\.digest)) == authorities else {
             throw CoordinatorError(
-                "\(configuration.authority) lacks a CA that this coordinator trusts",
-                hint: "the ledger was signed under it: a running coordinator only takes further CAs beside it")
+                "\(configuration.authority) holds other CAs than this coordinator was started with",
+                hint: "stop it to change the CA: kumiai coordinator rotate-ca")
         }
         guard logKeyBytes == former.logKeyBytes else {
             throw CoordinatorError("log.key is not the key that this ledger was signed with so far")

@@ -2,6 +2,8 @@
 public enum CoordinatorLimits {
     /// An update's file may be this much larger than the base model's: its header may name other metadata.
     public static let headerSlackBytes = 64 * 1024
+    /// A model that an operator registers.
+    public static let modelBytes: UInt64 = 64_000_000_000
     /// Blobs that one site may be uploading at a time.
     public static let uploadsPerSite = 2
     /// Different blobs that one site may have uploaded between the ends of two rounds.

@@ -24,6 +24,9 @@ public actor CoordinatorService {
     /// For what blocks: hashing, reading, reducing.
     nonisolated let workers: NIOThreadPool
     var releasesInProgress: Set<ModelName> = []
+    /// What each release holds, as its signature says.
+    var releaseFiles: [ModelName: [ModelListing.File]] = [:]
+    nonisolated let arrivingModels: BlobStore
     var reloading: ReloadingIdentity<CoordinatorIdentity>
     var identity: CoordinatorIdentity { reloading.current }
     var reminder = CertificateReminder()
@@ -74,6 +77,8 @@ public actor CoordinatorService {
         blobs = try BlobStore(directory: files.blobs)
         blobs.removeLeftovers()
         incoming = IncomingBlobs(blobs)
+        arrivingModels = try BlobStore(directory: files.arrivingModels)
+        arrivingModels.removeAll()
         sweeper = BlobSweeper(blobs, incoming)
         let ledger = try Ledger(consortium: configuration.consortium, store: try SQLiteEntryStore(path: files.ledger), key: reloading.current.logKey)
         try FormerRun.check(files, ledger, reloading.current.roots)
@@ -187,7 +192,10 @@ public actor CoordinatorService {
     }
 
     private func inspect(_ update: SignedUpdate, _ plan: Plan, _ certificate: Certificate) async throws -> Inspection {
-        let (incoming, blobs, roots, site, now) = (incoming, blobs, identity.roots, update.manifest.site, now())
+        let now = now()
+        // A CA that was replaced, and whose time is over, vouches for no update any more.
+        let ended = Set(machine.state.authorities.filter { !$0.holds(at: now) }.map(\.digest))
+        let (incoming, blobs, roots, site) = (incoming, blobs, identity.roots.without(ended), update.manifest.site)
         do {
             return try await workers.runIfActive {
                 try UpdateInspection(blobs: blobs, uploads: incoming.store(of: site), plan: plan, roots: roots)

@@ -4,7 +4,7 @@ import Identity
 import Tensors
 
 /// Takes a base model into the store: one file, or several, which become one.
-package struct ModelImport {
+public struct ModelImport {
     private let blobs: BlobStore
 
     package init(_ blobs: BlobStore) { self.blobs = blobs }
@@ -22,7 +22,7 @@ package struct ModelImport {
     }
 
     /// Throws where the file cannot be a base model; reads all of it.
-    package static func check(_ file: SafetensorsFile) throws {
+    public static func check(_ file: SafetensorsFile) throws {
         let name = file.name.isEmpty ? "the base model" : file.name
         if let odd = file.layout.tensors.first(where: { $0.type != .f32 }) {
             throw CoordinatorError(

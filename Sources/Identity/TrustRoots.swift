@@ -13,6 +13,11 @@ public struct TrustRoots: Sendable {
         self.revocations = revocations
     }
 
+    /// Without the authorities with these digests.
+    public func without(_ ended: Set<Digest>) -> TrustRoots {
+        ended.isEmpty ? self : TrustRoots(authorities.filter { !ended.contains($0.digest) }, revocations: revocations)
+    }
+
     public init(pem: [UInt8]) throws { self.init(try Certificate.chain(pem: pem)) }
 
     /// Checks the chain and the validity of `leaf` at `time`; gives back whom it speaks for.

@@ -35,7 +35,7 @@ public struct Kumiai: AsyncParsableCommand {
             """,
         version: "0.1.0",
         subcommands: [
-            DemoCommand.self, CoordinatorGroup.self, WorkerGroup.self, CampaignGroup.self, ReleaseGroup.self,
+            DemoCommand.self, CoordinatorGroup.self, WorkerGroup.self, CampaignGroup.self, ModelGroup.self, ReleaseGroup.self,
             AuditGroup.self, PolicyGroup.self, AdapterGroup.self, PKIGroup.self, ReadDemonstrationsCommand.self,
         ])
 

@@ -71,6 +71,12 @@ public enum ModelSignature {
         public let certificate: Certificate
     }
 
+    /// The files that a bundle names; nothing of it is checked.
+    static func resources(_ json: [UInt8]) throws -> [Resource] {
+        guard json.count <= maximumBytes else { throw ReleaseError("\(fileName) has \(json.count) bytes; at most \(maximumBytes) are read") }
+        return try SignedContent(SignatureBundle(json).payload).resources
+    }
+
     /// Checks a bundle's certificate at `time` and its signature; the files are the caller's to compare.
     ///
     /// The bundle may be ours, or one that the `model_signing` program wrote.

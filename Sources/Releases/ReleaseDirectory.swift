@@ -132,6 +132,16 @@ public struct ReleaseDirectory: Sendable {
         return statement.signer
     }
 
+    /// All files with their digests, the signature among them: what is fetched to have the release elsewhere.
+    public func files() throws -> [(name: String, blob: BlobReference)] {
+        let statement = try ModelSignature.resources(read(ModelSignature.fileName))
+        let signature = (name: ModelSignature.fileName, digest: try digest(of: ModelSignature.fileName))
+        return try (statement.map { (name: $0.name, digest: $0.digest) } + [signature]).map { name, digest in
+            let byteCount = try SystemDisk().open("\(path)/\(name)", .reading).byteCount
+            return (name, BlobReference(digest: digest, byteCount: byteCount))
+        }
+    }
+
     private func digest(of name: String) throws -> Digest {
         let hash = SHA256()
         try RegularFile.forEachBlock(of: "\(path)/\(name)", followsLinks: false) { hash.update($0) }

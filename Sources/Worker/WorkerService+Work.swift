@@ -66,7 +66,7 @@ extension WorkerService {
         } catch is CancellationError {
             logger.info("training stopped", metadata: ["round": "\(task.key)"])
         } catch {
-            trouble = "training failed: \(describe(error))"
+            trouble = SiteTrouble("training failed", detail: describe(error))
             logger.error("training failed", metadata: ["round": "\(task.key)", "reason": "\(describe(error))", "hint": "kumiai worker doctor; it is tried again"])
             handle(.trainingFailed(task.key, describe(error)))
         }
@@ -159,7 +159,8 @@ extension WorkerService {
     }
 
     private func report(_ what: String, _ error: any Error, _ key: RoundKey?) {
-        trouble = "\(what): \(describe(error))"
+        let isFull = (error as? BlobError)?.code == .full
+        trouble = SiteTrouble(isFull ? "\(what): the disk is full" : what, detail: describe(error))
         let room = (error as? BlobError)?.code == .full ? "make room in \(configuration.dataDirectory); it goes on by itself" : ""
         let hint = (error as? WorkerError)?.hint ?? room
         logger.warning("\(what)", metadata: ["round": "\(key.map(\.description) ?? "")", "reason": "\(describe(error))", "hint": "\(hint)"])

@@ -39,7 +39,7 @@ public actor WorkerService {
     /// An assignment that came before the coordinator's ledger was checked.
     var heldBack: Assignment?
     var heardAt: Timestamp?
-    var trouble: String?
+    var trouble: SiteTrouble?
     var receiptCount: Int { memory.receiptCount }
     private var linking: Task<Void, Never>?
     /// One at a time: two would displace each other at the coordinator, and write one file.
@@ -221,13 +221,16 @@ public actor WorkerService {
     private func writeStatus() {
         WorkerStatus(
             site: identity.site.description, connected: machine.isConnected, heartbeat: heartbeat, receipts: receiptCount,
-            heardAt: heardAt, trouble: trouble, certificateEnd: identity.chain[0].notAfter,
+            heardAt: heardAt, trouble: trouble?.text, certificateEnd: identity.chain[0].notAfter,
             certificateNotice: certificateNotice, clockNotice: clockNotice, at: clock()
         ).write(to: configuration.dataDirectory)
     }
 
+    /// What the coordinator hears of this site's trouble; a certificate that ends soon counts as one.
+    private var toldTrouble: String { trouble?.summary ?? certificateNotice ?? "" }
+
     var heartbeat: Heartbeat {
-        var beat = Heartbeat(localLoss: training.loss.isFinite ? training.loss : 0, bytesUp: meter.up, bytesDown: meter.down, trouble: trouble ?? "",
+        var beat = Heartbeat(localLoss: training.loss.isFinite ? training.loss : 0, bytesUp: meter.up, bytesDown: meter.down, trouble: toldTrouble,
             displayName: configuration.displayName)
         switch machine.work {
         case .resting: beat.activity = .waiting

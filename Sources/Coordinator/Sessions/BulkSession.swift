@@ -4,12 +4,13 @@ import Logging
 import Transport
 import Wire
 
-/// A worker's bulk connection: its updates up, global models down, each from the last durable byte on.
+/// A bulk connection: a site's updates or an operator's models up, models and releases down, each from the last durable byte on.
 struct BulkSession {
     let service: CoordinatorService
     let connection: ServerConnection
-    let site: SiteID
     let logger: Logger
+
+    private var peer: Principal { connection.peer }
 
     func run() async throws {
         while let frame = try await next() {
@@ -17,6 +18,9 @@ struct BulkSession {
                 switch frame.message {
                 case .offerBlob(let digest, let byteCount): try await receive(digest, byteCount, offer: frame.id)
                 case .fetchBlob(let digest, let offset): try await send(digest, from: offset, inReplyTo: frame.id)
+                case .describeModel(let name): try await write(.modelDescription(await service.listing(of: name)), inReplyTo: frame.id)
+                case .registerModel(let name, let blob) where peer.isOperator:
+                    try await write(await service.register(name, blob, by: peer.path), inReplyTo: frame.id)
                 case .goodbye: return
                 default: throw Refusal(.invalid, "\(frame.message.name) is not expected on a bulk connection now")
                 }
@@ -30,6 +34,22 @@ struct BulkSession {
     // MARK: Up
 
     private func receive(_ digest: Digest, _ byteCount: UInt64, offer: UInt64) async throws {
+        switch peer.role {
+        case .site(let site): try await receiveUpdate(digest, byteCount, of: site, offer: offer)
+        case .operator: try await receiveModel(digest, byteCount, offer: offer)
+        case .auditor, .coordinator: throw Refusal(.role, "\(peer.path) may not send blobs")
+        }
+    }
+
+    /// A model that the operator will register.
+    private func receiveModel(_ digest: Digest, _ byteCount: UInt64, offer: UInt64) async throws {
+        guard (8...CoordinatorLimits.modelBytes).contains(byteCount) else {
+            throw Refusal(.limit, "a model of \(byteCount) bytes was offered; expected 8 to \(CoordinatorLimits.modelBytes)")
+        }
+        try await spool(digest, byteCount, into: { [service] in service.arrivingModels }, offer: offer)
+    }
+
+    private func receiveUpdate(_ digest: Digest, _ byteCount: UInt64, of site: SiteID, offer: UInt64) async throws {
         guard let limit = await service.uploadLimit(for: site) else {
             throw Refusal(.conflict, "no campaign takes updates of \(site) now", hint: "wait for the next assignment")
         }
@@ -39,7 +59,8 @@ struct BulkSession {
         }
         let lease = try await service.spools.lease(digest, of: site, close: connection.close)
         do {
-            try await spool(digest, byteCount, offer: offer)
+            // Only of what this site has sent: a digest is not possession, and nobody learns here what others have sent.
+            try await spool(digest, byteCount, into: { [service] in try service.incoming.store(of: site) }, offer: offer)
             await service.spools.release(lease)
         } catch {
             await service.spools.release(lease)
@@ -47,12 +68,9 @@ struct BulkSession {
         }
     }
 
-    private func spool(_ digest: Digest, _ byteCount: UInt64, offer: UInt64) async throws {
-        let (incoming, workers, site) = (service.incoming, service.workers, site)
-        // Only of what this site has sent: a digest is not possession, and nobody learns here what others have sent.
-        let spool = try await refusing {
-            try await workers.runIfActive { try incoming.store(of: site).spool(digest, byteCount: byteCount) }
-        }
+    private func spool(_ digest: Digest, _ byteCount: UInt64, into store: @escaping @Sendable () throws -> BlobStore, offer: UInt64) async throws {
+        let workers = service.workers
+        let spool = try await refusing { try await workers.runIfActive { try store().spool(digest, byteCount: byteCount) } }
         try await report(spool, inReplyTo: offer)
         do {
             while !spool.isComplete {
@@ -92,10 +110,12 @@ struct BulkSession {
 
     private func send(_ digest: Digest, from start: UInt64, inReplyTo id: UInt64) async throws {
         let blobs = service.blobs, workers = service.workers
-        guard await service.mayFetch(digest) else {
-            throw Refusal(.role, "blob \(digest.short) is no model that a site may fetch", hint: "fetch the model of the newest assignment")
+        let reader: BlobReader
+        switch try await service.source(of: digest) {
+        case .blob: reader = try await refusing { try await workers.runIfActive { try BlobReader(blobs, digest) } }
+        case .file(let path): reader = try await refusing { try await workers.runIfActive { try BlobReader(path) } }
+        case nil: throw Refusal(.role, "blob \(digest.short) is no model that may be fetched", hint: "fetch the model of the newest assignment, or one by its name")
         }
-        let reader = try await refusing { try await workers.runIfActive { try BlobReader(blobs, digest) } }
         guard start <= reader.byteCount else { throw Refusal(.invalid, "the blob has \(reader.byteCount) bytes, \(start) is behind its end") }
         try await write(.blobStart(byteCount: reader.byteCount), inReplyTo: id)
         var offset = start

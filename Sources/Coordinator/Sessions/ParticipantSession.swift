@@ -46,10 +46,10 @@ struct ParticipantSession {
             } else {
                 try await SiteSession(service: service, connection: connection, site: site, logger: logger).run()
             }
-        case (.site(let site), .bulk):
+        case (.site, .bulk), (.operator, .bulk), (.auditor, .bulk):
             connection.limit.allowBulk()
             try await connection.send(.welcome(await service.welcome(version)), inReplyTo: frame.id)
-            try await BulkSession(service: service, connection: connection, site: site, logger: logger).run()
+            try await BulkSession(service: service, connection: connection, logger: logger).run()
         case (.operator, .control), (.auditor, .control):
             try await connection.send(.welcome(await service.welcome(version)), inReplyTo: frame.id)
             try await OversightSession(service: service, connection: connection, logger: logger).run()

@@ -6,9 +6,10 @@ import Updates
 
 struct CampaignCheckCommand: Command {
     static let configuration = CommandConfiguration(
-        commandName: "check", abstract: "Check a plan, and say what it asks of the sites; nothing is sent.",
+        commandName: "check", abstract: "Check a plan, and say what it asks of the sites; the plan is not sent.",
         discussion: """
-            With the base model it also checks that sites can train it as the plan wants, and says how many bytes they send.
+            With the base model it also checks that sites can train it as the plan wants, and says how many bytes they send. \
+            With --config it also asks the coordinator, and warns of sites that it has never seen: a mistyped name, say.
 
             Example:
               kumiai campaign check alice/plan.toml --base base.safetensors
@@ -21,6 +22,11 @@ struct CampaignCheckCommand: Command {
         help: ArgumentHelp("The base model's file.", valueName: "base.safetensors"),
         completion: .file(extensions: ["safetensors"]))
     var base: String?
+
+    @Option(
+        name: .shortAndLong, help: ArgumentHelp("The operator's configuration, to ask the coordinator.", valueName: "file"),
+        completion: .file(extensions: ["toml"]))
+    var config: String?
 
     @OptionGroup var json: JSONOption
 
@@ -35,6 +41,8 @@ struct CampaignCheckCommand: Command {
         /// Of one update, and of all of them where no site misses a round.
         var updateBytes: UInt64?
         var campaignBytes: UInt64?
+        /// Sites that the coordinator has never seen; only with --config.
+        var unknownSites: [String]?
     }
 
     func execute() async throws {
@@ -50,13 +58,25 @@ struct CampaignCheckCommand: Command {
             report.updateBytes = UInt64(max(odd, even))
             report.campaignBytes = UInt64(plan.sites.count * (odd * ((plan.rounds + 1) / 2) + even * (plan.rounds / 2)))
         }
+        if let config {
+            let status = try await OperatorOptions.status(of: config)
+            let known = Set(status.sites.filter(\.isKnown).map(\.site))
+            report.unknownSites = plan.sites.filter { !known.contains($0) }.map(\.description)
+        }
         if json.isOn { return try report.printJSON() }
         show(report)
     }
 
     private func updateBytes(_ plan: Plan, _ base: TensorLayout, round: Int) -> Int { UpdateFormat(plan.training, base: base, round: round).fileByteCount }
 
+    private func showUnknown(_ sites: [String]) {
+        guard !sites.isEmpty else { return Terminal.print("the coordinator knows all of these sites") }
+        Terminal.print("warning: the coordinator has never seen \(sites.joined(separator: ", "))")
+        Terminal.print("         they have not connected since it was started, and its ledger holds no update of them: are the names right?")
+    }
+
     private func show(_ report: Report) {
+        defer { report.unknownSites.map(showUnknown) }
         Terminal.print("\(report.campaign): the plan is sound")
         Terminal.print("\(report.rounds) rounds of \(report.sites) sites, of which \(report.quorum) must take part; \(report.strategy)")
         let what = report.loraRank.map { "an adapter of rank \($0)" } ?? "the whole model"

@@ -4,7 +4,10 @@ import Transport
 struct CampaignOpenCommand: Command {
     static let configuration = CommandConfiguration(
         commandName: "open", abstract: "Open a campaign by a plan.",
-        discussion: "The plan goes into the ledger and cannot be changed afterwards. Rounds begin when enough sites are connected.")
+        discussion: """
+            The plan goes into the ledger. Afterwards only who takes part and how long is waited can be changed (kumiai campaign \
+            amend). Rounds begin when enough sites are connected. Opening the same plan again is answered as the first time.
+            """)
 
     @Argument(help: ArgumentHelp("The plan.", valueName: "plan.toml"), completion: .file(extensions: ["toml"]))
     var plan: String

@@ -26,7 +26,11 @@ struct CampaignStatusCommand: Command {
         if json.isOn { return try StatusOutput(report).printJSON() }
         guard let campaign = report.campaign else { return }
         for line in CampaignText.lines(campaign, now: report.time) { Terminal.print(line) }
-        if !watch { SiteTable.table(report).print() }
+        for trouble in report.troubles { Terminal.print("trouble: \(trouble)") }
+        if !watch {
+            SiteTable.table(report).print()
+            for line in SiteTable.troubles(report) { Terminal.print(line) }
+        }
         if campaign.phase == "stopped" { throw ExitStatus.failed }
     }
 }

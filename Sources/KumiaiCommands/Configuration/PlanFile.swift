@@ -17,6 +17,7 @@ struct PlanFile: Decodable {
     let rounds: Int
     let quorum: Int
     let recruiting_seconds: Int
+    let recruiting_deadline_seconds: Int?
     let deadline_seconds: Int
     let maximum_attempts: Int
     let extension_seconds: Int?
@@ -58,7 +59,7 @@ struct PlanFile: Decodable {
         }
         return Plan(
             campaign: campaign, base: base, release: release, sites: sites.sorted(), rounds: rounds, quorum: quorum,
-            recruitingSeconds: recruiting_seconds, deadlineSeconds: deadline_seconds, maximumAttempts: maximum_attempts,
+            recruitingSeconds: recruiting_seconds, recruitingDeadlineSeconds: recruiting_deadline_seconds ?? 0, deadlineSeconds: deadline_seconds, maximumAttempts: maximum_attempts,
             extensions: Extensions(seconds: extension_seconds ?? 0, maximum: maximum_extensions ?? 0),
             lateness: late.map { Lateness(rounds: $0.rounds, weightPercent: $0.weight_percent) } ?? .refused, retentionSeconds: retention_seconds ?? 0,
             strategy: try strategy.value(wrong), bounds: Bounds(weight: UInt32(clamping: bounds.weight), norm: bounds.norm.value),
@@ -81,10 +82,12 @@ struct PlanFile: Decodable {
         sites = [\(sites.map(\.tomlQuoted).joined(separator: ", "))]
 
         rounds = \(rounds)
-        # Updates that a round needs at least.
-        quorum = \(max(1, sites.count))
+        # Updates that a round needs at least: two thirds of the sites, so that one that is away does not stop the others.
+        quorum = \(max(1, (2 * sites.count + 2) / 3))
         # Once a quorum is present, how long a round waits for the other sites.
         recruiting_seconds = 30
+        # How long a round waits for its quorum to be connected before the attempt is given up; 0 is for ever.
+        recruiting_deadline_seconds = 604800
         # How long a round collects updates, and how often it may be tried.
         deadline_seconds = \(deadlineSeconds)
         maximum_attempts = 3

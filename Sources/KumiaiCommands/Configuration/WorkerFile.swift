@@ -27,6 +27,7 @@ struct WorkerFile: RoleFile {
     let proxy: String?
     let data: String
     let exit_when_finished: Bool
+    let display_name: String?
     let identity: IdentitySection
     let training: TrainingSection
     let transfer: TransferSection?
@@ -54,7 +55,8 @@ struct WorkerFile: RoleFile {
             snapshotSeconds: try snapshotSeconds(content.training.snapshot_seconds ?? 60, path),
             upload: try policy(content.transfer?.upload_hours, content.transfer?.upload_mbit_per_s, "upload", path),
             download: try policy(content.transfer?.download_hours, content.transfer?.download_mbit_per_s, "download", path),
-            largestModelBytes: try largestModel(content.transfer?.largest_model_gb, path), exitsWhenFinished: content.exit_when_finished)
+            largestModelBytes: try largestModel(content.transfer?.largest_model_gb, path),
+            displayName: try displayName(content.display_name ?? "", path), exitsWhenFinished: content.exit_when_finished)
     }
 
     /// All that is needed to look at a worker from outside.
@@ -77,6 +79,13 @@ struct WorkerFile: RoleFile {
         guard mode & 0o077 == 0 else {
             throw UsageError("\(path) has the password of a proxy, and others than its owner may read it", hint: "chmod 600 \(path)")
         }
+    }
+
+    private static func displayName(_ name: String, _ path: String) throws -> String {
+        guard name.utf8.count <= Heartbeat.displayNameBytes else {
+            throw UsageError("\(path): display_name has \(name.utf8.count) bytes; expected at most \(Heartbeat.displayNameBytes)")
+        }
+        return name
     }
 
     /// 0: as the plan says.
@@ -146,6 +155,9 @@ struct WorkerFile: RoleFile {
 
         # Ends the worker when a campaign has ended, rather than waiting for the next.
         exit_when_finished = \(exitWhenFinished)
+
+        # What people call this site, in any script; it is shown beside its identifier.
+        display_name = ""
 
         # PEM files: the consortium's CA, and this site's certificate and key. The key never leaves this machine.
         [identity]

@@ -13,11 +13,13 @@ struct CoordinatorStatusCommand: Command {
         let report = try await options.status()
         if json.isOn { return try StatusOutput(report).printJSON() }
         Terminal.print("\(Terminal.styled(report.consortium, .bold))  \(report.ledgerEntries) ledger entries, models: \(report.models.joined(separator: ", "))")
+        for trouble in report.troubles { Terminal.print("trouble: \(trouble)") }
         if let campaign = report.campaign {
             for line in CampaignText.lines(campaign, now: report.time) { Terminal.print(line) }
         } else {
             Terminal.print("no campaign has been opened")
         }
         SiteTable.table(report).print()
+        for line in SiteTable.troubles(report) { Terminal.print(line) }
     }
 }

@@ -16,6 +16,8 @@ struct StatusOutput: Encodable {
         let updatesAccepted: Int
         let updatesRefused: Int
         let reason: String
+        /// Sites that the open round waits for.
+        let awaited: [String]
 
         init(_ campaign: CampaignReport) {
             self.campaign = campaign.campaign.text
@@ -31,6 +33,7 @@ struct StatusOutput: Encodable {
             updatesAccepted = campaign.updatesAccepted
             updatesRefused = campaign.updatesRefused
             reason = campaign.reason
+            awaited = campaign.awaited.map(\.description)
         }
     }
 
@@ -46,6 +49,9 @@ struct StatusOutput: Encodable {
         let updatesAccepted: Int
         let updatesRefused: Int
         let lastSeenMs: UInt64?
+        let trouble: String
+        let displayName: String
+        let certificateEndsMs: UInt64?
 
         init(_ site: SiteReport) {
             self.site = site.site.description
@@ -59,6 +65,9 @@ struct StatusOutput: Encodable {
             updatesAccepted = site.updatesAccepted
             updatesRefused = site.updatesRefused
             lastSeenMs = site.lastSeen?.milliseconds
+            trouble = site.heartbeat.trouble
+            displayName = site.heartbeat.displayName
+            certificateEndsMs = site.certificateEnds?.milliseconds
         }
     }
 
@@ -67,6 +76,7 @@ struct StatusOutput: Encodable {
     let ledgerEntries: UInt64
     let treeHead: String
     let models: [String]
+    let troubles: [String]
     let campaign: Campaign?
     let sites: [Site]
 
@@ -76,6 +86,7 @@ struct StatusOutput: Encodable {
         ledgerEntries = report.ledgerEntries
         treeHead = report.treeHead
         models = report.models
+        troubles = report.troubles
         campaign = report.campaign.map(Campaign.init)
         sites = report.sites.map(Site.init)
     }

@@ -18,7 +18,7 @@ struct PKIGroup: AsyncParsableCommand {
               kumiai pki show osaka/certificate.pem
             """,
         subcommands: [
-            PKIAuthorityCommand.self, PKIRequestCommand.self, PKIIssueCommand.self, PKIRenewCommand.self, PKIRevokeCommand.self,
+            PKIAuthorityCommand.self, PKIRequestCommand.self, PKIIssueCommand.self, PKIRenewCommand.self, PKIRevokeCommand.self, PKIEndorseCommand.self,
             PKIShowCommand.self,
         ])
 }

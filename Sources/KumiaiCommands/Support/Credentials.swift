@@ -47,6 +47,13 @@ struct OperatorOptions: ParsableArguments {
         }
     }
 
+    /// The status of the coordinator that the configuration at `path` names.
+    static func status(of path: String) async throws -> StatusReport {
+        var options = OperatorOptions()
+        options.config = path
+        return try await options.status()
+    }
+
     func ask(_ message: ClientMessage) async throws -> ServerMessage { try await dialer().ask(message, software: "kumiai 0.1.0") }
 
     func status() async throws -> StatusReport {

@@ -10,12 +10,28 @@ enum SiteTable {
         for site in report.sites {
             let beat = site.heartbeat
             table.append([
-                site.site.description, state(site, now: report.time), beat.localLoss == 0 ? "–" : Format.number(beat.localLoss, digits: 4),
+                name(site), state(site, now: report.time), beat.localLoss == 0 ? "–" : Format.number(beat.localLoss, digits: 4),
                 Format.bytes(beat.bytesUp), Format.bytes(beat.bytesDown), "\(site.updatesAccepted)", "\(site.updatesRefused)",
                 Format.ago(site.lastSeen, now: report.time),
             ])
         }
         return table
+    }
+
+    private static func name(_ site: SiteReport) -> String {
+        site.heartbeat.displayName.isEmpty ? site.site.description : "\(site.site) \(site.heartbeat.displayName)"
+    }
+
+    /// What is wrong at sites, a line each: in their own words, and what their certificates say.
+    static func troubles(_ report: StatusReport) -> [String] {
+        report.sites.flatMap { site -> [String] in
+            var lines: [String] = []
+            if site.isConnected, !site.heartbeat.trouble.isEmpty { lines.append("\(site.site) says: \(site.heartbeat.trouble)") }
+            if let end = site.certificateEnds, let notice = CertificateTerm(notBefore: .init(milliseconds: 0), notAfter: end).notice(at: report.time) {
+                lines.append("\(site.site): its certificate \(notice)")
+            }
+            return lines
+        }
     }
 
     /// A connected site whose last word is older than this is called silent.
@@ -47,6 +63,7 @@ enum CampaignText {
             let left = deadline > now ? Format.duration(Double(deadline.milliseconds - now.milliseconds) / 1000) + " left" : "deadline passed"
             lines.append("round \(campaign.key): \(campaign.updatesInRound) updates in, quorum \(campaign.quorum), \(left)")
         }
+        if !campaign.awaited.isEmpty { lines.append("waits for: \(campaign.awaited.map(\.description).joined(separator: ", "))") }
         if !campaign.reason.isEmpty { lines.append("reason: \(campaign.reason)") }
         lines.append("updates: \(campaign.updatesAccepted) accepted, \(campaign.updatesRefused) refused")
         return lines

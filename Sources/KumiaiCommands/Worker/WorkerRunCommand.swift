@@ -7,7 +7,8 @@ struct WorkerRunCommand: Command {
     static let configuration = CommandConfiguration(
         commandName: "run", abstract: "Take part in campaigns until Ctrl-C or SIGTERM.",
         discussion: """
-            Started again after any end, also kill -9, it goes on where it was. SIGHUP reopens the file of --log-file. \
+            Started again after any end, also kill -9, it goes on where it was. SIGHUP reopens the file of --log-file \
+            and takes certificates from their files anew. \
             Log lines that cannot be written are counted, and the log says how many as soon as it can be written again.
             """)
 
@@ -31,6 +32,7 @@ struct WorkerRunCommand: Command {
                 await service.stop()
             } reload: {
                 log.reopen()
+                await service.reload()
             }
             try await service.run()
             withExtendedLifetime(signals) {}

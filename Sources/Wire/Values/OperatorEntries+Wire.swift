@@ -100,6 +100,18 @@ extension LossDeclaration {
 }
 
 extension AuthorityRotation {
+    /// The message by itself, as a file that both authorities have signed.
+    public var wireBytes: [UInt8] {
+        let arena = Arena()
+        return PackedMessage(arena, packed(in: arena)).bytes
+    }
+
+    public init(wireBytes: [UInt8]) throws {
+        self = try wireBytes.withUnsafeBytes { buffer in
+            try Unpacker.unpack(buffer, as: "AuthorityRotated", kumiai__v1__authority_rotated__unpack) { try AuthorityRotation($0.pointee) }
+        }
+    }
+
     func packed(in arena: Arena) -> UnsafeMutablePointer<Kumiai__V1__AuthorityRotated> {
         arena.make(kumiai__v1__authority_rotated__init) { m in
             m.authority = arena.bytes(authority)

@@ -108,8 +108,9 @@ package final class LedgerMemory {
     }
 
     /// Losses that were declared and wait for this site's word.
-    package func proposedLosses(logKey: [UInt8]) throws -> [DeclaredLoss] {
-        try disk.names(in: acceptedFolder).filter { $0.hasSuffix(Self.proposed) }.sorted().compactMap { name in
+    package func proposedLosses() throws -> [DeclaredLoss] {
+        guard let logKey = try disk.contents(of: keyPath) else { return [] }
+        return try disk.names(in: acceptedFolder).filter { $0.hasSuffix(Self.proposed) }.sorted().compactMap { name in
             guard let bytes = try disk.contents(of: "\(acceptedFolder)/\(name)") else { return nil }
             let entry = try Receipt(wireBytes: bytes)
             guard let declaration = try declaration(entry, logKey) else { return nil }

@@ -35,7 +35,7 @@ extension WorkerService {
     }
 
     private func note(_ reason: String, hint: String) {
-        trouble = hint.isEmpty ? reason : "\(reason); \(hint)"
+        trouble = SiteTrouble("not connected", detail: hint.isEmpty ? reason : "\(reason); \(hint)")
         logger.warning("not connected", metadata: ["reason": "\(reason)", "hint": "\(hint)"])
     }
 
@@ -91,7 +91,7 @@ extension WorkerService {
     private func follow(_ assignment: Assignment, _ link: WorkerLink) {
         let admitted = memory.admitted(assignment, site: identity.site, logKey: link.logKey)
         if admitted != assignment, case .rest(let reason) = admitted {
-            trouble = reason
+            trouble = SiteTrouble("an assignment is not followed", detail: reason)
             logger.error("an assignment is not followed", metadata: ["reason": "\(reason)", "hint": "ask the consortium's operator and auditors"])
         }
         handle(.assigned(admitted))

@@ -1,0 +1,69 @@
+import Blobs
+import Federation
+import Foundation
+import Identity
+import Ledger
+
+/// Records that the consortium's certificate authority changes, in the ledger of a coordinator that does not run.
+public struct AuthorityChange {
+    private let configuration: CoordinatorConfiguration
+
+    public init(_ configuration: CoordinatorConfiguration) { self.configuration = configuration }
+
+    /// Appends `rotation`, which both authorities must have signed; returns the entry.
+    public func record(_ rotation: AuthorityRotation, at now: Timestamp) throws -> UInt64 {
+        let files = CoordinatorFiles(directory: configuration.dataDirectory)
+        let lock: DirectoryLock
+        do { lock = try DirectoryLock(files.directory) } catch let error as BlobError where error.code == .busy {
+            throw CoordinatorError("the coordinator runs", hint: "stop it, record the change, and start it again")
+        }
+        defer { withExtendedLifetime(lock) {} }
+        let key = try IdentityFile.key(files.logKey)
+        let ledger = try Ledger(consortium: configuration.consortium, store: try SQLiteEntryStore(path: files.ledger), key: key)
+        try check(rotation, former: IdentityFile.certificates(configuration.authority))
+        let principal = try IdentityFile.certificates(configuration.certificate)[0].principal()
+        var machine = CoordinatorMachine(state: ledger.stateAtReading)
+        let effects: [CoordinatorMachine.Effect]
+        do { effects = try machine.rotate(rotation.asked(by: principal.path), at: now) } catch {
+            throw CoordinatorError("the change of the CA cannot be recorded: it \(error.message)")
+        }
+        // The file is another one from here on; a seal over it would be wrong.
+        SystemDisk().remove(files.seal)
+        try ledger.append(effects.compactMap { if case .record(let entry) = $0 { entry } else { nil } })
+        let index = UInt64(ledger.count - 1)
+        try ledger.close()
+        return index
+    }
+
+    private func check(_ rotation: AuthorityRotation, former authorities: [Certificate]) throws {
+        guard let former = authorities.first(where: { $0.digest == rotation.former }) else {
+            throw CoordinatorError(
+                "the CA that is replaced is not in \(configuration.authority)", hint: "record the change before the file is changed")
+        }
+        let statement = AuthorityRotation.statement(
+            consortium: configuration.consortium, authority: rotation.authorityDigest, former: rotation.former, formerEnds: rotation.formerEnds)
+        let authority = try Certificate(der: rotation.authority)
+        guard authority.isAuthority, authority.digest == rotation.authorityDigest,
+            try former.publicKey.isValid(rotation.formerSignature, for: statement), try authority.publicKey.isValid(rotation.newSignature, for: statement)
+        else { throw CoordinatorError("the change is not signed by both CAs of \(configuration.consortium)", hint: "kumiai pki endorse makes it") }
+    }
+}
+
+extension AuthorityRotation {
+    fileprivate func asked(by name: String) -> AuthorityRotation {
+        AuthorityRotation(
+            authority: authority, authorityDigest: authorityDigest, former: former, formerEnds: formerEnds, formerSignature: formerSignature,
+            newSignature: newSignature, rotatedBy: name)
+    }
+
+    /// Signed by both authorities.
+    public static func make(
+        consortium: String, former: CertificateAuthority, new: CertificateAuthority, formerEnds: Timestamp, by name: String
+    ) throws -> AuthorityRotation {
+        let statement = statement(
+            consortium: consortium, authority: new.certificate.digest, former: former.certificate.digest, formerEnds: formerEnds)
+        return AuthorityRotation(
+            authority: new.certificate.der, authorityDigest: new.certificate.digest, former: former.certificate.digest, formerEnds: formerEnds,
+            formerSignature: try former.key.sign(statement), newSignature: try new.key.sign(statement), rotatedBy: name)
+    }
+}

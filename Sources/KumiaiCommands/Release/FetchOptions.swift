@@ -1,0 +1,127 @@
+import ArgumentParser
+import Federation
+import Foundation
+import Identity
+import Releases
+import Transport
+import Worker
+
+/// `release fetch` and `model fetch`: by whom, what and where to.
+struct FetchOptions: ParsableArguments {
+    @Argument(help: "The name, for example FY2027.")
+    var name: String
+
+    @Option(help: ArgumentHelp("Where to put it; by default a directory of that name here.", valueName: "directory"), completion: .directory)
+    var out: String?
+
+    @Option(
+        name: .shortAndLong,
+        help: ArgumentHelp("operator.toml or worker.toml; by default one of them in this directory, or what KUMIAI_CONFIG names.", valueName: "file"),
+        completion: .file(extensions: ["toml"]))
+    var config: String?
+
+    @Option(help: "The largest file that is taken, in units of 1,000,000,000 bytes.")
+    var largestModelGb: Double = 64
+
+    @OptionGroup var json: JSONOption
+
+    struct Report: Encodable {
+        let name: String
+        let directory: String
+        let model: String
+        let files: [String]
+        let entry: UInt64
+        let signer: String?
+    }
+
+    func validate() throws {
+        guard (0.0001...1e6).contains(largestModelGb) else { throw ValidationError("--largest-model-gb: expected 0.0001 to 1000000") }
+    }
+
+    /// Fetches and checks; a release's signature too, and a name that is no release is refused where one is expected.
+    func fetch(expectsRelease: Bool) async throws {
+        guard let name = ModelName(name) else { throw UsageError("\"\(name)\" is not a name of a model or a release") }
+        let target = out ?? name.text
+        guard !FileManager.default.fileExists(atPath: target) else {
+            throw UsageError("\(target) exists; it was not overwritten", hint: "choose another place with --out")
+        }
+        let participant = try Participant(config)
+        let client = ModelClient(try participant.dialer(), knownLogKey: participant.knownLogKey)
+        let listing = try await client.listing(of: name)
+        let isRelease = listing.files.contains { $0.path == ModelSignature.fileName }
+        guard isRelease || !expectsRelease else { throw UsageError("\(name) is a model, and not a release", hint: "kumiai model fetch \(name)") }
+        var signer: String?
+        try await showingProgress(client) {
+            try await client.fetch(listing, to: target, largestBytes: UInt64(largestModelGb * 1e9)) { draft in
+                guard isRelease else { return }
+                let release = ReleaseDirectory(path: draft)
+                signer = try release.verify(roots: participant.roots()).description
+                guard try release.summary().release == name.text else { throw UsageError("the coordinator sent another release than \(name)") }
+            }
+        }
+        let model = listing.files.first { $0.path == "model.safetensors" }!.blob.digest
+        let report = Report(
+            name: name.text, directory: target, model: model.hex, files: listing.files.map(\.path), entry: listing.proof.index, signer: signer)
+        if json.isOn { return try report.printJSON() }
+        Terminal.print("fetched \(name) into \(target): \(listing.files.count) files, model \(model.short)")
+        Terminal.print("verified: ledger entry \(listing.proof.index)\(signer.map { ", signed by \($0)" } ?? "")")
+    }
+
+    private func showingProgress(_ client: ModelClient, _ body: () async throws -> Void) async throws {
+        let drawing = Task {
+            var bar = ProgressBar("fetching", unit: "%")
+            while !Task.isCancelled {
+                bar.update(Int(100 * client.progress), of: 100)
+                try? await Task.sleep(for: .milliseconds(200))
+            }
+            bar.finish()
+        }
+        defer { drawing.cancel() }
+        try await body()
+    }
+}
+
+/// A site, an operator or an auditor, by its configuration.
+struct Participant {
+    private enum Kind {
+        case site(WorkerConfiguration)
+        case overseer(OperatorOptions)
+    }
+
+    private let kind: Kind
+
+    /// `path`: operator.toml or worker.toml; `nil`: the one that is found.
+    init(_ path: String?) throws {
+        let names = path.map { [$0] } ?? [OperatorFile.defaultPath, WorkerFile.defaultPath]
+        guard let found = names.first(where: { FileManager.default.fileExists(atPath: $0) }) else {
+            throw UsageError("no configuration was found: \(names.joined(separator: " and ")) do not exist", hint: "name operator.toml or worker.toml with --config")
+        }
+        if let worker = try? TOMLFile<WorkerFile>(found) {
+            kind = .site(try WorkerFile.load(worker.path))
+        } else {
+            var options = OperatorOptions()
+            options.config = found
+            kind = .overseer(options)
+        }
+    }
+
+    func dialer() throws -> Dialer {
+        switch kind {
+        case .site(let configuration): try WorkerIdentity(configuration, at: Timestamp(milliseconds: UInt64(Date().timeIntervalSince1970 * 1000))).dialer(configuration)
+        case .overseer(let options): try options.dialer()
+        }
+    }
+
+    /// The ledger's key that a site has known since it first connected.
+    var knownLogKey: [UInt8]? {
+        guard case .site(let configuration) = kind else { return nil }
+        return FileManager.default.contents(atPath: configuration.dataDirectory + "/log-key").map(Array.init)
+    }
+
+    func roots() throws -> TrustRoots {
+        switch kind {
+        case .site(let configuration): try IdentityFile.roots(configuration.authority, revocations: configuration.revocations)
+        case .overseer(let options): try IdentityFile.roots(options.authority, revocations: nil)
+        }
+    }
+}

@@ -1,0 +1,50 @@
+import ArgumentParser
+import Blobs
+import Federation
+import Foundation
+import Worker
+
+struct WorkerAcceptLossCommand: Command {
+    static let configuration = CommandConfiguration(
+        commandName: "accept-loss", abstract: "Accept, once, that the consortium's ledger has lost entries.",
+        discussion: """
+            A site keeps the newest tree head of the ledger that it has seen, and sends nothing to a coordinator whose ledger is an \
+            older one. Where the consortium's operator has declared the loss in the ledger, this accepts it. The site's evidence \
+            (receipts and the lost tree head) is kept. Without --yes it only shows what was declared.
+            """)
+
+    @Option(name: .shortAndLong, help: WorkerFile.help, completion: .file(extensions: ["toml"]))
+    var config = WorkerFile.defaultPath
+
+    @Flag(help: "Accept what is shown.")
+    var yes = false
+
+    @OptionGroup var json: JSONOption
+
+    struct Report: Encodable {
+        let declaredBy: String
+        let reason: String
+        let keptEntries: UInt64
+        let lostTreeHead: String
+        let accepted: Bool
+    }
+
+    func execute() async throws {
+        let configuration = try WorkerFile.load(config)
+        let losses = try DeclaredLosses(configuration)
+        let reports = losses.proposed.map { loss in
+            Report(
+                declaredBy: loss.declaredBy, reason: loss.reason, keptEntries: loss.keptEntries, lostTreeHead: loss.lostTreeHead, accepted: yes)
+        }
+        if yes { try losses.acceptAll() }
+        if json.isOn { return try reports.printJSON() }
+        guard !reports.isEmpty else { return Terminal.print("no loss waits for this site's word") }
+        for report in reports {
+            Terminal.print("\(report.declaredBy) declares that the ledger lost entries from \(report.keptEntries) on")
+            Terminal.print("reason: \(report.reason)")
+            Terminal.print("lost tree head: \(report.lostTreeHead.split(separator: "\n").prefix(3).joined(separator: " "))")
+        }
+        Terminal.print(
+            yes ? "accepted; the worker goes on when it connects again" : "to accept it: kumiai worker accept-loss --yes --config \(config.shellQuoted)")
+    }
+}

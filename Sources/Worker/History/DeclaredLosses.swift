@@ -1,0 +1,21 @@
+import Blobs
+import Federation
+import Wire
+
+/// Losses that were declared in the ledger and wait for the word of this site's engineer.
+public struct DeclaredLosses {
+    private let memory: LedgerMemory
+    private let losses: [DeclaredLoss]
+
+    /// Reads the data directory of a worker, which may run meanwhile.
+    public init(_ configuration: WorkerConfiguration) throws {
+        memory = try LedgerMemory(directory: configuration.dataDirectory, consortium: configuration.consortium)
+        losses = try memory.proposedLosses()
+    }
+
+    public var proposed: [LossDeclaration] { losses.map(\.declaration) }
+
+    public func acceptAll() throws {
+        for loss in losses { try memory.accept(loss) }
+    }
+}

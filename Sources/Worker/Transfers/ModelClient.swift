@@ -1,0 +1,119 @@
+import Blobs
+import Federation
+import Foundation
+import Identity
+import Ledger
+import NIOPosix
+import Transport
+import Wire
+
+/// Fetches models and releases by name, and sends models: for sites, operators and auditors alike.
+///
+/// What arrives is believed only with a proof: the entry that registered the model, under a tree head that the ledger's key
+/// signed, and the digest of every file.
+public struct ModelClient: Sendable {
+    private let dialer: Dialer
+    private let consortium: String
+    private let meter = TransferMeter()
+    /// The ledger's key that this participant knows; `nil`: the one that the coordinator's certificate vouches for.
+    private let knownLogKey: [UInt8]?
+
+    public init(_ dialer: Dialer, knownLogKey: [UInt8]? = nil) {
+        self.dialer = dialer
+        consortium = dialer.consortium
+        self.knownLogKey = knownLogKey
+    }
+
+    /// Bytes of the current file that have crossed the link, and all of them, from 0 to 1.
+    public var progress: Double { meter.progress }
+
+    /// The files of a model or a release, checked against the ledger's entry.
+    public func listing(of name: ModelName) async throws -> ModelListing {
+        try await dialer.withConnection(.bulk, software: BlobTransfer.software) { connection in
+            let logKey = try logKey(of: connection)
+            guard case .modelDescription(let listing) = try await ask(.describeModel(name), connection) else {
+                throw TransportError(.unexpected, "the coordinator did not describe \(name)")
+            }
+            try check(listing, name, logKey)
+            return listing
+        }
+    }
+
+    private func logKey(of connection: ClientConnection) throws -> [UInt8] {
+        guard let welcome = connection.welcome, let certificate = connection.certificate,
+            try certificate.publicKey.isValid(welcome.logKeySignature, for: Founding.logKeyStatement(welcome.logKey))
+        else { throw WorkerError("the coordinator's certificate does not vouch for its ledger's key") }
+        guard knownLogKey == nil || knownLogKey == welcome.logKey else {
+            throw WorkerError("the coordinator's ledger has another key than the one that this site has known", hint: "ask the consortium why")
+        }
+        return welcome.logKey
+    }
+
+    private func check(_ listing: ModelListing, _ name: ModelName, _ logKey: [UInt8]) throws {
+        let model: ModelReference
+        switch try listing.proof.verify(consortium: consortium, logKey: logKey).body {
+        case .modelRegistered(let registered, let reference, _) where registered == name: model = reference
+        case .releaseCut(let cutting) where cutting.name == name: model = cutting.model
+        default: throw WorkerError("the coordinator's proof is not of the entry that registered \(name)")
+        }
+        guard Set(listing.files.map(\.path)).count == listing.files.count,
+            listing.files.contains(where: { $0.path == "model.safetensors" && $0.blob == BlobReference(digest: model.digest, byteCount: model.byteCount) })
+        else { throw WorkerError("the coordinator offers other files than those of \(name) in its ledger", hint: "ask the consortium's auditors") }
+    }
+
+    /// Fetches the files into `directory`, which appears whole or not at all; what arrives before a break is kept beside it.
+    /// `check` looks at the whole before it appears.
+    public func fetch(_ listing: ModelListing, to directory: String, largestBytes: UInt64, check: (String) throws -> Void) async throws {
+        let scratch = directory + "~partial", draft = directory + "~draft"
+        let store = try BlobStore(directory: scratch)
+        let transfer = transfer(store, largestBytes: largestBytes)
+        for file in listing.files {
+            try await transfer.download(file.blob.digest, byteCount: file.blob.byteCount)
+        }
+        try? FileManager.default.removeItem(atPath: draft)
+        defer { try? FileManager.default.removeItem(atPath: draft) }
+        for file in listing.files {
+            let target = "\(draft)/\(file.path)"
+            try SystemDisk().makeDirectory((target as NSString).deletingLastPathComponent)
+            try SystemDisk().link(store.path(of: file.blob.digest), to: target)
+            try synchronise(target)
+        }
+        try check(draft)
+        try SystemDisk().rename(draft, to: directory)
+        try synchronise((directory as NSString).deletingLastPathComponent.isEmpty ? "." : (directory as NSString).deletingLastPathComponent)
+        try? FileManager.default.removeItem(atPath: scratch)
+    }
+
+    /// Sends a model's file and registers it under `name`; returns the ledger's entry.
+    public func register(_ path: String, as name: ModelName, scratch: String) async throws -> (entry: UInt64, model: BlobReference) {
+        let store = try BlobStore(directory: scratch)
+        defer { try? FileManager.default.removeItem(atPath: scratch) }
+        let (digest, byteCount) = try store.add(copyOf: path)
+        let blob = BlobReference(digest: digest, byteCount: byteCount)
+        try await transfer(store, largestBytes: byteCount).upload(digest)
+        let entry = try await dialer.withConnection(.bulk, software: BlobTransfer.software) { connection -> UInt64 in
+            guard case .recorded(let index) = try await ask(.registerModel(name, blob), connection) else {
+                throw TransportError(.unexpected, "the coordinator did not say whether \(name) is registered")
+            }
+            return index
+        }
+        return (entry, blob)
+    }
+
+    private static let answerSeconds: Int64 = 600
+
+    private func ask(_ message: ClientMessage, _ connection: ClientConnection) async throws -> ServerMessage {
+        try await connection.send(message, id: 2)
+        let frame = try await withTimeout(.seconds(Self.answerSeconds), "the answer") { try await connection.inbox.next() }
+        guard let frame else { throw TransportError(.closed, "the coordinator closed the connection") }
+        if case .refusal(let refusal) = frame.message { throw refusal }
+        return frame.message
+    }
+
+    private func transfer(_ store: BlobStore, largestBytes: UInt64) -> BlobTransfer {
+        BlobTransfer(
+            dialer: dialer, blobs: store, workers: .singleton, meter: meter, upload: .unlimited, download: .unlimited,
+            check: DownloadCheck(blobs: store, largestBytes: largestBytes), clock: { Timestamp(milliseconds: UInt64(Date().timeIntervalSince1970 * 1000)) },
+            started: { _, _ in })
+    }
+}

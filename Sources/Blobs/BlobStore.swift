@@ -5,7 +5,7 @@ import Synchronization
 /// Files named by their SHA-256, each whole or not there.
 ///
 /// `objects/ab/abcd…` are published blobs; `partial/abcd…` are on their way; `damaged/abcd…` were found to have other bytes
-/// than their name says. A blob is published by a rename after its bytes are on the disk and its hash is right, so a reader
+/// than their name says; `incoming` holds the stores of ``IncomingBlobs``. A blob is published by a rename after its bytes are on the disk and its hash is right, so a reader
 /// never sees half of one.
 public final class BlobStore: Sendable {
     public let directory: String
@@ -18,10 +18,17 @@ public final class BlobStore: Sendable {
     /// Spools that are open: two writers of one file would publish a mixture.
     private let spooling = Mutex<Set<Digest>>([])
     private let temporaries = Mutex(0)
+    /// Few blobs at a time, all in one folder: there may be thousands of such stores, and each is looked through.
+    private let isFlat: Bool
 
     /// Opens or creates a store.
-    public init(directory: String, disk: any Disk = SystemDisk(), checkpointBytes: UInt64 = Spool.checkpointBytes) throws {
+    public convenience init(directory: String, disk: any Disk = SystemDisk(), checkpointBytes: UInt64 = Spool.checkpointBytes) throws {
+        try self.init(directory: directory, disk: disk, checkpointBytes: checkpointBytes, isFlat: false)
+    }
+
+    init(directory: String, disk: any Disk, checkpointBytes: UInt64, isFlat: Bool) throws {
         self.directory = directory
+        self.isFlat = isFlat
         self.disk = disk
         self.checkpointBytes = checkpointBytes
         try disk.makeDirectory(objects)
@@ -33,10 +40,11 @@ public final class BlobStore: Sendable {
         self.directory = directory
         disk = SystemDisk()
         checkpointBytes = Spool.checkpointBytes
+        isFlat = false
     }
 
     public func path(of digest: Digest) -> String { "\(folder(of: digest))/\(digest.hex)" }
-    private func folder(of digest: Digest) -> String { "\(objects)/\(digest.hex.prefix(2))" }
+    private func folder(of digest: Digest) -> String { isFlat ? objects : "\(objects)/\(digest.hex.prefix(2))" }
     func partialPath(of digest: Digest) -> String { "\(partial)/\(digest.hex)" }
 
     /// The blob's size; `nil` where it is not here.
@@ -113,6 +121,21 @@ public final class BlobStore: Sendable {
         if isNew { try disk.synchronise(directory: objects) }
     }
 
+    /// Gives a blob of another store of this file system a name here too. The bytes are the other store's: its spool has
+    /// hashed them and made them durable.
+    func share(_ digest: Digest, from other: BlobStore) throws {
+        let file = temporaryPath()
+        // POSIX leaves both names in place where they are names of one file already.
+        defer { disk.remove(file) }
+        do {
+            try disk.link(other.path(of: digest), to: file)
+        } catch let error as BlobError where error.code == .failed {
+            // A file system without hard links: the blob moves.
+            return try publish(other.path(of: digest), as: digest)
+        }
+        try publish(file, as: digest)
+    }
+
     // MARK: Looking after
 
     /// Reads a published blob again and compares its hash with its name.
@@ -132,7 +155,8 @@ public final class BlobStore: Sendable {
 
     /// All published blobs, sorted.
     public func all() throws -> [Digest] {
-        disk.names(in: objects).flatMap { disk.names(in: objects + "/" + $0) }.compactMap(Digest.init(hex:)).sorted()
+        let names = disk.names(in: objects)
+        return (isFlat ? names : names.flatMap { disk.names(in: objects + "/" + $0) }).compactMap(Digest.init(hex:)).sorted()
     }
 
     public func remove(_ digest: Digest) { disk.remove(path(of: digest)) }

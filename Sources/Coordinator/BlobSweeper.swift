@@ -6,22 +6,50 @@ import Federation
 /// At the end of a round it notes what nobody needs; what is still not needed, and has not grown, at the end of the next
 /// one goes. So nothing disappears between its upload and its submission.
 package struct BlobSweeper: Sendable {
-    private let blobs: BlobStore
-    private var unneeded: Set<Digest> = []
-    private var unfinished: [Digest: UInt64] = [:]
+    /// A blob, and where it lies.
+    package struct Place: Hashable, Sendable {
+        package let digest: Digest
+        /// The site that sent it; `nil`: in the shared store.
+        package let site: SiteID?
+    }
 
-    package init(_ blobs: BlobStore) { self.blobs = blobs }
+    private let blobs: BlobStore
+    private let incoming: IncomingBlobs
+    private var unneeded: Set<Place> = []
+    private var unfinished: [Place: UInt64] = [:]
+
+    package init(_ blobs: BlobStore, _ incoming: IncomingBlobs) {
+        self.blobs = blobs
+        self.incoming = incoming
+    }
 
     /// Gives back what was removed.
-    package mutating func sweep(needed: Set<Digest>) throws -> [Digest] {
-        let candidates = Set(try blobs.all()).subtracting(needed)
-        let partial = Dictionary(uniqueKeysWithValues: blobs.unfinished().map { ($0, blobs.unfinishedByteCount($0)) })
-        let stale = candidates.intersection(unneeded).sorted()
-        let abandoned = partial.keys.filter { unfinished[$0] == partial[$0] }.sorted()
-        for digest in stale { blobs.remove(digest) }
-        for digest in abandoned { blobs.removeUnfinished(digest) }
-        unneeded = candidates.subtracting(stale)
-        unfinished = partial.filter { !abandoned.contains($0.key) }
-        return stale + abandoned
+    package mutating func sweep(needed: Set<Digest>) throws -> [Place] {
+        var removed: [Place] = [], candidates: Set<Place> = [], partial: [Place: UInt64] = [:]
+        for (store, site) in try stores() {
+            func place(_ digest: Digest) -> Place { Place(digest: digest, site: site) }
+            // An upload that was accepted is in the shared store; what is left of it at its site serves nobody.
+            for digest in try store.all() where site != nil || !needed.contains(digest) {
+                if unneeded.contains(place(digest)) {
+                    store.remove(digest)
+                    removed.append(place(digest))
+                } else {
+                    candidates.insert(place(digest))
+                }
+            }
+            for digest in store.unfinished() {
+                let count = store.unfinishedByteCount(digest)
+                if unfinished[place(digest)] == count {
+                    store.removeUnfinished(digest)
+                    removed.append(place(digest))
+                } else {
+                    partial[place(digest)] = count
+                }
+            }
+        }
+        (unneeded, unfinished) = (candidates, partial)
+        return removed
     }
+
+    private func stores() throws -> [(BlobStore, SiteID?)] { [(blobs, nil)] + (try incoming.sites().map { (try incoming.store(of: $0), $0) }) }
 }

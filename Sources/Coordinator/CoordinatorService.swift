@@ -17,6 +17,8 @@ public actor CoordinatorService {
     nonisolated let configuration: CoordinatorConfiguration
     nonisolated let files: CoordinatorFiles
     nonisolated let blobs: BlobStore
+    /// What sites have sent, each site's by itself, until an entry names it.
+    nonisolated let incoming: IncomingBlobs
     nonisolated let logger: Logger
     nonisolated let spools = SpoolRegistry()
     /// For what blocks: hashing, reading, reducing.
@@ -59,9 +61,11 @@ public actor CoordinatorService {
         identity = try CoordinatorIdentity(configuration, files, at: clock())
         blobs = try BlobStore(directory: files.blobs)
         blobs.removeLeftovers()
-        sweeper = BlobSweeper(blobs)
+        incoming = IncomingBlobs(blobs)
+        sweeper = BlobSweeper(blobs, incoming)
         core = CoordinatorCore(
             ledger: try Ledger(consortium: configuration.consortium, store: try SQLiteEntryStore(path: files.ledger), key: identity.logKey))
+        incoming.settle(core.machine.state, blobs)
         workers = NIOThreadPool(numberOfThreads: 4)
         workers.start()
     }
@@ -150,17 +154,25 @@ public actor CoordinatorService {
         case .refused(let refusal): inspection = .unsound(refusal)
         case nil:
             guard let plan = machine.state.campaign?.plan else { break }
-            let inspector = UpdateInspection(blobs: blobs, plan: plan, roots: identity.roots)
-            let now = clock()
-            inspection = try await workers.runIfActive { inspector.inspect(update, certificate: certificate, at: now) }
-            // The sweep may have passed by while it was read.
-            if case .sound = inspection, !blobs.contains(manifest.update) {
-                inspection = .unsound(UpdateRefusal(.blobMissing, "blob \(manifest.update.short) is not here any more"))
-            }
+            // With nothing between it and the decision: a sweep must not take what is about to be needed.
+            inspection = incoming.accept(manifest, try await inspect(update, plan, certificate))
         }
         let submission = Submission(sender: site, update: update, inspection: inspection)
         let answers = try decideOrThrow { try $0.handle(.submitted(submission), at: $1) }
+        if case .accepted = answers[site] { incoming.remove(manifest.update, of: site) }
         return try message(answers[site], to: update, from: site)
+    }
+
+    private func inspect(_ update: SignedUpdate, _ plan: Plan, _ certificate: Certificate) async throws -> Inspection {
+        let (incoming, blobs, roots, site, now) = (incoming, blobs, identity.roots, update.manifest.site, clock())
+        do {
+            return try await workers.runIfActive {
+                try UpdateInspection(blobs: blobs, uploads: incoming.store(of: site), plan: plan, roots: roots)
+                    .inspect(update, certificate: certificate, at: now)
+            }
+        } catch let error as BlobError {
+            return .unavailable("the coordinator cannot look at what the site has sent: \(error)")
+        }
     }
 
     private func message(_ answer: SubmissionAnswer?, to update: SignedUpdate, from site: SiteID) throws -> ServerMessage {
@@ -259,6 +271,8 @@ public actor CoordinatorService {
                     return handle(.aggregated(task.key, result))
                 case .lost(let reason, let sites):
                     aggregating = nil
+                    // A copy that was left would answer for the one that is lost, and may be the same file.
+                    for lost in task.contributions where sites.contains(lost.site) { incoming.remove(lost.update, of: lost.site) }
                     logger.error("round is abandoned: updates were lost", metadata: ["round": "\(task.key)", "reason": "\(reason)"])
                     return handle(.aggregationFailed(task.key, reason, without: sites))
                 case .blocked(let reason):

@@ -18,4 +18,6 @@ public enum Mistake: String, CaseIterable, Sendable {
     case skipSiteSync
     /// Uploads are said to be durable and are not synchronised.
     case skipUploadSync
+    /// Who names a blob is believed to have sent it, where anybody has.
+    case shareUploads
 }

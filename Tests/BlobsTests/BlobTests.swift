@@ -122,6 +122,69 @@ import Testing
         #expect(throws: BlobError(.missing, "")) { try BlobReader(store, Digest(of: "x")) }
     }
 
+    // MARK: Uploads
+
+    static let osaka = SiteID("acme/osaka")!
+    static let turin = SiteID("bolt/turin")!
+    static let abc = Digest(of: "abc")
+
+    func send(_ bytes: String, _ site: SiteID, _ incoming: IncomingBlobs) throws {
+        let spool = try incoming.store(of: site).spool(Digest(of: bytes), byteCount: UInt64(bytes.utf8.count))
+        try Array(bytes.utf8).withUnsafeBytes { _ = try spool.append($0, at: 0) }
+    }
+
+    @Test func whatASiteHasSentIsNobodyElses() throws {
+        let incoming = IncomingBlobs(store)
+        try send("abc", Self.osaka, incoming)
+        #expect(try incoming.store(of: Self.osaka).contains(Self.abc))
+        #expect(try !incoming.store(of: Self.turin).contains(Self.abc) && !store.contains(Self.abc))
+        // Another site begins at its own first byte, also while the first one sends, and also of what the shared store holds.
+        let theirs = try incoming.store(of: Self.turin).spool(Self.abc, byteCount: 3)
+        #expect(theirs.receivedBytes == 0 && !theirs.isComplete)
+        try store.add(copyOf: directory.write("f", Array("xyz".utf8)))
+        #expect(try !incoming.store(of: Self.turin).spool(Digest(of: "xyz"), byteCount: 3).isComplete)
+        #expect(incoming.sites() == [Self.osaka, Self.turin])
+    }
+
+    @Test func whatASiteHasSentIsStillItsOwnAfterARestart() throws {
+        try send("abc", Self.osaka, IncomingBlobs(store))
+        let incoming = IncomingBlobs(try BlobStore(directory: directory.path))
+        #expect(incoming.sites() == [Self.osaka])
+        #expect(try incoming.store(of: Self.osaka).spool(Self.abc, byteCount: 3).isComplete)
+        #expect(try !incoming.store(of: Self.turin).spool(Self.abc, byteCount: 3).isComplete)
+    }
+
+    @Test func anAcceptedBlobIsSharedAndPublishingItAgainDoesNoHarm() throws {
+        let incoming = IncomingBlobs(store)
+        try send("abc", Self.osaka, incoming)
+        // As after a kill between the publication and the entry.
+        for _ in 0..<2 { try incoming.publish(Self.abc, of: Self.osaka) }
+        try store.verify(Self.abc)
+        #expect(try incoming.store(of: Self.osaka).contains(Self.abc))
+        incoming.remove(Self.abc, of: Self.osaka)
+        try store.verify(Self.abc)
+        #expect(try !incoming.store(of: Self.osaka).contains(Self.abc))
+        #expect(try FileManager.default.contentsOfDirectory(atPath: directory.path + "/partial").isEmpty)
+        #expect(throws: BlobError(.missing, "")) { try incoming.publish(Self.abc, of: Self.turin) }
+    }
+
+    @Test func anAcceptedBlobTakesThePlaceOfADamagedOne() throws {
+        let (digest, _) = try store.add(copyOf: directory.write("f", Array("abc".utf8)))
+        try Data("abd".utf8).write(to: URL(fileURLWithPath: store.path(of: digest)))
+        let incoming = IncomingBlobs(store)
+        try send("abc", Self.osaka, incoming)
+        try incoming.publish(digest, of: Self.osaka)
+        try store.verify(digest)
+    }
+
+    @Test func aFileSystemWithoutHardLinksMovesAnAcceptedBlob() throws {
+        let store = try BlobStore(directory: directory.path, disk: LinklessDisk())
+        let incoming = IncomingBlobs(store)
+        try send("abc", Self.osaka, incoming)
+        try incoming.publish(Self.abc, of: Self.osaka)
+        try store.verify(Self.abc)
+    }
+
     @Test func readerStartsAnywhere() throws {
         try store.add(copyOf: directory.write("f", Array("0123456789".utf8)))
         let reader = try BlobReader(store, Digest(of: "0123456789"))
@@ -142,6 +205,22 @@ struct RestartedDisk: Disk {
     func open(_ path: String, _ mode: DiskMode) throws -> any DiskFile { try system.open(path, mode) }
     func byteCount(_ path: String) -> UInt64? { system.byteCount(path) }
     func rename(_ path: String, to target: String) throws { try system.rename(path, to: target) }
+    func link(_ path: String, to target: String) throws { try system.link(path, to: target) }
+    func remove(_ path: String) { system.remove(path) }
+    func names(in directory: String) -> [String] { system.names(in: directory) }
+    func synchronise(directory: String) throws { try system.synchronise(directory: directory) }
+}
+
+/// A file system whose files have one name each, as on a memory card.
+struct LinklessDisk: Disk {
+    private let system = SystemDisk()
+
+    var bootID: String { system.bootID }
+    func makeDirectory(_ path: String) throws { try system.makeDirectory(path) }
+    func open(_ path: String, _ mode: DiskMode) throws -> any DiskFile { try system.open(path, mode) }
+    func byteCount(_ path: String) -> UInt64? { system.byteCount(path) }
+    func rename(_ path: String, to target: String) throws { try system.rename(path, to: target) }
+    func link(_ path: String, to target: String) throws { throw BlobError(.failed, "Operation not permitted") }
     func remove(_ path: String) { system.remove(path) }
     func names(in directory: String) -> [String] { system.names(in: directory) }
     func synchronise(directory: String) throws { try system.synchronise(directory: directory) }

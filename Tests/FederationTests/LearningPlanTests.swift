@@ -92,7 +92,7 @@ import Testing
         for site in Samples.sites { _ = machine.handle(.arrived(site), at: time) }
         var tasks: [AggregationTask] = []
         for site in Samples.sites {
-            let update = Samples.update(of: site, round: round, model: model, adapter: adapter, content: UInt8(round * 10 + site.description.count))
+            let update = Samples.update(of: site, round: round, model: model, adapter: adapter)
             tasks += machine.handle(.submitted(Samples.submission(update)), at: time).tasks
         }
         return try #require(tasks.first)

@@ -117,6 +117,88 @@ import Testing
         #expect(refusal(late.handle(.submitted(Samples.submission(Samples.update(of: Samples.sites[1]))), at: start + 101)) == .late)
     }
 
+    @Test func anUpdateThatTheLedgerNamesAsAnotherSitesIsRefused() throws {
+        var (machine, _) = try opened()
+        _ = machine.handle(.submitted(Samples.submission(Samples.update(of: Samples.sites[0], content: 60))), at: start)
+        let copied = machine.handle(.submitted(Samples.submission(Samples.update(of: Samples.sites[1], content: 60))), at: start)
+        #expect(refusal(copied) == .duplicate)
+        guard case .updateRefused(let refused)? = copied.entries.first?.body else { throw TestFailure() }
+        #expect(refused.site == Samples.sites[1])
+        #expect(machine.state.campaign?.updatesAccepted == 1)
+        // Its own is welcome still.
+        let own = machine.handle(.submitted(Samples.submission(Samples.update(of: Samples.sites[1], content: 61))), at: start)
+        #expect(own.answers == [.accepted(index: 6)])
+    }
+
+    @Test func anUpdateOfAnEarlierRoundAModelOrAServerStateIsRefusedAsANewOne() throws {
+        var (machine, _) = try opened()
+        for (index, site) in Samples.sites.enumerated() {
+            _ = machine.handle(.submitted(Samples.submission(Samples.update(of: site, content: UInt8(60 + index)))), at: start)
+        }
+        _ = machine.handle(.aggregated(RoundKey(round: 1, attempt: 1), result(3)), at: start)
+        // Its own of round 1, another's of round 1, the base, the new model, its server state.
+        for content in [60, 61, 1, 3, 103] as [UInt8] {
+            var copy = machine
+            let update = Samples.update(of: Samples.sites[0], round: 2, model: Samples.digest(3), content: content)
+            #expect(refusal(copy.handle(.submitted(Samples.submission(update)), at: start)) == .duplicate, "\(content)")
+        }
+        let new = Samples.update(of: Samples.sites[0], round: 2, model: Samples.digest(3), content: 70)
+        #expect(refusal(machine.handle(.submitted(Samples.submission(new)), at: start)) == nil)
+    }
+
+    @Test func anUpdateOfTheCampaignBeforeIsRefusedAsANewOne() throws {
+        var (machine, _) = try opened(Samples.plan(attempts: 1))
+        _ = machine.handle(.submitted(Samples.submission(Samples.update(of: Samples.sites[0], content: 60))), at: start)
+        _ = machine.handle(.tick, at: start + 100)
+        var next = Samples.plan()
+        next.campaign = CampaignID("C2")!
+        _ = try machine.open(next, by: "operator/o", at: start + 200)
+        let old = Samples.update(of: Samples.sites[0], content: 60)
+        var manifest = old.manifest
+        manifest.campaign = next.campaign
+        let again = SignedUpdate(manifest: manifest, manifestBytes: [1], signature: [2], certificate: [3])
+        #expect(refusal(machine.handle(.submitted(Samples.submission(again)), at: start + 200)) == .duplicate)
+    }
+
+    @Test func anUpdateThatWasLostMayComeAgainAsTheSameBytes() throws {
+        var (machine, _) = try opened()
+        var effects: [CoordinatorMachine.Effect] = []
+        for site in Samples.sites { effects = machine.handle(.submitted(Samples.submission(Samples.update(of: site))), at: start) }
+        let task = try #require(effects.tasks.first)
+        _ = machine.handle(.aggregationFailed(task.key, "damaged", without: [Samples.sites[0]]), at: start)
+        let again = machine.handle(.submitted(Samples.submission(Samples.update(of: Samples.sites[0], attempt: 2))), at: start)
+        guard case .accepted? = again.answers.first else { throw TestFailure() }
+        #expect(again.tasks.first?.contributions.count == 3)
+    }
+
+    /// A site could find out by naming digests whether another has sent them.
+    @Test func noAnswerToldBeforeTheBytesAreThereSaysWhatTheLedgerNames() throws {
+        var (machine, _) = try opened()
+        _ = machine.handle(.submitted(Samples.submission(Samples.update(of: Samples.sites[0], content: 60))), at: start)
+        func answers(_ content: UInt8) -> (preliminary: SubmissionAnswer?, final: [SubmissionAnswer]) {
+            var copy = machine
+            let update = Samples.update(of: Samples.sites[1], content: content)
+            let missing = Samples.submission(update, inspection: .unsound(UpdateRefusal(.blobMissing, "not here")))
+            return (copy.preliminaryAnswer(to: update.manifest, from: Samples.sites[1], at: start), copy.handle(.submitted(missing), at: start).answers)
+        }
+        let (used, unknown) = (answers(60), answers(61))
+        #expect(used.preliminary == nil && unknown.preliminary == nil)
+        #expect(used.final == unknown.final && used.final.count == 1)
+    }
+
+    @Test func aLedgerFromWhenDigestsCouldRepeatStillFolds() throws {
+        let (machine, _) = try opened()
+        var state = machine.state
+        for site in Samples.sites.prefix(2) {
+            let accepted = AcceptedUpdate(update: Samples.update(of: site, content: 60), weight: 50, norm: 1)
+            try state.apply(Entry(at: start, .updateAccepted(accepted)))
+        }
+        // Each still gets its own receipt.
+        for (offset, site) in Samples.sites.prefix(2).enumerated() {
+            #expect(state.place(of: Samples.update(of: site, content: 60).manifest)?.index == UInt64(4 + offset))
+        }
+    }
+
     @Test func refusalsOfOneSiteCannotFillTheLedger() throws {
         var (machine, _) = try opened()
         let bad = Samples.submission(Samples.update(of: Samples.sites[0], samples: 0))

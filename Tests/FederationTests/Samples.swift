@@ -9,6 +9,12 @@ enum Samples {
 
     static func digest(_ byte: UInt8) -> Digest { Digest([UInt8](repeating: byte, count: 32))! }
 
+    /// No two sites train the same, nor one site in two rounds.
+    private static func ownDigest(of site: SiteID, round: Int) -> Digest {
+        let name = Array("\(round) \(site)".utf8.prefix(32))
+        return Digest(name + [UInt8](repeating: 0, count: 32 - name.count))!
+    }
+
     static func plan(
         rounds: Int = 2, quorum: Int = 2, attempts: Int = 2, extensions: Extensions = .none, lateness: Lateness = .refused,
         retentionSeconds: Int = 0
@@ -23,11 +29,11 @@ enum Samples {
 
     static func update(
         of site: SiteID, round: Int = 1, attempt: Int = 1, model: Digest = base.digest, adapter: Digest? = nil, samples: UInt32 = 50,
-        layout: Digest = base.layout, content: UInt8 = 50
+        layout: Digest = base.layout, content: UInt8? = nil
     ) -> SignedUpdate {
         let manifest = UpdateManifest(
             campaign: campaign, key: RoundKey(round: round, attempt: attempt), site: site, model: model, adapter: adapter,
-            update: digest(content), updateByteCount: 900, layout: layout, samples: samples, localLoss: 0.5, createdAt: start)
+            update: content.map(digest) ?? ownDigest(of: site, round: round), updateByteCount: 900, layout: layout, samples: samples, localLoss: 0.5, createdAt: start)
         return SignedUpdate(manifest: manifest, manifestBytes: [1], signature: [2], certificate: [3])
     }
 

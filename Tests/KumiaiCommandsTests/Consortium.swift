@@ -174,8 +174,11 @@ final class Consortium {
     /// How far the first site is with its turn, from 0 to 1.
     var siteProgress: Double { (((try? status())?["sites"] as? [[String: Any]])?.first?["progress"] as? Double) ?? 0 }
 
-    func operatorDialer() throws -> Dialer {
-        func bytes(_ name: String) throws -> [UInt8] { try directory.read("operator/\(name)") }
+    func operatorDialer() throws -> Dialer { try dialer("operator") }
+
+    /// Speaks with the certificate that lies in a folder.
+    func dialer(_ folder: String) throws -> Dialer {
+        func bytes(_ name: String) throws -> [UInt8] { try directory.read("\(folder)/\(name)") }
         let context = try TLSContext(
             .client, chain: Certificate.chain(pem: bytes("certificate.pem")), key: PrivateKey(pem: bytes("key.pem")), roots: TrustRoots(pem: bytes("ca.pem")))
         return Dialer(host: "127.0.0.1", port: port, context: context, consortium: "test.kumiai.example", group: MultiThreadedEventLoopGroup.singleton)

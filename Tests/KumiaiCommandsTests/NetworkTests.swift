@@ -30,7 +30,7 @@ import Worker
         // A killed coordinator goes on at the last byte that it wrote.
         kill(coordinator.processIdentifier, SIGKILL)
         coordinator.waitUntilExit()
-        let partial = consortium.data + "/blobs/partial"
+        let partial = consortium.data + "/blobs/incoming/acme/osaka/partial"
         let name = try #require(FileManager.default.contentsOfDirectory(atPath: partial).first { $0.count == 64 })
         let kept = try #require(FileManager.default.attributesOfItem(atPath: "\(partial)/\(name)")[.size] as? Int)
         coordinator = try consortium.startCoordinator()

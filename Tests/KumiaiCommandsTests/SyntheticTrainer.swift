@@ -16,7 +16,9 @@ struct SyntheticTrainer: SiteTraining {
     func run(_ task: TrainingTask, progress: (Double, Float) throws -> Void) throws -> TrainedUpdate {
         let layout = try SafetensorsFile(path: blobs.path(of: task.model.digest)).layout
         let path = blobs.temporaryPath()
-        let writer = try SafetensorsWriter(path: path, layout: layout)
+        // As with real training, no two sites' files are the same, nor those of two rounds.
+        let metadata = [(name: "round", value: "\(task.key.round)"), (name: "site", value: blobs.directory)]
+        let writer = try SafetensorsWriter(path: path, layout: layout, metadata: metadata)
         let block = [Float](repeating: value, count: 1 << 18)
         var left = layout.elementCount
         while left > 0 {

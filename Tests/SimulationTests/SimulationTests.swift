@@ -14,10 +14,11 @@ import Testing
         #expect(summary.plays == 2000 && summary.hours > 5000)
         for fault in [
             "kills", "power failures", "lies", "bytes rotted", "damaged updates found", "deadlines extended", "late updates taken", "rounds abandoned",
-            "updates refused", "prunings",
+            "updates refused", "prunings", "blobs claimed",
         ] {
             #expect(summary.count(fault) > 100, "\(fault): \(summary.count(fault))")
         }
+        #expect(summary.count("blobs copied") > 20)
         #expect(summary.count("rounds committed") > 4000)
     }
 

@@ -5,6 +5,8 @@ public protocol Disk: Sendable {
     /// `nil` where nothing is at `path`.
     func byteCount(_ path: String) -> UInt64?
     func rename(_ path: String, to target: String) throws
+    /// Gives a file another name in the same file system; nothing may be at `target`.
+    func link(_ path: String, to target: String) throws
     func remove(_ path: String)
     /// The names in a directory; none where it is missing.
     func names(in directory: String) -> [String]

@@ -23,6 +23,10 @@ public struct SystemDisk: Disk {
         guard Glibc.rename(path, target) == 0 else { throw BlobError.system("cannot rename \(path)") }
     }
 
+    public func link(_ path: String, to target: String) throws {
+        guard Glibc.link(path, target) == 0 else { throw BlobError.system("cannot link \(path)") }
+    }
+
     public func remove(_ path: String) { unlink(path) }
 
     public func names(in directory: String) -> [String] {

@@ -7,11 +7,14 @@ import Updates
 /// Looks at a submitted update: its signature, its file, every one of its values.
 package struct UpdateInspection: Sendable {
     let blobs: BlobStore
+    /// What the submitting site itself has sent: that another has sent the same is none of its business.
+    let uploads: BlobStore
     let plan: Plan
     let roots: TrustRoots
 
-    package init(blobs: BlobStore, plan: Plan, roots: TrustRoots) {
+    package init(blobs: BlobStore, uploads: BlobStore, plan: Plan, roots: TrustRoots) {
         self.blobs = blobs
+        self.uploads = uploads
         self.plan = plan
         self.roots = roots
     }
@@ -46,12 +49,12 @@ package struct UpdateInspection: Sendable {
     }
 
     private func inspectTensors(_ manifest: UpdateManifest) throws -> Inspection {
-        guard blobs.byteCount(of: manifest.update) == manifest.updateByteCount else {
+        guard uploads.byteCount(of: manifest.update) == manifest.updateByteCount else {
             return .unsound(UpdateRefusal(.blobMissing, "blob \(manifest.update.short) was not uploaded, or has another size"))
         }
         guard let base = plan.model?.digest else { return .unavailable("the campaign has no base model") }
         let format = UpdateFormat(plan.training, base: try baseLayout(base), round: manifest.key.round)
-        let file = try SafetensorsFile(blobs, manifest.update)
+        let file = try SafetensorsFile(uploads, manifest.update)
         let norm: Double
         do {
             norm = try format.reader(file).inspectedNorm()

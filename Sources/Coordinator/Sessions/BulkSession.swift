@@ -48,8 +48,11 @@ struct BulkSession {
     }
 
     private func spool(_ digest: Digest, _ byteCount: UInt64, offer: UInt64) async throws {
-        let blobs = service.blobs, workers = service.workers
-        let spool = try await refusing { try await workers.runIfActive { try blobs.spool(digest, byteCount: byteCount) } }
+        let (incoming, workers, site) = (service.incoming, service.workers, site)
+        // Only of what this site has sent: a digest is not possession, and nobody learns here what others have sent.
+        let spool = try await refusing {
+            try await workers.runIfActive { try incoming.store(of: site).spool(digest, byteCount: byteCount) }
+        }
         try await report(spool, inReplyTo: offer)
         do {
             while !spool.isComplete {

@@ -1,8 +1,8 @@
 import Federation
 import Wire
 
-/// Which connection writes which blob: one at a time, and a site's newest connection wins, because its older one may be
-/// a link that is dead but does not know it yet.
+/// Which connection writes which of a site's blobs: one at a time, and the newest connection wins, because the older one may
+/// be a link that is dead but does not know it yet. What other sites send makes no difference.
 actor SpoolRegistry {
     struct Lease: Sendable {
         let digest: Digest
@@ -12,22 +12,27 @@ actor SpoolRegistry {
         let close: @Sendable () -> Void
     }
 
-    private var leases: [Digest: Lease] = [:]
-    private var waiting: [Digest: [CheckedContinuation<Void, Never>]] = [:]
+    private struct Place: Hashable {
+        let site: SiteID
+        let digest: Digest
+    }
+
+    private var leases: [Place: Lease] = [:]
+    private var waiting: [Place: [CheckedContinuation<Void, Never>]] = [:]
     /// What each site has offered since the last round ended.
     private var offered: [SiteID: Set<Digest>] = [:]
     private var next = 0
 
     func lease(_ digest: Digest, of site: SiteID, close: @escaping @Sendable () -> Void) async throws -> Lease {
         try checkLimits(digest, site)
-        while let holder = leases[digest] {
-            guard holder.site == site else { throw Refusal(.conflict, "another site is uploading a blob of this digest") }
+        let place = Place(site: site, digest: digest)
+        while let holder = leases[place] {
             holder.close()
-            await withCheckedContinuation { waiting[digest, default: []].append($0) }
+            await withCheckedContinuation { waiting[place, default: []].append($0) }
         }
         next += 1
         let lease = Lease(digest: digest, site: site, number: next, close: close)
-        leases[digest] = lease
+        leases[place] = lease
         return lease
     }
 
@@ -45,9 +50,10 @@ actor SpoolRegistry {
     }
 
     func release(_ lease: Lease) {
-        guard leases[lease.digest]?.number == lease.number else { return }
-        leases[lease.digest] = nil
-        for continuation in waiting.removeValue(forKey: lease.digest) ?? [] { continuation.resume() }
+        let place = Place(site: lease.site, digest: lease.digest)
+        guard leases[place]?.number == lease.number else { return }
+        leases[place] = nil
+        for continuation in waiting.removeValue(forKey: place) ?? [] { continuation.resume() }
     }
 
     func roundEnded() { offered = [:] }

@@ -130,7 +130,17 @@ public struct CoordinatorMachine: Sendable {
         guard campaign.end == nil else {
             return [.answer(submission.sender, .refused(UpdateRefusal(.late, "\(campaign.plan.campaign) has ended")))]
         }
-        return pass(.submitted(submission), at: now)
+        return pass(.submitted(checked(submission)), at: now)
+    }
+
+    /// A digest that has its place already is nobody's new update. Decided here and not by the fold, which must go on to take
+    /// ledgers in which it happened; and only of a site that has sent the bytes, so that no answer says what the ledger names.
+    private func checked(_ submission: Submission) -> Submission {
+        let manifest = submission.update.manifest
+        guard case .sound = submission.inspection, state.hasOtherUse(of: manifest) else { return submission }
+        let refusal = UpdateRefusal(
+            .duplicate, "blob \(manifest.update.short) is in the ledger already, and not as an update of \(manifest.site) for round \(manifest.key.round)")
+        return Submission(sender: submission.sender, update: submission.update, inspection: .unsound(refusal))
     }
 
     private mutating func pass(_ event: RoundMachine.Event, at now: Timestamp) -> [Effect] {

@@ -5,19 +5,19 @@ public struct CampaignState: Equatable, Sendable {
     public private(set) var committedRounds = 0
     public internal(set) var round: RoundMachine
     public private(set) var end: CampaignEnd?
-    /// Every accepted update's entry, so that a site that lost the answer gets its receipt again.
-    public private(set) var receipts: [UpdateKey: UpdatePlace] = [:]
+    /// Every accepted update's entry by its digest, so that a site that lost the answer gets its receipt again, and no digest
+    /// counts for two.
+    private var places: [Digest: UpdatePlace] = [:]
+    /// Further entries of a digest: another attempt's at the same round, or those of a ledger from when digests could repeat.
+    private var furtherPlaces: [UpdatePlace] = []
     public private(set) var acceptedBySite: [SiteID: Int] = [:]
     public private(set) var refusedBySite: [SiteID: Int] = [:]
-
-    public struct UpdateKey: Hashable, Sendable {
-        public let key: RoundKey
-        public let site: SiteID
-    }
 
     public struct UpdatePlace: Equatable, Sendable {
         public let index: UInt64
         public let digest: Digest
+        public let key: RoundKey
+        public let site: SiteID
     }
 
     init(plan: Plan, base: ModelReference) {
@@ -32,8 +32,26 @@ public struct CampaignState: Equatable, Sendable {
     /// Where the ledger holds exactly this update, if it does.
     public func place(of manifest: UpdateManifest) -> UpdatePlace? {
         guard manifest.campaign == plan.campaign else { return nil }
-        let place = receipts[UpdateKey(key: manifest.key, site: manifest.site)]
-        return place?.digest == manifest.update ? place : nil
+        return places(of: manifest.update).last { $0.key == manifest.key && $0.site == manifest.site }
+    }
+
+    private func places(of digest: Digest) -> [UpdatePlace] {
+        guard let first = places[digest] else { return [] }
+        return [first] + furtherPlaces.filter { $0.digest == digest }
+    }
+
+    /// Whether an update with this digest is in the ledger that is not this site's own of this round.
+    func hasOtherUpdate(of manifest: UpdateManifest) -> Bool {
+        places(of: manifest.update).contains {
+            manifest.campaign != plan.campaign || $0.site != manifest.site || $0.key.round != manifest.key.round
+        }
+    }
+
+    private mutating func note(_ manifest: UpdateManifest, index: UInt64) {
+        // The plan's own value shares its storage: a ledger has many entries of a few sites.
+        let site = plan.sites.first { $0 == manifest.site } ?? manifest.site
+        let place = UpdatePlace(index: index, digest: manifest.update, key: manifest.key, site: site)
+        if places[manifest.update] == nil { places[manifest.update] = place } else { furtherPlaces.append(place) }
     }
 
     /// How the campaign must end now; `nil` while it goes on.
@@ -60,7 +78,7 @@ public struct CampaignState: Equatable, Sendable {
         switch entry.body {
         case .updateAccepted(let accepted):
             let manifest = accepted.update.manifest
-            receipts[UpdateKey(key: manifest.key, site: manifest.site)] = UpdatePlace(index: index, digest: manifest.update)
+            note(manifest, index: index)
             acceptedBySite[manifest.site, default: 0] += 1
         case .updateRefused(let refused):
             refusedBySite[refused.site, default: 0] += 1

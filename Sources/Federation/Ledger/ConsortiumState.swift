@@ -27,6 +27,14 @@ public struct ConsortiumState: Equatable, Sendable {
     /// Where the ledger holds exactly this update of the present campaign or the one before, if it does.
     public func place(of manifest: UpdateManifest) -> CampaignState.UpdatePlace? { campaign?.place(of: manifest) ?? formerCampaign?.place(of: manifest) }
 
+    /// Whether the ledger names this update's digest for anything but this site's update of this round: another site's or round's
+    /// update, a model, an adapter, a server state. Whoever names such a digest has not trained it.
+    public func hasOtherUse(of manifest: UpdateManifest) -> Bool {
+        let digest = manifest.update
+        return models.values.contains { $0.digest == digest } || archive.names(digest, outsideUpdatesOf: campaign?.plan.campaign)
+            || [campaign, formerCampaign].contains { $0?.hasOtherUpdate(of: manifest) ?? false || $0?.current.blobs.contains(digest) ?? false }
+    }
+
     /// Applies the next entry, or says why it may not follow.
     public mutating func apply(_ entry: Entry) throws(LedgerViolation) {
         try require((entryCount == 0) == entry.isFounding, "the founding is the first entry and the only one of its kind")

@@ -54,6 +54,14 @@ public struct RoundArchive: Equatable, Sendable {
         for index in affected { records[index].isPruned = true }
     }
 
+    /// Whether a committed round names this digest; the updates of one campaign are not looked at.
+    func names(_ digest: Digest, outsideUpdatesOf campaign: CampaignID?) -> Bool {
+        records.contains { record in
+            [record.start, record.result].contains { $0.model == digest || $0.adapter?.digest == digest || $0.serverState == digest }
+                || record.campaign != campaign && record.updates.contains(digest)
+        }
+    }
+
     /// The blobs that pruned rounds name, and those that rounds name which can be replayed.
     var blobs: (pruned: Set<Digest>, kept: Set<Digest>) {
         var pruned: Set<Digest> = [], kept: Set<Digest> = []

@@ -14,8 +14,8 @@ final class Checker {
     /// Entries that a site was told of.
     private var acknowledged: [UInt64: [UInt8]] = [:]
     private var head: TreeHead?
-    /// What the coordinator said was durable of a blob.
-    private var promises: [Digest: UInt64] = [:]
+    /// What the coordinator said was durable of a site's blob.
+    private var promises: [Upload: UInt64] = [:]
     /// What each site has in its outbox.
     private var outboxes: [Int: SignedUpdate.Identity] = [:]
     private var resubmissions: Set<SignedUpdate.Identity> = []
@@ -25,6 +25,11 @@ final class Checker {
 
     /// After the faults a campaign may take this long to end, in milliseconds.
     static let patience: UInt64 = 20 * 24 * 3_600_000
+
+    private struct Upload: Hashable {
+        let digest: Digest
+        let site: SiteID?
+    }
 
     /// What the rounds should have come to, by the ledger's entries and nothing else.
     private struct OracleState {
@@ -56,6 +61,9 @@ final class Checker {
         honest[update.identity] = work.file(work.values)
     }
 
+    /// The bytes of an update that an honest site trained.
+    func file(of update: SignedUpdate) -> [UInt8]? { honest[update.identity] }
+
     func trained(_ update: SignedUpdate, by site: SimulatedSite) { outboxes[site.index] = update.identity }
 
     private func task(_ update: SignedUpdate) -> TrainingTask {
@@ -80,19 +88,21 @@ final class Checker {
 
     func resubmitted(_ update: SignedUpdate) { resubmissions.insert(update.identity) }
 
-    func promised(_ bytes: UInt64, of digest: Digest) {
-        world.note("\(bytes) bytes of \(digest.short) are durable")
-        promises[digest] = max(bytes, promises[digest] ?? 0)
+    func promised(_ bytes: UInt64, of digest: Digest, to site: SiteID) {
+        world.note("\(bytes) bytes of \(digest.short) of \(site) are durable")
+        let upload = Upload(digest: digest, site: site)
+        promises[upload] = max(bytes, promises[upload] ?? 0)
     }
     func published(_ digest: Digest, _ bytes: [UInt8]?) {
         if let bytes, Digest(of: bytes) != digest { fail("blob \(digest.short) was published with other bytes than its name says") }
     }
-    func discarded(_ digest: Digest) {
+    /// `site`: whose copy; `nil`: the shared store's, which nobody was promised.
+    func discarded(_ digest: Digest, of site: SiteID? = nil) {
         world.note("\(digest.short) is given up")
-        promises[digest] = nil
+        promises[Upload(digest: digest, site: site)] = nil
     }
-    func resumed(_ spool: Spool) {
-        guard let promise = promises[spool.digest], !spool.isComplete, spool.receivedBytes < promise else { return }
+    func resumed(_ spool: Spool, of site: SiteID) {
+        guard let promise = promises[Upload(digest: spool.digest, site: site)], !spool.isComplete, spool.receivedBytes < promise else { return }
         fail("\(promise) bytes of an upload were said to be durable, \(spool.receivedBytes) are left")
     }
 

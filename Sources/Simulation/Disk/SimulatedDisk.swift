@@ -80,6 +80,14 @@ final class SimulatedDisk: Disk, @unchecked Sendable {
         unsynchronisedEntries.append(.unlink(path))
     }
 
+    func link(_ path: String, to target: String) throws {
+        try change()
+        guard let content = entries[path] else { throw BlobError(.missing, "\(path) is missing") }
+        guard !isFull else { throw BlobError(.full, "no room for \(target)") }
+        guard entries[target] == nil else { throw BlobError(.failed, "\(target) is there already") }
+        link(target, content)
+    }
+
     func remove(_ path: String) {
         guard (try? change()) != nil, entries.removeValue(forKey: path) != nil else { return }
         unsynchronisedEntries.append(.unlink(path))

@@ -5,8 +5,11 @@ import Wire
 final class Liar {
     private unowned let site: SimulatedSite
     /// Of each lying connection, what it offers and what it sends.
-    private var uploads: [ObjectIdentifier: (link: SimulatedLink, offered: Digest, bytes: [UInt8], then: SignedUpdate?)] = [:]
+    private var uploads: [ObjectIdentifier: (link: SimulatedLink, offered: BlobReference, bytes: [UInt8], then: SignedUpdate?)] = [:]
     private var old: SignedUpdate?
+    private var task: TrainingTask?
+    /// What other sites have sent.
+    private var overheard: [SignedUpdate] = []
 
     init(_ site: SimulatedSite) { self.site = site }
 
@@ -15,11 +18,13 @@ final class Liar {
     func tempt(_ task: TrainingTask) {
         guard world.scenario.liar == site.index, world.now < world.scenario.faultsEnd else { return }
         world.count("lies")
+        self.task = task
         let honest = Honest(site.index, task)
         var values = honest.values
-        switch Int.random(in: 0..<8, using: &world.random) {
+        switch Int.random(in: 0..<9, using: &world.random) {
         case 0:  // Other bytes than the digest says.
-            upload(honest.file(values.map { -$0 }), as: Digest(of: honest.file(values)), then: nil)
+            let (sent, named) = (honest.file(values.map { -$0 }), honest.file(values))
+            upload(sent, as: BlobReference(digest: Digest(of: named), byteCount: UInt64(sent.count)), then: nil)
         case 1: submit(honest.file(values.map { $0 / 2 }), task, round: task.key.round + 1)
         case 2: if let old { site.sayOnControl(.submitUpdate(old)) }
         case 3:
@@ -28,6 +33,7 @@ final class Liar {
         case 4: submit(Tiny.file((0..<Tiny.parameters).map { Float($0) / 3 }, Tiny.otherLayout), task)
         case 5: submit(honest.file(values.map { $0 / 4 }), task, as: Cast.site((site.index + 1) % world.scenario.sites))
         case 6: submit(honest.file(values.map { $0 * 1e6 }), task)
+        case 7: copy(task)
         default:
             values[0] += 0.25
             submit(honest.file(values), task, forged: true)
@@ -41,22 +47,51 @@ final class Liar {
             signed = SignedUpdate(
                 manifest: signed.manifest, manifestBytes: signed.manifestBytes, signature: signed.signature.reversed(), certificate: signed.certificate)
         }
-        upload(bytes, as: Digest(of: bytes), then: signed)
+        upload(bytes, as: BlobReference(digest: Digest(of: bytes), byteCount: UInt64(bytes.count)), then: signed)
     }
 
-    private func upload(_ bytes: [UInt8], as digest: Digest, then update: SignedUpdate?) {
+    // MARK: Other sites' work
+
+    /// Hears what the coordinator has of another site at the moment that serves it best.
+    func overhear(_ update: SignedUpdate) {
+        guard world.scenario.liar == site.index, world.now < world.scenario.faultsEnd, site.node.isUp else { return }
+        overheard.append(update)
+        if let task, task.key.round == update.manifest.key.round, world.chance(0.3) { claim(update, task) }
+    }
+
+    /// Names another site's blob as its own without sending a byte of it, with an offer or at once.
+    private func claim(_ theirs: SignedUpdate, _ task: TrainingTask) {
+        let blob = BlobReference(digest: theirs.manifest.update, byteCount: theirs.manifest.updateByteCount)
+        guard let signed = try? site.sign((blob.digest, blob.byteCount), task, samples: 1000) else { return }
+        world.count("blobs claimed")
+        if world.chance(0.5) { upload([], as: blob, then: signed) } else { site.sayOnControl(.submitUpdate(signed)) }
+    }
+
+    /// Sends what another site has trained, byte for byte, after it has counted.
+    private func copy(_ task: TrainingTask) {
+        guard world.coordinator.node.isUp,
+            let theirs = overheard.last(where: { world.coordinator.machine.state.place(of: $0.manifest) != nil }),
+            let bytes = world.checker.file(of: theirs)
+        else { return }
+        world.count("blobs copied")
+        submit(bytes, task)
+    }
+
+    // MARK: Sending
+
+    private func upload(_ bytes: [UInt8], as blob: BlobReference, then update: SignedUpdate?) {
         guard world.coordinator.node.isUp else { return }
         let link = SimulatedLink(world, site, .bulk)
-        uploads[ObjectIdentifier(link)] = (link, digest, bytes, update)
+        uploads[ObjectIdentifier(link)] = (link, blob, bytes, update)
         world.coordinator.accept(link)
     }
 
     func hear(_ frame: ServerFrame, on link: SimulatedLink) {
         guard let lie = uploads[ObjectIdentifier(link)] else { return }
         switch frame.message {
-        case .welcome: link.sendUp(.offerBlob(lie.offered, byteCount: UInt64(lie.bytes.count)), id: 2)
+        case .welcome: link.sendUp(.offerBlob(lie.offered.digest, byteCount: lie.offered.byteCount), id: 2)
         case .blobProgress(let durable, let complete) where frame.inReplyTo == 2 || complete:
-            if !complete { return link.sendUp(.blobChunk(BlobChunk(offset: durable, payload: Payload(Array(lie.bytes.dropFirst(Int(durable)))))), id: 3) }
+            if !complete, !lie.bytes.isEmpty { return link.sendUp(.blobChunk(BlobChunk(offset: durable, payload: Payload(Array(lie.bytes.dropFirst(Int(durable)))))), id: 3) }
             if let update = lie.then { site.sayOnControl(.submitUpdate(update)) }
             end(link)
         case .refusal: end(link)

@@ -14,12 +14,25 @@ extension SimulatedCoordinator {
         case .postponed(let reason): return answer(.postponed(reason: reason), id, link)
         case .refused(let refusal): decide(update, .unsound(refusal), id, link)
         case nil:
-            let inspector = UpdateInspection(blobs: blobs, plan: world.scenario.plan, roots: world.cast.roots)
             // Other things happen while the tensors are read.
             later(Int.random(in: 1...3000, using: &world.random)) {
-                let inspection = inspector.inspect(update, certificate: self.world.cast.sites[link.site.index].certificate, at: self.now)
-                self.decide(update, inspection, id, link)
+                self.decide(update, self.inspect(update, link.site), id, link)
             }
+        }
+    }
+
+    private func inspect(_ update: SignedUpdate, _ site: SimulatedSite) -> Inspection {
+        let manifest = update.manifest
+        let owner = world.mistake == .shareUploads ? owner(of: manifest.update) ?? site.id : site.id
+        do {
+            let inspector = UpdateInspection(
+                blobs: blobs, uploads: try incoming.store(of: owner), plan: world.scenario.plan, roots: world.cast.roots)
+            let inspection = inspector.inspect(update, certificate: world.cast.sites[site.index].certificate, at: now)
+            guard owner != site.id, case .sound = inspection else { return incoming.accept(manifest, inspection) }
+            try incoming.publish(manifest.update, of: owner)
+            return inspection
+        } catch {
+            return .unavailable("\(error)")
         }
     }
 
@@ -30,6 +43,10 @@ extension SimulatedCoordinator {
             let effects = try core.handle(.submitted(submission), at: now)
             answers = effects.compactMap { if case .answer(_, let answer) = $0 { answer } else { nil } }
             return effects
+        }
+        if case .accepted? = answers.first {
+            incoming.remove(update.manifest.update, of: link.site.id)
+            world.checker.discarded(update.manifest.update, of: link.site.id)
         }
         if let first = answers.first { return answer(first, id, link) }
         if world.mistake == .answerBeforeRecord, case .sound(let norm) = inspection { return answerUnrecorded(update, norm, id, link) }

@@ -12,6 +12,7 @@ final class SimulatedCoordinator {
     private let model: [UInt8]
     private(set) var core: CoordinatorCore!
     private(set) var blobs: BlobStore!
+    private(set) var incoming: IncomingBlobs!
     private var sweeper: BlobSweeper!
     private var presence: [SiteID: SimulatedLink] = [:]
     /// The upload that each link carries.
@@ -54,7 +55,8 @@ final class SimulatedCoordinator {
         do {
             blobs = try BlobStore(directory: "blobs", disk: node.disk, checkpointBytes: 64)
             blobs.removeLeftovers()
-            sweeper = BlobSweeper(blobs)
+            incoming = IncomingBlobs(blobs)
+            sweeper = BlobSweeper(blobs, incoming)
             core = CoordinatorCore(ledger: try Ledger(consortium: world.cast.consortium, store: store, key: world.cast.logKey))
         } catch {
             // A ledger that does not open is for the checker; a disk that died again, for the next start.
@@ -65,8 +67,8 @@ final class SimulatedCoordinator {
         node.isUp = true
         isRecovering = false
         world.note("coordinator starts, \(core.ledger.count) entries")
-        // It may have died between setting a damaged blob aside and saying so.
-        for name in node.disk.names(in: "blobs/damaged") { if let digest = Digest(hex: name) { world.checker.discarded(digest) } }
+        // It may have died between taking an update in and giving up the site's own copy.
+        for place in incoming.settle(machine.state, blobs) { world.checker.discarded(place.digest, of: place.site) }
         world.checker.restarted()
         guard world.mistake != .forgetUnderWay else { return scheduleTick() }
         decide { try $0.resume(at: $1) }
@@ -170,7 +172,7 @@ final class SimulatedCoordinator {
         world.checker.recorded(entry)
         switch entry.body {
         case .roundCommitted, .roundAbandoned:
-            for digest in (try? sweeper.sweep(needed: machine.state.neededBlobs)) ?? [] { world.checker.discarded(digest) }
+            for place in (try? sweeper.sweep(needed: machine.state.neededBlobs)) ?? [] { world.checker.discarded(place.digest, of: place.site) }
         default: break
         }
     }
@@ -182,7 +184,10 @@ final class SimulatedCoordinator {
             case .done(let result): self.handle(.aggregated(task.key, self.world.mistake == .sumInOrderOfArrival ? self.sumFloats(task) ?? result : result))
             case .lost(let reason, let sites):
                 self.world.count("damaged updates found")
-                for contribution in task.contributions where sites.contains(contribution.site) { self.world.checker.discarded(contribution.update) }
+                for lost in task.contributions where sites.contains(lost.site) {
+                    self.incoming.remove(lost.update, of: lost.site)
+                    self.world.checker.discarded(lost.update, of: lost.site)
+                }
                 self.handle(.aggregationFailed(task.key, reason, without: sites))
             case .blocked: self.later(5000) { self.aggregate(task) }
             }

@@ -178,6 +178,7 @@ final class SimulatedSite {
         case (.blobProgress(let durable, let complete), .up(let update, let reader)):
             if complete {
                 endTransfer()
+                if let pending { world.sites.forEach { if $0 !== self { $0.liar.overhear(pending) } } }
                 return handle(.uploaded(update.key))
             }
             if frame.inReplyTo == 2 { sendChunks(reader, from: durable, link) }

@@ -25,14 +25,20 @@ public struct WorkerConfiguration: Equatable, Sendable {
     public var snapshotSeconds: Int
     public var upload: TransferPolicy
     public var download: TransferPolicy
+    /// The largest model that the site fetches: what a coordinator announces is not believed beyond it.
+    public var largestModelBytes: UInt64
     /// Ends the worker when the campaign has ended, rather than waiting for the next.
     public var exitsWhenFinished: Bool
+
+    /// Where the site says nothing else.
+    public static let standardLargestModelBytes: UInt64 = 64_000_000_000
 
     public init(
         consortium: String, host: String, port: Int, proxy: ConnectProxy? = nil, authority: String, certificate: String, key: String,
         dataDirectory: String, demonstrations: String, declared: DemonstrationFiles.Declaration = .init(), threads: Int = 1, rank: Int? = nil,
         snapshotSeconds: Int = 60,
-        upload: TransferPolicy = .unlimited, download: TransferPolicy = .unlimited, exitsWhenFinished: Bool = false
+        upload: TransferPolicy = .unlimited, download: TransferPolicy = .unlimited,
+        largestModelBytes: UInt64 = standardLargestModelBytes, exitsWhenFinished: Bool = false
     ) {
         self.consortium = consortium
         self.host = host
@@ -49,6 +55,7 @@ public struct WorkerConfiguration: Equatable, Sendable {
         self.snapshotSeconds = snapshotSeconds
         self.upload = upload
         self.download = download
+        self.largestModelBytes = largestModelBytes
         self.exitsWhenFinished = exitsWhenFinished
     }
 }

@@ -12,7 +12,11 @@ extension WorkerService {
 
     func fetch(_ task: TrainingTask) async {
         do {
-            for blob in task.blobs { try await transfer.download(blob.digest, byteCount: blob.byteCount) }
+            for blob in task.blobs {
+                // Again before the adapter: the model that is here by then says how large it can be.
+                try await workers.runIfActive { [check = transfer.check] in try check.check(task) }
+                try await transfer.download(blob.digest, byteCount: blob.byteCount)
+            }
             guard case .fetching(let current) = machine.work, current == task else { return }
             removeOldModels(keeping: task.blobs.map(\.digest))
             trouble = nil
@@ -115,7 +119,8 @@ extension WorkerService {
 
     private func report(_ what: String, _ error: any Error, _ key: RoundKey) {
         trouble = "\(what): \(describe(error))"
-        let hint = (error as? BlobError)?.code == .full ? "make room in \(configuration.dataDirectory); it goes on by itself" : ""
+        let room = (error as? BlobError)?.code == .full ? "make room in \(configuration.dataDirectory); it goes on by itself" : ""
+        let hint = (error as? WorkerError)?.hint ?? room
         logger.warning("\(what)", metadata: ["round": "\(key)", "reason": "\(describe(error))", "hint": "\(hint)"])
     }
 

@@ -72,7 +72,7 @@ public actor WorkerService {
         if let trainer { self.trainer = trainer } else { self.trainer = native }
         transfer = BlobTransfer(
             dialer: dialer, blobs: blobs, workers: self.workers, meter: meter, upload: configuration.upload, download: configuration.download,
-            clock: clock
+            check: DownloadCheck(blobs: blobs, largestBytes: configuration.largestModelBytes), clock: clock
         ) { [logger] digest, offset in
             logger.info("transfer begins", metadata: ["blob": "\(digest.short)", "at_byte": "\(offset)"])
         }

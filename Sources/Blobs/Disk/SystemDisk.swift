@@ -35,6 +35,14 @@ public struct SystemDisk: Disk {
 
     public func synchronise(directory: String) throws { try Blobs.synchronise(directory) }
 
+    /// Bytes that this process may still write where `path` lies; `nil` where the system does not say.
+    public static func freeBytes(at path: String) -> UInt64? {
+        var status = statvfs()
+        guard statvfs(path, &status) == 0 else { return nil }
+        let (bytes, isTooMany) = UInt64(status.f_bavail).multipliedReportingOverflow(by: UInt64(status.f_frsize))
+        return isTooMany ? .max : bytes
+    }
+
     public var bootID: String { Self.bootID }
     private static let bootID =
         (try? String(contentsOfFile: "/proc/sys/kernel/random/boot_id", encoding: .utf8))?

@@ -19,6 +19,7 @@ struct WorkerFile: Decodable {
         let upload_mbit_per_s: Decimal?
         let download_hours: String?
         let download_mbit_per_s: Decimal?
+        let largest_model_gb: Decimal?
     }
 
     let coordinator: String
@@ -47,7 +48,7 @@ struct WorkerFile: Decodable {
             snapshotSeconds: try snapshotSeconds(content.training.snapshot_seconds ?? 60, path),
             upload: try policy(content.transfer?.upload_hours, content.transfer?.upload_mbit_per_s, "upload", path),
             download: try policy(content.transfer?.download_hours, content.transfer?.download_mbit_per_s, "download", path),
-            exitsWhenFinished: content.exit_when_finished)
+            largestModelBytes: try largestModel(content.transfer?.largest_model_gb, path), exitsWhenFinished: content.exit_when_finished)
     }
 
     /// 0: as the plan says.
@@ -77,6 +78,14 @@ struct WorkerFile: Decodable {
             policy.megabitsPerSecond = rate
         }
         return policy
+    }
+
+    private static func largestModel(_ gigabytes: Decimal?, _ path: String) throws -> UInt64 {
+        guard let gigabytes = gigabytes?.value else { return WorkerConfiguration.standardLargestModelBytes }
+        guard (0.0001...1e6).contains(gigabytes) else {
+            throw UsageError("\(path): transfer.largest_model_gb is \(gigabytes), expected 0.0001 to 1000000", hint: "in units of 1,000,000,000 bytes")
+        }
+        return UInt64(gigabytes * 1e9)
     }
 
     /// `http://[user:password@]host:port`
@@ -131,6 +140,8 @@ struct WorkerFile: Decodable {
         # Megabits a second; 0 is as fast as the link is.
         upload_mbit_per_s = 0.0
         download_mbit_per_s = 0.0
+        # The largest model that this site fetches, in units of 1,000,000,000 bytes; a larger one is refused before the first byte.
+        largest_model_gb = 64.0
 
         """
     }

@@ -99,7 +99,7 @@ struct WorkerDoctorCommand: Command {
             let dialer = try identity.get().dialer(configuration)
             // A bulk connection: a control connection would take the place of a running worker's.
             let (version, header) = try await dialer.withConnection(.bulk, software: "kumiai 0.1.0") { connection in
-                (connection.welcome?.version ?? 0, try await ModelProbe.header(connection))
+                (connection.welcome?.version ?? 0, try await ModelProbe.header(connection, largestBytes: configuration.largestModelBytes))
             }
             let policy = try header?[metadata: "config"].map { try PolicyConfiguration(json: $0) }
             return (Check(name, "\(configuration.host):\(configuration.port) welcomes this site, protocol version \(version)"), policy)

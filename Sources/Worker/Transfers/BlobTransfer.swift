@@ -12,6 +12,7 @@ struct BlobTransfer: Sendable {
     let meter: TransferMeter
     let upload: TransferPolicy
     let download: TransferPolicy
+    let check: DownloadCheck
     let clock: @Sendable () -> Timestamp
     /// Hears where a transfer begins, in bytes.
     let started: @Sendable (Digest, UInt64) -> Void
@@ -78,8 +79,11 @@ struct BlobTransfer: Sendable {
 
     /// Fetches a blob into the store, if it is not there.
     func download(_ digest: Digest, byteCount: UInt64) async throws {
-        let blobs = blobs
-        let spool = try await workers.runIfActive { try blobs.spool(digest, byteCount: byteCount) }
+        let (blobs, check) = (blobs, check)
+        let spool = try await workers.runIfActive {
+            try check.check(digest, byteCount: byteCount)
+            return try blobs.spool(digest, byteCount: byteCount)
+        }
         guard !spool.isComplete else { return try await verify(digest) }
         try await withinHours(download) {
             let start = spool.receivedBytes

@@ -7,12 +7,11 @@ import Wire
 public enum ModelProbe {
     /// The header of the model that the next round starts from; `nil` where the coordinator names none.
     ///
-    /// The rest of the model is on its way when this returns: close the connection.
-    public static func header(_ connection: ClientConnection) async throws -> SafetensorsHeader? {
+    /// The rest of the model is on its way when this returns: close the connection. A model that is larger than `largestBytes`
+    /// is not asked for.
+    public static func header(_ connection: ClientConnection, largestBytes: UInt64) async throws -> SafetensorsHeader? {
         guard let model = connection.welcome?.model else { return nil }
-        guard (8...UInt64(Int.max)).contains(model.byteCount) else {
-            throw TransportError(.unexpected, "the coordinator announces a model of \(model.byteCount) bytes")
-        }
+        try DownloadCheck.checkSize(model.byteCount, largestBytes: largestBytes)
         return try await withTimeout(.seconds(seconds), "the model's header") { try await header(of: model, connection) }
     }
 

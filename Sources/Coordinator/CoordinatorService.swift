@@ -78,6 +78,7 @@ public actor CoordinatorService {
         let listener = Listener(
             context: try identity.serverContext(), consortium: configuration.consortium, peerLimit: CoordinatorLimits.connectionsPerPeer,
             group: MultiThreadedEventLoopGroup.singleton, logger: logger)
+        listener.know((machine.state.campaign?.plan.sites ?? []).map { Principal(consortium: configuration.consortium, role: .site($0)) })
         self.listener = listener
         logger.info(
             "coordinator starts",

@@ -2,6 +2,7 @@ import Federation
 import Identity
 import Logging
 import NIOPosix
+import Synchronization
 import TestKit
 import Transport
 import Wire
@@ -13,12 +14,15 @@ actor Server {
     private let listener: Listener
     private let task: Task<Void, any Error>
 
-    init(_ consortium: ConsortiumFixture, identity: ConsortiumFixture.Identity? = nil) async throws {
+    init(
+        _ consortium: ConsortiumFixture, identity: ConsortiumFixture.Identity? = nil,
+        logger: Logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+    ) async throws {
         self.consortium = consortium
         let identity = try identity ?? consortium.identity(.coordinator("main"))
         let listener = Listener(
             context: try consortium.context(.server, identity), consortium: ConsortiumFixture.name, group: MultiThreadedEventLoopGroup.singleton,
-            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+            logger: logger)
         let (ports, continuation) = AsyncStream<Int>.makeStream()
         self.listener = listener
         task = Task {
@@ -66,4 +70,20 @@ actor Server {
         if case .heartbeatSeen = try await dialer.ask(.heartbeat(Heartbeat()), software: "test") { return true }
         return false
     }
+}
+
+/// Keeps the messages that are logged.
+final class Messages: LogHandler, @unchecked Sendable {
+    // Unchecked: the metadata are set before the first line.
+    private let lines = Mutex<[String]>([])
+    var metadata: Logger.Metadata = [:]
+    var logLevel = Logger.Level.info
+
+    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { metadata[key] }
+        set { metadata[key] = newValue }
+    }
+
+    func log(event: LogEvent) { lines.withLock { $0.append("\(event.message)") } }
+    func count(_ message: String) -> Int { lines.withLock { $0.count { $0 == message } } }
 }

@@ -135,7 +135,7 @@ public actor CoordinatorService {
         presence[site] = newcomer
         newcomer.connected(at: clock())
         handle(.arrived(site))
-        newcomer.send(.assignment(machine.assignment(for: site)))
+        if !core.isAheadOfLedger { newcomer.send(.assignment(machine.assignment(for: site))) }
     }
 
     func left(_ site: SiteID, _ leaver: SitePresence) {
@@ -148,9 +148,11 @@ public actor CoordinatorService {
 
     func submit(_ update: SignedUpdate, from site: SiteID, certificate: Certificate) async throws -> ServerMessage {
         let manifest = update.manifest
+        // What was decided last may not be in the ledger: nobody hears of it.
+        guard !core.isAheadOfLedger else { throw postponement("the coordinator cannot read its ledger now") }
         var inspection = Inspection.sound(norm: 0)
         switch machine.preliminaryAnswer(to: manifest, from: site, at: clock()) {
-        case .accepted(let index): return .receipt(ledger.receipt(of: index))
+        case .accepted(let index): return .receipt(try receipt(of: index))
         case .postponed(let reason): throw postponement(reason)
         case .refused(let refusal): inspection = .unsound(refusal)
         case nil:
@@ -182,7 +184,7 @@ public actor CoordinatorService {
         case .accepted(let index):
             presence[site]?.note(localLoss: manifest.localLoss)
             logger.info("update accepted", metadata: ["site": "\(site)", "round": "\(manifest.key)", "entry": "\(index)", "loss": "\(manifest.localLoss)"])
-            return .receipt(ledger.receipt(of: index))
+            return .receipt(try receipt(of: index))
         case .refused(let refusal):
             logger.warning(
                 "update refused",
@@ -190,6 +192,15 @@ public actor CoordinatorService {
             return .updateRefused(refusal)
         case .postponed(let reason): throw postponement(reason)
         case nil: throw postponement("the coordinator has no answer yet")
+        }
+    }
+
+    private func receipt(of index: UInt64) throws -> Receipt {
+        do {
+            return try ledger.receipt(of: index)
+        } catch let error as LedgerError {
+            logger.critical("an entry of the ledger cannot be read", metadata: ["entry": "\(index)", "reason": "\(error)"])
+            throw postponement("the coordinator cannot read its ledger now")
         }
     }
 
@@ -294,7 +305,7 @@ public actor CoordinatorService {
 
     /// Says to a site that is there what it should do now.
     private func assign(_ site: SiteID) {
-        guard let presence = presence[site], presence.isConnected else { return }
+        guard let presence = presence[site], presence.isConnected, !core.isAheadOfLedger else { return }
         presence.send(.assignment(machine.assignment(for: site)))
     }
 

@@ -260,7 +260,7 @@ public actor CoordinatorService {
         timer?.cancel()
         guard recovery == nil else { return }
         recovery = Task {
-            try? await Task.sleep(for: .seconds(Self.retrySeconds))
+            try? await pause(for: .seconds(Self.retrySeconds))
             recovery = nil
             guard !isStopping else { return }
             self.decide { try $0.resume(at: $1) }
@@ -294,7 +294,7 @@ public actor CoordinatorService {
                             "round": "\(task.key)", "reason": "\(reason)", "hint": "make room on the disk, or restore the blob that is named from a backup",
                         ])
                 }
-                guard (try? await Task.sleep(for: .seconds(Self.retrySeconds))) != nil else { return }
+                guard (try? await pause(for: .seconds(Self.retrySeconds))) != nil else { return }
             }
         }
     }
@@ -315,7 +315,7 @@ public actor CoordinatorService {
         let now = clock()
         let milliseconds = wake > now ? min(wake.milliseconds - now.milliseconds, 3_600_000) : 0
         timer = Task {
-            guard (try? await Task.sleep(for: .milliseconds(milliseconds + 1))) != nil else { return }
+            guard (try? await pause(for: .milliseconds(milliseconds + 1))) != nil else { return }
             self.tick()
         }
     }

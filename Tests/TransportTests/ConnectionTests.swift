@@ -162,6 +162,33 @@ import Wire
         await server.stop()
     }
 
+    @Test func aTimeoutIsThrownAndAResultAndACancellationAreNotWaitedFor() async throws {
+        await #expect(throws: TransportError(.timeout, "")) { try await withTimeout(.milliseconds(20), "it") { try await pause(for: .seconds(60)) } }
+        #expect(try await withTimeout(.seconds(60), "it") { 7 } == 7)
+        try await pause(for: .zero)
+        for milliseconds in 0..<20 {
+            let sleeper = Task { try await pause(for: .seconds(60)) }
+            if milliseconds > 0 { try await Task.sleep(for: .milliseconds(milliseconds / 4)) }
+            sleeper.cancel()
+            await #expect(throws: CancellationError.self) { try await sleeper.value }
+        }
+    }
+
+    /// A timer for each message of a connection that may be silent for minutes: none may stay for as long.
+    @Test func timeoutsThatDidNotComeLeaveNothingInMemory() async {
+        await #expect(processExitsWith: .success) {
+            func wait(_ count: Int) async throws {
+                for _ in 0..<count { try await withTimeout(.seconds(300), "it") {} }
+            }
+            try await wait(2000)
+            let before = Shell.usage(of: getpid()).resident
+            try await wait(30_000)
+            let growth = Shell.usage(of: getpid()).resident - before
+            // They were more than a kilobyte each.
+            #expect(growth < 12, "\(growth) MiB stayed")
+        }
+    }
+
     @Test func nobodyListeningIsSaidSo() async throws {
         let dialer = try Dialer(
             host: "127.0.0.1", port: Shell.freePort(), context: consortium.context(.client, consortium.identity(.operator("a"))),

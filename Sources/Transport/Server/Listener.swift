@@ -104,7 +104,7 @@ public final class Listener: Sendable {
     /// One line for a flood, rather than one for each of its connections.
     private func reportDrops() async throws {
         while true {
-            try await Task.sleep(for: .seconds(TransportLimits.handshakeSeconds))
+            try await pause(for: .seconds(TransportLimits.handshakeSeconds))
             let count = registry.takeDroppedCount()
             guard count > 0 else { continue }
             logger.warning(

@@ -126,6 +126,8 @@ struct ConnectionGate: Sendable {
         return nil
     }
 
+    func hasAdmitted(_ number: UInt64) -> Bool { admitted[number] != nil }
+
     /// Whether a connection has a place, in a handshake or admitted.
     func holds(_ number: UInt64) -> Bool { addresses[number] != nil || admitted[number] != nil }
 

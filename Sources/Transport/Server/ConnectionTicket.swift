@@ -9,6 +9,7 @@ final class ConnectionRegistry: Sendable {
         var gate: ConnectionGate
         var handshakes: [UInt64: any Channel] = [:]
         var dropped = 0
+        var failed = 0
     }
 
     private let state: NIOLockedValueBox<State>
@@ -16,13 +17,25 @@ final class ConnectionRegistry: Sendable {
     init(_ limits: ConnectionGate.Limits) { state = NIOLockedValueBox(State(gate: ConnectionGate(limits))) }
 
     var limits: ConnectionGate.Limits { state.withLockedValue { $0.gate.limits } }
-    /// Handshakes that ended because newer ones needed their places, since this was asked last.
-    func takeDroppedCount() -> Int {
+    /// Handshakes that ended because newer ones needed their places, and failed ones of which nothing was said, since this was
+    /// asked last.
+    func takeCounts() -> (dropped: Int, unsaid: Int) {
         state.withLockedValue { state in
-            defer { state.dropped = 0 }
-            return state.dropped
+            defer { (state.dropped, state.failed) = (0, 0) }
+            return (state.dropped, max(0, state.failed - Self.failuresSaid))
         }
     }
+
+    /// Whether to say that a handshake failed: strangers must not fill the log.
+    func mayReportFailure() -> Bool {
+        state.withLockedValue { state in
+            state.failed += 1
+            return state.failed <= Self.failuresSaid
+        }
+    }
+
+    /// Failed handshakes that are logged one by one, between two counts.
+    private static let failuresSaid = 50
 
     func know(_ peers: [Principal]) { state.withLockedValue { $0.gate.know(peers) } }
 
@@ -38,6 +51,7 @@ final class ConnectionRegistry: Sendable {
         return number.map { ConnectionTicket(self, $0) }
     }
 
+    fileprivate func hasAdmitted(_ number: UInt64) -> Bool { state.withLockedValue { $0.gate.hasAdmitted(number) } }
     fileprivate func holds(_ number: UInt64) -> Bool { state.withLockedValue { $0.gate.holds(number) } }
 
     fileprivate func admit(_ number: UInt64, _ peer: Principal) -> Refusal? {
@@ -68,6 +82,7 @@ struct ConnectionTicket: Sendable {
 
     /// Counts the connection as its peer's, once its handshake is over; or says why not.
     func admit(_ peer: Principal) -> Refusal? { registry.admit(number, peer) }
+    var isAdmitted: Bool { registry.hasAdmitted(number) }
     /// Whether it still has its place; a handshake that a newer one has displaced has not.
     var isHeld: Bool { registry.holds(number) }
     func end() { registry.end(number) }

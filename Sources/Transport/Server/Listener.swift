@@ -80,7 +80,7 @@ public final class Listener: Sendable {
         if isClosed { channel.channel.close(promise: nil) }
         await ready(channel.channel.localAddress?.port ?? port)
         try await withThrowingDiscardingTaskGroup { group in
-            group.addTask { try? await self.reportDrops() }
+            group.addTask { try? await self.reportFlood() }
             try await channel.executeThenClose { connections in
                 for try await connection in connections {
                     group.addTask { await self.handle(connection, serve) }
@@ -102,14 +102,17 @@ public final class Listener: Sendable {
     }
 
     /// One line for a flood, rather than one for each of its connections.
-    private func reportDrops() async throws {
+    private func reportFlood() async throws {
         while true {
             try await pause(for: .seconds(TransportLimits.handshakeSeconds))
-            let count = registry.takeDroppedCount()
-            guard count > 0 else { continue }
+            let (dropped, unsaid) = registry.takeCounts()
+            guard dropped + unsaid > 0 else { continue }
             logger.warning(
-                "unfinished handshakes were ended to make room for newer ones",
-                metadata: ["count": "\(count)", "seconds": "\(TransportLimits.handshakeSeconds)", "hint": "somebody opens connections and says nothing"])
+                "many handshakes are not finished",
+                metadata: [
+                    "displaced_by_newer": "\(dropped)", "failed_and_not_logged": "\(unsaid)", "seconds": "\(TransportLimits.handshakeSeconds)",
+                    "hint": "somebody opens connections and shows no certificate that holds",
+                ])
         }
     }
 
@@ -150,8 +153,10 @@ public final class Listener: Sendable {
             // Whoever asks a question may leave before all of its answer is sent.
             logger.debug("the peer left")
         } catch {
-            // Of those that newer ones displaced there may be thousands a second: they are counted.
-            if ticket.isHeld { logger.warning("connection ended", metadata: ["reason": "\(describe(error))"]) }
+            // Of those who showed no certificate there may be thousands a second: they are counted.
+            if ticket.isAdmitted || ticket.isHeld && registry.mayReportFailure() {
+                logger.warning("connection ended", metadata: ["reason": "\(describe(error))"])
+            }
         }
         ticket.end()
     }

@@ -48,9 +48,13 @@ public final class Ledger {
 
     /// Entries' bytes as they were appended: the tree in memory tells whether the store has changed since.
     private func bytes(in range: Range<Int>) throws -> [[UInt8]] {
-        guard range.lowerBound >= 0, range.upperBound <= count else { throw LedgerError(.failed, "the ledger has \(count) entries, and no entry \(range.upperBound - 1)") }
+        guard range.lowerBound >= 0, range.upperBound <= count else {
+            throw LedgerError(.failed, "the ledger has \(count) entries, and no entry \(range.upperBound - 1)")
+        }
         return try zip(range, store.entries(in: range)).map { index, entry in
-            guard entry.isIntact, entry.leaf == content.tree.leaf(at: index) else { throw LedgerError(.tampered, "entry \(index) of the ledger was changed") }
+            guard entry.isIntact, entry.leaf == content.tree.leaf(at: index) else {
+                throw LedgerError(.tampered, "entry \(index) of the ledger was changed")
+            }
             return entry.bytes
         }
     }

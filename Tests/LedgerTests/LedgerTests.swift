@@ -114,7 +114,8 @@ import Wire
             "python3", "-c",
             """
             import sqlite3; c = sqlite3.connect('\(directory.file("ledger.sqlite"))')
-            c.execute('UPDATE entries SET bytes = ?, leaf = ? WHERE position = 7', (bytes.fromhex('\(hexadecimal(other.bytes))'), bytes.fromhex('\(other.leaf.hex)')))
+            new = (bytes.fromhex('\(hexadecimal(other.bytes))'), bytes.fromhex('\(other.leaf.hex)'))
+            c.execute('UPDATE entries SET bytes = ?, leaf = ? WHERE position = 7', new)
             c.commit()
             """,
         ])

@@ -49,7 +49,10 @@ final class AcceptPause: ChannelDuplexHandler {
         isShort = true
         logger.error(
             "no new connections are accepted for lack of resources; trying again each second",
-            metadata: ["reason": "\(String(cString: strerror(error.errnoCode)))", "open_files_limit": "\(ProcessResources.descriptorLimit)", "hint": "\(hint)"])
+            metadata: [
+                "reason": "\(String(cString: strerror(error.errnoCode)))", "open_files_limit": "\(ProcessResources.descriptorLimit)",
+                "hint": "\(hint)",
+            ])
     }
 
     private static func hint(_ number: CInt) -> String? {

@@ -117,7 +117,9 @@ struct ConnectionGate: Sendable {
         }
         guard free > limits.kept || own < Self.connectionsInUse && known.contains(peer) else {
             return Refusal(
-                .limit, "the coordinator's last \(limits.kept) connections are kept for peers that it knows, and for each one's first \(Self.connectionsInUse)",
+                .limit,
+                "the coordinator's last \(limits.kept) connections are kept for peers that it knows, and for each one's first "
+                    + "\(Self.connectionsInUse)",
                 hint: "try again later")
         }
         guard peer.site != nil || oversightCount < limits.oversight else {

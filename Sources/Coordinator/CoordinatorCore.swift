@@ -9,8 +9,9 @@ package final class CoordinatorCore {
 
     package private(set) var machine: CoordinatorMachine
     package let ledger: Ledger
-    /// The store could not be read after a write had failed: what it holds is not known.
-    private var mustReload = false
+    /// The store could not be read after a write had failed: what it holds is not known, and the machine may have decided more.
+    /// Until it can be read nothing is decided, and nobody may hear what the machine says.
+    package private(set) var isAheadOfLedger = false
 
     /// `ledger`: as it was read, with nothing appended since.
     package init(ledger: Ledger) {
@@ -24,7 +25,7 @@ package final class CoordinatorCore {
     /// Where the ledger cannot be written, nothing has been decided: the error is a ``LedgerError``, and ``resume(at:)``
     /// tries again.
     package func decide(_ decision: (inout CoordinatorMachine) throws -> [Effect]) throws -> [Effect] {
-        if mustReload { try reload() }
+        if isAheadOfLedger { try reload() }
         let effects = try decision(&machine)
         let entries = effects.compactMap { if case .record(let entry) = $0 { entry } else { nil } }
         do {
@@ -51,25 +52,20 @@ package final class CoordinatorCore {
 
     /// Puts back entries that the ledger has lost, byte for byte.
     package func restore(_ lost: [[UInt8]]) throws {
-        mustReload = true
+        isAheadOfLedger = true
         try ledger.restore(lost)
         try reload()
     }
 
     /// The ledger is the truth: what could not be written has not happened.
     private func takeBack() throws {
-        mustReload = true
-        do {
-            try reload()
-        } catch {
-            // What is in memory was written for certain; more may have been.
-            machine = CoordinatorMachine(state: try ledger.folded(), present: machine.present)
-        }
+        isAheadOfLedger = true
+        try reload()
     }
 
     private func reload() throws {
         try ledger.reload()
         machine = CoordinatorMachine(state: ledger.stateAtReading, present: machine.present)
-        mustReload = false
+        isAheadOfLedger = false
     }
 }

@@ -15,7 +15,7 @@ extension CoordinatorService {
             let known = state.models.keys.map(\.text).sorted().suffix(10).joined(separator: ", ")
             throw Refusal(.notFound, "there is no model or release \(name)", hint: "there are these: \(known)")
         }
-        let proof = ledger.receipt(of: index)
+        let proof = try receipt(of: index)
         guard state.releases.contains(where: { $0.name == name }) else {
             let file = ModelListing.File(path: "model.safetensors", blob: BlobReference(digest: model.digest, byteCount: model.byteCount))
             return ModelListing(name: name, files: [file], proof: proof)

@@ -105,7 +105,8 @@ extension CoordinatorService {
             throw Refusal(.unavailable, "\(cutting.name) is being written", hint: "it goes on by itself; cut it again in a while")
         }
         defer { releasesInProgress.remove(cutting.name) }
-        let entries = try (0..<ledger.count).map { try ledger.entry(at: $0) }
+        var entries: [Entry] = []
+        try ledger.forEachEntry { entries.append($0) }
         let lineage = try Lineage(entries: entries, of: cutting.name, treeHead: ledger.head.note)
         try check(adapterRank, lineage.training)
         let (blobs, identity, lora) = (blobs, identity, adapterRank == 0 ? nil : lineage.training.lora)

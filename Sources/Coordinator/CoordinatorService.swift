@@ -98,6 +98,7 @@ public actor CoordinatorService {
             contexts: reloading.contexts, consortium: configuration.consortium, peerLimit: CoordinatorLimits.connectionsPerPeer,
             group: MultiThreadedEventLoopGroup.singleton, logger: logger
         ) { [weak self] certificate, reason in await self?.refused(certificate, reason) }
+        listener.know((machine.state.campaign?.plan.sites ?? []).map { Principal(consortium: configuration.consortium, role: .site($0)) })
         self.listener = listener
         logger.info(
             "coordinator starts",
@@ -143,7 +144,7 @@ public actor CoordinatorService {
             version: version, consortium: configuration.consortium, time: now(),
             heartbeatSeconds: configuration.heartbeatSeconds, chunkBytes: WireLimits.chunkBytes,
             logKey: identity.logKeyBytes, logKeySignature: identity.logKeySignature, model: machine.state.currentModel,
-            treeHead: ledger.head.note, consistencyProof: proof, loss: machine.state.losses.last.map { ledger.receipt(of: $0.index) })
+            treeHead: ledger.head.note, consistencyProof: proof, loss: machine.state.losses.last.flatMap { try? ledger.receipt(of: $0.index) })
     }
 
     func now() -> Timestamp { clock.now() }
@@ -175,9 +176,11 @@ public actor CoordinatorService {
 
     func submit(_ update: SignedUpdate, from site: SiteID, certificate: Certificate) async throws -> ServerMessage {
         let manifest = update.manifest
+        // What was decided last may not be in the ledger: nobody hears of it.
+        guard !core.isAheadOfLedger else { throw postponement("the coordinator cannot read its ledger now") }
         var inspection = Inspection.sound(norm: 0)
         switch machine.preliminaryAnswer(to: manifest, from: site, at: now()) {
-        case .accepted(let index): return .receipt(ledger.receipt(of: index))
+        case .accepted(let index): return .receipt(try receipt(of: index))
         case .postponed(let reason): throw postponement(reason)
         case .refused(let refusal): inspection = .unsound(refusal)
         case nil:
@@ -212,7 +215,7 @@ public actor CoordinatorService {
         case .accepted(let index):
             presence[site]?.note(localLoss: manifest.localLoss)
             logger.info("update accepted", metadata: ["site": "\(site)", "round": "\(manifest.key)", "entry": "\(index)", "loss": "\(manifest.localLoss)"])
-            return .receipt(ledger.receipt(of: index))
+            return .receipt(try receipt(of: index))
         case .refused(let refusal):
             logger.warning(
                 "update refused",
@@ -220,6 +223,15 @@ public actor CoordinatorService {
             return .updateRefused(refusal)
         case .postponed(let reason): throw postponement(reason)
         case nil: throw postponement("the coordinator has no answer yet")
+        }
+    }
+
+    func receipt(of index: UInt64) throws -> Receipt {
+        do {
+            return try ledger.receipt(of: index)
+        } catch let error as LedgerError {
+            logger.critical("an entry of the ledger cannot be read", metadata: ["entry": "\(index)", "reason": "\(error)"])
+            throw postponement("the coordinator cannot read its ledger now")
         }
     }
 
@@ -292,7 +304,7 @@ public actor CoordinatorService {
         timer?.cancel()
         guard retry == nil else { return }
         retry = Task {
-            try? await Task.sleep(for: .seconds(Self.retrySeconds))
+            try? await pause(for: .seconds(Self.retrySeconds))
             retry = nil
             guard !isStopping else { return }
             resume()
@@ -326,7 +338,7 @@ public actor CoordinatorService {
                             "round": "\(task.key)", "reason": "\(reason)", "hint": "make room on the disk, or restore the blob that is named from a backup",
                         ])
                 }
-                guard (try? await Task.sleep(for: .seconds(Self.retrySeconds))) != nil else { return }
+                guard (try? await pause(for: .seconds(Self.retrySeconds))) != nil else { return }
             }
         }
     }
@@ -337,15 +349,17 @@ public actor CoordinatorService {
 
     /// Says to a site that is there what it should do now.
     func assign(_ site: SiteID) {
-        guard let presence = presence[site], presence.isConnected else { return }
+        guard let presence = presence[site], presence.isConnected, !core.isAheadOfLedger else { return }
         if let obstacle = obstacle(at: now()) { return presence.send(.assignment(.rest(reason: obstacle.message))) }
         presence.send(.assignment(proved(machine.assignment(for: site), for: site)))
     }
 
     /// A site that sent its update for the round already is asked again only with the entry that says that it was lost.
     private func proved(_ assignment: Assignment, for site: SiteID) -> Assignment {
-        guard case .train(let task) = assignment, let index = machine.state.campaign?.lostUpdates[site] else { return assignment }
-        return .train(task.asking(because: ledger.receipt(of: index)))
+        guard case .train(let task) = assignment, let index = machine.state.campaign?.lostUpdates[site],
+            let proof = try? receipt(of: index)
+        else { return assignment }
+        return .train(task.asking(because: proof))
     }
 
     private func scheduleTick() {
@@ -354,7 +368,7 @@ public actor CoordinatorService {
         let now = now()
         let milliseconds = wake > now ? min(wake.milliseconds - now.milliseconds, 3_600_000) : 0
         timer = Task {
-            guard (try? await Task.sleep(for: .milliseconds(milliseconds + 1))) != nil else { return }
+            guard (try? await pause(for: .milliseconds(milliseconds + 1))) != nil else { return }
             self.tick()
         }
     }

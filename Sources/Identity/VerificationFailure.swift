@@ -39,8 +39,8 @@ extension TrustRoots {
         switch failure.code {
         case X509_V_ERR_CERT_HAS_EXPIRED, X509_V_ERR_CERT_NOT_YET_VALID:
             guard let culprit = failure.culprit else { break }
-            let when = term(culprit.term, at: now)
-            if failure.depth > 0 {
+            let when = term(isEarly(failure, now) ? failure.leaf!.term : culprit.term, at: now)
+            if failure.depth > 0, !isEarly(failure, now) {
                 return error(
                     .authorityEnded, "the certificate authority does not hold now",
                     "\(culprit.subject), which issued \(name), \(when)",
@@ -67,6 +67,11 @@ extension TrustRoots {
         default: break
         }
         return error(.notTrusted, "the certificate is not trusted", name, "")
+    }
+
+    /// A clock that is behind both the authority's beginning and the leaf's is no fault of the authority's.
+    private func isEarly(_ failure: VerificationFailure, _ now: Timestamp) -> Bool {
+        failure.code == X509_V_ERR_CERT_NOT_YET_VALID && failure.leaf?.term.standing(at: now) == .notYetValid
     }
 
     private func term(_ term: CertificateTerm, at now: Timestamp) -> String {

@@ -29,8 +29,8 @@ public struct Kumiai: AsyncParsableCommand {
             `kumiai worker status` has more, for monitoring: see its --help.
 
             With --json there is one JSON value on standard output, also where a command fails:
-              {"error": {"code": "unreachable", "exit": 4, "hint": "…", "message": "…"}}
-            The code is failed, tampered, unreachable, refused, configuration or usage. JSON has no NaN and no infinity: \
+              {"error": {"code": "…", "exit": 4, "message": "…"}}
+            The code is failed, tampered, unreachable, refused, configuration or usage; a hint is added where there is one. JSON has no NaN and no infinity: \
             such a number is null, and "not_finite" names it and says what it is.
             """,
         version: "0.1.0",

@@ -19,6 +19,8 @@ public struct StoredEntry: Equatable, Sendable {
 public protocol EntryStore: Sendable {
     /// All entries, in order.
     func entries() throws -> [StoredEntry]
+    /// The entries at these positions, in order; an error where one is missing.
+    func entries(in range: Range<Int>) throws -> [StoredEntry]
     /// The newest signed tree head; `nil` for an empty ledger.
     func newestTreeHead() throws -> String?
     /// Appends entries from `index` on and replaces the tree head, durably and all at once.

@@ -16,9 +16,8 @@ public final class Ledger {
     public private(set) var stateAtReading: ConsortiumState
 
     private struct Content {
+        /// The entries' own bytes stay in the store: a ledger grows for years.
         var tree = MerkleTree()
-        /// The bytes of the entries, for receipts; a few hundred bytes each.
-        var stored: [[UInt8]] = []
         var head: SignedTreeHead
     }
 
@@ -41,14 +40,35 @@ public final class Ledger {
     /// The fold of the entries in memory.
     public func folded() throws -> ConsortiumState {
         var state = ConsortiumState()
-        for index in 0..<count { try state.apply(entry(at: index)) }
+        try forEachEntry { try state.apply($0) }
         return state
+    }
+
+    /// Reads all entries in order, some at a time.
+    public func forEachEntry(_ body: (Entry) throws -> Void) throws {
+        for start in stride(from: 0, to: count, by: Self.entriesPerRead) {
+            for bytes in try bytes(in: start..<min(count, start + Self.entriesPerRead)) { try body(Entry(wireBytes: bytes)) }
+        }
+    }
+
+    private static let entriesPerRead = 256
+
+    /// Entries' bytes as they were appended: the tree in memory tells whether the store has changed since.
+    private func bytes(in range: Range<Int>) throws -> [[UInt8]] {
+        guard range.lowerBound >= 0, range.upperBound <= count else {
+            throw LedgerError(.failed, "the ledger has \(count) entries, and no entry \(range.upperBound - 1)")
+        }
+        return try zip(range, store.entries(in: range)).map { index, entry in
+            guard entry.isIntact, entry.leaf == content.tree.leaf(at: index) else {
+                throw LedgerError(.tampered, "entry \(index) of the ledger was changed")
+            }
+            return entry.bytes
+        }
     }
 
     private static func load(_ store: any EntryStore, origin: String, key: PrivateKey) throws -> (Content, ConsortiumState) {
         var state = ConsortiumState()
         var tree = MerkleTree()
-        var stored: [[UInt8]] = []
         for (index, entry) in try store.entries().enumerated() {
             guard entry.isIntact else { throw LedgerError(.tampered, "entry \(index) of the ledger was changed") }
             do {
@@ -57,7 +77,6 @@ public final class Ledger {
                 throw LedgerError(.tampered, "entry \(index) of the ledger: \(error)")
             }
             tree.append(leaf: entry.leaf)
-            stored.append(entry.bytes)
         }
         let head = try SignedTreeHead(TreeHead(origin: origin, size: tree.count, root: tree.root), key: key)
         let note = try store.newestTreeHead()
@@ -67,7 +86,7 @@ public final class Ledger {
             let newest = try SignedTreeHead(note: note, origin: origin, key: publicKey)
             guard newest.head == head.head else { throw LedgerError(.tampered, "the ledger's entries are not those of its tree head") }
         }
-        return (Content(tree: tree, stored: stored, head: head), state)
+        return (Content(tree: tree, head: head), state)
     }
 
     public var count: Int { content.tree.count }
@@ -108,19 +127,22 @@ public final class Ledger {
         let nextHead = try SignedTreeHead(TreeHead(origin: origin, size: nextTree.count, root: nextTree.root), key: key)
         try store.append(newcomers, from: count, treeHead: nextHead.note)
         content.tree = nextTree
-        content.stored += newcomers.map(\.bytes)
         content.head = nextHead
     }
 
     /// The receipt of an entry under the newest tree head.
-    public func receipt(of index: UInt64) -> Receipt {
-        let position = Int(index)
+    public func receipt(of index: UInt64) throws -> Receipt {
+        let position = Int(clamping: index)
+        guard position < count else { throw LedgerError(.failed, "the ledger has \(count) entries, and no entry \(index)") }
         return Receipt(
-            index: index, entry: content.stored[position], proof: content.tree.inclusionProof(of: position, size: count),
+            index: index, entry: try bytes(in: position..<position + 1)[0], proof: content.tree.inclusionProof(of: position, size: count),
             treeHead: head.note)
     }
 
-    public func entry(at index: Int) throws -> Entry { try Entry(wireBytes: content.stored[index]) }
+    public func entry(at index: Int) throws -> Entry {
+        guard index < count else { throw LedgerError(.failed, "the ledger has \(count) entries, and no entry \(index)") }
+        return try Entry(wireBytes: bytes(in: index..<index + 1)[0])
+    }
 
     /// Closes the file; the ledger is of no use afterwards.
     public func close() throws { try store.close() }

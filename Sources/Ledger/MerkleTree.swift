@@ -13,6 +13,9 @@ public struct MerkleTree: Sendable {
 
     public var count: Int { levels[0].count }
 
+    /// The leaf hash of an entry that was appended.
+    public func leaf(at index: Int) -> Digest { levels[0][index] }
+
     public static func leafHash(_ entry: [UInt8]) -> Digest { Digest(of: [0] + entry) }
     public static func nodeHash(_ left: Digest, _ right: Digest) -> Digest { Digest(of: [1] + left.bytes + right.bytes) }
 

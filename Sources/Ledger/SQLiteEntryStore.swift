@@ -58,17 +58,29 @@ public final class SQLiteEntryStore: EntryStore {
     }
 
     public func entries() throws -> [StoredEntry] {
-        try reading { db in
-            let rows = try Row.fetchCursor(db, sql: "SELECT position, bytes, leaf FROM entries ORDER BY position")
-            var entries: [StoredEntry] = []
-            while let row = try rows.next() {
-                guard let position = Int.fromDatabaseValue(row[0]), position == entries.count,
-                    let bytes = Data.fromDatabaseValue(row[1]), let leaf = Data.fromDatabaseValue(row[2]).flatMap({ Digest(Array($0)) })
-                else { throw LedgerError(.tampered, "entry \(entries.count) of the ledger is missing or has no leaf hash") }
-                entries.append(StoredEntry(bytes: Array(bytes), leaf: leaf))
-            }
-            return entries
+        try reading { db in try Self.entries(Row.fetchCursor(db, sql: "SELECT position, bytes, leaf FROM entries ORDER BY position"), from: 0) }
+    }
+
+    public func entries(in range: Range<Int>) throws -> [StoredEntry] {
+        let entries = try reading { db in
+            let sql = "SELECT position, bytes, leaf FROM entries WHERE position >= ? AND position < ? ORDER BY position"
+            return try Self.entries(Row.fetchCursor(db, sql: sql, arguments: [range.lowerBound, range.upperBound]), from: range.lowerBound)
         }
+        guard entries.count == range.count else {
+            throw LedgerError(.tampered, "entry \(range.lowerBound + entries.count) of the ledger is missing")
+        }
+        return entries
+    }
+
+    private static func entries(_ rows: RowCursor, from start: Int) throws -> [StoredEntry] {
+        var entries: [StoredEntry] = []
+        while let row = try rows.next() {
+            guard let position = Int.fromDatabaseValue(row[0]), position == start + entries.count,
+                let bytes = Data.fromDatabaseValue(row[1]), let leaf = Data.fromDatabaseValue(row[2]).flatMap({ Digest(Array($0)) })
+            else { throw LedgerError(.tampered, "entry \(start + entries.count) of the ledger is missing or has no leaf hash") }
+            entries.append(StoredEntry(bytes: Array(bytes), leaf: leaf))
+        }
+        return entries
     }
 
     public func newestTreeHead() throws -> String? {

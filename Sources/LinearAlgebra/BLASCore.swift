@@ -11,6 +11,9 @@ public struct BLASCore: Equatable, Sendable {
     /// What it should use at least; `nil` where we know no better.
     public let wanted: String?
 
+    /// The kernels that this machine's environment asks for; `nil`: OpenBLAS chose by itself.
+    public static var chosen: String? { getenv(variable).map { String(cString: $0) }.flatMap { $0.isEmpty ? nil : $0 } }
+
     public static let variable = "OPENBLAS_CORETYPE"
     private static let restartedVariable = "KUMIAI_BLAS_RESTARTED"
     /// Kernels that use AVX-512, and those that use AVX2.

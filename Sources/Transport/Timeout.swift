@@ -1,3 +1,7 @@
+import NIOConcurrencyHelpers
+import NIOCore
+import NIOPosix
+
 /// Runs `body`, and throws a timeout where it takes longer.
 public func withTimeout<Result: Sendable>(
     _ duration: Duration, _ what: String, _ body: @escaping @Sendable () async throws -> Result
@@ -5,10 +9,61 @@ public func withTimeout<Result: Sendable>(
     try await withThrowingTaskGroup(of: Result.self) { group in
         group.addTask { try await body() }
         group.addTask {
-            try await Task.sleep(for: duration)
+            try await pause(for: duration)
             throw TransportError(.timeout, "\(what) took longer than \(duration)")
         }
         defer { group.cancelAll() }
         return try await group.next()!
+    }
+}
+
+/// Sleeps. Cancelled, it leaves nothing behind.
+///
+/// The timer of a `Task.sleep` that is cancelled stays, with its task, until its time has come: each message of a connection that
+/// may be silent for 5 minutes would stay in memory for as long. An event loop's timer goes when it is cancelled.
+public func pause(for duration: Duration) async throws {
+    let alarm = Alarm()
+    try await withTaskCancellationHandler {
+        try await withCheckedThrowingContinuation { alarm.set(duration, $0) }
+    } onCancel: {
+        alarm.cancel()
+    }
+}
+
+private final class Alarm: Sendable {
+    private enum State {
+        case new
+        case waiting(CheckedContinuation<Void, any Error>, Scheduled<Void>)
+        case over(isCancelled: Bool)
+    }
+
+    private let state = NIOLockedValueBox(State.new)
+
+    func set(_ duration: Duration, _ continuation: CheckedContinuation<Void, any Error>) {
+        let timer = MultiThreadedEventLoopGroup.singleton.next().scheduleTask(in: TimeAmount(duration)) { self.end(isCancelled: false) }
+        let wasCancelled = state.withLockedValue { state -> Bool? in
+            if case .over(let isCancelled) = state { return isCancelled }
+            state = .waiting(continuation, timer)
+            return nil
+        }
+        guard let wasCancelled else { return }
+        timer.cancel()
+        resume(continuation, wasCancelled)
+    }
+
+    func cancel() { end(isCancelled: true) }
+
+    private func end(isCancelled: Bool) {
+        let former = state.withLockedValue { state in
+            defer { if case .over = state {} else { state = .over(isCancelled: isCancelled) } }
+            return state
+        }
+        guard case .waiting(let continuation, let timer) = former else { return }
+        timer.cancel()
+        resume(continuation, isCancelled)
+    }
+
+    private func resume(_ continuation: CheckedContinuation<Void, any Error>, _ isCancelled: Bool) {
+        if isCancelled { continuation.resume(throwing: CancellationError()) } else { continuation.resume() }
     }
 }

@@ -10,6 +10,8 @@ public struct UpdateFormat: Sendable {
 
     /// The metadata in which a site says how many components of the adapter it trained.
     static let rankName = "rank"
+    /// The metadata that make an update's file its site's and its round's own.
+    static let originName = "origin"
 
     public init(_ training: Training, base: TensorLayout, round: Int) {
         self.training = training

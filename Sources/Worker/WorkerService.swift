@@ -156,7 +156,7 @@ public actor WorkerService {
         case .retry(let seconds):
             retrying?.cancel()
             retrying = Task {
-                guard (try? await Task.sleep(for: .seconds(seconds))) != nil else { return }
+                guard (try? await pause(for: .seconds(seconds))) != nil else { return }
                 self.handle(.retryDue)
             }
         }

@@ -143,7 +143,7 @@ import Testing
         }
         #expect(try problem("rank = 8", "rank = \"8\"").contains("lora.rank is a text, and another type is expected"))
         #expect(try problem("batch = 32", "bacth = 32").contains("training.batch is missing"))
-        #expect(try problem("fraction = 0.05", "fraction = 0.9").contains("compression.fraction: more than 0 and at most 0.25"))
+        #expect(try problem("fraction = 0.05", "fraction = 0.9").contains("compression.fraction: expected more than 0 and at most 0.25"))
         // A whole number will do where one with decimals stands.
         let whole = try problem("alpha = 16.0", "alpha = 16")
         #expect(!whole.contains("alpha") && whole.contains("certificate"), "\(whole)")

@@ -1,3 +1,5 @@
+import Blobs
+import Coordinator
 import Federation
 import Foundation
 import Identity
@@ -51,6 +53,31 @@ import Wire
         #expect(consortium.campaign["updates_accepted"] as? Int == 1)
         await honest.stop()
         #expect(consortium.stop(coordinator) == 0)
+    }
+
+    @Test func whatASiteSentAndNobodyTookGoesAtTheEndOfTheSecondRound() throws {
+        let blobs = try BlobStore(directory: directory.file("blobs"))
+        let (incoming, site) = (IncomingBlobs(blobs), SiteID("acme/osaka")!)
+        func send(_ text: String, upTo count: Int? = nil) throws {
+            let bytes = Array(text.utf8)
+            let spool = try incoming.store(of: site).spool(Digest(of: text), byteCount: UInt64(bytes.count))
+            try bytes[Int(spool.receivedBytes)..<(count ?? bytes.count)].withUnsafeBytes { _ = try spool.append($0, at: spool.receivedBytes) }
+        }
+        let needed = try blobs.add(copyOf: directory.write("needed", Array("needed".utf8))).digest
+        let unneeded = try blobs.add(copyOf: directory.write("unneeded", Array("unneeded".utf8))).digest
+        try send("old")
+        try send("given up", upTo: 3)
+        try send("growing", upTo: 3)
+        var sweeper = BlobSweeper(blobs, incoming)
+        #expect(try sweeper.sweep(needed: [needed]).isEmpty)
+        try send("new")
+        try send("growing", upTo: 5)
+        let removed = try sweeper.sweep(needed: [needed])
+        #expect(Set(removed.map(\.digest)) == [unneeded, Digest(of: "old"), Digest(of: "given up")])
+        #expect(Set(removed.map(\.site)) == [nil, site])
+        let store = try incoming.store(of: site)
+        #expect(blobs.contains(needed) && !blobs.contains(unneeded) && store.contains(Digest(of: "new")) && !store.contains(Digest(of: "old")))
+        #expect(store.unfinished() == [Digest(of: "growing")])
     }
 
     private static func task(_ control: ClientConnection) async throws -> TrainingTask {

@@ -90,9 +90,9 @@ import Wire
         let older = try ledger(3, store: SQLiteEntryStore(path: directory.path + "/b"))
         guard case .isBehind(let seen) = older.standing(of: whole.head.note, losses: []) else { throw Failed() }
         var recovery = LedgerRecovery(seen)
-        for index in [6, 4] { try recovery.note(whole.receipt(of: UInt64(index)), ledger: older) }
+        for index in [6, 4] { try recovery.note(try whole.receipt(of: UInt64(index)), ledger: older) }
         #expect(recovery.restorable(older) == nil, "entry 5 is missing")
-        try recovery.note(whole.receipt(of: 5), ledger: older)
+        try recovery.note(try whole.receipt(of: 5), ledger: older)
         guard let lost = recovery.restorable(older) else { throw Failed() }
         try older.restore(lost)
         #expect(older.head == whole.head)
@@ -105,7 +105,7 @@ import Wire
         let whole = try ledger(6, store: SQLiteEntryStore(path: directory.path + "/a"))
         guard case .isBehind(let seen) = older.standing(of: whole.head.note, losses: []) else { throw Failed() }
         var recovery = LedgerRecovery(seen)
-        let receipt = whole.receipt(of: 4)
+        let receipt = try whole.receipt(of: 4)
         let forged = Receipt(index: 4, entry: receipt.entry + [0], proof: receipt.proof, treeHead: receipt.treeHead)
         #expect(throws: LedgerError.self) { try recovery.note(forged, ledger: older) }
         #expect(recovery.restorable(older) == nil)

@@ -89,7 +89,7 @@ import Wire
         #expect(ledger.head == head)
         #expect(try ledger.folded().models.count == 19)
         for index in 0..<20 {
-            let receipt = ledger.receipt(of: UInt64(index))
+            let receipt = try ledger.receipt(of: UInt64(index))
             #expect(try receipt.verify(consortium: "t", logKey: key.publicKey.ed25519Bytes()) == entries(20)[index])
             let forged = Receipt(index: receipt.index, entry: entries(20)[(index + 1) % 20].wireBytes, proof: receipt.proof, treeHead: receipt.treeHead)
             #expect(throws: LedgerError.self) { try forged.verify(consortium: "t", logKey: key.publicKey.ed25519Bytes()) }
@@ -125,6 +125,35 @@ import Wire
         #expect(throws: LedgerError.self) { try verify(0, update(renewed, loss: 2)) }
         #expect(throws: LedgerError.self) { try verify(1, update(renewed)) }
         #expect(throws: LedgerError.self) { try verify(2, update(renewed)) }
+    }
+
+    @Test func entriesAreReadBackFromTheStoreAndAChangeSinceIsNoticed() throws {
+        let store = try SQLiteEntryStore(path: directory.file("ledger.sqlite"))
+        let ledger = try Ledger(consortium: "t", store: store, key: key)
+        // More than are read at a time.
+        let all = entries(600)
+        for start in stride(from: 0, to: 600, by: 100) { try ledger.append(Array(all[start..<start + 100])) }
+        var read: [Entry] = []
+        try ledger.forEachEntry { read.append($0) }
+        #expect(read == all)
+        #expect(try store.entries(in: 255..<258).map(\.bytes) == all[255..<258].map(\.wireBytes))
+        #expect(throws: LedgerError(.tampered, "")) { try store.entries(in: 598..<601) }
+        #expect(throws: LedgerError(.failed, "")) { try ledger.entry(at: 600) }
+        #expect(throws: LedgerError(.failed, "")) { try ledger.receipt(of: .max) }
+        // An entry that is another now, with a leaf hash of its own, is not what was appended.
+        let other = StoredEntry(all[8].wireBytes)
+        try Shell.run([
+            "python3", "-c",
+            """
+            import sqlite3; c = sqlite3.connect('\(directory.file("ledger.sqlite"))')
+            new = (bytes.fromhex('\(hexadecimal(other.bytes))'), bytes.fromhex('\(other.leaf.hex)'))
+            c.execute('UPDATE entries SET bytes = ?, leaf = ? WHERE position = 7', new)
+            c.commit()
+            """,
+        ])
+        #expect(throws: LedgerError(.tampered, "")) { try ledger.receipt(of: 7) }
+        #expect(throws: LedgerError(.tampered, "")) { try ledger.entry(at: 7) }
+        #expect(try ledger.entry(at: 8) == all[8])
     }
 
     @Test func aLedgerWithAnotherKeyOrAMissingEntryIsNotOpened() throws {

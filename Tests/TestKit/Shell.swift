@@ -37,7 +37,8 @@ public enum Shell {
         process.arguments = arguments
         process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
         if let directory { process.currentDirectoryURL = URL(fileURLWithPath: directory) }
-        for path in [output, error] { _ = FileManager.default.createFile(atPath: path, contents: nil) }
+        // A device is written to as it is: `createFile` would put a file in its place.
+        for path in [output, error] where !path.hasPrefix("/dev/") { _ = FileManager.default.createFile(atPath: path, contents: nil) }
         process.standardOutput = FileHandle(forWritingAtPath: output)
         process.standardError = FileHandle(forWritingAtPath: error)
         if let input {
@@ -72,25 +73,29 @@ public enum Shell {
         return (kilobytes / 1024, descriptors)
     }
 
-    /// As many open files as the system lets this process have.
-    public static func raiseDescriptorLimit() {
+    /// As many open files as the system lets this process have, or at most `count`.
+    public static func raiseDescriptorLimit(atMost count: UInt = .max) {
         var limit = rlimit()
         getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
-        limit.rlim_cur = limit.rlim_max
+        limit.rlim_cur = min(limit.rlim_max, count)
         setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
     }
 
     /// A TCP connection to 127.0.0.1 on which nothing is said; its descriptor, or -1.
     public static func connect(to port: Int) -> Int32 {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        return connect(descriptor, to: port) ? descriptor : -1
+    }
+
+    /// Connects a socket that is there already.
+    public static func connect(_ descriptor: Int32, to port: Int) -> Bool {
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
         address.sin_addr.s_addr = inet_addr("127.0.0.1")
         address.sin_port = UInt16(port).bigEndian
-        let connected = withUnsafePointer(to: &address) { pointer in
+        return withUnsafePointer(to: &address) { pointer in
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { Glibc.connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0 }
         }
-        return connected ? descriptor : -1
     }
 
     /// A port of 127.0.0.1 that nobody uses now.

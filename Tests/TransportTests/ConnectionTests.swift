@@ -1,6 +1,7 @@
 import Federation
 import Foundation
 import Identity
+import Logging
 import NIOCore
 import NIOPosix
 import TestKit
@@ -48,6 +49,42 @@ import Wire
         let stopped = ContinuousClock().now
         await server.stop()
         #expect(ContinuousClock().now - stopped < .seconds(TransportLimits.handshakeSeconds / 2))
+    }
+
+    @Test func halfOpenConnectionsKeepNobodyOut() async throws {
+        Shell.raiseDescriptorLimit()
+        let server = try await Server(consortium)
+        // More than one address may have, all from the address of whoever asks next.
+        let idle = (0..<TransportLimits.handshakesPerAddress + 300).map { _ in Shell.connect(to: server.port) }
+        defer { for descriptor in idle { close(descriptor) } }
+        #expect(idle.allSatisfy { $0 >= 0 })
+        #expect(try await server.ask())
+        await server.stop()
+    }
+
+    @Test func whereDescriptorsRunOutTheListenerPausesSaysSoOnceAndGoesOn() async {
+        await #expect(processExitsWith: .success) {
+            let consortium = try ConsortiumFixture()
+            let messages = Messages()
+            let server = try await Server(consortium, logger: Logger(label: "test") { _ in messages })
+            #expect(try await server.ask())
+            let sockets = (0..<20).map { _ in socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0) }
+            // Room for two more.
+            let free = dup(0)
+            close(free)
+            Shell.raiseDescriptorLimit(atMost: UInt(free) + 2)
+            for socket in sockets { #expect(Shell.connect(socket, to: server.port)) }
+            let before = clock()
+            try await Task.sleep(for: .seconds(3))
+            let seconds = Double(clock() - before) / Double(CLOCKS_PER_SEC)
+            #expect(seconds < 1.5, "it spun: \(seconds) s of processor time in 3 s")
+            #expect(messages.count("no new connections are accepted for lack of resources; trying again each second") == 1)
+            Shell.raiseDescriptorLimit()
+            for socket in sockets { close(socket) }
+            #expect(try await server.ask())
+            #expect(messages.count("new connections are accepted again") == 1)
+            await server.stop()
+        }
     }
 
     @Test func certificatesThatDoNotHoldAreRefusedByReasonAndTheServerGoesOn() async throws {
@@ -123,6 +160,33 @@ import Wire
         }
         #expect(try await server.ask())
         await server.stop()
+    }
+
+    @Test func aTimeoutIsThrownAndAResultAndACancellationAreNotWaitedFor() async throws {
+        await #expect(throws: TransportError(.timeout, "")) { try await withTimeout(.milliseconds(20), "it") { try await pause(for: .seconds(60)) } }
+        #expect(try await withTimeout(.seconds(60), "it") { 7 } == 7)
+        try await pause(for: .zero)
+        for milliseconds in 0..<20 {
+            let sleeper = Task { try await pause(for: .seconds(60)) }
+            if milliseconds > 0 { try await Task.sleep(for: .milliseconds(milliseconds / 4)) }
+            sleeper.cancel()
+            await #expect(throws: CancellationError.self) { try await sleeper.value }
+        }
+    }
+
+    /// A timer for each message of a connection that may be silent for minutes: none may stay for as long.
+    @Test func timeoutsThatDidNotComeLeaveNothingInMemory() async {
+        await #expect(processExitsWith: .success) {
+            func wait(_ count: Int) async throws {
+                for _ in 0..<count { try await withTimeout(.seconds(300), "it") {} }
+            }
+            try await wait(2000)
+            let before = Shell.usage(of: getpid()).resident
+            try await wait(30_000)
+            let growth = Shell.usage(of: getpid()).resident - before
+            // They were more than a kilobyte each.
+            #expect(growth < 12, "\(growth) MiB stayed")
+        }
     }
 
     @Test func nobodyListeningIsSaidSo() async throws {

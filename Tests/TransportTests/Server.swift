@@ -24,7 +24,10 @@ actor Server {
         var all: [RefusedCertificate] { noted.withLock { $0 } }
     }
 
-    init(_ consortium: ConsortiumFixture, identity: ConsortiumFixture.Identity? = nil, roots: TrustRoots? = nil) async throws {
+    init(
+        _ consortium: ConsortiumFixture, identity: ConsortiumFixture.Identity? = nil, roots: TrustRoots? = nil,
+        logger: Logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+    ) async throws {
         self.consortium = consortium
         let refusals = refusals
         let identity = try identity ?? consortium.identity(.coordinator("main"))
@@ -32,7 +35,7 @@ actor Server {
         self.contexts = contexts
         let listener = Listener(
             contexts: contexts, consortium: ConsortiumFixture.name, group: MultiThreadedEventLoopGroup.singleton,
-            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+            logger: logger
         ) { certificate, _ in refusals.note(certificate) }
         let (ports, continuation) = AsyncStream<Int>.makeStream()
         self.listener = listener
@@ -83,4 +86,20 @@ actor Server {
         if case .heartbeatSeen = try await dialer.ask(.heartbeat(Heartbeat()), software: "test") { return true }
         return false
     }
+}
+
+/// Keeps the messages that are logged.
+final class Messages: LogHandler, @unchecked Sendable {
+    // Unchecked: the metadata are set before the first line.
+    private let lines = Mutex<[String]>([])
+    var metadata: Logger.Metadata = [:]
+    var logLevel = Logger.Level.info
+
+    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { metadata[key] }
+        set { metadata[key] = newValue }
+    }
+
+    func log(event: LogEvent) { lines.withLock { $0.append("\(event.message)") } }
+    func count(_ message: String) -> Int { lines.withLock { $0.count { $0 == message } } }
 }

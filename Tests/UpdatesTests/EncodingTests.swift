@@ -42,6 +42,20 @@ import Testing
         }
     }
 
+    /// Two sites whose models did not change have sent files of their own all the same: the ledger takes a digest once.
+    @Test(arguments: compressions)
+    func updatesOfTheSameValuesAreFilesOfTheirOwnSitesAndRounds(compression: Compression) throws {
+        let (format, zeros) = (Self.format(compression), [Float](repeating: 0, count: Self.count))
+        func file(_ origin: String) throws -> [UInt8] {
+            try format.write(zeros, origin: origin, to: directory.file("origin"))
+            return try directory.read("origin")
+        }
+        let first = try file("acme/osaka C1 round 1")
+        #expect(try file("acme/osaka C1 round 1") == first)
+        for other in ["bolt/turin C1 round 1", "acme/osaka C1 round 2"] { #expect(try file(other) != first) }
+        #expect(try format.reader(SafetensorsFile(path: directory.file("origin"))).values(0..<Self.count) == zeros)
+    }
+
     @Test func bfloat16KeepsEightBitsOfEachValueAndRoundsTiesToEven() throws {
         let values = Self.values(seed: 3, scale: 100)
         let decoded = try Self.format(.bfloat16).reader(written(values, Self.format(.bfloat16))).values(0..<Self.count)

@@ -18,7 +18,7 @@ public struct CampaignState: Equatable, Sendable {
     /// counts for two.
     private var places: [Digest: UpdatePlace] = [:]
     /// Further entries of a digest: another attempt's at the same round, or those of a ledger from when digests could repeat.
-    private var furtherPlaces: [UpdatePlace] = []
+    private var furtherPlaces: [Digest: [UpdatePlace]] = [:]
     /// The newest abandonment that dropped a site's update, by site: the site is asked for it again.
     public private(set) var lostUpdates: [SiteID: UInt64] = [:]
     public private(set) var acceptedBySite: [SiteID: Int] = [:]
@@ -43,7 +43,6 @@ public struct CampaignState: Equatable, Sendable {
 
     public struct UpdatePlace: Equatable, Sendable {
         public let index: UInt64
-        public let digest: Digest
         public let key: RoundKey
         public let site: SiteID
     }
@@ -67,7 +66,7 @@ public struct CampaignState: Equatable, Sendable {
 
     private func places(of digest: Digest) -> [UpdatePlace] {
         guard let first = places[digest] else { return [] }
-        return [first] + furtherPlaces.filter { $0.digest == digest }
+        return [first] + (furtherPlaces[digest] ?? [])
     }
 
     /// Whether an update with this digest is in the ledger that is not this site's own of this round.
@@ -80,8 +79,8 @@ public struct CampaignState: Equatable, Sendable {
     private mutating func note(_ manifest: UpdateManifest, index: UInt64) {
         // The plan's own value shares its storage: a ledger has many entries of a few sites.
         let site = plan.sites.first { $0 == manifest.site } ?? manifest.site
-        let place = UpdatePlace(index: index, digest: manifest.update, key: manifest.key, site: site)
-        if places[manifest.update] == nil { places[manifest.update] = place } else { furtherPlaces.append(place) }
+        let place = UpdatePlace(index: index, key: manifest.key, site: site)
+        if places[manifest.update] == nil { places[manifest.update] = place } else { furtherPlaces[manifest.update, default: []].append(place) }
     }
 
     /// How the campaign must end now; `nil` while it goes on.

@@ -5,8 +5,8 @@ struct AdapterMergeCommand: Command {
     static let configuration = CommandConfiguration(
         commandName: "merge", abstract: "Fold an adapter into its base model.",
         discussion: """
-            Honours r, lora_alpha, rank_pattern, alpha_pattern, use_rslora, fan_in_fan_out, target_modules, exclude_modules,
-            modules_to_save and bias. Every other option of adapter_config.json that would change the result is refused by its
+            Honours r, lora_alpha, rank_pattern, alpha_pattern, use_rslora, fan_in_fan_out, target_modules, exclude_modules, \
+            modules_to_save and bias. Every other option of adapter_config.json that would change the result is refused by its \
             name. Base, adapter and result must hold finite numbers only.
             """)
 

@@ -8,7 +8,7 @@ struct PKIIssueCommand: Command {
     static let configuration = CommandConfiguration(
         commandName: "issue", abstract: "Issue a participant's certificate.",
         discussion: """
-            With --request, certifies the key of a request; otherwise makes the key too, which is for trying things out. Where
+            With --request, certifies the key of a request; otherwise makes the key too, which is for trying things out. Where \
             --out holds a certificate of the same identity and key, the new one takes its place, and the old one stays beside it.
 
             Examples:

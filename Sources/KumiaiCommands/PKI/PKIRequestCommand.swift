@@ -6,7 +6,7 @@ struct PKIRequestCommand: Command {
     static let configuration = CommandConfiguration(
         commandName: "request", abstract: "Make a key and a request for its certificate, where the key will be used.",
         discussion: """
-            Writes key.pem, which stays here, and request.pem, which goes to the CA. Where key.pem is there already, it is kept, and
+            Writes key.pem, which stays here, and request.pem, which goes to the CA. Where key.pem is there already, it is kept, and \
             the request is for it: a certificate that ends is renewed in this way.
             """)
 

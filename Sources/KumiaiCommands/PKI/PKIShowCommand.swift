@@ -18,7 +18,9 @@ struct PKIShowCommand: Command {
         completion: .file(extensions: ["pem", "crt", "cer"]))
     var ca: String?
 
-    @Option(help: ArgumentHelp("Check it against this list of revoked certificates; needs --ca.", valueName: "crl.pem"))
+    @Option(
+        help: ArgumentHelp("Check it against this list of revoked certificates; needs --ca.", valueName: "crl.pem"),
+        completion: .file(extensions: ["pem"]))
     var crl: String?
 
     @OptionGroup var json: JSONOption

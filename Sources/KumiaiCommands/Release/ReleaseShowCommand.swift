@@ -85,6 +85,6 @@ struct ReleaseShowCommand: Command {
 extension IdentityError {
     /// No trusted CA has the name and the key that the certificate says it was issued by: OpenSSL looks for it and finds none.
     fileprivate var isOfUnknownAuthority: Bool {
-        code == .notTrusted && ["unable to get", "self-signed", "self signed"].contains { detail.hasPrefix($0) }
+        code == .notTrusted && ["(unable to get", "(self-signed", "(self signed"].contains { detail.contains($0) }
     }
 }

@@ -70,11 +70,7 @@ struct WorkerDoctorCommand: Command {
             })
         if let identity = try? identity.get() { checks.append(CertificateCheck.check(identity, at: systemTime())) }
         let core = BLASCore.current
-        checks.append(
-            Check(
-                "linear algebra", ok: core.isRight,
-                core.wanted.map { "OpenBLAS uses \(core.used); this processor deserves \($0): set \(BLASCore.variable)=\($0)" }
-                    ?? "OpenBLAS core \(core.used)"))
+        checks.append(Self.check(core, chosen: BLASCore.chosen))
         let (reached, policy) = await coordinator(configuration, identity)
         checks.append(reached)
         let (read, found) = demonstrations(configuration, reached: policy)
@@ -82,6 +78,14 @@ struct WorkerDoctorCommand: Command {
         let report = Report(ok: checks.allSatisfy(\.ok), checks: checks, demonstrations: found)
         if json.isOn { try report.printJSON() } else { show(report) }
         if let failed = checks.first(where: { !$0.ok }) { throw failed.code }
+    }
+
+    /// Slow kernels are a fault, except where this machine's administrator has chosen them.
+    static func check(_ core: BLASCore, chosen: String?) -> Check {
+        guard let wanted = core.wanted else { return Check("linear algebra", ok: true, "OpenBLAS core \(core.used)") }
+        let better = "this processor has those of \(wanted), which may be faster"
+        if let chosen { return Check("linear algebra", ok: true, "OpenBLAS core \(core.used), as \(BLASCore.variable)=\(chosen) says; \(better)") }
+        return Check("linear algebra", ok: false, "OpenBLAS uses \(core.used); \(better): set \(BLASCore.variable)=\(wanted)")
     }
 
     private func check(_ name: String, _ body: () throws -> String) -> Check {

@@ -65,8 +65,7 @@ public final class Trainer {
         base = adapter == nil ? [] : policy.weights
         self.proximal = proximal
         anchor = proximal > 0 ? trained : []
-        let share = (batch + threads - 1) / threads
-        let capacity = min(share, Self.microBatch(of: policy.configuration))
+        let capacity = min(batch, Self.microBatch(of: policy.configuration))
         lanes = (0..<threads).map { _ in
             Lane(Workspace(policy.configuration, capacity: capacity, rank: adapter?.layout.rank ?? 0), parameters: trained.count)
         }
@@ -116,7 +115,7 @@ public final class Trainer {
     }
 
     private func lossAndGradient(_ batch: Batch) -> Float {
-        run(batch) { lane, pass in
+        run(batch, share: (batch.count + threads - 1) / threads) { lane, pass in
             pass.forward()
             lane.loss += pass.loss(total: batch.count)
             lane.gradient.withUnsafeMutableBufferPointer { g in
@@ -139,19 +138,22 @@ public final class Trainer {
     }
 
     /// What the network gives for a batch, count × chunk × actionCount: actions, or, for flow matching, velocities.
+    ///
+    /// The same numbers for any number of threads: the kernels of linear algebra round by the rows that they get at a time, and
+    /// a thread takes whole micro-batches here.
     public func outputs(_ batch: Batch) -> [Float] {
         let width = policy.configuration.chunk * policy.configuration.actionCount
-        run(batch) { lane, pass in
+        let micro = lanes[0].space.capacity, shares = (batch.count + micro - 1) / micro
+        run(batch, share: (shares + threads - 1) / threads * micro) { lane, pass in
             pass.forward()
             lane.output += UnsafeBufferPointer(start: lane.space.output, count: pass.shard.count * width)
         }
         return lanes.flatMap(\.output)
     }
 
-    /// Runs `body` for the batch in each lane's micro-batches, in order.
-    private func run(_ batch: Batch, _ body: @escaping (Lane, Pass) -> Void) {
+    /// Runs `body` for the batch in each lane's micro-batches, in order. `share`: samples of a lane.
+    private func run(_ batch: Batch, share: Int, _ body: @escaping (Lane, Pass) -> Void) {
         precondition(batch.count > 0 && batch.count <= batchCount)
-        let share = (batch.count + threads - 1) / threads
         let micro = lanes[0].space.capacity
         let (policy, offsets, adapter) = (policy, offsets, adapter)
         func work(_ index: Int) {

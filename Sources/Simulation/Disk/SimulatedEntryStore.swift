@@ -17,6 +17,10 @@ final class SimulatedEntryStore: EntryStore, @unchecked Sendable {
     }
 
     func entries() throws -> [StoredEntry] { stored }
+    func entries(in range: Range<Int>) throws -> [StoredEntry] {
+        guard range.upperBound <= stored.count else { throw LedgerError(.tampered, "entry \(stored.count) is missing") }
+        return Array(stored[range])
+    }
     func newestTreeHead() throws -> String? { head }
 
     func append(_ entries: [StoredEntry], from index: Int, treeHead: String) throws {

@@ -91,7 +91,9 @@ final class Liar {
         switch frame.message {
         case .welcome: link.sendUp(.offerBlob(lie.offered.digest, byteCount: lie.offered.byteCount), id: 2)
         case .blobProgress(let durable, let complete) where frame.inReplyTo == 2 || complete:
-            if !complete, !lie.bytes.isEmpty { return link.sendUp(.blobChunk(BlobChunk(offset: durable, payload: Payload(Array(lie.bytes.dropFirst(Int(durable)))))), id: 3) }
+            if !complete, !lie.bytes.isEmpty {
+                return link.sendUp(.blobChunk(BlobChunk(offset: durable, payload: Payload(Array(lie.bytes.dropFirst(Int(durable)))))), id: 3)
+            }
             if let update = lie.then { site.sayOnControl(.submitUpdate(update)) }
             end(link)
         case .refusal: end(link)

@@ -64,8 +64,8 @@ extension SimulatedCoordinator {
     private func answer(_ answer: SubmissionAnswer, _ id: UInt64, _ link: SimulatedLink) {
         switch answer {
         case .accepted(let index):
-            let receipt = core.ledger.receipt(of: index)
             guard !node.disk.isDead else { return }
+            guard let receipt = try? core.ledger.receipt(of: index) else { return world.checker.fail("entry \(index) cannot be read again") }
             world.checker.acknowledged(receipt)
             link.sendDown(.receipt(receipt), inReplyTo: id)
         case .refused(let refusal): link.sendDown(.updateRefused(refusal), inReplyTo: id)

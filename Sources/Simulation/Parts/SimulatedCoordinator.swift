@@ -116,7 +116,7 @@ final class SimulatedCoordinator {
                 Welcome(
                     version: 1, consortium: world.cast.consortium, time: now, heartbeatSeconds: 5, chunkBytes: 64, logKey: world.cast.logKeyBytes,
                     logKeySignature: world.cast.founding.logKeySignature, treeHead: core.ledger.head.note, consistencyProof: proof,
-                    loss: machine.state.losses.last.map { core.ledger.receipt(of: $0.index) })), inReplyTo: 1)
+                    loss: machine.state.losses.last.flatMap { try? core.ledger.receipt(of: $0.index) })), inReplyTo: 1)
         guard link.purpose == .control else { return }
         if case .isBehind(let head) = standing, world.mistake != .goOnFromBackup {
             showing.append(link)
@@ -197,8 +197,10 @@ final class SimulatedCoordinator {
     private func assign(_ link: SimulatedLink) {
         guard recovery == nil else { return link.sendDown(.assignment(.rest(reason: "the ledger lacks entries"))) }
         var assignment = machine.assignment(for: link.site.id)
-        if case .train(let task) = assignment, let index = machine.state.campaign?.lostUpdates[link.site.id] {
-            assignment = .train(task.asking(because: core.ledger.receipt(of: index)))
+        if case .train(let task) = assignment, let index = machine.state.campaign?.lostUpdates[link.site.id],
+            let proof = try? core.ledger.receipt(of: index)
+        {
+            assignment = .train(task.asking(because: proof))
         }
         link.sendDown(.assignment(assignment))
     }

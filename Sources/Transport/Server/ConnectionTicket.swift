@@ -1,75 +1,100 @@
 import Federation
 import NIOConcurrencyHelpers
+import NIOCore
 import Wire
 
-/// How many connections there are, of whom and from where.
-struct ConnectionCounts: Sendable {
-    var total = 0
-    /// Of each address, those whose handshake is not over.
-    var handshakes: [String: Int] = [:]
-    var peers: [Principal: Int] = [:]
+/// The gate and the channels that wait at it.
+final class ConnectionRegistry: Sendable {
+    private struct State {
+        var gate: ConnectionGate
+        var handshakes: [UInt64: any Channel] = [:]
+        var dropped = 0
+        var failed = 0
+    }
+
+    private let state: NIOLockedValueBox<State>
+
+    init(_ limits: ConnectionGate.Limits) { state = NIOLockedValueBox(State(gate: ConnectionGate(limits))) }
+
+    var limits: ConnectionGate.Limits { state.withLockedValue { $0.gate.limits } }
+    /// Handshakes that ended because newer ones needed their places, and failed ones of which nothing was said, since this was
+    /// asked last.
+    func takeCounts() -> (dropped: Int, unsaid: Int) {
+        state.withLockedValue { state in
+            defer { (state.dropped, state.failed) = (0, 0) }
+            return (state.dropped, max(0, state.failed - Self.failuresSaid))
+        }
+    }
+
+    /// Whether to say that a handshake failed: strangers must not fill the log.
+    func mayReportFailure() -> Bool {
+        state.withLockedValue { state in
+            state.failed += 1
+            return state.failed <= Self.failuresSaid
+        }
+    }
+
+    /// Failed handshakes that are logged one by one, between two counts.
+    private static let failuresSaid = 50
+
+    func know(_ peers: [Principal]) { state.withLockedValue { $0.gate.know(peers) } }
+
+    /// `nil`: there is no place for it.
+    func ticket(_ channel: any Channel) -> ConnectionTicket? {
+        let (number, dropped) = state.withLockedValue { state -> (UInt64?, (any Channel)?) in
+            let arrival = state.gate.arrive(from: channel.remoteAddress?.network ?? "")
+            if let number = arrival.number { state.handshakes[number] = channel }
+            if arrival.dropped != nil { state.dropped += 1 }
+            return (arrival.number, arrival.dropped.flatMap { state.handshakes.removeValue(forKey: $0) })
+        }
+        dropped?.close(promise: nil)
+        return number.map { ConnectionTicket(self, $0) }
+    }
+
+    fileprivate func hasAdmitted(_ number: UInt64) -> Bool { state.withLockedValue { $0.gate.hasAdmitted(number) } }
+    fileprivate func holds(_ number: UInt64) -> Bool { state.withLockedValue { $0.gate.holds(number) } }
+
+    fileprivate func admit(_ number: UInt64, _ peer: Principal) -> Refusal? {
+        state.withLockedValue { state in
+            if let refusal = state.gate.admit(number, peer) { return refusal }
+            state.handshakes[number] = nil
+            return nil
+        }
+    }
+
+    fileprivate func end(_ number: UInt64) {
+        state.withLockedValue { state in
+            state.gate.end(number)
+            state.handshakes[number] = nil
+        }
+    }
 }
 
 /// One connection's place among all of them, from its acceptance to its end.
-final class ConnectionTicket: Sendable {
-    private let counts: NIOLockedValueBox<ConnectionCounts>
-    private let address: String
-    private let peerLimit: Int
-    private let admitted = NIOLockedValueBox<Principal?>(nil)
-    private let isShakingHands = NIOLockedValueBox(true)
-    /// Whether its handshake may begin.
-    let isWelcome: Bool
+struct ConnectionTicket: Sendable {
+    private let registry: ConnectionRegistry
+    private let number: UInt64
 
-    init(_ counts: NIOLockedValueBox<ConnectionCounts>, address: String, peerLimit: Int) {
-        self.counts = counts
-        self.address = address
-        self.peerLimit = peerLimit
-        isWelcome = counts.withLockedValue {
-            $0.total += 1
-            $0.handshakes[address, default: 0] += 1
-            return $0.handshakes[address]! <= TransportLimits.handshakesPerAddress && $0.total <= 2 * TransportLimits.connections
-        }
+    fileprivate init(_ registry: ConnectionRegistry, _ number: UInt64) {
+        self.registry = registry
+        self.number = number
     }
 
     /// Counts the connection as its peer's, once its handshake is over; or says why not.
-    func admit(_ peer: Principal) -> Refusal? {
-        endHandshake()
-        let refusal = counts.withLockedValue { counts -> Refusal? in
-            guard counts.total <= TransportLimits.connections else {
-                return Refusal(
-                    .limit, "the coordinator has \(TransportLimits.connections) connections open, its limit", hint: "try again later")
-            }
-            guard counts.peers[peer, default: 0] < peerLimit else {
-                return Refusal(
-                    .limit, "\(peer.path) has \(peerLimit) connections open, the limit for one certificate",
-                    hint: "does another process use the same certificate?")
-            }
-            counts.peers[peer, default: 0] += 1
-            return nil
-        }
-        if refusal == nil { admitted.withLockedValue { $0 = peer } }
-        return refusal
-    }
+    func admit(_ peer: Principal) -> Refusal? { registry.admit(number, peer) }
+    var isAdmitted: Bool { registry.hasAdmitted(number) }
+    /// Whether it still has its place; a handshake that a newer one has displaced has not.
+    var isHeld: Bool { registry.holds(number) }
+    func end() { registry.end(number) }
+}
 
-    func end() {
-        endHandshake()
-        let peer = admitted.withLockedValue { $0 }
-        counts.withLockedValue { counts in
-            counts.total -= 1
-            guard let peer, let count = counts.peers[peer] else { return }
-            counts.peers[peer] = count == 1 ? nil : count - 1
-        }
-    }
-
-    private func endHandshake() {
-        let was = isShakingHands.withLockedValue { value in
-            defer { value = false }
-            return value
-        }
-        guard was else { return }
-        counts.withLockedValue { counts in
-            let rest = counts.handshakes[address, default: 1] - 1
-            counts.handshakes[address] = rest == 0 ? nil : rest
+extension SocketAddress {
+    /// What one holder of addresses has: an IPv4 address, or an IPv6 network of 64 bits.
+    var network: String {
+        guard case .v6(let address) = self else { return ipAddress ?? "" }
+        return withUnsafeBytes(of: address.address.sin6_addr) { bytes in
+            // IPv4 in IPv6 clothes.
+            bytes.prefix(10).allSatisfy { $0 == 0 } && bytes[10] == 0xff && bytes[11] == 0xff ? hexadecimal(bytes) : hexadecimal(bytes.prefix(8))
         }
     }
 }

@@ -36,8 +36,7 @@ public final class Listener: Sendable {
     private let consortium: String
     private let logger: Logger
     private let group: any EventLoopGroup
-    private let counts = NIOLockedValueBox(ConnectionCounts())
-    private let peerLimit: Int
+    private let registry: ConnectionRegistry
     private let server = NIOLockedValueBox<(channel: (any Channel)?, isClosed: Bool)>((nil, false))
     private let admitted = AdmittedConnections()
     private let refused: @Sendable (RefusedCertificate, String) async -> Void
@@ -54,19 +53,28 @@ public final class Listener: Sendable {
     ) {
         self.contexts = contexts
         self.refused = refused
-        self.peerLimit = peerLimit
         self.consortium = consortium
         self.group = group
         self.logger = logger
+        var limits = ConnectionGate.Limits()
+        limits.perPeer = peerLimit
+        registry = ConnectionRegistry(limits.fitting(descriptors: ProcessResources.descriptorLimit))
     }
+
+    /// Remembers peers for whom places are kept when there are few left; those that were admitted are known already.
+    public func know(_ peers: [Principal]) { registry.know(peers) }
 
     /// Listens until ``close()`` or cancellation. `ready` gets the port, which may have been chosen by the system.
     public func run(
         host: String, port: Int, ready: @Sendable (Int) async -> Void,
         serve: @escaping @Sendable (ServerConnection) async throws -> Void
     ) async throws {
-        let contexts = contexts
+        let (contexts, logger) = (contexts, logger)
+        noteLimits()
         var bootstrap = ServerBootstrap(group: group)
+            .serverChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(AcceptPause(logger: logger)) }
+            }
             .serverChannelOption(.backlog, value: 1024)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
@@ -88,12 +96,39 @@ public final class Listener: Sendable {
         if isClosed { channel.channel.close(promise: nil) }
         await ready(channel.channel.localAddress?.port ?? port)
         try await withThrowingDiscardingTaskGroup { group in
+            group.addTask { try? await self.reportFlood() }
             try await channel.executeThenClose { connections in
                 for try await connection in connections {
                     group.addTask { await self.handle(connection, serve) }
                 }
             }
             group.cancelAll()
+        }
+    }
+
+    private func noteLimits() {
+        let limits = registry.limits
+        guard limits.connections < TransportLimits.connections else { return }
+        logger.warning(
+            "the limit of open files leaves room for fewer connections",
+            metadata: [
+                "connections": "\(limits.connections)", "handshakes": "\(limits.handshakes)", "open_files_limit": "\(ProcessResources.descriptorLimit)",
+                "hint": "raise it: ulimit -n, or LimitNOFILE in the systemd unit",
+            ])
+    }
+
+    /// One line for a flood, rather than one for each of its connections.
+    private func reportFlood() async throws {
+        while true {
+            try await pause(for: .seconds(TransportLimits.handshakeSeconds))
+            let (dropped, unsaid) = registry.takeCounts()
+            guard dropped + unsaid > 0 else { continue }
+            logger.warning(
+                "many handshakes are not finished",
+                metadata: [
+                    "displaced_by_newer": "\(dropped)", "failed_and_not_logged": "\(unsaid)", "seconds": "\(TransportLimits.handshakeSeconds)",
+                    "hint": "somebody opens connections and shows no certificate that holds",
+                ])
         }
     }
 
@@ -120,11 +155,11 @@ public final class Listener: Sendable {
     private func handle(_ secure: Secure, _ serve: @Sendable (ServerConnection) async throws -> Void) async {
         let channel = secure.channel
         let address = channel.remoteAddress?.description ?? "unknown"
-        let ticket = ConnectionTicket(counts, address: channel.remoteAddress?.ipAddress ?? "", peerLimit: peerLimit)
+        let ticket = registry.ticket(channel)
         var logger = logger
         logger[metadataKey: "address"] = "\(address)"
-        // Nothing is said to a stranger who takes up too much: a handshake for a refusal would be his gain.
-        if !ticket.isWelcome { channel.close(promise: nil) }
+        // Nothing is said where every place is taken: a handshake for a refusal would be a stranger's gain.
+        guard let ticket else { return await turnAway(secure) }
         do {
             try await secure.executeThenClose { [logger] inbound, outbound in
                 let certificate = try await secure.peerCertificate()
@@ -145,9 +180,13 @@ public final class Listener: Sendable {
             // Whoever asks a question may leave before all of its answer is sent.
             logger.debug("the peer left")
         } catch let error as IdentityError where error.refused != nil {
-            await note(error, logger)
+            // A flood of strangers' certificates is counted too.
+            if registry.mayReportFailure() { await note(error, logger) }
         } catch {
-            logger.warning("connection ended", metadata: ["reason": "\(describe(error))"])
+            // Of those who showed no certificate there may be thousands a second: they are counted.
+            if ticket.isAdmitted || ticket.isHeld && registry.mayReportFailure() {
+                logger.warning("connection ended", metadata: ["reason": "\(describe(error))"])
+            }
         }
         ticket.end()
     }
@@ -163,6 +202,11 @@ public final class Listener: Sendable {
                 "reason": "\(error)", "hint": "\(error.hint)",
             ])
         await refused(certificate, "\(error)")
+    }
+
+    private func turnAway(_ secure: Secure) async {
+        secure.channel.close(promise: nil)
+        try? await secure.executeThenClose { _, _ in }
     }
 
     /// Answers the hello with a refusal, and lets the peer close: a close with input unread could take the answer with it.

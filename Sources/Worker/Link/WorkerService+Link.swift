@@ -9,7 +9,7 @@ extension WorkerService {
     private static let unansweredHeartbeats = 6
 
     func connect(afterMilliseconds milliseconds: Int) async {
-        guard (try? await Task.sleep(for: .milliseconds(milliseconds))) != nil else { return }
+        guard (try? await pause(for: .milliseconds(milliseconds))) != nil else { return }
         do {
             try await dialer.withConnection(.control, software: BlobTransfer.software, treeHead: memory.treeHead) { connection in
                 let link = try await self.checked(connection)
@@ -120,7 +120,7 @@ extension WorkerService {
             if case .heartbeatSeen(let time) = answer, ContinuousClock.now - asked < .seconds(5) { compareClocks(time) }
             // Faster than asked for while there is something to see.
             let isBusy = machine.taskKey != nil
-            try await Task.sleep(for: .seconds(isBusy ? min(1, link.heartbeatSeconds) : link.heartbeatSeconds))
+            try await pause(for: .seconds(isBusy ? min(1, link.heartbeatSeconds) : link.heartbeatSeconds))
         }
     }
 }

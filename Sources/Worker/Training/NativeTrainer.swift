@@ -142,18 +142,20 @@ struct NativeTrainer: SiteTraining {
         defer { blobs.discard(path) }
         let rank = rank == task.training.lora?.rank ? nil : rank
         guard case .topK = task.training.compression else {
-            try format.write(change, rank: rank, to: path)
+            try format.write(change, rank: rank, origin: origin(of: task), to: path)
             return try blobs.adopt(path)
         }
         let layout = format.layout(rank: rank)
         let feedback = ErrorFeedback(
             directory: directory, campaign: task.campaign, layout: Digest(of: layout.canonicalBytes), count: layout.elementCount)
         let wanted = zip(change, feedback.rest(before: task.key.round)).map { $0 + $1 }
-        try format.write(wanted, rank: rank, to: path)
+        try format.write(wanted, rank: rank, origin: origin(of: task), to: path)
         let sent = try format.reader(SafetensorsFile(path: path)).values(0..<wanted.count)
         try feedback.keep(zip(wanted, sent).map { $0 - $1 }, of: task.key.round)
         return try blobs.adopt(path)
     }
+
+    private func origin(of task: TrainingTask) -> String { "\(site) \(task.campaign) round \(task.key.round)" }
 
     /// Hours of training must not be lost to a full disk: waits for room, and for `check` to throw.
     private func whenThereIsRoom<R>(_ check: () throws -> Void, _ body: () throws -> R) throws -> R {

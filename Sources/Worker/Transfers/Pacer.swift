@@ -1,4 +1,5 @@
 import Federation
+import Transport
 
 /// Holds a transfer to its policy: a chunk may go when those before it have had their time.
 struct Pacer {
@@ -23,13 +24,13 @@ struct Pacer {
         if let hours = policy.hours, !hours.contains(minute: DailyHours.minuteOfDay(at: clock().milliseconds)) { throw OutOfHours() }
         guard let rate = policy.bytesPerSecond else { return }
         let now = ContinuousClock.now
-        if busyUntil > now { try await Task.sleep(until: busyUntil) }
+        if busyUntil > now { try await pause(for: busyUntil - now) }
         busyUntil = max(busyUntil, now) + .seconds(Double(count) / rate)
     }
 
     /// Waits until the hours begin; looks each minute, because clocks are set and summer begins.
     static func waitForHours(_ policy: TransferPolicy, clock: @Sendable () -> Timestamp) async throws {
         guard let hours = policy.hours else { return }
-        while !hours.contains(minute: DailyHours.minuteOfDay(at: clock().milliseconds)) { try await Task.sleep(for: .seconds(5)) }
+        while !hours.contains(minute: DailyHours.minuteOfDay(at: clock().milliseconds)) { try await pause(for: .seconds(5)) }
     }
 }

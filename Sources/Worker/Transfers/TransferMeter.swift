@@ -1,5 +1,6 @@
 import Federation
 import NIOConcurrencyHelpers
+import Transport
 
 /// Counts what crosses the link, and how far the current transfer is.
 final class TransferMeter: Sendable {
@@ -42,7 +43,7 @@ final class TransferMeter: Sendable {
     /// Throws where nothing moves for `seconds`: a link can be dead without knowing it.
     func watch(seconds: Int) async throws -> Never {
         while true {
-            try await Task.sleep(for: .seconds(max(1, seconds / 10)))
+            try await Transport.pause(for: .seconds(max(1, seconds / 10)))
             let moved = counts.withLockedValue { $0.moved }
             if ContinuousClock.now - moved > .seconds(seconds) { throw WorkerError("nothing has moved for \(seconds) s") }
         }

@@ -84,14 +84,14 @@ def fetch(digest, size):
     return data
 
 
-def make_update(model):
+def make_update(model, round):
     length = struct.unpack("<Q", model[:8])[0]
     header = json.loads(model[8 : 8 + length])
     header.pop("__metadata__")
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)
     values = (len(model) - 8 - length) // 4
-    return struct.pack("<Q", len(text)) + text + struct.pack("<f", 1e-4) * values
+    return struct.pack("<Q", len(text)) + text + struct.pack("<f", round * 1e-4) * values
 
 
 def upload(digest, data):
@@ -125,7 +125,7 @@ while True:
     train = assignment.train
     if (train.round, train.attempt) in done:  # assignments are repeated when anything changes
         continue
-    update = make_update(fetch(train.model_digest, train.model_bytes))
+    update = make_update(fetch(train.model_digest, train.model_bytes), train.round)
     digest = hashlib.sha256(update).digest()
     upload(digest, update)
     manifest = update_pb2.UpdateManifest(

@@ -36,10 +36,10 @@ struct PEFTConfiguration {
         "peft_type", "r", "lora_alpha", "rank_pattern", "alpha_pattern", "use_rslora", "fan_in_fan_out", "modules_to_save", "bias", "target_modules",
         "exclude_modules", "init_lora_weights",
     ]
-    /// They describe the file, or steer a training that is over; the last ones count only beside options that are refused.
+    /// They describe the file, or steer a training that is over; the last two count only beside options that are refused.
     private static let harmless: Set<String> = [
         "task_type", "auto_mapping", "peft_version", "base_model_name_or_path", "revision", "inference_mode", "lora_dropout", "runtime_config",
-        "merge_weights", "megatron_core", "qalora_group_size",
+        "merge_weights", "eva_config", "megatron_core", "qalora_group_size",
     ]
     /// Ways to begin that leave the base model's weights as they are.
     private static let soundStarts = ["gaussian", "orthogonal", "eva", "mica"]
@@ -95,10 +95,8 @@ struct PEFTConfiguration {
     }
 
     private static func targets(_ reader: PEFTOptionReader) throws -> Targets? {
-        guard let text = reader.json["target_modules"]?.string else {
-            let names = try reader.names("target_modules")
-            return names.isEmpty ? nil : .named(names)
-        }
+        guard let value = reader.json["target_modules"], value != .null else { return nil }
+        guard let text = value.string else { return .named(try reader.names("target_modules")) }
         if text == "all-linear" { return .allLinear }
         try reader.requireName("target_modules", text)
         return .exactly(text)

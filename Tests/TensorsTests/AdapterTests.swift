@@ -127,7 +127,10 @@ import Testing
             "use_dora": false, "use_qalora": false, "use_rslora": false, "velora_config": null, "of_next_year": null
             """
         #expect(try merged(adapter(with(whole), Self.fc1))["m.fc1.weight"]![0] == 3)
-        for option in [#""init_lora_weights": "gaussian""#, #""target_modules": "m.fc1""#, #""target_modules": "all-linear""#, #""layers_pattern": []"#] {
+        for option in [
+            #""init_lora_weights": "gaussian""#, #""init_lora_weights": "eva", "eva_config": {"rho": 2.0}"#, #""target_modules": "m.fc1""#,
+            #""target_modules": "all-linear""#, #""layers_pattern": []"#,
+        ] {
             #expect(try merged(adapter(with(option), Self.fc1))["m.fc1.weight"]![0] == 3, "\(option)")
         }
     }
@@ -135,6 +138,7 @@ import Testing
     @Test func tensorsThatPEFTWouldLeaveOutAreRefused() throws {
         try refused(adapter(with(#""target_modules": ["fc2"]"#), Self.fc1), "factors for m.fc1, and target_modules does not name it")
         try refused(adapter(with(#""target_modules": "fc1""#), Self.fc1), "target_modules does not name it")
+        try refused(adapter(with(#""target_modules": []"#), Self.fc1), "target_modules does not name it")
         try refused(adapter(with(#""modules_to_save": ["m"]"#), Self.fc1), "modules_to_save names it")
         let head: [(String, [Int], [Float])] = [("m.head.weight", [2, 3], [9, 8, 7, 6, 5, 4])],
             bias: [(String, [Int], [Float])] = [("m.fc1.bias", [4], [1, 2, 3, 4])]

@@ -26,6 +26,8 @@ if child == 0:
     os.environ["TERM"] = "xterm"
     os.execvp(sys.argv[4], sys.argv[4:])
 signal.signal(signal.SIGTERM, lambda *_: os.kill(child, signal.SIGKILL))
+# A process that a thread pool starts inherits the signals that the pool blocks.
+signal.pthread_sigmask(signal.SIG_SETMASK, [])
 
 screen = [[" "] * columns for _ in range(rows)]
 row, column, scrolled, unknown = rows - 1, 0, 0, False

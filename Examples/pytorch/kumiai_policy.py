@@ -104,7 +104,7 @@ class Policy(nn.Module):
 
     def loss(self, batch):
         """Over normalised `state`, `words`, `patches` (those in use) and `actions`; flow matching also takes `noise`
-        like the actions and `time` (B,), so that whoever trains chooses their distributions."""
+        like the actions and `time` (B,), so that the trainer chooses their distributions."""
         inputs, actions = [batch.get(name) for name in ("state", "words", "patches")], batch["actions"]
         if self.flow:
             noise, time = batch["noise"], batch["time"]

@@ -11,8 +11,16 @@ public struct Replay: Sendable {
     public let recorded: GlobalState
     /// What comes of it here.
     public let computed: GlobalState
+    /// A release that folds this round's adapter into its model: no other entry says what comes of that.
+    public let release: Release?
 
-    public var isIdentical: Bool { recorded == computed }
+    public struct Release: Sendable {
+        public let name: ModelName
+        public let recorded: Digest
+        public let computed: Digest
+    }
+
+    public var isIdentical: Bool { recorded == computed && release.map { $0.recorded == $0.computed } ?? true }
 
     /// Computes the committed attempt of `round` again; of the newest campaign, where none is named.
     public static func run(_ copy: LedgerCopy, round: Int, campaign: CampaignID? = nil, threads: Int = 2) throws -> Replay {
@@ -30,11 +38,18 @@ public struct Replay: Sendable {
                 "the updates of round \(round) were removed when the plan's retention had passed",
                 hint: "kumiai audit rounds says which rounds can be replayed")
         }
-        return try run(record.task, recorded: commit.result, in: copy, threads: threads)
+        return try run(record, recorded: commit.result, in: copy, threads: threads)
     }
 
-    private static func run(_ task: AggregationTask, recorded: GlobalState, in copy: LedgerCopy, threads: Int) throws -> Replay {
-        Replay(task: task, recorded: recorded, computed: try compute(task, blobs: copy.blobs, threads: threads))
+    private static func run(_ record: RoundHistory.Record, recorded: GlobalState, in copy: LedgerCopy, threads: Int) throws -> Replay {
+        let computed = try compute(record.task, blobs: copy.blobs, threads: threads)
+        guard let cutting = record.release, recorded.adapter != nil else {
+            return Replay(task: record.task, recorded: recorded, computed: computed, release: nil)
+        }
+        let folded = try compute(record.task.asLast, blobs: copy.blobs, threads: threads)
+        return Replay(
+            task: record.task, recorded: recorded, computed: computed,
+            release: Release(name: cutting.name, recorded: cutting.model.digest, computed: folded.model))
     }
 
     /// What came of a committed round in a replay of all.
@@ -77,7 +92,7 @@ public struct Replay: Sendable {
     private static func result(_ record: RoundHistory.Record, in copy: LedgerCopy, threads: Int) throws -> Outcome.Result {
         guard let commit = record.commit, record.replayability(in: copy.blobs) != .pruned else { return .pruned }
         do {
-            return try run(record.task, recorded: commit.result, in: copy, threads: threads).isIdentical ? .identical : .different
+            return try run(record, recorded: commit.result, in: copy, threads: threads).isIdentical ? .identical : .different
         } catch let error as BlobError where error.code == .missing || error.code == .damaged {
             return .unreadable(error.message)
         }

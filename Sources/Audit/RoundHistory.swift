@@ -16,6 +16,8 @@ public struct RoundHistory: Sendable {
         public var commit: RoundCommit?
         public var endedAt: Timestamp?
         public var abandoned: String?
+        /// A release of this round, of a campaign that ended before its plan did.
+        public var release: ReleaseCutting?
         /// Its updates are not kept any more: it can be verified, and not replayed.
         public var isPruned = false
 
@@ -79,6 +81,11 @@ public struct RoundHistory: Sendable {
             }
         case .roundAbandoned(let abandonment):
             (rounds[last].abandoned, rounds[last].endedAt, rounds[last].endedEntry) = (abandonment.reason, entry.at, index)
+        case .releaseCut(let cutting):
+            guard let round = cutting.round else { break }
+            for index in rounds.indices where rounds[index].campaign == cutting.campaign && rounds[index].task.key.round == round && rounds[index].commit != nil {
+                rounds[index].release = cutting
+            }
         case .updatesPruned(let pruning):
             for index in rounds.indices where rounds[index].campaign == pruning.campaign && rounds[index].task.key.round <= pruning.throughRound {
                 rounds[index].isPruned = true

@@ -178,7 +178,11 @@ public struct Verification {
                 try witness.check(against: copy.entries, tree: tree, consortium: founding.consortium, logKey: founding.logKey)
                 report.witnesses += 1
             } catch {
-                find(witness.name, "\(error)")
+                if let loss = witness.loss(among: state.losses, consortium: founding.consortium, logKey: founding.logKey) {
+                    note("\(witness.name) is of the history that entry \(loss.index) declares lost: \(error)")
+                } else {
+                    find(witness.name, "\(error)")
+                }
             }
         }
     }

@@ -22,13 +22,17 @@ public struct Witness: Sendable {
 
     /// Reads a receipt (`*.receipt`) or a tree head (a signed note), or all of them in a directory.
     public static func read(_ path: String) throws -> [Witness] {
-        var isDirectory: ObjCBool = false
-        guard FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) else {
+        guard FileManager.default.fileExists(atPath: path) else {
             throw AuditError("\(path) does not exist", hint: "--witness names a receipt, a tree head, or a directory of them")
         }
-        guard isDirectory.boolValue else { return [try Witness(path)] }
+        guard isDirectory(path) else { return [try Witness(path)] }
         let names = try FileManager.default.contentsOfDirectory(atPath: path).sorted()
-        return try names.filter { !$0.hasSuffix(".new") }.map { try Witness("\(path)/\($0)") }
+        return try names.filter { !$0.hasSuffix(".new") && !isDirectory("\(path)/\($0)") }.map { try Witness("\(path)/\($0)") }
+    }
+
+    private static func isDirectory(_ path: String) -> Bool {
+        var isDirectory: ObjCBool = false
+        return FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) && isDirectory.boolValue
     }
 
     private init(_ path: String) throws {
@@ -37,26 +41,42 @@ public struct Witness: Sendable {
         do { data = try RegularFile.read(path, atMost: Self.maximumBytes) } catch let error as InputFileError {
             throw AuditError(error.message, hint: error.hint)
         }
-        if path.hasSuffix(".receipt") {
+        if path.hasSuffix(".receipt") || path.hasSuffix(".receipt-conflict") {
             kind = .receipt(try Receipt(wireBytes: data))
         } else {
             kind = .treeHead(String(decoding: data, as: UTF8.self))
         }
     }
 
+    /// The declared loss that explains why the ledger does not go on from it, if there is one.
+    func loss(among losses: [ConsortiumState.RecordedLoss], consortium: String, logKey: [UInt8]) -> ConsortiumState.RecordedLoss? {
+        let origin = SignedTreeHead.origin(consortium: consortium)
+        guard let seen = try? SignedTreeHead(note: treeHead, origin: origin, key: logKey).head else { return nil }
+        return losses.first { loss in
+            guard let lost = try? SignedTreeHead(note: loss.declaration.lostTreeHead, origin: origin, key: logKey).head, seen.size <= lost.size else { return false }
+            switch kind {
+            case .receipt(let receipt): return receipt.index >= loss.declaration.keptEntries
+            case .treeHead: return seen.size > loss.declaration.keptEntries
+            }
+        }
+    }
+
+    private var treeHead: String {
+        switch kind {
+        case .receipt(let receipt): receipt.treeHead
+        case .treeHead(let note): note
+        }
+    }
+
     /// Throws what does not hold.
     func check(against entries: [StoredEntry], tree: MerkleTree, consortium: String, logKey: [UInt8]) throws {
-        let note: String
-        switch kind {
-        case .receipt(let receipt):
+        if case .receipt(let receipt) = kind {
             _ = try receipt.verify(consortium: consortium, logKey: logKey)
             guard let index = Int(exactly: receipt.index), index < entries.count, entries[index].bytes == receipt.entry else {
                 throw AuditError("its entry \(receipt.index) is not in this ledger: it was dropped or changed")
             }
-            note = receipt.treeHead
-        case .treeHead(let text): note = text
         }
-        let head = try SignedTreeHead(note: note, origin: SignedTreeHead.origin(consortium: consortium), key: logKey).head
+        let head = try SignedTreeHead(note: treeHead, origin: SignedTreeHead.origin(consortium: consortium), key: logKey).head
         guard head.size <= tree.count else { throw AuditError("it knows \(head.size) entries, this ledger has \(tree.count): its end was cut off") }
         guard tree.root(size: head.size) == head.root else { throw AuditError("the first \(head.size) entries are not those that it was signed for") }
     }

@@ -146,7 +146,7 @@ public final class BlobStore: Sendable {
         }
     }
 
-    /// Takes a damaged blob out of the way, so that it can be fetched again; it is kept for whoever looks into it.
+    /// Takes a damaged blob out of the way, so that it can be fetched again; it is kept for an investigation.
     public func setAside(_ digest: Digest) throws {
         try disk.makeDirectory(damaged)
         try disk.rename(path(of: digest), to: "\(damaged)/\(digest.hex)")

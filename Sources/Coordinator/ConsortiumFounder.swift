@@ -68,7 +68,7 @@ public struct ConsortiumFounder {
     }
 }
 
-/// Something that the operator must mend.
+/// Something that the operator must fix.
 public struct CoordinatorError: Error, Equatable, Sendable, CustomStringConvertible {
     public let message: String
     public let hint: String

@@ -278,7 +278,7 @@ public actor CoordinatorService {
             scheduleRecovery()
             throw Refusal(
                 .unavailable, "the coordinator cannot write its ledger: \(error)",
-                hint: "the operator must look at its disk; it goes on by itself when that is mended")
+                hint: "the operator must look at its disk; it goes on by itself when that is fixed")
         }
     }
 
@@ -311,7 +311,7 @@ public actor CoordinatorService {
         }
     }
 
-    /// A full disk or a damaged model must not cost the round: it waits until somebody has mended it.
+    /// A full disk or a damaged model must not cost the round: it waits until somebody has fixed it.
     ///
     /// Nothing is computed twice at a time, and what another task has taken the place of is not heard of any more.
     private func aggregate(_ task: AggregationTask) {

@@ -18,7 +18,7 @@ public struct CertificateRequest: Sendable {
         return bio.bytes
     }
 
-    /// Reads a request and checks that whoever made it has the key.
+    /// Reads a request and checks that its maker has the key.
     public init(pem: [UInt8]) throws {
         let bio = try MemoryBIO(pem)
         guard let request = PEM_read_bio_X509_REQ(bio.pointer, nil, nil, nil) else {

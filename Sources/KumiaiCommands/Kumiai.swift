@@ -30,8 +30,8 @@ public struct Kumiai: AsyncParsableCommand {
 
             With --json there is one JSON value on standard output, also where a command fails:
               {"error": {"code": "…", "exit": 4, "message": "…"}}
-            The code is failed, tampered, unreachable, refused, configuration or usage; a hint is added where there is one. JSON has no NaN and no infinity: \
-            such a number is null, and "not_finite" names it and says what it is.
+            The code is failed, tampered, unreachable, refused, configuration or usage; a hint is added \
+            where there is one. JSON has no NaN and no infinity: such a number is null, and "not_finite" names it and says what it is.
             """,
         version: "0.1.0",
         subcommands: [

@@ -66,7 +66,7 @@ public struct WorkerConfiguration: Equatable, Sendable {
     }
 }
 
-/// Something that the factory's engineer must mend.
+/// Something that the factory's engineer must fix.
 public struct WorkerError: Error, Equatable, Sendable, CustomStringConvertible {
     public let message: String
     public let hint: String

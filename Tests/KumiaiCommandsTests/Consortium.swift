@@ -36,7 +36,8 @@ final class Consortium {
         }
         try plan(Self.sites.prefix(sites), rounds: rounds, learning)
         try edit("operator/plan.toml", "local_steps = 10", "local_steps = \(localSteps)")
-        if let quorum { try edit("operator/plan.toml", "quorum = \(sites)", "quorum = \(quorum)") }
+        // What `campaign init` writes is two thirds, rounded up.
+        if let quorum { try edit("operator/plan.toml", "quorum = \((2 * sites + 2) / 3)", "quorum = \(quorum)") }
         try edit("coordinator/coordinator.toml", "heartbeat_seconds = 5", "heartbeat_seconds = 1")
     }
 

@@ -19,7 +19,7 @@ package struct RoundAggregation: Sendable {
         case done(GlobalState)
         /// These sites' updates are damaged; they have been set aside, so that they can be sent again.
         case lost(String, sites: [SiteID])
-        /// The disk is full, a model is damaged: somebody must mend it, and the round waits.
+        /// The disk is full, a model is damaged: somebody must fix it, and the round waits.
         case blocked(String)
     }
 

@@ -1,4 +1,4 @@
-/// All that determines a round's result: whoever has the blobs can compute it again, bit for bit.
+/// All that determines a round's result: anyone who has the blobs can compute it again, bit for bit.
 public struct AggregationTask: Equatable, Sendable {
     public struct Contribution: Equatable, Sendable {
         public let site: SiteID

@@ -11,7 +11,8 @@ struct AuditReplayCommand: Command {
             """,
         discussion: """
             Exits with 3 where a result is not, bit for bit, the recorded one. With --all, also where a blob that a round \
-            needs is missing or damaged; rounds whose updates were pruned cannot be replayed, and are listed.
+            needs is missing or damaged; rounds whose updates were pruned cannot be replayed, and are listed. A release that \
+            was cut of a round with an adapter is computed again with its round.
             """)
 
     @Argument(
@@ -36,7 +37,16 @@ struct AuditReplayCommand: Command {
         let computed: String
         let recordedAdapter: String?
         let computedAdapter: String?
+        let release: Release?
         let identical: Bool
+
+        struct Release: Encodable {
+            let name: String
+            let recorded: String
+            let computed: String
+
+            init(_ release: Replay.Release) { (name, recorded, computed) = (release.name.text, release.recorded.hex, release.computed.hex) }
+        }
     }
 
     func validate() throws {
@@ -62,7 +72,8 @@ struct AuditReplayCommand: Command {
         let report = Report(
             round: round, updates: replay.task.contributions.count, recorded: replay.recorded.model.hex,
             computed: replay.computed.model.hex, recordedAdapter: replay.recorded.adapter?.digest.hex,
-            computedAdapter: replay.computed.adapter?.digest.hex, identical: replay.isIdentical)
+            computedAdapter: replay.computed.adapter?.digest.hex, release: replay.release.map(Report.Release.init),
+            identical: replay.isIdentical)
         if json.isOn {
             try report.printJSON()
         } else {
@@ -71,6 +82,10 @@ struct AuditReplayCommand: Command {
             Terminal.print("computed  \(report.computed)")
             if let adapter = report.recordedAdapter { Terminal.print("adapter   recorded \(adapter)") }
             if let adapter = report.computedAdapter { Terminal.print("          computed \(adapter)") }
+            if let release = report.release {
+                Terminal.print("release   \(release.name): recorded \(release.recorded)")
+                Terminal.print("          computed \(release.computed)")
+            }
             Terminal.print(report.identical ? Terminal.styled("identical", .green) + ", bit for bit" : Terminal.styled("DIFFERENT", .red))
         }
         if !report.identical { throw ExitStatus.tampered }

@@ -7,7 +7,7 @@ import Identity
 struct PKIAuthorityCommand: Command {
     static let configuration = CommandConfiguration(
         commandName: "ca", abstract: "Make a consortium's certificate authority.",
-        discussion: "Writes ca.pem and ca.key. Keep the key offline: whoever has it can be anybody.")
+        discussion: "Writes ca.pem and ca.key. Keep the key offline: who has it can pose as anybody.")
 
     @Option(help: ArgumentHelp("The consortium's name, a SPIFFE trust domain.", valueName: "robots.example"))
     var consortium: String

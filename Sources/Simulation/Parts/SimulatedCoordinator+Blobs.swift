@@ -61,7 +61,7 @@ extension SimulatedCoordinator {
         link.sendDown(.blobProgress(durable: spool.durableBytes, complete: spool.isComplete), inReplyTo: id)
     }
 
-    /// For the mistake of ``Mistake/shareUploads``: the site that sent a blob, whoever it is.
+    /// For the mistake of ``Mistake/shareUploads``: the site that sent a blob, not the one that asks.
     func owner(of digest: Digest) -> SiteID? { incoming.sites().first { (try? incoming.store(of: $0))?.contains(digest) == true } }
 
     func send(_ digest: Digest, from start: UInt64, _ id: UInt64, _ link: SimulatedLink) {

@@ -14,7 +14,7 @@ public final class Conversation: Sendable {
 
     public init(_ connection: ClientConnection) { self.connection = connection }
 
-    /// Reads until the connection ends; answers go to whoever asked, the rest to `unasked`.
+    /// Reads until the connection ends; answers go to the one who asked, the rest to `unasked`.
     public func run(unasked: @Sendable (ServerMessage) async -> Void = { _ in }) async throws {
         do {
             while let frame = try await connection.inbox.next() {

@@ -1,7 +1,7 @@
 import Federation
 import Wire
 
-/// Who may connect, as a value. Handshakes in progress and admitted peers count apart: whoever has shown no certificate takes no
+/// Who may connect, as a value. Handshakes in progress and admitted peers count apart: a peer that has shown no certificate takes no
 /// place of one who has.
 ///
 /// A newcomer for whose handshake there is no place takes the place of the oldest one that is unfinished, of his own address

@@ -1,0 +1,134 @@
+import Foundation
+import TestKit
+import Testing
+
+/// What an operator changes while a campaign runs, and after it, with real processes.
+@Suite(.serialized) struct OperatorTests {
+    private static let name = "FY2026-FY2027"
+
+    private func committed(_ consortium: Consortium) -> Int { consortium.campaign["committed"] as? Int ?? 0 }
+    private func phase(_ consortium: Consortium) -> String { consortium.campaign["phase"] as? String ?? "" }
+    private func json(_ outcome: Shell.Outcome) throws -> [String: Any] {
+        try #require(try JSONSerialization.jsonObject(with: Data(outcome.output.utf8)) as? [String: Any])
+    }
+    private func digest(_ path: String) throws -> String { try Shell.run(["sha256sum", path]).output.split(separator: " ").first.map(String.init) ?? "" }
+
+    @Test func aStoppedCampaignsRoundIsReleasedFetchedAuditedAndTrainedOn() throws {
+        let consortium = try Consortium(rounds: 1000, learning: ["--lora-rank", "4"])
+        let coordinator = try consortium.startCoordinator()
+        try consortium.openCampaign()
+        let workers = try [0, 1].map(consortium.startWorker)
+        try #require(consortium.wait { committed(consortium) >= 3 }, "\(consortium.log("coordinator"))")
+        let early = try consortium.attempt(["release", "cut", "FY2027", "--round", "2"] + consortium.operatorConfig)
+        #expect(early.status == 5, "\(early.error)")
+        let stop = ["campaign", "stop", Self.name, "--reason", "two members have left"] + consortium.operatorConfig
+        let entry = try json(consortium.kumiai(stop + ["--json"]))["entry"] as? Int
+        #expect(entry != nil && phase(consortium) == "stopped")
+        // The answer was lost, and the operator asks again.
+        #expect(try json(consortium.kumiai(stop + ["--json"]))["entry"] as? Int == entry)
+        for worker in workers { worker.waitUntilExit() }
+        #expect(workers.allSatisfy { $0.terminationStatus == 0 })
+
+        #expect(try consortium.attempt(["release", "cut", "FY2027"] + consortium.operatorConfig).status == 5)
+        #expect(try consortium.attempt(["release", "cut", "FY2027", "--round", "999"] + consortium.operatorConfig).status == 5)
+        try consortium.kumiai(["release", "cut", "FY2027", "--round", "2"] + consortium.operatorConfig)
+        try consortium.kumiai(["release", "cut", "FY2027", "--round", "2"] + consortium.operatorConfig)
+        let release = "\(consortium.data)/releases/FY2027"
+        try consortium.kumiai("release", "show", release, "--verify", "--ca", consortium.authority)
+        try fetches(consortium, release)
+        try trainOn(consortium)
+        #expect(consortium.stop(coordinator) == 0)
+        let audit = try consortium.attempt(["audit", "verify", consortium.data, "--ca", consortium.authority])
+        #expect(audit.status == 0, "\(audit.output)")
+        let replay = try json(consortium.kumiai("audit", "replay", "2", consortium.data, "--campaign", Self.name, "--ca", consortium.authority, "--json"))
+        let released = try #require(replay["release"] as? [String: Any])
+        #expect(released["recorded"] as? String == (try digest("\(release)/model.safetensors")) && replay["identical"] as? Bool == true)
+        try consortium.kumiai("audit", "replay", "--all", consortium.data, "--ca", consortium.authority)
+    }
+
+    private func fetches(_ consortium: Consortium, _ release: String) throws {
+        for (name, configuration) in [("site", "acme-osaka/worker.toml"), ("operator", "operator/operator.toml")] {
+            let out = consortium.path("fetched-\(name)")
+            try consortium.kumiai("release", "fetch", "FY2027", "--out", out, "--config", consortium.path(configuration))
+            #expect(try digest("\(out)/model.safetensors") == digest("\(release)/model.safetensors"))
+            try consortium.kumiai("release", "show", out, "--verify", "--ca", consortium.authority)
+        }
+        let base = consortium.path("base")
+        try consortium.kumiai("model", "fetch", "FY2026", "--out", base, "--config", consortium.path("acme-osaka/worker.toml"))
+        let file = try #require(try FileManager.default.contentsOfDirectory(atPath: base).first { $0.hasSuffix(".safetensors") })
+        #expect(try digest("\(base)/\(file)") == digest(Repository.example("base/state.safetensors")))
+        let unknown = try consortium.attempt(["release", "fetch", "FY2099", "--out", consortium.path("none"), "--config", consortium.path("operator/operator.toml")])
+        #expect(unknown.status == 5 && !FileManager.default.fileExists(atPath: consortium.path("none")), "\(unknown.error)")
+    }
+
+    private func trainOn(_ consortium: Consortium) throws {
+        let plan = consortium.path("operator/plan-FY2028.toml")
+        try consortium.kumiai(
+            "campaign", "init", consortium.path("operator"), "--coordinator", "127.0.0.1:\(consortium.port)", "--base", "FY2027", "--release", "FY2028",
+            "--rounds", "1", "--site", "acme/osaka")
+        try consortium.kumiai(["campaign", "open", plan] + consortium.operatorConfig)
+        // Opening the same plan again is answered as the first time.
+        try consortium.kumiai(["campaign", "open", plan] + consortium.operatorConfig)
+        let worker = try consortium.startWorker(0)
+        try #require(consortium.waitForEnd(), "\(consortium.log("acme-osaka"))")
+        worker.waitUntilExit()
+        #expect(phase(consortium) == "completed" && worker.terminationStatus == 0)
+        // The worker keeps what it helped to train.
+        let kept = consortium.path("acme-osaka/data/models/FY2027-FY2028.safetensors")
+        try consortium.kumiai(["release", "cut", "FY2028"] + consortium.operatorConfig)
+        #expect(try digest(kept) == digest("\(consortium.data)/releases/FY2028/model.safetensors"))
+    }
+
+    @Test func aPausedCampaignDecidesNothingUntilItIsResumed() throws {
+        let consortium = try Consortium(rounds: 12)
+        let coordinator = try consortium.startCoordinator()
+        try consortium.openCampaign()
+        let workers = try [0, 1].map(consortium.startWorker)
+        try #require(consortium.wait { committed(consortium) >= 1 })
+        try consortium.kumiai(["campaign", "pause", Self.name, "--reason", "maintenance"] + consortium.operatorConfig)
+        let paused = committed(consortium)
+        let status = try consortium.kumiai(["campaign", "status"] + consortium.operatorConfig)
+        #expect(status.output.contains("paused") && status.output.contains("maintenance"), "\(status.output)")
+        usleep(2_500_000)
+        #expect(committed(consortium) <= paused + 1 && paused < 12 && workers.allSatisfy(\.isRunning))
+        try consortium.kumiai(["campaign", "resume", Self.name, "--reason", "done"] + consortium.operatorConfig)
+        try #require(consortium.waitForEnd(), "\(consortium.log("coordinator"))")
+        for worker in workers { worker.waitUntilExit() }
+        let audit = try consortium.finish(coordinator)
+        #expect(audit.status == 0, "\(audit.output)")
+    }
+
+    @Test func aSiteThatIsGoneIsNamedAndDropped() throws {
+        let consortium = try Consortium(sites: 3, rounds: 2)
+        try consortium.edit("operator/plan.toml", "quorum = 2", "quorum = 3")
+        let coordinator = try consortium.startCoordinator()
+        try consortium.openCampaign()
+        let workers = try [0, 1].map(consortium.startWorker)
+        try #require(consortium.wait { (consortium.campaign["awaited"] as? [String]) == ["cyan/lyon"] }, "\(consortium.campaign)")
+        let check = try consortium.kumiai(["campaign", "check", consortium.path("operator/plan.toml")] + consortium.operatorConfig)
+        #expect((check.output + check.error).contains("never seen cyan/lyon"), "\(check.output) \(check.error)")
+        let amend = ["campaign", "amend", Self.name, "--reason", "the plant in Lyon has closed"] + consortium.operatorConfig
+        #expect(try consortium.attempt(amend + ["--drop", "cyan/lyon"]).status == 5, "a quorum of 3 of 2 sites")
+        #expect(try consortium.attempt(amend + ["--drop", "bolt/paris", "--quorum", "2"]).status == 5)
+        try consortium.kumiai(amend + ["--drop", "cyan/lyon", "--quorum", "2"])
+        try #require(consortium.waitForEnd(), "\(consortium.log("coordinator"))")
+        #expect(phase(consortium) == "completed")
+        for worker in workers { worker.waitUntilExit() }
+        let audit = try consortium.finish(coordinator)
+        #expect(audit.status == 0, "\(audit.output)")
+    }
+
+    @Test func aFurtherBaseModelIsRegisteredOnce() throws {
+        let consortium = try Consortium()
+        let coordinator = try consortium.startCoordinator()
+        #expect(consortium.wait { (try? consortium.status())?["consortium"] != nil })
+        let model = ["model", "import", Repository.example("base/image.safetensors"), "--name", "FY2030"] + consortium.operatorConfig
+        let first = try json(consortium.kumiai(model + ["--json"]))
+        #expect(try json(consortium.kumiai(model + ["--json"]))["entry"] as? Int == first["entry"] as? Int)
+        let other = try consortium.attempt(
+            ["model", "import", Repository.example("base/state.safetensors"), "--name", "FY2030"] + consortium.operatorConfig)
+        #expect(other.status == 5, "\(other.error)")
+        #expect(consortium.stop(coordinator) == 0)
+        #expect(try consortium.attempt(["audit", "verify", consortium.data, "--ca", consortium.authority]).status == 0)
+    }
+}

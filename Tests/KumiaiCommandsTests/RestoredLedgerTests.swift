@@ -1,0 +1,155 @@
+import Foundation
+import Identity
+import TestKit
+import Testing
+
+/// A coordinator whose ledger, or CA, is not the one of before, with real processes.
+@Suite(.serialized) struct RestoredLedgerTests {
+    private func copy(_ source: String, to target: String) throws {
+        let outcome = try Shell.run(["cp", "-a", source, target])
+        #expect(outcome.status == 0, "\(outcome.error)")
+    }
+
+    private func committed(_ consortium: Consortium) -> Int { consortium.campaign["committed"] as? Int ?? 0 }
+    private func troubles(_ consortium: Consortium) -> String { ((try? consortium.status())?["troubles"] as? [String] ?? []).joined() }
+
+    /// A consortium with two rounds in its backup and more in its ledger; its coordinator has ended.
+    private func withBackup() throws -> Consortium {
+        let consortium = try Consortium(rounds: 1000)
+        var coordinator = try consortium.startCoordinator()
+        try consortium.openCampaign()
+        var workers = try [0, 1].map(consortium.startWorker)
+        try #require(consortium.wait { committed(consortium) >= 2 }, "\(consortium.log("coordinator"))")
+        for worker in workers { #expect(consortium.stop(worker) == 0) }
+        #expect(consortium.stop(coordinator) == 0)
+        try copy(consortium.data, to: consortium.path("backup"))
+        coordinator = try consortium.startCoordinator()
+        try #require(consortium.wait { committed(consortium) >= 2 })
+        let first = committed(consortium)
+        workers = try [0, 1].map(consortium.startWorker)
+        try #require(consortium.wait { committed(consortium) >= first + 2 }, "\(consortium.log("coordinator"))")
+        for worker in workers { #expect(consortium.stop(worker) == 0) }
+        #expect(consortium.stop(coordinator) == 0)
+        return consortium
+    }
+
+    private func restore(_ consortium: Consortium) throws {
+        try FileManager.default.moveItem(atPath: consortium.data, toPath: consortium.path("lost"))
+        try copy(consortium.path("backup"), to: consortium.data)
+    }
+
+    private func receipts(_ consortium: Consortium, _ folder: String = "receipts") throws -> [String: Data] {
+        let path = consortium.path("acme-osaka/data/\(folder)")
+        return try FileManager.default.contentsOfDirectory(atPath: path).reduce(into: [:]) { $0[$1] = FileManager.default.contents(atPath: "\(path)/\($1)") }
+    }
+
+    @Test func aRestoredBackupIsNoticedOnBothSidesAndItsLossIsDeclaredAcceptedAndAudited() throws {
+        let consortium = try withBackup()
+        try restore(consortium)
+        let evidence = try receipts(consortium)
+        let coordinator = try consortium.startCoordinator()
+        var workers = try [0, 1].map(consortium.startWorker)
+        try #require(consortium.wait { troubles(consortium).contains("an older backup was restored") }, "\(consortium.log("coordinator"))")
+        let entries = try consortium.status()["ledger_entries"] as? Int
+        #expect(consortium.wait { consortium.log("acme-osaka").contains("it was restored from a backup, or rewritten") })
+        // Nothing is decided, and no evidence is touched.
+        usleep(1_500_000)
+        #expect(try consortium.status()["ledger_entries"] as? Int == entries)
+        #expect(try receipts(consortium) == evidence)
+        #expect(try consortium.attempt(["campaign", "stop", "FY2026-FY2027", "--reason", "test"] + consortium.operatorConfig).status != 0)
+
+        try consortium.kumiai(["coordinator", "declare-loss", "--reason", "the disk died"] + consortium.operatorConfig)
+        for site in ["acme-osaka", "bolt-turin"] { #expect(consortium.wait { consortium.log(site).contains("kumiai worker accept-loss") }) }
+        for (site, worker) in workers.enumerated() {
+            #expect(consortium.stop(worker) == 0)
+            let configuration = ["--config", consortium.path("\(consortium.directoryName(site))/worker.toml")]
+            let shown = try consortium.kumiai(["worker", "accept-loss"] + configuration)
+            #expect(shown.output.contains("the disk died"), "\(shown.output)")
+            try consortium.kumiai(["worker", "accept-loss", "--yes"] + configuration)
+        }
+        let before = committed(consortium)
+        workers = try [0, 1].map(consortium.startWorker)
+        try #require(consortium.wait { committed(consortium) >= before + 2 }, "\(consortium.log("coordinator")) \(consortium.log("acme-osaka"))")
+        for worker in workers { #expect(consortium.stop(worker) == 0) }
+        #expect(consortium.stop(coordinator) == 0)
+        let all = try receipts(consortium).merging(receipts(consortium, "receipts-of-lost-entries")) { first, _ in first }
+        #expect(evidence.allSatisfy { all[$0.key] == $0.value || all.values.contains($0.value) })
+        try audits(consortium)
+    }
+
+    private func audits(_ consortium: Consortium) throws {
+        let site = consortium.path("acme-osaka/data")
+        let audit = try consortium.attempt(
+            ["audit", "verify", consortium.data, "--ca", consortium.authority, "--witness", "\(site)/receipts", "--witness", "\(site)/receipts-of-lost-entries"])
+        #expect(audit.status == 0 && audit.output.contains("the disk died") && audit.output.contains("declares lost"), "\(audit.output)")
+        // Without the loss's entry, the same receipts would be findings: the backup itself is such a ledger.
+        let backup = try consortium.attempt(
+            ["audit", "verify", consortium.path("backup"), "--ca", consortium.authority, "--witness", "\(site)/receipts-of-lost-entries"])
+        #expect(backup.status == 3, "\(backup.output)")
+    }
+
+    @Test func aLedgerThatIsShorterThanItsSealIsRefused() throws {
+        let consortium = try withBackup()
+        try FileManager.default.removeItem(atPath: consortium.data + "/ledger.sqlite")
+        try copy(consortium.path("backup/ledger.sqlite"), to: consortium.data + "/ledger.sqlite")
+        let coordinator = try consortium.startCoordinator()
+        try #require(consortium.wait { !coordinator.isRunning })
+        #expect(coordinator.terminationStatus == 1 && consortium.log("coordinator").contains("an older copy was put in its place"), "\(consortium.log("coordinator"))")
+    }
+
+    @Test func aLedgerThatIsReplacedWhileTheCoordinatorRunsIsNoticed() throws {
+        let consortium = try Consortium(rounds: 1000)
+        let coordinator = try consortium.startCoordinator()
+        try consortium.openCampaign()
+        let ledger = consortium.data + "/ledger.sqlite"
+        try copy(ledger, to: ledger + ".copy")
+        #expect(rename(ledger + ".copy", ledger) == 0)
+        let stop = try consortium.attempt(["campaign", "stop", "FY2026-FY2027", "--reason", "test"] + consortium.operatorConfig)
+        #expect(stop.status != 0)
+        #expect(consortium.wait { consortium.log("coordinator").contains("was removed or replaced while it was in use") }, "\(consortium.log("coordinator"))")
+        kill(coordinator.processIdentifier, SIGKILL)
+        coordinator.waitUntilExit()
+    }
+
+    @Test func anotherAuthorityIsRefusedUntilBothHaveSignedTheChange() throws {
+        let consortium = try Consortium(rounds: 1000)
+        let first = try Certificate(pem: consortium.directory.read("pki/ca.pem")).pem()
+        let coordinator = try consortium.startCoordinator()
+        try consortium.openCampaign()
+        #expect(consortium.stop(coordinator) == 0)
+        try consortium.kumiai("pki", "ca", "--consortium", "test.kumiai.example", "--out", consortium.path("pki-2027"))
+        let second = try consortium.directory.read("pki-2027/ca.pem")
+
+        // A CA of the same name, with certificates of its own.
+        try copy(consortium.path("coordinator"), to: consortium.path("coordinator.saved"))
+        for file in ["certificate.pem", "key.pem", "ca.pem"] { try FileManager.default.removeItem(atPath: consortium.path("coordinator/\(file)")) }
+        try consortium.kumiai("pki", "issue", "coordinator/main", "--ca", consortium.path("pki-2027"), "--out", consortium.path("coordinator"))
+        let other = try consortium.startCoordinator()
+        try #require(consortium.wait { !other.isRunning })
+        #expect(other.terminationStatus == 1 && consortium.log("coordinator").contains("kumiai coordinator rotate-ca"), "\(consortium.log("coordinator"))")
+
+        // Both CAs sign the change; the sites' certificates are under the new one from here on.
+        for file in ["certificate.pem", "key.pem", "ca.pem"] {
+            try FileManager.default.removeItem(atPath: consortium.path("coordinator/\(file)"))
+            try copy(consortium.path("coordinator.saved/\(file)"), to: consortium.path("coordinator/\(file)"))
+        }
+        try consortium.kumiai("pki", "endorse", consortium.path("pki-2027"), "--ca", consortium.path("pki"), "--out", consortium.path("rotation"))
+        try consortium.kumiai("coordinator", "rotate-ca", consortium.path("rotation"), "--config", consortium.path("coordinator/coordinator.toml"))
+        for name in ["coordinator", "operator", "acme-osaka", "bolt-turin"] { try consortium.directory.write("\(name)/ca.pem", first + second) }
+        for name in ["acme-osaka"] {
+            let folder = consortium.path(name)
+            for file in ["certificate.pem", "key.pem"] { try FileManager.default.moveItem(atPath: "\(folder)/\(file)", toPath: "\(folder)/\(file).2026") }
+            try consortium.kumiai("pki", "issue", "member/acme/site/osaka", "--ca", consortium.path("pki-2027"), "--out", consortium.path("new"))
+            for file in ["certificate.pem", "key.pem"] { try copy(consortium.path("new/\(file)"), to: "\(folder)/\(file)") }
+        }
+        let rotated = try consortium.startCoordinator()
+        let workers = try [0, 1].map(consortium.startWorker)
+        try #require(consortium.wait { committed(consortium) >= 2 }, "\(consortium.log("coordinator")) \(consortium.log("acme-osaka"))")
+        for worker in workers { #expect(consortium.stop(worker) == 0) }
+        #expect(consortium.stop(rotated) == 0)
+        // The first CA is enough; the second one alone is not.
+        let audit = try consortium.attempt(["audit", "verify", consortium.data, "--ca", consortium.authority])
+        #expect(audit.status == 0, "\(audit.output)")
+        #expect(try consortium.attempt(["audit", "verify", consortium.data, "--ca", consortium.path("pki-2027/ca.pem")]).status == 6)
+    }
+}

@@ -1,0 +1,163 @@
+import Federation
+import Foundation
+import Identity
+import Ledger
+import TestKit
+import Testing
+import Wire
+import Worker
+
+/// What a site keeps of the coordinator's ledger, and refuses where it is another one.
+@Suite struct LedgerMemoryTests {
+    static let key = try! PrivateKey.generate(.ed25519)
+    static let site = SiteID("acme/osaka")!
+    static let campaign = CampaignID("FY2026-FY2027")!
+    let directory = try! TemporaryDirectory()
+
+    private var logKey: [UInt8] { get throws { try Self.key.publicKey.ed25519Bytes() } }
+    private func memory() throws -> LedgerMemory { try LedgerMemory(directory: directory.path, consortium: "c") }
+
+    private func model(_ index: Int, _ seed: UInt8) -> Entry.Body {
+        let model = ModelReference(digest: Digest(of: [seed, UInt8(index)]), layout: Digest(of: [2]), byteCount: 3)
+        return .modelRegistered(ModelName("M\(index)")!, model, by: "operator/o")
+    }
+
+    /// A ledger of a founding and what follows it; the memory never folds it, so that any entries will do.
+    private func ledger(_ bodies: [Entry.Body]) throws -> Ledger {
+        let founding = Founding(consortium: "c", authority: Digest(of: [1]), logKey: try logKey, coordinatorCertificate: [1], logKeySignature: [2])
+        let store = try SQLiteEntryStore(path: directory.file("ledger-\(UUID().uuidString)"))
+        let ledger = try Ledger(consortium: "c", store: store, key: Self.key)
+        try ledger.append(([.founded(founding)] + bodies).map { Entry(at: Timestamp(milliseconds: 1_780_000_000_000), $0) })
+        return ledger
+    }
+
+    private func models(_ count: Int, seed: UInt8 = 0) throws -> Ledger { try ledger((0..<count).map { model($0, seed) }) }
+
+    private func welcome(_ ledger: Ledger, extending seen: Int = 0, loss: Receipt? = nil) throws -> Welcome {
+        Welcome(
+            version: 1, consortium: "c", time: Timestamp(milliseconds: 0), heartbeatSeconds: 5, chunkBytes: 1024, logKey: try logKey, logKeySignature: [],
+            treeHead: ledger.head.note, consistencyProof: seen <= ledger.count ? ledger.consistencyProof(from: seen) : [], loss: loss)
+    }
+
+    private func update(_ round: Int, _ attempt: Int = 1) -> SignedUpdate {
+        let manifest = UpdateManifest(
+            campaign: Self.campaign, key: RoundKey(round: round, attempt: attempt), site: Self.site, model: Digest(of: [1]), update: Digest(of: [3]),
+            updateByteCount: 4, layout: Digest(of: [2]), samples: 5, localLoss: 0.5, createdAt: Timestamp(milliseconds: 1))
+        return SignedUpdate(manifest: manifest, manifestBytes: [], signature: [], certificate: [])
+    }
+
+    /// Every file of the site's evidence, by its path.
+    private func files() throws -> [String: Data] {
+        let paths = FileManager.default.enumerator(atPath: directory.path)?.compactMap { $0 as? String } ?? []
+        return paths.filter { !$0.hasPrefix("ledger-") }.reduce(into: [:]) { $0[$1] = FileManager.default.contents(atPath: directory.file($1)) }
+    }
+
+    @Test func theNewestHeadIsKeptAndAnOlderOrAnotherLedgerIsRefusedAlsoAfterARestart() throws {
+        let whole = try models(6), older = try models(3), other = try models(9, seed: 7)
+        let first = try memory()
+        try first.pin(logKey)
+        #expect(try first.judge(welcome(older)) == .extends)
+        #expect(try first.judge(welcome(whole, extending: 4)) == .extends)
+        for memory in [first, try memory()] {
+            #expect(memory.treeHead == whole.head.note)
+            #expect(try memory.judge(welcome(older)) == .isBehind(seen: 7, theirs: 4))
+            #expect(try memory.judge(welcome(other, extending: 7)) == .isBehind(seen: 7, theirs: 10))
+            #expect(try memory.judge(welcome(whole, extending: 7)) == .extends)
+        }
+        #expect(throws: WorkerError.self) {
+            let silent = Welcome(
+                version: 1, consortium: "c", time: Timestamp(milliseconds: 0), heartbeatSeconds: 5, chunkBytes: 1, logKey: try logKey, logKeySignature: [])
+            _ = try first.judge(silent)
+        }
+    }
+
+    @Test func aReceiptIsNewerThanTheHeadThatWasKept() throws {
+        let whole = try models(6)
+        let first = try memory()
+        try first.pin(logKey)
+        _ = try first.judge(welcome(try models(3)))
+        try first.keep(whole.receipt(of: 5), of: update(1), logKey: logKey)
+        for memory in [first, try memory()] { #expect(memory.treeHead == whole.head.note && memory.receiptCount == 1) }
+    }
+
+    @Test func anotherReceiptForAnUpdateIsEvidenceBesideTheFirst() throws {
+        let whole = try models(6)
+        let memory = try memory()
+        try memory.pin(logKey)
+        try memory.keep(whole.receipt(of: 3), of: update(1), logKey: logKey)
+        let before = try files()
+        try memory.keep(whole.receipt(of: 3), of: update(1), logKey: logKey)
+        #expect(try files() == before)
+        for _ in 0..<2 { #expect(throws: WorkerError.self) { try memory.keep(whole.receipt(of: 4), of: update(1), logKey: logKey) } }
+        let after = try files()
+        #expect(before.allSatisfy { after[$0.key] == $0.value } && after.count == before.count + 1)
+        #expect(after.keys.contains { $0.hasSuffix(".receipt-conflict") })
+        #expect(try self.memory().receiptCount == 1)
+    }
+
+    @Test func anotherKeyOfTheLedgerIsRefusedAndTheFirstIsKept() throws {
+        let memory = try memory()
+        try memory.pin(logKey)
+        let before = try files()
+        #expect(throws: WorkerError.self) { try memory.pin(PrivateKey.generate(.ed25519).publicKey.ed25519Bytes()) }
+        #expect(try files() == before)
+    }
+
+    private func task(_ round: Int, lost: Receipt? = nil) -> Assignment {
+        .train(
+            TrainingTask(
+                campaign: Self.campaign, key: RoundKey(round: round, attempt: 2), rounds: 9,
+                model: ModelReference(digest: Digest(of: [1]), layout: Digest(of: [2]), byteCount: 3), deadline: Timestamp(milliseconds: 9),
+                training: Training(localSteps: 1, batch: 1, learningRate: 1), lostUpdate: lost))
+    }
+
+    @Test func aReceiptedRoundIsTrainedAgainOnlyWhereTheLedgerSaysThatTheUpdateWasLost() throws {
+        func abandoned(_ round: Int, without: [SiteID]) -> Entry.Body {
+            .roundAbandoned(RoundAbandonment(key: RoundKey(round: round, attempt: 1), reason: "updates were lost", without: without))
+        }
+        let ledger = try ledger([
+            abandoned(1, without: [Self.site]), model(0, 0), abandoned(1, without: [Self.site]), abandoned(1, without: []), abandoned(2, without: [Self.site]),
+        ])
+        let memory = try memory()
+        try memory.pin(logKey)
+        #expect(try memory.admitted(task(1), site: Self.site, logKey: logKey) == task(1), "it holds no receipt")
+        try memory.keep(ledger.receipt(of: 2), of: update(1), logKey: logKey)
+        func isAdmitted(_ lost: Receipt?) throws -> Bool {
+            let assignment = task(1, lost: lost)
+            return try memory.admitted(assignment, site: Self.site, logKey: logKey) == assignment
+        }
+        #expect(try isAdmitted(ledger.receipt(of: 3)))
+        #expect(try !isAdmitted(nil))
+        #expect(try !isAdmitted(ledger.receipt(of: 1)), "it is older than the receipt")
+        #expect(try !isAdmitted(ledger.receipt(of: 4)), "another site's update was lost")
+        #expect(try !isAdmitted(ledger.receipt(of: 5)), "of another round")
+        #expect(try memory.admitted(task(2), site: Self.site, logKey: logKey) == task(2))
+    }
+
+    @Test func aDeclaredLossIsAcceptedOnceAndNothingIsLostByIt() throws {
+        let whole = try models(6)
+        let first = try memory()
+        try first.pin(logKey)
+        _ = try first.judge(welcome(whole))
+        try first.keep(whole.receipt(of: 5), of: update(1), logKey: logKey)
+        let before = try files()
+        let declaration = LossDeclaration(lostTreeHead: whole.head.note, keptEntries: 4, reason: "the disk died", declaredBy: "operator/o")
+        let restored = try ledger((0..<3).map { model($0, 0) } + [.lossDeclared(declaration)])
+        let answer = try welcome(restored, loss: restored.receipt(of: 4))
+        guard case .lossDeclared(let loss) = try first.judge(answer) else { throw Failed() }
+        #expect(!loss.isAccepted && loss.declaration == declaration)
+        try first.note(loss)
+        #expect(try memory().proposedLosses() == [loss])
+        try first.accept(loss)
+        let second = try memory()
+        #expect(try second.proposedLosses().isEmpty)
+        guard case .lossDeclared(let accepted) = try second.judge(answer), accepted.isAccepted else { throw Failed() }
+        for (name, _) in second.receipts(from: 4) { try second.setAside(name) }
+        try second.goOn(after: answer)
+        #expect(try memory().treeHead == restored.head.note)
+        let after = try files()
+        #expect(before.values.allSatisfy { bytes in after.values.contains(bytes) })
+    }
+
+    struct Failed: Error {}
+}

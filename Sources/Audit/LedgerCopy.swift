@@ -21,11 +21,16 @@ public struct LedgerCopy: Sendable {
     /// `authority`: the CA certificate that the auditor trusts; the copy's own only where that is all there is.
     public init(directory: String, authority: String?) throws {
         self.directory = directory
+        guard FileManager.default.fileExists(atPath: directory) else {
+            throw AuditError("there is no directory \(directory)", hint: "name a copy of the coordinator's data directory", code: .wrongOption)
+        }
         let path = authority ?? directory + "/ca.pem"
         guard let pem = FileManager.default.contents(atPath: path) else {
-            throw AuditError("cannot read the CA certificate \(path)", hint: "name it with --ca")
+            throw AuditError("cannot read the CA certificate \(path)", hint: "name it with --ca", code: .wrongOption)
         }
-        roots = try TrustRoots(pem: Array(pem))
+        do { roots = try TrustRoots(pem: Array(pem)) } catch {
+            throw AuditError("\(path) is not a CA certificate: \(error)", hint: "name it with --ca", code: .wrongOption)
+        }
         guard FileManager.default.fileExists(atPath: directory + "/ledger.sqlite") else {
             throw AuditError("\(directory) holds no ledger.sqlite", hint: "copy the coordinator's data directory, without log.key")
         }
@@ -65,7 +70,12 @@ public struct LedgerCopy: Sendable {
         try manager.createDirectory(atPath: scratch, withIntermediateDirectories: true)
         defer { try? manager.removeItem(atPath: scratch) }
         for suffix in ["", "-wal"] where manager.fileExists(atPath: "\(directory)/ledger.sqlite\(suffix)") {
-            try manager.copyItem(atPath: "\(directory)/ledger.sqlite\(suffix)", toPath: "\(scratch)/ledger.sqlite\(suffix)")
+            // A link is followed: a copy of it would lead elsewhere, or nowhere.
+            let path = URL(fileURLWithPath: "\(directory)/ledger.sqlite\(suffix)").resolvingSymlinksInPath().path
+            guard try manager.attributesOfItem(atPath: path)[.type] as? FileAttributeType == .typeRegular else {
+                throw AuditError("\(directory)/ledger.sqlite\(suffix) is not a regular file", hint: "copy the coordinator's data directory again")
+            }
+            try manager.copyItem(atPath: path, toPath: "\(scratch)/ledger.sqlite\(suffix)")
         }
         let store = try SQLiteEntryStore(path: scratch + "/ledger.sqlite")
         defer { try? store.close() }
@@ -86,6 +96,8 @@ public struct AuditError: Error, Equatable, Sendable, CustomStringConvertible {
         case failed
         /// The ledger was founded under another CA than the one that is trusted here: nothing was checked.
         case otherAuthority
+        /// What was named is not there, or is something else.
+        case wrongOption
     }
 
     public let code: Code

@@ -16,6 +16,8 @@ public struct RoundHistory: Sendable {
         public var commit: RoundCommit?
         public var endedAt: Timestamp?
         public var abandoned: String?
+        /// Why its campaign ended while it was open.
+        public var ended: String?
         /// A release of this round, of a campaign that ended before its plan did.
         public var release: ReleaseCutting?
         /// Its updates are not kept any more: it can be verified, and not replayed.
@@ -43,6 +45,8 @@ public struct RoundHistory: Sendable {
     }
 
     public private(set) var rounds: [Record] = []
+    /// What operators changed of campaigns that ran, with the numbers of the entries.
+    public private(set) var changes: [(index: Int, change: CampaignChange)] = []
     /// The rounds that the accepted updates of the campaign are of.
     private var roundsOfUpdates: [Digest: Int] = [:]
 
@@ -64,6 +68,7 @@ public struct RoundHistory: Sendable {
                     campaign: campaign.plan.campaign, openedEntry: index, task: campaign.round.task(collection), openedAt: entry.at,
                     cohort: opening.cohort))
         }
+        if case .campaignChanged(let change) = entry.body { changes.append((index, change)) }
         guard !rounds.isEmpty else { return }
         let last = rounds.count - 1
         switch entry.body {
@@ -81,6 +86,8 @@ public struct RoundHistory: Sendable {
             }
         case .roundAbandoned(let abandonment):
             (rounds[last].abandoned, rounds[last].endedAt, rounds[last].endedEntry) = (abandonment.reason, entry.at, index)
+        case .campaignEnded(let end) where rounds[last].commit == nil && rounds[last].abandoned == nil && rounds[last].campaign == end.campaign:
+            (rounds[last].ended, rounds[last].endedAt, rounds[last].endedEntry) = (end.reason, entry.at, index)
         case .releaseCut(let cutting):
             guard let round = cutting.round else { break }
             for index in rounds.indices where rounds[index].campaign == cutting.campaign && rounds[index].task.key.round == round && rounds[index].commit != nil {

@@ -42,6 +42,8 @@ public struct Verification {
     private var isFolded = true
     private var accepted: [(index: Int, update: AcceptedUpdate, plan: Plan?)] = []
     private var tree = MerkleTree()
+    /// The latest time of all entries.
+    private var latest = Timestamp(milliseconds: 0)
 
     private init(_ copy: LedgerCopy) {
         self.copy = copy
@@ -87,6 +89,7 @@ public struct Verification {
                 let entry = try Entry(wireBytes: stored.bytes)
                 try checkSignatures(entry)
                 tally(entry, index)
+                latest = max(latest, entry.at)
                 // After a broken entry nothing can be said about what follows from it.
                 if isFolded { try state.apply(entry) }
             } catch let violation as LedgerViolation {
@@ -158,8 +161,10 @@ public struct Verification {
             referenced.insert(accepted.update.manifest.update)
             self.accepted.append((index, accepted, state.campaign?.plan))
         case .lossDeclared(let loss):
-            let lost = loss.lostTreeHead.split(separator: "\n").dropFirst().first.map(String.init) ?? "?"
-            note("entry \(index): \(loss.declaredBy) declares that entries from \(loss.keptEntries) to \(lost) of an earlier history were lost: \(loss.reason)")
+            let size = loss.lostTreeHead.split(separator: "\n", omittingEmptySubsequences: false).dropFirst().first.map(String.init) ?? "?"
+            note(
+                "entry \(index): \(loss.declaredBy) declares that of an earlier history, which had \(size) entries, those from "
+                    + "\(loss.keptEntries) on were lost: \(loss.reason)")
         case .clockCorrected(let correction):
             note("entry \(index): \(correction.correctedBy) says that the clock had been ahead: \(correction.reason)")
         case .roundCommitted(let commit):
@@ -197,6 +202,7 @@ public struct Verification {
             ).head
             guard head.size == tree.count else { return find("tree head", "it is over \(head.size) entries, the ledger holds \(tree.count)") }
             guard head.root == tree.root else { return find("tree head", "its root is not that of the entries") }
+            guard head.time == nil || head.time == latest || !isFolded else { return find("tree head", "its time is not the latest of the entries") }
         } catch {
             find("tree head", "\(error)")
         }
@@ -286,7 +292,7 @@ public struct Verification {
             }
         }
         for name in (try? FileManager.default.contentsOfDirectory(atPath: copy.releasesPath).sorted()) ?? []
-        where !name.hasSuffix(ReleaseDirectory.draftSuffix) && !state.releases.contains(where: { $0.name.text == name }) {
+        where isFolded && !name.hasSuffix(ReleaseDirectory.draftSuffix) && !state.releases.contains(where: { $0.name.text == name }) {
             find("release \(name)", "it is not in the ledger")
         }
     }

@@ -23,12 +23,14 @@ public struct Witness: Sendable {
     /// Reads a receipt (`*.receipt`) or a tree head (a signed note), or all of them in a directory.
     public static func read(_ path: String) throws -> [Witness] {
         guard FileManager.default.fileExists(atPath: path) else {
-            throw AuditError("\(path) does not exist", hint: "--witness names a receipt, a tree head, or a directory of them")
+            throw AuditError("\(path) does not exist", hint: hint, code: .wrongOption)
         }
         guard isDirectory(path) else { return [try Witness(path)] }
         let names = try FileManager.default.contentsOfDirectory(atPath: path).sorted()
         return try names.filter { !$0.hasSuffix(".new") && !isDirectory("\(path)/\($0)") }.map { try Witness("\(path)/\($0)") }
     }
+
+    private static let hint = "--witness names a receipt, a tree head, or a directory of them"
 
     private static func isDirectory(_ path: String) -> Bool {
         var isDirectory: ObjCBool = false
@@ -44,7 +46,13 @@ public struct Witness: Sendable {
         if path.hasSuffix(".receipt") || path.hasSuffix(".receipt-conflict") {
             kind = .receipt(try Receipt(wireBytes: data))
         } else {
-            kind = .treeHead(String(decoding: data, as: UTF8.self))
+            let text = String(decoding: data, as: UTF8.self)
+            // An origin, a size and a root; whether they are signed is for the check to say.
+            let lines = text.components(separatedBy: "\n")
+            guard lines.count > 3, Int(lines[1]) != nil else {
+                throw AuditError("\(path) is neither a receipt nor a tree head", hint: Self.hint, code: .wrongOption)
+            }
+            kind = .treeHead(text)
         }
     }
 

@@ -15,9 +15,9 @@ extension CoordinatorService {
     }
 
     func greet(_ hello: Hello, version: UInt32, site: SiteID) throws -> Greeting {
-        switch ledger.standing(of: hello.treeHead, losses: machine.state.losses.map(\.declaration)) {
+        switch ledger.standing(of: hello.treeHead, losses: machine.state.losses) {
         case .extends(let proof): return Greeting(welcome: welcome(version, proof: proof), isRecovery: false)
-        case .lossDeclared: return Greeting(welcome: welcome(version), isRecovery: false)
+        case .lossDeclared(let loss): return Greeting(welcome: welcome(version, loss: loss), isRecovery: false)
         case .isBehind(let head):
             try noteMissing(head, seenBy: site)
             return Greeting(welcome: welcome(version), isRecovery: true)
@@ -44,9 +44,10 @@ extension CoordinatorService {
     }
 
     /// A head that was noted before a restart, if the ledger still does not extend it.
-    static func missingHistory(_ files: CoordinatorFiles, _ ledger: Ledger, losses: [LossDeclaration]) throws -> LedgerRecovery? {
+    static func missingHistory(_ files: CoordinatorFiles, _ ledger: Ledger) throws -> LedgerRecovery? {
         guard let bytes = try SystemDisk().contents(of: files.missingHistory) else { return nil }
-        switch ledger.standing(of: String(decoding: bytes, as: UTF8.self), losses: losses) {
+        // The note goes when the loss is declared: an earlier declaration says nothing about it.
+        switch ledger.standing(of: String(decoding: bytes, as: UTF8.self), losses: []) {
         case .isBehind(let head): return LedgerRecovery(head)
         case .isForeign(let reason):
             throw CoordinatorError("\(files.missingHistory) cannot be read: \(reason)", hint: "it says what this ledger lacks; restore it")
@@ -91,13 +92,19 @@ extension CoordinatorService {
     /// An operator's word that what is missing is lost: an entry that every site and every audit shows.
     func declareLoss(reason: String, by operatorName: String) throws -> ServerMessage {
         guard let recovery else {
+            // The same declaration again, after a lost answer.
+            if let last = machine.state.losses.last, last.declaration.reason == reason, last.declaration.declaredBy == operatorName {
+                return .recorded(index: last.index)
+            }
             throw Refusal(.conflict, "no site has shown entries that this ledger lacks", hint: "a loss is declared when a site that has seen more connects")
         }
         let loss = LossDeclaration(
             lostTreeHead: recovery.newest.note, keptEntries: UInt64(min(ledger.count, recovery.newest.head.size)), reason: reason, declaredBy: operatorName)
         self.recovery = nil
         do {
-            try decideOrThrow { core, now in try core.decide { try $0.declare(loss, at: now) } }
+            // It explains what is older than it, and a clock may have been ahead.
+            let earliest = recovery.newest.head.time.map { $0.adding(milliseconds: 1) }
+            try decideOrThrow { core, now in try core.decide { try $0.declare(loss, at: max(now, earliest ?? now)) } }
         } catch {
             self.recovery = recovery
             throw error
@@ -140,6 +147,7 @@ extension CoordinatorService {
     var troubles: [String] {
         var found: [String] = []
         if let obstacle = obstacle(at: now()) { found.append("\(obstacle.message); \(obstacle.hint)") }
+        if let ledgerTrouble { found.append(ledgerTrouble) }
         if let step = clockStep {
             found.append("the system's clock has stepped by \(step / 1000) s and is not followed; if it is right now, start the coordinator again")
         }

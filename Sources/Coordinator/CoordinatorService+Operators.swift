@@ -9,14 +9,8 @@ import Wire
 /// The operators' verbs, and what everybody may ask.
 extension CoordinatorService {
     func open(_ plan: Plan, by name: String) throws -> ServerMessage {
-        guard let base = machine.state.models[plan.base] else {
-            let known = machine.state.models.keys.map(\.text).sorted().suffix(10).joined(separator: ", ")
-            throw Refusal(.notFound, "base: there is no model \(plan.base)", hint: "name one of these in the plan: \(known)")
-        }
         if let index = machine.opening(of: plan) { return .campaignAccepted(plan.campaign, index: index) }
-        if let problem = try plan.problems.first ?? PlanFit.problems(of: plan, base: SafetensorsFile(blobs, base.digest)).first {
-            throw Refusal(.invalid, "\(problem.key): \(problem.message)", hint: "correct the plan and open the campaign again")
-        }
+        try requireSound(plan)
         do {
             try decideOrThrow { core, now in try core.decide { try $0.open(plan, by: name, at: now) } }
         } catch let error as LedgerViolation {
@@ -24,6 +18,27 @@ extension CoordinatorService {
         }
         logger.info("campaign opened", metadata: ["campaign": "\(plan.campaign)", "by": "\(name)"])
         return .campaignAccepted(plan.campaign, index: machine.state.campaign!.opening.index)
+    }
+
+    /// Whether a campaign could be opened by this plan, once none runs; answered with the status.
+    func check(_ plan: Plan) throws -> ServerMessage {
+        guard machine.opening(of: plan) == nil else { return .status(status()) }
+        try requireSound(plan)
+        if let violation = machine.problem(of: plan) {
+            throw Refusal(.conflict, "a campaign cannot be opened by this plan: it \(violation.message)", hint: "choose another name, or see kumiai campaign status")
+        }
+        return .status(status())
+    }
+
+    /// The plan's base is registered, and sites can train it as the plan says.
+    private func requireSound(_ plan: Plan) throws {
+        guard let base = machine.state.models[plan.base] else {
+            let known = machine.state.models.keys.map(\.text).sorted().suffix(10).joined(separator: ", ")
+            throw Refusal(.notFound, "base: there is no model \(plan.base)", hint: "name one of these in the plan: \(known)")
+        }
+        if let problem = try plan.problems.first ?? PlanFit.problems(of: plan, base: SafetensorsFile(blobs, base.digest)).first {
+            throw Refusal(.invalid, "\(problem.key): \(problem.message)", hint: "correct the plan and open the campaign again")
+        }
     }
 
     /// Stops, pauses, resumes or amends the campaign. The same change again, after a lost answer, is answered as the first time.
@@ -127,6 +142,8 @@ extension CoordinatorService {
             _ = try ReleaseDirectory.write(
                 to: path, lineage: lineage, model: blobs.path(of: cutting.model.digest), adapter: adapter, chain: identity.chain, key: identity.key)
         }
+        // It is signed anew: what was known of an earlier copy is not of this one.
+        releaseFiles[cutting.name] = nil
         logger.info("release cut", metadata: ["release": "\(cutting.name)", "model": "\(cutting.model.digest.short)"])
     }
 

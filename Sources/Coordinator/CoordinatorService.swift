@@ -47,6 +47,8 @@ public actor CoordinatorService {
     private let clock: GuardedClock
     /// What sites have seen and this ledger lacks; `nil`: nothing.
     var recovery: LedgerRecovery?
+    /// Why the last decision could not be written; `nil` where it could.
+    private(set) var ledgerTrouble: String?
 
     /// How long the coordinator waits before it tries again to write a ledger that it could not write, or to compute a
     /// round that it could not compute.
@@ -68,6 +70,10 @@ public actor CoordinatorService {
                     ? "log.key is there: restore ledger.sqlite, or mount the disk that it is on"
                     : "found the consortium first: kumiai coordinator init")
         }
+        // A disk that filled up, or a copy that broke off, leaves an empty file: SQLite would begin a ledger in it.
+        guard SystemDisk().byteCount(files.ledger) != 0 else {
+            throw CoordinatorError("\(files.ledger) is empty", hint: "restore it, with the files beside it; nothing was written")
+        }
         do {
             lock = try DirectoryLock(files.directory)
         } catch let error as BlobError where error.code == .busy {
@@ -83,7 +89,7 @@ public actor CoordinatorService {
         let ledger = try Ledger(consortium: configuration.consortium, store: try SQLiteEntryStore(path: files.ledger), key: reloading.current.logKey)
         try FormerRun.check(files, ledger, reloading.current.roots)
         core = CoordinatorCore(ledger: ledger)
-        recovery = try Self.missingHistory(files, ledger, losses: ledger.stateAtReading.losses.map(\.declaration))
+        recovery = try Self.missingHistory(files, ledger)
         incoming.settle(core.machine.state, blobs)
         workers = NIOThreadPool(numberOfThreads: 4)
         workers.start()
@@ -93,7 +99,6 @@ public actor CoordinatorService {
 
     /// Serves until ``stop()``. `ready` gets the port.
     public func run(ready: @escaping @Sendable (Int) async -> Void = { _ in }) async throws {
-        removeSeal()
         let listener = Listener(
             contexts: reloading.contexts, consortium: configuration.consortium, peerLimit: CoordinatorLimits.connectionsPerPeer,
             group: MultiThreadedEventLoopGroup.singleton, logger: logger
@@ -103,13 +108,13 @@ public actor CoordinatorService {
         logger.info(
             "coordinator starts",
             metadata: ["consortium": "\(configuration.consortium)", "entries": "\(ledger.count)", "certificate": "\(identity.principal)"])
-        resume()
         let watching = Task { await self.watchIdentity() }
         defer {
             timer?.cancel()
             watching.cancel()
         }
         try await listener.run(host: configuration.host, port: configuration.port) { [logger, configuration] port in
+            await self.begin()
             logger.info("listening", metadata: ["host": "\(configuration.host)", "port": "\(port)"])
             await ready(port)
         } serve: { connection in
@@ -132,19 +137,28 @@ public actor CoordinatorService {
     /// Closes the ledger and notes the hash of its file, so that an audit of a copy finds a change of any byte.
     private func seal() throws {
         try ledger.close()
+        guard ledger.count > 0 else { return }
         try LedgerSeal.write(to: files.seal, ledger: files.ledger, size: ledger.count, origin: ledger.origin, key: identity.logKey)
+    }
+
+    /// A start that failed leaves the seal, which says how long the ledger was.
+    private func begin() {
+        removeSeal()
+        resume()
     }
 
     private func removeSeal() { try? FileManager.default.removeItem(atPath: files.seal) }
 
     // MARK: Events
 
-    func welcome(_ version: UInt32, proof: [Digest] = []) -> Welcome {
-        Welcome(
+    /// `loss`: the one that explains why the site's history is not this one; otherwise the newest is shown.
+    func welcome(_ version: UInt32, proof: [Digest] = [], loss: ConsortiumState.RecordedLoss? = nil) -> Welcome {
+        let shown = loss ?? machine.state.losses.last
+        return Welcome(
             version: version, consortium: configuration.consortium, time: now(),
             heartbeatSeconds: configuration.heartbeatSeconds, chunkBytes: WireLimits.chunkBytes,
             logKey: identity.logKeyBytes, logKeySignature: identity.logKeySignature, model: machine.state.currentModel,
-            treeHead: ledger.head.note, consistencyProof: proof, loss: machine.state.losses.last.flatMap { try? ledger.receipt(of: $0.index) })
+            treeHead: ledger.head.note, consistencyProof: proof, loss: shown.flatMap { try? ledger.receipt(of: $0.index) })
     }
 
     func now() -> Timestamp { clock.now() }
@@ -272,9 +286,11 @@ public actor CoordinatorService {
         }
         do {
             let answers = perform(try decision(core, now))
+            ledgerTrouble = nil
             scheduleTick()
             return answers
         } catch let error as LedgerError {
+            ledgerTrouble = "nothing is decided, because the ledger cannot be written: \(error)"
             scheduleRecovery()
             throw Refusal(
                 .unavailable, "the coordinator cannot write its ledger: \(error)",

@@ -52,11 +52,18 @@ public struct IdentityError: Error, Equatable, Sendable, CustomStringConvertible
         IdentityError(code, message, detail: detail.isEmpty ? path : "\(path): \(detail)", hint: hint, refused: refused)
     }
 
+    /// OpenSSL names an alert after the version of TLS that had it first, which says nothing to a reader.
+    private static func plain(_ reason: String) -> String {
+        let words = reason.split(separator: " ")
+        guard let alert = words.firstIndex(of: "alert") else { return reason }
+        return "alert of the other side: \(words[(alert + 1)...].joined(separator: " "))"
+    }
+
     /// Drains OpenSSL's error queue of this thread into a value.
     static func openSSL(_ code: Code, _ message: String) -> IdentityError {
         var reasons: [String] = []
         while case let error = ERR_get_error(), error != 0 {
-            if let reason = ERR_reason_error_string(error) { reasons.append(String(cString: reason)) }
+            if let reason = ERR_reason_error_string(error) { reasons.append(plain(String(cString: reason))) }
         }
         return IdentityError(code, message, detail: reasons.joined(separator: ", "))
     }

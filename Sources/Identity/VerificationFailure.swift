@@ -57,8 +57,12 @@ extension TrustRoots {
             return error(
                 .revoked, "the certificate was revoked", name,
                 "to take part again, its holder needs a new key and a new certificate")
-        case X509_V_ERR_CRL_HAS_EXPIRED, X509_V_ERR_CRL_NOT_YET_VALID, X509_V_ERR_UNABLE_TO_GET_CRL,
-            X509_V_ERR_CRL_SIGNATURE_FAILURE:
+        case X509_V_ERR_UNABLE_TO_GET_CRL:
+            let issuer = failure.culprit?.issuer ?? "its CA"
+            return error(
+                .revocationList, "there is no list of revoked certificates of the CA that issued \(name), and without it no certificate of that CA is accepted",
+                issuer, "each CA has a list of its own: kumiai pki revoke --ca, and append what it writes to the file that crl names")
+        case X509_V_ERR_CRL_HAS_EXPIRED, X509_V_ERR_CRL_NOT_YET_VALID, X509_V_ERR_CRL_SIGNATURE_FAILURE:
             let lists = revocations.map { "that of \($0.issuer) \(term($0.term, at: now))" }.joined(separator: ", ")
             return error(
                 .revocationList, "the list of revoked certificates cannot be relied on, and without it no certificate is accepted",

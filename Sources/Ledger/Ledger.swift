@@ -69,22 +69,25 @@ public final class Ledger {
     private static func load(_ store: any EntryStore, origin: String, key: PrivateKey) throws -> (Content, ConsortiumState) {
         var state = ConsortiumState()
         var tree = MerkleTree()
+        var time: Timestamp?
         for (index, entry) in try store.entries().enumerated() {
             guard entry.isIntact else { throw LedgerError(.tampered, "entry \(index) of the ledger was changed") }
             do {
-                try state.apply(try Entry(wireBytes: entry.bytes))
+                let decoded = try Entry(wireBytes: entry.bytes)
+                try state.apply(decoded)
+                time = max(time ?? decoded.at, decoded.at)
             } catch {
                 throw LedgerError(.tampered, "entry \(index) of the ledger: \(error)")
             }
             tree.append(leaf: entry.leaf)
         }
-        let head = try SignedTreeHead(TreeHead(origin: origin, size: tree.count, root: tree.root), key: key)
+        let head = try SignedTreeHead(TreeHead(origin: origin, size: tree.count, root: tree.root, time: time), key: key)
         let note = try store.newestTreeHead()
         guard tree.count == 0 || note != nil else { throw LedgerError(.tampered, "the ledger's tree head is missing") }
         if let note {
             let publicKey = try key.publicKey.ed25519Bytes()
             let newest = try SignedTreeHead(note: note, origin: origin, key: publicKey)
-            guard newest.head == head.head else { throw LedgerError(.tampered, "the ledger's entries are not those of its tree head") }
+            guard newest.head == head.head || newest.head == TreeHead(origin: origin, size: tree.count, root: tree.root) else { throw LedgerError(.tampered, "the ledger's entries are not those of its tree head") }
         }
         return (Content(tree: tree, head: head), state)
     }
@@ -117,14 +120,16 @@ public final class Ledger {
     private func append(bytes: [[UInt8]]) throws {
         guard !bytes.isEmpty else { return }
         var nextTree = content.tree
+        var time = content.head.head.time
         let newcomers = bytes.map { StoredEntry($0) }
         for entry in newcomers {
             guard entry.bytes.count <= WireLimits.entryBytes else { throw LedgerError(.malformed, "an entry of \(entry.bytes.count) bytes is too long") }
             // What could not be read back would lock the ledger for good.
-            guard (try? Entry(wireBytes: entry.bytes)) != nil else { throw LedgerError(.malformed, "an entry could not be read back") }
+            guard let at = (try? Entry(wireBytes: entry.bytes))?.at else { throw LedgerError(.malformed, "an entry could not be read back") }
+            time = max(time ?? at, at)
             nextTree.append(leaf: entry.leaf)
         }
-        let nextHead = try SignedTreeHead(TreeHead(origin: origin, size: nextTree.count, root: nextTree.root), key: key)
+        let nextHead = try SignedTreeHead(TreeHead(origin: origin, size: nextTree.count, root: nextTree.root, time: time), key: key)
         try store.append(newcomers, from: count, treeHead: nextHead.note)
         content.tree = nextTree
         content.head = nextHead

@@ -16,6 +16,8 @@ public enum LedgerSeal {
         try synchronise(path)
     }
 
+    private static let maximumBytes = 4096
+
     /// How many entries a seal says that the ledger held; throws where it is not the log key's.
     public static func size(_ path: String, origin: String, logKey: [UInt8]) throws -> Int {
         guard let size = Int(try lines(path, origin: origin, logKey: logKey)[2]) else { throw LedgerError(.tampered, "the ledger's seal is not a seal") }
@@ -33,7 +35,10 @@ public enum LedgerSeal {
 
     /// The lines of a seal whose signature holds.
     private static func lines(_ path: String, origin: String, logKey: [UInt8]) throws -> [String] {
-        let lines = try String(contentsOfFile: path, encoding: .utf8).components(separatedBy: "\n")
+        guard let size = SystemDisk().byteCount(path), size <= maximumBytes, let text = try? SystemDisk().contents(of: path) else {
+            throw LedgerError(.tampered, "the ledger's seal \(path) cannot be read")
+        }
+        let lines = String(decoding: text, as: UTF8.self).components(separatedBy: "\n")
         guard lines.count == 6, lines[5].isEmpty, lines[0] == "kumiai ledger seal v1", lines[1] == origin,
             let signature = bytes(hex: lines[4]), hexadecimal(signature) == lines[4]
         else { throw LedgerError(.tampered, "the ledger's seal is not a seal") }

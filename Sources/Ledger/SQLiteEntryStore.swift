@@ -9,6 +9,8 @@ public final class SQLiteEntryStore: EntryStore {
     private let path: String
     /// The files that were opened: what is written to others by these names would not be read again.
     private let files = Mutex<[String: FileIdentity]>([:])
+    /// What the files were like after the last write of this process, and the tree head that they held then.
+    private let written = Mutex<(marks: [FileMark?], treeHead: String?)>(([], nil))
 
     public static let fileName = "ledger.sqlite"
 
@@ -28,7 +30,29 @@ public final class SQLiteEntryStore: EntryStore {
         } catch {
             throw LedgerError(.unreadable, "the ledger \(path) cannot be opened: \(Self.reason(error))")
         }
-        if !readOnly { try requireSameFiles() }
+        if !readOnly {
+            try requireSameFiles()
+            noteWritten(try newestTreeHead())
+        }
+    }
+
+    private var names: [String] { [path, path + "-wal"] }
+
+    private func noteWritten(_ treeHead: String?) { written.withLock { $0 = (names.map(FileMark.init), treeHead) } }
+
+    /// Throws where another program wrote into the files: a copy that was put in their place keeps their identity.
+    ///
+    /// A program that only moved the newest writes from one file into the other left the ledger as it was.
+    private func requireSameContents() throws {
+        let (marks, treeHead) = written.withLock { $0 }
+        let found = names.map(FileMark.init)
+        guard found != marks else { return }
+        let other = try? SQLiteEntryStore(path: path, readOnly: true)
+        defer { try? other?.close() }
+        guard let other, let head = try? other.newestTreeHead(), head == treeHead else {
+            throw LedgerError(.replaced, "the ledger's file \(path) was removed or replaced while it was in use: its contents are other ones")
+        }
+        written.withLock { $0.marks = found }
     }
 
     /// Throws where the file, or the log of its newest writes, was removed or replaced since it was opened.
@@ -89,6 +113,7 @@ public final class SQLiteEntryStore: EntryStore {
 
     public func append(_ entries: [StoredEntry], from index: Int, treeHead: String) throws {
         try requireSameFiles()
+        try requireSameContents()
         do {
             try database.write { db in
                 for (offset, entry) in entries.enumerated() {
@@ -106,6 +131,7 @@ public final class SQLiteEntryStore: EntryStore {
         }
         // Nothing is acknowledged that went into a file without a name.
         try requireSameFiles()
+        noteWritten(treeHead)
     }
 
     public func close() throws { try database.close() }
@@ -122,6 +148,20 @@ public final class SQLiteEntryStore: EntryStore {
         } catch let error as DatabaseError {
             throw LedgerError(.tampered, "the ledger's file is damaged: \(Self.reason(error))")
         }
+    }
+}
+
+/// How long a file is, and when it was last written.
+private struct FileMark: Equatable, Sendable {
+    private let size: Int64
+    private let seconds: Int
+    private let nanoseconds: Int
+
+    /// `nil` where nothing is at `path`.
+    init?(_ path: String) {
+        var status = stat()
+        guard stat(path, &status) == 0 else { return nil }
+        (size, seconds, nanoseconds) = (Int64(status.st_size), status.st_mtim.tv_sec, status.st_mtim.tv_nsec)
     }
 }
 

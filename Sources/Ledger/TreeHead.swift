@@ -8,15 +8,29 @@ public struct TreeHead: Equatable, Sendable {
     public let origin: String
     public let size: Int
     public let root: Digest
+    /// The latest of all entries, which a corrected clock does not put back: whether a head is older than the declaration of a loss can be told from it alone. `nil` in an
+    /// empty ledger, and in the notes of earlier versions.
+    public let time: Timestamp?
 
-    public init(origin: String, size: Int, root: Digest) {
+    public init(origin: String, size: Int, root: Digest, time: Timestamp? = nil) {
         self.origin = origin
         self.size = size
         self.root = root
+        self.time = time
     }
 
-    /// The body of a C2SP tlog-checkpoint.
-    var body: String { "\(origin)\n\(size)\n\(Data(root.bytes).base64EncodedString())\n" }
+    /// The body of a C2SP tlog-checkpoint; the time is an extension line.
+    var body: String {
+        "\(origin)\n\(size)\n\(Data(root.bytes).base64EncodedString())\n" + (time.map { "\(Self.timePrefix)\($0.milliseconds)\n" } ?? "")
+    }
+
+    static let timePrefix = "time "
+
+    /// Whether the loss of a history up to `lost`, declared at `declared`, explains why a ledger does not go on from this head:
+    /// only what was written before the declaration is explained by it.
+    public func isExplained(byLossOf lost: TreeHead, declaredAt declared: Timestamp) -> Bool {
+        size <= lost.size && (time.map { $0 < declared } ?? true)
+    }
 }
 
 /// A tree head as a signed note (C2SP signed-note, tlog-checkpoint), Ed25519.
@@ -41,14 +55,22 @@ public struct SignedTreeHead: Equatable, Sendable {
         guard note.utf8.count <= 4096, parts.count == 2 else { throw LedgerError(.malformed, "a tree head is not a signed note") }
         let body = parts[0] + "\n"
         let lines = parts[0].components(separatedBy: "\n")
-        guard lines.count == 3, lines[0] == origin, let size = Int(lines[1]), size >= 0, String(size) == lines[1],
+        guard (3...4).contains(lines.count), lines[0] == origin, let size = Int(lines[1]), size >= 0, String(size) == lines[1],
             let rootBytes = Data(base64Encoded: lines[2]), let root = Digest(Array(rootBytes))
         else { throw LedgerError(.malformed, "a tree head does not have the lines of a checkpoint") }
-        head = TreeHead(origin: origin, size: size, root: root)
+        let time = lines.count == 4 ? Self.time(lines[3]) : nil
+        guard lines.count == 3 || time != nil else { throw LedgerError(.malformed, "a tree head has a line that is no time") }
+        head = TreeHead(origin: origin, size: size, root: root, time: time)
         self.note = note
         guard head.body == body, Self.isSigned(body, by: key, origin: origin, signatures: parts[1]) else {
             throw LedgerError(.badSignature, "the signature of the tree head of size \(size) is wrong")
         }
+    }
+
+    /// `body` is compared with what was read: only one spelling passes.
+    private static func time(_ line: String) -> Timestamp? {
+        guard line.hasPrefix(TreeHead.timePrefix) else { return nil }
+        return UInt64(line.dropFirst(TreeHead.timePrefix.count)).map(Timestamp.init(milliseconds:))
     }
 
     private static func isSigned(_ body: String, by key: [UInt8], origin: String, signatures: String) -> Bool {

@@ -15,7 +15,11 @@ package struct Outbox: Sendable {
 
     /// What a former run left, if anything.
     package func load() throws -> SignedUpdate? {
-        try disk.contents(of: pending).map { try SignedUpdate(wireBytes: $0) }
+        try disk.contents(of: pending).map { bytes in
+            do { return try SignedUpdate(wireBytes: bytes) } catch {
+                throw WorkerError("\(pending) cannot be read: \(error)", hint: "move it away: the round is trained again")
+            }
+        }
     }
 
     package func store(_ update: SignedUpdate) throws { try disk.store(update.wireBytes, at: pending) }

@@ -11,8 +11,11 @@ struct SentLog: Sendable {
             {"at_ms": \(time.milliseconds), "campaign": "\(manifest.campaign)", "round": \(manifest.key.round), "attempt": \
             \(manifest.key.attempt), "update": "\(manifest.update.hex)", "bytes": \(manifest.updateByteCount)}\n
             """
-        let descriptor = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
+        let descriptor = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK, 0o600)
         guard descriptor >= 0 else { throw WorkerError("cannot open \(path): \(String(cString: strerror(errno)))") }
-        try FileHandle(fileDescriptor: descriptor, closeOnDealloc: true).write(contentsOf: Data(line.utf8))
+        let file = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
+        var status = stat()
+        guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { throw WorkerError("\(path) is not a regular file") }
+        try file.write(contentsOf: Data(line.utf8))
     }
 }

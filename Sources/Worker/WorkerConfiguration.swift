@@ -70,9 +70,12 @@ public struct WorkerConfiguration: Equatable, Sendable {
 public struct WorkerError: Error, Equatable, Sendable, CustomStringConvertible {
     public let message: String
     public let hint: String
-    public init(_ message: String, hint: String = "") {
+    /// Whether it is for lack of room on the disk: that is said to the consortium's operator too.
+    public let isForLackOfRoom: Bool
+    public init(_ message: String, hint: String = "", isForLackOfRoom: Bool = false) {
         self.message = message
         self.hint = hint
+        self.isForLackOfRoom = isForLackOfRoom
     }
     public var description: String { message }
 }

@@ -119,7 +119,8 @@ extension WorkerService {
             try take(answer, to: signed, link, update)
             trouble = nil
         } catch let refusal as Refusal where refusal.code == .unavailable {
-            logger.info("the update waits", metadata: ["round": "\(update.key)", "reason": "\(refusal.message)"])
+            trouble = SiteTrouble("the coordinator cannot take the update now", detail: refusal.message)
+            logger.warning("the update waits", metadata: ["round": "\(update.key)", "reason": "\(refusal.message)"])
             handle(.submissionFailed(update.key, refusal.message))
         } catch {
             guard !Task.isCancelled else { return }
@@ -159,7 +160,7 @@ extension WorkerService {
     }
 
     private func report(_ what: String, _ error: any Error, _ key: RoundKey?) {
-        let isFull = (error as? BlobError)?.code == .full
+        let isFull = (error as? BlobError)?.code == .full || (error as? WorkerError)?.isForLackOfRoom == true
         trouble = SiteTrouble(isFull ? "\(what): the disk is full" : what, detail: describe(error))
         let room = (error as? BlobError)?.code == .full ? "make room in \(configuration.dataDirectory); it goes on by itself" : ""
         let hint = (error as? WorkerError)?.hint ?? room

@@ -186,7 +186,7 @@ public actor WorkerService {
 
     private func logWork() {
         switch machine.work {
-        case .resting(let reason): logger.debug("resting", metadata: ["reason": "\(reason)"])
+        case .resting(let reason): logger.info("waiting", metadata: ["reason": "\(reason)"])
         case .fetching(let task): logger.info("fetching the model", metadata: ["round": "\(task.key)", "model": "\(task.model.digest.short)"])
         case .training(let task):
             logger.info("training", metadata: ["round": "\(task.key)", "length": "\(task.training.length)"])
@@ -227,7 +227,12 @@ public actor WorkerService {
     }
 
     /// What the coordinator hears of this site's trouble; a certificate that ends soon counts as one.
-    private var toldTrouble: String { trouble?.summary ?? certificateNotice ?? "" }
+    private var toldTrouble: String {
+        if let trouble { return trouble.summary }
+        // An error about files names them, and stays here.
+        if identityTrouble != nil { return "the certificate's files were changed and do not hold" }
+        return identity.notices.lazy.compactMap { $0.text(at: self.clock()) }.first ?? ""
+    }
 
     var heartbeat: Heartbeat {
         var beat = Heartbeat(localLoss: training.loss.isFinite ? training.loss : 0, bytesUp: meter.up, bytesDown: meter.down, trouble: toldTrouble,

@@ -72,8 +72,9 @@ import Testing
         try #require(consortium.wait { committed(consortium) >= before + 2 }, "\(consortium.log("coordinator")) \(consortium.log("acme-osaka"))")
         for worker in workers { #expect(consortium.stop(worker) == 0) }
         #expect(consortium.stop(coordinator) == 0)
-        let all = try receipts(consortium).merging(receipts(consortium, "receipts-of-lost-entries")) { first, _ in first }
-        #expect(evidence.allSatisfy { all[$0.key] == $0.value || all.values.contains($0.value) })
+        // Receipts of rounds that were lost and trained again have the names of the lost ones, which lie aside.
+        let all = try Set(receipts(consortium).values).union(receipts(consortium, "receipts-of-lost-entries").values)
+        #expect(evidence.values.allSatisfy(all.contains))
         try audits(consortium)
     }
 
@@ -95,6 +96,28 @@ import Testing
         let coordinator = try consortium.startCoordinator()
         try #require(consortium.wait { !coordinator.isRunning })
         #expect(coordinator.terminationStatus == 1 && consortium.log("coordinator").contains("an older copy was put in its place"), "\(consortium.log("coordinator"))")
+    }
+
+    @Test func aStartThatFailsLeavesTheSealAndAnEmptyLedgerIsNone() throws {
+        let consortium = try Consortium()
+        var coordinator = try consortium.startCoordinator()
+        try consortium.openCampaign()
+        #expect(consortium.stop(coordinator) == 0)
+        let seal = try consortium.directory.read("coordinator/data/ledger.seal")
+        let socket = try Shell.start(
+            ["python3", "-c", "import socket,time; s=socket.create_server(('127.0.0.1', \(consortium.port))); time.sleep(60)"],
+            output: "/dev/null", error: "/dev/null")
+        defer { kill(socket.processIdentifier, SIGKILL) }
+        usleep(500_000)
+        coordinator = try consortium.startCoordinator()
+        try #require(consortium.wait { !coordinator.isRunning })
+        #expect(coordinator.terminationStatus == 1 && consortium.log("coordinator").contains("address already in use"), "\(consortium.log("coordinator"))")
+        #expect(try consortium.directory.read("coordinator/data/ledger.seal") == seal)
+        for name in ["ledger.sqlite", "ledger.seal"] { try FileManager.default.removeItem(atPath: "\(consortium.data)/\(name)") }
+        try consortium.directory.write("coordinator/data/ledger.sqlite", [])
+        coordinator = try consortium.startCoordinator()
+        try #require(consortium.wait { !coordinator.isRunning })
+        #expect(coordinator.terminationStatus == 1 && consortium.log("coordinator").contains("ledger.sqlite is empty"), "\(consortium.log("coordinator"))")
     }
 
     @Test func aLedgerThatIsReplacedWhileTheCoordinatorRunsIsNoticed() throws {

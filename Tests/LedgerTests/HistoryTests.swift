@@ -81,7 +81,11 @@ import Wire
         #expect(seen.head.size == 7)
         guard case .isForeign = older.standing(of: "nothing", losses: []) else { throw Failed() }
         let loss = LossDeclaration(lostTreeHead: whole.head.note, keptEntries: 4, reason: "why", declaredBy: "operator/o")
-        #expect(older.standing(of: whole.head.note, losses: [loss]) == .lossDeclared)
+        let time = Timestamp(milliseconds: 1_780_000_000_000)
+        let declared = ConsortiumState.RecordedLoss(declaration: loss, index: 4, at: Timestamp(milliseconds: time.milliseconds + 1))
+        #expect(older.standing(of: whole.head.note, losses: [declared]) == .lossDeclared(declared))
+        // What was written when it was declared, or later, it does not explain.
+        #expect(older.standing(of: whole.head.note, losses: [.init(declaration: loss, index: 4, at: time)]) == .isBehind(whole.head))
     }
 
     @Test func receiptsThatFillTheGapBringALedgerBackByteForByte() throws {
@@ -123,6 +127,31 @@ import Wire
             #expect { try ledger.append([entry]) } throws: { ($0 as? LedgerError)?.code == .replaced }
             #expect(ledger.count == 3)
         }
+    }
+
+    @Test func anOlderCopyThatIsWrittenIntoTheLedgersFilesIsNoticed() throws {
+        let directory = try TemporaryDirectory()
+        let path = directory.path + "/ledger.sqlite", names = ["ledger.sqlite", "ledger.sqlite-wal"]
+        let ledger = try ledger(2, store: SQLiteEntryStore(path: path))
+        let older = try names.map { try directory.read($0) }
+        func correction(_ reason: String) -> Entry {
+            Entry(at: Timestamp(milliseconds: 1_780_000_000_001), .clockCorrected(ClockCorrection(reason: reason, correctedBy: "o")))
+        }
+        try ledger.append([correction("a")])
+        // Reading by others, and moving the newest writes into the main file, changes nothing.
+        let other = try SQLiteEntryStore(path: path)
+        #expect(try other.entries().count == 4)
+        try other.close()
+        try ledger.append([correction("b")])
+        // As `cp` does: the file stays the same one.
+        for (name, bytes) in zip(names, older) {
+            let file = try FileHandle(forWritingTo: URL(fileURLWithPath: directory.file(name)))
+            try file.truncate(atOffset: 0)
+            try file.write(contentsOf: Data(bytes))
+            try file.close()
+        }
+        #expect { try ledger.append([correction("c")]) } throws: { ($0 as? LedgerError)?.code == .replaced }
+        #expect(ledger.count == 5)
     }
 
     @Test func aLedgerIsNotOpenedWithAnotherKeyThanItsFounding() throws {

@@ -23,11 +23,11 @@ import Worker
     }
 
     /// A ledger of a founding and what follows it; the memory never folds it, so that any entries will do.
-    private func ledger(_ bodies: [Entry.Body]) throws -> Ledger {
+    private func ledger(_ bodies: [Entry.Body], at time: UInt64 = 0) throws -> Ledger {
         let founding = Founding(consortium: "c", authority: Digest(of: [1]), logKey: try logKey, coordinatorCertificate: [1], logKeySignature: [2])
         let store = try SQLiteEntryStore(path: directory.file("ledger-\(UUID().uuidString)"))
         let ledger = try Ledger(consortium: "c", store: store, key: Self.key)
-        try ledger.append(([.founded(founding)] + bodies).map { Entry(at: Timestamp(milliseconds: 1_780_000_000_000), $0) })
+        try ledger.append(([.founded(founding)] + bodies).map { Entry(at: Timestamp(milliseconds: 1_780_000_000_000 + time), $0) })
         return ledger
     }
 
@@ -142,7 +142,7 @@ import Worker
         try first.keep(whole.receipt(of: 5), of: update(1), logKey: logKey)
         let before = try files()
         let declaration = LossDeclaration(lostTreeHead: whole.head.note, keptEntries: 4, reason: "the disk died", declaredBy: "operator/o")
-        let restored = try ledger((0..<3).map { model($0, 0) } + [.lossDeclared(declaration)])
+        let restored = try ledger((0..<3).map { model($0, 0) } + [.lossDeclared(declaration)], at: 1)
         let answer = try welcome(restored, loss: restored.receipt(of: 4))
         guard case .lossDeclared(let loss) = try first.judge(answer) else { throw Failed() }
         #expect(!loss.isAccepted && loss.declaration == declaration)
@@ -157,6 +157,64 @@ import Worker
         #expect(try memory().treeHead == restored.head.note)
         let after = try files()
         #expect(before.values.allSatisfy { bytes in after.values.contains(bytes) })
+    }
+
+    /// The site has accepted a loss, and the coordinator goes on from a ledger of `count` models after it, of a later time.
+    private func afterALoss(_ memory: LedgerMemory, time: UInt64) throws -> (loss: Receipt, ledger: Ledger) {
+        let declaration = LossDeclaration(lostTreeHead: memory.treeHead, keptEntries: 1, reason: "the disk died", declaredBy: "operator/o")
+        let restored = try ledger([.lossDeclared(declaration), model(Int(time), 1), model(Int(time) + 1, 1)], at: time)
+        let loss = try restored.receipt(of: 1)
+        guard case .lossDeclared(let declared) = try memory.judge(welcome(restored, loss: loss)) else { throw Failed() }
+        try memory.accept(declared)
+        for (name, receipt) in memory.receipts() where receipt.index > 0 { try memory.setAside(name) }
+        try memory.goOn(after: welcome(restored, loss: loss))
+        return (loss, restored)
+    }
+
+    @Test func oneDeclarationExcusesNoLaterRollback() throws {
+        let memory = try memory()
+        try memory.pin(logKey)
+        _ = try memory.judge(welcome(try models(40)))
+        let (loss, restored) = try afterALoss(memory, time: 1)
+        // Restored once more, with the declaration in it: what the site has seen since is missing.
+        try memory.keep(restored.receipt(of: 3), of: update(1), logKey: logKey)
+        let again = try ledger([.lossDeclared(LossDeclaration(lostTreeHead: try models(40).head.note, keptEntries: 1, reason: "x", declaredBy: "operator/o"))], at: 1)
+        for memory in [memory, try self.memory()] {
+            guard case .isBehind = try memory.judge(welcome(again, loss: loss)) else { throw Failed() }
+            guard case .isBehind = try memory.judge(welcome(again, loss: again.receipt(of: 1))) else { throw Failed() }
+        }
+        // A declaration of a later time is another one, and is the engineer's to accept.
+        _ = try afterALoss(memory, time: 2)
+        #expect(memory.receiptCount == 0)
+    }
+
+    @Test func receiptsOfARoundThatWasLostTwiceAreBothKept() throws {
+        let memory = try memory()
+        try memory.pin(logKey)
+        let first = try models(6)
+        _ = try memory.judge(welcome(first))
+        try memory.keep(first.receipt(of: 3), of: update(1), logKey: logKey)
+        let (_, second) = try afterALoss(memory, time: 1)
+        try memory.keep(second.receipt(of: 3), of: update(1), logKey: logKey)
+        _ = try afterALoss(memory, time: 2)
+        let kept = try files().filter { $0.key.hasPrefix("receipts-of-lost-entries/") }
+        let expected = try [Data(first.receipt(of: 3).wireBytes), Data(second.receipt(of: 3).wireBytes)]
+        #expect(kept.count == 2 && expected.allSatisfy(kept.values.contains))
+    }
+
+    @Test func aFileThatCannotBeReadIsNamed() throws {
+        let memory = try memory()
+        try memory.pin(logKey)
+        try memory.keep(models(2).receipt(of: 2), of: update(1), logKey: logKey)
+        let receipt = "receipts/FY2026-FY2027-1-1.receipt"
+        for (name, bytes) in [("tree-head", []), (receipt, []), (receipt, [0x08])] as [(String, [UInt8])] {
+            let former = FileManager.default.contents(atPath: directory.file(name))
+            try directory.write(name, bytes)
+            #expect { _ = try self.memory() } throws: { ($0 as? WorkerError)?.message.contains(name) == true }
+            if let former { try directory.write(name, Array(former)) } else { try FileManager.default.removeItem(atPath: directory.file(name)) }
+        }
+        #expect(mkfifo(directory.file("tree-head"), 0o600) == 0)
+        #expect(throws: (any Error).self) { _ = try self.memory() }
     }
 
     struct Failed: Error {}

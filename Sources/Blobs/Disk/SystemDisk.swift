@@ -67,9 +67,15 @@ private final class SystemFile: DiskFile {
             case .updating: O_RDWR | O_CREAT
             case .replacing: O_RDWR | O_CREAT | O_TRUNC
             }
-        descriptor = Glibc.open(path, flags | O_CLOEXEC, 0o644)
+        // Without O_NONBLOCK, opening a FIFO would wait for a writer for ever.
+        descriptor = Glibc.open(path, flags | O_CLOEXEC | O_NONBLOCK, 0o644)
         guard descriptor >= 0 else { throw BlobError.system("cannot open \(path)") }
         self.path = path
+        var status = stat()
+        guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+            close(descriptor)
+            throw BlobError(.failed, "\(path) is not a regular file: remove what is there")
+        }
     }
 
     deinit { close(descriptor) }

@@ -28,6 +28,7 @@ struct OversightSession {
         case .getStatus: return .status(await service.status())
         case .goodbye: return nil
         case .pruneUpdates(let dryRun) where peer.isOperator: return try await service.prune(by: peer.path, dryRun: dryRun)
+        case .checkPlan(let plan) where peer.isOperator: return try await service.check(plan)
         case .openCampaign(let plan) where peer.isOperator: return try await service.open(plan, by: peer.path)
         case .changeCampaign(let change) where peer.isOperator:
             // Who asked is what the certificate says.

@@ -51,7 +51,7 @@ extension CampaignState {
     public func assignment(for site: SiteID) -> Assignment {
         if let end { return .finished(end, model: BlobReference(digest: current.model, byteCount: current.modelByteCount)) }
         if pause != nil { return .rest(reason: pauseReason) }
-        guard plan.sites.contains(site) else { return .rest(reason: "\(site) is not in the plan of \(plan.campaign)") }
+        guard plan.sites.contains(site) else { return .rest(reason: dropped[site] ?? "\(site) is not in the plan of \(plan.campaign)") }
         let deadline: Timestamp
         switch round.phase {
         case .collecting(let collection): deadline = collection.deadline

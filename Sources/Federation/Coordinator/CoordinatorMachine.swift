@@ -94,14 +94,20 @@ public struct CoordinatorMachine: Sendable {
 
     /// The entry that opened exactly this plan, if it is that of the newest campaign: an answer may have been lost.
     public func opening(of draft: Plan) -> UInt64? {
-        guard let opening = state.campaign?.opening, opening.plan == completed(draft) else { return nil }
-        return opening.index
+        guard let campaign = state.campaign, campaign.end == nil, campaign.opening.plan == completed(draft) else { return nil }
+        return campaign.opening.index
     }
 
     private func completed(_ draft: Plan) -> Plan {
         var plan = draft
         plan.model = plan.model ?? state.models[plan.base]
         return plan
+    }
+
+    /// What stands against opening a campaign by this plan, once none runs.
+    public func problem(of draft: Plan) -> LedgerViolation? {
+        do { try state.checkOpening(completed(draft)) } catch { return error }
+        return nil
     }
 
     /// Opens a campaign, or says what is wrong with the plan.
@@ -115,7 +121,8 @@ public struct CoordinatorMachine: Sendable {
 
     /// The entry of exactly this change, if it is the newest one: an answer may have been lost.
     public func record(of change: CampaignChange) -> UInt64? {
-        guard let last = state.campaign?.lastChange, last.change == change else { return nil }
+        guard let campaign = state.campaign, let last = campaign.lastChange, last.change == change else { return nil }
+        guard campaign.end == nil || change.action == .stop else { return nil }
         return last.index
     }
 

@@ -120,6 +120,7 @@ extension CampaignState {
         if let end {
             phase = end.completed ? "completed" : "stopped"
             reason = end.reason
+            deadline = nil
         }
         return CampaignReport(
             campaign: plan.campaign, phase: phase, key: round.key, rounds: plan.rounds, committed: committedRounds,

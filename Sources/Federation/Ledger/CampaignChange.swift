@@ -17,6 +17,16 @@ public struct CampaignChange: Equatable, Sendable {
             case .amend: "amend"
             }
         }
+
+        /// `stopped`, `paused`, `resumed` or `amended`.
+        public var verb: String {
+            switch self {
+            case .stop: "stopped"
+            case .pause: "paused"
+            case .resume: "resumed"
+            case .amend: "amended"
+            }
+        }
     }
 
     public let campaign: CampaignID

@@ -9,6 +9,8 @@ public struct CampaignState: Equatable, Sendable {
     public internal(set) var round: RoundMachine
     /// Since when the campaign is paused, and by whom; `nil` while it runs.
     public private(set) var pause: Pause?
+    /// Sites that do not take part any more, and why.
+    public private(set) var dropped: [SiteID: String] = [:]
     /// What ends the campaign before its plan does.
     public private(set) var stop: CampaignChange?
     public private(set) var end: CampaignEnd?
@@ -138,7 +140,9 @@ public struct CampaignState: Equatable, Sendable {
 
     private mutating func apply(_ change: CampaignChange, at time: Timestamp) throws(LedgerViolation) {
         try require(change.campaign == plan.campaign, "changes \(change.campaign), but \(plan.campaign) is open")
-        try require((1...CampaignChange.reasonBytes).contains(change.reason.utf8.count), "has no reason, or one longer than \(CampaignChange.reasonBytes) bytes")
+        try require(
+            (1...CampaignChange.reasonBytes).contains(change.reason.utf8.count) && change.reason.contains { !$0.isWhitespace },
+            "has no reason, or one longer than \(CampaignChange.reasonBytes) bytes")
         switch change.action {
         case .stop: stop = change
         case .pause:
@@ -150,6 +154,7 @@ public struct CampaignState: Equatable, Sendable {
             self.pause = nil
         case .amend(let amendment):
             plan = try plan.amended(by: amendment)
+            for site in amendment.droppedSites { dropped[site] = "\(change.changedBy) dropped \(site) from \(plan.campaign): \(change.reason)" }
             round.adopt(plan, without: amendment.droppedSites)
         }
     }

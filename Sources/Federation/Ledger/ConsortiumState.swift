@@ -24,6 +24,13 @@ public struct ConsortiumState: Equatable, Sendable {
     public struct RecordedLoss: Equatable, Sendable {
         public let declaration: LossDeclaration
         public let index: UInt64
+        public let at: Timestamp
+
+        public init(declaration: LossDeclaration, index: UInt64, at: Timestamp) {
+            self.declaration = declaration
+            self.index = index
+            self.at = at
+        }
     }
 
     public init() {}
@@ -64,7 +71,7 @@ public struct ConsortiumState: Equatable, Sendable {
             campaign?.correctClock(from: time, to: entry.at)
         case .lossDeclared(let declaration):
             try require(declaration.keptEntries <= entryCount, "keeps entries that are not there")
-            losses.append(RecordedLoss(declaration: declaration, index: entryCount))
+            losses.append(RecordedLoss(declaration: declaration, index: entryCount, at: entry.at))
         case .authorityRotated(let rotation):
             try rotate(rotation, at: entry.at)
         case .campaignOpened(let plan, _):
@@ -105,15 +112,22 @@ public struct ConsortiumState: Equatable, Sendable {
 
     private mutating func open(_ plan: Plan, at time: Timestamp) throws(LedgerViolation) {
         try require(campaign == nil || campaign?.end != nil, "opens a campaign while another runs")
+        let base = try checkOpening(plan)
+        campaigns.insert(plan.campaign)
+        formerCampaign = campaign
+        campaign = CampaignState(plan: plan, base: base, index: entryCount, at: time)
+    }
+
+    /// Whether the plan could be opened if no campaign ran; its base.
+    @discardableResult
+    func checkOpening(_ plan: Plan) throws(LedgerViolation) -> ModelReference {
         if let problem = plan.problems.first { throw LedgerViolation("opens a campaign with an unsound plan: \(problem.key): \(problem.message)") }
         guard let base = models[plan.base], plan.model == base else {
             throw LedgerViolation("opens a campaign from a base that is not the registered \(plan.base)")
         }
         try require(models[plan.release] == nil, "leads to \(plan.release), which is released already")
         try require(!campaigns.contains(plan.campaign), "uses the name \(plan.campaign) again")
-        campaigns.insert(plan.campaign)
-        formerCampaign = campaign
-        campaign = CampaignState(plan: plan, base: base, index: entryCount, at: time)
+        return base
     }
 
     private mutating func cut(_ cutting: ReleaseCutting) throws(LedgerViolation) {

@@ -42,7 +42,8 @@ struct AuditRoundsCommand: Command {
 
     func execute() async throws {
         let copy = try options.open()
-        let rows = try RoundHistory(copy).rounds.map { row($0, copy) }
+        let history = try RoundHistory(copy)
+        let rows = history.rounds.map { row($0, copy) }
         if json.isOn { return try rows.printJSON() }
         let columns: [(String, Table.Alignment)] = [
             ("CAMPAIGN", .left), ("ROUND", .right), ("ENTRIES", .left), ("OPENED", .left), ("RESULT", .left), ("ACCEPTED", .left), ("LATE", .left),
@@ -58,6 +59,9 @@ struct AuditRoundsCommand: Command {
             ])
         }
         table.print()
+        for (index, change) in history.changes {
+            Terminal.print("entry \(index): \(change.changedBy) \(change.action.verb) \(change.campaign): \(change.reason)")
+        }
     }
 
     private func row(_ record: RoundHistory.Record, _ copy: LedgerCopy) -> Row {
@@ -66,9 +70,14 @@ struct AuditRoundsCommand: Command {
             endedEntry: record.endedEntry, cohort: record.cohort.map(\.description), updates: record.sites.map(\.description),
             accepted: record.timely.map(\.description), late: record.late.map(\.description), missing: record.missing.map(\.description),
             refused: record.refusals.count,
-            result: record.commit != nil ? "committed" : record.abandoned.map { "abandoned: \($0)" } ?? "open",
+            result: result(record),
             model: record.commit?.result.model.hex, openedAt: Format.time(record.openedAt),
             replayable: record.replayability(in: copy.blobs).description)
+    }
+
+    private func result(_ record: RoundHistory.Record) -> String {
+        if record.commit != nil { return "committed" }
+        return record.abandoned.map { "abandoned: \($0)" } ?? record.ended.map { "ended with its campaign: \($0)" } ?? "open"
     }
 
     private func text(_ sites: [String]) -> String { sites.isEmpty ? "–" : "\(sites.count): \(sites.joined(separator: ", "))" }

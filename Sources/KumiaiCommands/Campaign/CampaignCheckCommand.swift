@@ -2,6 +2,7 @@ import ArgumentParser
 import Coordinator
 import Federation
 import Tensors
+import Transport
 import Updates
 
 struct CampaignCheckCommand: Command {
@@ -9,7 +10,8 @@ struct CampaignCheckCommand: Command {
         commandName: "check", abstract: "Check a plan, and say what it asks of the sites; the plan is not sent.",
         discussion: """
             With the base model it also checks that sites can train it as the plan wants, and says how many bytes they send. \
-            With --config it also asks the coordinator, and warns of sites that it has never seen: a mistyped name, say.
+            With --config, or where KUMIAI_CONFIG is set, it also asks the coordinator, which refuses what it would not open, and \
+            warns of sites that it has never seen: a mistyped name, say.
 
             Example:
               kumiai campaign check alice/plan.toml --base base.safetensors
@@ -58,8 +60,10 @@ struct CampaignCheckCommand: Command {
             report.updateBytes = UInt64(max(odd, even))
             report.campaignBytes = UInt64(plan.sites.count * (odd * ((plan.rounds + 1) / 2) + even * (plan.rounds / 2)))
         }
-        if let config {
-            let status = try await OperatorOptions.status(of: config)
+        if let config = config ?? OperatorFile.pathInEnvironment {
+            guard case .status(let status) = try await OperatorOptions.ask(.checkPlan(plan), by: config) else {
+                throw TransportError(.unexpected, "the coordinator did not answer with its status")
+            }
             let known = Set(status.sites.filter(\.isKnown).map(\.site))
             report.unknownSites = plan.sites.filter { !known.contains($0) }.map(\.description)
         }
@@ -78,7 +82,7 @@ struct CampaignCheckCommand: Command {
     private func show(_ report: Report) {
         defer { report.unknownSites.map(showUnknown) }
         Terminal.print("\(report.campaign): the plan is sound")
-        Terminal.print("\(report.rounds) rounds of \(report.sites) sites, of which \(report.quorum) must take part; \(report.strategy)")
+        Terminal.print("\(report.rounds) rounds of \(report.sites) \(report.sites == 1 ? "site" : "sites"), of which \(report.quorum) must take part; \(report.strategy)")
         let what = report.loraRank.map { "an adapter of rank \($0)" } ?? "the whole model"
         let form = report.compression == "none" ? "float32" : report.compression
         guard let update = report.updateBytes, let all = report.campaignBytes else {

@@ -12,6 +12,12 @@ extension RoleFile {
     /// The default of `--config`.
     static var defaultPath: String { ConfigurationSearch(for: Self.self).path }
 
+    /// What the environment names; `nil` where it names nothing.
+    static var pathInEnvironment: String? {
+        let search = ConfigurationSearch(for: Self.self)
+        return search.isNamed ? search.path : nil
+    }
+
     /// What `--help` says of `--config`.
     static var help: ArgumentHelp {
         ArgumentHelp("The configuration; otherwise what \(ConfigurationSearch.variable) names, or \(name) in this directory.", valueName: "file")
@@ -33,12 +39,16 @@ struct ConfigurationSearch {
         named = environment[Self.variable].flatMap { $0.isEmpty ? nil : $0 }
     }
 
+    var isNamed: Bool { named != nil }
+
     /// What the environment names, otherwise the file in the current directory.
-    var path: String {
-        guard let named else { return name }
+    var path: String { named.map { Self.file(name, at: $0) } ?? name }
+
+    /// A configuration is named by its file or by the directory that has it.
+    static func file(_ name: String, at path: String) -> String {
         var isDirectory: ObjCBool = false
-        let exists = FileManager.default.fileExists(atPath: named, isDirectory: &isDirectory)
-        return exists && isDirectory.boolValue ? (named as NSString).appendingPathComponent(name) : named
+        let exists = FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory)
+        return exists && isDirectory.boolValue ? (path as NSString).appendingPathComponent(name) : path
     }
 
     /// Of a configuration that cannot be read: all places that were looked at.

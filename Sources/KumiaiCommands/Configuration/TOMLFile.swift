@@ -9,7 +9,9 @@ struct TOMLFile<Content: Decodable> {
 
     static var maximumBytes: Int { 1 << 20 }
 
+    /// `path`: the file, or, of a role's configuration, also the directory that has it.
     init(_ path: String) throws {
+        let path = (Content.self as? any RoleFile.Type).map { ConfigurationSearch.file($0.name, at: path) } ?? path
         let bytes: [UInt8]
         do { bytes = try RegularFile.read(path, atMost: Self.maximumBytes) } catch let error as InputFileError {
             throw Self.failure(reading: path, error)
@@ -46,7 +48,8 @@ struct TOMLFile<Content: Decodable> {
             throw UsageError("\(path), line \(problem.line): \(problem.message)")
         } catch let error as UnexpectedKeysError {
             let keys = error.keys.keys.sorted().joined(separator: ", ")
-            throw UsageError("\(path) has unknown keys: \(keys)", hint: "is a name misspelt? `init` writes all of them with comments")
+            let role = (Content.self as? any RoleFile.Type).map { ", or is this not \($0.name)" } ?? ""
+            throw UsageError("\(path) has unknown keys: \(keys)", hint: "is a name misspelt\(role)? `init` writes all keys with comments")
         } catch let error as TOMLParseError {
             throw UsageError("\(path), line \(error.source.begin.line): \(error.description)")
         }
@@ -59,7 +62,7 @@ struct TOMLFile<Content: Decodable> {
             // The decoder names a key twice, and says of one with another type that it is not there.
             let path = context.codingPath.last?.stringValue == key.stringValue ? context.codingPath : context.codingPath + [key]
             guard let found = value(at: path.map(\.stringValue), in: table) else { return "\(name(path)) is missing" }
-            return "\(name(path)) is \(kind(found)), and another type is expected"
+            return "\(name(path)) is \(kind(found)); expected another type"
         case .typeMismatch(_, let context), .valueNotFound(_, let context): return "\(name(context.codingPath)) has the wrong type"
         case .dataCorrupted(let context): return "\(name(context.codingPath)): \(context.debugDescription)"
         @unknown default: return "\(error)"

@@ -29,6 +29,15 @@ struct PKIRenewCommand: Command {
         completion: .file())
     var profiles: String?
 
+    @OptionGroup var json: JSONOption
+
+    struct Report: Encodable {
+        let identity: String
+        let validUntil: String
+        let certificate: String
+        let former: String
+    }
+
     func execute() async throws {
         let from = PKIFiles(directory: ca), files = PKIFiles(directory: directory)
         let profiles = try profiles.map { CertificateProfiles(configuration: try Credentials.read($0)) } ?? .standard
@@ -37,6 +46,11 @@ struct PKIRenewCommand: Command {
         let principal = try check(former, files, from, authority)
         let certificate = try authority.issue(principal, for: former.publicKey, days: lifetime.days, at: systemTime())
         let kept = try files.replaceCertificate(former, with: certificate)
+        if json.isOn {
+            return try Report(
+                identity: "\(principal)", validUntil: certificate.notAfter.text, certificate: files.certificate, former: kept
+            ).printJSON()
+        }
         Terminal.print(
             "renewed \(principal) until \(Format.time(certificate.notAfter)): \(files.certificate); the former one is \(kept)")
         lifetime.note(certificate, of: authority.certificate)

@@ -28,6 +28,16 @@ struct PKIRevokeCommand: Command {
     @Option(help: "How long the list may be relied on, in days.")
     var days = RevocationList.standardDays
 
+    @OptionGroup var json: JSONOption
+
+    struct Report: Encodable {
+        /// Absent where the list was only made anew.
+        let revoked: String?
+        let serial: String?
+        let list: String
+        let validUntil: String
+    }
+
     func validate() throws {
         guard (1...CertificateAuthority.maximumDays).contains(days) else {
             throw ValidationError("--days is \(days), expected 1 to \(CertificateAuthority.maximumDays)")
@@ -41,6 +51,12 @@ struct PKIRevokeCommand: Command {
         let former = try files.loadRevocations(of: authority.certificate)
         let list = try authority.revoke(revoked.map { [$0] } ?? [], after: former, days: days, at: systemTime())
         try IdentityFile.replace(list.pem(), at: files.revocations)
+        if json.isOn {
+            return try Report(
+                revoked: revoked.map { (try? $0.principal().description) ?? $0.subject }, serial: revoked.map { "\($0.serial)" },
+                list: files.revocations, validUntil: list.term.notAfter.text
+            ).printJSON()
+        }
         if let revoked {
             Terminal.print("revoked \((try? revoked.principal().description) ?? revoked.subject), serial \(revoked.serial)")
         }

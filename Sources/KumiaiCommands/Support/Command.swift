@@ -58,7 +58,7 @@ struct Failure {
             code = Self.code(error)
         case let error as CoordinatorError: (message, hint) = (error.message, error.hint)
         case let error as WorkerError: (message, hint) = (error.message, error.hint)
-        case let error as AuditError: (message, hint) = (error.message, error.hint)
+        case let error as AuditError: (message, hint, code) = (error.message, error.hint, error.code == .failed ? ExitStatus.failed : ExitStatus.configuration)
         case let error as LearningError: (message, hint) = (error.message, error.hint)
         case let error as PEFTError: (message, hint) = (error.message, error.hint)
         case let error as LedgerViolation: message = "a ledger entry \(error.message)"

@@ -47,11 +47,11 @@ struct OperatorOptions: ParsableArguments {
         }
     }
 
-    /// The status of the coordinator that the configuration at `path` names.
-    static func status(of path: String) async throws -> StatusReport {
+    /// Asks the coordinator that the configuration at `path` names.
+    static func ask(_ message: ClientMessage, by path: String) async throws -> ServerMessage {
         var options = OperatorOptions()
         options.config = path
-        return try await options.status()
+        return try await options.ask(message)
     }
 
     func ask(_ message: ClientMessage) async throws -> ServerMessage { try await dialer().ask(message, software: "kumiai 0.1.0") }

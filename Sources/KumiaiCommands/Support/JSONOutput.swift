@@ -29,12 +29,13 @@ struct ErrorOutput: Encodable {
         /// What the program ends with.
         let exit: Int32
         let message: String
-        let hint: String
+        /// Absent where there is none.
+        let hint: String?
     }
 
     let error: Body
 
     init(_ code: ExitCode, _ message: String, hint: String = "") {
-        error = Body(code: ExitStatus.name(of: code), exit: code.rawValue, message: message, hint: hint)
+        error = Body(code: ExitStatus.name(of: code), exit: code.rawValue, message: message, hint: hint.isEmpty ? nil : hint)
     }
 }

@@ -89,7 +89,7 @@ struct LineLogHandler: LogHandler {
 
     private func text(_ level: Logger.Level, _ message: String, _ values: [String: String], _ time: String) -> String {
         let fields = values.sorted { $0.key < $1.key }.filter { !$0.value.isEmpty }.map { " \($0.key)=\(quoted($0.value))" }.joined()
-        return DisplayText.escaped("\(time) \(level.rawValue.padding(toLength: 8, withPad: " ", startingAt: 0))\(message)\(fields)")
+        return DisplayText.escaped("\(time) \(level.rawValue.padding(toLength: 9, withPad: " ", startingAt: 0))\(message)\(fields)")
     }
 
     /// A value with a space, an equals sign or a quotation mark in it must not read as several fields.

@@ -27,7 +27,8 @@ enum SiteTable {
         report.sites.flatMap { site -> [String] in
             var lines: [String] = []
             if site.isConnected, !site.heartbeat.trouble.isEmpty { lines.append("\(site.site) says: \(site.heartbeat.trouble)") }
-            if let end = site.certificateEnds, let notice = CertificateTerm(notBefore: .init(milliseconds: 0), notAfter: end).notice(at: report.time) {
+            // A connected site says so itself, and may have renewed its certificate since it connected.
+            if !site.isConnected, let end = site.certificateEnds, let notice = CertificateTerm(notBefore: .init(milliseconds: 0), notAfter: end).notice(at: report.time) {
                 lines.append("\(site.site): its certificate \(notice)")
             }
             return lines

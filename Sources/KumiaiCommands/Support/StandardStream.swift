@@ -71,11 +71,12 @@ final class StandardStream: Sendable {
     /// A command's own failure matters more than its lost report. Where the reader closed the pipe, nothing is said, and the
     /// status is that of a program which SIGPIPE ended.
     func status(after status: Int32) -> Int32 {
-        guard status == 0, let failure else { return status }
-        guard failure.code != EPIPE else { return ExitStatus.brokenPipe.rawValue }
+        guard let failure else { return status }
+        // What the command found out stays its exit code.
+        guard failure.code != EPIPE else { return status == 0 ? ExitStatus.brokenPipe.rawValue : status }
         Terminal.error(
             "cannot write to standard output: \(failure.reason)",
             hint: "the command's work is done, only its report is lost: make room, or redirect the output elsewhere")
-        return ExitStatus.failed.rawValue
+        return status == 0 ? ExitStatus.failed.rawValue : status
     }
 }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Coordinator
 import Federation
+import Glibc
 import Worker
 
 struct WorkerStatusCommand: Command {
@@ -34,7 +35,9 @@ struct WorkerStatusCommand: Command {
     }
 
     func execute() async throws {
+        try requireReadable(config)
         let directory = try WorkerFile.dataDirectory(config)
+        try requireReadable(directory)
         guard let status = try WorkerStatus.read(from: directory) else {
             throw UsageError("no worker has run with \(config) yet", hint: "kumiai worker run --config \(config.shellQuoted)")
         }
@@ -45,5 +48,14 @@ struct WorkerStatusCommand: Command {
             for line in health.lines(dataDirectory: directory, certificate: try? WorkerFile.load(config).certificate) { Terminal.print(line) }
         }
         if let code = health.exitCode { throw code }
+    }
+
+    /// Another user than the worker's may see neither its configuration nor its directory.
+    private func requireReadable(_ path: String) throws {
+        guard access(path, R_OK) != 0, errno == EACCES else { return }
+        let hint = "ask as the user that the worker runs as"
+        Terminal.error("it is not known whether the worker runs: this user may not read \(path)", hint: hint)
+        if json.isOn { try ErrorOutput(ExitCode(9), "this user may not read \(path)", hint: hint).printJSON() }
+        throw ExitCode(9)
     }
 }

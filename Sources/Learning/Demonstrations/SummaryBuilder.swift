@@ -34,8 +34,7 @@ struct SummaryBuilder {
             let other = seen[ids]
             if other == nil { seen[ids] = text }
             guard summary.instructions.count < DemonstrationLimits.listedInstructions else { continue }
-            let alike = other.flatMap { Tokenizer.words($0) == Tokenizer.words(text) ? nil : Self.short($0) }
-            summary.instructions.append(.init(text: Self.short(text), demonstrations: count, alike: alike))
+            summary.instructions.append(.init(text: Self.short(text), demonstrations: count, alike: other.map(Self.short)))
         }
         return summary
     }

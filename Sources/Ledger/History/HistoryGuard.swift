@@ -8,8 +8,8 @@ import Identity
 public enum HistoryStanding: Equatable, Sendable {
     /// The ledger goes on from what the site has seen.
     case extends(proof: [Digest])
-    /// It does not, and the consortium has declared so.
-    case lossDeclared
+    /// It does not, and the consortium has declared so: the newest declaration that explains it.
+    case lossDeclared(ConsortiumState.RecordedLoss)
     /// It does not: the site has seen entries that are missing here, or other ones.
     case isBehind(SignedTreeHead)
     /// The site's note was not signed by this ledger's key.
@@ -18,15 +18,15 @@ public enum HistoryStanding: Equatable, Sendable {
 
 extension Ledger {
     /// Judges the note of a site's hello; an empty one is that of a site which has seen nothing.
-    public func standing(of note: String, losses: [LossDeclaration]) -> HistoryStanding {
+    public func standing(of note: String, losses: [ConsortiumState.RecordedLoss]) -> HistoryStanding {
         guard !note.isEmpty else { return .extends(proof: []) }
         let seen: SignedTreeHead
         do { seen = try SignedTreeHead(note: note, origin: origin, key: publicKey) } catch { return .isForeign("\(error)") }
         if seen.head.size <= count, root(size: seen.head.size) == seen.head.root { return .extends(proof: consistencyProof(from: seen.head.size)) }
-        let isDeclared = losses.contains { loss in
-            guard let lost = try? SignedTreeHead(note: loss.lostTreeHead, origin: origin, key: publicKey) else { return false }
-            return seen.head.size <= lost.head.size
+        let declared = losses.last { loss in
+            guard let lost = try? SignedTreeHead(note: loss.declaration.lostTreeHead, origin: origin, key: publicKey) else { return false }
+            return seen.head.isExplained(byLossOf: lost.head, declaredAt: loss.at)
         }
-        return isDeclared ? .lossDeclared : .isBehind(seen)
+        return declared.map(HistoryStanding.lossDeclared) ?? .isBehind(seen)
     }
 }

@@ -108,15 +108,17 @@ final class SimulatedCoordinator {
     // MARK: Links
 
     func accept(_ link: SimulatedLink) {
-        let standing = core.ledger.standing(of: link.treeHead, losses: machine.state.losses.map(\.declaration))
+        let standing = core.ledger.standing(of: link.treeHead, losses: machine.state.losses)
         var proof: [Digest] = []
         if case .extends(let found) = standing { proof = found }
+        var loss = machine.state.losses.last
+        if case .lossDeclared(let declared) = standing { loss = declared }
         link.sendDown(
             .welcome(
                 Welcome(
                     version: 1, consortium: world.cast.consortium, time: now, heartbeatSeconds: 5, chunkBytes: 64, logKey: world.cast.logKeyBytes,
                     logKeySignature: world.cast.founding.logKeySignature, treeHead: core.ledger.head.note, consistencyProof: proof,
-                    loss: machine.state.losses.last.flatMap { try? core.ledger.receipt(of: $0.index) })), inReplyTo: 1)
+                    loss: loss.flatMap { try? core.ledger.receipt(of: $0.index) })), inReplyTo: 1)
         guard link.purpose == .control else { return }
         if case .isBehind(let head) = standing, world.mistake != .goOnFromBackup {
             showing.append(link)
@@ -344,7 +346,7 @@ final class SimulatedCoordinator {
         self.recovery = nil
         var isDone = false
         decide { core, now in
-            let effects = try core.decide { try $0.declare(loss, at: now) }
+            let effects = try core.decide { try $0.declare(loss, at: max(now, recovery.newest.head.time?.adding(milliseconds: 1) ?? now)) }
             isDone = true
             return effects
         }

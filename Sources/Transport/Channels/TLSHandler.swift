@@ -58,7 +58,7 @@ final class TLSHandler: ChannelDuplexHandler {
 
     func channelInactive(context: ChannelHandlerContext) {
         if state == .open && !hasPeerClosed {
-            context.fireErrorCaught(IdentityError(.truncated, "the connection ended without close_notify"))
+            context.fireErrorCaught(IdentityError(.truncated, "the connection broke off: the other side did not close it"))
         }
         end(TransportError(.closed, "the peer closed the connection during the handshake"))
         context.fireChannelInactive()

@@ -89,6 +89,13 @@ struct ConnectionTicket: Sendable {
 }
 
 extension SocketAddress {
+    /// `192.0.2.1:7443` or `[2001:db8::1]:7443`.
+    var text: String {
+        guard let ipAddress else { return description }
+        let port = port.map { ":\($0)" } ?? ""
+        return self.protocol == .inet6 ? "[\(ipAddress)]\(port)" : "\(ipAddress)\(port)"
+    }
+
     /// What one holder of addresses has: an IPv4 address, or an IPv6 network of 64 bits.
     var network: String {
         guard case .v6(let address) = self else { return ipAddress ?? "" }

@@ -154,7 +154,7 @@ public final class Listener: Sendable {
 
     private func handle(_ secure: Secure, _ serve: @Sendable (ServerConnection) async throws -> Void) async {
         let channel = secure.channel
-        let address = channel.remoteAddress?.description ?? "unknown"
+        let address = channel.remoteAddress?.text ?? "unknown"
         let ticket = registry.ticket(channel)
         var logger = logger
         logger[metadataKey: "address"] = "\(address)"

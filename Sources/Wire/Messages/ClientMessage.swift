@@ -10,6 +10,8 @@ public enum ClientMessage: Sendable {
     case blobChunk(BlobChunk)
     case fetchBlob(Digest, offset: UInt64)
     case openCampaign(Plan)
+    /// Whether a campaign could be opened by this plan; nothing is opened.
+    case checkPlan(Plan)
     /// Of a committed round, or of the last one of a completed campaign; with an adapter of this rank beside it, 0: without.
     case cutRelease(ModelName, round: Int?, adapterRank: Int)
     case changeCampaign(CampaignChange)
@@ -33,7 +35,7 @@ public enum ClientMessage: Sendable {
         case .offerBlob: "offer_blob"
         case .blobChunk: "blob_chunk"
         case .fetchBlob: "fetch_blob"
-        case .openCampaign: "open_campaign"
+        case .openCampaign, .checkPlan: "open_campaign"
         case .cutRelease: "cut_release"
         case .pruneUpdates: "prune_updates"
         case .changeCampaign: "change_campaign"
@@ -146,6 +148,9 @@ extension ClientFrame {
         case .openCampaign(let plan):
             m.body_case = KUMIAI__V1__CLIENT_MESSAGE__BODY_OPEN_CAMPAIGN
             m.open_campaign = arena.make(kumiai__v1__open_campaign__init) { $0.plan = plan.packed(in: arena) }
+        case .checkPlan(let plan):
+            m.body_case = KUMIAI__V1__CLIENT_MESSAGE__BODY_OPEN_CAMPAIGN
+            m.open_campaign = arena.make(kumiai__v1__open_campaign__init) { ($0.plan, $0.check_only) = (plan.packed(in: arena), 1) }
         case .cutRelease(let name, let round, let rank):
             m.body_case = KUMIAI__V1__CLIENT_MESSAGE__BODY_CUT_RELEASE
             m.cut_release = arena.make(kumiai__v1__cut_release__init) {
@@ -239,7 +244,8 @@ extension ClientFrame {
             return .fetchBlob(try Field.digest(fetch.digest, "fetch_blob.digest"), offset: fetch.offset)
         case KUMIAI__V1__CLIENT_MESSAGE__BODY_OPEN_CAMPAIGN:
             let open = try Field.present(m.open_campaign, "open_campaign").pointee
-            return .openCampaign(try Plan(try Field.present(open.plan, "open_campaign.plan").pointee))
+            let plan = try Plan(try Field.present(open.plan, "open_campaign.plan").pointee)
+            return open.check_only != 0 ? .checkPlan(plan) : .openCampaign(plan)
         case KUMIAI__V1__CLIENT_MESSAGE__BODY_CUT_RELEASE:
             let cut = try Field.present(m.cut_release, "cut_release").pointee
             guard cut.adapter_rank <= PlanLimits.loraRank else { throw WireError("cut_release.adapter_rank", "more than \(PlanLimits.loraRank)") }

@@ -26,12 +26,18 @@ package final class LedgerMemory {
         self.consortium = consortium
         try disk.makeDirectory(receiptsFolder)
         for name in disk.names(in: receiptsFolder).sorted() where name.hasSuffix(Self.suffix) {
-            guard let bytes = try disk.contents(of: "\(receiptsFolder)/\(name)") else { continue }
-            do { receipts[String(name.dropLast(Self.suffix.count))] = try Receipt(wireBytes: bytes) } catch {
-                throw WorkerError("the receipt \(receiptsFolder)/\(name) cannot be read: \(error)", hint: "restore it from a backup: it is this site's evidence")
-            }
+            let path = "\(receiptsFolder)/\(name)"
+            guard let bytes = try disk.contents(of: path) else { continue }
+            receipts[String(name.dropLast(Self.suffix.count))] = try evidence(path) { try Receipt(wireBytes: bytes) }
         }
         if let key = try disk.contents(of: keyPath) { seen = try newestHead(key) }
+    }
+
+    /// Reads what must be whole: an error names the file.
+    private func evidence<T>(_ path: String, _ read: () throws -> T) throws -> T {
+        do { return try read() } catch {
+            throw WorkerError("\(path) cannot be read: \(error)", hint: "restore it from a backup: it is this site's evidence")
+        }
     }
 
     private static let suffix = ".receipt"
@@ -55,9 +61,9 @@ package final class LedgerMemory {
 
     /// The larger of the head that was kept and those of the receipts.
     private func newestHead(_ key: [UInt8]) throws -> SignedTreeHead? {
-        let kept = try disk.contents(of: headPath).map { String(decoding: $0, as: UTF8.self) }
-        let heads = try ([kept].compactMap { $0 } + receipts.values.map(\.treeHead)).map { try head($0, key) }
-        return heads.max { $0.head.size < $1.head.size }
+        let kept = try disk.contents(of: headPath).map { note in try evidence(headPath) { try head(String(decoding: note, as: UTF8.self), key) } }
+        let receipted = try receipts.map { name, receipt in try evidence("\(receiptsFolder)/\(name)\(Self.suffix)") { try head(receipt.treeHead, key) } }
+        return (receipted + [kept].compactMap { $0 }).max { $0.head.size < $1.head.size }
     }
 
     private func head(_ note: String, _ key: [UInt8]) throws -> SignedTreeHead {
@@ -81,18 +87,23 @@ package final class LedgerMemory {
             return .extends
         }
         if MerkleTree.isConsistent(seen.head, theirs.head, proof: welcome.consistencyProof) {
+            // A head that went back in time could be explained away later.
+            guard (theirs.head.time ?? Timestamp(milliseconds: 0)) >= (seen.head.time ?? Timestamp(milliseconds: 0)) else {
+                throw WorkerError("the coordinator's tree head is older than the one before it, with more entries", hint: "ask the consortium's auditors")
+            }
             if theirs.head.size > seen.head.size { try keep(theirs) }
             return .extends
         }
-        guard let loss = welcome.loss, let declaration = try declaration(loss, welcome.logKey),
-            try head(declaration.lostTreeHead, welcome.logKey).head.size >= seen.head.size
+        guard let loss = welcome.loss, let (declaration, time) = try declaration(loss, welcome.logKey),
+            seen.head.isExplained(byLossOf: try head(declaration.lostTreeHead, welcome.logKey).head, declaredAt: time)
         else { return .isBehind(seen: seen.head.size, theirs: theirs.head.size) }
         return .lossDeclared(DeclaredLoss(declaration: declaration, entry: loss, isAccepted: isAccepted(loss)))
     }
 
-    private func declaration(_ loss: Receipt, _ key: [UInt8]) throws -> LossDeclaration? {
-        guard case .lossDeclared(let declaration) = try loss.verify(consortium: consortium, logKey: key).body else { return nil }
-        return declaration
+    private func declaration(_ loss: Receipt, _ key: [UInt8]) throws -> (LossDeclaration, at: Timestamp)? {
+        let entry = try loss.verify(consortium: consortium, logKey: key)
+        guard case .lossDeclared(let declaration) = entry.body else { return nil }
+        return (declaration, entry.at)
     }
 
     // MARK: Losses
@@ -113,7 +124,7 @@ package final class LedgerMemory {
         return try disk.names(in: acceptedFolder).filter { $0.hasSuffix(Self.proposed) }.sorted().compactMap { name in
             guard let bytes = try disk.contents(of: "\(acceptedFolder)/\(name)") else { return nil }
             let entry = try Receipt(wireBytes: bytes)
-            guard let declaration = try declaration(entry, logKey) else { return nil }
+            guard let (declaration, _) = try declaration(entry, logKey) else { return nil }
             return DeclaredLoss(declaration: declaration, entry: entry, isAccepted: false)
         }
     }
@@ -129,7 +140,7 @@ package final class LedgerMemory {
 
     /// Goes on from the ledger as it is after an accepted loss. The lost head is kept aside.
     package func goOn(after welcome: Welcome) throws {
-        if let seen { try disk.store(Array(seen.note.utf8), at: "\(directory)/tree-head-lost-\(seen.head.size)") }
+        if let seen { try disk.store(Array(seen.note.utf8), at: "\(directory)/tree-head-lost-\(seen.head.size)-\(seen.head.root.short)") }
         try keep(try head(welcome.treeHead, welcome.logKey))
     }
 
@@ -163,8 +174,11 @@ package final class LedgerMemory {
 
     /// The ledger does not hold this receipt's entry any more, as was declared and accepted: it is kept aside.
     package func setAside(_ name: String) throws {
+        guard let receipt = receipts[name] else { return }
         try disk.makeDirectory(lostFolder)
-        try disk.rename("\(receiptsFolder)/\(name)\(Self.suffix)", to: "\(lostFolder)/\(name)\(Self.suffix)")
+        // A round may be lost more than once, and each of its receipts is another one.
+        let target = "\(lostFolder)/\(name)-\(receipt.index)-\(MerkleTree.leafHash(receipt.entry).short)\(Self.suffix)"
+        try disk.rename("\(receiptsFolder)/\(name)\(Self.suffix)", to: target)
         try disk.synchronise(directory: receiptsFolder)
         try disk.synchronise(directory: lostFolder)
         receipts[name] = nil

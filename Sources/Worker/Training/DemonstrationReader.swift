@@ -95,8 +95,9 @@ public struct DemonstrationReader: Sendable {
         guard process.terminationStatus != 0 else { return nil }
         try errors.handle.seek(toOffset: 0)
         let text = String(decoding: try errors.handle.read(upToCount: Self.maximumErrorBytes) ?? Data(), as: UTF8.self)
-        let lines = text.split(separator: "\n", maxSplits: 1).map(String.init)
-        return LearningError(lines.first ?? "\(path) cannot be read", hint: lines.count > 1 ? lines[1].trimmingCharacters(in: .newlines) : "")
+        // What libhdf5 says while it is closed comes after these two.
+        let lines = text.split(separator: "\n", maxSplits: 2, omittingEmptySubsequences: false).map(String.init)
+        return LearningError(text.isEmpty ? "\(path) cannot be read" : lines[0], hint: lines.count > 1 ? lines[1] : "")
     }
 
     /// The other side: reads and writes, in the process that may die. The policy's configuration comes by standard input, the

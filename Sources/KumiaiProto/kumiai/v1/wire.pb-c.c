@@ -3555,7 +3555,7 @@ const ProtobufCMessageDescriptor kumiai__v1__blob_start__descriptor =
   (ProtobufCMessageInit) kumiai__v1__blob_start__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor kumiai__v1__open_campaign__field_descriptors[1] =
+static const ProtobufCFieldDescriptor kumiai__v1__open_campaign__field_descriptors[2] =
 {
   {
     "plan",
@@ -3569,14 +3569,27 @@ static const ProtobufCFieldDescriptor kumiai__v1__open_campaign__field_descripto
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "check_only",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Kumiai__V1__OpenCampaign, check_only),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned kumiai__v1__open_campaign__field_indices_by_name[] = {
+  1,   /* field[1] = check_only */
   0,   /* field[0] = plan */
 };
 static const ProtobufCIntRange kumiai__v1__open_campaign__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 1 }
+  { 0, 2 }
 };
 const ProtobufCMessageDescriptor kumiai__v1__open_campaign__descriptor =
 {
@@ -3586,7 +3599,7 @@ const ProtobufCMessageDescriptor kumiai__v1__open_campaign__descriptor =
   "Kumiai__V1__OpenCampaign",
   "kumiai.v1",
   sizeof(Kumiai__V1__OpenCampaign),
-  1,
+  2,
   kumiai__v1__open_campaign__field_descriptors,
   kumiai__v1__open_campaign__field_indices_by_name,
   1,  kumiai__v1__open_campaign__number_ranges,

@@ -555,14 +555,18 @@ struct  Kumiai__V1__BlobStart
     , 0 }
 
 
+/*
+ * Answered with CampaignAccepted; where it is only checked, with the status.
+ */
 struct  Kumiai__V1__OpenCampaign
 {
   ProtobufCMessage base;
   Kumiai__V1__Plan *plan;
+  protobuf_c_boolean check_only;
 };
 #define KUMIAI__V1__OPEN_CAMPAIGN__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&kumiai__v1__open_campaign__descriptor) \
-    , NULL }
+    , NULL, 0 }
 
 
 struct  Kumiai__V1__CampaignAccepted

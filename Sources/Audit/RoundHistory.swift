@@ -90,7 +90,8 @@ public struct RoundHistory: Sendable {
             (rounds[last].ended, rounds[last].endedAt, rounds[last].endedEntry) = (end.reason, entry.at, index)
         case .releaseCut(let cutting):
             guard let round = cutting.round else { break }
-            for index in rounds.indices where rounds[index].campaign == cutting.campaign && rounds[index].task.key.round == round && rounds[index].commit != nil {
+            for index in rounds.indices where rounds[index].campaign == cutting.campaign && rounds[index].task.key.round == round && rounds[index].commit != nil
+            {
                 rounds[index].release = cutting
             }
         case .updatesPruned(let pruning):

@@ -127,7 +127,9 @@ public struct Verification {
     /// Both authorities must have signed; from here on certificates under the new one are looked at too.
     private mutating func check(_ rotation: AuthorityRotation) throws {
         let authority = try Certificate(der: rotation.authority)
-        guard authority.isAuthority, authority.digest == rotation.authorityDigest else { throw AuditError("the new CA is no CA, or another one than its digest says") }
+        guard authority.isAuthority, authority.digest == rotation.authorityDigest else {
+            throw AuditError("the new CA is no CA, or another one than its digest says")
+        }
         guard let former = roots.authorities.first(where: { $0.digest == rotation.former }) else { throw AuditError("the former CA is not one of this ledger") }
         let statement = AuthorityRotation.statement(
             consortium: state.founding?.consortium ?? "", authority: rotation.authorityDigest, former: rotation.former, formerEnds: rotation.formerEnds)

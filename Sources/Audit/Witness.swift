@@ -61,7 +61,10 @@ public struct Witness: Sendable {
         let origin = SignedTreeHead.origin(consortium: consortium)
         guard let seen = try? SignedTreeHead(note: treeHead, origin: origin, key: logKey).head else { return nil }
         return losses.first { loss in
-            guard let lost = try? SignedTreeHead(note: loss.declaration.lostTreeHead, origin: origin, key: logKey).head, seen.size <= lost.size else { return false }
+            guard let lost = try? SignedTreeHead(note: loss.declaration.lostTreeHead, origin: origin, key: logKey).head,
+                seen.isExplained(byLossOf: lost, declaredAt: loss.at)
+            else { return false }
+            // What the declaration says was kept must be there.
             switch kind {
             case .receipt(let receipt): return receipt.index >= loss.declaration.keptEntries
             case .treeHead: return seen.size > loss.declaration.keptEntries

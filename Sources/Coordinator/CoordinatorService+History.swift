@@ -121,7 +121,9 @@ extension CoordinatorService {
         do {
             try decideOrThrow(isClockCorrection: true) { core, now in try core.decide { try $0.correctClock(correction, at: now) } }
         } catch let error as LedgerViolation {
-            throw Refusal(.conflict, "the clock cannot be corrected: the request \(error.message)", hint: "the ledger's newest entry is not ahead of this machine's clock")
+            throw Refusal(
+                .conflict, "the clock cannot be corrected: the request \(error.message)", hint: "the ledger's newest entry is not ahead of this machine's clock"
+            )
         }
         logger.warning("the clock was corrected", metadata: ["by": "\(operatorName)", "reason": "\(reason)"])
         return .recorded(index: machine.state.entryCount - 1)
@@ -133,7 +135,8 @@ extension CoordinatorService {
     func obstacle(at now: Timestamp, isClockCorrection: Bool = false) -> Refusal? {
         if let recovery {
             return Refusal(
-                .unavailable, "the coordinator's ledger holds \(ledger.count) entries, and a site has seen \(recovery.newest.head.size): an older backup was restored",
+                .unavailable,
+                "the coordinator's ledger holds \(ledger.count) entries, and a site has seen \(recovery.newest.head.size): an older backup was restored",
                 hint: "it goes on when the receipts of connecting sites fill the gap, or when an operator declares the loss: kumiai coordinator declare-loss")
         }
         let lead = machine.state.time.milliseconds(since: now)

@@ -27,7 +27,9 @@ extension CoordinatorService {
         if let known = releaseFiles[name] { return known }
         let release = ReleaseDirectory(path: "\(files.releases)/\(name)")
         guard FileManager.default.fileExists(atPath: release.path) else {
-            throw Refusal(.unavailable, "the release \(name) is in the ledger, and its directory is not here", hint: "an operator cuts it again: kumiai release cut \(name)")
+            throw Refusal(
+                .unavailable, "the release \(name) is in the ledger, and its directory is not here",
+                hint: "an operator cuts it again: kumiai release cut \(name)")
         }
         let found = try await workers.runIfActive { try release.files().map { ModelListing.File(path: $0.name, blob: $0.blob) } }
         releaseFiles[name] = found

@@ -25,7 +25,8 @@ extension CoordinatorService {
         guard machine.opening(of: plan) == nil else { return .status(status()) }
         try requireSound(plan)
         if let violation = machine.problem(of: plan) {
-            throw Refusal(.conflict, "a campaign cannot be opened by this plan: it \(violation.message)", hint: "choose another name, or see kumiai campaign status")
+            throw Refusal(
+                .conflict, "a campaign cannot be opened by this plan: it \(violation.message)", hint: "choose another name, or see kumiai campaign status")
         }
         return .status(status())
     }
@@ -106,11 +107,14 @@ extension CoordinatorService {
         }
         let entries = try (0..<ledger.count).map { try ledger.entry(at: $0) }
         let aggregation = RoundAggregation(blobs: blobs, threads: configuration.aggregationThreads)
-        let outcome = try await workers.runIfActive { aggregation.attempt(try CommittedRound.task(of: campaign.plan.campaign, round: round, in: entries).asLast) }
+        let outcome = try await workers.runIfActive {
+            aggregation.attempt(try CommittedRound.task(of: campaign.plan.campaign, round: round, in: entries).asLast)
+        }
         switch outcome {
         case .done(let state): return BlobReference(digest: state.model, byteCount: state.modelByteCount)
         case .lost(let reason, _), .blocked(let reason):
-            throw Refusal(.unavailable, "round \(round) cannot be computed with its adapter folded in: \(reason)", hint: "restore what is missing from a backup")
+            throw Refusal(
+                .unavailable, "round \(round) cannot be computed with its adapter folded in: \(reason)", hint: "restore what is missing from a backup")
         }
     }
 
@@ -130,7 +134,8 @@ extension CoordinatorService {
             for digest in [cutting.model.digest] + (lora == nil ? [] : [lineage.baseDigest]) {
                 do { try blobs.verify(digest) } catch {
                     throw Refusal(
-                        .unavailable, "\(cutting.name) cannot be written: \(describe(error))", hint: "restore that blob from a backup, and cut the release again")
+                        .unavailable, "\(cutting.name) cannot be written: \(describe(error))",
+                        hint: "restore that blob from a backup, and cut the release again")
                 }
             }
             // The campaign's change as an adapter on its base, in the modules that the plan adapts.

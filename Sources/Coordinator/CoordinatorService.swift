@@ -402,7 +402,8 @@ public actor CoordinatorService {
             roundEnded()
         case .campaignChanged(let change):
             logger.notice(
-                "campaign changed", metadata: ["campaign": "\(change.campaign)", "action": "\(change.action.name)", "by": "\(change.changedBy)", "reason": "\(change.reason)"])
+                "campaign changed",
+                metadata: ["campaign": "\(change.campaign)", "action": "\(change.action.name)", "by": "\(change.changedBy)", "reason": "\(change.reason)"])
         case .campaignEnded(let end):
             logger.info("campaign ended", metadata: ["campaign": "\(end.campaign)", "completed": "\(end.completed)", "reason": "\(end.reason)"])
         case .updatesPruned(let pruning):

@@ -87,7 +87,9 @@ public final class Ledger {
         if let note {
             let publicKey = try key.publicKey.ed25519Bytes()
             let newest = try SignedTreeHead(note: note, origin: origin, key: publicKey)
-            guard newest.head == head.head || newest.head == TreeHead(origin: origin, size: tree.count, root: tree.root) else { throw LedgerError(.tampered, "the ledger's entries are not those of its tree head") }
+            guard newest.head == head.head || newest.head == TreeHead(origin: origin, size: tree.count, root: tree.root) else {
+                throw LedgerError(.tampered, "the ledger's entries are not those of its tree head")
+            }
         }
         return (Content(tree: tree, head: head), state)
     }

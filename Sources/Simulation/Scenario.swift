@@ -19,7 +19,8 @@ struct Scenario {
     let faults: [Fault]
 
     enum Fault: String, CaseIterable, Sendable {
-        case crashCoordinator, crashSite, powerFailure, crashAtEffect, cutLink, partition, fullDisk, clockStep, bitRot, failedWrite, operate, backup, restoreBackup
+        case crashCoordinator, crashSite, powerFailure, crashAtEffect, cutLink, partition, fullDisk, clockStep, bitRot, failedWrite, operate, backup,
+            restoreBackup
     }
 
     init(_ random: inout SeededGenerator, model: ModelReference, parameters: Int) {
@@ -36,7 +37,8 @@ struct Scenario {
         plan = Plan(
             campaign: CampaignID("C1")!, base: ModelName("FY2026")!, release: ModelName("FY2027")!, model: model,
             sites: (0..<count).map(Cast.site), rounds: Int.random(in: 2...4, using: &random), quorum: Int.random(in: 1...count, using: &random),
-            recruitingSeconds: pick([0, 60, 600]), recruitingDeadlineSeconds: pick([0, 0, 7200, 86_400]), deadlineSeconds: pick([900, 3600, 14_400]), maximumAttempts: 100, extensions: extensions,
+            recruitingSeconds: pick([0, 60, 600]), recruitingDeadlineSeconds: pick([0, 0, 7200, 86_400]), deadlineSeconds: pick([900, 3600, 14_400]),
+            maximumAttempts: 100, extensions: extensions,
             lateness: lateness, retentionSeconds: pick([0, 3600]),
             strategy: pick([
                 .fedAvg(learningRate: 1), .fedAvg(learningRate: 0.5), .fedAvgM(learningRate: 1, momentum: 0.7), .nesterov(learningRate: 0.7, momentum: 0.9),

@@ -15,7 +15,8 @@ extension UpdateFormat {
 
     /// The same, to wherever `open` leads.
     public func write(
-        _ values: [Float], rank: Int? = nil, origin: String? = nil, open: (TensorLayout, _ metadata: [(name: String, value: String)]) throws -> SafetensorsWriter
+        _ values: [Float], rank: Int? = nil, origin: String? = nil,
+        open: (TensorLayout, _ metadata: [(name: String, value: String)]) throws -> SafetensorsWriter
     ) throws {
         let decoded = layout(rank: rank)
         precondition(values.count == decoded.elementCount)

@@ -67,7 +67,8 @@ extension WorkerService {
             logger.info("training stopped", metadata: ["round": "\(task.key)"])
         } catch {
             trouble = SiteTrouble("training failed", detail: describe(error))
-            logger.error("training failed", metadata: ["round": "\(task.key)", "reason": "\(describe(error))", "hint": "kumiai worker doctor; it is tried again"])
+            logger.error(
+                "training failed", metadata: ["round": "\(task.key)", "reason": "\(describe(error))", "hint": "kumiai worker doctor; it is tried again"])
             handle(.trainingFailed(task.key, describe(error)))
         }
     }

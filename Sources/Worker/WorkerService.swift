@@ -221,9 +221,14 @@ public actor WorkerService {
     private func writeStatus() {
         WorkerStatus(
             site: identity.site.description, connected: machine.isConnected, heartbeat: heartbeat, receipts: receiptCount,
-            heardAt: heardAt, trouble: trouble?.text, certificateEnd: identity.chain[0].notAfter,
+            heardAt: heardAt, trouble: trouble?.text, waitsBecause: waitingReason, certificateEnd: identity.chain[0].notAfter,
             certificateNotice: certificateNotice, clockNotice: clockNotice, at: clock()
         ).write(to: configuration.dataDirectory)
+    }
+
+    private var waitingReason: String? {
+        guard case .resting(let reason) = machine.work else { return nil }
+        return reason
     }
 
     /// What the coordinator hears of this site's trouble; a certificate that ends soon counts as one.
@@ -235,7 +240,8 @@ public actor WorkerService {
     }
 
     var heartbeat: Heartbeat {
-        var beat = Heartbeat(localLoss: training.loss.isFinite ? training.loss : 0, bytesUp: meter.up, bytesDown: meter.down, trouble: toldTrouble,
+        var beat = Heartbeat(
+            localLoss: training.loss.isFinite ? training.loss : 0, bytesUp: meter.up, bytesDown: meter.down, trouble: toldTrouble,
             displayName: configuration.displayName)
         switch machine.work {
         case .resting: beat.activity = .waiting

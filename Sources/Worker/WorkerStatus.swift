@@ -20,6 +20,8 @@ public struct WorkerStatus: Codable, Sendable {
     public let heardMilliseconds: UInt64?
     /// What the last trouble was, if it is not over.
     public let trouble: String?
+    /// Why it waits, where it does; the coordinator's words.
+    public let waitsBecause: String?
     /// When this site's certificate ends; `nil` in the files of earlier versions.
     public let certificateEndMilliseconds: UInt64?
     /// That a certificate ends soon, or has ended, or could not be reloaded.
@@ -30,7 +32,7 @@ public struct WorkerStatus: Codable, Sendable {
     static let fileName = "status.json"
 
     init(
-        site: String, connected: Bool, heartbeat: Heartbeat, receipts: Int, heardAt: Timestamp?, trouble: String?,
+        site: String, connected: Bool, heartbeat: Heartbeat, receipts: Int, heardAt: Timestamp?, trouble: String?, waitsBecause: String? = nil,
         certificateEnd: Timestamp? = nil, certificateNotice: String? = nil, clockNotice: String? = nil, at time: Timestamp
     ) {
         self.site = site
@@ -46,6 +48,7 @@ public struct WorkerStatus: Codable, Sendable {
         self.receipts = receipts
         heardMilliseconds = heardAt?.milliseconds
         self.trouble = trouble
+        self.waitsBecause = waitsBecause
         certificateEndMilliseconds = certificateEnd?.milliseconds
         self.certificateNotice = certificateNotice
         self.clockNotice = clockNotice

@@ -33,7 +33,8 @@ enum Samples {
     ) -> SignedUpdate {
         let manifest = UpdateManifest(
             campaign: campaign, key: RoundKey(round: round, attempt: attempt), site: site, model: model, adapter: adapter,
-            update: content.map(digest) ?? ownDigest(of: site, round: round), updateByteCount: 900, layout: layout, samples: samples, localLoss: 0.5, createdAt: start)
+            update: content.map(digest) ?? ownDigest(of: site, round: round), updateByteCount: 900, layout: layout, samples: samples, localLoss: 0.5,
+            createdAt: start)
         return SignedUpdate(manifest: manifest, manifestBytes: [1], signature: [2], certificate: [3])
     }
 

@@ -52,10 +52,12 @@ enum Samples {
         .clockCorrected(ClockCorrection(reason: "why", correctedBy: "operator/o")), .lossDeclared(loss), .authorityRotated(rotation),
     ].map { (body: Entry.Body) in Entry(at: time, body) }
 
-    static let heartbeat = Heartbeat(activity: .training, round: 3, progress: 0.5, localLoss: 0.25, bytesUp: 1, bytesDown: 2, trouble: "a disk is full", displayName: "大阪工場")
+    static let heartbeat = Heartbeat(
+        activity: .training, round: 3, progress: 0.5, localLoss: 0.25, bytesUp: 1, bytesDown: 2, trouble: "a disk is full", displayName: "大阪工場")
 
     static let clientMessages = [
-        .hello(Hello(purpose: .bulk, software: "kumiai", treeHead: "head\n")), .heartbeat(heartbeat), .submitUpdate(update), .offerBlob(digest(1), byteCount: 9),
+        .hello(Hello(purpose: .bulk, software: "kumiai", treeHead: "head\n")), .heartbeat(heartbeat), .submitUpdate(update),
+        .offerBlob(digest(1), byteCount: 9),
         .blobChunk(BlobChunk(offset: 3, payload: Payload([1, 2, 3]))), .fetchBlob(digest(2), offset: 3), .openCampaign(plan),
         .cutRelease(ModelName("B")!, round: 3, adapterRank: 4), .pruneUpdates(dryRun: true), .getStatus,
         .changeCampaign(change), .registerModel(ModelName("B")!, BlobReference(digest: digest(6), byteCount: 2)), .declareLoss(reason: "why"),

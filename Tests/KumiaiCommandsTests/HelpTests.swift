@@ -39,8 +39,9 @@ import Testing
         var count = 0
         for (path, command) in try commands() {
             for argument in command.arguments ?? [] {
-                guard let name = argument.valueName, names.contains(name) || name.hasSuffix(".toml") || name.hasSuffix(".pem")
-                    || name.hasSuffix(".safetensors") || name.hasSuffix(".json")
+                guard let name = argument.valueName,
+                    names.contains(name) || name.hasSuffix(".toml") || name.hasSuffix(".pem")
+                        || name.hasSuffix(".safetensors") || name.hasSuffix(".json")
                 else { continue }
                 count += 1
                 let kind = argument.completionKind

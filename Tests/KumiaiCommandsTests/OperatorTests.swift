@@ -57,7 +57,9 @@ import Testing
         try consortium.kumiai("model", "fetch", "FY2026", "--out", base, "--config", consortium.path("acme-osaka/worker.toml"))
         let file = try #require(try FileManager.default.contentsOfDirectory(atPath: base).first { $0.hasSuffix(".safetensors") })
         #expect(try digest("\(base)/\(file)") == digest(Repository.example("base/state.safetensors")))
-        let unknown = try consortium.attempt(["release", "fetch", "FY2099", "--out", consortium.path("none"), "--config", consortium.path("operator/operator.toml")])
+        let unknown = try consortium.attempt([
+            "release", "fetch", "FY2099", "--out", consortium.path("none"), "--config", consortium.path("operator/operator.toml"),
+        ])
         #expect(unknown.status == 5 && !FileManager.default.fileExists(atPath: consortium.path("none")), "\(unknown.error)")
     }
 

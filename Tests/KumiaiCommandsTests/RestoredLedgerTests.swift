@@ -81,7 +81,10 @@ import Testing
     private func audits(_ consortium: Consortium) throws {
         let site = consortium.path("acme-osaka/data")
         let audit = try consortium.attempt(
-            ["audit", "verify", consortium.data, "--ca", consortium.authority, "--witness", "\(site)/receipts", "--witness", "\(site)/receipts-of-lost-entries"])
+            [
+                "audit", "verify", consortium.data, "--ca", consortium.authority, "--witness", "\(site)/receipts", "--witness",
+                "\(site)/receipts-of-lost-entries",
+            ])
         #expect(audit.status == 0 && audit.output.contains("the disk died") && audit.output.contains("declares lost"), "\(audit.output)")
         // Without the loss's entry, the same receipts would be findings: the backup itself is such a ledger.
         let backup = try consortium.attempt(
@@ -95,7 +98,9 @@ import Testing
         try copy(consortium.path("backup/ledger.sqlite"), to: consortium.data + "/ledger.sqlite")
         let coordinator = try consortium.startCoordinator()
         try #require(consortium.wait { !coordinator.isRunning })
-        #expect(coordinator.terminationStatus == 1 && consortium.log("coordinator").contains("an older copy was put in its place"), "\(consortium.log("coordinator"))")
+        #expect(
+            coordinator.terminationStatus == 1 && consortium.log("coordinator").contains("an older copy was put in its place"),
+            "\(consortium.log("coordinator"))")
     }
 
     @Test func aStartThatFailsLeavesTheSealAndAnEmptyLedgerIsNone() throws {

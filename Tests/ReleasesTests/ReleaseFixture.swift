@@ -27,7 +27,8 @@ enum ReleaseFixture {
         var machine = CoordinatorMachine(state: state)
         var effects = try machine.open(plan, by: "operator/o", at: consortium.now) + machine.handle(.arrived(site), at: consortium.now)
         let manifest = UpdateManifest(
-            campaign: plan.campaign, key: RoundKey(round: 1, attempt: 1), site: site, model: digest, update: Digest(of: [1]), updateByteCount: 1, layout: digest,
+            campaign: plan.campaign, key: RoundKey(round: 1, attempt: 1), site: site, model: digest, update: Digest(of: [1]), updateByteCount: 1,
+            layout: digest,
             samples: 1, localLoss: 0, createdAt: consortium.now)
         let update = SignedUpdate(manifest: manifest, manifestBytes: [], signature: [], certificate: [])
         effects += machine.handle(.submitted(Submission(sender: site, update: update, inspection: .sound(norm: 1))), at: consortium.now)

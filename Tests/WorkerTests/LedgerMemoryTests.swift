@@ -178,7 +178,8 @@ import Worker
         let (loss, restored) = try afterALoss(memory, time: 1)
         // Restored once more, with the declaration in it: what the site has seen since is missing.
         try memory.keep(restored.receipt(of: 3), of: update(1), logKey: logKey)
-        let again = try ledger([.lossDeclared(LossDeclaration(lostTreeHead: try models(40).head.note, keptEntries: 1, reason: "x", declaredBy: "operator/o"))], at: 1)
+        let again = try ledger(
+            [.lossDeclared(LossDeclaration(lostTreeHead: try models(40).head.note, keptEntries: 1, reason: "x", declaredBy: "operator/o"))], at: 1)
         for memory in [memory, try self.memory()] {
             guard case .isBehind = try memory.judge(welcome(again, loss: loss)) else { throw Failed() }
             guard case .isBehind = try memory.judge(welcome(again, loss: again.receipt(of: 1))) else { throw Failed() }

@@ -114,7 +114,8 @@ struct BulkSession {
         switch try await service.source(of: digest) {
         case .blob: reader = try await refusing { try await workers.runIfActive { try BlobReader(blobs, digest) } }
         case .file(let path): reader = try await refusing { try await workers.runIfActive { try BlobReader(path) } }
-        case nil: throw Refusal(.role, "blob \(digest.short) is no model that may be fetched", hint: "fetch the model of the newest assignment, or one by its name")
+        case nil:
+            throw Refusal(.role, "blob \(digest.short) is no model that may be fetched", hint: "fetch the model of the newest assignment, or one by its name")
         }
         guard start <= reader.byteCount else { throw Refusal(.invalid, "the blob has \(reader.byteCount) bytes, \(start) is behind its end") }
         try await write(.blobStart(byteCount: reader.byteCount), inReplyTo: id)

@@ -78,6 +78,7 @@ extension Plan {
     /// The plan with an amendment, or what is wrong with that.
     public func amended(by amendment: PlanAmendment) throws(LedgerViolation) -> Plan {
         try require(!amendment.isEmpty, "amends nothing")
+        for sites in [amendment.addedSites, amendment.droppedSites] { try require(Set(sites).count == sites.count, "names a site twice") }
         if let site = amendment.addedSites.first(where: sites.contains) { throw LedgerViolation("adds \(site), which is in the plan already") }
         if let site = amendment.droppedSites.first(where: { !sites.contains($0) }) { throw LedgerViolation("drops \(site), which is not in the plan") }
         var plan = self

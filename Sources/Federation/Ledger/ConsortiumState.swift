@@ -135,7 +135,9 @@ public struct ConsortiumState: Equatable, Sendable {
         try require(cutting.campaign == campaign.plan.campaign && cutting.name == campaign.plan.release, "cuts another release than the plan's")
         try require(cutting.model.layout == campaign.plan.model?.layout, "releases another model than the campaign's")
         if let round = cutting.round {
-            guard let record = archive.record(of: cutting.campaign, round: round) else { throw LedgerViolation("releases round \(round), which is not committed") }
+            guard let record = archive.record(of: cutting.campaign, round: round) else {
+                throw LedgerViolation("releases round \(round), which is not committed")
+            }
             // With an adapter folded in, only computing the round again says which model it must be.
             try require(record.result.adapter != nil || cutting.model.digest == record.result.model, "releases another model than that of round \(round)")
         } else {

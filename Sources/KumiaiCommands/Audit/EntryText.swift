@@ -8,7 +8,9 @@ enum EntryText {
             return ("founded", [("consortium", founding.consortium), ("ca", founding.authority.hex), ("log key", hexadecimal(founding.logKey))])
         case .modelRegistered(let name, let model, let by):
             let asker = by.isEmpty ? [] : [("by", by)]
-            return ("model registered", asker + [("name", name.text), ("model", model.digest.hex), ("layout", model.layout.hex), ("bytes", "\(model.byteCount)")])
+            return (
+                "model registered", asker + [("name", name.text), ("model", model.digest.hex), ("layout", model.layout.hex), ("bytes", "\(model.byteCount)")]
+            )
         case .campaignOpened(let plan, let by):
             return ("campaign opened", [("campaign", plan.campaign.text), ("by", by)] + self.plan(plan))
         case .roundOpened(let opening):

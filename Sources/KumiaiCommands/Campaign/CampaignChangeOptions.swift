@@ -8,7 +8,7 @@ struct CampaignChangeOptions: ParsableArguments {
     @Argument(help: "The campaign's name, as in its plan.")
     var campaign: String
 
-    @Option(help: "Why; it stands in the ledger, and every site and auditor reads it.")
+    @Option(help: "Why; it stands in the ledger, auditors read it, and the sites that it concerns are told.")
     var reason: String
 
     @OptionGroup var options: OperatorOptions

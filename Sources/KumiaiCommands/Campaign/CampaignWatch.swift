@@ -19,7 +19,7 @@ struct CampaignWatch {
             do {
                 report = try await options.status()
                 view.show(report)
-            } catch where Self.mayPass(error) {
+            } catch  where Self.mayPass(error) {
                 view.showUnreachable(Failure(error).message)
             }
         }

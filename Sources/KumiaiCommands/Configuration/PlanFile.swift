@@ -52,14 +52,17 @@ struct PlanFile: Decodable {
     private func plan(_ path: String) throws -> Plan {
         func wrong(_ key: String, _ message: String) -> UsageError { UsageError("\(path): \(key): \(message)") }
         guard let campaign = CampaignID(campaign) else { throw wrong("campaign", "expected at most 64 letters, digits, . _ -") }
-        guard let base = ModelName(base), let release = ModelName(release) else { throw wrong("base, release", "expected names of at most 64 letters, digits, . _ -") }
+        guard let base = ModelName(base), let release = ModelName(release) else {
+            throw wrong("base, release", "expected names of at most 64 letters, digits, . _ -")
+        }
         let sites = try sites.map { text in
             guard let site = SiteID(text) else { throw wrong("sites", "\"\(text)\" is not of the form member/site") }
             return site
         }
         return Plan(
             campaign: campaign, base: base, release: release, sites: sites.sorted(), rounds: rounds, quorum: quorum,
-            recruitingSeconds: recruiting_seconds, recruitingDeadlineSeconds: recruiting_deadline_seconds ?? 0, deadlineSeconds: deadline_seconds, maximumAttempts: maximum_attempts,
+            recruitingSeconds: recruiting_seconds, recruitingDeadlineSeconds: recruiting_deadline_seconds ?? 0, deadlineSeconds: deadline_seconds,
+            maximumAttempts: maximum_attempts,
             extensions: Extensions(seconds: extension_seconds ?? 0, maximum: maximum_extensions ?? 0),
             lateness: late.map { Lateness(rounds: $0.rounds, weightPercent: $0.weight_percent) } ?? .refused, retentionSeconds: retention_seconds ?? 0,
             strategy: try strategy.value(wrong), bounds: Bounds(weight: UInt32(clamping: bounds.weight), norm: bounds.norm.value),

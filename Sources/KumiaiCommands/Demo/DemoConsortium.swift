@@ -38,7 +38,9 @@ struct DemoConsortium {
         guard let campaign = status.campaign, campaign.phase == "completed" else {
             throw UsageError("the campaign stopped: \(status.campaign?.reason ?? "")", hint: "look into \(layout.logs)")
         }
-        guard case .releaseReady(_, let model, _, _) = try await dialer.ask(.cutRelease(DemoLayout.release, round: nil, adapterRank: 0), software: "kumiai demo") else {
+        guard
+            case .releaseReady(_, let model, _, _) = try await dialer.ask(.cutRelease(DemoLayout.release, round: nil, adapterRank: 0), software: "kumiai demo")
+        else {
             throw TransportError(.unexpected, "the release was not cut")
         }
         output.say("cut release \(DemoLayout.release)")

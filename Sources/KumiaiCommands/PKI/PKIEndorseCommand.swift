@@ -62,7 +62,9 @@ struct PKIEndorseCommand: Command {
                 formerHoldsUntil: Format.time(end)
             ).printJSON()
         }
-        Terminal.print("wrote \(out): \(next.certificate.digest.short) takes the place of \(former.certificate.digest.short), whose certificates hold until \(Format.time(end))")
+        Terminal.print(
+            "wrote \(out): \(next.certificate.digest.short) takes the place of \(former.certificate.digest.short), whose certificates hold until \(Format.time(end))"
+        )
         Terminal.print("next: stop the coordinator, then: kumiai coordinator rotate-ca \(out.shellQuoted) --config coordinator.toml")
     }
 }

@@ -94,7 +94,8 @@ struct Participant {
     init(_ path: String?) throws {
         let names = path.map { [$0] } ?? [OperatorFile.defaultPath, WorkerFile.defaultPath]
         guard let found = names.first(where: { FileManager.default.fileExists(atPath: $0) }) else {
-            throw UsageError("no configuration was found: \(names.joined(separator: " and ")) do not exist", hint: "name operator.toml or worker.toml with --config")
+            throw UsageError(
+                "no configuration was found: \(names.joined(separator: " and ")) do not exist", hint: "name operator.toml or worker.toml with --config")
         }
         if let worker = try? TOMLFile<WorkerFile>(found) {
             kind = .site(try WorkerFile.load(worker.path))
@@ -107,7 +108,8 @@ struct Participant {
 
     func dialer() throws -> Dialer {
         switch kind {
-        case .site(let configuration): try WorkerIdentity(configuration, at: Timestamp(milliseconds: UInt64(Date().timeIntervalSince1970 * 1000))).dialer(configuration)
+        case .site(let configuration):
+            try WorkerIdentity(configuration, at: Timestamp(milliseconds: UInt64(Date().timeIntervalSince1970 * 1000))).dialer(configuration)
         case .overseer(let options): try options.dialer()
         }
     }

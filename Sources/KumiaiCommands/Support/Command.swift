@@ -25,7 +25,7 @@ extension Command {
             try await execute()
         } catch let exit as ExitCode {
             throw exit
-        } catch where Task.isCancelled && StandardStream.output.failure != nil {
+        } catch  where Task.isCancelled && StandardStream.output.failure != nil {
             // It was cancelled because its output cannot be written; that is reported when the program ends.
             throw ExitCode.success
         } catch {

@@ -28,7 +28,9 @@ enum SiteTable {
             var lines: [String] = []
             if site.isConnected, !site.heartbeat.trouble.isEmpty { lines.append("\(site.site) says: \(site.heartbeat.trouble)") }
             // A connected site says so itself, and may have renewed its certificate since it connected.
-            if !site.isConnected, let end = site.certificateEnds, let notice = CertificateTerm(notBefore: .init(milliseconds: 0), notAfter: end).notice(at: report.time) {
+            if !site.isConnected, let end = site.certificateEnds,
+                let notice = CertificateTerm(notBefore: .init(milliseconds: 0), notAfter: end).notice(at: report.time)
+            {
                 lines.append("\(site.site): its certificate \(notice)")
             }
             return lines

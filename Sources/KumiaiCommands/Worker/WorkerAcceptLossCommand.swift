@@ -45,6 +45,8 @@ struct WorkerAcceptLossCommand: Command {
             Terminal.print("lost tree head: \(report.lostTreeHead.split(separator: "\n").prefix(3).joined(separator: " "))")
         }
         Terminal.print(
-            yes ? "accepted; the worker goes on when it connects again, within a minute" : "to accept it: kumiai worker accept-loss --yes --config \(config.shellQuoted)")
+            yes
+                ? "accepted; the worker goes on when it connects again, within a minute"
+                : "to accept it: kumiai worker accept-loss --yes --config \(config.shellQuoted)")
     }
 }

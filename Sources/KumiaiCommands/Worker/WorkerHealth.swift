@@ -45,6 +45,7 @@ struct WorkerHealth {
             }
         let progress = status.round > 0 ? ", round \(status.round), \(percent(status.progress))" : ""
         var lines = ["\(status.site): \(state)", "\(liveness == .running ? "now: " : "then:")     \(status.activity)\(progress)"]
+        if let reason = status.waitsBecause, liveness == .running { lines.append("because:  \(reason)") }
         if let heard = status.heardMilliseconds {
             lines.append("heard:    \(Format.ago(Timestamp(milliseconds: heard), now: now)) from the coordinator")
         }

@@ -301,7 +301,9 @@ final class Checker {
                 fail("\(site) was asked although it was dropped")
             }
         case .updateAccepted(let accepted):
-            if orders.isStopped || orders.isPaused { fail("an update of \(accepted.update.manifest.site) was accepted in a campaign that was stopped or paused") }
+            if orders.isStopped || orders.isPaused {
+                fail("an update of \(accepted.update.manifest.site) was accepted in a campaign that was stopped or paused")
+            }
         default: break
         }
     }

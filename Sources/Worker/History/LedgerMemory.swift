@@ -196,7 +196,8 @@ package final class LedgerMemory {
             case .roundAbandoned(let abandonment) = entry.body, abandonment.key.round == task.key.round, abandonment.without.contains(site)
         else {
             return .rest(
-                reason: "the coordinator asks again for round \(task.key.round), for which this site holds a receipt (entry \(held.index)), and does not prove why")
+                reason:
+                    "the coordinator asks again for round \(task.key.round), for which this site holds a receipt (entry \(held.index)), and does not prove why")
         }
         return assignment
     }

@@ -50,7 +50,10 @@ import Testing
     @Test func aConfigurationThatIsNoRegularFileIsRefusedAtOnce() throws {
         let fifo = directory.file("operator.toml")
         #expect(mkfifo(fifo, 0o600) == 0)
-        for (path, kind) in [(fifo, "a FIFO"), ("/dev/zero", "a device"), (directory.path, "a directory")] {
+        let folder = try TemporaryDirectory()
+        try FileManager.default.createDirectory(atPath: folder.file("operator.toml"), withIntermediateDirectories: true)
+        // A directory stands for the configuration in it.
+        for (path, kind) in [(fifo, "a FIFO"), ("/dev/zero", "a device"), (directory.path, "a FIFO"), (folder.path, "a directory")] {
             let outcome = try Shell.run(["timeout", "20", Shell.kumiai, "coordinator", "status", "--config", path])
             #expect(outcome.status == 6 && outcome.error.contains("it is \(kind)"), "\(path): \(outcome)")
         }

@@ -141,7 +141,7 @@ import Testing
             try text.replacingOccurrences(of: old, with: new).write(toFile: plan, atomically: false, encoding: .utf8)
             return try kumiai("campaign", "open", plan, "--config", directory.file("operator/operator.toml")).error
         }
-        #expect(try problem("rank = 8", "rank = \"8\"").contains("lora.rank is a text, and another type is expected"))
+        #expect(try problem("rank = 8", "rank = \"8\"").contains("lora.rank is a text; expected another type"))
         #expect(try problem("batch = 32", "bacth = 32").contains("training.batch is missing"))
         #expect(try problem("fraction = 0.05", "fraction = 0.9").contains("compression.fraction: expected more than 0 and at most 0.25"))
         // A whole number will do where one with decimals stands.

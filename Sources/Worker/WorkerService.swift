@@ -204,14 +204,14 @@ public actor WorkerService {
     // MARK: Status
 
     private func reportStatus() async {
-        var written: (heartbeat: Heartbeat, connected: Bool)?
+        var written: (heartbeat: Heartbeat, connected: Bool, waitsBecause: String?)?
         var seconds = 0
         while !Task.isCancelled {
-            let (beat, connected) = (heartbeat, machine.isConnected)
+            let (beat, connected, reason) = (heartbeat, machine.isConnected, waitingReason)
             // A file a second for nothing new would be the most that a waiting worker does.
-            if seconds % 10 == 0 || written?.heartbeat != beat || written?.connected != connected {
+            if seconds % 10 == 0 || written?.heartbeat != beat || written?.connected != connected || written?.waitsBecause != reason {
                 writeStatus()
-                written = (beat, connected)
+                written = (beat, connected, reason)
             }
             seconds += 1
             try? await Task.sleep(for: .seconds(1))

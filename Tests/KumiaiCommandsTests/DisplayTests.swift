@@ -42,7 +42,7 @@ import Wire
         }
         #expect(lines.count == 2)
         #expect(
-            lines[0].hasSuffix("info    peer left reason=\"bye\\n2026-01-01T00:00:00Z info     site connected site=acme/osaka\""),
+            lines[0].hasSuffix("info     peer left reason=\"bye\\n2026-01-01T00:00:00Z info     site connected site=acme/osaka\""),
             "\(lines)")
         #expect(lines[1].hasSuffix("peer left plain=a-b reason=\"x\\\" site=\\\"bolt/turin\""), "\(lines)")
     }

@@ -34,6 +34,16 @@ import Testing
             .filter { !$0.path.contains("help") && !$0.path.contains("read-demonstrations") }
     }
 
+    @Test func aUsageIsWrappedBetweenItsOptions() throws {
+        let usage = "USAGE: kumiai x [--add <member/site> ...] --reason <reason> [--config <file>] <campaign>"
+        #expect(
+            UsageText.wrapped("a\n\(usage)\nb", columns: 42)
+                == "a\nUSAGE: kumiai x [--add <member/site> ...]\n       --reason <reason> [--config <file>]\n       <campaign>\nb")
+        #expect(UsageText.wrapped(usage, columns: 200) == usage)
+        let help = try Shell.run([Shell.kumiai, "campaign", "amend", "--help"])
+        #expect(help.output.split(separator: "\n").allSatisfy { $0.count <= 80 }, "\(help.output)")
+    }
+
     @Test func everyPathIsCompletedFromTheDisk() throws {
         let names: Set = ["file", "directory", "path", "copy", "round-and-copy", "out", "ca", "demonstrations"]
         var count = 0

@@ -38,6 +38,9 @@ public struct CampaignChange: Equatable, Sendable {
     /// Bytes of a reason at most.
     public static let reasonBytes = 1024
 
+    /// Whether people can read it as a reason: not blank, and not too long.
+    static func isReason(_ text: String) -> Bool { text.utf8.count <= reasonBytes && text.contains { !$0.isWhitespace } }
+
     public init(campaign: CampaignID, action: Action, reason: String, changedBy: String) {
         self.campaign = campaign
         self.action = action

@@ -140,9 +140,7 @@ public struct CampaignState: Equatable, Sendable {
 
     private mutating func apply(_ change: CampaignChange, at time: Timestamp) throws(LedgerViolation) {
         try require(change.campaign == plan.campaign, "changes \(change.campaign), but \(plan.campaign) is open")
-        try require(
-            (1...CampaignChange.reasonBytes).contains(change.reason.utf8.count) && change.reason.contains { !$0.isWhitespace },
-            "has no reason, or one longer than \(CampaignChange.reasonBytes) bytes")
+        try require(CampaignChange.isReason(change.reason), "has no reason, or one longer than \(CampaignChange.reasonBytes) bytes")
         switch change.action {
         case .stop: stop = change
         case .pause:

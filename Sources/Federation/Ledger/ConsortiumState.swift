@@ -47,7 +47,7 @@ public struct ConsortiumState: Equatable, Sendable {
     public func place(of manifest: UpdateManifest) -> CampaignState.UpdatePlace? { campaign?.place(of: manifest) ?? formerCampaign?.place(of: manifest) }
 
     /// Whether the ledger names this update's digest for anything but this site's update of this round: another site's or round's
-    /// update, a model, an adapter, a server state. Whoever names such a digest has not trained it.
+    /// update, a model, an adapter, a server state. Who names such a digest has not trained it.
     public func hasOtherUse(of manifest: UpdateManifest) -> Bool {
         let digest = manifest.update
         return models.values.contains { $0.digest == digest } || archive.names(digest, outsideUpdatesOf: campaign?.plan.campaign)
@@ -67,10 +67,12 @@ public struct ConsortiumState: Equatable, Sendable {
             authorities = [AuthorityTerm(digest: founding.authority)]
         case .modelRegistered(let name, let reference, _):
             try register(name, reference)
-        case .clockCorrected:
+        case .clockCorrected(let correction):
+            try requireReason(correction.reason)
             campaign?.correctClock(from: time, to: entry.at)
         case .lossDeclared(let declaration):
             try require(declaration.keptEntries <= entryCount, "keeps entries that are not there")
+            try requireReason(declaration.reason)
             losses.append(RecordedLoss(declaration: declaration, index: entryCount, at: entry.at))
         case .authorityRotated(let rotation):
             try rotate(rotation, at: entry.at)
@@ -108,6 +110,10 @@ public struct ConsortiumState: Equatable, Sendable {
         try require(rotation.formerEnds >= time, "ends the former certificate authority before the entry")
         authorities[last].end = rotation.formerEnds
         authorities.append(AuthorityTerm(digest: rotation.authorityDigest))
+    }
+
+    private func requireReason(_ reason: String) throws(LedgerViolation) {
+        try require(CampaignChange.isReason(reason), "has no reason, or one longer than \(CampaignChange.reasonBytes) bytes")
     }
 
     private mutating func open(_ plan: Plan, at time: Timestamp) throws(LedgerViolation) {

@@ -116,7 +116,8 @@ enum EntryText {
     private static func plan(_ plan: Plan) -> [(String, String)] {
         [
             ("base", plan.base.text), ("release", plan.release.text), ("sites", list(plan.sites)), ("rounds", "\(plan.rounds)"),
-            ("quorum", "\(plan.quorum)"), ("deadline", "\(plan.deadlineSeconds) s"),
+            ("quorum", "\(plan.quorum)"), ("recruiting", "\(plan.recruitingSeconds) s"), ("recruiting deadline", "\(plan.recruitingDeadlineSeconds) s"),
+            ("attempts", "\(plan.maximumAttempts)"), ("deadline", "\(plan.deadlineSeconds) s"),
             ("extensions", "\(plan.extensions.maximum) of \(plan.extensions.seconds) s"),
             ("late updates", plan.lateness.rounds == 0 ? "refused" : "up to \(plan.lateness.rounds) rounds, \(plan.lateness.weightPercent) % a round"),
             ("retention", plan.retentionSeconds == 0 ? "for ever" : "\(plan.retentionSeconds) s"), ("strategy", plan.strategy.text),

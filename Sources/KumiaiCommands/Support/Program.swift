@@ -31,7 +31,8 @@ extension Kumiai {
 
     /// Prints what the parser has to say: help, the version, completions, or what is wrong with the command line.
     private static func report(_ error: any Error) -> Int32 {
-        let (code, text) = (exitCode(for: error), fullMessage(for: error))
+        let code = exitCode(for: error)
+        let text = UsageText.wrapped(fullMessage(for: error), columns: 80)
         guard !text.isEmpty else { return code.rawValue }
         if code.isSuccess {
             StandardStream.output.write(trusted: text + "\n")

@@ -26,7 +26,7 @@ final class TLSHandler: ChannelDuplexHandler {
     private var hasPeerClosed = false
     private var pendingWrites = MarkedCircularBuffer<(ByteBuffer, EventLoopPromise<Void>?)>(initialCapacity: 4)
     private var timeout: Scheduled<Void>?
-    /// Whoever wants to close while the last alert is still on its way.
+    /// Who waits to close until the last alert has been sent.
     private var lingering: [EventLoopPromise<Void>?]?
     private var context: ChannelHandlerContext?
 

@@ -177,7 +177,7 @@ public final class Listener: Sendable {
             }
         } catch is CancellationError {
         } catch ChannelError.ioOnClosedChannel {
-            // Whoever asks a question may leave before all of its answer is sent.
+            // The peer that asked may leave before all of its answer is sent.
             logger.debug("the peer left")
         } catch let error as IdentityError where error.refused != nil {
             // A flood of strangers' certificates is counted too.

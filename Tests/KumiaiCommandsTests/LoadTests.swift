@@ -36,19 +36,21 @@ import Worker
             let usage = Shell.usage(of: coordinator.processIdentifier)
             most = (max(most.resident, usage.resident), max(most.descriptors, usage.descriptors))
             usleep(200_000)
-            return ["completed", "stopped"].contains(consortium.campaign["phase"] as? String)
+            // No process is started meanwhile: with more than a thousand open descriptors, Foundation's `Process` reads past
+            // the end of its list of them.
+            return consortium.log("coordinator").contains("campaign ended")
         }
         let seconds = Date().timeIntervalSince(began)
         print(
             "load: \(sites) sites of \(bytes) bytes, \(rounds) rounds in \(String(format: "%.1f", seconds)) s; the coordinator took "
                 + "\(most.resident) MiB and \(most.descriptors) descriptors")
         #expect(ended, "\(consortium.log("coordinator").suffix(2000))")
-        #expect(consortium.campaign["updates_accepted"] as? Int == sites * rounds)
-        #expect(consortium.campaign["updates_refused"] as? Int == 0)
         #expect(most.resident < residentLimit)
         await withTaskGroup(of: Void.self) { group in
             for site in all { group.addTask { await site.stop() } }
         }
+        #expect(consortium.campaign["updates_accepted"] as? Int == sites * rounds)
+        #expect(consortium.campaign["updates_refused"] as? Int == 0)
         try await workers.shutdownGracefully()
         #expect(consortium.stop(coordinator) == 0)
     }

@@ -138,15 +138,9 @@ public struct Verification {
         roots = TrustRoots(roots.authorities + [authority])
     }
 
-    /// The authorities under which certificates hold at `time`.
-    private func roots(at time: Timestamp) -> TrustRoots {
-        let ended = Set(state.authorities.filter { !$0.holds(at: time) }.map(\.digest))
-        return TrustRoots(roots.authorities.filter { !ended.contains($0.digest) })
-    }
-
     private func check(_ update: SignedUpdate, at time: Timestamp) throws {
         let certificate = try Certificate(der: update.certificate)
-        let principal = try roots(at: time).verify(certificate, at: time)
+        let principal = try roots.without(state.endedAuthorities(at: time)).verify(certificate, at: time)
         guard principal.site == update.manifest.site, principal.consortium == state.founding?.consortium ?? principal.consortium else {
             throw AuditError("an update of \(update.manifest.site) was signed by \(principal)")
         }

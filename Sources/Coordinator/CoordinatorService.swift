@@ -211,7 +211,7 @@ public actor CoordinatorService {
     private func inspect(_ update: SignedUpdate, _ plan: Plan, _ certificate: Certificate) async throws -> Inspection {
         let now = now()
         // A CA that was replaced, and whose time is over, vouches for no update any more.
-        let ended = Set(machine.state.authorities.filter { !$0.holds(at: now) }.map(\.digest))
+        let ended = machine.state.endedAuthorities(at: now)
         let (incoming, blobs, roots, site) = (incoming, blobs, identity.roots.without(ended), update.manifest.site)
         do {
             return try await workers.runIfActive {

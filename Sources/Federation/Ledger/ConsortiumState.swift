@@ -33,6 +33,9 @@ public struct ConsortiumState: Equatable, Sendable {
         }
     }
 
+    /// The authorities under which certificates do not hold at `time` any more.
+    public func endedAuthorities(at time: Timestamp) -> Set<Digest> { Set(authorities.filter { !$0.holds(at: time) }.map(\.digest)) }
+
     public init() {}
 
     /// What the next round starts from: the campaign's model, or, before the first campaign, the founding one.

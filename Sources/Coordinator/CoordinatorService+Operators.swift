@@ -105,7 +105,7 @@ extension CoordinatorService {
         guard campaign.end != nil, record.result.adapter != nil else {
             return BlobReference(digest: record.result.model, byteCount: record.result.modelByteCount)
         }
-        let entries = try (0..<ledger.count).map { try ledger.entry(at: $0) }
+        let entries = try ledger.entries()
         let aggregation = RoundAggregation(blobs: blobs, threads: configuration.aggregationThreads)
         let outcome = try await workers.runIfActive {
             aggregation.attempt(try CommittedRound.task(of: campaign.plan.campaign, round: round, in: entries).asLast)
@@ -124,9 +124,7 @@ extension CoordinatorService {
             throw Refusal(.unavailable, "\(cutting.name) is being written", hint: "it goes on by itself; cut it again in a while")
         }
         defer { releasesInProgress.remove(cutting.name) }
-        var entries: [Entry] = []
-        try ledger.forEachEntry { entries.append($0) }
-        let lineage = try Lineage(entries: entries, of: cutting.name, treeHead: ledger.head.note)
+        let lineage = try Lineage(entries: ledger.entries(), of: cutting.name, treeHead: ledger.head.note)
         try check(adapterRank, lineage.training)
         let (blobs, identity, lora) = (blobs, identity, adapterRank == 0 ? nil : lineage.training.lora)
         try await workers.runIfActive {

@@ -51,6 +51,14 @@ public final class Ledger {
         }
     }
 
+    /// All entries, decoded.
+    public func entries() throws -> [Entry] {
+        var entries: [Entry] = []
+        entries.reserveCapacity(count)
+        try forEachEntry { entries.append($0) }
+        return entries
+    }
+
     private static let entriesPerRead = 256
 
     /// Entries' bytes as they were appended: the tree in memory tells whether the store has changed since.

@@ -61,7 +61,7 @@ struct CampaignAmendCommand: Command {
             recruitingSeconds: recruitingSeconds, recruitingDeadlineSeconds: recruitingDeadlineSeconds, deadlineSeconds: deadlineSeconds,
             extensions: extensionSeconds.map { Extensions(seconds: $0, maximum: maximumExtensions ?? 0) })
         guard !amendment.isEmpty else { throw UsageError("nothing is amended", hint: "kumiai campaign amend --help names what can be") }
-        try await change.request(.amend(amendment), done: "amended")
+        try await change.make(.amend(amendment))
     }
 
     private static func sites(_ texts: [String], _ option: String) throws -> [SiteID] {

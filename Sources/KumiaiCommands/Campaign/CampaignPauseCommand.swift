@@ -14,5 +14,5 @@ struct CampaignPauseCommand: Command {
 
     @OptionGroup var change: CampaignChangeOptions
 
-    func execute() async throws { try await change.request(.pause, done: "paused") }
+    func execute() async throws { try await change.make(.pause) }
 }

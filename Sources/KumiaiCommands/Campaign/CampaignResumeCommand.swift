@@ -11,5 +11,5 @@ struct CampaignResumeCommand: Command {
 
     @OptionGroup var change: CampaignChangeOptions
 
-    func execute() async throws { try await change.request(.resume, done: "resumed") }
+    func execute() async throws { try await change.make(.resume) }
 }

@@ -14,5 +14,5 @@ struct CampaignStopCommand: Command {
 
     @OptionGroup var change: CampaignChangeOptions
 
-    func execute() async throws { try await change.request(.stop, done: "stopped") }
+    func execute() async throws { try await change.make(.stop) }
 }

@@ -1,6 +1,4 @@
 import ArgumentParser
-import Federation
-import Transport
 import Wire
 
 struct CoordinatorCorrectClockCommand: Command {
@@ -14,25 +12,13 @@ struct CoordinatorCorrectClockCommand: Command {
             Needs an operator's certificate.
             """)
 
-    @Option(help: "Why; it stands in the ledger.")
-    var reason: String
-
-    @OptionGroup var options: OperatorOptions
-    @OptionGroup var json: JSONOption
+    @OptionGroup var request: ReasonedRequest
 
     struct Report: Encodable { let entry: UInt64 }
 
-    func validate() throws {
-        guard (1...CampaignChange.reasonBytes).contains(reason.utf8.count) else {
-            throw ValidationError("--reason: expected 1 to \(CampaignChange.reasonBytes) bytes")
-        }
-    }
-
     func execute() async throws {
-        guard case .recorded(let index) = try await options.ask(.correctClock(reason: reason)) else {
-            throw TransportError(.unexpected, "the coordinator did not answer with the entry")
-        }
-        if json.isOn { return try Report(entry: index).printJSON() }
+        let index = try await request.record(.correctClock(reason: request.reason))
+        if request.json.isOn { return try Report(entry: index).printJSON() }
         Terminal.print("corrected the clock (ledger entry \(index))")
     }
 }

@@ -33,10 +33,7 @@ struct PKIIssueCommand: Command {
 
     @OptionGroup var lifetime: LifetimeOption
 
-    @Option(
-        help: ArgumentHelp("Your own certificate profiles, in place of certs/kumiai.cnf.", valueName: "file"),
-        completion: .file())
-    var profiles: String?
+    @OptionGroup var profiles: ProfilesOption
 
     @OptionGroup var json: JSONOption
 
@@ -50,8 +47,7 @@ struct PKIIssueCommand: Command {
 
     func execute() async throws {
         let from = PKIFiles(directory: ca), files = PKIFiles(directory: out)
-        let profiles = try profiles.map { CertificateProfiles(configuration: try Credentials.read($0)) } ?? .standard
-        let authority = try from.loadAuthority(profiles: profiles)
+        let authority = try from.loadAuthority(profiles: profiles.load())
         let principal = try SPIFFE.principal("spiffe://\(try authority.consortium)/\(identity)")
         // A key of its own where there is no request; it is written when everything else has been found right.
         let made = try request == nil ? PrivateKey.generate() : nil

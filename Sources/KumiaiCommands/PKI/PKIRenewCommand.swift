@@ -24,10 +24,7 @@ struct PKIRenewCommand: Command {
 
     @OptionGroup var lifetime: LifetimeOption
 
-    @Option(
-        help: ArgumentHelp("Your own certificate profiles, in place of certs/kumiai.cnf.", valueName: "file"),
-        completion: .file())
-    var profiles: String?
+    @OptionGroup var profiles: ProfilesOption
 
     @OptionGroup var json: JSONOption
 
@@ -40,8 +37,7 @@ struct PKIRenewCommand: Command {
 
     func execute() async throws {
         let from = PKIFiles(directory: ca), files = PKIFiles(directory: directory)
-        let profiles = try profiles.map { CertificateProfiles(configuration: try Credentials.read($0)) } ?? .standard
-        let authority = try from.loadAuthority(profiles: profiles)
+        let authority = try from.loadAuthority(profiles: profiles.load())
         let former = try IdentityFile.certificates(files.certificate)[0]
         let principal = try check(former, files, from, authority)
         let certificate = try authority.issue(principal, for: former.publicKey, days: lifetime.days, at: systemTime())

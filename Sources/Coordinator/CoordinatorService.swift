@@ -190,7 +190,7 @@ public actor CoordinatorService {
 
     func submit(_ update: SignedUpdate, from site: SiteID, certificate: Certificate) async throws -> ServerMessage {
         let manifest = update.manifest
-        // What was decided last may not be in the ledger: nobody hears of it.
+        // The ledger may lack the last decision: nothing is answered from it.
         guard !core.isAheadOfLedger else { throw postponement("the coordinator cannot read its ledger now") }
         var inspection = Inspection.sound(norm: 0)
         switch machine.preliminaryAnswer(to: manifest, from: site, at: now()) {

@@ -3,12 +3,12 @@ import Identity
 import Wire
 
 extension Receipt {
-    /// Checks that the entry is in the ledger under a tree head signed by the log's key; gives back the entry.
+    /// Checks that the entry is in the ledger under a tree head signed by the log's key; returns the entry.
     public func verify(consortium: String, logKey: [UInt8]) throws -> Entry {
         try verify(under: SignedTreeHead(note: treeHead, origin: SignedTreeHead.origin(consortium: consortium), key: logKey))
     }
 
-    /// Checks that the proof leads from the entry to the root of `head`; gives back the entry.
+    /// Checks that the proof leads from the entry to the root of `head`; returns the entry.
     func verify(under head: SignedTreeHead) throws -> Entry {
         let head = head.head
         guard let position = Int(exactly: index), position < head.size,

@@ -8,7 +8,7 @@ import Testing
 import Transport
 import Wire
 
-/// A digest is not possession: what a site has not sent is not its own, whoever else has sent it.
+/// A digest is not possession: an update belongs to a site only if that site has sent it.
 @Suite(.serialized) struct PossessionTests {
     let directory: TemporaryDirectory
     init() throws { directory = try TemporaryDirectory() }

@@ -18,7 +18,7 @@ extension IncomingBlobs {
     }
 
     /// Ends the acceptances that a kill, or a write that failed, cut short: what the open round has taken in is the shared
-    /// store's. Gives back whose and which.
+    /// store's. Returns the sites and their digests.
     @discardableResult
     package func settle(_ state: ConsortiumState, _ blobs: BlobStore) -> [BlobSweeper.Place] {
         guard let inheritance = state.campaign?.round.inheritance else { return [] }

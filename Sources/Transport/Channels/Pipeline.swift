@@ -55,7 +55,7 @@ final class SecureChannel<Inbound: WireFrame, Outbound: WireFrame>: Sendable {
         return try await frames.executeThenClose { try await body($0, $1) }
     }
 
-    /// A listener that stops lets go of a peer that had just come, and NIO would end the process for a channel that nobody closes.
+    /// A listener that stops drops a peer that has just connected, and NIO ends the process for a channel that is never closed.
     deinit {
         guard !isTaken.withLockedValue({ $0 }) else { return }
         Task { [frames] in try await frames.executeThenClose { _, _ in } }

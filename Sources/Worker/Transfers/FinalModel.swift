@@ -6,7 +6,7 @@ import Foundation
 enum FinalModel {
     static let folder = "models"
 
-    /// Puts the model's blob in place as `models/<campaign>.safetensors`; gives back the path. A name that is there already stays.
+    /// Puts the model's blob in place as `models/<campaign>.safetensors`; returns the path. Does nothing where it is there already.
     static func keep(_ blobs: BlobStore, _ digest: Digest, of campaign: CampaignID, in directory: String) throws -> String {
         let folder = "\(directory)/\(folder)", path = "\(folder)/\(campaign).safetensors"
         try SystemDisk().makeDirectory(folder)

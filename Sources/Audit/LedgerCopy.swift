@@ -25,10 +25,10 @@ public struct LedgerCopy: Sendable {
             throw AuditError("there is no directory \(directory)", hint: "name a copy of the coordinator's data directory", code: .wrongOption)
         }
         let path = authority ?? directory + "/ca.pem"
-        guard let pem = FileManager.default.contents(atPath: path) else {
+        guard let pem = try? IdentityFile.read(path) else {
             throw AuditError("cannot read the CA certificate \(path)", hint: "name it with --ca", code: .wrongOption)
         }
-        do { roots = try TrustRoots(pem: Array(pem)) } catch {
+        do { roots = try TrustRoots(pem: pem) } catch {
             throw AuditError("\(path) is not a CA certificate: \(error)", hint: "name it with --ca", code: .wrongOption)
         }
         guard FileManager.default.fileExists(atPath: directory + "/ledger.sqlite") else {

@@ -62,6 +62,16 @@ import Testing
         #expect(large.status == 6 && large.error.contains("2097152 bytes"), "\(large)")
     }
 
+    @Test func aCertificateThatIsNoRegularFileIsRefusedAtOnce() throws {
+        let fifo = directory.file("ca.pem")
+        #expect(mkfifo(fifo, 0o600) == 0)
+        try FileManager.default.createDirectory(atPath: directory.file("copy"), withIntermediateDirectories: true)
+        for arguments in [["pki", "show", fifo], ["audit", "verify", directory.file("copy"), "--ca", fifo]] {
+            let outcome = try Shell.run(["timeout", "20", Shell.kumiai] + arguments)
+            #expect(outcome.status == 6 && outcome.error.contains("cannot read") && outcome.error.contains(fifo), "\(arguments): \(outcome)")
+        }
+    }
+
     @Test func aKeptFileIsSaidAndTheOptionsThatItIgnores() throws {
         let worker = ["worker", "init", directory.file("osaka"), "--demonstrations", "/data/a.hdf5"]
         #expect(try kumiai(worker + ["--coordinator", "h:1"]).status == 0)

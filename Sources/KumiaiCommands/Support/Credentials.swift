@@ -1,6 +1,5 @@
 import ArgumentParser
 import Federation
-import Foundation
 import Identity
 import NIOPosix
 import Transport
@@ -9,10 +8,9 @@ import Wire
 /// Certificates and keys from files.
 enum Credentials {
     static func read(_ path: String) throws -> [UInt8] {
-        guard let data = FileManager.default.contents(atPath: path) else {
-            throw UsageError("cannot read \(path)", hint: "is the path right, and may you read it?")
+        do { return try IdentityFile.read(path) } catch {
+            throw UsageError("cannot read \(path)", hint: "is the path right, is it a regular file, and may you read it?")
         }
-        return Array(data)
     }
 
     static func principal(ofCertificate path: String) throws -> Principal { try Certificate(pem: read(path)).principal() }

@@ -117,6 +117,7 @@ let package = Package(
         tests("Learning", ["LinearAlgebra", "Tensors", "CHDF5"], exclude: ["Aloha", "Reference"]),
         tests("Transport", ["Federation", "Identity", "Wire", nioCore, nioPosix, log]),
         tests("Releases", ["Federation", "Identity", "Tensors"]),
+        tests("Coordinator", ["Federation", "Wire"]),
         tests("Worker", ["Federation", "Identity", "Ledger", "Wire"]),
         tests("Simulation"),
         // Readers of bytes from outside, as a fuzzer calls them; `make fuzz` builds them with one.

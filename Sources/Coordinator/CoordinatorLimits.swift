@@ -4,10 +4,17 @@ public enum CoordinatorLimits {
     public static let headerSlackBytes = 64 * 1024
     /// A model that an operator registers.
     public static let modelBytes: UInt64 = 64_000_000_000
+    /// Models that one operator may have sent and not registered; a further one takes the place of the oldest.
+    public static let arrivingModelsPerOperator = 2
+    /// The same, of all operators together.
+    public static let arrivingModels = 8
     /// Blobs that one site may be uploading at a time.
     public static let uploadsPerSite = 2
     /// Different blobs that one site may have uploaded between the ends of two rounds.
     public static let blobsPerSiteAndRound = 8
+    /// How long a coordinator that has started waits for its sites before it decides anything: they try to connect at least
+    /// every 90 s.
+    public static let hearingMilliseconds: Int64 = 90_000
     /// A control connection that says nothing for this many heartbeats is closed.
     public static let silentHeartbeats = 6
     /// How far the ledger's newest entry may be ahead of the clock before nothing more is decided: what deadlines stretch by at most.

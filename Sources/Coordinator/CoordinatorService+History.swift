@@ -3,6 +3,7 @@ import Federation
 import Foundation
 import Ledger
 import Logging
+import Transport
 import Wire
 
 /// Whether the coordinator's ledger is the one that its sites have seen, and what is done where it is not.
@@ -20,8 +21,10 @@ extension CoordinatorService {
         case .lossDeclared(let loss): return Greeting(welcome: welcome(version, loss: loss), isRecovery: false)
         case .isBehind(let head):
             try noteMissing(head, seenBy: site)
+            turnedAway(site, "it has seen \(head.head.size) entries of the ledger, which holds \(ledger.count)")
             return Greeting(welcome: welcome(version), isRecovery: true)
         case .isForeign(let reason):
+            turnedAway(site, "it has seen a tree head that this ledger's key did not sign")
             throw Refusal(
                 .conflict, "\(site) has seen a tree head that this ledger's key did not sign: \(reason)",
                 hint: "is this the right coordinator? compare the log keys with the consortium's auditors")
@@ -129,6 +132,29 @@ extension CoordinatorService {
         return .recorded(index: machine.state.entryCount - 1)
     }
 
+    // MARK: Hearing the sites after a start
+
+    func hearSites() {
+        hearing = SiteHearing(machine.state.campaign, at: now())
+        guard let hearing else { return }
+        logger.info("sites are heard before anything is decided", metadata: ["until": "\(hearing.end.text)", "hint": "it ends earlier when the quorum is connected"])
+        Task {
+            try? await pause(for: .milliseconds(CoordinatorLimits.hearingMilliseconds))
+            endHearing()
+        }
+    }
+
+    /// Goes on where all is heard that was waited for.
+    func endHearingIfOver() {
+        if let hearing, hearing.isOver(machine.state.campaign) { endHearing() }
+    }
+
+    private func endHearing() {
+        guard hearing != nil, !isStopping else { return }
+        hearing = nil
+        resume()
+    }
+
     // MARK: What stands in the way of decisions
 
     /// What keeps the coordinator from deciding anything; `nil`: nothing.
@@ -151,6 +177,9 @@ extension CoordinatorService {
         var found: [String] = []
         if let obstacle = obstacle(at: now()) { found.append("\(obstacle.message); \(obstacle.hint)") }
         if let ledgerTrouble { found.append(ledgerTrouble) }
+        if let hearing, let plan = machine.state.campaign?.plan {
+            found.append("the coordinator has just started: it decides nothing before \(plan.quorum) sites are connected, or until \(hearing.end.text)")
+        }
         if let step = clockStep {
             found.append("the system's clock has stepped by \(step / 1000) s and is not followed; if it is right now, start the coordinator again")
         }

@@ -76,10 +76,13 @@ extension CoordinatorService {
     func refused(_ certificate: RefusedCertificate, _ reason: String) {
         guard let principal = certificate.principal, principal.consortium == configuration.consortium, let site = principal.site
         else { return }
-        refusedSites[site] = RefusedSite(reason: reason, at: now())
+        turnedAway(site, reason)
     }
 
-    /// Why a site's last attempt to connect was refused; `nil` where it has connected since.
+    /// Keeps why a site's attempt to connect came to nothing, whichever of the two ended it.
+    func turnedAway(_ site: SiteID, _ reason: String) { refusedSites[site] = RefusedSite(reason: reason, at: now()) }
+
+    /// Why a site's last attempt to connect came to nothing; `nil` where it has connected since.
     public func refusal(of site: SiteID) -> RefusedSite? { refusedSites[site] }
 
     /// What a status says about certificates: the coordinator's own, its CA's, its revocation list's, and each connected site's.
@@ -95,7 +98,7 @@ extension CoordinatorService {
     }
 }
 
-/// A site whose certificate was refused when it last tried to connect.
+/// A site whose last attempt to connect came to nothing.
 public struct RefusedSite: Equatable, Sendable {
     public let reason: String
     public let at: Timestamp

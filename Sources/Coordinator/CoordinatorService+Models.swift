@@ -46,6 +46,17 @@ extension CoordinatorService {
         return nil
     }
 
+    /// An operator begins to send a model: older ones that were never registered may have to make room for it.
+    func modelArrives(_ digest: Digest, from operatorName: String) throws {
+        for replaced in try arrivals.begin(digest, from: operatorName) {
+            arrivingModels.remove(replaced)
+            arrivingModels.removeUnfinished(replaced)
+            logger.notice("a model that was sent and not registered was removed", metadata: ["model": "\(replaced.short)", "by": "\(operatorName)"])
+        }
+    }
+
+    func modelArrived(_ digest: Digest) { arrivals.end(digest) }
+
     /// Registers a model that an operator has sent. The same request again is answered as the first time.
     func register(_ name: ModelName, _ blob: BlobReference, by operatorName: String) async throws -> ServerMessage {
         if let known = machine.state.models[name], let index = machine.state.modelEntries[name] {
@@ -74,6 +85,7 @@ extension CoordinatorService {
         } catch let error as LedgerViolation {
             throw Refusal(.conflict, "\(name) cannot be registered: the request \(error.message)")
         }
+        arrivals.registered(blob.digest)
         logger.info("model registered", metadata: ["name": "\(name)", "model": "\(model.digest.short)", "by": "\(operatorName)"])
         return .recorded(index: machine.state.modelEntries[name]!)
     }

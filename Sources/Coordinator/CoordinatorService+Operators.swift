@@ -50,6 +50,7 @@ extension CoordinatorService {
         } catch let error as LedgerViolation {
             throw Refusal(.conflict, "\(change.campaign) cannot be changed: the request \(error.message)", hint: "see kumiai campaign status")
         }
+        endHearingIfOver()
         return .recorded(index: machine.state.campaign!.lastChange!.index)
     }
 
@@ -177,8 +178,13 @@ extension CoordinatorService {
                     heartbeat: presence[site]?.heartbeat ?? Heartbeat(),
                     updatesAccepted: campaign?.acceptedBySite[site] ?? 0, updatesRefused: campaign?.refusedBySite[site] ?? 0,
                     lastSeen: presence[site]?.lastSeen, certificateEnds: presence[site]?.certificate?.notAfter,
-                    isKnown: presence[site] != nil || contributors.contains(site))
+                    isKnown: presence[site] != nil || contributors.contains(site), absence: absence(of: site))
             }, models: machine.state.models.keys.sorted().map(\.text), troubles: troubles)
+    }
+
+    private func absence(of site: SiteID) -> String {
+        guard presence[site]?.isConnected != true, let refusal = refusedSites[site] else { return "" }
+        return "\(refusal.reason) (\(refusal.at.text))"
     }
 
     /// Whether a site may fetch this blob: global models, never another site's update.

@@ -27,6 +27,7 @@ public actor CoordinatorService {
     /// What each release holds, as its signature says.
     var releaseFiles: [ModelName: [ModelListing.File]] = [:]
     nonisolated let arrivingModels: BlobStore
+    var arrivals = ArrivingModels()
     var reloading: ReloadingIdentity<CoordinatorIdentity>
     var identity: CoordinatorIdentity { reloading.current }
     var reminder = CertificateReminder()
@@ -36,23 +37,25 @@ public actor CoordinatorService {
     let core: CoordinatorCore
     var presence: [SiteID: SitePresence] = [:]
     private let lock: DirectoryLock
-    private var sweeper: BlobSweeper
+    var sweeper: BlobSweeper
     private var timer: Task<Void, Never>?
     /// The next attempt to write a ledger that could not be written. Not `timer`, which every event sets anew.
     private var retry: Task<Void, Never>?
     /// The round that is being computed.
-    private var aggregating: AggregationTask?
+    var aggregating: AggregationTask?
     private(set) var listener: Listener?
     private(set) var isStopping = false
     private let clock: GuardedClock
     /// What sites have seen and this ledger lacks; `nil`: nothing.
     var recovery: LedgerRecovery?
+    /// Until enough sites have said what they have seen; `nil`: they have.
+    var hearing: SiteHearing?
     /// Why the last decision could not be written; `nil` where it could.
     private(set) var ledgerTrouble: String?
 
     /// How long the coordinator waits before it tries again to write a ledger that it could not write, or to compute a
     /// round that it could not compute.
-    private static let retrySeconds = 5
+    static let retrySeconds = 5
 
     var machine: CoordinatorMachine { core.machine }
     var ledger: Ledger { core.ledger }
@@ -144,6 +147,7 @@ public actor CoordinatorService {
     /// A start that failed leaves the seal, which says how long the ledger was.
     private func begin() {
         removeSeal()
+        hearSites()
         resume()
     }
 
@@ -176,6 +180,8 @@ public actor CoordinatorService {
         presence[site] = newcomer
         refusedSites[site] = nil
         newcomer.connected(at: now())
+        hearing?.note(site)
+        endHearingIfOver()
         handle(.arrived(site))
         assign(site)
     }
@@ -188,82 +194,22 @@ public actor CoordinatorService {
         handle(.left(site))
     }
 
-    func submit(_ update: SignedUpdate, from site: SiteID, certificate: Certificate) async throws -> ServerMessage {
-        let manifest = update.manifest
-        // The ledger may lack the last decision: nothing is answered from it.
-        guard !core.isAheadOfLedger else { throw postponement("the coordinator cannot read its ledger now") }
-        var inspection = Inspection.sound(norm: 0)
-        switch machine.preliminaryAnswer(to: manifest, from: site, at: now()) {
-        case .accepted(let index): return .receipt(try receipt(of: index))
-        case .postponed(let reason): throw postponement(reason)
-        case .refused(let refusal): inspection = .unsound(refusal)
-        case nil:
-            guard let plan = machine.state.campaign?.plan else { break }
-            // With nothing between it and the decision: a sweep must not take what is about to be needed.
-            inspection = incoming.accept(manifest, try await inspect(update, plan, certificate))
-        }
-        let submission = Submission(sender: site, update: update, inspection: inspection)
-        let answers = try decideOrThrow { try $0.handle(.submitted(submission), at: $1) }
-        if case .accepted = answers[site] { incoming.remove(manifest.update, of: site) }
-        return try message(answers[site], to: update, from: site)
-    }
-
-    private func inspect(_ update: SignedUpdate, _ plan: Plan, _ certificate: Certificate) async throws -> Inspection {
-        let now = now()
-        // A CA that was replaced, and whose time is over, vouches for no update any more.
-        let ended = machine.state.endedAuthorities(at: now)
-        let (incoming, blobs, roots, site) = (incoming, blobs, identity.roots.without(ended), update.manifest.site)
-        do {
-            return try await workers.runIfActive {
-                try UpdateInspection(blobs: blobs, uploads: incoming.store(of: site), plan: plan, roots: roots)
-                    .inspect(update, certificate: certificate, at: now)
-            }
-        } catch let error as BlobError {
-            return .unavailable("the coordinator cannot look at what the site has sent: \(error)")
-        }
-    }
-
-    private func message(_ answer: SubmissionAnswer?, to update: SignedUpdate, from site: SiteID) throws -> ServerMessage {
-        let manifest = update.manifest
-        switch answer {
-        case .accepted(let index):
-            presence[site]?.note(localLoss: manifest.localLoss)
-            logger.info("update accepted", metadata: ["site": "\(site)", "round": "\(manifest.key)", "entry": "\(index)", "loss": "\(manifest.localLoss)"])
-            return .receipt(try receipt(of: index))
-        case .refused(let refusal):
-            logger.warning(
-                "update refused",
-                metadata: ["site": "\(site)", "round": "\(manifest.key)", "reason": "\(refusal.reason.rawValue)", "detail": "\(refusal.detail)"])
-            return .updateRefused(refusal)
-        case .postponed(let reason): throw postponement(reason)
-        case nil: throw postponement("the coordinator has no answer yet")
-        }
-    }
-
-    func receipt(of index: UInt64) throws -> Receipt {
-        do {
-            return try ledger.receipt(of: index)
-        } catch let error as LedgerError {
-            logger.critical("an entry of the ledger cannot be read", metadata: ["entry": "\(index)", "reason": "\(error)"])
-            throw postponement("the coordinator cannot read its ledger now")
-        }
-    }
-
-    private func postponement(_ reason: String) -> Refusal {
-        Refusal(.unavailable, reason, hint: "the update is kept, and submitted again by itself")
-    }
-
     // MARK: Effects
 
     private func tick() { handle(.tick) }
 
     /// What could not be decided before is decided now, with the sites that are connected by now.
     func resume() {
+        guard hearing == nil else { return }
         let present = Set(presence.filter(\.value.isConnected).keys)
         decide { try $0.resume(at: $1, present: present) }
     }
 
-    private func handle(_ event: CoordinatorMachine.Event) { decide { try $0.handle(event, at: $1) } }
+    /// What happens while sites are heard is made up for by ``resume()``.
+    func handle(_ event: CoordinatorMachine.Event) {
+        guard hearing == nil else { return }
+        decide { try $0.handle(event, at: $1) }
+    }
 
     /// For what nobody waits for an answer to.
     func decide(_ decision: (CoordinatorCore, Timestamp) throws -> [CoordinatorMachine.Effect]) {
@@ -327,38 +273,6 @@ public actor CoordinatorService {
         }
     }
 
-    /// A full disk or a damaged model must not cost the round: it waits until somebody has fixed it.
-    ///
-    /// Nothing is computed twice at a time, and what another task has taken the place of is not heard of any more.
-    private func aggregate(_ task: AggregationTask) {
-        guard aggregating != task else { return }
-        aggregating = task
-        let aggregation = RoundAggregation(blobs: blobs, threads: configuration.aggregationThreads)
-        Task {
-            while !isStopping {
-                guard let outcome = try? await workers.runIfActive({ aggregation.attempt(task) }), aggregating == task else { return }
-                switch outcome {
-                case .done(let result):
-                    aggregating = nil
-                    return handle(.aggregated(task.key, result))
-                case .lost(let reason, let sites):
-                    aggregating = nil
-                    // A copy that was left would answer for the one that is lost, and may be the same file.
-                    for lost in task.contributions where sites.contains(lost.site) { incoming.remove(lost.update, of: lost.site) }
-                    logger.error("round is abandoned: updates were lost", metadata: ["round": "\(task.key)", "reason": "\(reason)"])
-                    return handle(.aggregationFailed(task.key, reason, without: sites))
-                case .blocked(let reason):
-                    logger.critical(
-                        "the round cannot be computed; trying again",
-                        metadata: [
-                            "round": "\(task.key)", "reason": "\(reason)", "hint": "make room on the disk, or restore the blob that is named from a backup",
-                        ])
-                }
-                guard (try? await pause(for: .seconds(Self.retrySeconds))) != nil else { return }
-            }
-        }
-    }
-
     private func remove(_ digests: [Digest]) {
         for digest in digests { blobs.remove(digest) }
     }
@@ -367,6 +281,7 @@ public actor CoordinatorService {
     func assign(_ site: SiteID) {
         guard let presence = presence[site], presence.isConnected, !core.isAheadOfLedger else { return }
         if let obstacle = obstacle(at: now()) { return presence.send(.assignment(.rest(reason: obstacle.message))) }
+        guard hearing == nil else { return }
         presence.send(.assignment(proved(machine.assignment(for: site), for: site)))
     }
 
@@ -386,40 +301,6 @@ public actor CoordinatorService {
         timer = Task {
             guard (try? await pause(for: .milliseconds(milliseconds + 1))) != nil else { return }
             self.tick()
-        }
-    }
-
-    private func recorded(_ entry: Entry) {
-        switch entry.body {
-        case .roundOpened(let opening): logger.info("round opened", metadata: ["round": "\(opening.key)", "cohort": "\(opening.cohort.count)"])
-        case .roundExtended(let extended):
-            logger.warning("deadline extended", metadata: ["round": "\(extended.key)", "reason": "\(extended.reason)"])
-        case .roundCommitted(let commit):
-            logger.info("round committed", metadata: ["round": "\(commit.key)", "model": "\(commit.result.model.short)"])
-            roundEnded()
-        case .roundAbandoned(let abandonment):
-            logger.warning("round abandoned", metadata: ["round": "\(abandonment.key)", "reason": "\(abandonment.reason)"])
-            roundEnded()
-        case .campaignChanged(let change):
-            logger.notice(
-                "campaign changed",
-                metadata: ["campaign": "\(change.campaign)", "action": "\(change.action.name)", "by": "\(change.changedBy)", "reason": "\(change.reason)"])
-        case .campaignEnded(let end):
-            logger.info("campaign ended", metadata: ["campaign": "\(end.campaign)", "completed": "\(end.completed)", "reason": "\(end.reason)"])
-        case .updatesPruned(let pruning):
-            logger.info(
-                "updates pruned", metadata: ["campaign": "\(pruning.campaign)", "through_round": "\(pruning.throughRound)", "by": "\(pruning.prunedBy)"])
-        default: break
-        }
-    }
-
-    private func roundEnded() {
-        Task { await spools.roundEnded() }
-        do {
-            let removed = try sweeper.sweep(needed: machine.state.neededBlobs)
-            if !removed.isEmpty { logger.info("removed blobs that nothing needs", metadata: ["count": "\(removed.count)"]) }
-        } catch {
-            logger.warning("unneeded blobs were not removed", metadata: ["reason": "\(error)"])
         }
     }
 }

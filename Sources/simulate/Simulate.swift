@@ -9,7 +9,7 @@ struct Simulate: ParsableCommand {
         commandName: "simulate",
         abstract: "Play a consortium's life with crashes, cuts, full disks and lies, and check that nothing acknowledged is lost.",
         discussion: """
-            The coordinator's and the workers' real machines, ledger, stores and aggregation run over a simulated clock, network
+            The coordinator's and the workers' real machines, ledger, stores and aggregation run over a simulated clock, network \
             and disk. A failure prints its seed; --seed plays it again, the same way, and --verbose says what happens.
             """)
 

@@ -11,6 +11,8 @@ import Testing
     }
 
     private func committed(_ consortium: Consortium) -> Int { consortium.campaign["committed"] as? Int ?? 0 }
+    /// Why the first site is not connected.
+    private func absence(_ consortium: Consortium) -> String { ((try? consortium.status())?["sites"] as? [[String: Any]])?.first?["absence"] as? String ?? "" }
     private func troubles(_ consortium: Consortium) -> String { ((try? consortium.status())?["troubles"] as? [String] ?? []).joined() }
 
     /// A consortium with two rounds in its backup and more in its ledger; its coordinator has ended.
@@ -52,6 +54,7 @@ import Testing
         try #require(consortium.wait { troubles(consortium).contains("an older backup was restored") }, "\(consortium.log("coordinator"))")
         let entries = try consortium.status()["ledger_entries"] as? Int
         #expect(consortium.wait { consortium.log("acme-osaka").contains("it was restored from a backup, or rewritten") })
+        #expect(consortium.wait { absence(consortium).contains("it has seen") }, "\(absence(consortium))")
         // Nothing is decided, and no evidence is touched.
         usleep(1_500_000)
         #expect(try consortium.status()["ledger_entries"] as? Int == entries)
@@ -60,6 +63,7 @@ import Testing
 
         try consortium.kumiai(["coordinator", "declare-loss", "--reason", "the disk died"] + consortium.operatorConfig)
         for site in ["acme-osaka", "bolt-turin"] { #expect(consortium.wait { consortium.log(site).contains("kumiai worker accept-loss") }) }
+        #expect(consortium.wait { absence(consortium).contains("it says: the declared loss waits") }, "\(absence(consortium))")
         for (site, worker) in workers.enumerated() {
             #expect(consortium.stop(worker) == 0)
             let configuration = ["--config", consortium.path("\(consortium.directoryName(site))/worker.toml")]
@@ -90,6 +94,43 @@ import Testing
         let backup = try consortium.attempt(
             ["audit", "verify", consortium.path("backup"), "--ca", consortium.authority, "--witness", "\(site)/receipts-of-lost-entries"])
         #expect(backup.status == 3, "\(backup.output)")
+    }
+
+    /// A deadline that passed meanwhile would put another entry in the place of the one that a site's receipt can put back.
+    @Test func sitesAreHeardBeforeADeadlineIsDecidedThatPassedMeanwhile() throws {
+        let consortium = try Consortium(rounds: 1, localSteps: 300, quorum: 2)
+        try consortium.edit("operator/plan.toml", "deadline_seconds = 3600", "deadline_seconds = 12")
+        var coordinator = try consortium.startCoordinator()
+        try consortium.openCampaign()
+        let first = try [0, 1].map(consortium.startWorker)
+        try #require(consortium.wait { consortium.campaign["phase"] as? String == "collecting" }, "\(consortium.log("coordinator"))")
+        let opened = Date()
+        for worker in first { kill(worker.processIdentifier, SIGKILL) }
+        #expect(consortium.stop(coordinator) == 0)
+        try copy(consortium.data, to: consortium.path("backup"))
+
+        coordinator = try consortium.startCoordinator()
+        var workers = try [0, 1].map(consortium.startWorker)
+        try #require(consortium.wait { try receipts(consortium).count == 1 }, "\(consortium.log("acme-osaka"))")
+        for process in workers + [coordinator] { kill(process.processIdentifier, SIGKILL) }
+        let evidence = try receipts(consortium)
+        try restore(consortium)
+        usleep(UInt32(max(0, 13 - Date().timeIntervalSince(opened)) * 1_000_000))
+
+        coordinator = try consortium.startCoordinator()
+        try #require(consortium.wait { troubles(consortium).contains("has just started") }, "\(consortium.log("coordinator"))")
+        let entries = try consortium.status()["ledger_entries"] as? Int
+        usleep(1_500_000)
+        #expect(try consortium.status()["ledger_entries"] as? Int == entries)
+        workers = try [0, 1].map(consortium.startWorker)
+        try #require(consortium.waitForEnd(), "\(consortium.log("coordinator")) \(consortium.log("acme-osaka"))")
+        for worker in workers { worker.waitUntilExit() }
+        #expect(consortium.log("coordinator").contains("entries were restored from receipts"), "\(consortium.log("coordinator"))")
+        #expect(!consortium.log("acme-osaka").contains("accept-loss"))
+        #expect(consortium.campaign["phase"] as? String == "completed" && troubles(consortium).isEmpty)
+        let all = try receipts(consortium)
+        #expect(evidence.allSatisfy { all[$0.key] == $0.value })
+        #expect(try consortium.finish(coordinator).status == 0)
     }
 
     @Test func aLedgerThatIsShorterThanItsSealIsRefused() throws {

@@ -46,7 +46,14 @@ struct BulkSession {
         guard (8...CoordinatorLimits.modelBytes).contains(byteCount) else {
             throw Refusal(.limit, "a model of \(byteCount) bytes was offered; expected 8 to \(CoordinatorLimits.modelBytes)")
         }
-        try await spool(digest, byteCount, into: { [service] in service.arrivingModels }, offer: offer)
+        try await service.modelArrives(digest, from: peer.path)
+        do {
+            try await spool(digest, byteCount, into: { [service] in service.arrivingModels }, offer: offer)
+            await service.modelArrived(digest)
+        } catch {
+            await service.modelArrived(digest)
+            throw error
+        }
     }
 
     private func receiveUpdate(_ digest: Digest, _ byteCount: UInt64, of site: SiteID, offer: UInt64) async throws {

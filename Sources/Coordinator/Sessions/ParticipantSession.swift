@@ -22,6 +22,7 @@ struct ParticipantSession {
         guard let frame = first else { return }
         if case .goodbye(let reason) = frame.message {
             logger.warning("the peer left", metadata: ["reason": "\(reason)"])
+            if let site = connection.peer.site { await service.turnedAway(site, "it says: \(reason)") }
             return
         }
         guard case .hello(let hello) = frame.message else {
@@ -31,6 +32,7 @@ struct ParticipantSession {
             let refusal = Refusal(
                 .version, "the client speaks protocol versions \(text(hello.versions)), the coordinator \(text(WireLimits.versions))",
                 hint: "bring the older of the two up to date")
+            if let site = connection.peer.site { await service.turnedAway(site, refusal.message) }
             return try await refuse(refusal, frame.id)
         }
         let version = min(hello.versions.upperBound, WireLimits.versions.upperBound)

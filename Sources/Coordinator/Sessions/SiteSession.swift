@@ -58,6 +58,7 @@ struct SiteSession {
         case .presentReceipt(let receipt): return .receiptSeen(isHeld: try await service.take(receipt, from: site))
         case .goodbye(let reason):
             logger.info("the site says goodbye", metadata: ["reason": "\(reason)"])
+            await service.turnedAway(site, "it says: \(reason)")
             return nil
         default:
             throw Refusal(.role, "a site may not send \(message.name)", hint: "operators' commands need an operator's certificate")

@@ -77,10 +77,15 @@ public struct SiteReport: Equatable, Sendable {
     public var certificateEnds: Timestamp?
     /// Whether it has connected since the coordinator started, or the ledger holds an update of it.
     public var isKnown: Bool
+    /// Why it is not connected, as far as its last attempt shows; empty: it is connected, or has not tried.
+    public var absence: String
+
+    /// Bytes of ``absence``, at most.
+    public static let absenceBytes = 512
 
     public init(
         site: SiteID, isConnected: Bool, heartbeat: Heartbeat, updatesAccepted: Int, updatesRefused: Int,
-        lastSeen: Timestamp?, certificateEnds: Timestamp? = nil, isKnown: Bool = true
+        lastSeen: Timestamp?, certificateEnds: Timestamp? = nil, isKnown: Bool = true, absence: String = ""
     ) {
         self.site = site
         self.isConnected = isConnected
@@ -90,6 +95,7 @@ public struct SiteReport: Equatable, Sendable {
         self.lastSeen = lastSeen
         self.certificateEnds = certificateEnds
         self.isKnown = isKnown
+        self.absence = absence.cut(toBytes: Self.absenceBytes)
     }
 }
 

@@ -52,6 +52,8 @@ struct StatusOutput: Encodable {
         let trouble: String
         let displayName: String
         let certificateEndsMs: UInt64?
+        /// Why it is not connected, where its last attempt shows it.
+        let absence: String
 
         init(_ site: SiteReport) {
             self.site = site.site.description
@@ -68,6 +70,7 @@ struct StatusOutput: Encodable {
             trouble = site.heartbeat.trouble
             displayName = site.heartbeat.displayName
             certificateEndsMs = site.certificateEnds?.milliseconds
+            absence = site.absence
         }
     }
 

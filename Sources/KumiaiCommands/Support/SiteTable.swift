@@ -27,6 +27,7 @@ enum SiteTable {
         report.sites.flatMap { site -> [String] in
             var lines: [String] = []
             if site.isConnected, !site.heartbeat.trouble.isEmpty { lines.append("\(site.site) says: \(site.heartbeat.trouble)") }
+            if !site.isConnected, !site.absence.isEmpty { lines.append("\(site.site) is not connected: \(site.absence)") }
             // A connected site says so itself, and may have renewed its certificate since it connected.
             if !site.isConnected, let end = site.certificateEnds,
                 let notice = CertificateTerm(notBefore: .init(milliseconds: 0), notAfter: end).notice(at: report.time)
@@ -42,7 +43,7 @@ enum SiteTable {
 
     /// Slow, silent and gone look different.
     private static func state(_ site: SiteReport, now: Timestamp) -> String {
-        guard site.isConnected else { return "not connected" }
+        guard site.isConnected else { return site.absence.isEmpty ? "not connected" : "turned away" }
         if let seen = site.lastSeen, now.milliseconds > seen.milliseconds + silentMilliseconds { return "silent, was \(activity(site.heartbeat))" }
         return activity(site.heartbeat)
     }

@@ -7,6 +7,7 @@ import Wire
 extension SimulatedCoordinator {
     func submit(_ update: SignedUpdate, _ id: UInt64, _ link: SimulatedLink) {
         let site = link.site.id
+        guard hearing == nil else { return refuse(Refusal(.unavailable, "the coordinator hears its sites"), id, link) }
         switch machine.preliminaryAnswer(to: update.manifest, from: site, at: now) {
         case .accepted(let index):
             world.checker.resubmitted(update)

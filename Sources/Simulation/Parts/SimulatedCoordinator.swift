@@ -21,6 +21,8 @@ final class SimulatedCoordinator {
     private var isRecovering = false
     /// What sites have seen and the ledger lacks.
     private var recovery: LedgerRecovery?
+    /// Until enough sites have said what they have seen.
+    private(set) var hearing: SiteHearing?
     /// Links of sites that show what is missing.
     private var showing: [SimulatedLink] = []
     private var backup: (disk: [String: [UInt8]], store: SimulatedEntryStore.Backup)?
@@ -77,6 +79,18 @@ final class SimulatedCoordinator {
         for place in incoming.settle(machine.state, blobs) { world.checker.discarded(place.digest, of: place.site) }
         world.checker.restarted()
         guard world.mistake != .forgetUnderWay else { return scheduleTick() }
+        hearing = SiteHearing(machine.state.campaign, at: now)
+        later(Int(CoordinatorLimits.hearingMilliseconds)) { self.endHearing() }
+        resume()
+    }
+
+    private func endHearingIfOver() {
+        if let hearing, hearing.isOver(machine.state.campaign) { endHearing() }
+    }
+
+    private func endHearing() {
+        guard hearing != nil else { return }
+        hearing = nil
         resume()
     }
 
@@ -127,6 +141,8 @@ final class SimulatedCoordinator {
         let former = presence[link.site.id]
         presence[link.site.id] = link
         former?.closeFromCoordinator()
+        hearing?.note(link.site.id)
+        endHearingIfOver()
         handle(.arrived(link.site.id))
         assign(link)
     }
@@ -155,11 +171,15 @@ final class SimulatedCoordinator {
     // MARK: Decisions and effects
 
     private func resume() {
+        guard hearing == nil else { return }
         let present = Set(presence.keys)
         decide { try $0.resume(at: $1, present: present) }
     }
 
-    func handle(_ event: CoordinatorMachine.Event) { decide { try $0.handle(event, at: $1) } }
+    func handle(_ event: CoordinatorMachine.Event) {
+        guard hearing == nil else { return }
+        decide { try $0.handle(event, at: $1) }
+    }
 
     func decide(_ decision: (CoordinatorCore, Timestamp) throws -> [CoordinatorMachine.Effect]) {
         guard !node.disk.isDead else { return }
@@ -198,6 +218,7 @@ final class SimulatedCoordinator {
 
     private func assign(_ link: SimulatedLink) {
         guard recovery == nil else { return link.sendDown(.assignment(.rest(reason: "the ledger lacks entries"))) }
+        guard hearing == nil else { return }
         var assignment = machine.assignment(for: link.site.id)
         if case .train(let task) = assignment, let index = machine.state.campaign?.lostUpdates[link.site.id],
             let proof = try? core.ledger.receipt(of: index)
@@ -278,6 +299,7 @@ final class SimulatedCoordinator {
                 return []
             }
         }
+        endHearingIfOver()
         return isDone && !node.disk.isDead
     }
 

@@ -82,6 +82,7 @@ extension SiteReport {
             m.display_name = arena.string(heartbeat.displayName)
             m.certificate_ends_ms = certificateEnds?.milliseconds ?? 0
             m.is_known = isKnown ? 1 : 0
+            m.absence = arena.string(absence)
         }
     }
 
@@ -96,6 +97,7 @@ extension SiteReport {
                 displayName: try Field.text(m.display_name, "site.display_name", atMost: Heartbeat.displayNameBytes)),
             updatesAccepted: Int(clamping: m.updates_accepted), updatesRefused: Int(clamping: m.updates_refused),
             lastSeen: m.last_seen_ms == 0 ? nil : Timestamp(milliseconds: m.last_seen_ms),
-            certificateEnds: m.certificate_ends_ms == 0 ? nil : Timestamp(milliseconds: m.certificate_ends_ms), isKnown: m.is_known != 0)
+            certificateEnds: m.certificate_ends_ms == 0 ? nil : Timestamp(milliseconds: m.certificate_ends_ms), isKnown: m.is_known != 0,
+            absence: try Field.text(m.absence, "site.absence", atMost: SiteReport.absenceBytes))
     }
 }

@@ -57,6 +57,7 @@ extension WorkerService {
         case .extends: break
         case .isBehind(let seen, let theirs):
             for (_, receipt) in memory.receipts(from: UInt64(theirs)) { _ = try await link.conversation.ask(.presentReceipt(receipt)) }
+            await leave(link, "the ledger lacks entries that this site has seen")
             throw WorkerError(
                 "the coordinator's ledger of \(theirs) entries is not the one of \(seen) entries that this site has seen: it was restored from a backup, or rewritten",
                 hint: "nothing is sent; keep \(configuration.dataDirectory)/receipts and ask the consortium")
@@ -68,11 +69,17 @@ extension WorkerService {
             logger.warning("going on after a declared loss", metadata: ["reason": "\(loss.declaration.reason)", "by": "\(loss.declaration.declaredBy)"])
         case .lossDeclared(let loss):
             try memory.note(loss)
+            await leave(link, "the declared loss waits until this site's engineer accepts it")
             throw WorkerError(
                 "\(loss.declaration.declaredBy) declares that the ledger lost entries from \(loss.declaration.keptEntries) on: \(loss.declaration.reason)",
                 hint: "nothing is sent until this site accepts it, once: kumiai worker accept-loss")
         }
         opened(link)
+    }
+
+    /// Tells the operator why this site does not stay; in words of our own, as all that leaves the site.
+    private func leave(_ link: WorkerLink, _ reason: String) async {
+        try? await link.connection.send(.goodbye(reason: reason), id: 0)
     }
 
     private func opened(_ link: WorkerLink) {

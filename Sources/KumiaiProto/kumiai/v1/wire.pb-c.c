@@ -4611,7 +4611,7 @@ const ProtobufCMessageDescriptor kumiai__v1__campaign_status__descriptor =
   (ProtobufCMessageInit) kumiai__v1__campaign_status__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor kumiai__v1__site_status__field_descriptors[15] =
+static const ProtobufCFieldDescriptor kumiai__v1__site_status__field_descriptors[16] =
 {
   {
     "site",
@@ -4793,8 +4793,21 @@ static const ProtobufCFieldDescriptor kumiai__v1__site_status__field_descriptors
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "absence",
+    16,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Kumiai__V1__SiteStatus, absence),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned kumiai__v1__site_status__field_indices_by_name[] = {
+  15,   /* field[15] = absence */
   2,   /* field[2] = activity */
   7,   /* field[7] = bytes_down */
   6,   /* field[6] = bytes_up */
@@ -4814,7 +4827,7 @@ static const unsigned kumiai__v1__site_status__field_indices_by_name[] = {
 static const ProtobufCIntRange kumiai__v1__site_status__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 15 }
+  { 0, 16 }
 };
 const ProtobufCMessageDescriptor kumiai__v1__site_status__descriptor =
 {
@@ -4824,7 +4837,7 @@ const ProtobufCMessageDescriptor kumiai__v1__site_status__descriptor =
   "Kumiai__V1__SiteStatus",
   "kumiai.v1",
   sizeof(Kumiai__V1__SiteStatus),
-  15,
+  16,
   kumiai__v1__site_status__field_descriptors,
   kumiai__v1__site_status__field_indices_by_name,
   1,  kumiai__v1__site_status__number_ranges,

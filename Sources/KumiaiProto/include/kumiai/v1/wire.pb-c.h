@@ -833,10 +833,14 @@ struct  Kumiai__V1__SiteStatus
    * Whether the site has connected since the coordinator started, or the ledger holds an update of it.
    */
   protobuf_c_boolean is_known;
+  /*
+   * Why the site is not connected, as far as its last attempt shows; empty: it is connected, or has not tried.
+   */
+  char *absence;
 };
 #define KUMIAI__V1__SITE_STATUS__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&kumiai__v1__site_status__descriptor) \
-    , (char *)protobuf_c_empty_string, 0, KUMIAI__V1__ACTIVITY__ACTIVITY_UNSPECIFIED, 0, 0, 0, 0, 0, 0, 0, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, 0 }
+    , (char *)protobuf_c_empty_string, 0, KUMIAI__V1__ACTIVITY__ACTIVITY_UNSPECIFIED, 0, 0, 0, 0, 0, 0, 0, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, 0, (char *)protobuf_c_empty_string }
 
 
 /* Kumiai__V1__ClientMessage methods */

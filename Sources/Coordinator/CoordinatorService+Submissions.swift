@@ -1,0 +1,75 @@
+import Blobs
+import Federation
+import Identity
+import Ledger
+import Logging
+import Wire
+
+/// What sites submit: looked at, decided and answered.
+extension CoordinatorService {
+    func submit(_ update: SignedUpdate, from site: SiteID, certificate: Certificate) async throws -> ServerMessage {
+        let manifest = update.manifest
+        // The ledger may lack the last decision: nothing is answered from it.
+        guard !core.isAheadOfLedger else { throw postponement("the coordinator cannot read its ledger now") }
+        guard hearing == nil else { throw postponement("the coordinator has just started, and hears its sites before it decides") }
+        var inspection = Inspection.sound(norm: 0)
+        switch machine.preliminaryAnswer(to: manifest, from: site, at: now()) {
+        case .accepted(let index): return .receipt(try receipt(of: index))
+        case .postponed(let reason): throw postponement(reason)
+        case .refused(let refusal): inspection = .unsound(refusal)
+        case nil:
+            guard let plan = machine.state.campaign?.plan else { break }
+            // With nothing between it and the decision: a sweep must not take what is about to be needed.
+            inspection = incoming.accept(manifest, try await inspect(update, plan, certificate))
+        }
+        let submission = Submission(sender: site, update: update, inspection: inspection)
+        let answers = try decideOrThrow { try $0.handle(.submitted(submission), at: $1) }
+        if case .accepted = answers[site] { incoming.remove(manifest.update, of: site) }
+        return try message(answers[site], to: update, from: site)
+    }
+
+    private func inspect(_ update: SignedUpdate, _ plan: Plan, _ certificate: Certificate) async throws -> Inspection {
+        let now = now()
+        // A CA that was replaced, and whose time is over, vouches for no update any more.
+        let ended = machine.state.endedAuthorities(at: now)
+        let (incoming, blobs, roots, site) = (incoming, blobs, identity.roots.without(ended), update.manifest.site)
+        do {
+            return try await workers.runIfActive {
+                try UpdateInspection(blobs: blobs, uploads: incoming.store(of: site), plan: plan, roots: roots)
+                    .inspect(update, certificate: certificate, at: now)
+            }
+        } catch let error as BlobError {
+            return .unavailable("the coordinator cannot look at what the site has sent: \(error)")
+        }
+    }
+
+    private func message(_ answer: SubmissionAnswer?, to update: SignedUpdate, from site: SiteID) throws -> ServerMessage {
+        let manifest = update.manifest
+        switch answer {
+        case .accepted(let index):
+            presence[site]?.note(localLoss: manifest.localLoss)
+            logger.info("update accepted", metadata: ["site": "\(site)", "round": "\(manifest.key)", "entry": "\(index)", "loss": "\(manifest.localLoss)"])
+            return .receipt(try receipt(of: index))
+        case .refused(let refusal):
+            logger.warning(
+                "update refused",
+                metadata: ["site": "\(site)", "round": "\(manifest.key)", "reason": "\(refusal.reason.rawValue)", "detail": "\(refusal.detail)"])
+            return .updateRefused(refusal)
+        case .postponed(let reason): throw postponement(reason)
+        case nil: throw postponement("the coordinator has no answer yet")
+        }
+    }
+
+    func receipt(of index: UInt64) throws -> Receipt {
+        do {
+            return try ledger.receipt(of: index)
+        } catch let error as LedgerError {
+            logger.critical("an entry of the ledger cannot be read", metadata: ["entry": "\(index)", "reason": "\(error)"])
+            throw postponement("the coordinator cannot read its ledger now")
+        }
+    }
+
+    private func postponement(_ reason: String) -> Refusal {
+        Refusal(.unavailable, reason, hint: "the update is kept, and submitted again by itself")
+    }
+}

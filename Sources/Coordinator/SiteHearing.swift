@@ -1,0 +1,27 @@
+import Federation
+
+/// The time after a start in which a coordinator hears what its sites have seen, before it decides anything by itself.
+///
+/// A ledger that was restored from a backup looks sound to its own coordinator: only its sites know that there was more of it.
+/// Deadlines that passed meanwhile would be decided at once, and entries that the receipts of the sites could have put back
+/// would have others in their places. It is over when as many sites as the quorum have come with a history that this ledger
+/// extends, and at its end at the latest.
+package struct SiteHearing: Equatable, Sendable {
+    package let end: Timestamp
+    private var heard: Set<SiteID> = []
+
+    /// `nil`: no campaign runs, so nothing is decided unless an operator asks for it.
+    package init?(_ campaign: CampaignState?, at now: Timestamp, milliseconds: Int64 = CoordinatorLimits.hearingMilliseconds) {
+        guard let campaign, campaign.end == nil else { return nil }
+        end = now.adding(milliseconds: milliseconds)
+    }
+
+    /// A site has come, and this ledger extends all that it has seen.
+    package mutating func note(_ site: SiteID) { heard.insert(site) }
+
+    /// `campaign`: as it is now; an operator may have changed it meanwhile.
+    package func isOver(_ campaign: CampaignState?) -> Bool {
+        guard let campaign, campaign.end == nil else { return true }
+        return heard.intersection(campaign.plan.sites).count >= campaign.plan.quorum
+    }
+}

@@ -115,7 +115,7 @@ public enum Replayability: Equatable, Sendable, CustomStringConvertible {
         switch self {
         case .replayable: "yes"
         case .pruned: "pruned"
-        case .missing(let count): "\(count) blobs missing"
+        case .missing(let count): "\(counted(count, "blob")) missing"
         case .notCommitted: ""
         }
     }

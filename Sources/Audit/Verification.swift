@@ -40,6 +40,8 @@ public struct Verification {
     private var referenced: Set<Digest> = []
     /// Whether each entry followed from those before it: only then is it known which blobs there must be.
     private var isFolded = true
+    /// Whether each entry has the hash that was stored with it: where not, the tree and the file differ as well, and that is no finding more.
+    private var isIntact = true
     private var accepted: [(index: Int, update: AcceptedUpdate, plan: Plan?)] = []
     private var tree = MerkleTree()
     /// The latest time of all entries.
@@ -82,7 +84,7 @@ public struct Verification {
             report.entries += 1
             guard stored.isIntact else {
                 find("entry \(index)", "its bytes or its leaf hash were changed")
-                isFolded = false
+                (isFolded, isIntact) = (false, false)
                 continue
             }
             do {
@@ -108,6 +110,7 @@ public struct Verification {
         case .founded(let founding): try check(founding, at: entry.at)
         case .updateAccepted(let accepted): try check(accepted.update, at: entry.at)
         case .authorityRotated(let rotation): try check(rotation)
+        case .lossDeclared(let loss): try check(loss)
         default: break
         }
     }
@@ -136,6 +139,19 @@ public struct Verification {
         guard try former.publicKey.isValid(rotation.formerSignature, for: statement), try authority.publicKey.isValid(rotation.newSignature, for: statement)
         else { throw AuditError("the change of the CA is not signed by both CAs") }
         roots = TrustRoots(roots.authorities + [authority])
+    }
+
+    /// A history that the log's key never signed was never there to be lost.
+    private func check(_ loss: LossDeclaration) throws {
+        guard let founding = state.founding else { throw AuditError("declares a loss in a ledger without its founding entry") }
+        do {
+            let lost = try SignedTreeHead(
+                note: loss.lostTreeHead, origin: SignedTreeHead.origin(consortium: founding.consortium), key: founding.logKey
+            ).head
+            guard loss.keptEntries <= lost.size else { throw AuditError("it keeps \(loss.keptEntries) entries of a history that had \(lost.size)") }
+        } catch let error as LedgerError {
+            throw AuditError("the tree head that it declares lost is none of this ledger: \(error.message)")
+        }
     }
 
     private func check(_ update: SignedUpdate, at time: Timestamp) throws {
@@ -197,7 +213,7 @@ public struct Verification {
                 note: note, origin: SignedTreeHead.origin(consortium: founding.consortium), key: founding.logKey
             ).head
             guard head.size == tree.count else { return find("tree head", "it is over \(head.size) entries, the ledger holds \(tree.count)") }
-            guard head.root == tree.root else { return find("tree head", "its root is not that of the entries") }
+            guard head.root == tree.root || !isIntact else { return find("tree head", "its root is not that of the entries") }
             guard head.time == nil || head.time == latest || !isFolded else { return find("tree head", "its time is not the latest of the entries") }
         } catch {
             find("tree head", "\(error)")
@@ -215,7 +231,7 @@ public struct Verification {
                 copy.sealPath, ledger: copy.ledgerPath, size: copy.entries.count,
                 origin: SignedTreeHead.origin(consortium: founding.consortium), logKey: founding.logKey)
         } catch let error as LedgerError where error.code == .tampered && "\(error)".contains("file was changed") {
-            find("ledger.sqlite", error.message)
+            if isIntact { find("ledger.sqlite", error.message) }
         } catch {
             find("ledger.seal", "\(error)")
         }
@@ -235,7 +251,7 @@ public struct Verification {
             note("accepted updates that count in no committed round, and are not in the copy: \(uncounted.count)")
         }
         if !pruned.isEmpty {
-            note("\(state.archive.prunedCount) rounds were pruned when their retention had passed: verified, but no longer replayable")
+            note("pruned when their retention had passed, so verified but no longer replayable: \(counted(state.archive.prunedCount, "round"))")
         }
         for (index, digest) in all.enumerated() {
             progress(index, all.count)

@@ -8,22 +8,25 @@ import Wire
 
 /// The operators' verbs, and what everybody may ask.
 extension CoordinatorService {
-    func open(_ plan: Plan, by name: String) throws -> ServerMessage {
+    func open(_ plan: Plan, by name: String) async throws -> ServerMessage {
         if let index = machine.opening(of: plan) { return .campaignAccepted(plan.campaign, index: index) }
-        try requireSound(plan)
+        try await requireSound(plan)
+        // It may have been opened by another request meanwhile.
+        if let index = machine.opening(of: plan) { return .campaignAccepted(plan.campaign, index: index) }
         do {
             try decideOrThrow { core, now in try core.decide { try $0.open(plan, by: name, at: now) } }
         } catch let error as LedgerViolation {
             throw Refusal(.conflict, "a campaign cannot be opened now: the request \(error.message)", hint: "see kumiai campaign status")
         }
+        knowSites()
         logger.info("campaign opened", metadata: ["campaign": "\(plan.campaign)", "by": "\(name)"])
         return .campaignAccepted(plan.campaign, index: machine.state.campaign!.opening.index)
     }
 
     /// Whether a campaign could be opened by this plan, once none runs; answered with the status.
-    func check(_ plan: Plan) throws -> ServerMessage {
+    func check(_ plan: Plan) async throws -> ServerMessage {
         guard machine.opening(of: plan) == nil else { return .status(status()) }
-        try requireSound(plan)
+        try await requireSound(plan)
         if let violation = machine.problem(of: plan) {
             throw Refusal(
                 .conflict, "a campaign cannot be opened by this plan: it \(violation.message)", hint: "choose another name, or see kumiai campaign status")
@@ -32,12 +35,15 @@ extension CoordinatorService {
     }
 
     /// The plan's base is registered, and sites can train it as the plan says.
-    private func requireSound(_ plan: Plan) throws {
+    private func requireSound(_ plan: Plan) async throws {
         guard let base = machine.state.models[plan.base] else {
             let known = machine.state.models.keys.map(\.text).sorted().suffix(10).joined(separator: ", ")
             throw Refusal(.notFound, "base: there is no model \(plan.base)", hint: "name one of these in the plan: \(known)")
         }
-        if let problem = try plan.problems.first ?? PlanFit.problems(of: plan, base: SafetensorsFile(blobs, base.digest)).first {
+        let blobs = blobs
+        // Reads all of the base: the coordinator goes on meanwhile.
+        let problem = try await workers.runIfActive { try plan.problems.first ?? PlanFit.problems(of: plan, base: SafetensorsFile(blobs, base.digest)).first }
+        if let problem {
             throw Refusal(.invalid, "\(problem.key): \(problem.message)", hint: "correct the plan and open the campaign again")
         }
     }
@@ -50,6 +56,7 @@ extension CoordinatorService {
         } catch let error as LedgerViolation {
             throw Refusal(.conflict, "\(change.campaign) cannot be changed: the request \(error.message)", hint: "see kumiai campaign status")
         }
+        knowSites()
         endHearingIfOver()
         return .recorded(index: machine.state.campaign!.lastChange!.index)
     }

@@ -106,8 +106,8 @@ public actor CoordinatorService {
             contexts: reloading.contexts, consortium: configuration.consortium, peerLimit: CoordinatorLimits.connectionsPerPeer,
             group: MultiThreadedEventLoopGroup.singleton, logger: logger
         ) { [weak self] certificate, reason in await self?.refused(certificate, reason) }
-        listener.know((machine.state.campaign?.plan.sites ?? []).map { Principal(consortium: configuration.consortium, role: .site($0)) })
         self.listener = listener
+        knowSites()
         logger.info(
             "coordinator starts",
             metadata: ["consortium": "\(configuration.consortium)", "entries": "\(ledger.count)", "certificate": "\(identity.principal)"])
@@ -149,6 +149,11 @@ public actor CoordinatorService {
         removeSeal()
         hearSites()
         resume()
+    }
+
+    /// Keeps places for the campaign's sites, should connections become few.
+    func knowSites() {
+        listener?.know((machine.state.campaign?.plan.sites ?? []).map { Principal(consortium: configuration.consortium, role: .site($0)) })
     }
 
     private func removeSeal() { try? FileManager.default.removeItem(atPath: files.seal) }

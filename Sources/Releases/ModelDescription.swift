@@ -54,13 +54,13 @@ enum ModelDescription {
         """
         # \(lineage.cutting.name)
 
-        A robot policy of the consortium \(lineage.consortium): \(lineage.base), fine-tuned at \(lineage.sites.count) sites
+        A robot policy of the consortium \(lineage.consortium): \(lineage.base), fine-tuned at \(counted(lineage.sites.count, "site"))
         without sharing their demonstrations.
 
         | | |
         |---|---|
         | base | \(lineage.base) (`\(lineage.baseDigest.short)`) |
-        | campaign | \(lineage.cutting.campaign), \(lineage.rounds.count) rounds, \(lineage.updateCount) updates |
+        | campaign | \(lineage.cutting.campaign), \(counted(lineage.rounds.count, "round")), \(counted(lineage.updateCount, "update")) |
         | strategy | \(lineage.strategy.name)\(learning(lineage.training)) |
         | sites | \(lineage.sites.map(\.description).joined(separator: ", ")) |
         | parameters | \(parameters) float32 |

@@ -7,7 +7,7 @@ import Logging
 extension WorkerService {
     private static let lookSeconds = 3
     /// Clocks that differ by less are in order: certificates are valid from an hour before they are issued.
-    private static let clockToleranceSeconds: UInt64 = 60
+    public static let clockToleranceSeconds: UInt64 = 60
 
     /// Takes the certificate, the key, the CA and the revocation list from their files now; those that it has stay where the
     /// files do not hold.

@@ -1,5 +1,7 @@
 import Federation
 import Foundation
+import Identity
+import Ledger
 import TestKit
 import Testing
 
@@ -95,6 +97,36 @@ import Testing
         let shown = try consortium.kumiai("audit", "show", "2", consortium.data).output
         #expect(shown.contains("fedavgm, learning rate 1.0, momentum 0.7"), "\(shown)")
         #expect(!shown.contains("fedAvgM("))
+    }
+
+    /// Whoever holds the log's key could excuse a rewritten history by declaring one lost that never was.
+    @Test func aDeclaredLossOfAHistoryThatTheLogNeverSignedIsAFinding() throws {
+        let consortium = try Consortium()
+        let key = try IdentityFile.key(consortium.data + "/log.key"), other = try PrivateKey.generate(.ed25519)
+        let ledger = try Ledger(consortium: "test.kumiai.example", store: SQLiteEntryStore(path: consortium.data + "/ledger.sqlite"), key: key)
+        let head = TreeHead(origin: ledger.origin, size: 9, root: Digest(of: [1]), time: ConsortiumFixture.systemTime())
+        func declare(_ key: PrivateKey) throws {
+            let loss = LossDeclaration(lostTreeHead: try SignedTreeHead(head, key: key).note, keptEntries: 2, reason: "why", declaredBy: "operator/alice")
+            try ledger.append([Entry(at: ConsortiumFixture.systemTime(), .lossDeclared(loss))])
+        }
+        try declare(key)
+        #expect(try consortium.attempt(["audit", "verify", consortium.data]).status == 0)
+        try declare(other)
+        try ledger.close()
+        let outcome = try consortium.attempt(["audit", "verify", consortium.data])
+        #expect(outcome.status == 3 && outcome.output.contains("the tree head that it declares lost is none of this ledger"), "\(outcome)")
+    }
+
+    @Test func oneChangedEntryIsOneFinding() throws {
+        let consortium = try Consortium()
+        let coordinator = try consortium.startCoordinator()
+        try consortium.openCampaign()
+        #expect(consortium.stop(coordinator) == 0)
+        let change = "import sqlite3; c = sqlite3.connect('\(consortium.data)/ledger.sqlite'); c.execute('UPDATE entries SET bytes = zeroblob(60) WHERE position = 1'); c.commit()"
+        #expect(try Shell.run(["python3", "-c", change]).status == 0)
+        let report = try #require(json(consortium.attempt(["audit", "verify", consortium.data, "--json"])) as? [String: Any])
+        let findings = try #require(report["findings"] as? [[String: Any]])
+        #expect(findings.count == 1 && findings[0]["subject"] as? String == "entry 1", "\(findings)")
     }
 
     @Test func plansAreDescribedInTheWordsOfTheirFile() {

@@ -44,6 +44,19 @@ import Testing
         #expect(help.output.split(separator: "\n").allSatisfy { $0.count <= 80 }, "\(help.output)")
     }
 
+    @Test func anOptionsHelpIsWrappedBetweenItsWords() {
+        #expect(UsageText.wrapped("Help:  --days <days>  How long it is valid.", columns: 30) == "Help:  --days <days> How long\n       it is valid.")
+    }
+
+    @Test(arguments: [
+        (["pki", "issue", "operator/x", "--days", "-1"], "--days"), (["campaign", "init", ".", "--rounds", "-3"], "--rounds"),
+        (["policy", "tune", "-c", "-0.5"], "-c"),
+    ])
+    func aNegativeNumberIsNamed(arguments: [String], option: String) throws {
+        let outcome = try Shell.run([Shell.kumiai] + arguments)
+        #expect(outcome.status == 64 && outcome.error.contains("\(option): expected a number that is not negative"), "\(outcome)")
+    }
+
     @Test func everyPathIsCompletedFromTheDisk() throws {
         let names: Set = ["file", "directory", "path", "copy", "round-and-copy", "out", "ca", "demonstrations"]
         var count = 0

@@ -260,6 +260,9 @@ import Worker
         let consortium = try Consortium(sites: 1)
         let ask = ["worker", "doctor", "--config", consortium.path("acme-osaka/worker.toml")]
         #expect(try consortium.attempt(ask).output.contains("ok    certificate's end: not before"))
+        try consortium.reissue("acme-osaka", endingIn: 2 * 86_400)
+        let warned = try consortium.attempt(ask)
+        #expect(warned.output.contains("WARN  certificate's end: this site's certificate ends in"), "\(warned.output)")
         try consortium.reissue("acme-osaka", endingIn: 18_000)
         let doctor = try consortium.attempt(ask)
         #expect(doctor.output.contains("FAIL  certificate's end: this site's certificate ends in 4 hours"), "\(doctor.output)")

@@ -1,3 +1,4 @@
+import CHDF5
 import Foundation
 import TestKit
 import Testing
@@ -225,6 +226,18 @@ import Testing
         var policy = Recordings.arm()
         policy.contract.instruction = "other"
         expect(Recordings.problem(path, policy), says: "demo_1: ", problem)
+    }
+
+    /// Other programs may read what stands behind the NUL that ends a text for this one.
+    @Test func nothingIsReadOnlyUpToANUL() {
+        Recordings.write(path) { writer in
+            for demonstration in ["demo_0", "demo_1"] {
+                writer.attribute("other", of: "/data/\(demonstration)", bytes: Array("Push\0open\0".utf8), padding: H5T_STR_NULLTERM)
+            }
+        }
+        var policy = Recordings.arm()
+        policy.contract.instruction = "other"
+        expect(Recordings.problem(path, policy), says: "NUL character")
     }
 
     @Test func anInstructionHasALimit() {

@@ -50,8 +50,8 @@ final class HDF5Writer {
     }
 
     /// A text attribute of fixed length, its bytes as they are.
-    func attribute(_ name: String, of object: String, bytes: [UInt8]) {
-        let type = text(max(1, bytes.count), H5T_STR_NULLPAD), space = H5Screate(H5S_SCALAR)
+    func attribute(_ name: String, of object: String, bytes: [UInt8], padding: H5T_str_t = H5T_STR_NULLPAD) {
+        let type = text(max(1, bytes.count), padding), space = H5Screate(H5S_SCALAR)
         let attribute = H5Acreate_by_name(
             file, object, name, type, space, hid_t(H5P_DEFAULT), hid_t(H5P_DEFAULT), hid_t(H5P_DEFAULT))
         precondition(attribute >= 0 && H5Awrite(attribute, type, bytes.isEmpty ? [0] : bytes) >= 0)

@@ -77,7 +77,7 @@ struct AuditReplayCommand: Command {
         if json.isOn {
             try report.printJSON()
         } else {
-            Terminal.print("round \(round): \(report.updates) updates, weight \(replay.task.totalWeight), scale 2^-\(replay.task.scaleBits)")
+            Terminal.print("round \(round): \(counted(report.updates, "update")), weight \(replay.task.totalWeight), scale 2^-\(replay.task.scaleBits)")
             Terminal.print("recorded  \(report.recorded)")
             Terminal.print("computed  \(report.computed)")
             if let adapter = report.recordedAdapter { Terminal.print("adapter   recorded \(adapter)") }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Audit
+import Federation
 import Ledger
 
 struct AuditVerifyCommand: Command {
@@ -59,8 +60,9 @@ struct AuditVerifyCommand: Command {
         for finding in report.findings { Terminal.print("\(Terminal.styled("TAMPERED", .red))  \(finding.subject): \(finding.message)") }
         for note in report.notes { Terminal.print("\(Terminal.styled("note", .yellow))      \(note)") }
         let counts =
-            "\(report.entries) entries, \(report.updates) updates, \(report.rounds) rounds, \(report.blobs) blobs, \(report.releases) releases"
-            + (report.witnesses > 0 ? ", \(report.witnesses) witnesses" : "")
+            "\(counted(report.entries, "entry", "entries")), \(counted(report.updates, "update")), \(counted(report.rounds, "round")), \(counted(report.blobs, "blob")), "
+            + counted(report.releases, "release")
+            + (report.witnesses > 0 ? ", " + counted(report.witnesses, "witness", "witnesses") : "")
         Terminal.print(report.verified ? "\(Terminal.styled("verified", .green))  \(counts)" : "checked   \(counts)")
         if options.authority.ca == nil { Terminal.print("note      checked against the copy's own CA; name the one that you trust with --ca") }
     }

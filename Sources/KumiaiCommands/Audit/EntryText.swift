@@ -119,7 +119,7 @@ enum EntryText {
             ("quorum", "\(plan.quorum)"), ("recruiting", "\(plan.recruitingSeconds) s"), ("recruiting deadline", "\(plan.recruitingDeadlineSeconds) s"),
             ("attempts", "\(plan.maximumAttempts)"), ("deadline", "\(plan.deadlineSeconds) s"),
             ("extensions", "\(plan.extensions.maximum) of \(plan.extensions.seconds) s"),
-            ("late updates", plan.lateness.rounds == 0 ? "refused" : "up to \(plan.lateness.rounds) rounds, \(plan.lateness.weightPercent) % a round"),
+            ("late updates", plan.lateness.rounds == 0 ? "refused" : "up to \(counted(plan.lateness.rounds, "round")), \(plan.lateness.weightPercent) % a round"),
             ("retention", plan.retentionSeconds == 0 ? "for ever" : "\(plan.retentionSeconds) s"), ("strategy", plan.strategy.text),
             ("weight bound", "\(plan.bounds.weight)"), ("norm bound", "\(plan.bounds.norm)"),
         ] + training(plan.training)
@@ -129,7 +129,7 @@ enum EntryText {
         let schedule = training.schedule
         var fields = [
             ("training", "\(training.length) in batches of \(training.batch), rate \(training.learningRate), seed \(training.seed)"),
-            ("schedule", "\(schedule.shape.rawValue) to \(schedule.decayTo) of the rate, \(schedule.warmupRounds) rounds of warm-up"),
+            ("schedule", "\(schedule.shape.rawValue) to \(schedule.decayTo) of the rate, \(counted(schedule.warmupRounds, "round")) of warm-up"),
         ]
         if training.proximal > 0 { fields.append(("proximal", "\(training.proximal)")) }
         if let lora = training.lora {

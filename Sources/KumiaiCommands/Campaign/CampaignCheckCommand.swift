@@ -83,7 +83,7 @@ struct CampaignCheckCommand: Command {
         defer { report.unknownSites.map(showUnknown) }
         Terminal.print("\(report.campaign): the plan is sound")
         Terminal.print(
-            "\(report.rounds) rounds of \(report.sites) \(report.sites == 1 ? "site" : "sites"), of which \(report.quorum) must take part; \(report.strategy)")
+            "\(counted(report.rounds, "round")) of \(counted(report.sites, "site")), of which \(report.quorum) must take part; \(report.strategy)")
         let what = report.loraRank.map { "an adapter of rank \($0)" } ?? "the whole model"
         let form = report.compression == "none" ? "float32" : report.compression
         guard let update = report.updateBytes, let all = report.campaignBytes else {

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Federation
 import Transport
 import Wire
 
@@ -33,6 +34,6 @@ struct CoordinatorPruneCommand: Command {
         if json.isOn { return try Report(removed: removed, rounds: report.rounds, blobs: report.blobs, bytes: report.byteCount).printJSON() }
         guard report.rounds > 0 else { return Terminal.print("no round's retention has passed") }
         let verb = dryRun ? "would remove" : "removed"
-        Terminal.print("\(verb) \(report.blobs) blobs (\(Format.bytes(report.byteCount))) of \(report.rounds) rounds")
+        Terminal.print("\(verb) \(counted(report.blobs, "blob")) (\(Format.bytes(report.byteCount))) of \(counted(report.rounds, "round"))")
     }
 }

@@ -76,7 +76,7 @@ struct DemoReport: Encodable {
             "\(updatesAccepted) signed updates taken in, \(Format.bytes(bytesUp)) up, \(Format.bytes(bytesDown)) down, \(Format.duration(seconds)) in all")
         let good = Terminal.styled("verified", .green), bad = Terminal.styled("NOT VERIFIED", .red)
         Terminal.print(
-            "ledger of \(ledgerEntries) entries: \(ledgerVerified ? good : bad); last round computed again: \(replayIdentical ? "identical, bit for bit" : "DIFFERENT")"
+            "ledger of \(counted(ledgerEntries, "entry", "entries")): \(ledgerVerified ? good : bad); last round computed again: \(replayIdentical ? "identical, bit for bit" : "DIFFERENT")"
         )
         Terminal.print()
         Terminal.print("Everything lies in \(layout.directory):")

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Federation
 import Learning
 
 struct PolicyEvaluateCommand: Command {
@@ -54,7 +55,7 @@ struct PolicyEvaluateCommand: Command {
             let executed = Dictionary(zip(dimensions.map(\.name), evaluation.executed)) { first, _ in first }
             return try Report(error: evaluation.error, executed: executed, samples: set.count, demonstrations: set.demonstrationCount).printJSON()
         }
-        Terminal.print("\(set.demonstrationCount) demonstrations, \(set.count) samples of \(set.tasks.joined(separator: ", "))")
+        Terminal.print("\(counted(set.demonstrationCount, "demonstration")), \(counted(set.count, "sample")) of \(set.tasks.joined(separator: ", "))")
         Terminal.print("mean absolute error of chunks, normalised: \(Format.number(evaluation.error, digits: 4))")
         var table = Table([("EXECUTED", .left), ("ERROR", .right), ("UNIT", .left)])
         for (dimension, error) in zip(dimensions, evaluation.executed) { table.append([dimension.name, Format.number(error, digits: 4), dimension.unit]) }

@@ -63,7 +63,7 @@ struct FetchOptions: ParsableArguments {
         let report = Report(
             name: name.text, directory: target, model: model.hex, files: listing.files.map(\.path), entry: listing.proof.index, signer: signer)
         if json.isOn { return try report.printJSON() }
-        Terminal.print("fetched \(name) into \(target): \(listing.files.count) files, model \(model.short)")
+        Terminal.print("fetched \(name) into \(target): \(counted(listing.files.count, "file")), model \(model.short)")
         Terminal.print("verified: ledger entry \(listing.proof.index)\(signer.map { ", signed by \($0)" } ?? "")")
     }
 

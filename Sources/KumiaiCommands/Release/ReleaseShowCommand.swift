@@ -73,7 +73,7 @@ struct ReleaseShowCommand: Command {
         Terminal.print("release   \(Terminal.styled(report.release, .bold)) of \(report.consortium), \(report.releasedAt)")
         Terminal.print("base      \(report.base), campaign \(report.campaign)")
         Terminal.print("model     \(report.model)")
-        Terminal.print("lineage   \(report.rounds) rounds, \(report.updates) updates of \(report.sites.joined(separator: ", "))")
+        Terminal.print("lineage   \(counted(report.rounds, "round")), \(counted(report.updates, "update")) of \(report.sites.joined(separator: ", "))")
         if let rank = report.adapterRank, let discarded = report.discardedEnergy {
             Terminal.print("adapter   rank \(rank), lacks \(Format.number(100 * discarded, digits: 3)) % of the change's energy")
         }

@@ -63,6 +63,10 @@ struct LiveView {
 
     private mutating func log(_ report: StatusReport, _ campaign: CampaignReport) {
         guard campaign.committed != lastCommitted else { return }
+        // Rounds that were committed between two looks: what the sites' losses were then is not known.
+        if lastCommitted >= 0, campaign.committed > lastCommitted + 1 {
+            for round in lastCommitted + 1..<campaign.committed { output.say("round \(round)/\(campaign.rounds) committed") }
+        }
         lastCommitted = campaign.committed
         let losses = report.sites.map { "\($0.site.site) \(Format.number($0.heartbeat.localLoss, digits: 3))" }.joined(separator: ", ")
         output.say("round \(campaign.committed)/\(campaign.rounds) committed; local loss: \(losses)")

@@ -20,6 +20,11 @@ extension Kumiai {
             suggestion.failure.report()
             return suggestion.failure.code.rawValue
         }
+        // To the parser a minus begins an option: it would say that the value is missing.
+        if let negative = NegativeValue(Array(CommandLine.arguments.dropFirst())) {
+            negative.failure.report()
+            return negative.failure.code.rawValue
+        }
         do {
             var command = try await asyncParseAsRoot()
             if var command = command as? any AsyncParsableCommand { try await command.run() } else { try command.run() }

@@ -61,11 +61,11 @@ enum SiteTable {
 enum CampaignText {
     static func lines(_ campaign: CampaignReport, now: Timestamp) -> [String] {
         var lines = [
-            "campaign \(campaign.campaign): \(campaign.phase), \(campaign.committed) of \(campaign.rounds) rounds committed, model \(campaign.model.short)"
+            "campaign \(campaign.campaign): \(campaign.phase), \(campaign.committed) of \(counted(campaign.rounds, "round")) committed, model \(campaign.model.short)"
         ]
         if let deadline = campaign.deadline {
             let left = deadline > now ? Format.duration(Double(deadline.milliseconds - now.milliseconds) / 1000) + " left" : "deadline passed"
-            lines.append("round \(campaign.key): \(campaign.updatesInRound) updates in, quorum \(campaign.quorum), \(left)")
+            lines.append("round \(campaign.key): \(counted(campaign.updatesInRound, "update")) in, quorum \(campaign.quorum), \(left)")
         }
         if !campaign.awaited.isEmpty { lines.append("waits for: \(campaign.awaited.map(\.description).joined(separator: ", "))") }
         if !campaign.reason.isEmpty { lines.append("reason: \(campaign.reason)") }

@@ -1,9 +1,10 @@
-/// The parser wraps all that it prints but the line of a command's usage, which may have hundreds of characters.
+/// The parser wraps all that it prints but the lines of a command's usage and of an option's help, which may have hundreds of
+/// characters.
 enum UsageText {
-    /// `text` with its usage in lines of at most `columns`, broken between options.
+    /// `text` with such lines broken between options and words to at most `columns`.
     static func wrapped(_ text: String, columns: Int) -> String {
         text.split(separator: "\n", omittingEmptySubsequences: false).map { line in
-            let isUsage = line.hasPrefix("USAGE: ") || line.hasPrefix("Usage: ")
+            let isUsage = ["USAGE: ", "Usage: ", "Help:  "].contains { line.hasPrefix($0) }
             return isUsage && line.count > columns ? wrapped(line: line, columns: columns) : String(line)
         }.joined(separator: "\n")
     }
@@ -11,7 +12,7 @@ enum UsageText {
     private static func wrapped(line: Substring, columns: Int) -> String {
         let indent = String(repeating: " ", count: "USAGE: ".count)
         var lines: [String] = []
-        for part in parts(line) {
+        for part in line.hasPrefix("Help:") ? words(line) : parts(line) {
             if let last = lines.last, last.count + 1 + part.count <= columns {
                 lines[lines.count - 1] = "\(last) \(part)"
             } else {
@@ -19,6 +20,12 @@ enum UsageText {
             }
         }
         return lines.joined(separator: "\n")
+    }
+
+    /// The label, with the spaces after it, is one with the first word.
+    private static func words(_ line: Substring) -> [String] {
+        let words = line.dropFirst("Help:  ".count).split(separator: " ").map(String.init)
+        return words.isEmpty ? [String(line)] : ["Help:  \(words[0])"] + words.dropFirst()
     }
 
     /// Words, but what stands in brackets, and an option with its value, in one.

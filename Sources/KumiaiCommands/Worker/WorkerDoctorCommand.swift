@@ -31,14 +31,16 @@ struct WorkerDoctorCommand: Command {
     struct Check: Encodable {
         let name: String
         let ok: Bool
+        /// Something to do soon, although the site can take part now.
+        let warning: Bool
         let detail: String
         /// What the program ends with where this is the first that failed.
         let code: ExitCode
 
-        enum CodingKeys: CodingKey { case name, ok, detail }
+        enum CodingKeys: CodingKey { case name, ok, warning, detail }
 
-        init(_ name: String, ok: Bool = true, _ detail: String, code: ExitCode = ExitStatus.failed) {
-            (self.name, self.ok, self.detail, self.code) = (name, ok, detail, code)
+        init(_ name: String, ok: Bool = true, warning: Bool = false, _ detail: String, code: ExitCode = ExitStatus.failed) {
+            (self.name, self.ok, self.warning, self.detail, self.code) = (name, ok, warning, detail, code)
         }
 
         init(_ name: String, _ error: any Error) {
@@ -72,7 +74,7 @@ struct WorkerDoctorCommand: Command {
         let core = BLASCore.current
         checks.append(Self.check(core, chosen: BLASCore.chosen))
         let (reached, policy) = await coordinator(configuration, identity)
-        checks.append(reached)
+        checks += reached
         let (read, found) = demonstrations(configuration, reached: policy)
         checks += read
         let report = Report(ok: checks.allSatisfy(\.ok), checks: checks, demonstrations: found)
@@ -132,34 +134,46 @@ struct WorkerDoctorCommand: Command {
         let tasks = set.tasks.prefix(namedTasks).joined(separator: ", ") + (set.tasks.count > namedTasks ? " and others" : "")
         let outside = set.summary.actions.reduce(0) { $0 + $1.outside }
         return """
-            \(set.demonstrationCount) demonstrations, \(set.count) samples of \(tasks); \
+            \(counted(set.demonstrationCount, "demonstration")), \(counted(set.count, "sample")) of \(tasks); \
             they fit the contract for \(set.configuration.contract.embodiment)\
             \(outside == 0 ? "" : "; \(outside) values of actions are outside its range, see the table")
             """
     }
 
     /// Whether the coordinator welcomes this site, and the policy that the next round starts from.
-    private func coordinator(_ configuration: WorkerConfiguration, _ identity: Result<WorkerIdentity, any Error>) async -> (Check, PolicyConfiguration?) {
+    private func coordinator(_ configuration: WorkerConfiguration, _ identity: Result<WorkerIdentity, any Error>) async -> ([Check], PolicyConfiguration?) {
         let name = "coordinator"
         do {
             let dialer = try identity.get().dialer(configuration)
             // A bulk connection: a control connection would take the place of a running worker's.
-            let (version, header) = try await dialer.withConnection(.bulk, software: "kumiai 0.1.0") { connection in
-                (connection.welcome?.version ?? 0, try await ModelProbe.header(connection, largestBytes: configuration.largestModelBytes))
+            let (welcome, here, header) = try await dialer.withConnection(.bulk, software: "kumiai 0.1.0") { connection in
+                (connection.welcome, systemTime(), try await ModelProbe.header(connection, largestBytes: configuration.largestModelBytes))
             }
             let policy = try header?[metadata: "config"].map { try PolicyConfiguration(json: $0) }
-            return (Check(name, "\(configuration.host):\(configuration.port) welcomes this site, protocol version \(version)"), policy)
+            let reached = Check(name, "\(configuration.host):\(configuration.port) welcomes this site, protocol version \(welcome?.version ?? 0)")
+            return ([reached] + (welcome.map { [Self.clocks(here: here, there: $0.time)] } ?? []), policy)
         } catch {
-            return (Check(name, error), nil)
+            return ([Check(name, error)], nil)
         }
+    }
+
+    /// Certificates hold by a clock, and deadlines count by the coordinator's.
+    private static func clocks(here: Timestamp, there: Timestamp) -> Check {
+        let seconds = here.seconds(to: there), text = "the coordinator's clock says \(Format.time(there)), this machine's \(Format.time(here))"
+        guard seconds > WorkerService.clockToleranceSeconds else { return Check("clocks", "less than a minute apart") }
+        return Check("clocks", warning: true, "they are \(seconds) s apart: \(text); set the one that is wrong")
     }
 
     private func show(_ report: Report) {
         for check in report.checks {
-            let mark = check.ok ? Terminal.styled("ok  ", .green) : Terminal.styled("FAIL", .red)
-            Terminal.print("\(mark)  \(check.name): \(check.detail)")
+            Terminal.print("\(mark(check))  \(check.name): \(check.detail)")
         }
         report.demonstrations.train?.print("Demonstrations to train on")
         report.demonstrations.valid?.print("Demonstrations held out")
+    }
+
+    private func mark(_ check: Check) -> StyledText {
+        if !check.ok { return Terminal.styled("FAIL", .red) }
+        return check.warning ? Terminal.styled("WARN", .yellow) : Terminal.styled("ok  ", .green)
     }
 }

@@ -61,7 +61,7 @@ extension HDF5File {
         let padding = H5Tget_strpad(type)
         return try (0..<count).map { index in
             var text = bytes[index * width..<(index + 1) * width]
-            if padding == H5T_STR_NULLTERM { text = text.prefix { $0 != 0 } }
+            // Also of texts that end at a NUL: what stands behind it was written by somebody, and others may read it.
             while let last = text.last, last == 0 || (padding == H5T_STR_SPACEPAD && last == 32) { text.removeLast() }
             return try self.text(text, name)
         }

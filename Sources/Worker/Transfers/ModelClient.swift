@@ -64,6 +64,7 @@ public struct ModelClient: Sendable {
     /// Fetches the files into `directory`, which appears whole or not at all; what arrives before a break is kept beside it.
     /// `check` looks at the whole before it appears.
     public func fetch(_ listing: ModelListing, to directory: String, largestBytes: UInt64, check: (String) throws -> Void) async throws {
+        try checkSize(of: listing, largestBytes: largestBytes)
         let scratch = directory + "~partial", draft = directory + "~draft"
         let store = try BlobStore(directory: scratch)
         let transfer = transfer(store, largestBytes: largestBytes)
@@ -82,6 +83,19 @@ public struct ModelClient: Sendable {
         try SystemDisk().rename(draft, to: directory)
         try synchronise((directory as NSString).deletingLastPathComponent.isEmpty ? "." : (directory as NSString).deletingLastPathComponent)
         try? FileManager.default.removeItem(atPath: scratch)
+    }
+
+    /// All files together, before the first one is asked for.
+    private func checkSize(of listing: ModelListing, largestBytes: UInt64) throws {
+        var left = largestBytes
+        for file in listing.files {
+            guard file.blob.byteCount <= left else {
+                throw WorkerError(
+                    "the files of \(listing.name) take more than \(largestBytes) bytes, the limit; nothing was fetched",
+                    hint: "where they are meant to be that large, raise the limit: --largest-model-gb; otherwise ask the coordinator's operator")
+            }
+            left -= file.blob.byteCount
+        }
     }
 
     /// Sends a model's file and registers it under `name`; returns the ledger's entry.

@@ -8,7 +8,7 @@ FUZZ_SECONDS ?= 60
 .PHONY: build demo test simulate fuzz sanitize bench proto check-proto format format-check setup setup-test setup-bench clean
 
 SWIFT_BUILD := swift build -c release
-PACKAGES := libssl-dev libprotobuf-c-dev libopenblas-dev libhdf5-dev libsqlite3-dev pkg-config
+PACKAGES := libssl-dev libprotobuf-c-dev libopenblas-dev libhdf5-dev zlib1g-dev libsqlite3-dev pkg-config
 TEST_PACKAGES := $(PACKAGES) openssl protobuf-c-compiler protobuf-compiler python3-protobuf python3-venv tinyproxy-bin
 ARGS ?=
 JSON ?=

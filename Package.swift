@@ -47,6 +47,7 @@ let package = Package(
         .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CProtobufC", pkgConfig: "libprotobuf-c", providers: [.apt(["libprotobuf-c-dev"])]),
         .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CHDF5", pkgConfig: "hdf5", providers: [.apt(["libhdf5-dev"])]),
 
         // C of our own: what protoc-c generates from proto/, and the loops that need the widest vectors.
@@ -71,7 +72,7 @@ let package = Package(
         room("Ledger", ["Federation", "Identity", "Wire", "Blobs", sqlite]),
         room("Blobs", ["Federation", "Identity"]),
         room("LinearAlgebra", ["COpenBLAS"]),
-        room("Learning", ["Tensors", "LinearAlgebra", "CHDF5", "CKernels"]),
+        room("Learning", ["Tensors", "LinearAlgebra", "CHDF5", "CZlib", "CKernels"]),
         room("Transport", ["CKernels", "Federation", "Wire", "Identity", nioCore, nioPosix, nioLocks, log]),
         room("Releases", ["Federation", "Identity", "Ledger", "LinearAlgebra", "Tensors", "Blobs"]),
 

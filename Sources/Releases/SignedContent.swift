@@ -43,7 +43,8 @@ struct SignedContent {
 
     /// Whether a file's name leads nowhere but into the directory.
     private static func staysInside(_ name: String) -> Bool {
-        name.split(separator: "/", omittingEmptySubsequences: false).allSatisfy { !["", ".", ".."].contains($0) }
+        // By bytes, as the system parts paths: to Swift, a slash with a combining mark after it is another character.
+        name.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false).allSatisfy { !["", ".", ".."].contains(Substring($0)) }
     }
 
     private static func wrong(_ what: String) -> ReleaseError { ReleaseError("the statement in \(ModelSignature.fileName) cannot be checked: \(what)") }

@@ -138,11 +138,12 @@ final class Consortium {
     /// many seconds. `pki` counts in days.
     func reissue(_ name: String, endingIn seconds: Int? = nil, beginningIn later: Int? = nil) throws {
         let former = try Certificate(pem: directory.read("\(name)/certificate.pem"))
-        // A certificate is valid from an hour before it is issued, and for a day after it.
-        let offset = seconds.map { $0 - 86_400 } ?? (later ?? 0) + 3600
+        // A certificate is valid from an hour before it is issued, and for whole days after it.
+        let days = seconds.map { max(1, ($0 + 86_399) / 86_400) } ?? 1
+        let offset = seconds.map { $0 - days * 86_400 } ?? (later ?? 0) + 3600
         let now = ConsortiumFixture.systemTime()
         let time = Timestamp(milliseconds: UInt64(Int64(now.milliseconds) + Int64(offset) * 1000))
-        let certificate = try certificateAuthority().issue(former.principal(), for: former.publicKey, days: 1, at: time)
+        let certificate = try certificateAuthority().issue(former.principal(), for: former.publicKey, days: days, at: time)
         try IdentityFile.replace(certificate.pem(), at: path("\(name)/certificate.pem"))
     }
 

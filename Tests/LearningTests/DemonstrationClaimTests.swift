@@ -99,7 +99,7 @@ import Testing
             (values[7], values[8]) = (.nan, .infinity)
             writer.replaceState(of: "demo_1", values)
         }
-        expect(Recordings.problem(path), says: "/data/demo_1/obs/eef has 2 values that are not finite, the first in step 2, number 1")
+        expect(Recordings.problem(path), says: "/data/demo_1/obs/eef has 2 values that are not finite as float32, the first in step 2, number 1")
     }
 
     @Test func oneValueFarOutsideTheContractIsRefused() {
@@ -179,7 +179,7 @@ import Testing
         (#"{"env_kwargs": 20}"#, "env_kwargs in env_args of /data is not a JSON object"),
         (#"{"env_kwargs": {"control_freq": "20"}}"#, "control_freq in env_args of /data is not a positive number"),
         (#"{"env_kwargs": {"control_freq": null}}"#, "control_freq in env_args of /data is not a positive number"),
-        (#"{"env_kwargs": {"control_freq": 10}}"#, "control_hz is 10.0 in env_args, the contract has 20.0"),
+        (#"{"env_kwargs": {"control_freq": 10}}"#, "control_freq in env_args is 10.0, the contract has 20.0"),
     ])
     func aRateThatCannotBeCheckedIsNoPass(arguments: String, problem: String) {
         Recordings.write(path, rate: arguments)
@@ -193,7 +193,7 @@ import Testing
         Recordings.write(path, rate: arguments)
         expect(Recordings.problem(path), says: "the contract's 20.0 steps a second cannot be checked", "declare control_hz")
         #expect(Recordings.problem(path, declared: .init(controlHertz: 20)) == nil)
-        expect(Recordings.problem(path, declared: .init(controlHertz: 30)), says: "control_hz is 30.0")
+        expect(Recordings.problem(path, declared: .init(controlHertz: 30)), says: "control_hz as it was declared is 30.0")
         var any = Recordings.arm()
         any.contract.controlHertz = 0
         #expect(Recordings.problem(path, any) == nil)
@@ -208,6 +208,43 @@ import Testing
         let other = directory.file("other.hdf5")
         Recordings.write(other, rate: nil) { $0.attribute("env_args", of: "/data", 20) }
         expect(Recordings.problem(other, declared: .init(controlHertz: 20)), says: "the attribute env_args of /data is not a text")
+    }
+
+    @Test func aDemonstrationCountsOnce() {
+        Recordings.write(path) { $0.replaceState(of: "demo_1", Recordings.eef(of: 0)) }
+        expect(Recordings.problem(path), says: "demo_1: it is the same demonstration as demo_0")
+        let heldOut = directory.file("held-out.hdf5")
+        Recordings.write(heldOut) { $0.replaceState(of: "demo_2", Recordings.eef(of: 1)) }
+        expect(Recordings.problem(heldOut), says: "demo_2: it is held out, and demo_1 is the same demonstration")
+    }
+
+    /// Everything that does not fit is said at once, and what was found stands beside it.
+    @Test func allDemonstrationsThatDoNotFitAreNamed() throws {
+        Recordings.write(path) { writer in
+            var values = Recordings.eef()
+            values[0] = .nan
+            for name in ["demo_0", "demo_1"] { writer.replaceState(of: name, values) }
+            writer.names("/mask/other", ["demo_0"])
+        }
+        expect(Recordings.problem(path), says: "demo_0: ", "demo_1: ")
+        let far = directory.file("far.hdf5")
+        Recordings.write(far) { $0.replaceActions(of: "demo_1", Recordings.actions().map { 100 * $0 }) }
+        let summary = try DemonstrationFiles.inspect(far, split: .train, for: Recordings.arm()).summary
+        #expect(summary.problem != nil && summary.actions.map(\.largest).max() ?? 0 > 20 && summary.demonstrations == 2)
+    }
+
+    @Test func whatADemonstrationSaysOfItselfIsCompared() {
+        Recordings.write(path) { $0.attribute("embodiment", of: "/data/demo_1", "other") }
+        expect(Recordings.problem(path), says: "demo_1: its embodiment is other, the contract is for arm")
+        let count = directory.file("count.hdf5")
+        Recordings.write(count) { $0.attribute("num_samples", of: "/data/demo_1", count: 12) }
+        expect(Recordings.problem(count), says: "demo_1: num_samples is 12, and its actions have 6 steps")
+    }
+
+    @Test func whatIsDeclaredMustNotContradictTheFile() {
+        Recordings.write(path) { $0.attribute("embodiment", of: "/data", "arm") }
+        expect(Recordings.problem(path, declared: .init(embodiment: "leg")), says: "embodiment is arm, and leg was declared")
+        expect(Recordings.problem(path, declared: .init(controlHertz: 10)), says: "control_freq in env_args is 20.0, and control_hz was declared as 10.0")
     }
 
     // MARK: Instructions
@@ -237,6 +274,19 @@ import Testing
         }
         var policy = Recordings.arm()
         policy.contract.instruction = "other"
+        expect(Recordings.problem(path, policy), says: "NUL character")
+    }
+
+    @Test func aTextOfAnyLengthIsReadToItsEnd() throws {
+        Recordings.write(path) { writer in
+            for demonstration in ["demo_0", "demo_1"] { writer.attribute("other", of: "/data/\(demonstration)", variable: "pushXopen") }
+        }
+        var policy = Recordings.arm()
+        policy.contract.instruction = "other"
+        #expect(Recordings.problem(path, policy) == nil)
+        var bytes = try Data(contentsOf: URL(fileURLWithPath: path))
+        while let place = bytes.range(of: Data("pushXopen".utf8)) { bytes[place.lowerBound + 4] = 0 }
+        try bytes.write(to: URL(fileURLWithPath: path))
         expect(Recordings.problem(path, policy), says: "NUL character")
     }
 

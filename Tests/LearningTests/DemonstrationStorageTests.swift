@@ -44,10 +44,18 @@ import Testing
             writer.replaceState(of: "demo_1", cut(Recordings.eef(), 3))
         }
         expect(Recordings.problem(path), says: "demo_1: steps 4 to 5 hold nothing but zeros")
+        // A robot may wait at its origin.
+        let waiting = directory.file("waiting.hdf5")
+        func late(_ values: [Float], _ width: Int) -> [Float] { [Float](repeating: 0, count: 2 * width) + values.dropFirst(2 * width) }
+        Recordings.write(waiting) { writer in
+            writer.replaceActions(of: "demo_1", late(Recordings.actions(), 2))
+            writer.replaceState(of: "demo_1", late(Recordings.eef(), 3))
+        }
+        #expect(Recordings.remarks(waiting) == ["steps before the end hold nothing but zeros: demo_1 (steps 0 to 1)"])
         // A robot may stand still.
         let still = directory.file("still.hdf5")
         Recordings.write(still) { $0.replaceActions(of: "demo_1", cut(Recordings.actions(), 2)) }
-        #expect(Recordings.problem(still) == nil)
+        #expect(Recordings.remarks(still) == ["the last actions are all zeros: demo_1 (2 of 6 steps)"])
     }
 
     @Test func stepsThatHoldTheWritersFillValueAreRefused() {
@@ -89,6 +97,7 @@ import Testing
         Recordings.write(inside) { writer in
             writer.remove("/data/demo_1/obs/eef")
             writer.softLink("/data/demo_1/obs/eef", to: "/data/demo_2/./obs/eef")
+            writer.replaceActions(of: "demo_1", Recordings.actions().map { -$0 })
         }
         #expect(Recordings.problem(inside) == nil)
         Recordings.write(outside) { writer in
@@ -97,6 +106,40 @@ import Testing
             writer.externalLink("/away", to: "/data/demo_1/obs", in: inside)
         }
         expect(Recordings.problem(outside), says: "/away is a link to another file")
+    }
+
+    /// To Swift, a slash and a mark after it are one character, which is no slash.
+    @Test(arguments: ["\u{301}", "\u{200D}", "\u{FE0F}", "\u{1F3FB}", "\u{3099}"])
+    func noMarkAfterASlashHidesALink(mark: String) {
+        let other = directory.file("other.hdf5"), masked = directory.file("masked.hdf5")
+        Recordings.write(other) { $0.hardLink("/\(mark)eef", to: "/data/demo_1/obs/eef") }
+        Recordings.write(path) { writer in
+            writer.remove("/data/demo_1/obs/eef")
+            writer.externalLink("/away", to: "/", in: other)
+            writer.softLink("/data/demo_1/obs/eef", to: "/away/\(mark)eef")
+        }
+        expect(Recordings.problem(path), says: "/away is a link to another file")
+        Recordings.write(masked) { $0.replaceNames("/mask/train", ["demo_0", "x/\(mark)y"]) }
+        expect(Recordings.problem(masked), says: "which is not the name of a demonstration")
+    }
+
+    // MARK: Damaged
+
+    /// What the library would take for values lies behind the chunk in memory.
+    @Test(arguments: [1, 20, 47, 49, 4000]) func aChunkThatDoesNotUnpackToItsSizeIsRefused(byteCount: Int) {
+        Recordings.write(path) { $0.replaceActions(of: "demo_1", Recordings.actions(), .packed([UInt8](repeating: 7, count: byteCount))) }
+        expect(Recordings.problem(path), says: "/data/demo_1/actions is damaged: its chunk at [0, 0]")
+    }
+
+    @Test func aChunkThatUnpacksToItsSizeIsRead() {
+        let bytes = Recordings.actions().map { -$0 }.withUnsafeBytes { [UInt8]($0) }
+        Recordings.write(path) { $0.replaceActions(of: "demo_1", Recordings.actions(), .packed(bytes)) }
+        #expect(Recordings.problem(path) == nil)
+    }
+
+    @Test func chunksThatAreMuchLargerThanTheirDatasetAreRefused() {
+        Recordings.write(path) { $0.replaceActions(of: "demo_1", Recordings.actions(), .chunked(rows: 4 << 20, written: 6)) }
+        expect(Recordings.problem(path), says: "/data/demo_1/actions has the shape [6, 2] and chunks of another size")
     }
 
     @Test func softLinksThatGoInCirclesEnd() {
@@ -142,8 +185,18 @@ import Testing
 
     @Test func anEpisodeCountsOnce() throws {
         let episode = DemonstrationTests.aloha + "/episode_0.hdf5"
-        for number in ["0", "3"] { try FileManager.default.copyItem(atPath: episode, toPath: directory.file("episode_\(number).hdf5")) }
+        for number in ["0", "3"] {
+            try FileManager.default.copyItem(atPath: DemonstrationTests.aloha + "/episode_\(number == "0" ? 0 : 1).hdf5", toPath: directory.file("episode_\(number).hdf5"))
+        }
         #expect(Recordings.problem(directory.path, Shapes.aloha) == nil)
+        try FileManager.default.copyItem(atPath: episode, toPath: directory.file("episode_9.hdf5"))
+        expect(Recordings.problem(directory.path, Shapes.aloha), says: "episode_9.hdf5: it is held out, and episode_0.hdf5 is the same demonstration")
+        unlink(directory.file("episode_9.hdf5"))
+        for name in ["episode_1.h5", "Episode_1.HDF5", "backup.hdf5"] {
+            try FileManager.default.copyItem(atPath: episode, toPath: directory.file(name))
+            expect(Recordings.problem(directory.path, Shapes.aloha), says: "holds \(name), which would not be read")
+            unlink(directory.file(name))
+        }
         try FileManager.default.createSymbolicLink(
             atPath: directory.file("episode_1.hdf5"), withDestinationPath: directory.file("episode_3.hdf5"))
         expect(Recordings.problem(directory.path, Shapes.aloha), says: "episode_1.hdf5 and ", "episode_3.hdf5 are the same file")

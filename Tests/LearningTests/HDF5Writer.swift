@@ -11,6 +11,8 @@ final class HDF5Writer {
         case contiguous
         /// Chunks of so many rows, of which the first `written` rows are written.
         case chunked(rows: Int, written: Int)
+        /// One chunk behind a gzip filter, which unpacks to these bytes.
+        case packed([UInt8])
         /// Declares a filter that the library here does not have.
         case filtered(H5Z_filter_t)
         /// In another file.
@@ -60,7 +62,38 @@ final class HDF5Writer {
         H5Tclose(type)
     }
 
+    /// A text attribute of any length.
+    func attribute(_ name: String, of object: String, variable text: String) {
+        let type = variableText(), space = H5Screate(H5S_SCALAR)
+        let attribute = H5Acreate_by_name(
+            file, object, name, type, space, hid_t(H5P_DEFAULT), hid_t(H5P_DEFAULT), hid_t(H5P_DEFAULT))
+        text.withCString { pointer in
+            var pointer: UnsafePointer<CChar>? = pointer
+            precondition(attribute >= 0 && H5Awrite(attribute, type, &pointer) >= 0)
+        }
+        H5Aclose(attribute)
+        H5Sclose(space)
+        H5Tclose(type)
+    }
+
+    private func variableText() -> hid_t {
+        let type = H5Tcopy(H5T_C_S1_g)
+        H5Tset_size(type, Int(bitPattern: UInt.max))
+        return type
+    }
+
     func attribute(_ name: String, of object: String, _ text: String) { attribute(name, of: object, bytes: Array(text.utf8)) }
+
+    /// An attribute that is a whole number.
+    func attribute(_ name: String, of object: String, count: Int64) {
+        let space = H5Screate(H5S_SCALAR)
+        let attribute = H5Acreate_by_name(
+            file, object, name, H5T_NATIVE_INT64_g, space, hid_t(H5P_DEFAULT), hid_t(H5P_DEFAULT), hid_t(H5P_DEFAULT))
+        var count = count
+        precondition(attribute >= 0 && H5Awrite(attribute, H5T_NATIVE_INT64_g, &count) >= 0)
+        H5Aclose(attribute)
+        H5Sclose(space)
+    }
 
     /// An attribute that is a number.
     func attribute(_ name: String, of object: String, _ number: Float) {
@@ -99,11 +132,14 @@ final class HDF5Writer {
         return type
     }
 
-    private func write<Element>(
+    private func write<Element: BitwiseCopyable>(
         _ name: String, _ shape: [Int], _ values: [Element], _ type: hid_t, _ storage: Storage, _ configure: (hid_t) -> Void = { _ in }
     ) {
         let sizes = shape.map { hsize_t($0) }
-        let space = H5Screate_simple(Int32(shape.count), sizes, nil), properties = H5Pcreate(H5P_CLS_DATASET_CREATE_ID_g)
+        // Only a dataset that may grow has chunks that are larger than it.
+        var limits = sizes
+        if case .chunked(let rows, _) = storage, rows > shape[0] { limits[0] = .max }
+        let space = H5Screate_simple(Int32(shape.count), sizes, limits), properties = H5Pcreate(H5P_CLS_DATASET_CREATE_ID_g)
         configure(properties)
         var written = shape.first ?? 0
         switch storage {
@@ -114,6 +150,10 @@ final class HDF5Writer {
         case .filtered(let filter):
             H5Pset_chunk(properties, Int32(shape.count), sizes)
             H5Pset_filter(properties, filter, UInt32(H5Z_FLAG_OPTIONAL), 0, nil)
+        case .packed:
+            H5Pset_chunk(properties, Int32(shape.count), sizes)
+            H5Pset_deflate(properties, 1)
+            written = 0
         case .external(let path):
             H5Pset_external(properties, path, 0, hsize_t(values.count * MemoryLayout<Element>.stride))
         case .virtual(let source):
@@ -122,14 +162,30 @@ final class HDF5Writer {
         }
         let dataset = H5Dcreate2(file, name, type, space, links, properties, hid_t(H5P_DEFAULT))
         precondition(dataset >= 0, "\(name) cannot be created")
+        if case .packed(let bytes) = storage {
+            let chunk = Self.zlib(bytes)
+            precondition(H5Dwrite_chunk(dataset, hid_t(H5P_DEFAULT), 0, [hsize_t](repeating: 0, count: shape.count), chunk.count, chunk) >= 0)
+        }
         if written > 0 { writeRows(dataset, space, type, sizes, written, values) }
         H5Dclose(dataset)
         H5Pclose(properties)
         H5Sclose(space)
     }
 
+    /// A zlib stream (RFC 1950) of one stored block.
+    private static func zlib(_ bytes: [UInt8]) -> [UInt8] {
+        var (a, b) = (UInt32(1), UInt32(0))
+        for byte in bytes {
+            a = (a + UInt32(byte)) % 65_521
+            b = (b + a) % 65_521
+        }
+        let length = UInt16(bytes.count)
+        func little(_ value: UInt16) -> [UInt8] { [UInt8(value & 0xff), UInt8(value >> 8)] }
+        return [0x78, 0x01, 0x01] + little(length) + little(~length) + bytes + [b >> 8, b, a >> 8, a].map { UInt8($0 & 0xff) }
+    }
+
     /// The first rows, and no others.
-    private func writeRows<Element>(_ dataset: hid_t, _ space: hid_t, _ type: hid_t, _ sizes: [hsize_t], _ rows: Int, _ values: [Element]) {
+    private func writeRows<Element: BitwiseCopyable>(_ dataset: hid_t, _ space: hid_t, _ type: hid_t, _ sizes: [hsize_t], _ rows: Int, _ values: [Element]) {
         let start = [hsize_t](repeating: 0, count: sizes.count), count = [hsize_t(rows)] + sizes.dropFirst()
         let memory = H5Screate_simple(Int32(sizes.count), count, nil)
         H5Sselect_hyperslab(space, H5S_SELECT_SET, start, nil, count, nil)

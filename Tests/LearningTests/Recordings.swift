@@ -20,7 +20,8 @@ enum Recordings {
     static let camera = Camera(key: "front", height: 4, width: 4)
 
     static func actions(_ steps: Int = steps) -> [Float] { (0..<2 * steps).map { 0.1 * Float($0 % 7) - 0.35 } }
-    static func eef(_ steps: Int = steps) -> [Float] { (0..<3 * steps).map { 0.1 * Float($0 % 11) + 0.05 } }
+    /// `demonstration`: no two are the same.
+    static func eef(_ steps: Int = steps, of demonstration: Int = 0) -> [Float] { (0..<3 * steps).map { 0.1 * Float($0 % 11) + 0.05 + 0.001 * Float(demonstration) } }
     static func pixels(_ steps: Int = steps) -> [UInt8] { (0..<steps * 48).map { UInt8($0 % 251) } }
 
     /// demo_0 and demo_1 to train on, demo_2 held out; `edit` makes of them what a test needs.
@@ -28,9 +29,9 @@ enum Recordings {
         // The library is used by one thread at a time.
         DemonstrationFiles.queue.sync {
             let writer = HDF5Writer(path)
-            for name in ["demo_0", "demo_1", "demo_2"] {
+            for (index, name) in ["demo_0", "demo_1", "demo_2"].enumerated() {
                 writer.floats("/data/\(name)/actions", [steps, 2], actions())
-                writer.floats("/data/\(name)/obs/eef", [steps, 3], eef())
+                writer.floats("/data/\(name)/obs/eef", [steps, 3], eef(of: index))
                 writer.bytes("/data/\(name)/obs/front", [steps, 4, 4, 3], pixels())
                 writer.attribute("language_instruction", of: "/data/\(name)", "push the button")
             }
@@ -39,6 +40,12 @@ enum Recordings {
             writer.names("/mask/valid", ["demo_2"])
             edit(writer)
         }
+    }
+
+    /// What is odd in a file that is read; that nobody says which robot recorded it goes without saying.
+    static func remarks(_ path: String) -> [String] {
+        let summary = try? DemonstrationFiles.read(path, split: .train, for: arm()).summary
+        return summary?.remarks.filter { !$0.contains("which robot") } ?? ["not read"]
     }
 
     /// What reading says of a file; `nil` where it is read.

@@ -89,7 +89,7 @@ struct TOMLFile<Content: Decodable> {
 
     /// A path of the file, which counts from the file's own directory.
     func resolve(_ relative: String) -> String {
-        relative.hasPrefix("/") ? relative : URL(fileURLWithPath: path).deletingLastPathComponent().appendingPathComponent(relative).path
+        relative.utf8.first == UInt8(ascii: "/") ? relative : URL(fileURLWithPath: path).deletingLastPathComponent().appendingPathComponent(relative).path
     }
 }
 

@@ -13,6 +13,8 @@ struct DemonstrationReport: Encodable {
     let instructions: [Instruction]
     /// Different instructions; the most frequent are listed.
     let instructionCount: Int
+    /// What is odd, and may be right all the same.
+    let remarks: [String]
     let contract: ContractSide
 
     struct Dimension: Encodable {
@@ -50,7 +52,7 @@ struct DemonstrationReport: Encodable {
 
     init(_ set: DemonstrationSet) {
         let (summary, contract) = (set.summary, set.configuration.contract)
-        (demonstrations, steps) = (set.demonstrationCount, set.count)
+        (demonstrations, steps, remarks) = (summary.demonstrations, summary.steps, summary.remarks)
         (controlHz, embodiment) = (summary.controlHertz, summary.embodiment)
         actions = summary.actions.map(Dimension.init)
         state = summary.state.map(Dimension.init)
@@ -87,6 +89,8 @@ extension DemonstrationReport {
         if state.count > Self.stateRows { Terminal.print("and \(state.count - Self.stateRows) more numbers: --json has all") }
         printImages()
         printInstructions()
+        if !remarks.isEmpty { Terminal.print() }
+        for remark in remarks { Terminal.print("note: \(remark)") }
     }
 
     private func printOverview() {

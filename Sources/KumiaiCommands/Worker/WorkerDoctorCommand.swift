@@ -105,6 +105,7 @@ struct WorkerDoctorCommand: Command {
                 let set = try read(configuration, .train, for: model.map(Self.policy) ?? policy)
                 found.train = DemonstrationReport(set)
                 heldOut = set.summary.heldOut
+                if let problem = set.summary.problem { throw problem }
                 return Self.text(set)
             }
         ]
@@ -114,6 +115,7 @@ struct WorkerDoctorCommand: Command {
                 guard heldOut > 0 else { return "none: nothing here measures what the site's model learned" }
                 let set = try read(configuration, .valid, for: model.map(Self.policy) ?? policy)
                 found.valid = DemonstrationReport(set)
+                if let problem = set.summary.problem { throw problem }
                 return Self.text(set)
             })
         return (checks, found)
@@ -123,7 +125,7 @@ struct WorkerDoctorCommand: Command {
         guard let policy else {
             throw UsageError("no model to check them against", hint: "reach the coordinator, or name a model with --model base.safetensors")
         }
-        return try DemonstrationReader().read(
+        return try DemonstrationReader().inspect(
             configuration.demonstrations, split: split, for: policy, declared: configuration.declared,
             scratch: FileManager.default.temporaryDirectory.path)
     }
@@ -132,11 +134,12 @@ struct WorkerDoctorCommand: Command {
 
     private static func text(_ set: DemonstrationSet) -> String {
         let tasks = set.tasks.prefix(namedTasks).joined(separator: ", ") + (set.tasks.count > namedTasks ? " and others" : "")
-        let outside = set.summary.actions.reduce(0) { $0 + $1.outside }
+        let outside = set.summary.actions.reduce(0) { $0 + $1.outside }, clamped = set.summary.state.reduce(0) { $0 + $1.outside }
         return """
             \(counted(set.demonstrationCount, "demonstration")), \(counted(set.count, "sample")) of \(tasks); \
             they fit the contract for \(set.configuration.contract.embodiment)\
-            \(outside == 0 ? "" : "; \(outside) values of actions are outside its range, see the table")
+            \(outside == 0 ? "" : "; \(counted(outside, "value")) of actions outside its range, see the table")\
+            \(clamped == 0 ? "" : "; \(counted(clamped, "value")) of the state more than 5 std from the mean, see the table")
             """
     }
 

@@ -35,7 +35,7 @@ struct WorkerInitCommand: Command {
         _ = try Endpoint(coordinator, key: "--coordinator")
         let path = directory + "/" + WorkerFile.name
         // The configuration counts paths from its own directory; the command line counts from here.
-        let absolute = demonstrations.hasPrefix("/") ? demonstrations : URL(fileURLWithPath: demonstrations).path
+        let absolute = demonstrations.utf8.first == UInt8(ascii: "/") ? demonstrations : URL(fileURLWithPath: demonstrations).path
         let text = WorkerFile.text(coordinator: coordinator, demonstrations: absolute, exitWhenFinished: exitWhenFinished)
         try ConfigurationWriter.write(text, to: path, isPrivate: true) { ignored(by: $0, absolute) }
         if json.isOn { return try Report(configuration: path, demonstrations: absolute).printJSON() }

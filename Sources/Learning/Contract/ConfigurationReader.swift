@@ -21,7 +21,7 @@ struct ConfigurationReader {
 
     func text(_ name: String) throws -> String {
         guard let text = json[name]?.string, text.utf8.count <= Self.maximumTextBytes, !text.unicodeScalars.contains(where: { $0.value < 0x20 }) else {
-            throw wrong(name, "is not a text of at most \(Self.maximumTextBytes) bytes")
+            throw wrong(name, "is not a text of at most \(Self.maximumTextBytes) bytes without control characters")
         }
         return text
     }
@@ -29,7 +29,8 @@ struct ConfigurationReader {
     /// A name of a dataset, which must not lead elsewhere.
     func key(_ name: String) throws -> String {
         let text = try text(name)
-        guard !text.isEmpty, text.split(separator: "/", omittingEmptySubsequences: false).allSatisfy({ !["", ".", ".."].contains($0) }) else {
+        let parts = text.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
+        guard parts.allSatisfy({ !["", ".", ".."].contains(Substring($0)) }) else {
             throw wrong(name, "is no name of a dataset")
         }
         return text

@@ -74,13 +74,15 @@ struct ContractFit {
         actionSteps += values.count / dimensions.count
     }
 
-    func check(_ path: String) throws {
-        let problems = stateProblems() + actionProblems()
-        guard problems.isEmpty else {
-            throw LearningError(
-                "\(path): \(problems.joined(separator: "; "))",
-                hint: "convert the data to the units of the base model's contract, and leave out what a sensor or a recorder spoiled")
-        }
+    /// `nil` where the values fit.
+    func problem(_ path: String) -> LearningError? {
+        // A feature that is observed at several steps says the same several times.
+        var problems: [String] = []
+        for problem in stateProblems() + actionProblems() where !problems.contains(problem) { problems.append(problem) }
+        guard !problems.isEmpty else { return nil }
+        return LearningError(
+            "\(path): \(problems.joined(separator: "; "))",
+            hint: "convert the data to the units of the base model's contract, and leave out what a sensor or a recorder spoiled")
     }
 
     private func stateProblems() -> [String] {
@@ -116,12 +118,17 @@ struct ContractFit {
         }
     }
 
-    private func percent(_ part: Int, _ whole: Int) -> String { "\(100 * part / max(1, whole)) %" }
+    private func percent(_ part: Int, _ whole: Int) -> String {
+        let share = 100 * Double(part) / Double(max(1, whole))
+        return share < 10 ? "\((share * 10).rounded() / 10) %" : "\(Int(share.rounded())) %"
+    }
 
     // MARK: For people
 
     var actionSummary: [DemonstrationSummary.Dimension] {
-        zip(contract.action.dimensions, actions).map { dimension, found in
+        // Of no steps there is no least value.
+        guard actionSteps > 0 else { return [] }
+        return zip(contract.action.dimensions, actions).map { dimension, found in
             DemonstrationSummary.Dimension(
                 name: dimension.name, unit: dimension.unit, least: found.least, largest: found.largest, contractLeast: dimension.minimum,
                 contractLargest: dimension.maximum, outside: found.outside)
@@ -129,6 +136,7 @@ struct ContractFit {
     }
 
     var stateSummary: [DemonstrationSummary.Dimension] {
+        guard stateSteps > 0 else { return [] }
         var column = 0
         return contract.state.flatMap { feature -> [DemonstrationSummary.Dimension] in
             defer { column += feature.count }

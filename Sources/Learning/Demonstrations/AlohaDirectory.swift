@@ -6,13 +6,21 @@ struct AlohaDirectory {
     private let paths: [String]
     private let path: String
 
+    /// Numbers that are missing, in spans.
+    let gaps: [String]
+
     init(_ path: String) throws {
         self.path = path
-        let numbered = try Self.contents(of: path).compactMap { name in Self.number(of: name).map { (name: name, number: $0) } }
+        let names = try Self.contents(of: path)
+        try Self.checkNames(names, path)
+        let numbered = names.compactMap { name in Self.number(of: name).map { (name: name, number: $0) } }
             .sorted { ($0.number, $0.name) < ($1.number, $1.name) }
         for (one, next) in zip(numbered, numbered.dropFirst()) where one.number == next.number {
             throw LearningError(
                 "\(path): \(one.name) and \(next.name) have the same number", hint: "remove one of them, or give it another number")
+        }
+        gaps = zip(numbered, numbered.dropFirst()).filter { $0.number + 1 < $1.number }.map { one, next in
+            next.number - one.number == 2 ? "\(one.number + 1)" : "\(one.number + 1) to \(next.number - 1)"
         }
         paths = numbered.map { "\(path)/\($0.name)" }
         try Self.checkDistinct(paths)
@@ -33,6 +41,17 @@ struct AlohaDirectory {
         guard name.hasPrefix("episode_"), name.hasSuffix(".hdf5") else { return nil }
         let digits = name.dropFirst("episode_".count).dropLast(".hdf5".count)
         return digits.utf8.allSatisfy { (48...57).contains($0) } ? Int(digits) : nil
+    }
+
+    /// A file under another name would be left out without a word.
+    private static func checkNames(_ names: [String], _ path: String) throws {
+        let others = names.filter { name in
+            number(of: name) == nil && [".hdf5", ".h5", ".hdf"].contains { name.lowercased().hasSuffix($0) }
+        }.sorted()
+        guard let first = others.first else { return }
+        throw LearningError(
+            "\(path) holds \(first)" + (others.count > 1 ? " and \(others.count - 1) more files" : "") + ", which would not be read",
+            hint: "episodes are named episode_0.hdf5, episode_1.hdf5, …: give it such a name, or move it away")
     }
 
     /// A link to an episode would count it twice, or hold out what is trained on.

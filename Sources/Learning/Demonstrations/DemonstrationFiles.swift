@@ -37,13 +37,25 @@ public enum DemonstrationFiles {
     public static func read(
         _ path: String, split: Split, for configuration: PolicyConfiguration, declared: Declaration = Declaration()
     ) throws -> DemonstrationSet {
+        let set = try inspect(path, split: split, for: configuration, declared: declared)
+        if let problem = set.summary.problem { throw problem }
+        return set
+    }
+
+    /// The same; what does not fit is in the summary of a set without samples. Throws where the files cannot be read at all.
+    public static func inspect(
+        _ path: String, split: Split, for configuration: PolicyConfiguration, declared: Declaration = Declaration()
+    ) throws -> DemonstrationSet {
         try queue.sync {
-            var reader = EpisodeReader(configuration, declared)
+            var reader = EpisodeReader(path, configuration, declared)
             switch try DemonstrationPath(path) {
             case .directory:
                 let directory = try AlohaDirectory(path)
+                for gap in directory.gaps { reader.remark(.numbering, gap) }
                 for name in try directory.paths(of: split) { try read(HDF5File(path: name), split, into: &reader) }
                 reader.heldOut = directory.heldOut
+                guard split == .train, directory.heldOut > 0 else { break }
+                for name in try directory.paths(of: .valid) { if let file = try? HDF5File(path: name) { reader.compare(heldOut: AlohaFile.episode(file)) } }
             case .file:
                 let file = try HDF5File(path: path)
                 guard try split == .train || !AlohaFile.isOne(file) else {
@@ -56,14 +68,20 @@ public enum DemonstrationFiles {
     }
 
     private static func read(_ file: HDF5File, _ split: Split, into reader: inout EpisodeReader) throws {
-        if try RobomimicFile.isOne(file) {
+        switch try (RobomimicFile.isOne(file), AlohaFile.isOne(file)) {
+        case (true, true):
+            throw LearningError(
+                "\(file.path) has /data and also /action: it could be read as robomimic and as ALOHA data", hint: "keep one of them in a file")
+        case (true, false):
             try reader.check(RobomimicFile.recording(file), in: file)
             for episode in try RobomimicFile.episodes(of: file, split) { try reader.read(episode) }
             reader.heldOut = try RobomimicFile.heldOut(file)
-        } else if try AlohaFile.isOne(file) {
+            guard split == .train, reader.heldOut > 0 else { return }
+            for episode in try RobomimicFile.episodes(of: file, .valid) { reader.compare(heldOut: episode) }
+        case (false, true):
             try reader.check(AlohaFile.recording(file), in: file)
             try reader.read(AlohaFile.episode(file))
-        } else {
+        case (false, false):
             throw LearningError(
                 "\(file.path) is neither robomimic nor ALOHA data", hint: "one has /data, the other /observations and /action")
         }

@@ -24,10 +24,10 @@ extension DemonstrationSet {
         let samples = file.layout["actions"]?.shape.first ?? 0
         let demonstrations = file.layout["lengths"]?.shape.first ?? 0
         // A sample has four bytes at least: no product of shapes can overflow.
-        guard (1...max(1, file.layout.byteCount / 4)).contains(samples), (1...samples).contains(demonstrations),
+        guard (0...max(1, file.layout.byteCount / 4)).contains(samples), (min(1, samples)...samples).contains(demonstrations),
             file.layout == Self.layout(configuration, samples: samples, demonstrations: demonstrations),
             let tasks = file.header[metadata: "tasks"].flatMap({ try? JSONParser.parse(Array($0.utf8)) })?.array,
-            let summary = file.header[metadata: "summary"].flatMap(DemonstrationSummary.init(json:))
+            let summary = file.header[metadata: "summary"].flatMap(DemonstrationSummary.init(json:)), samples > 0 || summary.problem != nil
         else { throw LearningError("\(path) is not a set of demonstrations for this policy") }
         var offset = 0
         func next<Element>(_ count: Int, of zero: Element) throws -> [Element] {

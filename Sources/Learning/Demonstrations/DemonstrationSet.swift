@@ -22,22 +22,12 @@ public struct DemonstrationSet: Sendable {
 
     /// A number that tells data from other data; not from such as somebody made to look alike.
     public var fingerprint: UInt64 {
-        var hash: UInt64 = 0xcbf2_9ce4_8422_2325
-        func add(_ bytes: UnsafeRawBufferPointer) {
-            let words = bytes.count / 8
-            for word in 0..<words { mix(bytes.loadUnaligned(fromByteOffset: 8 * word, as: UInt64.self)) }
-            for byte in bytes[(8 * words)...] { mix(UInt64(byte)) }
-            mix(UInt64(bytes.count))
-        }
-        func mix(_ word: UInt64) {
-            hash = (hash ^ word) &* 0x100_0000_01b3
-            hash ^= hash >> 32
-        }
-        state.withUnsafeBytes(add)
-        words.withUnsafeBytes(add)
-        pixels.withUnsafeBytes(add)
-        actions.withUnsafeBytes(add)
-        return hash
+        var print = Fingerprint()
+        state.withUnsafeBytes { print.add($0) }
+        words.withUnsafeBytes { print.add($0) }
+        pixels.withUnsafeBytes { print.add($0) }
+        actions.withUnsafeBytes { print.add($0) }
+        return print.value
     }
 
     mutating func take(

@@ -7,14 +7,16 @@ extension DemonstrationSummary {
         {"embodiment":\(embodiment?.jsonQuoted ?? "null"),"control_hz":\(controlHertz.map { "\($0)" } ?? "null"),"held_out":\(heldOut),\
         "actions":[\(actions.map(\.json).joined(separator: ","))],"state":[\(state.map(\.json).joined(separator: ","))],\
         "images":[\(images.map(\.json).joined(separator: ","))],\
-        "instructions":[\(instructions.map(\.json).joined(separator: ","))],"instruction_count":\(instructionCount)}
+        "instructions":[\(instructions.map(\.json).joined(separator: ","))],"instruction_count":\(instructionCount),\
+        "demonstrations":\(demonstrations),"steps":\(steps),"remarks":[\(remarks.map(\.jsonQuoted).joined(separator: ","))],\
+        "problem":\(problem.map { "[\("\($0)".jsonQuoted),\($0.hint.jsonQuoted)]" } ?? "null")}
         """
     }
 
     /// `nil` where the text is no summary.
     init?(json text: String) {
         guard let json = try? JSONParser.parse(Array(text.utf8)), let heldOut = json["held_out"]?.integer,
-            let count = json["instruction_count"]?.integer
+            let count = json["instruction_count"]?.integer, let demonstrations = json["demonstrations"]?.integer, let steps = json["steps"]?.integer
         else { return nil }
         self.init()
         func list<Element>(_ name: String, _ make: (JSONValue) -> Element?) -> [Element]? {
@@ -24,11 +26,15 @@ extension DemonstrationSummary {
         }
         guard let actions = list("actions", Dimension.init), let state = list("state", Dimension.init),
             let images = list("images", Images.init),
-            let instructions = list("instructions", Instruction.init)
+            let instructions = list("instructions", Instruction.init), let remarks = list("remarks", \.string)
         else { return nil }
         (embodiment, controlHertz) = (json["embodiment"]?.string, json["control_hz"]?.double)
-        (self.heldOut, instructionCount) = (heldOut, count)
-        (self.actions, self.state, self.images, self.instructions) = (actions, state, images, instructions)
+        (self.heldOut, instructionCount, self.demonstrations, self.steps) = (heldOut, count, demonstrations, steps)
+        (self.actions, self.state, self.images, self.instructions, self.remarks) = (actions, state, images, instructions, remarks)
+        if let problem = json["problem"]?.array {
+            guard problem.count == 2, let message = problem[0].string, let hint = problem[1].string else { return nil }
+            self.problem = LearningError(message, hint: hint)
+        }
     }
 }
 

@@ -46,6 +46,13 @@ public struct DemonstrationSummary: Equatable, Sendable {
     public var instructions: [Instruction] = []
     /// Different instructions, listed or not.
     public var instructionCount = 0
+    /// Demonstrations that were read, and their steps.
+    public var demonstrations = 0
+    public var steps = 0
+    /// What is odd, and may be right all the same; a line for each.
+    public var remarks: [String] = []
+    /// What does not fit; `nil`: everything does. A set that does not fit has no samples.
+    public var problem: LearningError?
 
     public init() {}
 }

@@ -25,6 +25,7 @@ struct EpisodeCheck {
         let length = actionLength(&problems)
         for feature in contract.state { problems += problem(feature, length) }
         for camera in contract.cameras { problems += problem(camera, length) }
+        problems += ownProblems(length)
         let instruction = instruction(&problems)
         guard problems.isEmpty, let length else { throw episode.wrong(problems) }
         return Outcome(length: length, instruction: instruction)
@@ -76,6 +77,19 @@ struct EpisodeCheck {
         return problems + byteProblem(name)
     }
 
+    /// What a demonstration says of itself, where each of a file may say something else.
+    private func ownProblems(_ length: Int?) -> [String] {
+        guard episode.object != "/" else { return [] }
+        var problems: [String] = []
+        if let robot = attempt(&problems, { try episode.attribute("embodiment") }) ?? nil, !robot.isEmpty, robot != contract.embodiment {
+            problems.append("its embodiment is \(robot), the contract is for \(contract.embodiment)")
+        }
+        if let count = attempt(&problems, { try episode.file.count("num_samples", of: episode.object) }) ?? nil, let length, count != length {
+            problems.append("num_samples is \(count), and its actions have \(length) steps")
+        }
+        return problems
+    }
+
     /// `nil`, with the reason among the problems, where it cannot be read.
     private func shape(_ name: String, _ problems: inout [String]) -> [Int]? {
         attempt(&problems) { try episode.file.shape(name) }
@@ -84,7 +98,7 @@ struct EpisodeCheck {
     private func floatProblem(_ name: String) -> [String] {
         var problems: [String] = []
         guard let type = attempt(&problems, { try episode.file.type(name) }), type.kind != .float else { return problems }
-        return ["\(name) holds \(type); expected float32 or float64"]
+        return ["\(name) holds \(type); expected floating-point numbers"]
     }
 
     private func byteProblem(_ name: String) -> [String] {
@@ -126,50 +140,6 @@ struct EpisodeCheck {
         }
         if let problem = Tokenizer.problem(text, count: c.words) { problems.append(problem) }
         return text
-    }
-
-    // MARK: Steps that were never written
-
-    /// Throws where steps hold nothing but what the library gives for what was never written.
-    ///
-    /// A fill value that the file's writer chose says so in any dataset. Zeros, which the library takes otherwise, may be true of an
-    /// action, or of a joint, but not of everything that a demonstration has at one step.
-    static func checkSteps(
-        _ episode: Episode, _ contract: Contract, length: Int, actions: [Float], states: [[Float]], images: [[UInt8]]
-    ) throws {
-        var empty = [Bool](repeating: true, count: length)
-        var problems: [String] = []
-        func look<Element: Equatable>(_ name: String, _ values: [Element], _ convert: (Float) -> Element?) throws {
-            let fill = try episode.file.fill(name)
-            let blank = convert(fill.value).map { blankRows(values, length, $0) } ?? [Bool](repeating: false, count: length)
-            if fill.isChosen, let range = first(blank) {
-                problems.append("\(name) holds only its fill value \(fill.value) in steps \(range.lowerBound) to \(range.upperBound - 1)")
-            }
-            for step in 0..<length where !blank[step] { empty[step] = false }
-        }
-        try look(episode.actions, actions) { $0 }
-        for (feature, values) in zip(contract.state, states) { try look(episode.state(feature.key), values) { $0 } }
-        for (camera, values) in zip(contract.cameras, images) { try look(episode.images(camera.key), values) { UInt8(exactly: $0) } }
-        if problems.isEmpty, !states.isEmpty || !images.isEmpty, let range = first(empty) {
-            problems.append(
-                "steps \(range.lowerBound) to \(range.upperBound - 1) hold nothing but zeros, in the actions and in all that is observed")
-        }
-        guard problems.isEmpty else {
-            throw episode.wrong(problems, hint: "they were never written: make the demonstration as long as what was recorded")
-        }
-    }
-
-    private static func blankRows<Element: Equatable>(_ values: [Element], _ length: Int, _ fill: Element) -> [Bool] {
-        let width = values.count / length
-        return values.withUnsafeBufferPointer { values in
-            (0..<length).map { step in values[step * width..<(step + 1) * width].allSatisfy { $0 == fill } }
-        }
-    }
-
-    /// The first run of steps.
-    private static func first(_ steps: [Bool]) -> Range<Int>? {
-        guard let start = steps.firstIndex(of: true) else { return nil }
-        return start..<(steps[start...].firstIndex(of: false) ?? steps.count)
     }
 }
 

@@ -8,11 +8,16 @@ struct EpisodeReader {
     private var byteCount = 0
     /// What does not fit in the file itself: said together with what does not fit in its first demonstration.
     private var fileProblems: [String] = []
+    private var misfits: Misfits
+    private var remarks = Remarks()
+    /// The demonstrations that were read, by their content.
+    private var contents: [UInt64: String] = [:]
     /// Demonstrations that the data hold out.
     var heldOut = 0
 
-    init(_ configuration: PolicyConfiguration, _ declared: DemonstrationFiles.Declaration) {
+    init(_ path: String, _ configuration: PolicyConfiguration, _ declared: DemonstrationFiles.Declaration) {
         c = configuration
+        misfits = Misfits(path)
         self.declared = declared
         set = DemonstrationSet(configuration)
         fit = ContractFit(configuration.contract)
@@ -23,18 +28,28 @@ struct EpisodeReader {
     /// What the file, or the engineer, says of the robot must agree with the contract. What cannot be checked does not agree.
     mutating func check(_ recording: Recording, in file: HDF5File) {
         fileProblems = []
-        let embodiment = recording.embodiment.flatMap { $0.isEmpty ? nil : $0 } ?? declared.embodiment
-        if !embodiment.isEmpty {
+        let said = recording.embodiment.flatMap { $0.isEmpty ? nil : $0 }
+        if let said, !declared.embodiment.isEmpty, said != declared.embodiment {
+            fileProblems.append("embodiment is \(said), and \(declared.embodiment) was declared")
+        }
+        let embodiment = said ?? declared.embodiment
+        if embodiment.isEmpty {
+            found.robotIsUnsaid = true
+        } else {
             found.embodiment = embodiment
             if embodiment != contract.embodiment {
                 fileProblems.append("embodiment is \(embodiment), the contract is for \(contract.embodiment)")
             }
         }
         switch recording.rate {
-        case .said(let hertz): check(hertz, in: "env_args")
+        case .said(let hertz):
+            check(hertz, "control_freq in env_args")
+            if declared.controlHertz > 0, !isRate(declared.controlHertz, hertz) {
+                fileProblems.append("control_freq in env_args is \(hertz), and control_hz was declared as \(declared.controlHertz)")
+            }
         case .unsaid(let reason):
             if declared.controlHertz > 0 {
-                check(declared.controlHertz, in: "what was declared")
+                check(declared.controlHertz, "control_hz as it was declared")
             } else if contract.controlHertz > 0 {
                 fileProblems.append(
                     "\(unchecked): \(reason); where the rate is known, declare control_hz (in worker.toml, or with --control-hz)")
@@ -44,42 +59,94 @@ struct EpisodeReader {
         }
     }
 
+    mutating func remark(_ kind: Remarks.Kind, _ example: String) { remarks.note(kind, example) }
+
     private var unchecked: String { "whether the data have the contract's \(contract.controlHertz) steps a second cannot be checked" }
 
-    private mutating func check(_ hertz: Double, in place: String) {
+    private mutating func check(_ hertz: Double, _ what: String) {
         found.controlHertz = hertz
-        guard contract.controlHertz > 0, !(abs(hertz - contract.controlHertz) <= 0.01 * contract.controlHertz) else { return }
-        fileProblems.append(
-            "control_hz is \(hertz) in \(place), the contract has \(contract.controlHertz): resample the demonstrations to that rate")
+        guard contract.controlHertz > 0, !isRate(hertz, contract.controlHertz) else { return }
+        fileProblems.append("\(what) is \(hertz), the contract has \(contract.controlHertz): resample the demonstrations to that rate")
     }
 
+    private func isRate(_ one: Double, _ other: Double) -> Bool { abs(one - other) <= 0.01 * other }
+
+    /// What does not fit is kept for the end, so that a site's engineer hears of all demonstrations at once.
     mutating func read(_ episode: Episode) throws {
+        do { try take(episode) } catch let error as LearningError { misfits.note(error) }
+        fileProblems = []
+        guard byteCount <= DemonstrationLimits.bytes else {
+            throw LearningError("\(episode.file.path): more than \(DemonstrationLimits.bytes) bytes of demonstrations")
+        }
+    }
+
+    /// A demonstration that is held out must not be one of those that were read.
+    mutating func compare(heldOut episode: Episode) {
+        // One that cannot be read is none of those that were.
+        guard let shape = try? episode.file.shape(episode.actions), shape.count == 2,
+            let actions = try? episode.file.float32s(episode.actions, shape: shape),
+            let states = try? contract.state.map({ try episode.file.float32s(episode.state($0.key), shape: [shape[0], $0.count]) }),
+            let images = try? contract.cameras.map({ try episode.file.bytes(episode.images($0.key), shape: episode.file.shape(episode.images($0.key))) })
+        else { return }
+        let own = c.words > 0 ? (try? episode.attribute(contract.instruction)) ?? "" : ""
+        let content = Self.content(own.isEmpty ? declared.instruction : own, actions, states, images)
+        guard let other = contents[content] else { return }
+        misfits.note(episode.wrong(["it is held out, and \(other) is the same demonstration"], hint: Self.onceHint))
+    }
+
+    private static let onceHint = "each demonstration counts once: take the copy out"
+
+    private static func content(_ instruction: String, _ actions: [Float], _ states: [[Float]], _ images: [[UInt8]]) -> UInt64 {
+        var print = Fingerprint()
+        Array(instruction.utf8).withUnsafeBytes { print.add($0) }
+        actions.withUnsafeBytes { print.add($0) }
+        for values in states { values.withUnsafeBytes { print.add($0) } }
+        for bytes in images { bytes.withUnsafeBytes { print.add($0) } }
+        return print.value
+    }
+
+    private mutating func take(_ episode: Episode) throws {
         let checked = try EpisodeCheck(episode, c, declared).run(fileProblems)
         let actions = try values(episode, episode.actions, [checked.length, c.actionCount])
         let states = try contract.state.map { try values(episode, episode.state($0.key), [checked.length, $0.count]) }
         let recorded = try contract.cameras.map {
             try episode.file.bytes(episode.images($0.key), shape: episode.file.shape(episode.images($0.key)))
         }
-        try EpisodeCheck.checkSteps(episode, contract, length: checked.length, actions: actions, states: states, images: recorded)
+        try checkSteps(episode, checked.length, actions, states, recorded)
+        if let other = contents.updateValue(episode.name, forKey: Self.content(checked.instruction ?? "", actions, states, recorded)) {
+            throw episode.wrong(["it is the same demonstration as \(other)"], hint: Self.onceHint)
+        }
         let images = try zip(contract.cameras, recorded).map { try pixels($0, $1, episode, checked.length) }
         byteCount += images.reduce(0) { $0 + $1.count } + 4 * checked.length * (c.stateCount + c.actionCount * c.chunk + c.words)
-        guard byteCount <= DemonstrationLimits.bytes else {
-            throw LearningError("\(episode.file.path): more than \(DemonstrationLimits.bytes) bytes of demonstrations")
-        }
         fit.note(actions: actions, of: episode.name)
-        found.note(checked.instruction)
-        set.append(
-            Demonstration(
-                task: (try? episode.attribute("task")) ?? checked.instruction ?? "unnamed", instruction: checked.instruction ?? "",
-                length: checked.length, states: normalised(states, episode, checked.length), images: images,
-                actions: try normalised(actions, episode)))
+        let demonstration = try Demonstration(
+            task: (try? episode.attribute("task")) ?? checked.instruction ?? "unnamed", instruction: checked.instruction ?? "",
+            length: checked.length, states: normalised(states, episode, checked.length), images: images,
+            actions: normalised(actions, episode))
+        found.note(checked.instruction, steps: checked.length)
+        // Where something does not fit, nobody will train on the others.
+        if misfits.isEmpty, byteCount <= DemonstrationLimits.bytes { set.append(demonstration) }
     }
 
+    /// Refuses steps that were never written, and remarks on what only looks like it.
+    private mutating func checkSteps(_ episode: Episode, _ length: Int, _ actions: [Float], _ states: [[Float]], _ images: [[UInt8]]) throws {
+        let steps = try StepCheck(episode, contract, length: length, actions: actions, states: states, images: images)
+        try steps.check()
+        for range in steps.zeroRuns { remarks.note(.zeroStart, "\(episode.name) (\(StepCheck.text(range)))") }
+        if let count = steps.zeroTail { remarks.note(.zeroTail, "\(episode.name) (\(count) of \(length) steps)") }
+        for (camera, bytes) in zip(contract.cameras, images) where bytes.allSatisfy({ $0 == bytes.first }) {
+            remarks.note(.oneColour, "\(camera.key) in \(episode.name)")
+        }
+    }
+
+    /// `path`: of all demonstrations.
     func finish(_ path: String) throws -> DemonstrationSet {
-        guard set.count > 0 else { throw LearningError("\(path) has no demonstrations") }
-        try fit.check(path)
-        var set = set
-        set.summary = found.summary(fit, c, heldOut: heldOut)
+        var misfits = misfits
+        guard found.demonstrations > 0 || !misfits.isEmpty else { throw LearningError("\(path) has no demonstrations") }
+        if let problem = fit.problem(path) { misfits.note(problem) }
+        var set = misfits.isEmpty ? set : DemonstrationSet(c)
+        set.summary = found.summary(fit, c, heldOut: heldOut, remarks)
+        set.summary.problem = misfits.error
         return set
     }
 
@@ -90,7 +157,7 @@ struct EpisodeReader {
         guard let first = values.firstIndex(where: { !$0.isFinite }) else { return values }
         let count = values.reduce(0) { $0 + ($1.isFinite ? 0 : 1) }
         throw episode.wrong([
-            "\(name) has \(count) values that are not finite, the first in step \(first / shape[1]), number \(first % shape[1])"
+            "\(name) has \(count) values that are not finite as float32, the first in step \(first / shape[1]), number \(first % shape[1])"
         ])
     }
 

@@ -68,12 +68,7 @@ extension HDF5File {
             let count = found.reduce(1, *)
             guard count > 0 else { throw wrong("\(name) has the shape \(found): it holds nothing") }
             try checkWritten(dataset, found, name)
-            // A file of a few bytes can declare a dataset of any size and store little of it.
-            let stored = Int(clamping: H5Dget_storage_size(dataset))
-            let (largest, overflow) = stored.multipliedReportingOverflow(by: Self.maximumCompression)
-            guard overflow || count * MemoryLayout<Element>.size <= max(largest, Self.maximumCompression) else {
-                throw wrong("\(name) declares \(count) elements and stores \(stored) bytes")
-            }
+            try checkBytes(dataset, found, name)
             return try [Element](unsafeUninitializedCapacity: count) { buffer, initialized in
                 guard H5Dread(dataset, memoryType, kumiai_h5s_all(), kumiai_h5s_all(), hid_t(H5P_DEFAULT), buffer.baseAddress) >= 0
                 else { throw wrong("\(name) cannot be read: it is damaged") }

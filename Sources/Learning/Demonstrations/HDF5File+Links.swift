@@ -21,7 +21,7 @@ extension HDF5File {
                 followed += 1
                 guard followed <= Self.maximumLinks else { throw wrong("\(name) leads through more than \(Self.maximumLinks) links") }
                 let target = try target(of: place, byteCount: link.value_size)
-                if target.hasPrefix("/") { done = "" }
+                if target.utf8.first == UInt8(ascii: "/") { done = "" }
                 pending = Self.parts(target) + pending
             default:
                 throw wrong(
@@ -44,7 +44,11 @@ extension HDF5File {
         return link
     }
 
-    private static func parts(_ name: String) -> [String] { name.split(separator: "/").map(String.init).filter { $0 != "." } }
+    /// As the library parts names: at each byte that is a slash. To Swift, a slash with a combining mark after it is another
+    /// character, and the library would follow links in a part that was taken for one name.
+    private static func parts(_ name: String) -> [String] {
+        name.utf8.split(separator: UInt8(ascii: "/")).map { String(Substring($0)) }.filter { $0 != "." }
+    }
 
     private static let maximumTargetBytes = 4096
 

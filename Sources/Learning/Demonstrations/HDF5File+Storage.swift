@@ -26,7 +26,7 @@ extension HDF5File {
 
     private static let maximumFilters = 32
 
-    private func filters(_ properties: hid_t, _ name: String) throws -> [H5Z_filter_t] {
+    func filters(_ properties: hid_t, _ name: String) throws -> [H5Z_filter_t] {
         let count = H5Pget_nfilters(properties)
         guard (0...Self.maximumFilters).contains(Int(count)) else {
             throw wrong("\(name) has \(count) filters; expected 0 to \(Self.maximumFilters)")
@@ -66,14 +66,7 @@ extension HDF5File {
     private func chunks(_ dataset: hid_t, _ shape: [Int], _ name: String) throws -> (written: Int, all: Int)? {
         try withProperties(of: dataset, name) { properties in
             guard H5Pget_layout(properties) == H5D_CHUNKED else { return nil }
-            var sides = [hsize_t](repeating: 0, count: max(1, shape.count))
-            guard Int(H5Pget_chunk(properties, Int32(shape.count), &sides)) == shape.count, sides.allSatisfy({ $0 > 0 }) else {
-                throw wrong("the chunks of \(name) cannot be read")
-            }
-            let all = zip(shape, sides).reduce(1) { count, pair in
-                let side = Int(clamping: pair.1)
-                return count * (pair.0 / side + (pair.0.isMultiple(of: side) ? 0 : 1))
-            }
+            let all = zip(shape, try chunkSides(properties, rank: shape.count, name)).reduce(1) { $0 * (($1.0 - 1) / $1.1 + 1) }
             let space = H5Dget_space(dataset)
             defer { H5Sclose(space) }
             var written: hsize_t = 0

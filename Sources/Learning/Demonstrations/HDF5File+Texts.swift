@@ -13,6 +13,7 @@ extension HDF5File {
             }
             guard shape[0] > 0 else { return [] }
             try checkWritten(dataset, shape, name)
+            try checkBytes(dataset, shape, name)
             return try texts(type, count: shape[0], name) { memoryType, buffer in
                 H5Dread(dataset, memoryType, kumiai_h5s_all(), kumiai_h5s_all(), hid_t(H5P_DEFAULT), buffer)
             }
@@ -37,6 +38,25 @@ extension HDF5File {
         }
         guard H5Tget_class(type) == H5T_STRING, H5Sget_simple_extent_npoints(space) == 1 else { throw wrong("\(label) is not a text") }
         return try texts(type, count: 1, label) { H5Aread(attribute, $0, $1) }[0]
+    }
+
+    /// A whole number that is an attribute of an object; `nil` where it has none. Throws where it is something else.
+    func count(_ name: String, of object: String) throws -> Int? {
+        guard let place = try resolve(object) else { throw wrong("\(object) is missing") }
+        guard H5Aexists_by_name(file, place, name, hid_t(H5P_DEFAULT)) > 0 else { return nil }
+        let attribute = H5Aopen_by_name(file, place, name, hid_t(H5P_DEFAULT), hid_t(H5P_DEFAULT))
+        guard attribute >= 0 else { throw wrong("the attribute \(name) of \(object) cannot be read") }
+        defer { H5Aclose(attribute) }
+        let type = H5Aget_type(attribute), space = H5Aget_space(attribute)
+        defer {
+            H5Tclose(type)
+            H5Sclose(space)
+        }
+        var value: Int64 = 0
+        guard H5Tget_class(type) == H5T_INTEGER, H5Sget_simple_extent_npoints(space) == 1, H5Aread(attribute, kumiai_h5t_int64(), &value) >= 0 else {
+            throw wrong("the attribute \(name) of \(object) is not a whole number")
+        }
+        return Int(value)
     }
 
     private func texts(
@@ -70,15 +90,18 @@ extension HDF5File {
     private func variableTexts(
         _ type: hid_t, count: Int, _ name: String, _ read: (hid_t, UnsafeMutableRawPointer) -> herr_t
     ) throws -> [String] {
-        var pointers = [UnsafeMutablePointer<CChar>?](repeating: nil, count: max(1, count))
-        guard pointers.withUnsafeMutableBytes({ read(type, $0.baseAddress!) }) >= 0 else { throw wrong("\(name) cannot be read") }
-        defer { for pointer in pointers where pointer != nil { H5free_memory(pointer) } }
-        return try pointers.prefix(count).map { pointer in
-            // The library gives no pointer for an empty text.
-            guard let pointer else { return "" }
-            let length = strnlen(pointer, Self.maximumTextBytes + 1)
-            guard length <= Self.maximumTextBytes else { throw wrong("a text in \(name) is longer than \(Self.maximumTextBytes) bytes") }
-            return try text(UnsafeRawBufferPointer(start: pointer, count: length), name)
+        // As lists of bytes, which have a length: as texts they would end at their first NUL.
+        let bytes = H5Tvlen_create(kumiai_h5t_uint8())
+        defer { H5Tclose(bytes) }
+        var lists = [hvl_t](repeating: hvl_t(), count: max(1, count))
+        guard lists.withUnsafeMutableBytes({ read(bytes, $0.baseAddress!) }) >= 0 else { throw wrong("\(name) cannot be read") }
+        defer { for list in lists where list.p != nil { H5free_memory(list.p) } }
+        return try lists.prefix(count).map { list in
+            guard list.len <= Self.maximumTextBytes else { throw wrong("a text in \(name) is longer than \(Self.maximumTextBytes) bytes") }
+            // Some programs store the NUL that ends a text in memory.
+            var text = Array(UnsafeRawBufferPointer(start: list.p, count: list.len))
+            while text.last == 0 { text.removeLast() }
+            return try self.text(text, name)
         }
     }
 

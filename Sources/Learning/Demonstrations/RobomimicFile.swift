@@ -74,7 +74,7 @@ struct RobomimicMasks {
     private static func names(_ file: HDF5File, _ split: Split) throws -> [String]? {
         guard try file.exists(mask(split)) else { return nil }
         let names = try file.strings(mask(split), atMost: DemonstrationLimits.demonstrations)
-        for name in names where name.isEmpty || name.contains("/") || name == "." || name == ".." {
+        for name in names where name.isEmpty || name.utf8.contains(UInt8(ascii: "/")) || name == "." || name == ".." {
             throw LearningError("\(file.path): \(mask(split)) has \"\(name.prefix(64))\", which is not the name of a demonstration")
         }
         return names
@@ -82,6 +82,7 @@ struct RobomimicMasks {
 
     private func problems(_ file: HDF5File) throws -> [String] {
         var problems: [String] = []
+        func note(_ problem: String) { if !problems.contains(problem) { problems.append(problem) } }
         var missing: [String] = []
         // By the place of the actions in the file: two names may lead to one demonstration.
         var seen: [UInt64: (name: String, split: Split)] = [:]
@@ -93,7 +94,7 @@ struct RobomimicMasks {
                 }
                 let address = try file.address("/data/\(name)/actions") ?? group
                 guard let other = seen.updateValue((name, split), forKey: address) else { continue }
-                problems.append(Self.twice(name, split, other.name, other.split))
+                note(Self.twice(name, split, other.name, other.split))
             }
         }
         if !missing.isEmpty { problems.insert("/data does not have \(Self.list(missing))", at: 0) }

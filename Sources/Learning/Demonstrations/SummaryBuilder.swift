@@ -2,10 +2,16 @@
 struct SummaryBuilder {
     var embodiment: String?
     var controlHertz: Double?
+    /// In one of the files at least.
+    var robotIsUnsaid = false
+    private(set) var demonstrations = 0
+    private var steps = 0
     private var images: [DemonstrationSummary.Images] = []
     private var instructions: [String: Int] = [:]
 
-    mutating func note(_ instruction: String?) {
+    mutating func note(_ instruction: String?, steps: Int) {
+        demonstrations += 1
+        self.steps += steps
         if let instruction { instructions[instruction, default: 0] += 1 }
     }
 
@@ -22,7 +28,8 @@ struct SummaryBuilder {
         images[found].largest = max(images[found].largest, largest)
     }
 
-    func summary(_ fit: ContractFit, _ c: PolicyConfiguration, heldOut: Int) -> DemonstrationSummary {
+    func summary(_ fit: ContractFit, _ c: PolicyConfiguration, heldOut: Int, _ remarks: Remarks) -> DemonstrationSummary {
+        var remarks = remarks
         var summary = DemonstrationSummary()
         (summary.embodiment, summary.controlHertz, summary.heldOut) = (embodiment, controlHertz, heldOut)
         (summary.actions, summary.state, summary.images) = (fit.actionSummary, fit.stateSummary, images)
@@ -32,10 +39,14 @@ struct SummaryBuilder {
         for (text, count) in sorted {
             let ids = Tokenizer.ids(text, count: c.words, vocabulary: c.vocabulary)
             let other = seen[ids]
-            if other == nil { seen[ids] = text }
+            if let other { remarks.note(.alike, "\"\(Self.short(text))\" and \"\(Self.short(other))\"") } else { seen[ids] = text }
+            let signs = Tokenizer.unseenSigns(text)
+            if !signs.isEmpty { remarks.note(.unseenSigns, "\(signs) in \"\(Self.short(text))\"") }
             guard summary.instructions.count < DemonstrationLimits.listedInstructions else { continue }
             summary.instructions.append(.init(text: Self.short(text), demonstrations: count, alike: other.map(Self.short)))
         }
+        if robotIsUnsaid { remarks.note(.robotUnsaid) }
+        (summary.demonstrations, summary.steps, summary.remarks) = (demonstrations, steps, remarks.lines)
         return summary
     }
 

@@ -30,6 +30,18 @@ enum Tokenizer {
         return "U+" + String(repeating: "0", count: max(0, 4 - hex.count)) + hex
     }
 
+    /// Signs that may mean something and that no policy sees, such as those of +5 and 10 %; in their order, each once.
+    static func unseenSigns(_ text: String) -> String {
+        var signs: [Character] = []
+        let characters = Array(text)
+        for (index, character) in characters.enumerated() {
+            let isMinus = character == "-" && index + 1 < characters.count && characters[index + 1].isNumber && (index == 0 || !characters[index - 1].isLetter && !characters[index - 1].isNumber)
+            guard isMinus || "+%=<>&@#$^~*".contains(character), !signs.contains(character) else { continue }
+            signs.append(character)
+        }
+        return signs.map(String.init).joined(separator: " ")
+    }
+
     static func words(_ text: String) -> [String] { read(text).words }
 
     /// The first `count` words as ids 1 ..< vocabulary; 0 pads the rest.

@@ -18,8 +18,7 @@ final class ShardedSource: ByteSource {
 
     init(index path: String, called name: String) throws {
         let map = try Self.weightMap(path, name)
-        let directory = path.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/")
-        let prefix = path.contains("/") ? directory + "/" : ""
+        let prefix = path.utf8.lastIndex(of: UInt8(ascii: "/")).map { String(path[...$0]) } ?? ""
         let shards = try Self.open(map, in: prefix, name)
         var places: [String: (shard: SafetensorsFile, tensor: TensorDescription)] = [:]
         for (shardName, shard) in shards {

@@ -33,8 +33,10 @@ extension DemonstrationReader {
             guard words.count == names.count else { return nil }
             var values: [String] = []
             for (name, word) in zip(names, words) {
-                guard word.hasPrefix("\(name)=") else { return nil }
-                values.append(String(word.dropFirst(name.count + 1)))
+                // By bytes: a text may begin with a mark that would make one character of it and the sign before it.
+                let label = Array("\(name)=".utf8)
+                guard word.utf8.starts(with: label) else { return nil }
+                values.append(String(decoding: word.utf8.dropFirst(label.count), as: UTF8.self))
             }
             guard let split = Split(rawValue: values[1]), let memory = Int(values[2]), memory > 0, let parent = Int32(values[3]),
                 let hertz = Double(values[6])

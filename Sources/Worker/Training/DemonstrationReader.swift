@@ -32,6 +32,16 @@ public struct DemonstrationReader: Sendable {
         _ path: String, split: Split, for configuration: PolicyConfiguration, declared: DemonstrationFiles.Declaration = .init(), scratch: String,
         check: () throws -> Void = {}
     ) throws -> DemonstrationSet {
+        let set = try inspect(path, split: split, for: configuration, declared: declared, scratch: scratch, check: check)
+        if let problem = set.summary.problem { throw problem }
+        return set
+    }
+
+    /// The same; what does not fit is in the summary of a set without samples.
+    public func inspect(
+        _ path: String, split: Split, for configuration: PolicyConfiguration, declared: DemonstrationFiles.Declaration = .init(), scratch: String,
+        check: () throws -> Void = {}
+    ) throws -> DemonstrationSet {
         let arguments = try Arguments(path: path, split: split, memoryBytes: memoryBytes, parent: getpid(), declared: declared)
         let wanted = try NamelessFile(in: scratch), output = try NamelessFile(in: scratch), errors = try NamelessFile(in: scratch)
         try wanted.handle.write(contentsOf: Data(configuration.json.utf8))
@@ -96,7 +106,7 @@ public struct DemonstrationReader: Sendable {
         try errors.handle.seek(toOffset: 0)
         let text = String(decoding: try errors.handle.read(upToCount: Self.maximumErrorBytes) ?? Data(), as: UTF8.self)
         // What libhdf5 says while it is closed comes after these two.
-        let lines = text.split(separator: "\n", maxSplits: 2, omittingEmptySubsequences: false).map(String.init)
+        let lines = text.utf8.split(separator: UInt8(ascii: "\n"), maxSplits: 2, omittingEmptySubsequences: false).map { String(Substring($0)) }
         return LearningError(text.isEmpty ? "\(path) cannot be read" : lines[0], hint: lines.count > 1 ? lines[1] : "")
     }
 
@@ -113,7 +123,7 @@ public struct DemonstrationReader: Sendable {
         setrlimit(__rlimit_resource_t(RLIMIT_CORE.rawValue), &noCore)
         do {
             let wanted = try PolicyConfiguration(json: String(decoding: FileHandle.standardInput.readToEnd() ?? Data(), as: UTF8.self))
-            try DemonstrationFiles.read(arguments.path, split: arguments.split, for: wanted, declared: arguments.declared)
+            try DemonstrationFiles.inspect(arguments.path, split: arguments.split, for: wanted, declared: arguments.declared)
                 .write(to: NamelessFile.standardOutput)
             return 0
         } catch {

@@ -1,0 +1,140 @@
+import CHDF5
+
+/// That a dataset stores as many bytes as its shape takes.
+///
+/// The library does not look: where a chunk unpacks to fewer bytes, it takes what lies behind them in memory for values, and
+/// where one is declared to be huge, it makes room for it.
+extension HDF5File {
+    func checkBytes(_ dataset: hid_t, _ shape: [Int], _ name: String) throws {
+        let type = H5Dget_type(dataset)
+        defer { H5Tclose(type) }
+        let (needed, overflow) = shape.reduce(1, *).multipliedReportingOverflow(by: H5Tget_size(type))
+        guard !overflow else { throw wrong("\(name) takes more bytes than this machine can address") }
+        try withProperties(of: dataset, name) { properties in
+            guard H5Pget_layout(properties) == H5D_CHUNKED else {
+                let stored = Int(clamping: H5Dget_storage_size(dataset))
+                guard stored == needed else { throw wrong("\(name) is damaged: it stores \(stored) bytes, and its shape \(shape) takes \(needed)") }
+                return
+            }
+            let chunks = try ChunkGrid(shape, sides: chunkSides(properties, rank: shape.count, name), elementBytes: H5Tget_size(type))
+            guard let chunks, chunks.byteCount <= max(2 * needed, Self.maximumChunkBytes) else {
+                throw wrong("\(name) has the shape \(shape) and chunks of another size: expected chunks of at most \(max(2 * needed, Self.maximumChunkBytes)) bytes")
+            }
+            try checkChunks(dataset, chunks, ChunkFilters(filters(properties, name), properties), name)
+        }
+    }
+
+    /// Also of a small dataset, which may have been made to grow.
+    private static let maximumChunkBytes = 16 << 20
+
+    func chunkSides(_ properties: hid_t, rank: Int, _ name: String) throws -> [Int] {
+        var sides = [hsize_t](repeating: 0, count: max(1, rank))
+        guard Int(H5Pget_chunk(properties, Int32(rank), &sides)) == rank, sides.allSatisfy({ $0 > 0 }) else {
+            throw wrong("the chunks of \(name) cannot be read")
+        }
+        return sides.map { Int(clamping: $0) }
+    }
+
+    private func checkChunks(_ dataset: hid_t, _ chunks: ChunkGrid, _ filters: ChunkFilters?, _ name: String) throws {
+        guard let filters else {
+            throw wrong(
+                "\(name) is compressed in a way whose chunks cannot be checked", hint: "write it with gzip, with or without shuffle, or without compression")
+        }
+        var stored = 0
+        try chunks.forEach { start in
+            let place = start.map { hsize_t($0) }
+            var byteCount: hsize_t = 0
+            guard H5Dget_chunk_storage_size(dataset, place, &byteCount) >= 0 else { throw wrong("the chunks of \(name) cannot be read") }
+            let problem = "\(name) is damaged: its chunk at \(start)"
+            guard byteCount > 0, byteCount <= hsize_t(ChunkFilters.largestStored(chunks.byteCount)) else { throw wrong("\(problem) stores \(byteCount) bytes") }
+            stored += Int(byteCount)
+            guard !filters.isEmpty else {
+                guard Int(byteCount) == chunks.byteCount else { throw wrong("\(problem) stores \(byteCount) of \(chunks.byteCount) bytes") }
+                return
+            }
+            var skipped: UInt32 = 0
+            var bytes = [UInt8](repeating: 0, count: Int(byteCount))
+            guard H5Dread_chunk(dataset, hid_t(H5P_DEFAULT), place, &skipped, &bytes) >= 0 else { throw wrong("\(problem) cannot be read") }
+            guard filters.hold(bytes, skipped: skipped, chunkBytes: chunks.byteCount) else {
+                throw wrong("\(problem) does not unpack to its \(chunks.byteCount) bytes")
+            }
+        }
+        // A file of a few bytes can declare a dataset of any size and store little of it.
+        let (largest, overflow) = stored.multipliedReportingOverflow(by: Self.maximumCompression)
+        guard overflow || chunks.count * chunks.byteCount <= max(largest, Self.maximumCompression) else {
+            throw wrong("\(name) declares \(chunks.count) chunks of \(chunks.byteCount) bytes and stores \(stored) bytes")
+        }
+    }
+}
+
+/// Where the chunks of a dataset lie.
+struct ChunkGrid {
+    private let shape: [Int]
+    private let sides: [Int]
+    /// Of each chunk; those at the edges are as large as the others.
+    let byteCount: Int
+    let count: Int
+
+    /// `nil` where a chunk has more bytes than can be counted.
+    init?(_ shape: [Int], sides: [Int], elementBytes: Int) {
+        (self.shape, self.sides) = (shape, sides)
+        var bytes = elementBytes
+        for side in sides {
+            let (product, overflow) = bytes.multipliedReportingOverflow(by: side)
+            guard !overflow else { return nil }
+            bytes = product
+        }
+        byteCount = bytes
+        count = zip(shape, sides).reduce(1) { $0 * (($1.0 - 1) / $1.1 + 1) }
+    }
+
+    /// Calls `body` with the place of each chunk's first element.
+    func forEach(_ body: ([Int]) throws -> Void) rethrows {
+        var start = [Int](repeating: 0, count: shape.count)
+        while true {
+            try body(start)
+            var axis = shape.count - 1
+            while axis >= 0, start[axis] + sides[axis] >= shape[axis] {
+                start[axis] = 0
+                axis -= 1
+            }
+            guard axis >= 0 else { return }
+            start[axis] += sides[axis]
+        }
+    }
+}
+
+/// The filters that chunks went through, as far as it can be told how many bytes they lead back to.
+struct ChunkFilters {
+    /// In the order of writing.
+    private let filters: [H5Z_filter_t]
+
+    private static let (deflate, shuffle, fletcher32) = (H5Z_filter_t(1), H5Z_filter_t(2), H5Z_filter_t(3))
+    private static let checksumBytes = 4
+
+    var isEmpty: Bool { filters.isEmpty }
+
+    /// `nil` where there are others, or an order in which nobody writes them.
+    init?(_ filters: [H5Z_filter_t], _ properties: hid_t) {
+        var options: UInt32 = 0
+        guard filters.allSatisfy([Self.deflate, Self.shuffle, Self.fletcher32].contains), filters.count(where: { $0 == Self.deflate }) <= 1,
+            // Chunks at the edges that are stored otherwise than the rest.
+            filters.isEmpty || (H5Pget_chunk_opts(properties, &options) >= 0 && options == 0)
+        else { return nil }
+        if let position = filters.firstIndex(of: Self.deflate), filters[position...].contains(Self.shuffle) { return nil }
+        self.filters = filters
+    }
+
+    /// More than any of them makes of a chunk.
+    static func largestStored(_ chunkBytes: Int) -> Int { chunkBytes + chunkBytes / 64 + 1024 }
+
+    /// Whether the stored bytes of a chunk lead back to `chunkBytes`. `skipped`: a bit for each filter that was left out.
+    func hold(_ stored: [UInt8], skipped: UInt32, chunkBytes: Int) -> Bool {
+        let used = filters.enumerated().filter { skipped & (1 << UInt32($0.offset)) == 0 }.map(\.element)
+        func checksums(_ filters: some Sequence<H5Z_filter_t>) -> Int { filters.reduce(0) { $0 + ($1 == Self.fletcher32 ? Self.checksumBytes : 0) } }
+        guard let position = used.firstIndex(of: Self.deflate) else { return stored.count == chunkBytes + checksums(used) }
+        let (before, behind) = (checksums(used[..<position]), checksums(used[position...]))
+        guard stored.count > behind else { return false }
+        return Deflate.unpackedByteCount(Array(stored.dropLast(behind)), atMost: chunkBytes + before) == chunkBytes + before
+    }
+}

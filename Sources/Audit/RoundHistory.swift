@@ -45,8 +45,9 @@ public struct RoundHistory: Sendable {
     }
 
     public private(set) var rounds: [Record] = []
-    /// What operators changed of campaigns that ran, with the numbers of the entries.
-    public private(set) var changes: [(index: Int, change: CampaignChange)] = []
+    /// What happened beside the rounds, with the numbers of the entries: changes of campaigns and of the CA, losses, corrections
+    /// of the clock, attempts that were given up before they began.
+    public private(set) var events: [(index: Int, text: String)] = []
     /// The rounds that the accepted updates of the campaign are of.
     private var roundsOfUpdates: [Digest: Int] = [:]
 
@@ -56,9 +57,32 @@ public struct RoundHistory: Sendable {
         for index in copy.entries.indices {
             let entry = try copy.entry(at: index)
             do { try state.apply(entry) } catch { throw AuditError("entry \(index) \(error.message)", hint: "kumiai audit verify names all that is wrong") }
+            noteEvent(entry, index, state.campaign?.plan.campaign)
             guard let campaign = state.campaign else { continue }
             note(entry, index, campaign)
         }
+    }
+
+    private mutating func noteEvent(_ entry: Entry, _ index: Int, _ campaign: CampaignID?) {
+        func note(_ text: String) { events.append((index, text)) }
+        switch entry.body {
+        case .campaignChanged(let change): note("\(change.changedBy) \(change.action.verb) \(change.campaign)\(change.action.details): \(change.reason)")
+        case .lossDeclared(let loss):
+            note("\(loss.declaredBy) declares that entries from \(loss.keptEntries) on of an earlier history were lost: \(loss.reason)")
+        case .authorityRotated(let rotation): note("\(rotation.rotatedBy) changed the CA to the one with SHA-256 \(rotation.authorityDigest.hex)")
+        case .clockCorrected(let correction): note("\(correction.correctedBy) says that the clock had been ahead: \(correction.reason)")
+        case .roundAbandoned(let abandonment):
+            // One that had opened has its row.
+            guard !rounds.contains(where: { $0.campaign == campaign && $0.task.key == abandonment.key && isOpen($0) }) else { break }
+            note("round \(abandonment.key) of \(campaign?.text ?? "") was abandoned before it opened: \(abandonment.reason)")
+        default: break
+        }
+    }
+
+    private func isOpen(_ record: Record) -> Bool { record.commit == nil && record.abandoned == nil && record.ended == nil }
+
+    private func isOpen(_ record: Record, _ campaign: CampaignState, _ key: RoundKey) -> Bool {
+        isOpen(record) && record.campaign == campaign.plan.campaign && record.task.key == key
     }
 
     private mutating func note(_ entry: Entry, _ index: Int, _ campaign: CampaignState) {
@@ -68,7 +92,6 @@ public struct RoundHistory: Sendable {
                     campaign: campaign.plan.campaign, openedEntry: index, task: campaign.round.task(collection), openedAt: entry.at,
                     cohort: opening.cohort))
         }
-        if case .campaignChanged(let change) = entry.body { changes.append((index, change)) }
         guard !rounds.isEmpty else { return }
         let last = rounds.count - 1
         switch entry.body {
@@ -84,9 +107,9 @@ public struct RoundHistory: Sendable {
             for contribution in rounds[last].task.contributions {
                 rounds[last].roundsOfUpdates[contribution.update] = roundsOfUpdates[contribution.update]
             }
-        case .roundAbandoned(let abandonment):
+        case .roundAbandoned(let abandonment) where isOpen(rounds[last], campaign, abandonment.key):
             (rounds[last].abandoned, rounds[last].endedAt, rounds[last].endedEntry) = (abandonment.reason, entry.at, index)
-        case .campaignEnded(let end) where rounds[last].commit == nil && rounds[last].abandoned == nil && rounds[last].campaign == end.campaign:
+        case .campaignEnded(let end) where rounds[last].campaign == end.campaign && isOpen(rounds[last]):
             (rounds[last].ended, rounds[last].endedAt, rounds[last].endedEntry) = (end.reason, entry.at, index)
         case .releaseCut(let cutting):
             guard let round = cutting.round else { break }

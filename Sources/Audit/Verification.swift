@@ -177,6 +177,8 @@ public struct Verification {
             note(
                 "entry \(index): \(loss.declaredBy) declares that of an earlier history, which had \(size) entries, those from "
                     + "\(loss.keptEntries) on were lost: \(loss.reason)")
+        case .authorityRotated(let rotation):
+            note("entry \(index): \(rotation.rotatedBy) changed the CA to the one with SHA-256 \(rotation.authorityDigest.hex)")
         case .clockCorrected(let correction):
             note("entry \(index): \(correction.correctedBy) says that the clock had been ahead: \(correction.reason)")
         case .roundCommitted(let commit):

@@ -1,3 +1,4 @@
+import Blobs
 import Federation
 import Foundation
 import Identity
@@ -38,7 +39,7 @@ public struct Witness: Sendable {
     }
 
     private init(_ path: String) throws {
-        name = (path as NSString).lastPathComponent
+        name = SystemDisk.name(of: path)
         let data: [UInt8]
         do { data = try RegularFile.read(path, atMost: Self.maximumBytes) } catch let error as InputFileError {
             throw AuditError(error.message, hint: error.hint)

@@ -19,19 +19,29 @@ public struct AuthorityChange {
         }
         defer { withExtendedLifetime(lock) {} }
         let key = try IdentityFile.key(files.logKey)
+        let seal = try SealedFile(files)
         let ledger = try Ledger(consortium: configuration.consortium, store: try SQLiteEntryStore(path: files.ledger), key: key)
-        try check(rotation, former: IdentityFile.certificates(configuration.authority))
+        let authorities = try IdentityFile.certificates(configuration.authority)
+        // As at a start: nothing is added to an older copy, nor to a ledger that lacks what sites have seen.
+        try FormerRun.check(seal, files, ledger, TrustRoots(authorities))
+        guard try CoordinatorService.missingHistory(files, ledger) == nil else {
+            throw CoordinatorError(
+                "the ledger lacks entries that sites have seen: nothing is added to it",
+                hint: "start the coordinator; when the receipts of its sites have filled the gap, or the loss was declared, change the CA")
+        }
+        try check(rotation, former: authorities)
         let principal = try IdentityFile.certificates(configuration.certificate)[0].principal()
         var machine = CoordinatorMachine(state: ledger.stateAtReading)
         let effects: [CoordinatorMachine.Effect]
         do { effects = try machine.rotate(rotation.asked(by: principal.path), at: now) } catch {
             throw CoordinatorError("the change of the CA cannot be recorded: it \(error.message)")
         }
-        // The file is another one from here on; a seal over it would be wrong.
+        // The file is another one from here on; the seal over it would be wrong.
         SystemDisk().remove(files.seal)
         try ledger.append(effects.compactMap { if case .record(let entry) = $0 { entry } else { nil } })
         let index = UInt64(ledger.count - 1)
         try ledger.close()
+        try LedgerSeal.write(to: files.seal, ledger: files.ledger, size: ledger.count, origin: ledger.origin, key: key)
         return index
     }
 

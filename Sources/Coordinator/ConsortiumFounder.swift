@@ -47,7 +47,7 @@ public struct ConsortiumFounder {
     private func requireNoRemains() throws {
         for path in [files.logKey, files.seal] where FileManager.default.fileExists(atPath: path) {
             throw CoordinatorError(
-                "\(files.directory) holds \((path as NSString).lastPathComponent) of a ledger, but not the ledger: nothing was changed",
+                "\(files.directory) holds \(SystemDisk.name(of: path)) of a ledger, but not the ledger: nothing was changed",
                 hint: """
                     restore ledger.sqlite, or mount the disk that it is on; only where there never was one, \
                     because an earlier init was interrupted, move log.key away and run init again

@@ -16,6 +16,7 @@ extension CoordinatorService {
     }
 
     func greet(_ hello: Hello, version: UInt32, site: SiteID) throws -> Greeting {
+        try requireLedger()
         switch ledger.standing(of: hello.treeHead, losses: machine.state.losses) {
         case .extends(let proof): return Greeting(welcome: welcome(version, proof: proof), isRecovery: false)
         case .lossDeclared(let loss): return Greeting(welcome: welcome(version, loss: loss), isRecovery: false)
@@ -175,6 +176,7 @@ extension CoordinatorService {
     /// What is wrong with the coordinator, for its status.
     var troubles: [String] {
         var found: [String] = []
+        if ledgerTrouble == nil { try? requireLedger() }
         if let obstacle = obstacle(at: now()) { found.append("\(obstacle.message); \(obstacle.hint)") }
         if let ledgerTrouble { found.append(ledgerTrouble) }
         if let hearing, let plan = machine.state.campaign?.plan {

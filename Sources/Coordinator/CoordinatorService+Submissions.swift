@@ -7,14 +7,14 @@ import Wire
 
 /// What sites submit: looked at, decided and answered.
 extension CoordinatorService {
-    func submit(_ update: SignedUpdate, from site: SiteID, certificate: Certificate) async throws -> ServerMessage {
+    func submit(_ update: SignedUpdate, from site: SiteID, certificate: Certificate, seenEntries: UInt64) async throws -> ServerMessage {
         let manifest = update.manifest
         // The ledger may lack the last decision: nothing is answered from it.
         guard !core.isAheadOfLedger else { throw postponement("the coordinator cannot read its ledger now") }
         guard hearing == nil else { throw postponement("the coordinator has just started, and hears its sites before it decides") }
         var inspection = Inspection.sound(norm: 0)
         switch machine.preliminaryAnswer(to: manifest, from: site, at: now()) {
-        case .accepted(let index): return .receipt(try receipt(of: index))
+        case .accepted(let index): return try accepted(index, seenEntries)
         case .postponed(let reason): throw postponement(reason)
         case .refused(let refusal): inspection = .unsound(refusal)
         case nil:
@@ -25,7 +25,7 @@ extension CoordinatorService {
         let submission = Submission(sender: site, update: update, inspection: inspection)
         let answers = try decideOrThrow { try $0.handle(.submitted(submission), at: $1) }
         if case .accepted = answers[site] { incoming.remove(manifest.update, of: site) }
-        return try message(answers[site], to: update, from: site)
+        return try message(answers[site], to: update, from: site, seenEntries)
     }
 
     private func inspect(_ update: SignedUpdate, _ plan: Plan, _ certificate: Certificate) async throws -> Inspection {
@@ -43,13 +43,13 @@ extension CoordinatorService {
         }
     }
 
-    private func message(_ answer: SubmissionAnswer?, to update: SignedUpdate, from site: SiteID) throws -> ServerMessage {
+    private func message(_ answer: SubmissionAnswer?, to update: SignedUpdate, from site: SiteID, _ seenEntries: UInt64) throws -> ServerMessage {
         let manifest = update.manifest
         switch answer {
         case .accepted(let index):
             presence[site]?.note(localLoss: manifest.localLoss)
             logger.info("update accepted", metadata: ["site": "\(site)", "round": "\(manifest.key)", "entry": "\(index)", "loss": "\(manifest.localLoss)"])
-            return .receipt(try receipt(of: index))
+            return try accepted(index, seenEntries)
         case .refused(let refusal):
             logger.warning(
                 "update refused",
@@ -57,6 +57,19 @@ extension CoordinatorService {
             return .updateRefused(refusal)
         case .postponed(let reason): throw postponement(reason)
         case nil: throw postponement("the coordinator has no answer yet")
+        }
+    }
+
+    /// A receipt, and the proof that its tree head extends what the site has seen.
+    private func accepted(_ index: UInt64, _ seenEntries: UInt64) throws -> ServerMessage {
+        .receipt(try receipt(of: index), consistencyProof: ledger.consistencyProof(from: min(Int(clamping: seenEntries), ledger.count)))
+    }
+
+    /// Nothing is answered from a ledger whose file is gone.
+    func requireLedger() throws {
+        do { try ledger.requireWhole() } catch {
+            ledgerTrouble = "nothing is decided: \(error)"
+            throw Refusal(.unavailable, "the coordinator cannot use its ledger: \(error)", hint: "the operator must put the file back, and start the coordinator again")
         }
     }
 

@@ -51,7 +51,7 @@ public actor CoordinatorService {
     /// Until enough sites have said what they have seen; `nil`: they have.
     var hearing: SiteHearing?
     /// Why the last decision could not be written; `nil` where it could.
-    private(set) var ledgerTrouble: String?
+    var ledgerTrouble: String?
 
     /// How long the coordinator waits before it tries again to write a ledger that it could not write, or to compute a
     /// round that it could not compute.
@@ -89,8 +89,9 @@ public actor CoordinatorService {
         arrivingModels = try BlobStore(directory: files.arrivingModels)
         arrivingModels.removeAll()
         sweeper = BlobSweeper(blobs, incoming)
+        let seal = try SealedFile(files)
         let ledger = try Ledger(consortium: configuration.consortium, store: try SQLiteEntryStore(path: files.ledger), key: reloading.current.logKey)
-        try FormerRun.check(files, ledger, reloading.current.roots)
+        try FormerRun.check(seal, files, ledger, reloading.current.roots)
         core = CoordinatorCore(ledger: ledger)
         recovery = try Self.missingHistory(files, ledger)
         incoming.settle(core.machine.state, blobs)

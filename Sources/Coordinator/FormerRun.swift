@@ -5,9 +5,9 @@ import Ledger
 
 /// What must be the same as in the coordinator's former run: nothing is signed before it is.
 enum FormerRun {
-    static func check(_ files: CoordinatorFiles, _ ledger: Ledger, _ roots: TrustRoots) throws {
+    static func check(_ seal: SealedFile, _ files: CoordinatorFiles, _ ledger: Ledger, _ roots: TrustRoots) throws {
         // An older copy of the ledger may know fewer CAs: that it is one is what has to be said.
-        try checkSeal(files, ledger)
+        try checkSeal(seal, files, ledger)
         try checkAuthority(files, ledger.stateAtReading, roots)
     }
 
@@ -26,14 +26,36 @@ enum FormerRun {
             hint: "take it out of the file; to change the CA: kumiai coordinator rotate-ca")
     }
 
-    /// A ledger that is shorter than its seal is an older copy: what was acknowledged since is not in it.
-    private static func checkSeal(_ files: CoordinatorFiles, _ ledger: Ledger) throws {
-        guard SystemDisk().byteCount(files.seal) != nil else { return }
-        let size = try LedgerSeal.size(files.seal, origin: ledger.origin, logKey: ledger.publicKey)
+    /// A ledger that is shorter than its seal is an older copy: what was acknowledged since is not in it. One whose file was changed
+    /// was changed by somebody else.
+    private static func checkSeal(_ seal: SealedFile, _ files: CoordinatorFiles, _ ledger: Ledger) throws {
+        guard seal.exists else { return }
+        let size: Int
+        do { size = try LedgerSeal.size(files.seal, origin: ledger.origin, logKey: ledger.publicKey) } catch let error as LedgerError {
+            throw CoordinatorError("\(files.seal) cannot be used: \(error.message)", hint: "restore it; where that cannot be done, move it aside, and sites show what is missing")
+        }
         guard size <= ledger.count else {
             throw CoordinatorError(
                 "the ledger holds \(ledger.count) entries, and the seal beside it was made over \(size): an older copy was put in its place",
                 hint: "restore the newest \(files.ledger); if it is lost, move \(files.seal) aside: sites will show what is missing")
         }
+        do {
+            try LedgerSeal.verify(files.seal, digest: seal.digest, size: ledger.count, origin: ledger.origin, logKey: ledger.publicKey)
+        } catch let error as LedgerError {
+            throw CoordinatorError(
+                error.message,
+                hint: "find out who changed it, and restore \(files.ledger) from a backup; if the change is known and harmless, move \(files.seal) aside")
+        }
+    }
+}
+
+/// The ledger's file as it lay beside its seal, looked at before it is opened.
+struct SealedFile {
+    let exists: Bool
+    let digest: Digest
+
+    init(_ files: CoordinatorFiles) throws {
+        exists = SystemDisk().byteCount(files.seal) != nil
+        digest = exists ? try BlobStore.digest(ofFile: files.ledger).digest : Digest(of: [])
     }
 }

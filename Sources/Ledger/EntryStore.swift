@@ -25,5 +25,7 @@ public protocol EntryStore: Sendable {
     func newestTreeHead() throws -> String?
     /// Appends entries from `index` on and replaces the tree head, durably and all at once.
     func append(_ entries: [StoredEntry], from index: Int, treeHead: String) throws
+    /// Throws where it is known that what was appended is not there any more. Cheap: it is asked before every answer.
+    func requireWhole() throws
     func close() throws
 }

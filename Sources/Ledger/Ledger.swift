@@ -159,6 +159,9 @@ public final class Ledger {
         return try Entry(wireBytes: bytes(in: index..<index + 1)[0])
     }
 
+    /// Throws where what was acknowledged is not there any more.
+    public func requireWhole() throws { try store.requireWhole() }
+
     /// Closes the file; the ledger is of no use afterwards.
     public func close() throws { try store.close() }
 }

@@ -12,8 +12,7 @@ public enum LedgerSeal {
         let digest = try BlobStore.digest(ofFile: ledger).digest
         let body = "kumiai ledger seal v1\n\(origin)\n\(size)\n\(digest.hex)\n"
         let signature = hexadecimal(try key.sign(Array(body.utf8)))
-        try "\(body)\(signature)\n".write(toFile: path, atomically: true, encoding: .utf8)
-        try synchronise(path)
+        try SystemDisk().store(Array("\(body)\(signature)\n".utf8), at: path)
     }
 
     private static let maximumBytes = 4096
@@ -26,9 +25,14 @@ public enum LedgerSeal {
 
     /// Checks a seal against the ledger's file; throws what does not hold.
     public static func verify(_ path: String, ledger: String, size: Int, origin: String, logKey: [UInt8]) throws {
+        try verify(path, digest: BlobStore.digest(ofFile: ledger).digest, size: size, origin: origin, logKey: logKey)
+    }
+
+    /// The same, of a file that had this digest.
+    public static func verify(_ path: String, digest: Digest, size: Int, origin: String, logKey: [UInt8]) throws {
         let lines = try lines(path, origin: origin, logKey: logKey)
         guard lines[2] == "\(size)" else { throw LedgerError(.tampered, "the ledger holds \(size) entries, its seal says \(lines[2])") }
-        guard try BlobStore.digest(ofFile: ledger).digest.hex == lines[3] else {
+        guard digest.hex == lines[3] else {
             throw LedgerError(.tampered, "the ledger's file was changed after it was sealed")
         }
     }

@@ -7,6 +7,7 @@ import Synchronization
 public final class SQLiteEntryStore: EntryStore {
     private let database: DatabaseQueue
     private let path: String
+    private let isReadOnly: Bool
     /// The files that were opened: what is written to others by these names would not be read again.
     private let files = Mutex<[String: FileIdentity]>([:])
     /// What the files were like after the last write of this process, and the tree head that they held then.
@@ -17,6 +18,7 @@ public final class SQLiteEntryStore: EntryStore {
     /// Opens or creates the file. With `readOnly`, the file must exist and is not changed.
     public init(path: String, readOnly: Bool = false) throws {
         self.path = path
+        isReadOnly = readOnly
         var configuration = Configuration()
         configuration.readonly = readOnly
         configuration.prepareDatabase { db in
@@ -27,6 +29,9 @@ public final class SQLiteEntryStore: EntryStore {
         do {
             database = try DatabaseQueue(path: path, configuration: configuration)
             if !readOnly { try Self.create(database) }
+            try Self.checkSchema(database, path)
+        } catch let error as LedgerError {
+            throw error
         } catch {
             throw LedgerError(.unreadable, "the ledger \(path) cannot be opened: \(Self.reason(error))")
         }
@@ -49,11 +54,33 @@ public final class SQLiteEntryStore: EntryStore {
         guard found != marks else { return }
         let other = try? SQLiteEntryStore(path: path, readOnly: true)
         defer { try? other?.close() }
-        guard let other, let head = try? other.newestTreeHead(), head == treeHead else {
+        guard let other, let head = try? other.newestTreeHead(), head == treeHead, other.isUnder(head) else {
             throw LedgerError(.replaced, "the ledger's file \(path) was removed or replaced while it was in use: its contents are other ones")
         }
         written.withLock { $0.marks = found }
     }
+
+    /// Whether the entries are those of this tree head; reads all of them.
+    private func isUnder(_ note: String) -> Bool {
+        guard let entries = try? entries(), entries.allSatisfy(\.isIntact) else { return false }
+        var tree = MerkleTree()
+        for entry in entries { tree.append(leaf: entry.leaf) }
+        let lines = note.split(separator: "\n", maxSplits: 3, omittingEmptySubsequences: false)
+        return lines.count == 4 && lines[1] == "\(tree.count)" && lines[2] == Data(tree.root.bytes).base64EncodedString()
+    }
+
+    /// Throws where the file has anything but the two tables: a trigger or a view would change what is written and read.
+    private static func checkSchema(_ database: DatabaseQueue, _ path: String) throws {
+        let odd = try database.read { db in
+            try String.fetchOne(
+                db, sql: "SELECT type || ' ' || name FROM sqlite_master WHERE NOT (type = 'table' AND name IN ('entries', 'tree_heads')) LIMIT 1")
+        }
+        guard let odd else { return }
+        throw LedgerError(.tampered, "the ledger \(path) holds a \(DisplayText.escaped(odd)), which is not of a ledger")
+    }
+
+    /// Throws where the file is not the one that was opened, before anything is answered from memory.
+    public func requireWhole() throws { try requireSameFiles() }
 
     /// Throws where the file, or the log of its newest writes, was removed or replaced since it was opened.
     ///
@@ -86,6 +113,7 @@ public final class SQLiteEntryStore: EntryStore {
     }
 
     public func entries(in range: Range<Int>) throws -> [StoredEntry] {
+        if !isReadOnly { try requireSameFiles() }
         let entries = try reading { db in
             let sql = "SELECT position, bytes, leaf FROM entries WHERE position >= ? AND position < ? ORDER BY position"
             return try Self.entries(Row.fetchCursor(db, sql: sql, arguments: [range.lowerBound, range.upperBound]), from: range.lowerBound)

@@ -27,9 +27,10 @@ public struct TreeHead: Equatable, Sendable {
     static let timePrefix = "time "
 
     /// Whether the loss of a history up to `lost`, declared at `declared`, explains why a ledger does not go on from this head:
-    /// only what was written before the declaration is explained by it.
+    /// only what was written before the declaration is explained by it, also where others have seen more of it than those who were
+    /// asked; and of heads without a time, what is no longer than `lost`.
     public func isExplained(byLossOf lost: TreeHead, declaredAt declared: Timestamp) -> Bool {
-        size <= lost.size && (time.map { $0 < declared } ?? true)
+        time.map { $0 < declared } ?? (size <= lost.size)
     }
 }
 

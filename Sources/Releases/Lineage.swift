@@ -22,6 +22,7 @@ public struct Lineage: Equatable, Sendable {
     public let baseDigest: Digest
     public let strategy: Strategy
     public let training: Training
+    /// Up to the one whose model the release is.
     public let rounds: [Round]
     public let releasedAt: Timestamp
     public let treeHead: String
@@ -44,7 +45,7 @@ public struct Lineage: Equatable, Sendable {
                 guard let plan = state.campaign?.plan, let model = plan.model else { break }
                 self.init(
                     consortium: state.founding?.consortium ?? "", cutting: cutting, base: plan.base, baseDigest: model.digest,
-                    strategy: plan.strategy, training: plan.training, rounds: rounds, releasedAt: entry.at, treeHead: treeHead)
+                    strategy: plan.strategy, training: plan.training, rounds: rounds.filter { $0.key.round <= cutting.round ?? .max }, releasedAt: entry.at, treeHead: treeHead)
                 return
             default: break
             }
@@ -93,7 +94,7 @@ public struct Lineage: Equatable, Sendable {
               "consortium": \(consortium.jsonQuoted),
               "release": \(cutting.name.text.jsonQuoted),
               "campaign": \(cutting.campaign.text.jsonQuoted),
-              "cut_by": \(cutting.cutBy.jsonQuoted),
+              "cut_by": \(cutting.cutBy.jsonQuoted),\(cutting.round.map { "\n  \"round\": \($0)," } ?? "")
               "released_at_ms": \(releasedAt.milliseconds),
               "model": "\(cutting.model.digest.hex)",
               "base": {"name": \(base.text.jsonQuoted), "model": "\(baseDigest.hex)"},

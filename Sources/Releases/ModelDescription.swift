@@ -60,7 +60,7 @@ enum ModelDescription {
         | | |
         |---|---|
         | base | \(lineage.base) (`\(lineage.baseDigest.short)`) |
-        | campaign | \(lineage.cutting.campaign), \(counted(lineage.rounds.count, "round")), \(counted(lineage.updateCount, "update")) |
+        | campaign | \(lineage.cutting.campaign)\(lineage.cutting.round.map { " up to round \($0)" } ?? ""), \(counted(lineage.rounds.count, "round")), \(counted(lineage.updateCount, "update")) |
         | strategy | \(lineage.strategy.name)\(learning(lineage.training)) |
         | sites | \(lineage.sites.map(\.description).joined(separator: ", ")) |
         | parameters | \(parameters) float32 |

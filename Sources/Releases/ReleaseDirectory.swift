@@ -47,7 +47,7 @@ public struct ReleaseDirectory: Sendable {
         guard rename(draft, path) == 0 else {
             throw ReleaseError("cannot put the release in place at \(path): \(String(cString: strerror(errno)))")
         }
-        try synchronise((path as NSString).deletingLastPathComponent)
+        try synchronise(SystemDisk.folder(of: path))
         return ReleaseDirectory(path: path)
     }
 
@@ -89,6 +89,8 @@ public struct ReleaseDirectory: Sendable {
         public let campaign: String
         public let base: String
         public let model: String
+        /// The round that was cut; `nil`: the campaign's last.
+        public let round: Int?
         public let rounds: Int
         public let updates: Int
         public let sites: [String]
@@ -104,7 +106,7 @@ public struct ReleaseDirectory: Sendable {
         let updates = rounds.flatMap { $0["updates"]?.array ?? [] }
         return Summary(
             release: release, consortium: lineage["consortium"]?.string ?? "", campaign: lineage["campaign"]?.string ?? "",
-            base: base, model: model, rounds: rounds.count, updates: updates.count,
+            base: base, model: model, round: lineage["round"]?.integer, rounds: rounds.count, updates: updates.count,
             sites: Set(updates.compactMap { $0["site"]?.string }).sorted(), releasedAt: Timestamp(milliseconds: UInt64(time)))
     }
 

@@ -95,8 +95,9 @@ extension WorkerService {
 
     func upload(_ update: PreparedUpdate) async {
         do {
-            try await transfer.upload(update.update)
+            // Before the first byte: what leaves the site is on record, however the transfer ends.
             if let pending { recordSent(pending.manifest) }
+            try await transfer.upload(update.update)
             trouble = nil
             handle(.uploaded(update.key))
         } catch let error as BlobError where error.code == .damaged || error.code == .missing {
@@ -113,14 +114,17 @@ extension WorkerService {
     func submit(_ update: PreparedUpdate) async {
         guard let link, let prepared = pending, prepared.manifest.update == update.update else { return }
         do {
-            let signed = try signedAnew(prepared)
+            let signed = try signedAnew(prepared), seenEntries = memory.seenEntries
+            postponement = nil
             let answer = try await withTimeout(.seconds(Self.answerSeconds), "the answer to the submission") {
-                try await link.conversation.ask(.submitUpdate(signed))
+                try await link.conversation.ask(.submitUpdate(signed, seenEntries: seenEntries))
             }
             try take(answer, to: signed, link, update)
             trouble = nil
         } catch let refusal as Refusal where refusal.code == .unavailable {
-            trouble = SiteTrouble("the coordinator cannot take the update now", detail: refusal.message)
+            // Nothing is wrong here: the campaign is paused, or the coordinator has its own trouble.
+            trouble = nil
+            postponement = "the coordinator takes no update now: \(refusal.message)"
             logger.warning("the update waits", metadata: ["round": "\(update.key)", "reason": "\(refusal.message)"])
             handle(.submissionFailed(update.key, refusal.message))
         } catch {
@@ -143,9 +147,9 @@ extension WorkerService {
 
     private func take(_ answer: ServerMessage, to signed: SignedUpdate, _ link: WorkerLink, _ update: PreparedUpdate) throws {
         switch answer {
-        case .receipt(let receipt):
+        case .receipt(let receipt, let proof):
             try receipt.verify(consortium: configuration.consortium, logKey: link.logKey, update: signed)
-            try memory.keep(receipt, of: signed, logKey: link.logKey)
+            try memory.keep(receipt, consistencyProof: proof, of: signed, logKey: link.logKey)
             logger.info("update accepted", metadata: ["round": "\(update.key)", "entry": "\(receipt.index)"])
             handle(.answered(update.key, accepted: true, reason: "the update is in; waiting for the others"))
         case .updateRefused(let refusal) where refusal.reason == .blobMissing:

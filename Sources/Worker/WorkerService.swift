@@ -40,6 +40,8 @@ public actor WorkerService {
     var heldBack: Assignment?
     var heardAt: Timestamp?
     var trouble: SiteTrouble?
+    /// Why the coordinator does not take the update that is ready; `nil`: it was not asked, or has taken it.
+    var postponement: String?
     var receiptCount: Int { memory.receiptCount }
     private var linking: Task<Void, Never>?
     /// One at a time: two would displace each other at the coordinator, and write one file.
@@ -83,7 +85,8 @@ public actor WorkerService {
         if let trainer { self.trainer = trainer } else { self.trainer = native }
         transfer = BlobTransfer(
             dialer: dialer, blobs: blobs, workers: self.workers, meter: meter, upload: configuration.upload, download: configuration.download,
-            check: DownloadCheck(blobs: blobs, largestBytes: configuration.largestModelBytes), clock: clock
+            check: DownloadCheck(blobs: blobs, largestBytes: configuration.largestModelBytes), clock: clock,
+            knownLogKey: { [configuration] in FileManager.default.contents(atPath: configuration.dataDirectory + "/log-key").map(Array.init) }
         ) { [logger] digest, offset in
             logger.info("transfer begins", metadata: ["blob": "\(digest.short)", "at_byte": "\(offset)"])
         }
@@ -136,7 +139,13 @@ public actor WorkerService {
         let before = machine.work
         let effects = machine.handle(event)
         for effect in effects { perform(effect) }
-        if machine.work != before { logWork() }
+        guard machine.work != before else { return }
+        logWork()
+        switch machine.work {
+        // What was wrong with a task that is over is wrong no more.
+        case .resting, .finished: if case .resting = before {} else { trouble = nil }
+        default: break
+        }
     }
 
     private func perform(_ effect: WorkerMachine.Effect) {
@@ -172,6 +181,12 @@ public actor WorkerService {
             guard !Task.isCancelled else { return }
             await body(self)
         }
+    }
+
+    /// A coordinator whose history does not hold gets not one byte more; what has arrived on either side is kept.
+    func stopTransfer() {
+        retrying?.cancel()
+        carrying?.cancel()
     }
 
     /// Begins a training when the one before it has ended.
@@ -227,8 +242,11 @@ public actor WorkerService {
     }
 
     private var waitingReason: String? {
-        guard case .resting(let reason) = machine.work else { return nil }
-        return reason
+        switch machine.work {
+        case .resting(let reason): reason
+        case .submitting: postponement
+        default: nil
+        }
     }
 
     /// What the coordinator hears of this site's trouble; a certificate that ends soon counts as one.

@@ -98,7 +98,7 @@ import Testing
 
     /// A deadline that passed meanwhile would put another entry in the place of the one that a site's receipt can put back.
     @Test func sitesAreHeardBeforeADeadlineIsDecidedThatPassedMeanwhile() throws {
-        let consortium = try Consortium(rounds: 1, localSteps: 300, quorum: 2)
+        let consortium = try Consortium(rounds: 1, localSteps: 300, quorum: 1)
         try consortium.edit("operator/plan.toml", "deadline_seconds = 3600", "deadline_seconds = 12")
         var coordinator = try consortium.startCoordinator()
         try consortium.openCampaign()
@@ -110,7 +110,8 @@ import Testing
         try copy(consortium.data, to: consortium.path("backup"))
 
         coordinator = try consortium.startCoordinator()
-        var workers = try [0, 1].map(consortium.startWorker)
+        // One alone: with both updates the round would be committed, and of that no site has a receipt.
+        var workers = [try consortium.startWorker(0)]
         try #require(consortium.wait { try receipts(consortium).count == 1 }, "\(consortium.log("acme-osaka"))")
         for process in workers + [coordinator] { kill(process.processIdentifier, SIGKILL) }
         let evidence = try receipts(consortium)

@@ -113,7 +113,7 @@ import Testing
             let beat = Heartbeat(activity: activity, round: 3, progress: 0.5, localLoss: 1, bytesUp: 2, bytesDown: 3)
             guard case .heartbeat(beat) = try roundTrip(.heartbeat(beat)) else { throw Failed() }
         }
-        guard case .submitUpdate(Self.update) = try roundTrip(.submitUpdate(Self.update)),
+        guard case .submitUpdate(Self.update, seenEntries: 7) = try roundTrip(.submitUpdate(Self.update, seenEntries: 7)),
             case .openCampaign(Self.plan) = try roundTrip(.openCampaign(Self.plan)),
             case .offerBlob(Self.digest(4), 12) = try roundTrip(.offerBlob(Self.digest(4), byteCount: 12)),
             case .fetchBlob(Self.digest(4), 13) = try roundTrip(.fetchBlob(Self.digest(4), offset: 13)), case .getStatus = try roundTrip(.getStatus),
@@ -136,7 +136,7 @@ import Testing
         for code in Refusal.Code.allCases {
             guard case .refusal(Refusal(code, "m", hint: "h")) = try answerRoundTrip(.refusal(Refusal(code, "m", hint: "h"))) else { throw Failed() }
         }
-        guard case .receipt(receipt) = try answerRoundTrip(.receipt(receipt)),
+        guard case .receipt(receipt, consistencyProof: [Self.digest(3)]) = try answerRoundTrip(.receipt(receipt, consistencyProof: [Self.digest(3)])),
             case .blobProgress(7, true) = try answerRoundTrip(.blobProgress(durable: 7, complete: true))
         else { throw Failed() }
         let report = StatusReport(

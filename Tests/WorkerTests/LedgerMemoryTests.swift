@@ -76,19 +76,44 @@ import Worker
         let first = try memory()
         try first.pin(logKey)
         _ = try first.judge(welcome(try models(3)))
-        try first.keep(whole.receipt(of: 5), of: update(1), logKey: logKey)
+        try first.keep(whole.receipt(of: 5), consistencyProof: whole.consistencyProof(from: 4), of: update(1), logKey: logKey)
         for memory in [first, try memory()] { #expect(memory.treeHead == whole.head.note && memory.receiptCount == 1) }
+    }
+
+    /// The site would go on from it without a word, although it is another one.
+    @Test func aReceiptOfAnotherHistoryIsEvidenceAndChangesNothing() throws {
+        let whole = try models(6), other = try ledger((0..<9).map { model($0, 1) })
+        let memory = try memory()
+        try memory.pin(logKey)
+        _ = try memory.judge(welcome(whole))
+        for fork in [other, try models(3)] {
+            for proof in [[], other.consistencyProof(from: 7)] {
+                #expect(throws: WorkerError.self) { try memory.keep(fork.receipt(of: 3), consistencyProof: proof, of: update(1), logKey: logKey) }
+            }
+        }
+        for memory in [memory, try self.memory()] { #expect(memory.treeHead == whole.head.note && memory.receiptCount == 0) }
+        #expect(try files().keys.count { $0.hasSuffix(".receipt-conflict") } == 2)
+    }
+
+    @Test func aLossThatStandsInAnotherLedgerIsNone() throws {
+        let whole = try models(6)
+        let memory = try memory()
+        try memory.pin(logKey)
+        _ = try memory.judge(welcome(whole))
+        let declaration = LossDeclaration(lostTreeHead: whole.head.note, keptEntries: 1, reason: "x", declaredBy: "operator/o")
+        let elsewhere = try ledger([.lossDeclared(declaration)], at: 1)
+        guard case .isBehind = try memory.judge(welcome(try models(3), loss: elsewhere.receipt(of: 1))) else { throw Failed() }
     }
 
     @Test func anotherReceiptForAnUpdateIsEvidenceBesideTheFirst() throws {
         let whole = try models(6)
         let memory = try memory()
         try memory.pin(logKey)
-        try memory.keep(whole.receipt(of: 3), of: update(1), logKey: logKey)
+        try memory.keep(whole.receipt(of: 3), consistencyProof: [], of: update(1), logKey: logKey)
         let before = try files()
-        try memory.keep(whole.receipt(of: 3), of: update(1), logKey: logKey)
+        try memory.keep(whole.receipt(of: 3), consistencyProof: [], of: update(1), logKey: logKey)
         #expect(try files() == before)
-        for _ in 0..<2 { #expect(throws: WorkerError.self) { try memory.keep(whole.receipt(of: 4), of: update(1), logKey: logKey) } }
+        for _ in 0..<2 { #expect(throws: WorkerError.self) { try memory.keep(whole.receipt(of: 4), consistencyProof: [], of: update(1), logKey: logKey) } }
         let after = try files()
         #expect(before.allSatisfy { after[$0.key] == $0.value } && after.count == before.count + 1)
         #expect(after.keys.contains { $0.hasSuffix(".receipt-conflict") })
@@ -121,7 +146,7 @@ import Worker
         let memory = try memory()
         try memory.pin(logKey)
         #expect(try memory.admitted(task(1), site: Self.site, logKey: logKey) == task(1), "it holds no receipt")
-        try memory.keep(ledger.receipt(of: 2), of: update(1), logKey: logKey)
+        try memory.keep(ledger.receipt(of: 2), consistencyProof: [], of: update(1), logKey: logKey)
         func isAdmitted(_ lost: Receipt?) throws -> Bool {
             let assignment = task(1, lost: lost)
             return try memory.admitted(assignment, site: Self.site, logKey: logKey) == assignment
@@ -139,7 +164,7 @@ import Worker
         let first = try memory()
         try first.pin(logKey)
         _ = try first.judge(welcome(whole))
-        try first.keep(whole.receipt(of: 5), of: update(1), logKey: logKey)
+        try first.keep(whole.receipt(of: 5), consistencyProof: [], of: update(1), logKey: logKey)
         let before = try files()
         let declaration = LossDeclaration(lostTreeHead: whole.head.note, keptEntries: 4, reason: "the disk died", declaredBy: "operator/o")
         let restored = try ledger((0..<3).map { model($0, 0) } + [.lossDeclared(declaration)], at: 1)
@@ -177,7 +202,7 @@ import Worker
         _ = try memory.judge(welcome(try models(40)))
         let (loss, restored) = try afterALoss(memory, time: 1)
         // Restored once more, with the declaration in it: what the site has seen since is missing.
-        try memory.keep(restored.receipt(of: 3), of: update(1), logKey: logKey)
+        try memory.keep(restored.receipt(of: 3), consistencyProof: [], of: update(1), logKey: logKey)
         let again = try ledger(
             [.lossDeclared(LossDeclaration(lostTreeHead: try models(40).head.note, keptEntries: 1, reason: "x", declaredBy: "operator/o"))], at: 1)
         for memory in [memory, try self.memory()] {
@@ -194,9 +219,9 @@ import Worker
         try memory.pin(logKey)
         let first = try models(6)
         _ = try memory.judge(welcome(first))
-        try memory.keep(first.receipt(of: 3), of: update(1), logKey: logKey)
+        try memory.keep(first.receipt(of: 3), consistencyProof: [], of: update(1), logKey: logKey)
         let (_, second) = try afterALoss(memory, time: 1)
-        try memory.keep(second.receipt(of: 3), of: update(1), logKey: logKey)
+        try memory.keep(second.receipt(of: 3), consistencyProof: [], of: update(1), logKey: logKey)
         _ = try afterALoss(memory, time: 2)
         let kept = try files().filter { $0.key.hasPrefix("receipts-of-lost-entries/") }
         let expected = try [Data(first.receipt(of: 3).wireBytes), Data(second.receipt(of: 3).wireBytes)]
@@ -206,7 +231,7 @@ import Worker
     @Test func aFileThatCannotBeReadIsNamed() throws {
         let memory = try memory()
         try memory.pin(logKey)
-        try memory.keep(models(2).receipt(of: 2), of: update(1), logKey: logKey)
+        try memory.keep(models(2).receipt(of: 2), consistencyProof: [], of: update(1), logKey: logKey)
         let receipt = "receipts/FY2026-FY2027-1-1.receipt"
         for (name, bytes) in [("tree-head", []), (receipt, []), (receipt, [0x08])] as [(String, [UInt8])] {
             let former = FileManager.default.contents(atPath: directory.file(name))

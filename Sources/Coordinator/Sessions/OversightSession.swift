@@ -24,6 +24,7 @@ struct OversightSession {
 
     private func answer(_ message: ClientMessage) async throws -> ServerMessage? {
         let peer = connection.peer
+        if message.name != ClientMessage.getStatus.name { try await service.requireLedger() }
         switch message {
         case .getStatus: return .status(await service.status())
         case .goodbye: return nil

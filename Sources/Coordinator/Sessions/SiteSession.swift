@@ -53,8 +53,8 @@ struct SiteSession {
         switch message {
         case .heartbeat(let heartbeat):
             return .heartbeatSeen(await service.beat(site, heartbeat, presence))
-        case .submitUpdate(let update):
-            return try await service.submit(update, from: site, certificate: connection.certificate)
+        case .submitUpdate(let update, let seenEntries):
+            return try await service.submit(update, from: site, certificate: connection.certificate, seenEntries: seenEntries)
         case .presentReceipt(let receipt): return .receiptSeen(isHeld: try await service.take(receipt, from: site))
         case .goodbye(let reason):
             logger.info("the site says goodbye", metadata: ["reason": "\(reason)"])

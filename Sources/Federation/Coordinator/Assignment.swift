@@ -49,7 +49,11 @@ public struct TrainingTask: Equatable, Sendable {
 
 extension CampaignState {
     public func assignment(for site: SiteID) -> Assignment {
-        if let end { return .finished(end, model: BlobReference(digest: current.model, byteCount: current.modelByteCount)) }
+        if let end {
+            // To a site that had no part in it, it is no campaign that has ended.
+            guard plan.sites.contains(site) || dropped[site] != nil || acceptedBySite[site] != nil else { return .rest(reason: "no campaign is open") }
+            return .finished(end, model: BlobReference(digest: current.model, byteCount: current.modelByteCount))
+        }
         if pause != nil { return .rest(reason: pauseReason) }
         guard plan.sites.contains(site) else { return .rest(reason: dropped[site] ?? "\(site) is not in the plan of \(plan.campaign)") }
         let deadline: Timestamp

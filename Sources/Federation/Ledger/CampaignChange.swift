@@ -27,6 +27,12 @@ public struct CampaignChange: Equatable, Sendable {
             case .amend: "amended"
             }
         }
+
+        /// What an amendment changes, in brackets; empty for other actions.
+        public var details: String {
+            guard case .amend(let amendment) = self else { return "" }
+            return " (" + amendment.fields.map { "\($0.name) \($0.value)" }.joined(separator: "; ") + ")"
+        }
     }
 
     public let campaign: CampaignID
@@ -72,6 +78,20 @@ public struct PlanAmendment: Equatable, Sendable {
         self.recruitingDeadlineSeconds = recruitingDeadlineSeconds
         self.deadlineSeconds = deadlineSeconds
         self.extensions = extensions
+    }
+
+    /// What it changes, for people.
+    public var fields: [(name: String, value: String)] {
+        func list(_ sites: [SiteID]) -> String { sites.map(\.description).joined(separator: ", ") }
+        var fields: [(name: String, value: String)] = []
+        if !addedSites.isEmpty { fields.append(("added", list(addedSites))) }
+        if !droppedSites.isEmpty { fields.append(("dropped", list(droppedSites))) }
+        if let quorum { fields.append(("quorum", "\(quorum)")) }
+        if let recruitingSeconds { fields.append(("recruiting", "\(recruitingSeconds) s")) }
+        if let recruitingDeadlineSeconds { fields.append(("recruiting deadline", "\(recruitingDeadlineSeconds) s")) }
+        if let deadlineSeconds { fields.append(("deadline", "\(deadlineSeconds) s")) }
+        if let extensions { fields.append(("extensions", "\(extensions.maximum) of \(extensions.seconds) s")) }
+        return fields
     }
 
     public var isEmpty: Bool { self == PlanAmendment() }

@@ -59,9 +59,7 @@ struct AuditRoundsCommand: Command {
             ])
         }
         table.print()
-        for (index, change) in history.changes {
-            Terminal.print("entry \(index): \(change.changedBy) \(change.action.verb) \(change.campaign): \(change.reason)")
-        }
+        for (index, event) in history.events { Terminal.print("entry \(index): \(event)") }
     }
 
     private func row(_ record: RoundHistory.Record, _ copy: LedgerCopy) -> Row {

@@ -102,15 +102,7 @@ enum EntryText {
 
     private static func amendment(_ action: CampaignChange.Action) -> [(String, String)] {
         guard case .amend(let amendment) = action else { return [] }
-        var fields: [(String, String)] = []
-        if !amendment.addedSites.isEmpty { fields.append(("added", list(amendment.addedSites))) }
-        if !amendment.droppedSites.isEmpty { fields.append(("dropped", list(amendment.droppedSites))) }
-        if let quorum = amendment.quorum { fields.append(("quorum", "\(quorum)")) }
-        if let seconds = amendment.recruitingSeconds { fields.append(("recruiting", "\(seconds) s")) }
-        if let seconds = amendment.recruitingDeadlineSeconds { fields.append(("recruiting deadline", "\(seconds) s")) }
-        if let seconds = amendment.deadlineSeconds { fields.append(("deadline", "\(seconds) s")) }
-        if let extensions = amendment.extensions { fields.append(("extensions", "\(extensions.maximum) of \(extensions.seconds) s")) }
-        return fields
+        return amendment.fields.map { ($0.name, $0.value) }
     }
 
     private static func plan(_ plan: Plan) -> [(String, String)] {

@@ -1,3 +1,4 @@
+import Blobs
 import Foundation
 import Identity
 
@@ -19,9 +20,9 @@ enum ConfigurationWriter {
     }
 
     static func write(new text: String, to path: String, isPrivate: Bool = false) throws {
-        let folder = (path as NSString).deletingLastPathComponent
+        let folder = SystemDisk.folder(of: path)
         do {
-            try FileManager.default.createDirectory(atPath: folder.isEmpty ? "." : folder, withIntermediateDirectories: true)
+            try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
             try IdentityFile.create(Array(text.utf8), at: path, mode: isPrivate ? 0o600 : 0o644)
         } catch let error as IdentityError {
             throw error

@@ -31,6 +31,8 @@ struct ReleaseShowCommand: Command {
         let campaign: String
         let base: String
         let model: String
+        /// The round that was cut; absent: the campaign's last.
+        let round: Int?
         let rounds: Int
         let updates: Int
         let sites: [String]
@@ -63,7 +65,7 @@ struct ReleaseShowCommand: Command {
         let adapter = problem == nil ? try release.adapterReport() : try? release.adapterReport()
         let report = Report(
             release: summary.release, consortium: summary.consortium, campaign: summary.campaign, base: summary.base,
-            model: summary.model, rounds: summary.rounds, updates: summary.updates, sites: summary.sites,
+            model: summary.model, round: summary.round, rounds: summary.rounds, updates: summary.updates, sites: summary.sites,
             releasedAt: Format.time(summary.releasedAt), adapterRank: adapter?.rank, discardedEnergy: adapter?.discarded, signer: signer, problem: problem)
         if json.isOn { try report.printJSON() } else { show(report) }
         if problem != nil { throw ExitStatus.tampered }
@@ -71,7 +73,7 @@ struct ReleaseShowCommand: Command {
 
     private func show(_ report: Report) {
         Terminal.print("release   \(Terminal.styled(report.release, .bold)) of \(report.consortium), \(report.releasedAt)")
-        Terminal.print("base      \(report.base), campaign \(report.campaign)")
+        Terminal.print("base      \(report.base), campaign \(report.campaign)\(report.round.map { ", of which this is round \($0)" } ?? "")")
         Terminal.print("model     \(report.model)")
         Terminal.print("lineage   \(counted(report.rounds, "round")), \(counted(report.updates, "update")) of \(report.sites.joined(separator: ", "))")
         if let rank = report.adapterRank, let discarded = report.discardedEnergy {

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Blobs
 import Foundation
 import Tensors
 
@@ -38,10 +39,7 @@ enum OutputFile {
         }
     }
 
-    private static func folder(of path: String) -> String {
-        let folder = (path as NSString).deletingLastPathComponent
-        return folder.isEmpty ? "." : folder
-    }
+    private static func folder(of path: String) -> String { SystemDisk.folder(of: path) }
 
     /// Throws where files cannot be written to a directory, or where it is not there and cannot be made.
     private static func requireDirectory(_ path: String) throws {

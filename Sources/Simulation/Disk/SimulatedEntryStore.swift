@@ -38,6 +38,8 @@ final class SimulatedEntryStore: EntryStore, @unchecked Sendable {
         try disk.change()
     }
 
+    func requireWhole() throws {}
+
     func close() throws {}
 
     func powerFailed() {

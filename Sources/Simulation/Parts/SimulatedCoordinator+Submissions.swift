@@ -5,19 +5,19 @@ import Wire
 
 /// What becomes of an update that a site submits.
 extension SimulatedCoordinator {
-    func submit(_ update: SignedUpdate, _ id: UInt64, _ link: SimulatedLink) {
+    func submit(_ update: SignedUpdate, _ seen: UInt64, _ id: UInt64, _ link: SimulatedLink) {
         let site = link.site.id
         guard hearing == nil else { return refuse(Refusal(.unavailable, "the coordinator hears its sites"), id, link) }
         switch machine.preliminaryAnswer(to: update.manifest, from: site, at: now) {
         case .accepted(let index):
             world.checker.resubmitted(update)
-            return answer(.accepted(index: index), id, link)
-        case .postponed(let reason): return answer(.postponed(reason: reason), id, link)
-        case .refused(let refusal): decide(update, .unsound(refusal), id, link)
+            return answer(.accepted(index: index), seen, id, link)
+        case .postponed(let reason): return answer(.postponed(reason: reason), seen, id, link)
+        case .refused(let refusal): decide(update, .unsound(refusal), seen, id, link)
         case nil:
             // Other things happen while the tensors are read.
             later(Int.random(in: 1...3000, using: &world.random)) {
-                self.decide(update, self.inspect(update, link.site), id, link)
+                self.decide(update, self.inspect(update, link.site), seen, id, link)
             }
         }
     }
@@ -37,7 +37,7 @@ extension SimulatedCoordinator {
         }
     }
 
-    private func decide(_ update: SignedUpdate, _ inspection: Inspection, _ id: UInt64, _ link: SimulatedLink) {
+    private func decide(_ update: SignedUpdate, _ inspection: Inspection, _ seen: UInt64, _ id: UInt64, _ link: SimulatedLink) {
         let submission = Submission(sender: link.site.id, update: update, inspection: inspection)
         var answers: [SubmissionAnswer] = []
         decide { core, now in
@@ -49,7 +49,7 @@ extension SimulatedCoordinator {
             incoming.remove(update.manifest.update, of: link.site.id)
             world.checker.discarded(update.manifest.update, of: link.site.id)
         }
-        if let first = answers.first { return answer(first, id, link) }
+        if let first = answers.first { return answer(first, seen, id, link) }
         if world.mistake == .answerBeforeRecord, case .sound(let norm) = inspection { return answerUnrecorded(update, norm, id, link) }
         refuse(Refusal(.unavailable, "the ledger cannot be written"), id, link)
     }
@@ -62,13 +62,13 @@ extension SimulatedCoordinator {
         link.sendDown(.receipt(receipt), inReplyTo: id)
     }
 
-    private func answer(_ answer: SubmissionAnswer, _ id: UInt64, _ link: SimulatedLink) {
+    private func answer(_ answer: SubmissionAnswer, _ seen: UInt64, _ id: UInt64, _ link: SimulatedLink) {
         switch answer {
         case .accepted(let index):
             guard !node.disk.isDead else { return }
             guard let receipt = try? core.ledger.receipt(of: index) else { return world.checker.fail("entry \(index) cannot be read again") }
             world.checker.acknowledged(receipt)
-            link.sendDown(.receipt(receipt), inReplyTo: id)
+            link.sendDown(.receipt(receipt, consistencyProof: core.ledger.consistencyProof(from: min(Int(clamping: seen), core.ledger.count))), inReplyTo: id)
         case .refused(let refusal): link.sendDown(.updateRefused(refusal), inReplyTo: id)
         case .postponed(let reason): refuse(Refusal(.unavailable, reason), id, link)
         }

@@ -157,7 +157,7 @@ final class SimulatedCoordinator {
 
     func receive(_ frame: ClientFrame, on link: SimulatedLink) {
         switch frame.message {
-        case .submitUpdate(let update): submit(update, frame.id, link)
+        case .submitUpdate(let update, let seenEntries): submit(update, seenEntries, frame.id, link)
         case .presentReceipt(let receipt): take(receipt, frame.id, link)
         case .offerBlob(let digest, let byteCount): receive(digest, byteCount, frame.id, link)
         case .blobChunk(let chunk): take(chunk, frame.id, link)

@@ -216,7 +216,7 @@ final class SimulatedSite {
         case .welcome(let welcome): judge(welcome)
         case .assignment(let assignment): if welcome != nil { follow(assignment) } else { heldBack = assignment }
         case .receiptSeen(let isHeld): seen(frame.inReplyTo, isHeld)
-        case .receipt(let receipt) where frame.inReplyTo == submission: answered(receipt)
+        case .receipt(let receipt, let proof) where frame.inReplyTo == submission: answered(receipt, proof)
         case .updateRefused(let refusal) where frame.inReplyTo == submission: refused(refusal)
         case .refusal where presented[frame.inReplyTo] != nil: leave()
         case .refusal where frame.inReplyTo == submission: submissionFailed(frame.inReplyTo)
@@ -328,18 +328,18 @@ final class SimulatedSite {
         guard let control, let signed = pending, signed.manifest.update == update.update else { return }
         nextMessage += 1
         submission = nextMessage
-        control.sendUp(.submitUpdate(signed), id: nextMessage)
+        control.sendUp(.submitUpdate(signed, seenEntries: memory.seenEntries), id: nextMessage)
         if world.mistake == .forgetUnanswered {
             outbox.clear()
             world.count("updates forgotten")
         }
     }
 
-    private func answered(_ receipt: Receipt) {
+    private func answered(_ receipt: Receipt, _ proof: [Digest]) {
         guard case .submitting(let update) = machine.work, let signed = pending else { return }
         do {
             try receipt.verify(consortium: world.cast.consortium, logKey: world.cast.logKeyBytes, update: signed)
-            try memory.keep(receipt, of: signed, logKey: world.cast.logKeyBytes)
+            try memory.keep(receipt, consistencyProof: proof, of: signed, logKey: world.cast.logKeyBytes)
         } catch {
             if error is LedgerError { world.checker.fail("\(id) got a receipt that does not hold: \(error)") }
             return submissionFailed(submission ?? 0)

@@ -5,7 +5,8 @@ import KumiaiProto
 public enum ClientMessage: Sendable {
     case hello(Hello)
     case heartbeat(Heartbeat)
-    case submitUpdate(SignedUpdate)
+    /// `seenEntries`: under the newest tree head that the site has seen.
+    case submitUpdate(SignedUpdate, seenEntries: UInt64 = 0)
     case offerBlob(Digest, byteCount: UInt64)
     case blobChunk(BlobChunk)
     case fetchBlob(Digest, offset: UInt64)
@@ -127,9 +128,12 @@ extension ClientFrame {
                 $0.trouble = arena.string(heartbeat.trouble)
                 $0.display_name = arena.string(heartbeat.displayName)
             }
-        case .submitUpdate(let update):
+        case .submitUpdate(let update, let seenEntries):
             m.body_case = KUMIAI__V1__CLIENT_MESSAGE__BODY_SUBMIT_UPDATE
-            m.submit_update = arena.make(kumiai__v1__submit_update__init) { $0.update = update.packed(in: arena) }
+            m.submit_update = arena.make(kumiai__v1__submit_update__init) {
+                $0.update = update.packed(in: arena)
+                $0.seen_entries = seenEntries
+            }
         case .offerBlob(let digest, let byteCount):
             m.body_case = KUMIAI__V1__CLIENT_MESSAGE__BODY_OFFER_BLOB
             m.offer_blob = arena.make(kumiai__v1__offer_blob__init) {
@@ -233,7 +237,7 @@ extension ClientFrame {
             return .heartbeat(try Heartbeat(try Field.present(m.heartbeat, "heartbeat").pointee))
         case KUMIAI__V1__CLIENT_MESSAGE__BODY_SUBMIT_UPDATE:
             let submit = try Field.present(m.submit_update, "submit_update").pointee
-            return .submitUpdate(try SignedUpdate(try Field.present(submit.update, "submit_update.update").pointee))
+            return .submitUpdate(try SignedUpdate(try Field.present(submit.update, "submit_update.update").pointee), seenEntries: submit.seen_entries)
         case KUMIAI__V1__CLIENT_MESSAGE__BODY_OFFER_BLOB:
             let offer = try Field.present(m.offer_blob, "offer_blob").pointee
             return .offerBlob(try Field.digest(offer.digest, "offer_blob.digest"), byteCount: offer.bytes)

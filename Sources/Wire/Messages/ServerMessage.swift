@@ -7,7 +7,8 @@ public enum ServerMessage: Sendable {
     case refusal(Refusal)
     case heartbeatSeen(Timestamp)
     case assignment(Assignment)
-    case receipt(Receipt)
+    /// `consistencyProof`: that the receipt's tree head extends the one that the site has seen.
+    case receipt(Receipt, consistencyProof: [Digest] = [])
     case updateRefused(UpdateRefusal)
     case blobProgress(durable: UInt64, complete: Bool)
     case blobStart(byteCount: UInt64)
@@ -60,6 +61,9 @@ public struct ModelListing: Equatable, Sendable {
             self.blob = blob
         }
     }
+
+    /// The signature over all other files of a release.
+    public static let signaturePath = "model.sig"
 
     public let name: ModelName
     public let files: [File]
@@ -160,11 +164,13 @@ extension ServerFrame {
         case .assignment(let assignment):
             m.body_case = KUMIAI__V1__SERVER_MESSAGE__BODY_ASSIGNMENT
             m.assignment = assignment.packed(in: arena)
-        case .receipt(let receipt):
+        case .receipt(let receipt, let consistencyProof):
             m.body_case = KUMIAI__V1__SERVER_MESSAGE__BODY_UPDATE_ANSWER
             m.update_answer = arena.make(kumiai__v1__update_answer__init) {
                 $0.kind_case = KUMIAI__V1__UPDATE_ANSWER__KIND_RECEIPT
                 $0.receipt = receipt.packed(in: arena)
+                $0.n_consistency_proof = consistencyProof.count
+                $0.consistency_proof = arena.array(consistencyProof.map { arena.bytes($0) })
             }
         case .updateRefused(let refusal):
             m.body_case = KUMIAI__V1__SERVER_MESSAGE__BODY_UPDATE_ANSWER
@@ -285,7 +291,10 @@ extension ServerFrame {
     private static func answer(_ m: Kumiai__V1__UpdateAnswer) throws -> ServerMessage {
         switch m.kind_case {
         case KUMIAI__V1__UPDATE_ANSWER__KIND_RECEIPT:
-            return .receipt(try Receipt(try Field.present(m.receipt, "update_answer.receipt").pointee))
+            let proof = try Field.list(m.consistency_proof, m.n_consistency_proof, "update_answer.consistency_proof", atMost: 2 * WireLimits.proofHashes) {
+                try Field.digest($0, "update_answer.consistency_proof")
+            }
+            return .receipt(try Receipt(try Field.present(m.receipt, "update_answer.receipt").pointee), consistencyProof: proof)
         case KUMIAI__V1__UPDATE_ANSWER__KIND_REFUSAL:
             let refusal = try Field.present(m.refusal, "update_answer.refusal").pointee
             return .updateRefused(

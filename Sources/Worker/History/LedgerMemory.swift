@@ -58,6 +58,8 @@ package final class LedgerMemory {
 
     /// The newest tree head that this site has seen, a signed note; empty where it has seen none.
     package var treeHead: String { seen?.note ?? "" }
+    /// Entries under that head.
+    package var seenEntries: UInt64 { UInt64(seen?.head.size ?? 0) }
 
     /// The larger of the head that was kept and those of the receipts.
     private func newestHead(_ key: [UInt8]) throws -> SignedTreeHead? {
@@ -94,7 +96,9 @@ package final class LedgerMemory {
             if theirs.head.size > seen.head.size { try keep(theirs) }
             return .extends
         }
-        guard let loss = welcome.loss, let (declaration, time) = try declaration(loss, welcome.logKey),
+        // In the ledger that the coordinator shows, and not in one of its own.
+        guard let loss = welcome.loss, try head(loss.treeHead, welcome.logKey).head == theirs.head,
+            let (declaration, time) = try declaration(loss, welcome.logKey),
             seen.head.isExplained(byLossOf: try head(declaration.lostTreeHead, welcome.logKey).head, declaredAt: time)
         else { return .isBehind(seen: seen.head.size, theirs: theirs.head.size) }
         return .lossDeclared(DeclaredLoss(declaration: declaration, entry: loss, isAccepted: isAccepted(loss)))
@@ -153,21 +157,34 @@ package final class LedgerMemory {
         receipts.filter { $0.value.index >= index }.sorted { $0.value.index < $1.value.index }.map { (name: $0.key, receipt: $0.value) }
     }
 
-    /// Keeps a receipt that was checked. The first one of an update stays; another word about the same update is evidence.
-    package func keep(_ receipt: Receipt, of update: SignedUpdate, logKey: [UInt8]) throws {
+    /// Keeps a receipt that was checked. The first one of an update stays; another word about the same update is evidence, and so
+    /// is a receipt of another history than the one that this site has seen.
+    package func keep(_ receipt: Receipt, consistencyProof: [Digest], of update: SignedUpdate, logKey: [UInt8]) throws {
         let name = Self.name(update.manifest)
+        let head = try head(receipt.treeHead, logKey)
+        if let seen, !MerkleTree.isConsistent(seen.head, head.head, proof: consistencyProof) {
+            let evidence = try keepAside(receipt, name)
+            throw WorkerError(
+                "the coordinator gave a receipt of another history than the one of \(seen.head.size) entries that this site has seen",
+                hint: "nothing more is taken from it; show \(evidence) and \(headPath) to the consortium's auditors")
+        }
         if let held = receipts[name] {
-            guard held.index != receipt.index || held.entry != receipt.entry else { return }
-            let evidence = "\(receiptsFolder)/\(name)-\(MerkleTree.leafHash(receipt.entry).short)\(Self.suffix)-conflict"
-            if disk.byteCount(evidence) == nil { try disk.store(receipt.wireBytes, at: evidence) }
+            guard held.index != receipt.index || held.entry != receipt.entry else { return seen = head }
+            let evidence = try keepAside(receipt, name)
             throw WorkerError(
                 "the coordinator gave two different receipts for round \(update.manifest.key): entry \(held.index) before, entry \(receipt.index) now",
                 hint: "show both to the consortium's auditors: \(receiptsFolder)/\(name)\(Self.suffix) and \(evidence)")
         }
         try disk.store(receipt.wireBytes, at: "\(receiptsFolder)/\(name)\(Self.suffix)")
         receipts[name] = receipt
-        let head = try head(receipt.treeHead, logKey)
-        if head.head.size > seen?.head.size ?? 0 { seen = head }
+        seen = head
+    }
+
+    /// Where a receipt lies that contradicts what this site holds.
+    private func keepAside(_ receipt: Receipt, _ name: String) throws -> String {
+        let evidence = "\(receiptsFolder)/\(name)-\(Digest(of: receipt.wireBytes).short)\(Self.suffix)-conflict"
+        if disk.byteCount(evidence) == nil { try disk.store(receipt.wireBytes, at: evidence) }
+        return evidence
     }
 
     package func hasReceipt(of update: SignedUpdate) -> Bool { receipts[Self.name(update.manifest)] != nil }
@@ -191,6 +208,10 @@ package final class LedgerMemory {
     /// An assignment as this site may follow it: a round for which it holds a receipt is trained again only where the ledger
     /// says that the update was lost.
     package func admitted(_ assignment: Assignment, site: SiteID, logKey: [UInt8]) -> Assignment {
+        // A site keeps what it has helped to train, and no model of a campaign in which it had no part.
+        if case .finished(let end, model: .some) = assignment, !receipts.keys.contains(where: { $0.hasPrefix("\(end.campaign)-") }) {
+            return .finished(end, model: nil)
+        }
         guard case .train(let task) = assignment, let held = heldReceipt(of: task) else { return assignment }
         guard let lost = task.lostUpdate, lost.index > held.index, let entry = try? lost.verify(consortium: consortium, logKey: logKey),
             case .roundAbandoned(let abandonment) = entry.body, abandonment.key.round == task.key.round, abandonment.without.contains(site)

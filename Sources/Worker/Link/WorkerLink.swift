@@ -10,7 +10,8 @@ struct WorkerLink: Sendable {
 
     /// The key that the coordinator's ledger is signed with.
     var logKey: [UInt8] { welcome.logKey }
-    var heartbeatSeconds: Int { max(1, welcome.heartbeatSeconds) }
+    /// Whatever the coordinator says: a link must not be silent for an hour.
+    var heartbeatSeconds: Int { min(600, max(1, welcome.heartbeatSeconds)) }
 
     func close() { connection.close() }
 }

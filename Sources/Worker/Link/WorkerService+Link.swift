@@ -80,6 +80,7 @@ extension WorkerService {
     /// Tells the operator why this site does not stay; in words of our own, as all that leaves the site.
     private func leave(_ link: WorkerLink, _ reason: String) async {
         try? await link.connection.send(.goodbye(reason: reason), id: 0)
+        stopTransfer()
     }
 
     private func opened(_ link: WorkerLink) {
@@ -98,8 +99,10 @@ extension WorkerService {
     private func follow(_ assignment: Assignment, _ link: WorkerLink) {
         let admitted = memory.admitted(assignment, site: identity.site, logKey: link.logKey)
         if admitted != assignment, case .rest(let reason) = admitted {
-            trouble = SiteTrouble("an assignment is not followed", detail: reason)
             logger.error("an assignment is not followed", metadata: ["reason": "\(reason)", "hint": "ask the consortium's operator and auditors"])
+            handle(.assigned(admitted))
+            trouble = SiteTrouble("an assignment is not followed", detail: reason)
+            return
         }
         handle(.assigned(admitted))
     }

@@ -14,6 +14,8 @@ struct BlobTransfer: Sendable {
     let download: TransferPolicy
     let check: DownloadCheck
     let clock: @Sendable () -> Timestamp
+    /// The key of the ledger that this participant knows; `nil`: none yet.
+    var knownLogKey: @Sendable () -> [UInt8]? = { nil }
     /// Hears where a transfer begins, in bytes.
     let started: @Sendable (Digest, UInt64) -> Void
 
@@ -114,12 +116,15 @@ struct BlobTransfer: Sendable {
 
     private func receive(into spool: Spool, _ connection: ClientConnection) async throws {
         var pacer = Pacer(download, clock: clock)
+        var hasBegun = false
         while !spool.isComplete {
             guard let frame = try await connection.inbox.next() else {
                 throw TransportError(.closed, "the coordinator closed the connection during the download")
             }
             switch frame.message {
             case .blobStart(let byteCount):
+                guard !hasBegun else { throw TransportError(.unexpected, "the coordinator began the same blob twice") }
+                hasBegun = true
                 guard byteCount == spool.byteCount else {
                     throw TransportError(.unexpected, "the model has \(byteCount) bytes, \(spool.byteCount) were announced")
                 }
@@ -153,12 +158,17 @@ struct BlobTransfer: Sendable {
     private func connected(_ body: @escaping @Sendable (ClientConnection) async throws -> Void) async throws {
         meter.heard()
         try await dialer.withConnection(.bulk, software: Self.software) { connection in
-            try await withThrowingTaskGroup(of: Void.self) { group in
-                group.addTask { try await body(connection) }
-                group.addTask { try await meter.watch(seconds: Self.stalledSeconds) }
-                defer { group.cancelAll() }
-                try await group.next()
-            }
+            guard let known = knownLogKey(), let welcome = connection.welcome, welcome.logKey != known else { return try await carry(body, connection) }
+            throw TransportError(.unexpected, "the coordinator's ledger has another key than the one that this site has known")
+        }
+    }
+
+    private func carry(_ body: @escaping @Sendable (ClientConnection) async throws -> Void, _ connection: ClientConnection) async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await body(connection) }
+            group.addTask { try await meter.watch(seconds: Self.stalledSeconds) }
+            defer { group.cancelAll() }
+            try await group.next()
         }
     }
 }

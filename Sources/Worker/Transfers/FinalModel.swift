@@ -1,6 +1,7 @@
 import Blobs
 import Federation
 import Foundation
+import Tensors
 
 /// What a campaign came to, as a file of its own beside the store of blobs, which forgets what no round needs.
 enum FinalModel {
@@ -8,9 +9,16 @@ enum FinalModel {
 
     /// Puts the model's blob in place as `models/<campaign>.safetensors`; returns the path. Does nothing where it is there already.
     static func keep(_ blobs: BlobStore, _ digest: Digest, of campaign: CampaignID, in directory: String) throws -> String {
-        let folder = "\(directory)/\(folder)", path = "\(folder)/\(campaign).safetensors"
+        let folder = "\(directory)/\(folder)"
+        var path = "\(folder)/\(campaign).safetensors"
         try SystemDisk().makeDirectory(folder)
-        if FileManager.default.fileExists(atPath: path), try BlobStore.digest(ofFile: path).digest == digest { return path }
+        _ = try SafetensorsFile(path: blobs.path(of: digest), called: "the final model of \(campaign)")
+        if FileManager.default.fileExists(atPath: path) {
+            guard try BlobStore.digest(ofFile: path).digest != digest else { return path }
+            // What was kept before stays: it may be what this site has worked with.
+            path = "\(folder)/\(campaign)-\(digest.short).safetensors"
+            guard !FileManager.default.fileExists(atPath: path) else { return path }
+        }
         let draft = path + ".new"
         unlink(draft)
         // The same bytes under a second name; a copy where the file system has no such thing.

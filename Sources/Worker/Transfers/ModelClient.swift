@@ -51,12 +51,15 @@ public struct ModelClient: Sendable {
 
     private func check(_ listing: ModelListing, _ name: ModelName, _ logKey: [UInt8]) throws {
         let model: ModelReference
+        var isRelease = false
         switch try listing.proof.verify(consortium: consortium, logKey: logKey).body {
         case .modelRegistered(let registered, let reference, _) where registered == name: model = reference
-        case .releaseCut(let cutting) where cutting.name == name: model = cutting.model
+        case .releaseCut(let cutting) where cutting.name == name: (model, isRelease) = (cutting.model, true)
         default: throw WorkerError("the coordinator's proof is not of the entry that registered \(name)")
         }
-        guard Set(listing.files.map(\.path)).count == listing.files.count,
+        // A file system may not tell letters' cases apart; and of a registered model the ledger vouches for its one file alone.
+        guard Set(listing.files.map { $0.path.lowercased() }).count == listing.files.count,
+            listing.files.count == 1 || (isRelease && listing.files.contains { $0.path == ModelListing.signaturePath }),
             listing.files.contains(where: { $0.path == "model.safetensors" && $0.blob == BlobReference(digest: model.digest, byteCount: model.byteCount) })
         else { throw WorkerError("the coordinator offers other files than those of \(name) in its ledger", hint: "ask the consortium's auditors") }
     }
@@ -75,13 +78,13 @@ public struct ModelClient: Sendable {
         defer { try? FileManager.default.removeItem(atPath: draft) }
         for file in listing.files {
             let target = "\(draft)/\(file.path)"
-            try SystemDisk().makeDirectory((target as NSString).deletingLastPathComponent)
+            try SystemDisk().makeDirectory(SystemDisk.folder(of: target))
             try SystemDisk().link(store.path(of: file.blob.digest), to: target)
             try synchronise(target)
         }
         try check(draft)
         try SystemDisk().rename(draft, to: directory)
-        try synchronise((directory as NSString).deletingLastPathComponent.isEmpty ? "." : (directory as NSString).deletingLastPathComponent)
+        try synchronise(SystemDisk.folder(of: directory))
         try? FileManager.default.removeItem(atPath: scratch)
     }
 

@@ -3173,7 +3173,7 @@ const ProtobufCMessageDescriptor kumiai__v1__finished__descriptor =
   (ProtobufCMessageInit) kumiai__v1__finished__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor kumiai__v1__submit_update__field_descriptors[1] =
+static const ProtobufCFieldDescriptor kumiai__v1__submit_update__field_descriptors[2] =
 {
   {
     "update",
@@ -3187,14 +3187,27 @@ static const ProtobufCFieldDescriptor kumiai__v1__submit_update__field_descripto
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "seen_entries",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Kumiai__V1__SubmitUpdate, seen_entries),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned kumiai__v1__submit_update__field_indices_by_name[] = {
+  1,   /* field[1] = seen_entries */
   0,   /* field[0] = update */
 };
 static const ProtobufCIntRange kumiai__v1__submit_update__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 1 }
+  { 0, 2 }
 };
 const ProtobufCMessageDescriptor kumiai__v1__submit_update__descriptor =
 {
@@ -3204,14 +3217,14 @@ const ProtobufCMessageDescriptor kumiai__v1__submit_update__descriptor =
   "Kumiai__V1__SubmitUpdate",
   "kumiai.v1",
   sizeof(Kumiai__V1__SubmitUpdate),
-  1,
+  2,
   kumiai__v1__submit_update__field_descriptors,
   kumiai__v1__submit_update__field_indices_by_name,
   1,  kumiai__v1__submit_update__number_ranges,
   (ProtobufCMessageInit) kumiai__v1__submit_update__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor kumiai__v1__update_answer__field_descriptors[2] =
+static const ProtobufCFieldDescriptor kumiai__v1__update_answer__field_descriptors[3] =
 {
   {
     "receipt",
@@ -3237,15 +3250,28 @@ static const ProtobufCFieldDescriptor kumiai__v1__update_answer__field_descripto
     0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "consistency_proof",
+    3,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Kumiai__V1__UpdateAnswer, n_consistency_proof),
+    offsetof(Kumiai__V1__UpdateAnswer, consistency_proof),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned kumiai__v1__update_answer__field_indices_by_name[] = {
+  2,   /* field[2] = consistency_proof */
   0,   /* field[0] = receipt */
   1,   /* field[1] = refusal */
 };
 static const ProtobufCIntRange kumiai__v1__update_answer__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 2 }
+  { 0, 3 }
 };
 const ProtobufCMessageDescriptor kumiai__v1__update_answer__descriptor =
 {
@@ -3255,7 +3281,7 @@ const ProtobufCMessageDescriptor kumiai__v1__update_answer__descriptor =
   "Kumiai__V1__UpdateAnswer",
   "kumiai.v1",
   sizeof(Kumiai__V1__UpdateAnswer),
-  2,
+  3,
   kumiai__v1__update_answer__field_descriptors,
   kumiai__v1__update_answer__field_indices_by_name,
   1,  kumiai__v1__update_answer__number_ranges,

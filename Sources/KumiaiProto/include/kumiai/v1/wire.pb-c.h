@@ -448,10 +448,14 @@ struct  Kumiai__V1__SubmitUpdate
 {
   ProtobufCMessage base;
   Kumiai__V1__SignedUpdate *update;
+  /*
+   * Entries under the newest tree head that the site has seen; 0: none. The receipt comes with the proof that its own extends it.
+   */
+  uint64_t seen_entries;
 };
 #define KUMIAI__V1__SUBMIT_UPDATE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&kumiai__v1__submit_update__descriptor) \
-    , NULL }
+    , NULL, 0 }
 
 
 typedef enum {
@@ -464,6 +468,11 @@ typedef enum {
 struct  Kumiai__V1__UpdateAnswer
 {
   ProtobufCMessage base;
+  /*
+   * RFC 9162, from the tree of seen_entries to that of the receipt.
+   */
+  size_t n_consistency_proof;
+  ProtobufCBinaryData *consistency_proof;
   Kumiai__V1__UpdateAnswer__KindCase kind_case;
   union {
     Kumiai__V1__Receipt *receipt;
@@ -472,7 +481,7 @@ struct  Kumiai__V1__UpdateAnswer
 };
 #define KUMIAI__V1__UPDATE_ANSWER__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&kumiai__v1__update_answer__descriptor) \
-    , KUMIAI__V1__UPDATE_ANSWER__KIND__NOT_SET, {0} }
+    , 0,NULL, KUMIAI__V1__UPDATE_ANSWER__KIND__NOT_SET, {0} }
 
 
 struct  Kumiai__V1__UpdateRefusal

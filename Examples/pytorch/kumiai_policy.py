@@ -173,6 +173,8 @@ class Policy(nn.Module):
 
 # The joiners of Persian, of the scripts of India, and of emoji; the long-vowel marks of Japanese.
 JOINERS = "\u200c\u200d\u30fc\uff70"
+# Letters, marks and symbols without a shape: the grapheme joiner, fillers of Hangul, the empty Braille cell.
+SHAPELESS = "\u034f\u115f\u1160\u2800\u3164\uffa0"
 HAN = (0x3005, 0x3007), (0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF), (0x20000, 0x3FFFF)
 HIRAGANA = ((0x3041, 0x309F),)
 KATAKANA = (0x30A0, 0x30FF), (0x31F0, 0x31FF), (0xFF66, 0xFF9F)
@@ -210,10 +212,10 @@ def character_kind(character):
         if character.isalnum():
             return "other"
         return "separator" if 9 <= value <= 13 or 32 <= value <= 126 else "unreadable"
+    if character in SHAPELESS or character == "\ufffd" or category[0] == "C" and character not in JOINERS:
+        return "unreadable"
     if character in JOINERS or category[0] == "M":
         return "mark"
-    if character == "\ufffd" or category[0] == "C":
-        return "unreadable"
     if category[0] == "S":
         return "symbol"
     if category[0] in "PZ":

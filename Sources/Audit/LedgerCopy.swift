@@ -32,7 +32,7 @@ public struct LedgerCopy: Sendable {
             throw AuditError("\(path) is not a CA certificate: \(error)", hint: "name it with --ca", code: .wrongOption)
         }
         guard FileManager.default.fileExists(atPath: directory + "/ledger.sqlite") else {
-            throw AuditError("\(directory) holds no ledger.sqlite", hint: "copy the coordinator's data directory, without log.key")
+            throw AuditError("\(directory) holds no ledger.sqlite", hint: "copy the coordinator's data directory, without log.key", code: .wrongOption)
         }
         (entries, treeHead) = try Self.read(directory)
         // Under another CA everything would be found wrong, and nothing of it would say more than this.
@@ -94,6 +94,8 @@ public struct LedgerCopy: Sendable {
 public struct AuditError: Error, Equatable, Sendable, CustomStringConvertible {
     public enum Code: Sendable {
         case failed
+        /// What was found is no ledger that anybody has written by the rules.
+        case tampered
         /// The ledger was founded under another CA than the one that is trusted here: nothing was checked.
         case otherAuthority
         /// What was named is not there, or is something else.

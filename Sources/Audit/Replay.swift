@@ -26,12 +26,13 @@ public struct Replay: Sendable {
     public static func run(_ copy: LedgerCopy, round: Int, campaign: CampaignID? = nil, threads: Int = 2) throws -> Replay {
         let all = try RoundHistory(copy).rounds
         let rounds = all.filter { $0.campaign == campaign ?? all.last?.campaign }
-        if let campaign, rounds.isEmpty { throw AuditError("there is no campaign \(campaign)", hint: "kumiai audit rounds names them") }
+        if let campaign, rounds.isEmpty { throw AuditError("there is no campaign \(campaign)", hint: "kumiai audit rounds names them", code: .wrongOption) }
         guard let record = rounds.last(where: { $0.task.key.round == round && $0.commit != nil }),
             let commit = record.commit
         else {
             let known = rounds.filter { $0.commit != nil }.map(\.task.key.round)
-            throw AuditError("round \(round) is not committed", hint: known.isEmpty ? "no round is" : "rounds \(known.first!) to \(known.last!) are")
+            throw AuditError("round \(round) is not committed", hint: known.isEmpty ? "no round is" : "rounds \(known.first!) to \(known.last!) are",
+                code: .wrongOption)
         }
         guard record.replayability(in: copy.blobs) != .pruned else {
             throw AuditError(
@@ -79,7 +80,7 @@ public struct Replay: Sendable {
         _ copy: LedgerCopy, campaign: CampaignID? = nil, threads: Int = 2, progress: (Int, Int) -> Void = { _, _ in }
     ) throws -> [Outcome] {
         let rounds = try RoundHistory(copy).rounds.filter { campaign == nil || $0.campaign == campaign }
-        if let campaign, rounds.isEmpty { throw AuditError("there is no campaign \(campaign)", hint: "kumiai audit rounds names them") }
+        if let campaign, rounds.isEmpty { throw AuditError("there is no campaign \(campaign)", hint: "kumiai audit rounds names them", code: .wrongOption) }
         let committed = rounds.filter { $0.commit != nil }
         return try committed.enumerated().map { index, record in
             progress(index, committed.count)

@@ -261,7 +261,13 @@ public struct Verification {
                 try store.verify(digest)
                 report.blobs += 1
             } catch let error as BlobError {
-                find("blob \(digest.hex)", error.code == .missing ? "the ledger names it, and it is missing" : "its bytes have another hash than its name")
+                let what =
+                    switch error.code {
+                    case .missing: "the ledger names it, and it is missing"
+                    case .damaged: "its bytes have another hash than its name"
+                    default: "it cannot be read: \(error.message)"
+                    }
+                find("blob \(digest.hex)", what)
             }
         }
         progress(all.count, all.count)

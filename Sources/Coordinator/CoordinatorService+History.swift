@@ -138,7 +138,7 @@ extension CoordinatorService {
     func hearSites() {
         hearing = SiteHearing(machine.state.campaign, at: now())
         guard let hearing else { return }
-        logger.info("sites are heard before anything is decided", metadata: ["until": "\(hearing.end.text)", "hint": "it ends earlier when the quorum is connected"])
+        logger.info("sites are heard before anything is decided", metadata: ["until": "\(hearing.end.text)", "hint": "it ends earlier when all sites of the campaign are connected"])
         Task {
             try? await pause(for: .milliseconds(CoordinatorLimits.hearingMilliseconds))
             endHearing()
@@ -179,8 +179,10 @@ extension CoordinatorService {
         if ledgerTrouble == nil { try? requireLedger() }
         if let obstacle = obstacle(at: now()) { found.append("\(obstacle.message); \(obstacle.hint)") }
         if let ledgerTrouble { found.append(ledgerTrouble) }
-        if let hearing, let plan = machine.state.campaign?.plan {
-            found.append("the coordinator has just started: it decides nothing before \(plan.quorum) sites are connected, or until \(hearing.end.text)")
+        if isDiskFull { found.append("the disk is full: sites cannot upload; make room in \(files.directory)") }
+        found += certificateNotices.compactMap { $0.text(at: now()) }
+        if let hearing {
+            found.append("the coordinator has just started: it decides nothing before all sites of the campaign are connected, or until \(hearing.end.text)")
         }
         if let step = clockStep {
             found.append("the system's clock has stepped by \(step / 1000) s and is not followed; if it is right now, start the coordinator again")

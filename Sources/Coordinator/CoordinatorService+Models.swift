@@ -55,6 +55,9 @@ extension CoordinatorService {
         }
     }
 
+    /// What an upload says of the room on the disk.
+    func noteRoom(isFull: Bool) { isDiskFull = isFull }
+
     func modelArrived(_ digest: Digest) { arrivals.end(digest) }
 
     /// Registers a model that an operator has sent. The same request again is answered as the first time.

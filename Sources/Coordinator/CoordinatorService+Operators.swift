@@ -16,7 +16,10 @@ extension CoordinatorService {
         do {
             try decideOrThrow { core, now in try core.decide { try $0.open(plan, by: name, at: now) } }
         } catch let error as LedgerViolation {
-            throw Refusal(.conflict, "a campaign cannot be opened now: the request \(error.message)", hint: "see kumiai campaign status")
+            let isNamed = machine.state.campaign?.end != nil && machine.state.isNamed(plan.campaign)
+            throw Refusal(
+                .conflict, "a campaign cannot be opened now: the request \(error.message)",
+                hint: isNamed ? "that campaign has ended: give this one another name, with campaign = in its plan" : "see kumiai campaign status")
         }
         knowSites()
         logger.info("campaign opened", metadata: ["campaign": "\(plan.campaign)", "by": "\(name)"])

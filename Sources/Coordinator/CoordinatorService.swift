@@ -52,6 +52,8 @@ public actor CoordinatorService {
     var hearing: SiteHearing?
     /// Why the last decision could not be written; `nil` where it could.
     var ledgerTrouble: String?
+    /// Whether the last upload ended for lack of room.
+    var isDiskFull = false
 
     /// How long the coordinator waits before it tries again to write a ledger that it could not write, or to compute a
     /// round that it could not compute.

@@ -19,6 +19,14 @@ package enum PlanFit {
         }
     }
 
+    /// Why no site could train this model, whatever the plan; `nil` where it can be trained. Reads its header alone.
+    package static func problem(of base: SafetensorsFile) -> String? {
+        do {
+            _ = try PolicyConfiguration(of: base)
+            return nil
+        } catch { return text(error) }
+    }
+
     private static func problems(of lora: LoRA, _ base: TensorLayout) -> [PlanProblem] {
         let unknown = AdapterLayout.unknownTargets(lora.targets, in: base)
         guard unknown.isEmpty else {

@@ -4,8 +4,8 @@ import Federation
 ///
 /// A ledger that was restored from a backup looks sound to its own coordinator: only its sites know that there was more of it.
 /// Deadlines that passed meanwhile would be decided at once, and entries that the receipts of the sites could have put back
-/// would have others in their places. It is over when as many sites as the quorum have come with a history that this ledger
-/// extends, and at its end at the latest.
+/// would have others in their places. It is over when all sites have come with a history that this ledger extends, and at its
+/// end at the latest: any one of them may be the one that has seen more.
 package struct SiteHearing: Equatable, Sendable {
     package let end: Timestamp
     private var heard: Set<SiteID> = []
@@ -22,6 +22,6 @@ package struct SiteHearing: Equatable, Sendable {
     /// `campaign`: as it is now; an operator may have changed it meanwhile.
     package func isOver(_ campaign: CampaignState?) -> Bool {
         guard let campaign, campaign.end == nil else { return true }
-        return heard.intersection(campaign.plan.sites).count >= campaign.plan.quorum
+        return heard.isSuperset(of: campaign.plan.sites)
     }
 }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Glibc
 import Identity
 import LinearAlgebra
 import Transport
@@ -45,9 +46,20 @@ public struct Kumiai: AsyncParsableCommand {
     public static func prepare() {
         StandardDescriptors.openClosed()
         StandardDescriptors.ignoreSignalsOfWrites()
+        StandardDescriptors.ignoreHangupOfServices(Array(CommandLine.arguments.dropFirst()))
         OpenSSLLibrary.outliveMain()
         BLASCore.restartIfWrong()
         ProcessResources.keepBuffers()
         ProcessResources.raiseDescriptorLimit()
+        requireDescriptors()
+    }
+
+    /// With fewer, what speaks to the network cannot even begin, and would not say so.
+    private static func requireDescriptors() {
+        guard ProcessResources.descriptorLimit < ProcessResources.leastDescriptors else { return }
+        Terminal.error(
+            "this process may have \(ProcessResources.descriptorLimit) open files; expected \(ProcessResources.leastDescriptors) or more",
+            hint: "raise the limit: ulimit -n, or LimitNOFILE in the systemd unit")
+        Glibc.exit(ExitStatus.failed.rawValue)
     }
 }

@@ -36,8 +36,11 @@ public enum ProcessResources {
     /// Allows as many open files as the system lets this process have. Call once at start.
     public static func raiseDescriptorLimit() { kumiai_raise_descriptor_limit() }
 
+    /// What a command needs at least: the event loops, the ledger, a connection.
+    public static let leastDescriptors = 32
+
     /// How many files this process may have open.
-    static var descriptorLimit: Int {
+    public static var descriptorLimit: Int {
         var limit = rlimit()
         guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return 1024 }
         return Int(clamping: limit.rlim_cur)

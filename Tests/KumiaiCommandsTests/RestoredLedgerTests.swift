@@ -110,8 +110,11 @@ import Testing
         try copy(consortium.data, to: consortium.path("backup"))
 
         coordinator = try consortium.startCoordinator()
-        // One alone: with both updates the round would be committed, and of that no site has a receipt.
-        var workers = [try consortium.startWorker(0)]
+        var workers = try [0, 1].map(consortium.startWorker)
+        func connections() -> Int { consortium.log("coordinator").components(separatedBy: "site connected site=bolt").count - 1 }
+        // With both updates the round would be committed, and of that no site has a receipt.
+        try #require(consortium.wait { connections() == 2 })
+        kill(workers[1].processIdentifier, SIGSTOP)
         try #require(consortium.wait { try receipts(consortium).count == 1 }, "\(consortium.log("acme-osaka"))")
         for process in workers + [coordinator] { kill(process.processIdentifier, SIGKILL) }
         let evidence = try receipts(consortium)

@@ -73,6 +73,20 @@ import Testing
         #expect(heard.allSatisfy { $0.isFinite })
     }
 
+    /// Finite, and no model all the same.
+    @Test func aLossThatRisesOutOfAllProportionIsADivergence() {
+        func divergence(_ losses: [Float], from first: Float? = nil) -> String? {
+            var range = LossRange(first)
+            for loss in losses { range.note(loss) }
+            return range.divergence
+        }
+        #expect(divergence([0.5] + [Float](repeating: 120, count: 10)) == "the loss rose from 0.5 to 120.0")
+        #expect(divergence([0.5] + [Float](repeating: 90, count: 10)) == nil)
+        // Where the contract's statistics are not those of the data, the loss begins high.
+        #expect(divergence([5e4, 4e4, 3e4]) == nil)
+        #expect(divergence([2e4], from: 0.1) != nil && divergence([]) == nil)
+    }
+
     /// The loss is that of before the step: it does not see what the last one did.
     @Test func theLastStepsWeightsAreLookedAtToo() throws {
         let policy = try policy(), data = try demonstrations(policy)

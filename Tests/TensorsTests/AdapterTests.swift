@@ -106,7 +106,7 @@ import Testing
         #""kasa_config": {"beta": 1}"#, #""velora_config": {"rank": 1}"#, #""use_bdlora": {"blocks": 2}"#, #""arrow_config": {"top_k": 3}"#,
         #""megatron_config": {"a": 1}"#, #""corda_config": {"a": 1}"#, #""ensure_weight_tying": true"#, #""of_next_year": "on""#, #""of_next_year": 0"#,
         #""use_rslora": 1"#, #""use_rslora": "false""#, #""fan_in_fan_out": "true""#, #""bias": true"#, #""bias": "some""#, #""modules_to_save": "head""#,
-        #""target_modules": ".*fc1""#, #""target_modules": 7"#, #""exclude_modules": "fc.""#, #""rank_pattern": [1]"#, #""alpha_pattern": {"fc1": "2"}"#,
+        #""target_modules": ".*fc1""#, #""target_modules": "all-linear""#, #""target_modules": 7"#, #""exclude_modules": "fc.""#, #""rank_pattern": [1]"#, #""alpha_pattern": {"fc1": "2"}"#,
         #""init_lora_weights": "pissa_niter_4""#, #""init_lora_weights": "olora""#, #""init_lora_weights": 1"#, #""exclude_modules": ["fc1"]"#,
     ]
 
@@ -129,7 +129,7 @@ import Testing
         #expect(try merged(adapter(with(whole), Self.fc1))["m.fc1.weight"]![0] == 3)
         for option in [
             #""init_lora_weights": "gaussian""#, #""init_lora_weights": "eva", "eva_config": {"rho": 2.0}"#, #""target_modules": "m.fc1""#,
-            #""target_modules": "all-linear""#, #""layers_pattern": []"#,
+            #""layers_pattern": []"#,
         ] {
             #expect(try merged(adapter(with(option), Self.fc1))["m.fc1.weight"]![0] == 3, "\(option)")
         }
@@ -158,6 +158,20 @@ import Testing
     @Test func anAdapterThatLostTensorsIsRefused() throws {
         try refused(adapter(with(#""target_modules": ["fc1", "fc2"]"#), Self.fc1), "target_modules names m.fc2")
         try refused(adapter(with(#""modules_to_save": ["head"]"#), Self.fc1), "modules_to_save covers m.head.weight")
+        for bias in ["all", "lora_only"] { try refused(adapter(with(#""bias": "\#(bias)""#), Self.fc1), "does not hold m.fc1.bias") }
+    }
+
+    /// Where the configuration does not name its modules, those that have factors say which ones must.
+    @Test func oneOfSeveralModulesOfANameIsMissed() throws {
+        let layout = TensorLayout(["a", "b"].map { ("\($0).fc1.weight", .f32, [4, 3]) })
+        let half = try adapter(Self.plain, Self.fc1.map { ($0.0.replacingOccurrences(of: "m.fc1", with: "a.fc1"), $0.1, $0.2) })
+        let path = directory.file("two.safetensors")
+        let writer = try SafetensorsWriter(path: path, layout: layout, metadata: [])
+        try writer.append([Float](repeating: 1, count: 24))
+        try writer.finish()
+        #expect { try PEFTAdapter(reading: half).merge(into: SafetensorsFile(path: path), to: path + ".merged") } throws: {
+            "\($0)".contains("the adapter has no factors for b.fc1")
+        }
     }
 
     @Test func squareWeightsDoNotSayWhetherTheyAreTransposed() throws {

@@ -96,6 +96,7 @@ struct BulkSession {
             throw error
         }
         try await workers.runIfActive { try spool.checkpoint() }
+        await service.noteRoom(isFull: false)
     }
 
     /// A site that is slow is served; one that does not move at all is not waited for.
@@ -144,7 +145,9 @@ struct BulkSession {
             return try await body()
         } catch let error as BlobError {
             switch error.code {
-            case .full: throw Refusal(.unavailable, "the coordinator's disk is full", hint: "try again later; what is durable is kept")
+            case .full:
+                await service.noteRoom(isFull: true)
+                throw Refusal(.unavailable, "the coordinator's disk is full", hint: "try again later; what is durable is kept")
             case .missing: throw Refusal(.notFound, error.message)
             case .busy: throw Refusal(.conflict, error.message, hint: "try again in a moment")
             case .damaged, .wrongOffset: throw Refusal(.invalid, error.message, hint: "offer the blob again")

@@ -32,7 +32,7 @@ public struct CampaignReport: Equatable, Sendable {
     public var key: RoundKey
     public var rounds: Int
     public var committed: Int
-    /// Only while updates are collected.
+    /// When the updates that are collected must be in, or, while sites are recruited, when the attempt is given up.
     public var deadline: Timestamp?
     public var model: Digest
     public var quorum: Int
@@ -109,6 +109,7 @@ extension CampaignState {
         var inRound = 0
         switch round.phase {
         case .recruiting:
+            deadline = round.recruitingDeadline
             awaited = plan.sites.filter { !present.contains($0) && round.inheritance.accepted[$0] == nil }
         case .collecting(let collection):
             deadline = collection.deadline
@@ -120,6 +121,7 @@ extension CampaignState {
         }
         if let pause {
             phase = "paused"
+            awaited = []
             reason = "paused by \(pause.change.changedBy): \(pause.change.reason)"
             deadline = nil
         }

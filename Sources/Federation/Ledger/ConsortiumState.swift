@@ -127,6 +127,9 @@ public struct ConsortiumState: Equatable, Sendable {
         campaign = CampaignState(plan: plan, base: base, index: entryCount, at: time)
     }
 
+    /// Whether a campaign had this name.
+    public func isNamed(_ campaign: CampaignID) -> Bool { campaigns.contains(campaign) }
+
     /// Whether the plan could be opened if no campaign ran; its base.
     @discardableResult
     func checkOpening(_ plan: Plan) throws(LedgerViolation) -> ModelReference {

@@ -73,13 +73,16 @@ public struct WorkerMachine: Equatable, Sendable {
 
     /// `outbox`: an update that a former run of the worker prepared and whose answer, if it had one, may be lost.
     public init(outbox: PreparedUpdate? = nil) {
-        work = outbox.map(Work.submitting) ?? .resting(reason: "not connected yet")
+        work = outbox.map(Work.submitting) ?? .resting(reason: Self.notConnected)
     }
+
+    private static let notConnected = "not connected yet"
 
     public mutating func handle(_ event: Event) -> [Effect] {
         switch event {
         case .connected:
             (isConnected, failedConnections) = (true, 0)
+            if work == .resting(reason: Self.notConnected) { work = .resting(reason: "waits for what the coordinator says") }
             return transfer()
         case .disconnected: return disconnected()
         case .assigned(let assignment): return follow(assignment)

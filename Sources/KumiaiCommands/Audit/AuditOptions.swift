@@ -19,7 +19,7 @@ struct AuthorityOption: ParsableArguments {
     func open(_ copy: String) throws -> LedgerCopy {
         do {
             return try LedgerCopy(directory: copy, authority: ca)
-        } catch let error as AuditError where error.code != .failed {
+        } catch let error as AuditError where error.code == .otherAuthority || error.code == .wrongOption {
             throw UsageError(error.message, hint: error.hint)
         }
     }

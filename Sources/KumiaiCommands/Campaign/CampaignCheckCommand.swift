@@ -10,8 +10,8 @@ struct CampaignCheckCommand: Command {
         commandName: "check", abstract: "Check a plan, and say what it asks of the sites; the plan is not sent.",
         discussion: """
             With the base model it also checks that sites can train it as the plan wants, and says how many bytes they send. \
-            With --config, or where KUMIAI_CONFIG is set, it also asks the coordinator, which refuses what it would not open, and \
-            warns of sites that it has never seen: a mistyped name, say.
+            Where there is an operator's configuration (--config, KUMIAI_CONFIG, or operator.toml in this directory), it also asks \
+            the coordinator, which refuses what it would not open, and warns of sites that it has never seen: a mistyped name, say.
 
             Example:
               kumiai campaign check alice/plan.toml --base base.safetensors
@@ -60,15 +60,22 @@ struct CampaignCheckCommand: Command {
             report.updateBytes = UInt64(max(odd, even))
             report.campaignBytes = UInt64(plan.sites.count * (odd * ((plan.rounds + 1) / 2) + even * (plan.rounds / 2)))
         }
-        if let config = config ?? OperatorFile.pathInEnvironment {
-            guard case .status(let status) = try await OperatorOptions.ask(.checkPlan(plan), by: config) else {
-                throw TransportError(.unexpected, "the coordinator did not answer with its status")
-            }
-            let known = Set(status.sites.filter(\.isKnown).map(\.site))
-            report.unknownSites = plan.sites.filter { !known.contains($0) }.map(\.description)
-        }
+        report.unknownSites = try await unknownSites(plan)
         if json.isOn { return try report.printJSON() }
         show(report)
+    }
+
+    /// `nil` where the coordinator was not asked.
+    private func unknownSites(_ plan: Plan) async throws -> [String]? {
+        guard let config = config ?? OperatorFile.pathInEnvironment ?? OperatorFile.pathHere else {
+            Terminal.note("the coordinator was not asked: no operator's configuration is named, and none is here")
+            return nil
+        }
+        guard case .status(let status) = try await OperatorOptions.ask(.checkPlan(plan), by: config) else {
+            throw TransportError(.unexpected, "the coordinator did not answer with its status")
+        }
+        let known = Set(status.sites.filter(\.isKnown).map(\.site))
+        return plan.sites.filter { !known.contains($0) }.map(\.description)
     }
 
     private func updateBytes(_ plan: Plan, _ base: TensorLayout, round: Int) -> Int { UpdateFormat(plan.training, base: base, round: round).fileByteCount }

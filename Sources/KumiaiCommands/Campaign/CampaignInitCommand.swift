@@ -5,8 +5,8 @@ struct CampaignInitCommand: Command {
     static let configuration = CommandConfiguration(
         commandName: "init", abstract: "Write an operator's configuration and a plan to edit.",
         discussion: """
-            Where plan.toml is an earlier release's plan, the new one is written beside it as plan-RELEASE.toml. A plan that \
-            exists is never overwritten.
+            Where plan.toml is an earlier release's plan, the new one is written beside it as plan-RELEASE.toml, and where that is \
+            the plan of an earlier campaign, as plan-CAMPAIGN.toml. A plan that exists is never overwritten.
 
             Example:
               kumiai campaign init alice --coordinator 127.0.0.1:7443 --base FY2026 \\
@@ -24,6 +24,9 @@ struct CampaignInitCommand: Command {
 
     @Option(help: "The release that the campaign leads to.")
     var release: String
+
+    @Option(help: "The campaign's name; by default BASE-RELEASE. One that has ended, or was stopped, is not named again.")
+    var campaign: String?
 
     @Option(name: .customLong("site"), help: ArgumentHelp("A site that takes part; repeat it.", valueName: "member/site"))
     var sites: [String]
@@ -46,7 +49,7 @@ struct CampaignInitCommand: Command {
     func execute() async throws {
         _ = try Endpoint(coordinator, key: "--coordinator")
         let text = PlanFile.text(
-            campaign: "\(base)-\(release)", base: base, release: release, sites: sites.sorted(), rounds: rounds, seed: seed, learning: options.learning)
+            campaign: campaign ?? "\(base)-\(release)", base: base, release: release, sites: sites.sorted(), rounds: rounds, seed: seed, learning: options.learning)
         // Before anything is written.
         let plan = try PlanFile.parse(text, path: "these options")
         let place = try PlanPlace(in: directory, for: plan, text: text)

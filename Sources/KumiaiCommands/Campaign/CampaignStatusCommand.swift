@@ -20,11 +20,15 @@ struct CampaignStatusCommand: Command {
     func execute() async throws {
         var report = try await options.status()
         guard report.campaign != nil else {
-            throw UsageError("no campaign has been opened", hint: "kumiai campaign open plan.toml")
+            throw UsageError("no campaign has been opened", code: ExitStatus.failed, hint: "kumiai campaign open plan.toml")
         }
         if watch { report = try await CampaignWatch(options: options, output: json.isOn ? .standardError : .standardOutput).follow(report) }
-        if json.isOn { return try StatusOutput(report).printJSON() }
         guard let campaign = report.campaign else { return }
+        if json.isOn {
+            try StatusOutput(report).printJSON()
+            if campaign.phase == "stopped" { throw ExitStatus.failed }
+            return
+        }
         for line in CampaignText.lines(campaign, now: report.time) { Terminal.print(line) }
         for trouble in report.troubles { Terminal.print("trouble: \(trouble)") }
         if !watch {

@@ -18,6 +18,9 @@ extension RoleFile {
         return search.isNamed ? search.path : nil
     }
 
+    /// The file in the current directory; `nil` where there is none.
+    static var pathHere: String? { FileManager.default.fileExists(atPath: name) ? name : nil }
+
     /// What `--help` says of `--config`.
     static var help: ArgumentHelp {
         ArgumentHelp("The configuration; otherwise what \(ConfigurationSearch.variable) names, or \(name) in this directory.", valueName: "file")

@@ -21,5 +21,6 @@ struct CoordinatorDeclareLossCommand: Command {
         let index = try await request.record(.declareLoss(reason: request.reason))
         if request.json.isOn { return try Report(entry: index).printJSON() }
         Terminal.print("declared the loss (ledger entry \(index))")
+        Terminal.print("next, once at each site that has seen more: kumiai worker accept-loss; coordinator status says which sites wait")
     }
 }

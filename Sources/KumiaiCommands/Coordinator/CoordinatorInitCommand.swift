@@ -3,6 +3,7 @@ import Coordinator
 import Federation
 import Foundation
 import Identity
+import Tensors
 
 struct CoordinatorInitCommand: Command {
     static let configuration = CommandConfiguration(
@@ -53,6 +54,9 @@ struct CoordinatorInitCommand: Command {
         }
         let configuration = try CoordinatorFile.load(path)
         let model = try ConsortiumFounder(configuration).found(base: name, modelPath: baseModel, at: systemTime())
+        if let problem = PlanFit.problem(of: try SafetensorsFile(path: baseModel)) {
+            Terminal.note("no site can train this model, and no campaign can start from it: \(problem)")
+        }
         if json.isOn {
             return try Report(
                 consortium: configuration.consortium, configuration: path, name: name.text, model: model.digest.hex, bytes: model.byteCount

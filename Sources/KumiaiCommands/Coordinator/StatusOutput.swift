@@ -43,7 +43,8 @@ struct StatusOutput: Encodable {
         let activity: String
         let round: Int
         let progress: Double
-        let localLoss: Double
+        /// `nil`: it has said none.
+        let localLoss: Double?
         let bytesUp: UInt64
         let bytesDown: UInt64
         let updatesAccepted: Int
@@ -61,7 +62,7 @@ struct StatusOutput: Encodable {
             activity = site.heartbeat.activity.rawValue
             round = site.heartbeat.round
             progress = site.heartbeat.progress
-            localLoss = site.heartbeat.localLoss
+            localLoss = site.heartbeat.localLoss == 0 ? nil : site.heartbeat.localLoss
             bytesUp = site.heartbeat.bytesUp
             bytesDown = site.heartbeat.bytesDown
             updatesAccepted = site.updatesAccepted

@@ -25,6 +25,8 @@ struct PKIRequestCommand: Command {
     }
 
     func execute() async throws {
+        // As the CA will read it; which consortium it is of, the CA says.
+        _ = try SPIFFE.principal("spiffe://consortium.example/\(identity)")
         let files = PKIFiles(directory: out)
         try files.create()
         let isThere = FileManager.default.fileExists(atPath: files.key)

@@ -9,7 +9,7 @@ struct PKIShowCommand: Command {
         commandName: "show", abstract: "Say whom a certificate speaks for, and whether it can be used.")
 
     @Argument(
-        help: ArgumentHelp("PEM certificate.", valueName: "file"),
+        help: ArgumentHelp("PEM certificate, or a directory with certificate.pem.", valueName: "file"),
         completion: .file(extensions: ["pem", "crt", "cer"]))
     var file: String
 
@@ -40,7 +40,7 @@ struct PKIShowCommand: Command {
     }
 
     func execute() async throws {
-        let certificate = try Certificate(pem: Credentials.read(file))
+        let certificate = try Certificate(pem: Credentials.read(PKIFiles.certificate(at: file)))
         var identity: String?
         var problem: String?
         do {
@@ -49,6 +49,8 @@ struct PKIShowCommand: Command {
                 ?? (certificate.isAuthority ? nil : certificate.principal().description)
         } catch {
             problem = describe(error)
+            // Whom it names is one thing, and who trusts it another.
+            identity = try? certificate.principal().description
         }
         let report = Report(
             subject: certificate.subject, issuer: certificate.issuer, identity: identity, problem: problem,

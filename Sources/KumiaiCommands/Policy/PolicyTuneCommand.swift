@@ -68,6 +68,7 @@ struct PolicyTuneCommand: Command {
     }
 
     func execute() async throws {
+        try OutputFile.requireOther(out, than: [demonstrations.demonstrations, model])
         try rank > 0 ? OutputFile.prepareDirectory(out, for: PEFTAdapter.fileNames, force: force.isOn) : OutputFile.prepare(out, force: force.isOn)
         let file = try SafetensorsFile(path: model), policy = try Policy(file)
         try Batch.check(count: batch, policy.configuration, hint: "take a smaller --batch")

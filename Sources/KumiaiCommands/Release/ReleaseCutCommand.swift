@@ -55,7 +55,6 @@ struct ReleaseCutCommand: Command {
         Terminal.print("cut \(release) (\(model.short)) in \(directory)")
         if let discarded { Terminal.print("its adapter lacks \(Format.number(100 * discarded, digits: 3)) % of the change's energy") }
         // The directory is the coordinator's word, and is no part of a command to copy.
-        let authority = try options.authority.shellQuoted
-        Terminal.print("next, on the coordinator's machine: kumiai release show DIRECTORY --verify --ca \(authority)")
+        Terminal.print("next: kumiai release fetch \(release)\(options.shellOption), which verifies it on arrival")
     }
 }

@@ -19,7 +19,7 @@ struct ReleaseShowCommand: Command {
     var verify = false
 
     @Option(
-        help: ArgumentHelp("The consortium's CA certificate, for --verify.", valueName: "ca.pem"),
+        help: ArgumentHelp("The consortium's CA certificate; with it, the release is verified.", valueName: "ca.pem"),
         completion: .file(extensions: ["pem", "crt", "cer"]))
     var ca: String?
 
@@ -48,7 +48,7 @@ struct ReleaseShowCommand: Command {
         let summary = try release.summary()
         var signer: String?
         var problem: String?
-        if verify {
+        if verify || ca != nil {
             guard let ca else { throw UsageError("--verify needs the consortium's CA certificate", hint: "name it with --ca ca.pem") }
             let roots = try TrustRoots(pem: Credentials.read(ca))
             do {

@@ -44,7 +44,7 @@ struct Failure {
 
     init(_ error: any Error) {
         switch error {
-        case let error as UsageError: (message, hint, code) = (error.message, error.hint, ExitStatus.configuration)
+        case let error as UsageError: (message, hint, code) = (error.message, error.hint, error.code)
         case let error as Refusal:
             // The coordinator's advice is not ours: nobody should copy a command from it unawares.
             let hint = error.hint.isEmpty ? "" : "the coordinator says: \(error.hint)"
@@ -58,12 +58,13 @@ struct Failure {
             code = Self.code(error)
         case let error as CoordinatorError: (message, hint) = (error.message, error.hint)
         case let error as WorkerError: (message, hint) = (error.message, error.hint)
-        case let error as AuditError: (message, hint, code) = (error.message, error.hint, error.code == .failed ? ExitStatus.failed : ExitStatus.configuration)
+        case let error as AuditError: (message, hint, code) = (error.message, error.hint, Self.code(error))
         case let error as LearningError: (message, hint) = (error.message, error.hint)
         case let error as PEFTError: (message, hint) = (error.message, error.hint)
         case let error as LedgerViolation: message = "a ledger entry \(error.message)"
         case let error as ValidationError: (message, code) = (error.message, ExitCode.validationFailure)
-        case let error as InputFileError: (message, hint) = (error.message, error.hint)
+        case let error as InputFileError: (message, hint, code) = (error.message, error.hint, error.isAbsent ? ExitStatus.configuration : ExitStatus.failed)
+        case let error as LedgerError: (message, code) = (error.message, [.tampered, .badSignature].contains(error.code) ? ExitStatus.tampered : ExitStatus.failed)
         case let error as NotFiniteError: (message, hint) = (error.message, error.hint)
         default: message = describe(error)
         }
@@ -95,10 +96,18 @@ struct Failure {
         }
     }
 
+    private static func code(_ error: AuditError) -> ExitCode {
+        switch error.code {
+        case .failed: ExitStatus.failed
+        case .tampered: ExitStatus.tampered
+        case .otherAuthority, .wrongOption: ExitStatus.configuration
+        }
+    }
+
     private static func code(_ error: IdentityError) -> ExitCode {
         switch error.code {
         case .handshake: ExitStatus.refused
-        case .unreadable, .exposed, .exists: ExitStatus.configuration
+        case .unreadable, .exposed, .exists, .wrongIdentity: ExitStatus.configuration
         default: ExitStatus.failed
         }
     }
@@ -108,7 +117,7 @@ struct Failure {
         case .expired: "renew the certificate: kumiai pki renew"
         case .notTrusted: "was the certificate issued by the CA of this consortium? kumiai pki show names its issuer"
         case .handshake where error.detail.contains("alert"): "the other side said no: its log names the reason; kumiai pki show prints your certificate"
-        case .wrongIdentity: "kumiai pki show prints whom a certificate speaks for"
+        case .wrongIdentity: "identities are coordinator/NAME, operator/NAME, auditor/NAME and member/M/site/S, of a consortium named as in robots.example"
         default: ""
         }
     }
@@ -118,8 +127,10 @@ struct Failure {
 struct UsageError: Error {
     let message: String
     let hint: String
-    init(_ message: String, hint: String = "") {
+    let code: ExitCode
+    init(_ message: String, code: ExitCode = ExitStatus.configuration, hint: String = "") {
         self.message = message
         self.hint = hint
+        self.code = code
     }
 }

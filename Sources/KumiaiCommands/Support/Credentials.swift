@@ -1,4 +1,5 @@
 import ArgumentParser
+import Coordinator
 import Federation
 import Identity
 import NIOPosix
@@ -29,6 +30,7 @@ struct OperatorOptions: ParsableArguments {
         let endpoint = try Endpoint(file.content.coordinator, key: "coordinator")
         let identity = file.content.identity
         let chain = try IdentityFile.certificates(file.resolve(identity.certificate))
+        if let notice = chain[0].term.notice(at: systemTime()) { Terminal.note("your certificate \(notice): kumiai pki renew") }
         let context = try TLSContext(
             .client, chain: chain, key: try IdentityFile.key(file.resolve(identity.key)),
             roots: try IdentityFile.roots(file.resolve(identity.ca), revocations: identity.revocations(of: file)))

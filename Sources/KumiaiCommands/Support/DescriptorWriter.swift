@@ -10,14 +10,18 @@ enum DescriptorWriter {
         let code: Int32
         let writtenBytes: Int
 
-        var reason: String { code == EBADF ? "it is closed" : String(cString: strerror(code)).lowercasedFirst }
+        var reason: String { code == EBADF ? "it is closed" : code == EAGAIN ? "its reader does not read" : String(cString: strerror(code)).lowercasedFirst }
     }
 
-    static func write(_ text: String, to descriptor: Int32) -> Failure? {
+    /// `patience`: milliseconds to wait for a reader that does not read; `nil`: for ever.
+    static func write(_ text: String, to descriptor: Int32, patience: Int32? = nil) -> Failure? {
         let bytes = Array(text.utf8)
         var done = 0
         while done < bytes.count {
-            let (count, code) = bytes[done...].withUnsafeBytes { pointer -> (Int, Int32) in
+            if let patience, !isWritable(descriptor, patience) { return Failure(code: EAGAIN, writtenBytes: done) }
+            // A pipe that can be written to has room for this many.
+            let part = bytes[done...].prefix(patience == nil ? .max : Int(PIPE_BUF))
+            let (count, code) = part.withUnsafeBytes { pointer -> (Int, Int32) in
                 let count = Glibc.write(descriptor, pointer.baseAddress, pointer.count)
                 return (count, errno)
             }
@@ -28,7 +32,7 @@ enum DescriptorWriter {
             // Nothing written and no error: what cannot go on is a failure too.
             switch count < 0 ? code : EIO {
             case EINTR: continue
-            case EAGAIN: waitUntilWritable(descriptor)
+            case EAGAIN where patience == nil: _ = isWritable(descriptor, -1)
             case let code: return Failure(code: code, writtenBytes: done)
             }
         }
@@ -36,9 +40,9 @@ enum DescriptorWriter {
     }
 
     /// Another program may have made a terminal or a pipe non-blocking, for all who share it.
-    private static func waitUntilWritable(_ descriptor: Int32) {
+    private static func isWritable(_ descriptor: Int32, _ milliseconds: Int32) -> Bool {
         var request = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
-        _ = poll(&request, 1, -1)
+        return poll(&request, 1, milliseconds) != 0
     }
 }
 

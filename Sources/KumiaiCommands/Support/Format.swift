@@ -12,7 +12,10 @@ enum Format {
         return "\(number(value, digits: 1)) TB"
     }
 
-    static func number(_ value: Double, digits: Int) -> String { String(format: "%.\(digits)f", value) }
+    static func number(_ value: Double, digits: Int) -> String {
+        // A peer may say 1e300.
+        abs(value) < 1e9 ? String(format: "%.\(digits)f", value) : String(format: "%.3g", value)
+    }
 
     /// `m:ss`, or `h:mm:ss`
     static func duration(_ seconds: Double) -> String {

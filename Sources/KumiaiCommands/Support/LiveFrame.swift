@@ -11,7 +11,7 @@ struct LiveFrame {
     func lines(in window: WindowSize) -> [String] {
         let room = InPlaceDrawing.room(in: window)
         let table = SiteTable.table(report).plainLines(width: window.columns)
-        let tail = [bar] + (notice.map { [$0] } ?? [])
+        let tail = words + [bar] + (notice.map { [$0] } ?? [])
         if table.count + 1 + tail.count <= room { return cut(table + [""] + tail, window) }
         // The heading, a line for the sites that are not shown, and at least one site.
         let shown = room - tail.count - 2
@@ -20,6 +20,16 @@ struct LiveFrame {
         let rest = "… \(hidden.count) more site\(hidden.count == 1 ? "" : "s"), \(hidden.count(where: \.isConnected)) connected"
         return cut(Array(table.prefix(shown + 1)) + [rest] + tail, window)
     }
+
+    /// Why it does not go on, and what is wrong; a few lines at most.
+    private var words: [String] {
+        var lines: [String] = []
+        if let campaign = report.campaign, !campaign.reason.isEmpty { lines.append("\(campaign.phase): \(campaign.reason)") }
+        lines += report.troubles.map { "trouble: \($0)" } + SiteTable.troubles(report)
+        return Array(lines.prefix(Self.wordLines)).map(DisplayText.escaped)
+    }
+
+    private static let wordLines = 4
 
     private func cut(_ lines: [String], _ window: WindowSize) -> [String] { lines.map { $0.cut(toColumns: window.columns) } }
 }

@@ -68,8 +68,9 @@ struct LiveView {
             for round in lastCommitted + 1..<campaign.committed { output.say("round \(round)/\(campaign.rounds) committed") }
         }
         lastCommitted = campaign.committed
-        let losses = report.sites.map { "\($0.site.site) \(Format.number($0.heartbeat.localLoss, digits: 3))" }.joined(separator: ", ")
-        output.say("round \(campaign.committed)/\(campaign.rounds) committed; local loss: \(losses)")
+        let losses = report.sites.filter { $0.heartbeat.localLoss != 0 }.map { "\($0.site.site) \(Format.number($0.heartbeat.localLoss, digits: 3))" }
+        output.say(
+            "round \(campaign.committed)/\(campaign.rounds) committed" + (losses.isEmpty ? "" : "; local loss: \(losses.joined(separator: ", "))"))
     }
 
     func finish() { if output.isInteractive { output.say("") } }

@@ -14,7 +14,16 @@ final class LogSink: Sendable {
         var lost = Lost()
         /// The last write ended within a line.
         var isTorn = false
+        /// How many lines may be written now, and since when that is known.
+        var allowance = LogSink.burst
+        var countedAt = ContinuousClock.now
     }
+
+    /// A peer that makes the program log must not fill the disk: so many lines at once, and so many a second.
+    private static let burst = 5000.0
+    private static let linesPerSecond = 200.0
+    /// How long a line waits for a reader that does not read, such as a stopped pager; the next ones do not.
+    private static let patienceMilliseconds: Int32 = 200
 
     let path: String?
     private let state: NIOLockedValueBox<State>
@@ -35,6 +44,10 @@ final class LogSink: Sendable {
     /// Writes a line, after a notice of those that were lost before it; what cannot be written is counted.
     func write(_ line: String, notice: (Lost) -> String) {
         state.withLockedValue { state in
+            guard Self.isAllowed(&state) else {
+                state.lost = Lost(count: state.lost.count + 1, reason: state.lost.count == 0 ? "there were too many in a short time" : state.lost.reason)
+                return
+            }
             if state.lost.count > 0 {
                 guard Self.put(notice(state.lost), &state) == nil else {
                     state.lost.count += 1
@@ -44,6 +57,14 @@ final class LogSink: Sendable {
             }
             if let failure = Self.put(line, &state) { state.lost = Lost(count: 1, reason: failure.reason) }
         }
+    }
+
+    private static func isAllowed(_ state: inout State) -> Bool {
+        let now = ContinuousClock.now, passed = state.countedAt.duration(to: now) / .seconds(1)
+        (state.allowance, state.countedAt) = (min(burst, state.allowance + passed * linesPerSecond), now)
+        guard state.allowance >= 1 else { return false }
+        state.allowance -= 1
+        return true
     }
 
     /// Opens the file that has the name now, and creates it where there is none.
@@ -59,7 +80,7 @@ final class LogSink: Sendable {
 
     private static func put(_ line: String, _ state: inout State) -> DescriptorWriter.Failure? {
         let text = (state.isTorn ? "\n" : "") + line + "\n"
-        guard let failure = DescriptorWriter.write(text, to: state.descriptor) else {
+        guard let failure = DescriptorWriter.write(text, to: state.descriptor, patience: state.lost.count == 0 ? patienceMilliseconds : 0) else {
             state.isTorn = false
             return nil
         }

@@ -29,6 +29,14 @@ enum OutputFile {
         try requireDirectory(folder(of: path))
     }
 
+    /// Throws where `path` is one of the files that are read: --force is no wish to lose them.
+    static func requireOther(_ path: String, than inputs: [String]) throws {
+        guard let output = URL(fileURLWithPath: path).resolvingSymlinksInPath().path as String?,
+            let input = inputs.first(where: { URL(fileURLWithPath: $0).resolvingSymlinksInPath().path == output })
+        else { return }
+        throw UsageError("\(path) is \(input), which is read: nothing was written", hint: "choose another place with --out")
+    }
+
     /// Says before the work begins whether `files` can be written into a directory.
     static func prepareDirectory(_ path: String, for files: [String], force: Bool) throws {
         try requireDirectory(path)

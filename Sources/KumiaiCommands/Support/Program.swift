@@ -20,6 +20,10 @@ extension Kumiai {
             suggestion.failure.report()
             return suggestion.failure.code.rawValue
         }
+        if let empty = EmptyArgument(Array(CommandLine.arguments.dropFirst())) {
+            empty.failure.report()
+            return empty.failure.code.rawValue
+        }
         // To the parser a minus begins an option: it would say that the value is missing.
         if let negative = NegativeValue(Array(CommandLine.arguments.dropFirst())) {
             negative.failure.report()

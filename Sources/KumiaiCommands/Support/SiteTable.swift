@@ -44,7 +44,7 @@ enum SiteTable {
     /// Slow, silent and gone look different.
     private static func state(_ site: SiteReport, now: Timestamp) -> String {
         guard site.isConnected else { return site.absence.isEmpty ? "not connected" : "turned away" }
-        if let seen = site.lastSeen, now.milliseconds > seen.milliseconds + silentMilliseconds { return "silent, was \(activity(site.heartbeat))" }
+        if let seen = site.lastSeen, now > seen, now.milliseconds - seen.milliseconds > silentMilliseconds { return "silent, was \(activity(site.heartbeat))" }
         return activity(site.heartbeat)
     }
 
@@ -63,7 +63,10 @@ enum CampaignText {
         var lines = [
             "campaign \(campaign.campaign): \(campaign.phase), \(campaign.committed) of \(counted(campaign.rounds, "round")) committed, model \(campaign.model.short)"
         ]
-        if let deadline = campaign.deadline {
+        if campaign.phase == "recruiting" {
+            let left = campaign.deadline.map { ", given up \($0 > now ? "in " + Format.duration(Double($0.milliseconds - now.milliseconds) / 1000) : "now")" } ?? ""
+            lines.append("round \(campaign.key): waits for its quorum of \(counted(campaign.quorum, "site"))\(left)")
+        } else if let deadline = campaign.deadline {
             let left = deadline > now ? Format.duration(Double(deadline.milliseconds - now.milliseconds) / 1000) + " left" : "deadline passed"
             lines.append("round \(campaign.key): \(counted(campaign.updatesInRound, "update")) in, quorum \(campaign.quorum), \(left)")
         }

@@ -19,4 +19,9 @@ enum StandardDescriptors {
     static func ignoreSignalsOfWrites() {
         for number in [SIGPIPE, SIGXFSZ] { signal(number, SIG_IGN) }
     }
+
+    /// A rotation of logs may come before a service listens for it: from its first instruction on, SIGHUP ends no service.
+    static func ignoreHangupOfServices(_ arguments: [String]) {
+        if arguments.count > 1, ["coordinator", "worker"].contains(arguments[0]), arguments[1] == "run" { signal(SIGHUP, SIG_IGN) }
+    }
 }

@@ -9,8 +9,9 @@ struct WorkerAcceptLossCommand: Command {
         commandName: "accept-loss", abstract: "Accept, once, that the consortium's ledger has lost entries.",
         discussion: """
             A site keeps the newest tree head of the ledger that it has seen, and sends nothing to a coordinator whose ledger is an \
-            older one. Where the consortium's operator has declared the loss in the ledger, this accepts it. The site's evidence \
-            (receipts and the lost tree head) is kept. Without --yes it only shows what was declared.
+            older one. Where the consortium's operator has declared the loss in the ledger, this accepts it. The site's evidence is \
+            kept: the lost tree head, and in receipts-of-lost-entries the receipts that the ledger does not hold any more. Without \
+            --yes it only shows what was declared. Ends with 1 where the worker has heard of no loss.
             """)
 
     @Option(name: .shortAndLong, help: WorkerFile.help, completion: .file(extensions: ["toml"]))
@@ -37,8 +38,12 @@ struct WorkerAcceptLossCommand: Command {
                 declaredBy: loss.declaredBy, reason: loss.reason, keptEntries: loss.keptEntries, lostTreeHead: loss.lostTreeHead, accepted: yes)
         }
         if yes { try losses.acceptAll() }
+        guard !reports.isEmpty else {
+            throw UsageError(
+                "no loss that this site has heard of waits for its word", code: ExitStatus.failed,
+                hint: "the worker hears of one when it connects, at the latest 90 s after it was declared; kumiai worker status says whether it waits")
+        }
         if json.isOn { return try reports.printJSON() }
-        guard !reports.isEmpty else { return Terminal.print("no loss waits for this site's word") }
         for report in reports {
             Terminal.print("\(report.declaredBy) declares that the ledger lost entries from \(report.keptEntries) on")
             Terminal.print("reason: \(report.reason)")

@@ -38,6 +38,7 @@ struct WorkerInitCommand: Command {
         let absolute = demonstrations.utf8.first == UInt8(ascii: "/") ? demonstrations : URL(fileURLWithPath: demonstrations).path
         let text = WorkerFile.text(coordinator: coordinator, demonstrations: absolute, exitWhenFinished: exitWhenFinished)
         try ConfigurationWriter.write(text, to: path, isPrivate: true) { ignored(by: $0, absolute) }
+        if !FileManager.default.fileExists(atPath: absolute) { Terminal.note("there are no demonstrations at \(absolute) yet") }
         if json.isOn { return try Report(configuration: path, demonstrations: absolute).printJSON() }
         Terminal.print("next: kumiai worker doctor --config \(path.shellQuoted)")
     }

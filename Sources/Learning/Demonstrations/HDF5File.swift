@@ -1,4 +1,5 @@
 import CHDF5
+import Tensors
 
 /// An HDF5 file opened for reading, with every size bounded before it is allocated. No other file is opened for it.
 ///
@@ -22,7 +23,12 @@ final class HDF5File {
         guard try DemonstrationPath(path) == .file else { throw LearningError("\(path) is a directory, not an HDF5 file") }
         H5Eset_auto2(hid_t(H5E_DEFAULT), nil, nil)
         file = H5Fopen(path, kumiai_h5f_read_only(), hid_t(H5P_DEFAULT))
-        guard file >= 0 else { throw LearningError("\(path) is not an HDF5 file, or cannot be read") }
+        guard file >= 0 else {
+            guard let kind = ForeignFormat(at: path), kind != .hdf5 else {
+                throw LearningError("\(path) is not an HDF5 file, or was cut short", hint: "is it still being written, or was it copied as a whole?")
+            }
+            throw LearningError("\(path) is \(kind.name), not an HDF5 file", hint: kind.remedy)
+        }
     }
 
     deinit { H5Fclose(file) }

@@ -29,6 +29,8 @@ enum TokenKind: Equatable {
         case 0x200C, 0x200D, 0x30FC, 0xFF70: return .mark
         // What a decoder puts where it did not understand.
         case 0xFFFD: return .unreadable
+        // Letters, marks and symbols without a shape: the grapheme joiner, fillers of Hangul, the empty Braille cell.
+        case 0x034F, 0x115F, 0x1160, 0x2800, 0x3164, 0xFFA0: return .unreadable
         default: break
         }
         switch scalar.properties.generalCategory {

@@ -56,10 +56,12 @@ public struct LocalTraining: Sendable {
             (current, sum, first) = (SeededGenerator(seed: snapshot.generator), snapshot.lossSum, snapshot.step)
         }
         let loader = BatchLoader(demonstrations, batch: batch, sampling: sampling, seed: generator.state, generator: current, steps: first..<steps)
+        var range = LossRange(snapshot.flatMap { first > 0 ? Float($0.lossSum / Double(first)) : nil })
         for step in first..<steps {
             let loaded = loader.next()
             let loss = trainer.step(loaded.batch, learningRate: schedule.rate(step))
             try check(loss, trainer, step: step + 1)
+            range.note(loss)
             sum += Double(loss)
             let total = sum
             try progress(
@@ -70,11 +72,15 @@ public struct LocalTraining: Sendable {
                 })
         }
         try check(trainer)
+        if let what = range.divergence { throw TrainingDivergence(step: steps, steps: steps, what: what) }
         return Outcome(policy: trainer.policy, adapter: trainer.adapter, loss: sum / Double(max(1, steps)))
     }
 
     private func check(_ loss: Float, _ trainer: Trainer, step: Int) throws {
-        guard loss.isFinite else { throw TrainingDivergence(step: step, steps: steps, what: "the loss is \(loss)") }
+        guard loss.isFinite else {
+            let given = step == 1 ? " with the weights as they were given, before anything was changed" : ""
+            throw TrainingDivergence(step: step, steps: steps, what: "the loss is \(loss)\(given)")
+        }
         guard trainer.gradientNorm.isFinite else {
             throw TrainingDivergence(step: step, steps: steps, what: "the gradient's norm is \(trainer.gradientNorm)")
         }
@@ -88,5 +94,31 @@ public struct LocalTraining: Sendable {
         } catch let error as NotFiniteError {
             throw TrainingDivergence(step: steps, steps: steps, what: error.message)
         }
+    }
+}
+
+/// Where a training's loss began and where it is: numbers that are finite can be as far from a model as others.
+struct LossRange {
+    private var first: Float?
+    private var recent: [Float] = []
+
+    /// Steps whose mean is taken.
+    private static let looked = 10
+    /// By how much the loss may rise. Actions are normalised: a policy that knows nothing has a loss near 1.
+    private static let largestRise: Float = 100
+
+    /// `first`: where a training goes on, its mean loss so far.
+    init(_ first: Float?) { self.first = first }
+
+    mutating func note(_ loss: Float) {
+        first = first ?? loss
+        recent = recent.suffix(Self.looked - 1) + [loss]
+    }
+
+    /// `nil` where it has not risen out of all proportion.
+    var divergence: String? {
+        guard let first, !recent.isEmpty else { return nil }
+        let last = recent.reduce(0, +) / Float(recent.count)
+        return last > Self.largestRise * max(1, first) ? "the loss rose from \(first) to \(last)" : nil
     }
 }

@@ -3,7 +3,7 @@ public struct TrainingDivergence: Error, Equatable, Sendable, CustomStringConver
     /// The step in which it was seen, from 1.
     public let step: Int
     public let steps: Int
-    /// What is not finite.
+    /// What is not finite, or has grown out of all proportion.
     public let what: String
 
     public var message: String { "the training diverged in step \(step) of \(steps): \(what)" }

@@ -199,10 +199,14 @@ public struct PEFTAdapter: Sendable {
             if configuration.isSaved(tensor.name) {
                 throw PEFTError("modules_to_save covers \(tensor.name) of \(name), and the adapter does not hold it", hint: hint)
             }
+            if tensor.name.hasSuffix(".bias"), configuration.needsBias(of: String(tensor.name.dropLast(".bias".count)), adapted: adapted) {
+                throw PEFTError("bias is \"\(configuration.bias.rawValue)\", and the adapter does not hold \(tensor.name) of \(name)", hint: hint)
+            }
             guard tensor.shape.count == 2, tensor.elementCount > 0, tensor.name.hasSuffix(".weight") else { continue }
             let module = String(tensor.name.dropLast(".weight".count))
-            if !adapted.contains(module), configuration.needsFactors(module) {
-                throw PEFTError("target_modules names \(module) of \(name), and the adapter has no factors for it", hint: hint)
+            if !adapted.contains(module), configuration.needsFactors(module, adapted: adapted) {
+                let reason = configuration.targets == nil ? "modules that are called alike have factors" : "target_modules names \(module) of \(name)"
+                throw PEFTError("\(reason), and the adapter has no factors for \(module)", hint: hint)
             }
         }
     }

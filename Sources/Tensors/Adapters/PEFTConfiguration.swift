@@ -22,7 +22,6 @@ struct PEFTConfiguration {
 
     /// Which modules have factors.
     enum Targets: Equatable {
-        case allLinear
         /// The only one of that name.
         case exactly(String)
         /// Whole names or their ends.
@@ -97,7 +96,12 @@ struct PEFTConfiguration {
     private static func targets(_ reader: PEFTOptionReader) throws -> Targets? {
         guard let value = reader.json["target_modules"], value != .null else { return nil }
         guard let text = value.string else { return .named(try reader.names("target_modules")) }
-        if text == "all-linear" { return .allLinear }
+        // PEFT writes the modules' names when it saves; "all linear ones" of a model are not seen in its file.
+        guard text != "all-linear" else {
+            throw PEFTError(
+                "\(reader.path): target_modules is \"all-linear\", which does not say of which modules the adapter must have factors",
+                hint: "name them, as PEFT does when it saves an adapter: \"target_modules\": [\"qkv\", \"fc1\"]")
+        }
         try reader.requireName("target_modules", text)
         return .exactly(text)
     }
@@ -125,7 +129,7 @@ struct PEFTConfiguration {
         if Self.isNamed(module, by: excluded) { return "exclude_modules names it" }
         if modulesToSave.contains(where: { isInside(module, $0) }) { return "modules_to_save names it" }
         return switch targets {
-        case nil, .allLinear: nil
+        case nil: nil
         case .exactly(let name): module == name ? nil : "target_modules does not name it"
         case .named(let names): Self.isNamed(module, by: names) ? nil : "target_modules does not name it"
         }
@@ -133,9 +137,22 @@ struct PEFTConfiguration {
 
     private func isInside(_ module: String, _ saved: String) -> Bool { ".\(module).".contains(".\(saved).") }
 
-    /// Whether the adapter must have factors for this module of the base.
-    func needsFactors(_ module: String) -> Bool {
-        targets != nil && targets != .allLinear && reasonAgainstFactors(of: module) == nil
+    /// Whether the adapter must have factors for this module of the base. Where the configuration does not name its modules, it
+    /// must for all that are called like one of `adapted`, which have them.
+    func needsFactors(_ module: String, adapted: Set<String>) -> Bool {
+        guard reasonAgainstFactors(of: module) == nil else { return false }
+        return targets != nil || adapted.contains { Self.lastName($0) == Self.lastName(module) }
+    }
+
+    private static func lastName(_ module: String) -> Substring { module.split(separator: ".").last ?? "" }
+
+    /// Whether the adapter must hold this module's bias, which its training changed.
+    func needsBias(of module: String, adapted: Set<String>) -> Bool {
+        switch bias {
+        case .none: false
+        case .all: true
+        case .loraOnly: adapted.contains(module)
+        }
     }
 
     /// Whether `modules_to_save` names a module that this tensor belongs to; PEFT looks at the end of a module's name.

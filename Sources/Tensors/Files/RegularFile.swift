@@ -12,9 +12,9 @@ public enum RegularFile {
         // Without O_NONBLOCK, opening a FIFO waits for a writer.
         let descriptor = Glibc.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | (followsLinks ? 0 : O_NOFOLLOW))
         guard descriptor >= 0 else {
-            let reason = String(cString: strerror(errno))
+            let errno = errno, reason = String(cString: strerror(errno))
             if let kind = kind(of: path, followsLinks: followsLinks), kind != .file { throw InputFileError.wrongKind(name, kind) }
-            throw InputFileError("cannot open \(name): \(reason)", hint: "is the path right, and may you read it?")
+            throw InputFileError("cannot open \(name): \(reason)", hint: "is the path right, and may you read it?", isAbsent: errno == ENOENT)
         }
         var status = stat()
         guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
@@ -102,9 +102,12 @@ public enum RegularFile {
 public struct InputFileError: Error, Equatable, Sendable, CustomStringConvertible {
     public let message: String
     public let hint: String
-    public init(_ message: String, hint: String = "") {
+    /// There is no such file: the path is wrong.
+    public let isAbsent: Bool
+    public init(_ message: String, hint: String = "", isAbsent: Bool = false) {
         self.message = message
         self.hint = hint
+        self.isAbsent = isAbsent
     }
     public var description: String { message }
 

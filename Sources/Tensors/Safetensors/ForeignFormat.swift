@@ -1,6 +1,12 @@
-/// Files that people take for a safetensors file.
-enum ForeignFormat: Equatable {
+import Glibc
+
+/// Files that people take for a model, or for demonstrations.
+public enum ForeignFormat: Equatable, Sendable {
     case gitPointer
+    case annexPointer
+    case gzip
+    case numpy
+    case parquet
     case zip
     case pickle
     case hdf5
@@ -8,6 +14,7 @@ enum ForeignFormat: Equatable {
     case webPage
     case index
     case json
+    case safetensors
 
     /// How much of a file is looked at: an index names its metadata first.
     private static let lookedAt = 4096
@@ -20,13 +27,33 @@ enum ForeignFormat: Equatable {
         self.init(bytes)
     }
 
+    /// What the file at `path` is; `nil` where it is none of these, or cannot be read.
+    public init?(at path: String) {
+        guard let descriptor = try? RegularFile.open(path) else { return nil }
+        defer { close(descriptor) }
+        var bytes = [UInt8](repeating: 0, count: Self.lookedAt)
+        guard let count = try? bytes.withUnsafeMutableBytes({ try RegularFile.fill($0, from: descriptor, at: 0, called: path) }) else { return nil }
+        let start = Array(bytes[..<count])
+        if let kind = Self(start) { self = kind } else if count > 8, start[8] == UInt8(ascii: "{"), start[6] == 0, start[7] == 0 { self = .safetensors } else { return nil }
+    }
+
     init?(_ bytes: [UInt8]) {
         func begins(_ text: String) -> Bool { bytes.starts(with: text.utf8) }
         if begins("version https://git-lfs.github.com/spec/") {
             self = .gitPointer
+        } else if begins("/annex/objects/") || begins("../.git/annex/") || begins(".git/annex/") {
+            self = .annexPointer
+        } else if bytes.starts(with: [0x1f, 0x8b]) {
+            self = .gzip
+        } else if bytes.starts(with: [0x93]), bytes.dropFirst().starts(with: "NUMPY".utf8) {
+            self = .numpy
+        } else if begins("PAR1") {
+            self = .parquet
         } else if begins("PK\u{3}\u{4}") {
             self = .zip
         } else if bytes.count > 8, bytes[0] == 0x80, (2...5).contains(bytes[1]), bytes[8] != UInt8(ascii: "{") {
+            self = .pickle
+        } else if begins("(dp") || begins("(lp") || begins("ccollections\n") {
             self = .pickle
         } else if bytes.starts(with: [0x89, 0x48, 0x44, 0x46, 0x0d, 0x0a, 0x1a, 0x0a]) {
             self = .hdf5
@@ -42,22 +69,53 @@ enum ForeignFormat: Equatable {
     private static func text(_ bytes: [UInt8]) -> ForeignFormat? {
         let text = String(decoding: bytes.drop { [0x20, 0x09, 0x0a, 0x0d].contains($0) }, as: UTF8.self)
         let start = text.prefix(16).lowercased()
-        if start.hasPrefix("<!doctype html") || start.hasPrefix("<html") { return .webPage }
+        if start.hasPrefix("<!doctype html") || start.hasPrefix("<html") || start.hasPrefix("<?xml") { return .webPage }
         guard text.hasPrefix("{") else { return nil }
         return text.contains("\"weight_map\"") ? .index : .json
+    }
+
+    /// With its article.
+    public var name: String {
+        switch self {
+        case .gitPointer: "a Git LFS pointer"
+        case .annexPointer: "a git-annex pointer"
+        case .gzip: "a gzip file"
+        case .numpy: "a NumPy file"
+        case .parquet: "a Parquet file"
+        case .zip: "a zip archive"
+        case .pickle: "a Python pickle"
+        case .hdf5: "an HDF5 file"
+        case .gguf: "a GGUF file"
+        case .webPage: "a web page"
+        case .index, .json: "a JSON file"
+        case .safetensors: "a safetensors file"
+        }
+    }
+
+    /// How to come to the file that was meant, whatever it is; empty where nothing can be said.
+    public var remedy: String {
+        switch self {
+        case .gitPointer: "fetch the file itself: git lfs pull"
+        case .annexPointer: "fetch the file itself: git annex get"
+        case .gzip, .zip: "unpack it first"
+        case .webPage: "download the file itself; the site may ask you to log in first"
+        default: ""
+        }
     }
 
     func error(_ name: String) -> InputFileError {
         switch self {
         case .gitPointer:
-            InputFileError("\(name) is a Git LFS pointer, not the file that it points to", hint: "fetch the file itself: git lfs pull")
+            InputFileError("\(name) is a Git LFS pointer, not the file that it points to", hint: remedy)
+        case .annexPointer, .gzip, .numpy, .parquet, .safetensors:
+            InputFileError("\(name) is \(self.name); expected a safetensors file", hint: remedy)
         case .zip:
             InputFileError("\(name) is a zip archive, perhaps a PyTorch checkpoint (.pt, .pth); expected a safetensors file", hint: Self.convert)
         case .pickle:
             InputFileError("\(name) is a Python pickle, perhaps a PyTorch checkpoint (.pt, .bin); expected a safetensors file", hint: Self.convert)
         case .hdf5: InputFileError("\(name) is an HDF5 file; expected a safetensors file", hint: "are model and demonstrations in the right order?")
         case .gguf: InputFileError("\(name) is a GGUF file; expected a safetensors file", hint: "take the model from before its conversion to GGUF")
-        case .webPage: InputFileError("\(name) is a web page, not a model", hint: "download the file itself; the site may ask you to log in first")
+        case .webPage: InputFileError("\(name) is a web page, not a model", hint: remedy)
         case .index:
             InputFileError("\(name) is the index of a model in several files, under another name", hint: "give its name back the end .index.json")
         case .json: InputFileError("\(name) is a JSON file; expected a safetensors file", hint: "name the file with the weights, such as model.safetensors")

@@ -87,8 +87,8 @@ struct NativeTrainer: SiteTraining {
             // What was kept may have diverged already.
             unlink(snapshotPath)
             throw WorkerError(
-                "\(error); nothing is sent. Check the values of the demonstrations with kumiai worker doctor; if they are right, tell the operator "
-                    + "that learning_rate in the plan is too large for this site",
+                "\(error); nothing is sent. Check the values of the demonstrations with kumiai worker doctor; if they are right, tell the operator: "
+                    + (error.step == 1 ? "the model cannot be computed with" : "learning_rate in the plan may be too large for this site"),
                 hint: "the round goes on without this site, or waits for it, as the plan's quorum says")
         }
     }

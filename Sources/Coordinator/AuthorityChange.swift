@@ -20,7 +20,7 @@ public struct AuthorityChange {
         defer { withExtendedLifetime(lock) {} }
         let key = try IdentityFile.key(files.logKey)
         let seal = try SealedFile(files)
-        let ledger = try Ledger(consortium: configuration.consortium, store: try SQLiteEntryStore(path: files.ledger), key: key)
+        let ledger = try FormerRun.ledger(files, consortium: configuration.consortium, key: key)
         let authorities = try IdentityFile.certificates(configuration.authority)
         // As at a start: nothing is added to an older copy, nor to a ledger that lacks what sites have seen.
         try FormerRun.check(seal, files, ledger, TrustRoots(authorities))
@@ -28,6 +28,9 @@ public struct AuthorityChange {
             throw CoordinatorError(
                 "the ledger lacks entries that sites have seen: nothing is added to it",
                 hint: "start the coordinator; when the receipts of its sites have filled the gap, or the loss was declared, change the CA")
+        }
+        guard ledger.stateAtReading.authorities.last?.digest != rotation.authorityDigest else {
+            throw CoordinatorError("the ledger names that CA as the one in force already", hint: "this change was recorded before: start the coordinator")
         }
         try check(rotation, former: authorities)
         let principal = try IdentityFile.certificates(configuration.certificate)[0].principal()

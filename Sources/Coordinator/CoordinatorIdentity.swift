@@ -60,6 +60,7 @@ extension CoordinatorIdentity {
                 "\(configuration.authority) holds other CAs than this coordinator was started with",
                 hint: "stop it to change the CA: kumiai coordinator rotate-ca")
         }
+        try roots.requireNoOlderRevocations(than: former.roots)
         guard logKeyBytes == former.logKeyBytes else {
             throw CoordinatorError("log.key is not the key that this ledger was signed with so far")
         }

@@ -62,11 +62,12 @@ extension CoordinatorService {
     /// Takes in what a site shows; says whether the ledger holds it, or does now.
     func take(_ receipt: Receipt, from site: SiteID) throws -> Bool {
         if holds(receipt) { return true }
-        guard recovery != nil else { return false }
+        guard let before = recovery?.shownEntries else { return false }
         do { try recovery!.note(receipt, ledger: ledger) } catch {
             throw Refusal(.invalid, "the receipt of entry \(receipt.index) is not of this ledger: \(error)")
         }
-        logger.notice("a lost entry was shown", metadata: ["site": "\(site)", "entry": "\(receipt.index)"])
+        // A site shows the same receipts each time it connects.
+        if recovery!.shownEntries > before { logger.notice("a lost entry was shown", metadata: ["site": "\(site)", "entry": "\(receipt.index)"]) }
         try restore()
         return holds(receipt)
     }
@@ -163,7 +164,8 @@ extension CoordinatorService {
         if let recovery {
             return Refusal(
                 .unavailable,
-                "the coordinator's ledger holds \(ledger.count) entries, and a site has seen \(recovery.newest.head.size): an older backup was restored",
+                "the coordinator's ledger holds \(ledger.count) entries, and a site has seen \(recovery.newest.head.size): an older backup was restored; "
+                    + "receipts have shown \(recovery.shownEntries) of those that are missing",
                 hint: "it goes on when the receipts of connecting sites fill the gap, or when an operator declares the loss: kumiai coordinator declare-loss")
         }
         let lead = machine.state.time.milliseconds(since: now)

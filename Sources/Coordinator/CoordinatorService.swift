@@ -92,7 +92,7 @@ public actor CoordinatorService {
         arrivingModels.removeAll()
         sweeper = BlobSweeper(blobs, incoming)
         let seal = try SealedFile(files)
-        let ledger = try Ledger(consortium: configuration.consortium, store: try SQLiteEntryStore(path: files.ledger), key: reloading.current.logKey)
+        let ledger = try FormerRun.ledger(files, consortium: configuration.consortium, key: reloading.current.logKey)
         try FormerRun.check(seal, files, ledger, reloading.current.roots)
         core = CoordinatorCore(ledger: ledger)
         recovery = try Self.missingHistory(files, ledger)

@@ -11,6 +11,15 @@ enum FormerRun {
         try checkAuthority(files, ledger.stateAtReading, roots)
     }
 
+    /// The ledger as the former run left it.
+    static func ledger(_ files: CoordinatorFiles, consortium: String, key: PrivateKey) throws -> Ledger {
+        do {
+            return try Ledger(consortium: consortium, store: try SQLiteEntryStore(path: files.ledger), key: key)
+        } catch let error as LedgerError where error.code == .tampered {
+            throw CoordinatorError(error.message, hint: "restore \(files.ledger) from a backup; kumiai audit verify names what was changed")
+        }
+    }
+
     /// Under a CA that the ledger does not name, the rounds from here on could be verified by nobody.
     private static func checkAuthority(_ files: CoordinatorFiles, _ state: ConsortiumState, _ roots: TrustRoots) throws {
         guard let current = state.authorities.last else { return }

@@ -18,6 +18,19 @@ public struct TrustRoots: Sendable {
         ended.isEmpty ? self : TrustRoots(authorities.filter { !ended.contains($0.digest) }, revocations: revocations)
     }
 
+    /// Throws where a CA's list of revoked certificates is older than the one that `former` has, or is missing: whoever was revoked
+    /// since would be let in again.
+    public func requireNoOlderRevocations(than former: TrustRoots) throws {
+        for list in former.revocations {
+            let newest = revocations.filter { $0.issuer == list.issuer }.map(\.term.notBefore).max()
+            guard let newest, newest >= list.term.notBefore else {
+                throw IdentityError(
+                    .revocationList, "the list of revoked certificates is older than the one in use, of \(list.term.notBefore.text)", detail: list.issuer,
+                    hint: "take the newest crl.pem that kumiai pki revoke wrote")
+            }
+        }
+    }
+
     public init(pem: [UInt8]) throws { self.init(try Certificate.chain(pem: pem)) }
 
     /// Checks the chain and the validity of `leaf` at `time`; gives back whom it speaks for.

@@ -11,6 +11,8 @@ package struct Outbox: Sendable {
         self.disk = disk
         pending = directory + "/outbox.pb"
         try disk.makeDirectory(directory)
+        // What a former run put in place counts from here on: its name must be durable.
+        if !disk.names(in: directory).isEmpty { try disk.synchronise(directory: directory) }
     }
 
     /// What a former run left, if anything.

@@ -57,6 +57,7 @@ extension ReloadingIdentity<WorkerIdentity> {
         let paths = [configuration.certificate, configuration.key, configuration.authority] + (configuration.revocations.map { [$0] } ?? [])
         try self.init(files: paths, at: now) { former, now in
             let identity = try WorkerIdentity(configuration, at: now)
+            if let former { try identity.roots.requireNoOlderRevocations(than: former.roots) }
             guard former == nil || identity.site == former?.site else {
                 throw WorkerError(
                     "\(configuration.certificate) is the certificate of another site, \(identity.site)",

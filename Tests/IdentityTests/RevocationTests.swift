@@ -36,6 +36,19 @@ import Testing
         #expect(error.code == .notTrusted && error.refused?.principal == nil && error.refused?.name == "member/acme/site/osaka")
     }
 
+    /// Whoever was revoked since an older list was made would be let in again.
+    @Test func anOlderListTakesNoNewersPlace() throws {
+        let site = try consortium.identity(osaka)
+        let first = try consortium.authority.revoke([], at: consortium.now)
+        let second = try consortium.authority.revoke([site.certificate], after: first, at: later(1))
+        func roots(_ lists: RevocationList...) -> TrustRoots { TrustRoots([consortium.authority.certificate], revocations: lists) }
+        #expect(throws: IdentityError.self) { try roots(first).requireNoOlderRevocations(than: roots(second)) }
+        #expect(throws: IdentityError.self) { try roots().requireNoOlderRevocations(than: roots(first)) }
+        try roots(second).requireNoOlderRevocations(than: roots(first))
+        try roots(first).requireNoOlderRevocations(than: roots())
+        try roots(first, second).requireNoOlderRevocations(than: roots(second))
+    }
+
     @Test func anEndedAuthorityIsNamedAsSuch() throws {
         let authority = try CertificateAuthority.create(consortium: ConsortiumFixture.name, days: 10, at: consortium.now)
         let key = try PrivateKey.generate()

@@ -58,6 +58,26 @@ import Testing
         #expect(message { try check.check(Digest(of: "m"), byteCount: 1000) } == "nothing")
     }
 
+    /// What a coordinator announces as a campaign's end is kept beside what was kept before, and only if it is a model.
+    @Test func aFinalModelIsNeverOverwritten() throws {
+        func model(_ value: Float) throws -> Digest {
+            let path = directory.file("m"), layout = TensorLayout([(name: "a", type: .f32, shape: [2])])
+            let writer = try SafetensorsWriter(path: path, layout: layout)
+            try writer.append([value, value])
+            try writer.finish()
+            return try blobs.add(copyOf: path).digest
+        }
+        let campaign = CampaignID("C1")!, (first, second) = (try model(1), try model(2))
+        let path = try FinalModel.keep(blobs, first, of: campaign, in: directory.path)
+        let bytes = FileManager.default.contents(atPath: path)
+        let other = try FinalModel.keep(blobs, second, of: campaign, in: directory.path)
+        #expect(other != path && FileManager.default.contents(atPath: path) == bytes)
+        #expect(try FinalModel.keep(blobs, first, of: campaign, in: directory.path) == path)
+        let junk = try blobs.add(copyOf: directory.write("junk", Array("{}".utf8))).digest
+        #expect(throws: (any Error).self) { try FinalModel.keep(blobs, junk, of: CampaignID("C2")!, in: directory.path) }
+        #expect(try FileManager.default.contentsOfDirectory(atPath: directory.file(FinalModel.folder)).count == 2)
+    }
+
     @Test func theSystemSaysHowMuchRoomThereIs() throws {
         let free = try #require(SystemDisk.freeBytes(at: directory.path))
         #expect(free > 0 && SystemDisk.freeBytes(at: directory.file("nothing")) == nil)

@@ -57,6 +57,13 @@ import Testing
         #expect(outcome.status == 64 && outcome.error.contains("\(option): expected a number that is not negative"), "\(outcome)")
     }
 
+    /// As a path, nothing is the root directory: an unset variable in a script would write there.
+    @Test(arguments: [["adapter", "extract", "a", "b", "--out", ""], ["worker", "init", ""], ["audit", "verify", "", "--ca", "x"]])
+    func anEmptyArgumentIsRefused(arguments: [String]) throws {
+        let outcome = try Shell.run([Shell.kumiai] + arguments)
+        #expect(outcome.status == 64 && outcome.error.contains("an argument is empty"), "\(outcome)")
+    }
+
     @Test func everyPathIsCompletedFromTheDisk() throws {
         let names: Set = ["file", "directory", "path", "copy", "round-and-copy", "out", "ca", "demonstrations"]
         var count = 0

@@ -36,6 +36,14 @@ import Testing
         }
     }
 
+    @Test func whatAPeerSaysOfTimesAndLossesFitsTheTable() {
+        var report = report(sites: 1)
+        report.sites[0].lastSeen = Timestamp(milliseconds: .max)
+        report.sites[0].heartbeat.localLoss = -1e300
+        let text = SiteTable.table(report).plainLines(width: 200).joined(separator: "\n")
+        #expect(text.contains("-1e+300"), "\(text)")
+    }
+
     @Test func sitesThatDoNotFitAreCounted() {
         let lines = lines(sites: 100, 80, 10)
         #expect(lines.count == 9 && lines.last == "the bar")

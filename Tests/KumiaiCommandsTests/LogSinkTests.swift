@@ -45,6 +45,32 @@ import Testing
         #expect(try lines("log").last == "whole")
     }
 
+    /// A pager that was stopped, or a collector that hangs.
+    @Test(.timeLimit(.minutes(1))) func aPipeThatNobodyReadsHoldsNobodyUp() throws {
+        var ends: [Int32] = [0, 0]
+        #expect(pipe(&ends) == 0)
+        defer { for end in ends { close(end) } }
+        let sink = LogSink(descriptor: ends[1]), line = String(repeating: "x", count: 1000)
+        for _ in 0..<200 { sink.write(line, notice: notice) }
+        var buffer = [UInt8](repeating: 0, count: 1 << 20)
+        let before = read(ends[0], &buffer, buffer.count)
+        #expect((30_000..<200_000).contains(before))
+        sink.write("whole", notice: notice)
+        let count = read(ends[0], &buffer, buffer.count)
+        let text = String(decoding: buffer[..<max(0, count)], as: UTF8.self)
+        #expect(text.contains("its reader does not read") && text.hasSuffix("whole\n"), "\(text)")
+    }
+
+    @Test func aFloodOfLinesIsCutAndCounted() throws {
+        let sink = try LogSink(path: directory.file("log"))
+        for number in 0..<8000 { sink.write("\(number)", notice: notice) }
+        #expect((5000..<7000).contains(try lines("log").count))
+        usleep(100_000)
+        sink.write("after", notice: notice)
+        let last = try lines("log").suffix(2)
+        #expect(last.last == "after" && last.first?.contains("too many in a short time") == true, "\(last)")
+    }
+
     @Test func aRotatedFileIsLeftAndANewOneIsOpened() throws {
         let sink = try LogSink(path: directory.file("log"))
         sink.write("before", notice: notice)

@@ -117,6 +117,16 @@ import Testing
         try expect(kumiai("adapter", "merge", Self.base, adapter(), "--out", fifo, "--force"), 6, "fifo is a FIFO")
     }
 
+    /// Foundation's parts of a path end the process where it has one character.
+    @Test func aPathOfOneCharacterIsAPath() throws {
+        let script = """
+            cd \(directory.path) && cp \(Repository.example("base/state.safetensors")) b && \(Shell.kumiai) policy init > z && \
+            \(Shell.kumiai) policy init z --out y && \(Shell.kumiai) adapter extract b b --rank 2 --out e
+            """
+        let outcome = try Shell.run(["bash", "-c", script])
+        #expect(outcome.status == 0, "\(outcome)")
+    }
+
     @Test func errorsSayWhetherTheBaseOrTheAdapterIsMeant() throws {
         let pointer = try directory.write(
             "pointer.safetensors", Array("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n".utf8))

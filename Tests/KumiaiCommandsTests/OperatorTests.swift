@@ -24,6 +24,9 @@ import Testing
         let stop = ["campaign", "stop", Self.name, "--reason", "two members have left"] + consortium.operatorConfig
         let entry = try json(consortium.kumiai(stop + ["--json"]))["entry"] as? Int
         #expect(entry != nil && phase(consortium) == "stopped")
+        for options in [[], ["--json"], ["--watch", "--json"]] {
+            #expect(try consortium.attempt(["campaign", "status"] + options + consortium.operatorConfig).status == 1)
+        }
         // The answer was lost, and the operator asks again.
         #expect(try json(consortium.kumiai(stop + ["--json"]))["entry"] as? Int == entry)
         for worker in workers { worker.waitUntilExit() }
@@ -35,6 +38,9 @@ import Testing
         try consortium.kumiai(["release", "cut", "FY2027", "--round", "2"] + consortium.operatorConfig)
         let release = "\(consortium.data)/releases/FY2027"
         try consortium.kumiai("release", "show", release, "--verify", "--ca", consortium.authority)
+        // Of what came after the round that was cut, nothing is in the release.
+        let shown = try json(consortium.kumiai("release", "show", release, "--json"))
+        #expect(shown["round"] as? Int == 2 && shown["rounds"] as? Int == 2 && shown["updates"] as? Int == 4, "\(shown)")
         try fetches(consortium, release)
         try trainOn(consortium)
         #expect(consortium.stop(coordinator) == 0)
@@ -79,6 +85,36 @@ import Testing
         let kept = consortium.path("acme-osaka/data/models/FY2027-FY2028.safetensors")
         try consortium.kumiai(["release", "cut", "FY2028"] + consortium.operatorConfig)
         #expect(try digest(kept) == digest("\(consortium.data)/releases/FY2028/model.safetensors"))
+    }
+
+    /// What comes of one campaign is not told of another.
+    @Test func anAbandonmentIsThatOfItsOwnCampaign() throws {
+        let consortium = try Consortium(rounds: 2, localSteps: 20_000)
+        let coordinator = try consortium.startCoordinator()
+        try consortium.openCampaign()
+        let workers = try [0, 1].map(consortium.startWorker)
+        try #require(consortium.wait { phase(consortium) == "collecting" }, "\(consortium.log("coordinator"))")
+        try consortium.kumiai(["campaign", "stop", Self.name, "--reason", "test"] + consortium.operatorConfig)
+        for worker in workers { worker.waitUntilExit() }
+        // The same release by another campaign, for which nobody comes.
+        let again = try consortium.attempt(["campaign", "open", consortium.path("operator/plan.toml")] + consortium.operatorConfig)
+        #expect(again.status == 5 && again.error.contains("give this one another name"), "\(again)")
+        try consortium.kumiai(
+            "campaign", "init", consortium.path("operator"), "--coordinator", "127.0.0.1:\(consortium.port)", "--base", "FY2026", "--release", "FY2027",
+            "--campaign", "second-try", "--site", "zeta/nowhere")
+        let plan = "operator/plan-FY2027.toml"
+        try consortium.edit(plan, "recruiting_deadline_seconds = 604800", "recruiting_deadline_seconds = 1")
+        try consortium.edit(plan, "maximum_attempts = 3", "maximum_attempts = 1")
+        try consortium.kumiai(["campaign", "open", consortium.path(plan)] + consortium.operatorConfig)
+        try #require(consortium.wait { phase(consortium) == "stopped" && consortium.campaign["campaign"] as? String == "second-try" })
+        // A site that had no part in it waits for a campaign of its own.
+        let worker = try consortium.startWorker(0)
+        #expect(consortium.wait { consortium.log("acme-osaka").contains("no campaign is open") })
+        #expect(worker.isRunning && consortium.stop(worker) == 0)
+        #expect(consortium.stop(coordinator) == 0)
+        let rounds = try consortium.kumiai("audit", "rounds", consortium.data, "--ca", consortium.authority).output
+        #expect(rounds.contains("ended with its campaign: stopped by operator/alice: test"), "\(rounds)")
+        #expect(rounds.contains("round 1 of second-try was abandoned before it opened"), "\(rounds)")
     }
 
     @Test func aPausedCampaignDecidesNothingUntilItIsResumed() throws {

@@ -70,6 +70,8 @@ import Testing
             let shown = try consortium.kumiai(["worker", "accept-loss"] + configuration)
             #expect(shown.output.contains("the disk died"), "\(shown.output)")
             try consortium.kumiai(["worker", "accept-loss", "--yes"] + configuration)
+            let again = try consortium.attempt(["worker", "accept-loss", "--yes"] + configuration)
+            #expect(again.status == 1 && again.error.contains("no loss that this site has heard of"), "\(again)")
         }
         let before = committed(consortium)
         workers = try [0, 1].map(consortium.startWorker)
@@ -168,6 +170,57 @@ import Testing
         coordinator = try consortium.startCoordinator()
         try #require(consortium.wait { !coordinator.isRunning })
         #expect(coordinator.terminationStatus == 1 && consortium.log("coordinator").contains("ledger.sqlite is empty"), "\(consortium.log("coordinator"))")
+    }
+
+    /// Nothing is taken over in silence that the seal proves to be changed, and nothing is added to it.
+    @Test func aLedgerThatWasChangedAfterItWasSealedIsRefused() throws {
+        let consortium = try withBackup()
+        func sqlite(_ statement: String) throws {
+            let script = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute(sys.argv[2]); c.commit()"
+            #expect(try Shell.run(["python3", "-c", script, consortium.data + "/ledger.sqlite", statement]).status == 0)
+        }
+        func refused(_ text: String) throws {
+            let coordinator = try consortium.startCoordinator()
+            try #require(consortium.wait { !coordinator.isRunning })
+            #expect(coordinator.terminationStatus == 1 && consortium.log("coordinator").contains(text), "\(consortium.log("coordinator"))")
+        }
+        try sqlite("CREATE TRIGGER t AFTER INSERT ON entries BEGIN DELETE FROM entries WHERE position = new.position; END")
+        try refused("holds a trigger t, which is not of a ledger")
+        #expect(try consortium.attempt(["audit", "verify", consortium.data]).status == 3)
+        try sqlite("DROP TRIGGER t")
+        try refused("the ledger's file was changed after it was sealed")
+        // The CA cannot be changed in an older copy either.
+        try FileManager.default.removeItem(atPath: consortium.data + "/ledger.sqlite")
+        try copy(consortium.path("backup/ledger.sqlite"), to: consortium.data + "/ledger.sqlite")
+        try consortium.kumiai("pki", "ca", "--consortium", "test.kumiai.example", "--out", consortium.path("pki-2027"))
+        try consortium.kumiai("pki", "endorse", consortium.path("pki-2027"), "--ca", consortium.path("pki"), "--out", consortium.path("rotation"))
+        let before = try consortium.directory.read("coordinator/data/ledger.sqlite")
+        let rotation = try consortium.attempt(
+            ["coordinator", "rotate-ca", consortium.path("rotation"), "--config", consortium.path("coordinator/coordinator.toml")])
+        #expect(rotation.status == 1 && rotation.error.contains("an older copy was put in its place"), "\(rotation)")
+        #expect(try consortium.directory.read("coordinator/data/ledger.sqlite") == before)
+        #expect(FileManager.default.fileExists(atPath: consortium.data + "/ledger.seal"))
+    }
+
+    /// Also what is answered without a new entry is an acknowledgement.
+    @Test func aLedgerThatIsGoneAnswersNothing() throws {
+        let consortium = try Consortium(rounds: 1000)
+        let coordinator = try consortium.startCoordinator()
+        try consortium.openCampaign()
+        let ledger = consortium.data + "/ledger.sqlite"
+        #expect(rename(ledger, ledger + ".away") == 0)
+        let again = try consortium.attempt(["campaign", "open", consortium.path("operator/plan.toml")] + consortium.operatorConfig)
+        #expect(again.status == 5 && again.error.contains("was removed or replaced while it was in use"), "\(again)")
+        #expect(troubles(consortium).contains("was removed or replaced while it was in use"))
+        #expect(rename(ledger + ".away", ledger) == 0)
+        #expect(try consortium.attempt(["campaign", "open", consortium.path("operator/plan.toml")] + consortium.operatorConfig).status == 0)
+        // Another program takes a row away: not the tree head, which would tell at once.
+        let script = "import sqlite3; c = sqlite3.connect('\(ledger)'); c.execute('DELETE FROM entries WHERE position = 1'); c.commit()"
+        #expect(try Shell.run(["python3", "-c", script]).status == 0)
+        let pause = try consortium.attempt(["campaign", "pause", "FY2026-FY2027", "--reason", "test"] + consortium.operatorConfig)
+        #expect(pause.status == 5 && pause.error.contains("the coordinator cannot write its ledger"), "\(pause)")
+        kill(coordinator.processIdentifier, SIGKILL)
+        coordinator.waitUntilExit()
     }
 
     @Test func aLedgerThatIsReplacedWhileTheCoordinatorRunsIsNoticed() throws {

@@ -5,7 +5,7 @@ import Ledger
 import TestKit
 import Testing
 import Wire
-import Worker
+@testable import Worker
 
 /// What a site keeps of the coordinator's ledger, and refuses where it is another one.
 @Suite struct LedgerMemoryTests {
@@ -226,6 +226,26 @@ import Worker
         let kept = try files().filter { $0.key.hasPrefix("receipts-of-lost-entries/") }
         let expected = try [Data(first.receipt(of: 3).wireBytes), Data(second.receipt(of: 3).wireBytes)]
         #expect(kept.count == 2 && expected.allSatisfy(kept.values.contains))
+    }
+
+    @Test func whatLeavesTheSiteHasOneLineHoweverOftenItIsBegun() throws {
+        let log = SentLog(path: directory.file("sent.jsonl"))
+        for round in [1, 2] {
+            for _ in 0..<3 { try log.note(update(round).manifest, at: Timestamp(milliseconds: 5)) }
+        }
+        let lines = String(decoding: try directory.read("sent.jsonl"), as: UTF8.self).split(separator: "\n")
+        #expect(lines.count == 2 && lines[1].contains(#""round": 2, "attempt": 1"#), "\(lines)")
+    }
+
+    /// A site keeps what it has helped to train: of other campaigns a coordinator could announce any number.
+    @Test func theEndOfACampaignWithoutThisSiteBringsNoModel() throws {
+        let memory = try memory()
+        try memory.pin(logKey)
+        let end = CampaignEnd(campaign: Self.campaign, completed: true, reason: "done", model: Digest(of: [1]))
+        let ended = Assignment.finished(end, model: BlobReference(digest: Digest(of: [1]), byteCount: 9))
+        #expect(try memory.admitted(ended, site: Self.site, logKey: logKey) == .finished(end, model: nil))
+        try memory.keep(models(2).receipt(of: 2), consistencyProof: [], of: update(1), logKey: logKey)
+        #expect(try memory.admitted(ended, site: Self.site, logKey: logKey) == ended)
     }
 
     @Test func aFileThatCannotBeReadIsNamed() throws {

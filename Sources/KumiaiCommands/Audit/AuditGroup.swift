@@ -15,5 +15,7 @@ struct AuditGroup: AsyncParsableCommand {
               kumiai audit replay --all copy
               kumiai audit show 17 copy
             """,
-        subcommands: [AuditVerifyCommand.self, AuditRoundsCommand.self, AuditShowCommand.self, AuditReplayCommand.self])
+        subcommands: [
+            AuditVerifyCommand.self, AuditRoundsCommand.self, AuditShowCommand.self, AuditReplayCommand.self, AuditInitCommand.self,
+        ])
 }

@@ -10,6 +10,9 @@ public struct LedgerRecovery: Sendable {
     private var heads: [Int: SignedTreeHead]
     private var entries: [UInt64: [UInt8]] = [:]
 
+    /// How many of the missing entries receipts have shown.
+    public var shownEntries: Int { entries.count }
+
     /// Entries that may be missing at most; with more, a backup of last year was restored, and receipts will not help.
     public static let maximumEntries = 100_000
 

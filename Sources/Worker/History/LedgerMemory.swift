@@ -25,6 +25,10 @@ package final class LedgerMemory {
         self.directory = directory
         self.consortium = consortium
         try disk.makeDirectory(receiptsFolder)
+        // The process that put a file in place may have died before the name was durable: what is read here counts as kept.
+        for folder in [directory, receiptsFolder, lostFolder, acceptedFolder] where !disk.names(in: folder).isEmpty {
+            try disk.synchronise(directory: folder)
+        }
         for name in disk.names(in: receiptsFolder).sorted() where name.hasSuffix(Self.suffix) {
             let path = "\(receiptsFolder)/\(name)"
             guard let bytes = try disk.contents(of: path) else { continue }
@@ -169,7 +173,11 @@ package final class LedgerMemory {
                 hint: "nothing more is taken from it; show \(evidence) and \(headPath) to the consortium's auditors")
         }
         if let held = receipts[name] {
-            guard held.index != receipt.index || held.entry != receipt.entry else { return seen = head }
+            guard held.index != receipt.index || held.entry != receipt.entry else {
+                // The receipt that is kept has an older head.
+                if head.head.size > seen?.head.size ?? 0 { try keep(head) }
+                return
+            }
             let evidence = try keepAside(receipt, name)
             throw WorkerError(
                 "the coordinator gave two different receipts for round \(update.manifest.key): entry \(held.index) before, entry \(receipt.index) now",

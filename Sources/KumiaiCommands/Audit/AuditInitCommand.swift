@@ -1,0 +1,33 @@
+import ArgumentParser
+
+struct AuditInitCommand: Command {
+    static let configuration = CommandConfiguration(
+        commandName: "init", abstract: "Write an auditor's configuration, to ask the coordinator and to fetch models.",
+        discussion: """
+            An audit itself needs none: it reads a copy, offline. The file is operator.toml, which all commands that speak to the \
+            coordinator read; what one may ask is decided by the certificate.
+
+            Example:
+              kumiai audit init bob --coordinator 127.0.0.1:7443
+            """)
+
+    @Argument(help: "The auditor's directory, with ca.pem, certificate.pem and key.pem.", completion: .directory)
+    var directory: String
+
+    @Option(help: ArgumentHelp("The coordinator's address.", valueName: "host:port"))
+    var coordinator: String
+
+    @OptionGroup var json: JSONOption
+
+    struct Report: Encodable { let configuration: String }
+
+    func execute() async throws {
+        _ = try Endpoint(coordinator, key: "--coordinator")
+        let file = "\(directory)/\(OperatorFile.name)"
+        try ConfigurationWriter.write(OperatorFile.text(coordinator: coordinator), to: file) { (kept: TOMLFile<OperatorFile>) in
+            kept.content.coordinator == coordinator ? [] : ["--coordinator \(coordinator)"]
+        }
+        if json.isOn { return try Report(configuration: file).printJSON() }
+        Terminal.print("next: kumiai coordinator status --config \(file.shellQuoted)")
+    }
+}

@@ -31,7 +31,8 @@ public struct Replay: Sendable {
             let commit = record.commit
         else {
             let known = rounds.filter { $0.commit != nil }.map(\.task.key.round)
-            throw AuditError("round \(round) is not committed", hint: known.isEmpty ? "no round is" : "rounds \(known.first!) to \(known.last!) are",
+            throw AuditError(
+                "round \(round) is not committed", hint: known.isEmpty ? "no round is" : "rounds \(known.first!) to \(known.last!) are",
                 code: .wrongOption)
         }
         guard record.replayability(in: copy.blobs) != .pruned else {

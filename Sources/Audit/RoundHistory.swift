@@ -56,7 +56,9 @@ public struct RoundHistory: Sendable {
         var state = ConsortiumState()
         for index in copy.entries.indices {
             let entry = try copy.entry(at: index)
-            do { try state.apply(entry) } catch { throw AuditError("entry \(index) \(error.message)", hint: "kumiai audit verify names all that is wrong", code: .tampered) }
+            do { try state.apply(entry) } catch {
+                throw AuditError("entry \(index) \(error.message)", hint: "kumiai audit verify names all that is wrong", code: .tampered)
+            }
             noteEvent(entry, index, state.campaign?.plan.campaign)
             guard let campaign = state.campaign else { continue }
             note(entry, index, campaign)

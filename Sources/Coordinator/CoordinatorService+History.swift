@@ -139,7 +139,9 @@ extension CoordinatorService {
     func hearSites() {
         hearing = SiteHearing(machine.state.campaign, at: now())
         guard let hearing else { return }
-        logger.info("sites are heard before anything is decided", metadata: ["until": "\(hearing.end.text)", "hint": "it ends earlier when all sites of the campaign are connected"])
+        logger.info(
+            "sites are heard before anything is decided",
+            metadata: ["until": "\(hearing.end.text)", "hint": "it ends earlier when all sites of the campaign are connected"])
         Task {
             try? await pause(for: .milliseconds(CoordinatorLimits.hearingMilliseconds))
             endHearing()

@@ -69,7 +69,8 @@ extension CoordinatorService {
     func requireLedger() throws {
         do { try ledger.requireWhole() } catch {
             ledgerTrouble = "nothing is decided: \(error)"
-            throw Refusal(.unavailable, "the coordinator cannot use its ledger: \(error)", hint: "the operator must put the file back, and start the coordinator again")
+            throw Refusal(
+                .unavailable, "the coordinator cannot use its ledger: \(error)", hint: "the operator must put the file back, and start the coordinator again")
         }
     }
 

@@ -41,7 +41,8 @@ enum FormerRun {
         guard seal.exists else { return }
         let size: Int
         do { size = try LedgerSeal.size(files.seal, origin: ledger.origin, logKey: ledger.publicKey) } catch let error as LedgerError {
-            throw CoordinatorError("\(files.seal) cannot be used: \(error.message)", hint: "restore it; where that cannot be done, move it aside, and sites show what is missing")
+            throw CoordinatorError(
+                "\(files.seal) cannot be used: \(error.message)", hint: "restore it; where that cannot be done, move it aside, and sites show what is missing")
         }
         guard size <= ledger.count else {
             throw CoordinatorError(

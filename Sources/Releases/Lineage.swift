@@ -45,7 +45,8 @@ public struct Lineage: Equatable, Sendable {
                 guard let plan = state.campaign?.plan, let model = plan.model else { break }
                 self.init(
                     consortium: state.founding?.consortium ?? "", cutting: cutting, base: plan.base, baseDigest: model.digest,
-                    strategy: plan.strategy, training: plan.training, rounds: rounds.filter { $0.key.round <= cutting.round ?? .max }, releasedAt: entry.at, treeHead: treeHead)
+                    strategy: plan.strategy, training: plan.training, rounds: rounds.filter { $0.key.round <= cutting.round ?? .max }, releasedAt: entry.at,
+                    treeHead: treeHead)
                 return
             default: break
             }

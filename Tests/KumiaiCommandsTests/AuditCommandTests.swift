@@ -122,7 +122,8 @@ import Testing
         let coordinator = try consortium.startCoordinator()
         try consortium.openCampaign()
         #expect(consortium.stop(coordinator) == 0)
-        let change = "import sqlite3; c = sqlite3.connect('\(consortium.data)/ledger.sqlite'); c.execute('UPDATE entries SET bytes = zeroblob(60) WHERE position = 1'); c.commit()"
+        let change =
+            "import sqlite3; c = sqlite3.connect('\(consortium.data)/ledger.sqlite'); c.execute('UPDATE entries SET bytes = zeroblob(60) WHERE position = 1'); c.commit()"
         #expect(try Shell.run(["python3", "-c", change]).status == 0)
         let report = try #require(json(consortium.attempt(["audit", "verify", consortium.data, "--json"])) as? [String: Any])
         let findings = try #require(report["findings"] as? [[String: Any]])

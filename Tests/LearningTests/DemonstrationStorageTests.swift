@@ -186,7 +186,8 @@ import Testing
     @Test func anEpisodeCountsOnce() throws {
         let episode = DemonstrationTests.aloha + "/episode_0.hdf5"
         for number in ["0", "3"] {
-            try FileManager.default.copyItem(atPath: DemonstrationTests.aloha + "/episode_\(number == "0" ? 0 : 1).hdf5", toPath: directory.file("episode_\(number).hdf5"))
+            try FileManager.default.copyItem(
+                atPath: DemonstrationTests.aloha + "/episode_\(number == "0" ? 0 : 1).hdf5", toPath: directory.file("episode_\(number).hdf5"))
         }
         #expect(Recordings.problem(directory.path, Shapes.aloha) == nil)
         try FileManager.default.copyItem(atPath: episode, toPath: directory.file("episode_9.hdf5"))

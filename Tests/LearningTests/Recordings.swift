@@ -21,7 +21,9 @@ enum Recordings {
 
     static func actions(_ steps: Int = steps) -> [Float] { (0..<2 * steps).map { 0.1 * Float($0 % 7) - 0.35 } }
     /// `demonstration`: no two are the same.
-    static func eef(_ steps: Int = steps, of demonstration: Int = 0) -> [Float] { (0..<3 * steps).map { 0.1 * Float($0 % 11) + 0.05 + 0.001 * Float(demonstration) } }
+    static func eef(_ steps: Int = steps, of demonstration: Int = 0) -> [Float] {
+        (0..<3 * steps).map { 0.1 * Float($0 % 11) + 0.05 + 0.001 * Float(demonstration) }
+    }
     static func pixels(_ steps: Int = steps) -> [UInt8] { (0..<steps * 48).map { UInt8($0 % 251) } }
 
     /// demo_0 and demo_1 to train on, demo_2 held out; `edit` makes of them what a test needs.

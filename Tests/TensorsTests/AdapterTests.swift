@@ -106,7 +106,8 @@ import Testing
         #""kasa_config": {"beta": 1}"#, #""velora_config": {"rank": 1}"#, #""use_bdlora": {"blocks": 2}"#, #""arrow_config": {"top_k": 3}"#,
         #""megatron_config": {"a": 1}"#, #""corda_config": {"a": 1}"#, #""ensure_weight_tying": true"#, #""of_next_year": "on""#, #""of_next_year": 0"#,
         #""use_rslora": 1"#, #""use_rslora": "false""#, #""fan_in_fan_out": "true""#, #""bias": true"#, #""bias": "some""#, #""modules_to_save": "head""#,
-        #""target_modules": ".*fc1""#, #""target_modules": "all-linear""#, #""target_modules": 7"#, #""exclude_modules": "fc.""#, #""rank_pattern": [1]"#, #""alpha_pattern": {"fc1": "2"}"#,
+        #""target_modules": ".*fc1""#, #""target_modules": "all-linear""#, #""target_modules": 7"#, #""exclude_modules": "fc.""#, #""rank_pattern": [1]"#,
+        #""alpha_pattern": {"fc1": "2"}"#,
         #""init_lora_weights": "pissa_niter_4""#, #""init_lora_weights": "olora""#, #""init_lora_weights": 1"#, #""exclude_modules": ["fc1"]"#,
     ]
 

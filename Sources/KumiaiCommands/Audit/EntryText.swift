@@ -111,7 +111,10 @@ enum EntryText {
             ("quorum", "\(plan.quorum)"), ("recruiting", "\(plan.recruitingSeconds) s"), ("recruiting deadline", "\(plan.recruitingDeadlineSeconds) s"),
             ("attempts", "\(plan.maximumAttempts)"), ("deadline", "\(plan.deadlineSeconds) s"),
             ("extensions", "\(plan.extensions.maximum) of \(plan.extensions.seconds) s"),
-            ("late updates", plan.lateness.rounds == 0 ? "refused" : "up to \(counted(plan.lateness.rounds, "round")), \(plan.lateness.weightPercent) % a round"),
+            (
+                "late updates",
+                plan.lateness.rounds == 0 ? "refused" : "up to \(counted(plan.lateness.rounds, "round")), \(plan.lateness.weightPercent) % a round"
+            ),
             ("retention", plan.retentionSeconds == 0 ? "for ever" : "\(plan.retentionSeconds) s"), ("strategy", plan.strategy.text),
             ("weight bound", "\(plan.bounds.weight)"), ("norm bound", "\(plan.bounds.norm)"),
         ] + training(plan.training)

@@ -53,7 +53,8 @@ struct ReplayReport: Encodable {
         Terminal.print(
             rounds.isEmpty
                 ? "no round is committed"
-                : "\(state)  \(identical) of \(counted(rounds.count, "round")), bit for bit; \(pruned) pruned, \(different) different, \(unreadable) unreadable")
+                : "\(state)  \(identical) of \(counted(rounds.count, "round")), bit for bit; \(pruned) pruned, \(different) different, \(unreadable) unreadable"
+        )
     }
 
     /// `3–17, 20` of each campaign, in the ledger's order.

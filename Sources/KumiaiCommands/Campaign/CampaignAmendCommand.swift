@@ -60,7 +60,9 @@ struct CampaignAmendCommand: Command {
             addedSites: try Self.sites(added, "--add"), droppedSites: try Self.sites(dropped, "--drop"), quorum: quorum,
             recruitingSeconds: recruitingSeconds, recruitingDeadlineSeconds: recruitingDeadlineSeconds, deadlineSeconds: deadlineSeconds,
             extensions: extensionSeconds.map { Extensions(seconds: $0, maximum: maximumExtensions ?? 0) })
-        guard !amendment.isEmpty else { throw UsageError("nothing is amended", code: .validationFailure, hint: "kumiai campaign amend --help names what can be") }
+        guard !amendment.isEmpty else {
+            throw UsageError("nothing is amended", code: .validationFailure, hint: "kumiai campaign amend --help names what can be")
+        }
         try await change.make(.amend(amendment))
     }
 

@@ -49,7 +49,8 @@ struct CampaignInitCommand: Command {
     func execute() async throws {
         _ = try Endpoint(coordinator, key: "--coordinator")
         let text = PlanFile.text(
-            campaign: campaign ?? "\(base)-\(release)", base: base, release: release, sites: sites.sorted(), rounds: rounds, seed: seed, learning: options.learning)
+            campaign: campaign ?? "\(base)-\(release)", base: base, release: release, sites: sites.sorted(), rounds: rounds, seed: seed,
+            learning: options.learning)
         // Before anything is written.
         let plan = try PlanFile.parse(text, path: "these options")
         let place = try PlanPlace(in: directory, for: plan, text: text)

@@ -64,7 +64,8 @@ struct Failure {
         case let error as LedgerViolation: message = "a ledger entry \(error.message)"
         case let error as ValidationError: (message, code) = (error.message, ExitCode.validationFailure)
         case let error as InputFileError: (message, hint, code) = (error.message, error.hint, error.isAbsent ? ExitStatus.configuration : ExitStatus.failed)
-        case let error as LedgerError: (message, code) = (error.message, [.tampered, .badSignature].contains(error.code) ? ExitStatus.tampered : ExitStatus.failed)
+        case let error as LedgerError:
+            (message, code) = (error.message, [.tampered, .badSignature].contains(error.code) ? ExitStatus.tampered : ExitStatus.failed)
         case let error as NotFiniteError: (message, hint) = (error.message, error.hint)
         default: message = describe(error)
         }

@@ -8,7 +8,9 @@ struct NegativeValue {
     /// `nil` where there is none.
     init?(_ arguments: [String]) {
         let arguments = arguments.prefix { $0 != "--" }
-        guard let found = zip(arguments, arguments.dropFirst()).first(where: { $0.hasPrefix("-") && Double($0) == nil && Self.isNegative($1) }) else { return nil }
+        guard let found = zip(arguments, arguments.dropFirst()).first(where: { $0.hasPrefix("-") && Double($0) == nil && Self.isNegative($1) }) else {
+            return nil
+        }
         (option, value) = found
     }
 

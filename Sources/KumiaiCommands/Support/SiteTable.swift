@@ -64,7 +64,8 @@ enum CampaignText {
             "campaign \(campaign.campaign): \(campaign.phase), \(campaign.committed) of \(counted(campaign.rounds, "round")) committed, model \(campaign.model.short)"
         ]
         if campaign.phase == "recruiting" {
-            let left = campaign.deadline.map { ", given up \($0 > now ? "in " + Format.duration(Double($0.milliseconds - now.milliseconds) / 1000) : "now")" } ?? ""
+            let left =
+                campaign.deadline.map { ", given up \($0 > now ? "in " + Format.duration(Double($0.milliseconds - now.milliseconds) / 1000) : "now")" } ?? ""
             lines.append("round \(campaign.key): waits for its quorum of \(counted(campaign.quorum, "site"))\(left)")
         } else if let deadline = campaign.deadline {
             let left = deadline > now ? Format.duration(Double(deadline.milliseconds - now.milliseconds) / 1000) + " left" : "deadline passed"

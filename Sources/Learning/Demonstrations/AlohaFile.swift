@@ -5,7 +5,8 @@ enum AlohaFile {
 
     static func episode(_ file: HDF5File) -> Episode {
         Episode(
-            file: file, name: file.path.utf8.split(separator: UInt8(ascii: "/")).last.map { String(Substring($0)) } ?? file.path, object: "/", actions: "/action",
+            file: file, name: file.path.utf8.split(separator: UInt8(ascii: "/")).last.map { String(Substring($0)) } ?? file.path, object: "/",
+            actions: "/action",
             stateGroup: "/observations", imageGroup: "/observations/images")
     }
 

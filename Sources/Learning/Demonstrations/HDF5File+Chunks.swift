@@ -18,7 +18,8 @@ extension HDF5File {
             }
             let chunks = try ChunkGrid(shape, sides: chunkSides(properties, rank: shape.count, name), elementBytes: H5Tget_size(type))
             guard let chunks, chunks.byteCount <= max(2 * needed, Self.maximumChunkBytes) else {
-                throw wrong("\(name) has the shape \(shape) and chunks of another size: expected chunks of at most \(max(2 * needed, Self.maximumChunkBytes)) bytes")
+                throw wrong(
+                    "\(name) has the shape \(shape) and chunks of another size: expected chunks of at most \(max(2 * needed, Self.maximumChunkBytes)) bytes")
             }
             try checkChunks(dataset, chunks, ChunkFilters(filters(properties, name), properties), name)
         }

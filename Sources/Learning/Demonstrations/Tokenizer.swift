@@ -35,7 +35,9 @@ enum Tokenizer {
         var signs: [Character] = []
         let characters = Array(text)
         for (index, character) in characters.enumerated() {
-            let isMinus = character == "-" && index + 1 < characters.count && characters[index + 1].isNumber && (index == 0 || !characters[index - 1].isLetter && !characters[index - 1].isNumber)
+            let isMinus =
+                character == "-" && index + 1 < characters.count && characters[index + 1].isNumber
+                && (index == 0 || !characters[index - 1].isLetter && !characters[index - 1].isNumber)
             guard isMinus || "+%=<>&@#$^~*".contains(character), !signs.contains(character) else { continue }
             signs.append(character)
         }

@@ -34,7 +34,13 @@ public enum ForeignFormat: Equatable, Sendable {
         var bytes = [UInt8](repeating: 0, count: Self.lookedAt)
         guard let count = try? bytes.withUnsafeMutableBytes({ try RegularFile.fill($0, from: descriptor, at: 0, called: path) }) else { return nil }
         let start = Array(bytes[..<count])
-        if let kind = Self(start) { self = kind } else if count > 8, start[8] == UInt8(ascii: "{"), start[6] == 0, start[7] == 0 { self = .safetensors } else { return nil }
+        if let kind = Self(start) {
+            self = kind
+        } else if count > 8, start[8] == UInt8(ascii: "{"), start[6] == 0, start[7] == 0 {
+            self = .safetensors
+        } else {
+            return nil
+        }
     }
 
     init?(_ bytes: [UInt8]) {

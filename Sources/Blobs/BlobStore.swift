@@ -74,7 +74,7 @@ public final class BlobStore: Sendable {
     func closed(_ digest: Digest) { spooling.withLock { _ = $0.remove(digest) } }
 
     /// Takes in a durable file of this file system by a rename. The file must not change any more.
-    /// Gives back its digest and size.
+    /// Returns its digest and size.
     @discardableResult
     public func adopt(_ file: String) throws -> (digest: Digest, byteCount: UInt64) {
         let (digest, byteCount) = try digest(ofFile: file)
@@ -203,7 +203,7 @@ public final class BlobStore: Sendable {
         return (hash.finish(), total)
     }
 
-    /// Reads a file from its beginning to `end`, or to its own; gives back how many bytes there were.
+    /// Reads a file from its beginning to `end`, or to its own; returns how many bytes there were.
     @discardableResult
     static func forEachBlock(of file: any DiskFile, upTo end: UInt64 = .max, _ body: (UnsafeRawBufferPointer, UInt64) throws -> Void) throws -> UInt64 {
         let size = min(end, try file.byteCount)

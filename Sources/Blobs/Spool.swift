@@ -61,7 +61,7 @@ public final class Spool: @unchecked Sendable {
         try noteDurable()
     }
 
-    /// Appends the bytes at `offset`, which must be where the last ones ended. Gives back whether a checkpoint was made.
+    /// Appends the bytes at `offset`, which must be where the last ones ended. Returns whether a checkpoint was made.
     @discardableResult
     public func append(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws -> Bool {
         guard !isComplete, let file, offset == receivedBytes, UInt64(bytes.count) <= byteCount - receivedBytes else {

@@ -23,7 +23,7 @@ package struct BlobSweeper: Sendable {
         self.incoming = incoming
     }
 
-    /// Gives back what was removed.
+    /// Returns what was removed.
     package mutating func sweep(needed: Set<Digest>) throws -> [Place] {
         var removed: [Place] = [], candidates: Set<Place> = [], partial: [Place: UInt64] = [:]
         for (store, site) in try stores() {

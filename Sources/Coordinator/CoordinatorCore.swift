@@ -20,7 +20,7 @@ package final class CoordinatorCore {
         machine = CoordinatorMachine(state: ledger.stateAtReading)
     }
 
-    /// Lets the machine decide and records what it did; gives back its effects, none of which may be seen before.
+    /// Lets the machine decide and records what it did; returns its effects, none of which may be seen before.
     ///
     /// Where the ledger cannot be written, nothing has been decided: the error is a ``LedgerError``, and ``resume(at:)``
     /// tries again.

@@ -15,6 +15,8 @@ public enum CoordinatorLimits {
     /// How long a coordinator that has started waits for its sites before it decides anything: they try to connect at least
     /// every 90 s.
     public static let hearingMilliseconds: Int64 = 90_000
+    /// How long it waits for all of them; then those of the quorum are enough.
+    public static let patientMilliseconds: Int64 = 30_000
     /// A control connection that says nothing for this many heartbeats is closed.
     public static let silentHeartbeats = 6
     /// How far the ledger's newest entry may be ahead of the clock before nothing more is decided: what deadlines stretch by at most.

@@ -141,9 +141,14 @@ extension CoordinatorService {
         guard let hearing else { return }
         logger.info(
             "sites are heard before anything is decided",
-            metadata: ["until": "\(hearing.end.text)", "hint": "it ends earlier when all sites of the campaign are connected"])
+            metadata: [
+                "until": "\(hearing.end.text)", "hint": "it ends earlier when all sites are connected, or after 30 s those of the quorum",
+            ])
         Task {
-            try? await pause(for: .milliseconds(CoordinatorLimits.hearingMilliseconds))
+            try? await pause(for: .milliseconds(CoordinatorLimits.patientMilliseconds))
+            self.hearing?.losePatience()
+            endHearingIfOver()
+            try? await pause(for: .milliseconds(CoordinatorLimits.hearingMilliseconds - CoordinatorLimits.patientMilliseconds))
             endHearing()
         }
     }
@@ -180,13 +185,15 @@ extension CoordinatorService {
     /// What is wrong with the coordinator, for its status.
     var troubles: [String] {
         var found: [String] = []
-        if ledgerTrouble == nil { try? requireLedger() }
+        do { try ledger.requireWhole() } catch { found.append("nothing is decided, and nothing is answered from the ledger: \(error)") }
         if let obstacle = obstacle(at: now()) { found.append("\(obstacle.message); \(obstacle.hint)") }
         if let ledgerTrouble { found.append(ledgerTrouble) }
         if isDiskFull { found.append("the disk is full: sites cannot upload; make room in \(files.directory)") }
         found += certificateNotices.compactMap { $0.text(at: now()) }
         if let hearing {
-            found.append("the coordinator has just started: it decides nothing before all sites of the campaign are connected, or until \(hearing.end.text)")
+            found.append(
+                "the coordinator has just started: it decides nothing before all sites of the campaign are connected, or after 30 s as many as its quorum, or until \(hearing.end.text)"
+            )
         }
         if let step = clockStep {
             found.append("the system's clock has stepped by \(step / 1000) s and is not followed; if it is right now, start the coordinator again")

@@ -57,7 +57,8 @@ extension CoordinatorService {
         do {
             try decideOrThrow { core, now in try core.decide { try $0.change(change, at: now) } }
         } catch let error as LedgerViolation {
-            throw Refusal(.conflict, "\(change.campaign) cannot be changed: the request \(error.message)", hint: "see kumiai campaign status")
+            let hint = change.action.name == "amend" ? "sites and the quorum can be changed in one command: --drop, --add, --quorum; " : ""
+            throw Refusal(.conflict, "\(change.campaign) cannot be changed: the request \(error.message)", hint: hint + "see kumiai campaign status")
         }
         knowSites()
         endHearingIfOver()
@@ -102,6 +103,9 @@ extension CoordinatorService {
             try decideOrThrow { core, now in try core.decide { try $0.cut(cutting, at: now) } }
         } catch let error as LedgerViolation {
             let committed = campaign.committedRounds
+            guard name == campaign.plan.release else {
+                throw Refusal(.conflict, "\(name) cannot be cut: the request \(error.message)", hint: "the plan's release is \(campaign.plan.release)")
+            }
             let hint = committed > 0 ? "of a stopped campaign, name a committed round: --round 1 to \(committed)" : "see kumiai campaign status"
             throw Refusal(.conflict, "\(name) cannot be cut: the request \(error.message)", hint: hint)
         }

@@ -68,7 +68,6 @@ extension CoordinatorService {
     /// Nothing is answered from a ledger whose file is gone.
     func requireLedger() throws {
         do { try ledger.requireWhole() } catch {
-            ledgerTrouble = "nothing is decided: \(error)"
             throw Refusal(
                 .unavailable, "the coordinator cannot use its ledger: \(error)", hint: "the operator must put the file back, and start the coordinator again")
         }

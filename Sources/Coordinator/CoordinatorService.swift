@@ -51,7 +51,7 @@ public actor CoordinatorService {
     /// Until enough sites have said what they have seen; `nil`: they have.
     var hearing: SiteHearing?
     /// Why the last decision could not be written; `nil` where it could.
-    var ledgerTrouble: String?
+    private(set) var ledgerTrouble: String?
     /// Whether the last upload ended for lack of room.
     var isDiskFull = false
 

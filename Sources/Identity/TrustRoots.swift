@@ -18,8 +18,8 @@ public struct TrustRoots: Sendable {
         ended.isEmpty ? self : TrustRoots(authorities.filter { !ended.contains($0.digest) }, revocations: revocations)
     }
 
-    /// Throws where a CA's list of revoked certificates is older than the one that `former` has, or is missing: whoever was revoked
-    /// since would be let in again.
+    /// Throws where a CA's list of revoked certificates is older than the one that `former` has, or is missing: a certificate that
+    /// was revoked since would be let in again.
     public func requireNoOlderRevocations(than former: TrustRoots) throws {
         for list in former.revocations {
             let newest = revocations.filter { $0.issuer == list.issuer }.map(\.term.notBefore).max()
@@ -33,7 +33,7 @@ public struct TrustRoots: Sendable {
 
     public init(pem: [UInt8]) throws { self.init(try Certificate.chain(pem: pem)) }
 
-    /// Checks the chain and the validity of `leaf` at `time`; gives back whom it speaks for.
+    /// Checks the chain and the validity of `leaf` at `time`; returns whom it speaks for.
     public func verify(_ leaf: Certificate, intermediates: [Certificate] = [], at time: Timestamp) throws -> Principal {
         guard let store = makeStore(), let context = X509_STORE_CTX_new() else {
             throw IdentityError.openSSL(.failed, "cannot allocate a certificate store")

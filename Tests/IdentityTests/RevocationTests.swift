@@ -36,7 +36,7 @@ import Testing
         #expect(error.code == .notTrusted && error.refused?.principal == nil && error.refused?.name == "member/acme/site/osaka")
     }
 
-    /// Whoever was revoked since an older list was made would be let in again.
+    /// A certificate that was revoked since an older list was made would be let in again.
     @Test func anOlderListTakesNoNewersPlace() throws {
         let site = try consortium.identity(osaka)
         let first = try consortium.authority.revoke([], at: consortium.now)

@@ -99,7 +99,7 @@ import Testing
         #expect(!shown.contains("fedAvgM("))
     }
 
-    /// Whoever holds the log's key could excuse a rewritten history by declaring one lost that never was.
+    /// With the key of the log, a rewritten history could be excused by declaring one lost that never was.
     @Test func aDeclaredLossOfAHistoryThatTheLogNeverSignedIsAFinding() throws {
         let consortium = try Consortium()
         let key = try IdentityFile.key(consortium.data + "/log.key"), other = try PrivateKey.generate(.ed25519)

@@ -234,7 +234,7 @@ final class Consortium {
         return process.terminationStatus
     }
 
-    /// Cuts the release, stops the coordinator, and gives back the audit's findings.
+    /// Cuts the release, stops the coordinator, and returns the audit's findings.
     func finish(_ coordinator: Process) throws -> Shell.Outcome {
         try kumiai(["release", "cut", "FY2027"] + operatorConfig)
         guard stop(coordinator) == 0 else { throw CommandFailed(arguments: ["stop"], outcome: Shell.Outcome(status: 1, output: "", error: log("coordinator"))) }

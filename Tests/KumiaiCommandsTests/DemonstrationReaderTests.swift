@@ -28,7 +28,7 @@ import Worker
         #expect(try leftovers().isEmpty)
     }
 
-    @Test func whoeverStopsTheWorkStopsTheReader() throws {
+    @Test func stoppingTheWorkStopsTheReader() throws {
         let began = Date()
         #expect(throws: CancellationError.self) { try read(stuck()) { throw CancellationError() } }
         #expect(Date().timeIntervalSince(began) < 60)

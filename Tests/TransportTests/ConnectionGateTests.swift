@@ -40,7 +40,7 @@ import Testing
         #expect(newcomer.dropped == first[0])
         let number = try #require(newcomer.number)
         #expect(gate.handshakeCount == 8 && gate.holds(number) && !gate.holds(first[0]))
-        // Whoever has many pays before whoever has one.
+        // An address that has many pays before one that has one.
         _ = gate.arrive(from: "7")
         #expect(gate.arrive(from: "another").dropped == first[7])
     }

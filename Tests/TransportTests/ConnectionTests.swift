@@ -54,7 +54,7 @@ import Wire
     @Test func halfOpenConnectionsKeepNobodyOut() async throws {
         Shell.raiseDescriptorLimit()
         let server = try await Server(consortium)
-        // More than one address may have, all from the address of whoever asks next.
+        // More than one address may have, all from the address that asks next.
         let idle = (0..<TransportLimits.handshakesPerAddress + 300).map { _ in Shell.connect(to: server.port) }
         defer { for descriptor in idle { close(descriptor) } }
         #expect(idle.allSatisfy { $0 >= 0 })

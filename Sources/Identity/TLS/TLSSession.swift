@@ -45,7 +45,7 @@ public final class TLSSession {
     deinit { SSL_free(ssl) }
 
     /// Lends ciphertext for the calls inside `body`; what they do not consume must be lent again.
-    /// Gives back how many bytes were consumed.
+    /// Returns how many bytes were consumed.
     public func lending<R>(_ ciphertext: UnsafeRawBufferPointer, _ body: () throws -> R) rethrows -> (consumed: Int, R) {
         channel.input = ciphertext
         channel.inputOffset = 0

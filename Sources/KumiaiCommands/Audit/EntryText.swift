@@ -85,7 +85,7 @@ enum EntryText {
                 "certificate authority changed",
                 [
                     ("by", rotation.rotatedBy), ("new ca", rotation.authorityDigest.hex), ("former ca", rotation.former.hex),
-                    ("former holds until", Format.time(rotation.formerEnds)),
+                    ("former until", Format.time(rotation.formerEnds)),
                 ]
             )
         }

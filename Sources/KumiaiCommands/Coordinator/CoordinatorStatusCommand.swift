@@ -19,7 +19,7 @@ struct CoordinatorStatusCommand: Command {
         } else {
             Terminal.print("no campaign has been opened")
         }
-        SiteTable.table(report).print()
+        if !report.sites.isEmpty { SiteTable.table(report).print() }
         for line in SiteTable.troubles(report) { Terminal.print(line) }
     }
 }

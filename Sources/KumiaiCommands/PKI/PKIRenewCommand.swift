@@ -30,7 +30,7 @@ struct PKIRenewCommand: Command {
 
     struct Report: Encodable {
         let identity: String
-        let validUntil: String
+        let notAfter: String
         let certificate: String
         let former: String
     }
@@ -44,7 +44,7 @@ struct PKIRenewCommand: Command {
         let kept = try files.replaceCertificate(former, with: certificate)
         if json.isOn {
             return try Report(
-                identity: "\(principal)", validUntil: certificate.notAfter.text, certificate: files.certificate, former: kept
+                identity: "\(principal)", notAfter: certificate.notAfter.text, certificate: files.certificate, former: kept
             ).printJSON()
         }
         Terminal.print(

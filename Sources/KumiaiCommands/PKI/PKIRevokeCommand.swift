@@ -35,7 +35,7 @@ struct PKIRevokeCommand: Command {
         let revoked: String?
         let serial: String?
         let list: String
-        let validUntil: String
+        let notAfter: String
     }
 
     func validate() throws {
@@ -54,7 +54,7 @@ struct PKIRevokeCommand: Command {
         if json.isOn {
             return try Report(
                 revoked: revoked.map { (try? $0.principal().description) ?? $0.subject }, serial: revoked.map { "\($0.serial)" },
-                list: files.revocations, validUntil: list.term.notAfter.text
+                list: files.revocations, notAfter: list.term.notAfter.text
             ).printJSON()
         }
         if let revoked {

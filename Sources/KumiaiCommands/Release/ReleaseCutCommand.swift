@@ -31,6 +31,8 @@ struct ReleaseCutCommand: Command {
 
     struct Report: Encodable {
         let release: String
+        /// The one that was named; absent: the last.
+        let round: Int?
         let model: String
         let directory: String
         let discardedEnergy: Double?
@@ -51,7 +53,7 @@ struct ReleaseCutCommand: Command {
         guard case .releaseReady(let release, let model, let directory, let discarded) = try await options.ask(request) else {
             throw TransportError(.unexpected, "the coordinator did not say whether the release is cut")
         }
-        if json.isOn { return try Report(release: release.text, model: model.hex, directory: directory, discardedEnergy: discarded).printJSON() }
+        if json.isOn { return try Report(release: release.text, round: round, model: model.hex, directory: directory, discardedEnergy: discarded).printJSON() }
         Terminal.print("cut \(release) (\(model.short)) in \(directory)")
         if let discarded { Terminal.print("its adapter lacks \(Format.number(100 * discarded, digits: 3)) % of the change's energy") }
         // The directory is the coordinator's word, and is no part of a command to copy.

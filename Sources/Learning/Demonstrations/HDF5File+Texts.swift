@@ -22,6 +22,27 @@ extension HDF5File {
 
     /// A text attribute of an object; `nil` where it has none. Throws where it is something else than a text.
     func attribute(_ name: String, of object: String) throws -> String? {
+        try withAttribute(name, of: object) { attribute, type, isSingle, label in
+            guard H5Tget_class(type) == H5T_STRING, isSingle else { throw wrong("\(label) is not a text") }
+            return try texts(type, count: 1, label) { H5Aread(attribute, $0, $1) }[0]
+        }
+    }
+
+    /// A whole number that is an attribute of an object; `nil` where it has none. Throws where it is something else.
+    func count(_ name: String, of object: String) throws -> Int? {
+        try withAttribute(name, of: object) { attribute, type, isSingle, label in
+            var value: Int64 = 0
+            guard H5Tget_class(type) == H5T_INTEGER, isSingle, H5Aread(attribute, kumiai_h5t_int64(), &value) >= 0 else {
+                throw wrong("\(label) is not a whole number")
+            }
+            return Int(value)
+        }
+    }
+
+    /// `body` gets the attribute, its type, whether it is one value, and what errors call it. `nil` where there is none.
+    private func withAttribute<R>(
+        _ name: String, of object: String, _ body: (_ attribute: hid_t, _ type: hid_t, _ isSingle: Bool, _ label: String) throws -> R
+    ) throws -> R? {
         guard let place = try resolve(object) else { throw wrong("\(object) is missing") }
         let found = H5Aexists_by_name(file, place, name, hid_t(H5P_DEFAULT))
         guard found >= 0 else { throw wrong("the attributes of \(object) cannot be read") }
@@ -36,27 +57,7 @@ extension HDF5File {
             H5Tclose(type)
             H5Sclose(space)
         }
-        guard H5Tget_class(type) == H5T_STRING, H5Sget_simple_extent_npoints(space) == 1 else { throw wrong("\(label) is not a text") }
-        return try texts(type, count: 1, label) { H5Aread(attribute, $0, $1) }[0]
-    }
-
-    /// A whole number that is an attribute of an object; `nil` where it has none. Throws where it is something else.
-    func count(_ name: String, of object: String) throws -> Int? {
-        guard let place = try resolve(object) else { throw wrong("\(object) is missing") }
-        guard H5Aexists_by_name(file, place, name, hid_t(H5P_DEFAULT)) > 0 else { return nil }
-        let attribute = H5Aopen_by_name(file, place, name, hid_t(H5P_DEFAULT), hid_t(H5P_DEFAULT))
-        guard attribute >= 0 else { throw wrong("the attribute \(name) of \(object) cannot be read") }
-        defer { H5Aclose(attribute) }
-        let type = H5Aget_type(attribute), space = H5Aget_space(attribute)
-        defer {
-            H5Tclose(type)
-            H5Sclose(space)
-        }
-        var value: Int64 = 0
-        guard H5Tget_class(type) == H5T_INTEGER, H5Sget_simple_extent_npoints(space) == 1, H5Aread(attribute, kumiai_h5t_int64(), &value) >= 0 else {
-            throw wrong("the attribute \(name) of \(object) is not a whole number")
-        }
-        return Int(value)
+        return try body(attribute, type, H5Sget_simple_extent_npoints(space) == 1, label)
     }
 
     private func texts(

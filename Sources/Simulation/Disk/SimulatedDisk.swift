@@ -129,7 +129,7 @@ final class SimulatedDisk: Disk, @unchecked Sendable {
         for path in entries.keys.sorted() { entries[path]!.tear(&random) }
     }
 
-    /// One byte goes bad; gives back whether there was one.
+    /// One byte goes bad; returns whether there was one.
     func rot(_ path: String, _ random: inout SeededGenerator) -> Bool {
         guard let content = entries[path], !content.bytes.isEmpty else { return false }
         let index = Int.random(in: 0..<content.bytes.count, using: &random)

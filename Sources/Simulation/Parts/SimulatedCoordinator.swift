@@ -80,6 +80,10 @@ final class SimulatedCoordinator {
         world.checker.restarted()
         guard world.mistake != .forgetUnderWay else { return scheduleTick() }
         hearing = SiteHearing(machine.state.campaign, at: now)
+        later(Int(CoordinatorLimits.patientMilliseconds)) {
+            self.hearing?.losePatience()
+            self.endHearingIfOver()
+        }
         later(Int(CoordinatorLimits.hearingMilliseconds)) { self.endHearing() }
         resume()
     }

@@ -214,7 +214,7 @@ final class TLSHandler: ChannelDuplexHandler {
         self.context = context
     }
 
-    /// Gives back the context where the connection is still to be closed.
+    /// Returns the context where the connection is still to be closed.
     private func endLingering() -> ChannelHandlerContext? {
         guard let waiting = lingering, let context else { return nil }
         (lingering, self.context) = (nil, nil)

@@ -24,7 +24,7 @@ public struct Kumiai: AsyncParsableCommand {
               3    an audit found tampering
               4    the coordinator cannot be reached
               5    the coordinator refused
-              6    a configuration, or what an option names, is wrong
+              6    a configuration, or what an option names, is wrong or not there
               64   wrong usage
               141  the output's reader closed the pipe
             `kumiai worker status` has more, for monitoring: see its --help.

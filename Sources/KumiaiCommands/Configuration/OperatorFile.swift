@@ -8,7 +8,7 @@ struct OperatorFile: RoleFile {
 
     static func text(coordinator: String) -> String {
         """
-        # An operator of a Kumiai consortium. Paths count from this file's directory. Unknown keys are errors.
+        # An operator, or an auditor, of a Kumiai consortium. Paths count from this file's directory. Unknown keys are errors.
 
         coordinator = \(coordinator.tomlQuoted)
 

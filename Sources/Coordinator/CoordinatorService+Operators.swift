@@ -106,7 +106,9 @@ extension CoordinatorService {
             guard name == campaign.plan.release else {
                 throw Refusal(.conflict, "\(name) cannot be cut: the request \(error.message)", hint: "the plan's release is \(campaign.plan.release)")
             }
-            let hint = committed > 0 ? "of a stopped campaign, name a committed round: --round 1 to \(committed)" : "no round of it is committed: there is nothing to cut"
+            let hint =
+                committed > 0
+                ? "of a stopped campaign, name a committed round: --round 1 to \(committed)" : "no round of it is committed: there is nothing to cut"
             throw Refusal(.conflict, "\(name) cannot be cut: the request \(error.message)", hint: hint)
         }
         return cutting

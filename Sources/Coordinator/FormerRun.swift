@@ -38,7 +38,7 @@ enum FormerRun {
     /// A ledger that is shorter than its seal is an older copy: what was acknowledged since is not in it. One whose file was changed
     /// was changed by somebody else.
     private static func checkSeal(_ seal: SealedFile, _ files: CoordinatorFiles, _ ledger: Ledger) throws {
-        guard seal.exists else { return }
+        guard let digest = seal.digest else { return }
         let size: Int
         do { size = try LedgerSeal.size(files.seal, origin: ledger.origin, logKey: ledger.publicKey) } catch let error as LedgerError {
             throw CoordinatorError(
@@ -50,7 +50,7 @@ enum FormerRun {
                 hint: "restore the newest \(files.ledger); if it is lost, move \(files.seal) aside: sites will show what is missing")
         }
         do {
-            try LedgerSeal.verify(files.seal, digest: seal.digest, size: ledger.count, origin: ledger.origin, logKey: ledger.publicKey)
+            try LedgerSeal.verify(files.seal, digest: digest, size: ledger.count, origin: ledger.origin, logKey: ledger.publicKey)
         } catch let error as LedgerError {
             throw CoordinatorError(
                 error.message,
@@ -61,11 +61,10 @@ enum FormerRun {
 
 /// The ledger's file as it lay beside its seal, looked at before it is opened.
 struct SealedFile {
-    let exists: Bool
-    let digest: Digest
+    /// `nil`: there is no seal.
+    let digest: Digest?
 
     init(_ files: CoordinatorFiles) throws {
-        exists = SystemDisk().byteCount(files.seal) != nil
-        digest = exists ? try BlobStore.digest(ofFile: files.ledger).digest : Digest(of: [])
+        digest = SystemDisk().byteCount(files.seal) == nil ? nil : try BlobStore.digest(ofFile: files.ledger).digest
     }
 }

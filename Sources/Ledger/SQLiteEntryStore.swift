@@ -36,7 +36,7 @@ public final class SQLiteEntryStore: EntryStore {
             throw LedgerError(.unreadable, "the ledger \(path) cannot be opened: \(Self.reason(error))")
         }
         if !readOnly {
-            try requireSameFiles()
+            try requireWhole()
             noteWritten(try newestTreeHead())
         }
     }
@@ -79,13 +79,10 @@ public final class SQLiteEntryStore: EntryStore {
         throw LedgerError(.tampered, "the ledger \(path) holds a \(DisplayText.escaped(odd)), which is not of a ledger")
     }
 
-    /// Throws where the file is not the one that was opened, before anything is answered from memory.
-    public func requireWhole() throws { try requireSameFiles() }
-
     /// Throws where the file, or the log of its newest writes, was removed or replaced since it was opened.
     ///
     /// SQLite goes on writing to a file that has lost its name, and all of it would be gone with the process.
-    private func requireSameFiles() throws {
+    public func requireWhole() throws {
         try files.withLock { known in
             for name in [path, path + "-wal"] {
                 let found = FileIdentity(name)
@@ -113,7 +110,7 @@ public final class SQLiteEntryStore: EntryStore {
     }
 
     public func entries(in range: Range<Int>) throws -> [StoredEntry] {
-        if !isReadOnly { try requireSameFiles() }
+        if !isReadOnly { try requireWhole() }
         let entries = try reading { db in
             let sql = "SELECT position, bytes, leaf FROM entries WHERE position >= ? AND position < ? ORDER BY position"
             return try Self.entries(Row.fetchCursor(db, sql: sql, arguments: [range.lowerBound, range.upperBound]), from: range.lowerBound)
@@ -140,7 +137,7 @@ public final class SQLiteEntryStore: EntryStore {
     }
 
     public func append(_ entries: [StoredEntry], from index: Int, treeHead: String) throws {
-        try requireSameFiles()
+        try requireWhole()
         try requireSameContents()
         do {
             try database.write { db in
@@ -158,7 +155,7 @@ public final class SQLiteEntryStore: EntryStore {
             throw LedgerError(code, "the ledger cannot be written: \(Self.reason(error))")
         }
         // Nothing is acknowledged that went into a file without a name.
-        try requireSameFiles()
+        try requireWhole()
         noteWritten(treeHead)
     }
 

@@ -22,11 +22,7 @@ struct AuditInitCommand: Command {
     struct Report: Encodable { let configuration: String }
 
     func execute() async throws {
-        _ = try Endpoint(coordinator, key: "--coordinator")
-        let file = "\(directory)/\(OperatorFile.name)"
-        try ConfigurationWriter.write(OperatorFile.text(coordinator: coordinator), to: file) { (kept: TOMLFile<OperatorFile>) in
-            kept.content.coordinator == coordinator ? [] : ["--coordinator \(coordinator)"]
-        }
+        let file = try OperatorFile.write(to: directory, coordinator: coordinator)
         if json.isOn { return try Report(configuration: file).printJSON() }
         Terminal.print("next: kumiai coordinator status --config \(file.shellQuoted)")
     }

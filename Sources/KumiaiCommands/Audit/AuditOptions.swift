@@ -16,11 +16,5 @@ struct AuthorityOption: ParsableArguments {
     var ca: String?
 
     /// A copy whose ledger was founded under another CA is not audited: that `--ca` is wrong is no finding.
-    func open(_ copy: String) throws -> LedgerCopy {
-        do {
-            return try LedgerCopy(directory: copy, authority: ca)
-        } catch let error as AuditError where error.code == .otherAuthority || error.code == .wrongOption {
-            throw UsageError(error.message, hint: error.hint)
-        }
-    }
+    func open(_ copy: String) throws -> LedgerCopy { try LedgerCopy(directory: copy, authority: ca) }
 }

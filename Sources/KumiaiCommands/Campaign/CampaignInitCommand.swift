@@ -47,17 +47,13 @@ struct CampaignInitCommand: Command {
     }
 
     func execute() async throws {
-        _ = try Endpoint(coordinator, key: "--coordinator")
         let text = PlanFile.text(
             campaign: campaign ?? "\(base)-\(release)", base: base, release: release, sites: sites.sorted(), rounds: rounds, seed: seed,
             learning: options.learning)
         // Before anything is written.
         let plan = try PlanFile.parse(text, path: "these options")
         let place = try PlanPlace(in: directory, for: plan, text: text)
-        let file = "\(directory)/\(OperatorFile.name)"
-        try ConfigurationWriter.write(OperatorFile.text(coordinator: coordinator), to: file) { (kept: TOMLFile<OperatorFile>) in
-            kept.content.coordinator == coordinator ? [] : ["--coordinator \(coordinator)"]
-        }
+        let file = try OperatorFile.write(to: directory, coordinator: coordinator)
         if place.isWritten { Terminal.note("\(place.path) exists already and is this plan") } else { try ConfigurationWriter.write(new: text, to: place.path) }
         if json.isOn { return try Report(campaign: plan.campaign.text, plan: place.path, configuration: file).printJSON() }
         let path = place.path.shellQuoted

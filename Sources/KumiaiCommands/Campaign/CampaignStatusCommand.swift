@@ -24,17 +24,15 @@ struct CampaignStatusCommand: Command {
         }
         if watch { report = try await CampaignWatch(options: options, output: json.isOn ? .standardError : .standardOutput).follow(report) }
         guard let campaign = report.campaign else { return }
-        if json.isOn {
-            try StatusOutput(report).printJSON()
-            if campaign.phase == "stopped" { throw ExitStatus.failed }
-            return
-        }
+        if json.isOn { try StatusOutput(report).printJSON() } else { show(report, campaign) }
+        if campaign.phase == "stopped" { throw ExitStatus.failed }
+    }
+
+    private func show(_ report: StatusReport, _ campaign: CampaignReport) {
         for line in CampaignText.lines(campaign, now: report.time) { Terminal.print(line) }
         for trouble in report.troubles { Terminal.print("trouble: \(trouble)") }
-        if !watch {
-            SiteTable.table(report).print()
-            for line in SiteTable.troubles(report) { Terminal.print(line) }
-        }
-        if campaign.phase == "stopped" { throw ExitStatus.failed }
+        guard !watch else { return }
+        SiteTable.table(report).print()
+        for line in SiteTable.troubles(report) { Terminal.print(line) }
     }
 }

@@ -47,7 +47,7 @@ struct ConfigurationSearch {
     /// What the environment names, otherwise the file in the current directory.
     var path: String { named.map { Self.file(name, at: $0) } ?? name }
 
-    /// A configuration is named by its file or by the directory that has it.
+    /// A configuration, or a certificate, is named by its file or by the directory that has it.
     static func file(_ name: String, at path: String) -> String {
         var isDirectory: ObjCBool = false
         let exists = FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory)

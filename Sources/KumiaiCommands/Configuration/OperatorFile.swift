@@ -6,6 +6,16 @@ struct OperatorFile: RoleFile {
     static let name = "operator.toml"
     static let author = "kumiai campaign init"
 
+    /// Writes it into a directory, or keeps one that is there; returns its path.
+    static func write(to directory: String, coordinator: String) throws -> String {
+        _ = try Endpoint(coordinator, key: "--coordinator")
+        let path = "\(directory)/\(name)"
+        try ConfigurationWriter.write(text(coordinator: coordinator), to: path) { (kept: TOMLFile<OperatorFile>) in
+            kept.content.coordinator == coordinator ? [] : ["--coordinator \(coordinator)"]
+        }
+        return path
+    }
+
     static func text(coordinator: String) -> String {
         """
         # An operator, or an auditor, of a Kumiai consortium. Paths count from this file's directory. Unknown keys are errors.

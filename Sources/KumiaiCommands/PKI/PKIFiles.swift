@@ -12,12 +12,6 @@ struct PKIFiles {
     var request: String { directory + "/request.pem" }
     var revocations: String { directory + "/crl.pem" }
 
-    /// A certificate is named by its file or by the directory that has it.
-    static func certificate(at path: String) -> String {
-        var isDirectory: ObjCBool = false
-        return FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) && isDirectory.boolValue ? path + "/certificate.pem" : path
-    }
-
     /// A directory for keys is its owner's alone.
     func create() throws {
         try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])

@@ -40,7 +40,7 @@ struct PKIShowCommand: Command {
     }
 
     func execute() async throws {
-        let certificate = try Certificate(pem: Credentials.read(PKIFiles.certificate(at: file)))
+        let certificate = try Certificate(pem: Credentials.read(ConfigurationSearch.file("certificate.pem", at: file)))
         var identity: String?
         var problem: String?
         do {

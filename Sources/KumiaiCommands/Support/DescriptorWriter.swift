@@ -32,6 +32,7 @@ enum DescriptorWriter {
             // Nothing written and no error: what cannot go on is a failure too.
             switch count < 0 ? code : EIO {
             case EINTR: continue
+            // Another program may have made a terminal or a pipe non-blocking, for all who share it.
             case EAGAIN where patience == nil: _ = isWritable(descriptor, -1)
             case let code: return Failure(code: code, writtenBytes: done)
             }
@@ -39,7 +40,7 @@ enum DescriptorWriter {
         return nil
     }
 
-    /// Another program may have made a terminal or a pipe non-blocking, for all who share it.
+    /// `milliseconds`: to wait for it; -1: for ever.
     private static func isWritable(_ descriptor: Int32, _ milliseconds: Int32) -> Bool {
         var request = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
         return poll(&request, 1, milliseconds) != 0

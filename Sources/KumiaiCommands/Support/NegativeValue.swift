@@ -1,6 +1,6 @@
 import ArgumentParser
 
-/// An option with a negative number: no option of this program takes one.
+/// An option with a negative number: no option of this program takes one, and to the parser a minus begins an option.
 struct NegativeValue {
     let option: String
     let value: String

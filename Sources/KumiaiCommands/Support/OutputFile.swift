@@ -26,14 +26,13 @@ enum OutputFile {
             }
         case let kind?: throw UsageError("\(path) is \(kind.rawValue); expected a file, or a place for one", hint: "choose another place with --out")
         }
-        try requireDirectory(folder(of: path))
+        try requireDirectory(SystemDisk.folder(of: path))
     }
 
     /// Throws where `path` is one of the files that are read: --force is no wish to lose them.
     static func requireOther(_ path: String, than inputs: [String]) throws {
-        guard let output = URL(fileURLWithPath: path).resolvingSymlinksInPath().path as String?,
-            let input = inputs.first(where: { URL(fileURLWithPath: $0).resolvingSymlinksInPath().path == output })
-        else { return }
+        func place(_ path: String) -> String { URL(fileURLWithPath: path).resolvingSymlinksInPath().path }
+        guard let input = inputs.first(where: { place($0) == place(path) }) else { return }
         throw UsageError("\(path) is \(input), which is read: nothing was written", hint: "choose another place with --out")
     }
 
@@ -47,12 +46,10 @@ enum OutputFile {
         }
     }
 
-    private static func folder(of path: String) -> String { SystemDisk.folder(of: path) }
-
     /// Throws where files cannot be written to a directory, or where it is not there and cannot be made.
     private static func requireDirectory(_ path: String) throws {
         var place = path
-        while RegularFile.kind(of: place, followsLinks: false) == nil, place != ".", place != "/" { place = folder(of: place) }
+        while RegularFile.kind(of: place, followsLinks: false) == nil, place != ".", place != "/" { place = SystemDisk.folder(of: place) }
         guard RegularFile.kind(of: place) == .directory else { throw cannotMake(path) }
         guard access(place, W_OK) == 0 else {
             throw place == path ? UsageError("\(path) cannot be written to", hint: "choose another place with --out") : cannotMake(path)
@@ -70,7 +67,7 @@ enum OutputFile {
     /// Calls `write` with a path beside the target, and moves what it wrote there.
     static func replace(_ path: String, force: Bool, _ write: (String) throws -> Void) throws {
         try prepare(path, force: force)
-        try makeDirectory(folder(of: path))
+        try makeDirectory(SystemDisk.folder(of: path))
         let draft = path + ".new"
         // What a run that was killed left there; or a FIFO, which would keep the writer waiting.
         unlink(draft)

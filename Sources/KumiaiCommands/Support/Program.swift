@@ -15,19 +15,9 @@ extension Kumiai {
     }
 
     private static func runCommand() async -> Int32 {
-        // The parser only says that such words are unexpected.
-        if let suggestion = CommandSuggestion(Array(CommandLine.arguments.dropFirst()), root: Kumiai.self) {
-            suggestion.failure.report()
-            return suggestion.failure.code.rawValue
-        }
-        if let empty = EmptyArgument(Array(CommandLine.arguments.dropFirst())) {
-            empty.failure.report()
-            return empty.failure.code.rawValue
-        }
-        // To the parser a minus begins an option: it would say that the value is missing.
-        if let negative = NegativeValue(Array(CommandLine.arguments.dropFirst())) {
-            negative.failure.report()
-            return negative.failure.code.rawValue
+        if let failure = failure(of: Array(CommandLine.arguments.dropFirst())) {
+            failure.report()
+            return failure.code.rawValue
         }
         do {
             var command = try await asyncParseAsRoot()
@@ -36,6 +26,11 @@ extension Kumiai {
         } catch {
             return report(error)
         }
+    }
+
+    /// What is wrong with words of which the parser only says that they are unexpected, or that a value is missing.
+    private static func failure(of arguments: [String]) -> Failure? {
+        CommandSuggestion(arguments, root: Kumiai.self)?.failure ?? EmptyArgument(arguments)?.failure ?? NegativeValue(arguments)?.failure
     }
 
     /// Prints what the parser has to say: help, the version, completions, or what is wrong with the command line.

@@ -22,19 +22,20 @@ extension CoordinatorService {
                 hint: isNamed ? "that campaign has ended: give this one another name, with campaign = in its plan" : "see kumiai campaign status")
         }
         knowSites()
+        presence.values.forEach { $0.forgetLoss() }
         logger.info("campaign opened", metadata: ["campaign": "\(plan.campaign)", "by": "\(name)"])
         return .campaignAccepted(plan.campaign, index: machine.state.campaign!.opening.index)
     }
 
     /// Whether a campaign could be opened by this plan, once none runs; answered with the status.
     func check(_ plan: Plan) async throws -> ServerMessage {
-        guard machine.opening(of: plan) == nil else { return .status(status()) }
+        guard machine.opening(of: plan) == nil else { return .status(status(of: plan.sites)) }
         try await requireSound(plan)
         if let violation = machine.problem(of: plan) {
             throw Refusal(
                 .conflict, "a campaign cannot be opened by this plan: it \(violation.message)", hint: "choose another name, or see kumiai campaign status")
         }
-        return .status(status())
+        return .status(status(of: plan.sites))
     }
 
     /// The plan's base is registered, and sites can train it as the plan says.
@@ -180,11 +181,12 @@ extension CoordinatorService {
         return .updatesRemoved(report)
     }
 
-    func status() -> StatusReport {
+    /// `named`: sites to report on beside the connected ones; without them, the campaign's.
+    func status(of named: [SiteID]? = nil) -> StatusReport {
         let campaign = machine.state.campaign
         let contributors = machine.state.contributors
-        let sites = Set(campaign?.plan.sites ?? []).union(presence.keys).union(contributors).sorted()
         let present = Set(presence.filter(\.value.isConnected).keys)
+        let sites = present.union(named ?? campaign?.plan.sites ?? []).sorted()
         return StatusReport(
             consortium: configuration.consortium, time: now(), ledgerEntries: UInt64(ledger.count),
             treeHead: ledger.head.note, campaign: campaign?.report(present: present),
@@ -194,7 +196,7 @@ extension CoordinatorService {
                     heartbeat: presence[site]?.heartbeat ?? Heartbeat(),
                     updatesAccepted: campaign?.acceptedBySite[site] ?? 0, updatesRefused: campaign?.refusedBySite[site] ?? 0,
                     lastSeen: presence[site]?.lastSeen, certificateEnds: presence[site]?.certificate?.notAfter,
-                    isKnown: presence[site] != nil || contributors.contains(site), absence: absence(of: site))
+                    isKnown: seenSites.contains(site) || contributors.contains(site), absence: absence(of: site))
             }, models: machine.state.models.keys.sorted().map(\.text), troubles: troubles)
     }
 

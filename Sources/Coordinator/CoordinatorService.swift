@@ -36,6 +36,8 @@ public actor CoordinatorService {
     var refusedSites: [SiteID: RefusedSite] = [:]
     let core: CoordinatorCore
     var presence: [SiteID: SitePresence] = [:]
+    /// Sites that have shown a certificate that holds since the start, on whichever kind of connection.
+    private(set) var seenSites: Set<SiteID> = []
     private let lock: DirectoryLock
     var sweeper: BlobSweeper
     private var timer: Task<Void, Never>?
@@ -176,6 +178,8 @@ public actor CoordinatorService {
     func now() -> Timestamp { clock.now() }
     /// How far the system's clock has stepped away from the one that is gone by, in milliseconds.
     var clockStep: Int64? { clock.step }
+
+    func saw(_ site: SiteID) { seenSites.insert(site) }
 
     func arrived(_ site: SiteID, _ newcomer: SitePresence) {
         if let former = presence[site] {

@@ -77,6 +77,9 @@ import Testing
         try consortium.kumiai(["campaign", "open", plan] + consortium.operatorConfig)
         // Opening the same plan again is answered as the first time.
         try consortium.kumiai(["campaign", "open", plan] + consortium.operatorConfig)
+        // Who took part last year only, and last year's losses, are not shown.
+        let sites = try #require(consortium.status()["sites"] as? [[String: Any]])
+        #expect(sites.map { $0["site"] as? String } == ["acme/osaka"] && sites.allSatisfy { $0["local_loss"] is NSNull || $0["local_loss"] == nil }, "\(sites)")
         let worker = try consortium.startWorker(0)
         try #require(consortium.waitForEnd(), "\(consortium.log("acme-osaka"))")
         worker.waitUntilExit()
@@ -145,6 +148,10 @@ import Testing
         try #require(consortium.wait { (consortium.campaign["awaited"] as? [String]) == ["cyan/lyon"] }, "\(consortium.campaign)")
         let check = try consortium.kumiai(["campaign", "check", consortium.path("operator/plan.toml")] + consortium.operatorConfig)
         #expect((check.output + check.error).contains("never seen cyan/lyon"), "\(check.output) \(check.error)")
+        // A site that has only asked its doctor has been seen.
+        _ = try consortium.attempt(["worker", "doctor", "--config", consortium.path("cyan-lyon/worker.toml")])
+        let known = try consortium.kumiai(["campaign", "check", consortium.path("operator/plan.toml")] + consortium.operatorConfig)
+        #expect(known.output.contains("knows all of these sites"), "\(known.output)")
         let amend = ["campaign", "amend", Self.name, "--reason", "the plant in Lyon has closed"] + consortium.operatorConfig
         #expect(try consortium.attempt(amend + ["--drop", "cyan/lyon"]).status == 5, "a quorum of 3 of 2 sites")
         #expect(try consortium.attempt(amend + ["--drop", "bolt/paris", "--quorum", "2"]).status == 5)

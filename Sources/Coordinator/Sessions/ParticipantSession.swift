@@ -35,6 +35,7 @@ struct ParticipantSession {
             if let site = connection.peer.site { await service.turnedAway(site, refusal.message) }
             return try await refuse(refusal, frame.id)
         }
+        if let site = connection.peer.site { await service.saw(site) }
         let version = min(hello.versions.upperBound, WireLimits.versions.upperBound)
         switch (connection.peer.role, hello.purpose) {
         case (.site(let site), .control):

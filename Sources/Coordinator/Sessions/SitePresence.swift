@@ -34,7 +34,9 @@ final class SitePresence: @unchecked Sendable {
     func disconnected() { isConnected = false }
 
     func beat(_ heartbeat: Heartbeat, at time: Timestamp) {
-        let loss = heartbeat.localLoss == 0 ? self.heartbeat.localLoss : heartbeat.localLoss
+        // What a site says while it has no update in hand is of an earlier round, perhaps of another campaign.
+        let isOfRound = heartbeat.localLoss != 0 && [.training, .uploading, .submitting].contains(heartbeat.activity)
+        let loss = isOfRound ? heartbeat.localLoss : self.heartbeat.localLoss
         self.heartbeat = heartbeat
         self.heartbeat.localLoss = loss
         lastSeen = time
@@ -42,6 +44,9 @@ final class SitePresence: @unchecked Sendable {
 
     /// The loss of an update that was taken in: it is signed, and newer than any heartbeat's.
     func note(localLoss: Double) { heartbeat.localLoss = localLoss }
+
+    /// A loss says something of its own campaign only.
+    func forgetLoss() { heartbeat.localLoss = 0 }
 
     func takeOver(_ former: SitePresence) { heartbeat = former.heartbeat }
 }

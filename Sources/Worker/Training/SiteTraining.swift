@@ -41,7 +41,7 @@ final class TrainingMeter: Sendable {
     func begin() -> Int {
         state.withLockedValue {
             $0.generation += 1
-            $0.progress = 0
+            ($0.progress, $0.loss) = (0, 0)
             return $0.generation
         }
     }

@@ -54,9 +54,10 @@ extension CoordinatorService {
         }
     }
 
-    /// A look at the dates is cheap; signatures and revocations are checked again where the files were replaced.
+    /// A look at the dates is cheap; signatures and revocations are checked again where the files were replaced, or where the list
+    /// of what was revoked has ended: what is refused to new connections is no right of those that came in time.
     private func endConnections() {
-        let time = now(), roots = identity.roots, isWhole = mustCheckConnections
+        let time = now(), roots = identity.roots, isWhole = mustCheckConnections || roots.hasEndedRevocations(at: time)
         mustCheckConnections = false
         listener?.endConnections { certificate in
             guard isWhole || certificate.notAfter < time else { return nil }

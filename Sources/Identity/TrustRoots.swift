@@ -62,6 +62,9 @@ public struct TrustRoots: Sendable {
         }
     }
 
+    /// Whether a list of revoked certificates has passed its end: no certificate is accepted until a newer one is there.
+    public func hasEndedRevocations(at time: Timestamp) -> Bool { revocations.contains { $0.term.notAfter < time } }
+
     func makeStore() -> OpaquePointer? {
         guard let store = X509_STORE_new() else { return nil }
         for authority in authorities { X509_STORE_add_cert(store, authority.pointer) }

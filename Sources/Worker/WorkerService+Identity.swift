@@ -58,12 +58,12 @@ extension WorkerService {
         else { return }
         do {
             _ = try identity.roots.verify(certificate, at: time)
-        } catch let error as IdentityError where error.code == .expired || error.code == .revoked {
+        } catch let error as IdentityError where [.expired, .revoked, .revocationList].contains(error.code) {
             logger.warning(
                 "the coordinator's certificate does not hold any more: connecting again", metadata: ["reason": "\(error)"])
             link.close()
         } catch {
-            // Behind intermediates that only the handshake saw, or an old list: new connections find out.
+            // Behind intermediates that only the handshake saw: new connections find out.
             logger.debug("the coordinator's certificate was not checked again", metadata: ["reason": "\(error)"])
         }
     }

@@ -333,6 +333,28 @@ import Worker
                 && stale.error.contains("pki revoke"), "\(stale.error)")
     }
 
+    /// What new connections are refused is no right of those that came in time.
+    @Test func whenTheListOfRevokedCertificatesEndsOpenConnectionsEndToo() throws {
+        let consortium = try Consortium(sites: 1)
+        let now = ConsortiumFixture.systemTime()
+        let list = try consortium.certificateAuthority().revoke([], days: 1, at: Timestamp(milliseconds: now.milliseconds - 86_400_000 + 12_000))
+        try consortium.directory.write("coordinator/crl.pem", list.pem())
+        try consortium.edit("coordinator/coordinator.toml", "crl = \"\"", "crl = \"crl.pem\"")
+        let coordinator = try consortium.startCoordinator()
+        let worker = try consortium.startWorker(0)
+        try #require(consortium.wait { consortium.log("acme-osaka").contains("connected consortium") }, "\(consortium.log("acme-osaka"))")
+        #expect(!consortium.log("coordinator").contains("does not hold any more"))
+        #expect(
+            consortium.wait(seconds: 30) { consortium.log("coordinator").contains("its certificate does not hold any more") },
+            "\(consortium.log("coordinator"))")
+        // A newer list lets the site in again.
+        try consortium.directory.write("coordinator/crl.pem", consortium.certificateAuthority().revoke([], after: list, at: now).pem())
+        #expect(
+            consortium.wait(seconds: 60) { consortium.log("acme-osaka").components(separatedBy: "connected consortium").count > 2 },
+            "\(consortium.log("acme-osaka"))")
+        #expect(consortium.stop(worker) == 0 && consortium.stop(coordinator) == 0)
+    }
+
     /// Signed under a certificate that has been renewed since, and over a connection with the new one.
     @Test func anUpdateSignedBeforeARenewalIsNoForgery() throws {
         let fixture = try ConsortiumFixture()

@@ -67,12 +67,9 @@ public struct RoundHistory: Sendable {
 
     private mutating func noteEvent(_ entry: Entry, _ index: Int, _ campaign: CampaignID?) {
         func note(_ text: String) { events.append((index, text)) }
+        if let notice = entry.notice { note(notice) }
         switch entry.body {
         case .campaignChanged(let change): note("\(change.changedBy) \(change.action.verb) \(change.campaign)\(change.action.details): \(change.reason)")
-        case .lossDeclared(let loss):
-            note("\(loss.declaredBy) declares that entries from \(loss.keptEntries) on of an earlier history were lost: \(loss.reason)")
-        case .authorityRotated(let rotation): note("\(rotation.rotatedBy) changed the CA to the one with SHA-256 \(rotation.authorityDigest.hex)")
-        case .clockCorrected(let correction): note("\(correction.correctedBy) says that the clock had been ahead: \(correction.reason)")
         case .roundAbandoned(let abandonment):
             // One that had opened has its row.
             guard !rounds.contains(where: { $0.campaign == campaign && $0.task.key == abandonment.key && isOpen($0) }) else { break }

@@ -38,6 +38,8 @@ public struct Verification {
     private var report = VerificationReport()
     private var state = ConsortiumState()
     private var referenced: Set<Digest> = []
+    /// Bytes of a blob, where an entry says them: a file of another size is not read.
+    private var byteCounts: [Digest: UInt64] = [:]
     /// Whether each entry followed from those before it: only then is it known which blobs there must be.
     private var isFolded = true
     /// Whether each entry has the hash that was stored with it: where not, the tree and the file differ as well, and that is no finding more.
@@ -166,26 +168,25 @@ public struct Verification {
     }
 
     private mutating func tally(_ entry: Entry, _ index: Int) {
+        if let notice = entry.notice { note("entry \(index): \(notice)") }
         switch entry.body {
-        case .modelRegistered(_, let model, _): referenced.insert(model.digest)
+        case .modelRegistered(_, let model, _): refer(to: BlobReference(digest: model.digest, byteCount: model.byteCount))
         case .updateAccepted(let accepted):
             report.updates += 1
-            referenced.insert(accepted.update.manifest.update)
+            refer(to: BlobReference(digest: accepted.update.manifest.update, byteCount: accepted.update.manifest.updateByteCount))
             self.accepted.append((index, accepted, state.campaign?.plan))
-        case .lossDeclared(let loss):
-            let size = loss.lostTreeHead.split(separator: "\n", omittingEmptySubsequences: false).dropFirst().first.map(String.init) ?? "?"
-            note(
-                "entry \(index): \(loss.declaredBy) declares that of an earlier history, which had \(size) entries, those from "
-                    + "\(loss.keptEntries) on were lost: \(loss.reason)")
-        case .authorityRotated(let rotation):
-            note("entry \(index): \(rotation.rotatedBy) changed the CA to the one with SHA-256 \(rotation.authorityDigest.hex)")
-        case .clockCorrected(let correction):
-            note("entry \(index): \(correction.correctedBy) says that the clock had been ahead: \(correction.reason)")
         case .roundCommitted(let commit):
             report.rounds += 1
             referenced.formUnion(commit.result.blobs)
+            refer(to: BlobReference(digest: commit.result.model, byteCount: commit.result.modelByteCount))
+            commit.result.adapter.map { refer(to: $0) }
         default: break
         }
+    }
+
+    private mutating func refer(to blob: BlobReference) {
+        referenced.insert(blob.digest)
+        byteCounts[blob.digest] = blob.byteCount
     }
 
     // MARK: The tree and the file
@@ -258,13 +259,13 @@ public struct Verification {
         for (index, digest) in all.enumerated() {
             progress(index, all.count)
             do {
-                try store.verify(digest)
+                try store.verify(digest, byteCount: byteCounts[digest])
                 report.blobs += 1
             } catch let error as BlobError {
                 let what =
                     switch error.code {
                     case .missing: "the ledger names it, and it is missing"
-                    case .damaged: "its bytes have another hash than its name"
+                    case .damaged: Self.damage(store.byteCount(of: digest), byteCounts[digest])
                     default: "it cannot be read: \(error.message)"
                     }
                 find("blob \(digest.hex)", what)
@@ -272,6 +273,11 @@ public struct Verification {
         }
         progress(all.count, all.count)
         for (index, accepted, plan) in accepted where store.contains(accepted.update.manifest.update) { checkUpdate(accepted, plan, index, store) }
+    }
+
+    private static func damage(_ size: UInt64?, _ expected: UInt64?) -> String {
+        guard let size, let expected, size != expected else { return "its bytes have another hash than its name" }
+        return "it has \(size) bytes, and the ledger says \(expected)"
     }
 
     /// Looks inside an update: what the entry says of it must be so.

@@ -138,9 +138,13 @@ public final class BlobStore: Sendable {
 
     // MARK: Looking after
 
-    /// Reads a published blob again and compares its hash with its name.
-    public func verify(_ digest: Digest) throws {
-        guard contains(digest) else { throw BlobError(.missing, "blob \(digest.hex) is missing") }
+    /// Reads a published blob again and compares its hash with its name. One that has not `expected` bytes, where that is known,
+    /// is not read.
+    public func verify(_ digest: Digest, byteCount expected: UInt64? = nil) throws {
+        guard let size = byteCount(of: digest) else { throw BlobError(.missing, "blob \(digest.hex) is missing") }
+        guard expected == nil || size == expected else {
+            throw BlobError(.damaged, "blob \(digest.hex) is damaged: it has \(size) bytes; expected \(expected!)")
+        }
         guard try self.digest(ofFile: path(of: digest)).digest == digest else {
             throw BlobError(.damaged, "blob \(digest.hex) is damaged: its bytes have another hash")
         }

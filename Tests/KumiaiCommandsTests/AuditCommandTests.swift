@@ -28,7 +28,9 @@ import Testing
     }
 
     private func rounds(_ consortium: Consortium) throws {
-        let list = try #require(json(consortium.kumiai("audit", "rounds", consortium.data, "--json")) as? [[String: Any]])
+        let report = try #require(json(consortium.kumiai("audit", "rounds", consortium.data, "--json")) as? [String: Any])
+        let list = try #require(report["rounds"] as? [[String: Any]])
+        #expect((report["events"] as? [Any])?.isEmpty == true)
         #expect(list.count == 2)
         for row in list {
             let opened = try #require(row["opened_entry"] as? Int), ended = try #require(row["ended_entry"] as? Int)
@@ -69,6 +71,10 @@ import Testing
         let damaged = try consortium.attempt(["audit", "replay", "--all", consortium.data])
         #expect(damaged.status == 3 && damaged.output.contains("round 1") && damaged.output.contains(digest), "\(damaged)")
         #expect(damaged.output.contains("1 of 2 rounds") && !damaged.output.contains("round 2:"), "\(damaged)")
+        // One of another size is not even read.
+        try (whole + [0]).write(to: url)
+        let longer = try consortium.attempt(["audit", "verify", consortium.data])
+        #expect(longer.status == 3 && longer.output.contains("it has \(whole.count + 1) bytes, and the ledger says \(whole.count)"), "\(longer.output)")
         try whole.write(to: url)
     }
 

@@ -40,11 +40,22 @@ struct AuditRoundsCommand: Command {
         var entries: String { "\(openedEntry)–\(endedEntry.map(String.init) ?? "")" }
     }
 
+    struct Event: Encodable {
+        let entry: Int
+        let text: String
+    }
+
+    struct Report: Encodable {
+        let rounds: [Row]
+        /// What happened beside the rounds, as the lines below the table say it.
+        let events: [Event]
+    }
+
     func execute() async throws {
         let copy = try options.open()
         let history = try RoundHistory(copy)
         let rows = history.rounds.map { row($0, copy) }
-        if json.isOn { return try rows.printJSON() }
+        if json.isOn { return try Report(rounds: rows, events: history.events.map { Event(entry: $0.index, text: $0.text) }).printJSON() }
         let columns: [(String, Table.Alignment)] = [
             ("CAMPAIGN", .left), ("ROUND", .right), ("ENTRIES", .left), ("OPENED", .left), ("RESULT", .left), ("ACCEPTED", .left), ("LATE", .left),
             ("MISSING", .left), ("REFUSED", .right), ("MODEL", .left), ("REPLAY", .left),

@@ -1,0 +1,22 @@
+import Federation
+
+extension Entry {
+    /// What every audit shows of an entry that changes what the others mean; `nil`: it is none of these.
+    var notice: String? {
+        switch body {
+        case .lossDeclared(let loss):
+            "\(loss.declaredBy) declares that of an earlier history, which had \(loss.lostEntries) entries, those from "
+                + "\(loss.keptEntries) on were lost: \(loss.reason)"
+        case .authorityRotated(let rotation): "\(rotation.rotatedBy) changed the CA to the one with SHA-256 \(rotation.authorityDigest.hex)"
+        case .clockCorrected(let correction): "\(correction.correctedBy) says that the clock had been ahead: \(correction.reason)"
+        default: nil
+        }
+    }
+}
+
+extension LossDeclaration {
+    /// The second line of a tree head is its size.
+    fileprivate var lostEntries: String {
+        lostTreeHead.split(separator: "\n", omittingEmptySubsequences: false).dropFirst().first.map(String.init) ?? "?"
+    }
+}

@@ -74,7 +74,7 @@ struct WorkerDoctorCommand: Command {
         let core = BLASCore.current
         checks.append(Self.check(core, chosen: BLASCore.chosen))
         let (reached, policy) = await coordinator(configuration, identity)
-        checks += reached
+        checks += reached + history(configuration)
         let (read, found) = demonstrations(configuration, reached: policy)
         checks += read
         let report = Report(ok: checks.allSatisfy(\.ok), checks: checks, demonstrations: found)
@@ -92,6 +92,19 @@ struct WorkerDoctorCommand: Command {
 
     private func check(_ name: String, _ body: () throws -> String) -> Check {
         do { return Check(name, try body()) } catch { return Check(name, error) }
+    }
+
+    /// A declared loss keeps a worker from sending anything, although the coordinator welcomes it.
+    private func history(_ configuration: WorkerConfiguration) -> [Check] {
+        guard FileManager.default.fileExists(atPath: configuration.dataDirectory + "/receipts") else { return [] }
+        do {
+            return try DeclaredLosses(configuration).proposed.map { loss in
+                Check(
+                    "ledger", ok: false,
+                    "\(loss.declaredBy) declares that the ledger lost entries from \(loss.keptEntries) on: \(loss.reason); "
+                        + "nothing is sent until this site accepts it, once: kumiai worker accept-loss")
+            }
+        } catch { return [Check("ledger", error)] }
     }
 
     private static func policy(_ path: String) throws -> PolicyConfiguration { try Policy(SafetensorsFile(path: path)).configuration }

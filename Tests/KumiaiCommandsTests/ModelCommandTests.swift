@@ -28,6 +28,25 @@ import Testing
         return directory.file(name)
     }
 
+    /// The sample model under another contract.
+    private func modelOfAnotherContract(_ name: String) throws -> String {
+        let base = try SafetensorsFile(path: Self.base)
+        let metadata = base.header.metadata.map { entry in
+            (name: entry.name, value: entry.value.replacingOccurrences(of: "\"control_hz\": 0", with: "\"control_hz\": 10"))
+        }
+        #expect(metadata.map(\.value) != base.header.metadata.map(\.value))
+        let writer = try SafetensorsWriter(path: directory.file(name), layout: base.layout, metadata: metadata)
+        try writer.append(base.float32s())
+        try writer.finish()
+        return directory.file(name)
+    }
+
+    @Test func noAdapterIsExtractedBetweenModelsOfDifferentContracts() throws {
+        let other = try modelOfAnotherContract("other.safetensors"), out = directory.file("out")
+        try expect(kumiai("adapter", "extract", Self.base, other, "--out", out), 6, "have different configurations or contracts")
+        #expect(!FileManager.default.fileExists(atPath: out))
+    }
+
     private func adapter() throws -> String {
         let path = directory.file("adapter")
         if !FileManager.default.fileExists(atPath: path) {

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Federation
 import Foundation
+import Learning
 import Releases
 import Tensors
 
@@ -48,13 +49,21 @@ struct AdapterExtractCommand: Command {
         try OutputFile.prepareDirectory(out, for: PEFTAdapter.fileNames, force: force.isOn)
         let start = try AdapterBase.open(base)
         try adapter.check(for: start.layout)
-        let extraction = try AdapterExtraction(
-            from: start, to: SafetensorsFile(path: model, called: "the model \(model)"), rank: rank, alpha: adapter.alpha, targets: adapter.targets)
+        let end = try SafetensorsFile(path: model, called: "the model \(model)")
+        try requireOneContract(start, end)
+        let extraction = try AdapterExtraction(from: start, to: end, rank: rank, alpha: adapter.alpha, targets: adapter.targets)
         let digest = try AdapterBase.digest(of: start)
         try OutputFile.replaceDirectory(out, files: PEFTAdapter.fileNames, force: force.isOn) {
             try extraction.write(to: $0, base: base, baseDigest: digest)
         }
         if json.isOn { return try Report(out: out, rank: rank, energy: extraction.energy, discardedEnergy: extraction.discarded).printJSON() }
         Terminal.print("wrote \(out): rank \(rank), lacks \(Format.number(100 * extraction.discarded, digits: 3)) % of the change's energy")
+    }
+    /// An adapter changes weights alone: what else is different would be lost without a word.
+    private func requireOneContract(_ base: SafetensorsFile, _ model: SafetensorsFile) throws {
+        guard let one = try? PolicyConfiguration(of: base), let other = try? PolicyConfiguration(of: model), one != other else { return }
+        throw UsageError(
+            "\(base.name) and \(model.name) have different configurations or contracts, and an adapter cannot carry that",
+            hint: "name the base that the model was trained from; kumiai policy show prints a model's configuration")
     }
 }

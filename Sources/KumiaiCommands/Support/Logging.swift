@@ -44,14 +44,17 @@ struct ServiceLog: Sendable {
         }
     }
 
-    /// Reopens the log file, for log rotation. Where it cannot be opened, the old one stays in use.
+    /// Reopens the log file, for log rotation. Where it cannot be opened, the old one stays in use; it may have been removed, so
+    /// standard error hears of it too.
     func reopen() {
         guard let path = sink.path else { return }
         do {
             try sink.reopen()
             logger.info("log file reopened", metadata: ["path": "\(path)"])
         } catch {
-            logger.error("the log file cannot be reopened; the old one stays in use", metadata: ["reason": "\(Failure(error).message)"])
+            let reason = Failure(error).message
+            logger.error("the log file cannot be reopened; the old one stays in use", metadata: ["reason": "\(reason)"])
+            Terminal.note("the log file cannot be reopened; the old one stays in use: \(reason)")
         }
     }
 }

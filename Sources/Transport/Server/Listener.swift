@@ -185,7 +185,8 @@ public final class Listener: Sendable {
         } catch {
             // Of those who showed no certificate there may be thousands a second: they are counted.
             if ticket.isAdmitted || ticket.isHeld && registry.mayReportFailure() {
-                logger.warning("connection ended", metadata: ["reason": "\(describe(error))"])
+                let peer = ticket.isAdmitted ? try? await secure.peerCertificate().principal().path : nil
+                logger.warning("connection ended", metadata: ["peer": "\(peer ?? "")", "reason": "\(describe(error))"])
             }
         }
         ticket.end()

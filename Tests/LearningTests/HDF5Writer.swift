@@ -85,23 +85,15 @@ final class HDF5Writer {
     func attribute(_ name: String, of object: String, _ text: String) { attribute(name, of: object, bytes: Array(text.utf8)) }
 
     /// An attribute that is a whole number.
-    func attribute(_ name: String, of object: String, count: Int64) {
-        let space = H5Screate(H5S_SCALAR)
-        let attribute = H5Acreate_by_name(
-            file, object, name, H5T_NATIVE_INT64_g, space, hid_t(H5P_DEFAULT), hid_t(H5P_DEFAULT), hid_t(H5P_DEFAULT))
-        var count = count
-        precondition(attribute >= 0 && H5Awrite(attribute, H5T_NATIVE_INT64_g, &count) >= 0)
-        H5Aclose(attribute)
-        H5Sclose(space)
-    }
-
+    func attribute(_ name: String, of object: String, count: Int64) { attribute(name, of: object, count, H5T_NATIVE_INT64_g) }
     /// An attribute that is a number.
-    func attribute(_ name: String, of object: String, _ number: Float) {
+    func attribute(_ name: String, of object: String, _ number: Float) { attribute(name, of: object, number, H5T_NATIVE_FLOAT_g) }
+
+    private func attribute(_ name: String, of object: String, _ value: some BitwiseCopyable, _ type: hid_t) {
         let space = H5Screate(H5S_SCALAR)
-        let attribute = H5Acreate_by_name(
-            file, object, name, H5T_NATIVE_FLOAT_g, space, hid_t(H5P_DEFAULT), hid_t(H5P_DEFAULT), hid_t(H5P_DEFAULT))
-        var number = number
-        precondition(attribute >= 0 && H5Awrite(attribute, H5T_NATIVE_FLOAT_g, &number) >= 0)
+        let attribute = H5Acreate_by_name(file, object, name, type, space, hid_t(H5P_DEFAULT), hid_t(H5P_DEFAULT), hid_t(H5P_DEFAULT))
+        var value = value
+        precondition(attribute >= 0 && H5Awrite(attribute, type, &value) >= 0)
         H5Aclose(attribute)
         H5Sclose(space)
     }

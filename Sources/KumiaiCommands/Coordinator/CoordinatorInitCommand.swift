@@ -54,9 +54,7 @@ struct CoordinatorInitCommand: Command {
         }
         let configuration = try CoordinatorFile.load(path)
         let model = try ConsortiumFounder(configuration).found(base: name, modelPath: baseModel, at: systemTime())
-        if let problem = PlanFit.problem(of: try SafetensorsFile(path: baseModel)) {
-            Terminal.note("no site can train this model, and no campaign can start from it: \(problem)")
-        }
+        UntrainableNote.print(of: try SafetensorsFile(path: baseModel))
         if json.isOn {
             return try Report(
                 consortium: configuration.consortium, configuration: path, name: name.text, model: model.digest.hex, bytes: model.byteCount

@@ -42,9 +42,7 @@ struct ModelImportCommand: Command {
         // What is checked is what is sent; several files become one.
         try SafetensorsFile(path: file, called: "the model \(file)").copy(to: whole)
         try ModelImport.check(try SafetensorsFile(path: whole, called: "the model \(file)"))
-        if let problem = PlanFit.problem(of: try SafetensorsFile(path: whole)) {
-            Terminal.note("no site can train this model, and no campaign can start from it: \(problem)")
-        }
+        UntrainableNote.print(of: try SafetensorsFile(path: whole))
         let (entry, model) = try await ModelClient(options.dialer()).register(whole, as: name, scratch: scratch)
         if json.isOn { return try Report(name: name.text, model: model.digest.hex, bytes: model.byteCount, entry: entry).printJSON() }
         Terminal.print("registered \(name) (\(model.digest.short), \(Format.bytes(model.byteCount)), ledger entry \(entry))")

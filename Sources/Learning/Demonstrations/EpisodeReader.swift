@@ -83,58 +83,40 @@ struct EpisodeReader {
     /// A demonstration that is held out must not be one of those that were read.
     mutating func compare(heldOut episode: Episode) {
         // One that cannot be read is none of those that were.
-        guard let shape = try? episode.file.shape(episode.actions), shape.count == 2,
-            let actions = try? episode.file.float32s(episode.actions, shape: shape),
-            let states = try? contract.state.map({ try episode.file.float32s(episode.state($0.key), shape: [shape[0], $0.count]) }),
-            let images = try? contract.cameras.map({ try episode.file.bytes(episode.images($0.key), shape: episode.file.shape(episode.images($0.key))) })
-        else { return }
+        guard let length = try? episode.file.shape(episode.actions).first, let recorded = try? recorded(episode, length) else { return }
         let own = c.words > 0 ? (try? episode.attribute(contract.instruction)) ?? "" : ""
-        let content = Self.content(own.isEmpty ? declared.instruction : own, actions, states, images)
-        guard let other = contents[content] else { return }
+        guard let other = contents[recorded.content(own.isEmpty ? declared.instruction : own)] else { return }
         misfits.note(episode.wrong(["it is held out, and \(other) is the same demonstration"], hint: Self.onceHint))
     }
 
     private static let onceHint = "each demonstration counts once: take the copy out"
 
-    private static func content(_ instruction: String, _ actions: [Float], _ states: [[Float]], _ images: [[UInt8]]) -> UInt64 {
-        var print = Fingerprint()
-        Array(instruction.utf8).withUnsafeBytes { print.add($0) }
-        actions.withUnsafeBytes { print.add($0) }
-        for values in states { values.withUnsafeBytes { print.add($0) } }
-        for bytes in images { bytes.withUnsafeBytes { print.add($0) } }
-        return print.value
-    }
-
     private mutating func take(_ episode: Episode) throws {
         let checked = try EpisodeCheck(episode, c, declared).run(fileProblems)
-        let actions = try values(episode, episode.actions, [checked.length, c.actionCount])
-        let states = try contract.state.map { try values(episode, episode.state($0.key), [checked.length, $0.count]) }
-        let recorded = try contract.cameras.map {
-            try episode.file.bytes(episode.images($0.key), shape: episode.file.shape(episode.images($0.key)))
-        }
-        try checkSteps(episode, checked.length, actions, states, recorded)
-        if let other = contents.updateValue(episode.name, forKey: Self.content(checked.instruction ?? "", actions, states, recorded)) {
+        let recorded = try recorded(episode, checked.length)
+        try checkSteps(episode, checked.length, recorded)
+        if let other = contents.updateValue(episode.name, forKey: recorded.content(checked.instruction ?? "")) {
             throw episode.wrong(["it is the same demonstration as \(other)"], hint: Self.onceHint)
         }
-        let images = try zip(contract.cameras, recorded).map { try pixels($0, $1, episode, checked.length) }
+        let images = try zip(contract.cameras, recorded.images).map { try pixels($0, $1, episode, checked.length) }
         byteCount += images.reduce(0) { $0 + $1.count } + 4 * checked.length * (c.stateCount + c.actionCount * c.chunk + c.words)
-        fit.note(actions: actions, of: episode.name)
+        fit.note(actions: recorded.actions, of: episode.name)
         let demonstration = try Demonstration(
             task: (try? episode.attribute("task")) ?? checked.instruction ?? "unnamed", instruction: checked.instruction ?? "",
-            length: checked.length, states: normalised(states, episode, checked.length), images: images,
-            actions: normalised(actions, episode))
+            length: checked.length, states: normalised(recorded.states, episode, checked.length), images: images,
+            actions: normalised(recorded.actions, episode))
         found.note(checked.instruction, steps: checked.length)
         // Where something does not fit, nobody will train on the others.
         if misfits.isEmpty, byteCount <= DemonstrationLimits.bytes { set.append(demonstration) }
     }
 
     /// Refuses steps that were never written, and remarks on what only looks like it.
-    private mutating func checkSteps(_ episode: Episode, _ length: Int, _ actions: [Float], _ states: [[Float]], _ images: [[UInt8]]) throws {
-        let steps = try StepCheck(episode, contract, length: length, actions: actions, states: states, images: images)
+    private mutating func checkSteps(_ episode: Episode, _ length: Int, _ recorded: RecordedValues) throws {
+        let steps = try StepCheck(episode, contract, length: length, actions: recorded.actions, states: recorded.states, images: recorded.images)
         try steps.check()
         for range in steps.zeroRuns { remarks.note(.zeroStart, "\(episode.name) (\(StepCheck.text(range)))") }
         if let count = steps.zeroTail { remarks.note(.zeroTail, "\(episode.name) (\(count) of \(length) steps)") }
-        for (camera, bytes) in zip(contract.cameras, images) where bytes.allSatisfy({ $0 == bytes.first }) {
+        for (camera, bytes) in zip(contract.cameras, recorded.images) where bytes.allSatisfy({ $0 == bytes.first }) {
             remarks.note(.oneColour, "\(camera.key) in \(episode.name)")
         }
     }
@@ -151,6 +133,13 @@ struct EpisodeReader {
     }
 
     // MARK: Values
+
+    private func recorded(_ episode: Episode, _ length: Int) throws -> RecordedValues {
+        RecordedValues(
+            actions: try values(episode, episode.actions, [length, c.actionCount]),
+            states: try contract.state.map { try values(episode, episode.state($0.key), [length, $0.count]) },
+            images: try contract.cameras.map { try episode.file.bytes(episode.images($0.key), shape: episode.file.shape(episode.images($0.key))) })
+    }
 
     private func values(_ episode: Episode, _ name: String, _ shape: [Int]) throws -> [Float] {
         let values = try episode.file.float32s(name, shape: shape)

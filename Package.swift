@@ -75,12 +75,13 @@ let package = Package(
         room("Learning", ["Tensors", "LinearAlgebra", "CHDF5", "CZlib", "CKernels"]),
         room("Transport", ["CKernels", "Federation", "Wire", "Identity", nioCore, nioPosix, nioLocks, log]),
         room("Releases", ["Federation", "Identity", "Ledger", "LinearAlgebra", "Tensors", "Blobs"]),
+        room("Verification", ["Federation", "Tensors", "Updates", "Aggregation", "Identity", "Ledger", "Blobs", "Releases"]),
 
         // The shells: effects, files, processes. They never import one another.
         room(
             "Coordinator",
             [
-                "Federation", "Tensors", "Updates", "Aggregation", "Learning", "Identity", "Wire", "Ledger", "Blobs", "Transport", "Releases",
+                "Federation", "Tensors", "Learning", "Identity", "Wire", "Ledger", "Blobs", "Transport", "Releases", "Verification",
                 nioCore, nioPosix, nioLocks, log,
             ]),
         room(
@@ -89,7 +90,7 @@ let package = Package(
                 "Federation", "Tensors", "Updates", "Identity", "Wire", "Ledger", "Blobs", "Learning", "Transport", nioCore,
                 nioPosix, nioLocks, log,
             ]),
-        room("Audit", ["Federation", "Tensors", "Updates", "Aggregation", "Identity", "Wire", "Ledger", "Blobs", "Releases"]),
+        room("Audit", ["Federation", "Tensors", "Identity", "Wire", "Ledger", "Blobs", "Releases", "Verification"]),
 
         // Not shipped: the machines, ledger and stores in a world where everything goes wrong.
         room("Simulation", ["Federation", "Tensors", "Updates", "Identity", "Wire", "Ledger", "Blobs", "Learning", "Coordinator", "Worker"]),
@@ -118,6 +119,7 @@ let package = Package(
         tests("Learning", ["LinearAlgebra", "Tensors", "CHDF5"], exclude: ["Aloha", "Reference"]),
         tests("Transport", ["Federation", "Identity", "Wire", nioCore, nioPosix, log]),
         tests("Releases", ["Federation", "Identity", "Tensors"]),
+        tests("Verification", ["Aggregation", "Blobs", "Federation", "Identity", "Tensors", "Updates"]),
         tests("Coordinator", ["Federation", "Wire"]),
         tests("Worker", ["Federation", "Identity", "Ledger", "Wire"]),
         tests("Simulation"),

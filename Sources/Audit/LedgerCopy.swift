@@ -3,6 +3,7 @@ import Federation
 import Foundation
 import Identity
 import Ledger
+import Verification
 import Wire
 
 /// A copy of a coordinator's data directory, read without trusting it and without changing it.
@@ -36,7 +37,7 @@ public struct LedgerCopy: Sendable {
         }
         (entries, treeHead) = try Self.read(directory)
         // Under another CA everything would be found wrong, and nothing of it would say more than this.
-        if let authority, let problem = try authorityProblem { throw AuditError(problem, hint: Self.hint(authority), code: .otherAuthority) }
+        if let authority, let problem = authorityProblem { throw AuditError(problem, hint: Self.hint(authority), code: .otherAuthority) }
     }
 
     private static func hint(_ authority: String) -> String {
@@ -53,15 +54,7 @@ public struct LedgerCopy: Sendable {
     }
 
     /// That the ledger was founded under none of ``roots``; `nil` also where it does not say under which it was.
-    var authorityProblem: String? {
-        get throws { try claimedFounding.flatMap { try authorityProblem(of: $0) } }
-    }
-
-    func authorityProblem(of founding: Founding) throws -> String? {
-        guard !roots.authorities.contains(where: { $0.digest == founding.authority }) else { return nil }
-        let trusted = roots.authorities.map { "\($0.subject) (SHA-256 \($0.digest.hex))" }.joined(separator: ", ")
-        return "the ledger of \(founding.consortium) was founded under another CA, with SHA-256 \(founding.authority.hex), than \(trusted)"
-    }
+    var authorityProblem: String? { claimedFounding.flatMap(roots.problem) }
 
     /// SQLite may write beside a file that it reads, so it gets a copy of its own.
     private static func read(_ directory: String) throws -> ([StoredEntry], String?) {

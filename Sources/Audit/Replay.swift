@@ -1,8 +1,7 @@
-import Aggregation
 import Blobs
 import Federation
 import Foundation
-import Tensors
+import Verification
 
 /// A round computed again from its stored updates.
 public struct Replay: Sendable {
@@ -107,16 +106,6 @@ public struct Replay: Sendable {
         defer { try? manager.removeItem(atPath: scratch) }
         // A sum over damaged blobs would only say that something differs; this says what.
         for digest in task.start.blobs + task.contributions.map(\.update) { try blobs.verify(digest) }
-        func open(_ digest: Digest) throws -> SafetensorsFile { try SafetensorsFile(path: blobs.path(of: digest)) }
-        let input = try RoundInput(
-            task, model: open(task.start.model), adapter: task.start.adapter.map { try open($0.digest) },
-            serverState: task.start.serverState.map(open), updates: task.contributions.map { try open($0.update) })
-        let model = scratch + "/model", adapter = scratch + "/adapter", state = scratch + "/state"
-        try RoundReduction(threads: threads).reduce(task, input, RoundOutput(model: model, adapter: adapter, state: state))
-        func digested(_ path: String) throws -> BlobReference {
-            let (digest, byteCount) = try BlobStore.digest(ofFile: path)
-            return BlobReference(digest: digest, byteCount: byteCount)
-        }
-        return try task.result(model: { try digested(model) }, adapter: { try digested(adapter) }, serverState: { try digested(state) })
+        return try RoundComputation(from: blobs, to: BlobStore(directory: scratch), threads: threads).run(task)
     }
 }

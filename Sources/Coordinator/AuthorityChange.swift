@@ -3,6 +3,7 @@ import Federation
 import Foundation
 import Identity
 import Ledger
+import Verification
 
 /// Records that the consortium's certificate authority changes, in the ledger of a coordinator that does not run.
 public struct AuthorityChange {
@@ -49,16 +50,15 @@ public struct AuthorityChange {
     }
 
     private func check(_ rotation: AuthorityRotation, former authorities: [Certificate]) throws {
-        guard let former = authorities.first(where: { $0.digest == rotation.former }) else {
+        guard authorities.contains(where: { $0.digest == rotation.former }) else {
             throw CoordinatorError(
                 "the CA that is replaced is not in \(configuration.authority)", hint: "record the change before the file is changed")
         }
-        let statement = AuthorityRotation.statement(
-            consortium: configuration.consortium, authority: rotation.authorityDigest, former: rotation.former, formerEnds: rotation.formerEnds)
-        let authority = try Certificate(der: rotation.authority)
-        guard authority.isAuthority, authority.digest == rotation.authorityDigest,
-            try former.publicKey.isValid(rotation.formerSignature, for: statement), try authority.publicKey.isValid(rotation.newSignature, for: statement)
-        else { throw CoordinatorError("the change is not signed by both CAs of \(configuration.consortium)", hint: "kumiai pki endorse makes it") }
+        do {
+            try AuthoritySuccession.verify(rotation, consortium: configuration.consortium, among: authorities)
+        } catch let error as VerificationError {
+            throw CoordinatorError("\(error) of \(configuration.consortium)", hint: "kumiai pki endorse makes it")
+        }
     }
 }
 

@@ -4,6 +4,7 @@ import Ledger
 import Releases
 import Tensors
 import Transport
+import Verification
 import Wire
 
 /// The operators' verbs, and what everybody may ask.

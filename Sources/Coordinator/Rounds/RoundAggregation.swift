@@ -1,8 +1,7 @@
-import Aggregation
 import Blobs
 import Federation
-import Tensors
 import Transport
+import Verification
 
 /// Computes a round's result from the blobs and publishes it as blobs.
 package struct RoundAggregation: Sendable {
@@ -30,7 +29,7 @@ package struct RoundAggregation: Sendable {
                 return .lost(
                     "the updates of \(damaged.map(\.description).joined(separator: ", ")) are damaged or missing on the coordinator's disk", sites: damaged)
             }
-            return .done(try run(task))
+            return .done(try RoundComputation(from: blobs, to: blobs, threads: threads).run(task))
         } catch {
             return .blocked(describe(error))
         }
@@ -51,30 +50,5 @@ package struct RoundAggregation: Sendable {
             }
         }
         return damaged
-    }
-
-    private func run(_ task: AggregationTask) throws -> GlobalState {
-        let model = blobs.temporaryPath(), adapter = blobs.temporaryPath(), state = blobs.temporaryPath()
-        // Adopted files are gone from here by then; those of a failure must not stay and fill the disk.
-        defer { for path in [model, adapter, state] { blobs.discard(path) } }
-        let (blobs, input) = (blobs, try input(task))
-        try RoundReduction(threads: threads).reduce(
-            task, input,
-            RoundOutput(
-                model: { try SafetensorsWriter(BlobSink(blobs.create(model)), layout: $0, metadata: $1) },
-                adapter: { try SafetensorsWriter(BlobSink(blobs.create(adapter)), layout: $0) },
-                state: { try SafetensorsWriter(BlobSink(blobs.create(state)), layout: $0) }))
-        func adopted(_ path: String) throws -> BlobReference {
-            let (digest, byteCount) = try blobs.adopt(path)
-            return BlobReference(digest: digest, byteCount: byteCount)
-        }
-        return try task.result(model: { try adopted(model) }, adapter: { try adopted(adapter) }, serverState: { try adopted(state) })
-    }
-
-    private func input(_ task: AggregationTask) throws -> RoundInput {
-        func open(_ digest: Digest) throws -> SafetensorsFile { try SafetensorsFile(blobs, digest) }
-        return try RoundInput(
-            task, model: open(task.start.model), adapter: task.start.adapter.map { try open($0.digest) },
-            serverState: task.start.serverState.map(open), updates: task.contributions.map { try open($0.update) })
     }
 }

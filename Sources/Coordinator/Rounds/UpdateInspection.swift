@@ -2,7 +2,7 @@ import Blobs
 import Federation
 import Identity
 import Tensors
-import Updates
+import Verification
 
 /// Looks at a submitted update: its signature, its file, every one of its values.
 package struct UpdateInspection: Sendable {
@@ -24,8 +24,6 @@ package struct UpdateInspection: Sendable {
         do {
             if let refusal = try signatureRefusal(update, certificate, at: now) { return .unsound(refusal) }
             return try inspectTensors(update.manifest)
-        } catch let error as SafetensorsError {
-            return .unsound(UpdateRefusal(.malformed, "\(error)"))
         } catch let error as Unavailable {
             return .unavailable(error.description)
         } catch {
@@ -37,15 +35,12 @@ package struct UpdateInspection: Sendable {
         do {
             let sender = try sender(certificate, at: now)
             // A certificate may be renewed between the signature and the connection: it is enough that both are of one site.
-            let signer = update.certificate == certificate.der ? certificate : try Certificate(der: update.certificate)
-            // Again, and without intermediates: the ledger keeps the leaf alone, and an auditor must be able to check it.
-            guard try roots.verify(signer, at: now) == sender else {
+            guard sender.site == update.manifest.site else {
                 return UpdateRefusal(.badSignature, "the update was not signed by the site of this connection")
             }
-            let key = try signer.publicKey
-            guard key.isP256, key.isValid(update.signature, for: update.statement) else {
-                return UpdateRefusal(.badSignature, "the signature of the manifest is wrong, or not ECDSA P-256")
-            }
+            try UpdateSignature.verify(update, consortium: sender.consortium, roots: roots, at: now)
+        } catch let error as VerificationError {
+            return UpdateRefusal(.badSignature, error.message)
         } catch let error as IdentityError where error.code == .revocationList {
             // The coordinator's fault, and not the site's.
             throw Unavailable(description: "the coordinator cannot check certificates: \(error)")
@@ -71,20 +66,10 @@ package struct UpdateInspection: Sendable {
     private struct Unavailable: Error, CustomStringConvertible { let description: String }
 
     private func inspectTensors(_ manifest: UpdateManifest) throws -> Inspection {
-        guard uploads.byteCount(of: manifest.update) == manifest.updateByteCount else {
-            return .unsound(UpdateRefusal(.blobMissing, "blob \(manifest.update.short) was not uploaded, or has another size"))
-        }
+        // What the site can cure comes before what it cannot.
+        if let absence = UpdateContents.absence(of: manifest, in: uploads) { return .unsound(absence) }
         guard let base = plan.model?.digest else { return .unavailable("the campaign has no base model") }
-        let format = UpdateFormat(plan.training, base: try baseLayout(base), round: manifest.key.round)
-        let file = try SafetensorsFile(uploads, manifest.update)
-        let norm: Double
-        do {
-            norm = try format.reader(file).inspectedNorm()
-        } catch let error as UpdateFormatError {
-            return .unsound(UpdateRefusal(.wrongLayout, error.message))
-        }
-        guard norm.isFinite else { return .unsound(UpdateRefusal(.notFinite, "the update has values that are not finite")) }
-        return .sound(norm: norm)
+        return try UpdateContents(plan.training, base: baseLayout(base)).inspect(manifest, in: uploads)
     }
 
     private func baseLayout(_ base: Digest) throws -> TensorLayout {
@@ -92,9 +77,7 @@ package struct UpdateInspection: Sendable {
             return try SafetensorsFile(blobs, base).layout
         } catch let error as SafetensorsError {
             // The coordinator's fault, and not the site's.
-            throw BaseUnreadable(description: "the base model cannot be read: \(error)")
+            throw Unavailable(description: "the base model cannot be read: \(error)")
         }
     }
-
-    private struct BaseUnreadable: Error, CustomStringConvertible { let description: String }
 }

@@ -42,7 +42,7 @@ struct AuditVerifyCommand: Command {
         do {
             let copy = try options.open()
             var bar = ProgressBar("checking", unit: "blobs")
-            report = try Verification.run(copy, witnesses: try witness.flatMap(Witness.read)) { bar.update($0, of: $1) }
+            report = try CopyVerification.run(copy, witnesses: try witness.flatMap(Witness.read)) { bar.update($0, of: $1) }
             bar.finish()
         } catch let error as LedgerError {
             // A ledger that cannot even be read is a finding, not a failure of the tool.

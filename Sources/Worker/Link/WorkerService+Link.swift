@@ -1,5 +1,6 @@
 import Federation
 import Identity
+import Ledger
 import Transport
 import Wire
 
@@ -44,7 +45,7 @@ extension WorkerService {
         guard let welcome = connection.welcome, let certificate = connection.certificate else {
             throw TransportError(.unexpected, "the coordinator did not welcome this site")
         }
-        guard try certificate.publicKey.isValid(welcome.logKeySignature, for: Founding.logKeyStatement(welcome.logKey)) else {
+        guard try certificate.vouches(for: welcome.logKey, signature: welcome.logKeySignature) else {
             throw WorkerError("the coordinator's certificate does not vouch for its ledger's key")
         }
         try memory.pin(welcome.logKey)

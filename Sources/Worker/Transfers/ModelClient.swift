@@ -41,7 +41,7 @@ public struct ModelClient: Sendable {
 
     private func logKey(of connection: ClientConnection) throws -> [UInt8] {
         guard let welcome = connection.welcome, let certificate = connection.certificate,
-            try certificate.publicKey.isValid(welcome.logKeySignature, for: Founding.logKeyStatement(welcome.logKey))
+            try certificate.vouches(for: welcome.logKey, signature: welcome.logKeySignature)
         else { throw WorkerError("the coordinator's certificate does not vouch for its ledger's key") }
         guard knownLogKey == nil || knownLogKey == welcome.logKey else {
             throw WorkerError("the coordinator's ledger has another key than the one that this site has known", hint: "ask the consortium why")

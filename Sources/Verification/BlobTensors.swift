@@ -4,7 +4,7 @@ import Tensors
 
 /// Tensors in blobs: the store's files as safetensors see them.
 extension SafetensorsFile {
-    convenience init(_ blobs: BlobStore, _ digest: Digest) throws { try self.init(BlobSource(blobs.open(digest))) }
+    public convenience init(_ blobs: BlobStore, _ digest: Digest) throws { try self.init(BlobSource(blobs.open(digest))) }
 }
 
 private struct BlobSource: ByteSource {

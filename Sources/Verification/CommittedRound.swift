@@ -7,12 +7,12 @@ public enum CommittedRound {
         var state = ConsortiumState()
         for (index, entry) in entries.enumerated() {
             let before = state.campaign
-            do { try state.apply(entry) } catch { throw ReleaseError("entry \(index) of the ledger \(error.message)") }
+            do { try state.apply(entry) } catch { throw VerificationError("entry \(index) of the ledger \(error.message)") }
             guard case .roundCommitted(let commit) = entry.body, let before, before.plan.campaign == campaign, commit.key.round == round,
                 case .aggregating(let collection) = before.round.phase
             else { continue }
             return before.round.task(collection)
         }
-        throw ReleaseError("round \(round) of \(campaign) is not committed")
+        throw VerificationError("round \(round) of \(campaign) is not committed")
     }
 }

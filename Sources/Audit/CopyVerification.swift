@@ -5,7 +5,7 @@ import Identity
 import Ledger
 import Releases
 import Tensors
-import Updates
+import Verification
 import Wire
 
 /// Everything about a copy that does not hold, each named.
@@ -31,10 +31,9 @@ public struct VerificationReport: Equatable, Sendable {
 }
 
 /// Checks a copy offline: every hash, every signature, and that each entry follows from those before it.
-public struct Verification {
+public struct CopyVerification {
     private let copy: LedgerCopy
-    /// The CA that the auditor trusts, and those that it and its successors have vouched for.
-    private var roots: TrustRoots
+    private var signatures: EntrySignatures
     private var report = VerificationReport()
     private var state = ConsortiumState()
     private var referenced: Set<Digest> = []
@@ -51,14 +50,14 @@ public struct Verification {
 
     private init(_ copy: LedgerCopy) {
         self.copy = copy
-        roots = copy.roots
+        signatures = EntrySignatures(trusting: copy.roots)
     }
 
     /// `witnesses`: what sites and others were given. `progress` hears how many of how many things have been checked.
     public static func run(_ copy: LedgerCopy, witnesses: [Witness] = [], progress: (Int, Int) -> Void = { _, _ in }) throws -> VerificationReport {
-        var verification = Verification(copy)
+        var verification = CopyVerification(copy)
         // A copy that brings another CA than its ledger's: an auditor who names a CA has been told so by `LedgerCopy`.
-        if let problem = try copy.authorityProblem {
+        if let problem = copy.authorityProblem {
             verification.find("ca.pem", problem)
             return verification.report
         }
@@ -91,7 +90,7 @@ public struct Verification {
             }
             do {
                 let entry = try Entry(wireBytes: stored.bytes)
-                try checkSignatures(entry)
+                try signatures.check(entry, after: state)
                 tally(entry, index)
                 latest = max(latest, entry.at)
                 // After a broken entry nothing can be said about what follows from it.
@@ -105,66 +104,6 @@ public struct Verification {
             }
         }
         if copy.entries.isEmpty { find("ledger.sqlite", "the ledger is empty") }
-    }
-
-    private mutating func checkSignatures(_ entry: Entry) throws {
-        switch entry.body {
-        case .founded(let founding): try check(founding, at: entry.at)
-        case .updateAccepted(let accepted): try check(accepted.update, at: entry.at)
-        case .authorityRotated(let rotation): try check(rotation)
-        case .lossDeclared(let loss): try check(loss)
-        default: break
-        }
-    }
-
-    private func check(_ founding: Founding, at time: Timestamp) throws {
-        if let problem = try copy.authorityProblem(of: founding) { throw AuditError(problem) }
-        let certificate = try Certificate(der: founding.coordinatorCertificate)
-        let principal = try copy.roots.verify(certificate, at: time)
-        guard principal.isCoordinator, principal.consortium == founding.consortium else {
-            throw AuditError("founded by \(principal), which is not the coordinator of \(founding.consortium)")
-        }
-        guard try certificate.publicKey.isValid(founding.logKeySignature, for: Founding.logKeyStatement(founding.logKey)) else {
-            throw AuditError("the coordinator's signature of the log key is wrong")
-        }
-    }
-
-    /// Both authorities must have signed; from here on certificates under the new one are looked at too.
-    private mutating func check(_ rotation: AuthorityRotation) throws {
-        let authority = try Certificate(der: rotation.authority)
-        guard authority.isAuthority, authority.digest == rotation.authorityDigest else {
-            throw AuditError("the new CA is no CA, or another one than its digest says")
-        }
-        guard let former = roots.authorities.first(where: { $0.digest == rotation.former }) else { throw AuditError("the former CA is not one of this ledger") }
-        let statement = AuthorityRotation.statement(
-            consortium: state.founding?.consortium ?? "", authority: rotation.authorityDigest, former: rotation.former, formerEnds: rotation.formerEnds)
-        guard try former.publicKey.isValid(rotation.formerSignature, for: statement), try authority.publicKey.isValid(rotation.newSignature, for: statement)
-        else { throw AuditError("the change of the CA is not signed by both CAs") }
-        roots = TrustRoots(roots.authorities + [authority])
-    }
-
-    /// A history that the log's key never signed was never there to be lost.
-    private func check(_ loss: LossDeclaration) throws {
-        guard let founding = state.founding else { throw AuditError("declares a loss in a ledger without its founding entry") }
-        do {
-            let lost = try SignedTreeHead(
-                note: loss.lostTreeHead, origin: SignedTreeHead.origin(consortium: founding.consortium), key: founding.logKey
-            ).head
-            guard loss.keptEntries <= lost.size else { throw AuditError("it keeps \(loss.keptEntries) entries of a history that had \(lost.size)") }
-        } catch let error as LedgerError {
-            throw AuditError("the tree head that it declares lost is none of this ledger: \(error.message)")
-        }
-    }
-
-    private func check(_ update: SignedUpdate, at time: Timestamp) throws {
-        let certificate = try Certificate(der: update.certificate)
-        let principal = try roots.without(state.endedAuthorities(at: time)).verify(certificate, at: time)
-        guard principal.site == update.manifest.site, principal.consortium == state.founding?.consortium ?? principal.consortium else {
-            throw AuditError("an update of \(update.manifest.site) was signed by \(principal)")
-        }
-        guard try certificate.publicKey.isValid(update.signature, for: update.statement) else {
-            throw AuditError("the signature of \(update.manifest.site) is wrong")
-        }
     }
 
     private mutating func tally(_ entry: Entry, _ index: Int) {
@@ -256,12 +195,15 @@ public struct Verification {
         if !pruned.isEmpty {
             note("pruned when their retention had passed, so verified but no longer replayable: \(counted(state.archive.prunedCount, "round"))")
         }
+        // What is wrong with them is said once.
+        var faulty: Set<Digest> = []
         for (index, digest) in all.enumerated() {
             progress(index, all.count)
             do {
                 try store.verify(digest, byteCount: byteCounts[digest])
                 report.blobs += 1
             } catch let error as BlobError {
+                faulty.insert(digest)
                 let what =
                     switch error.code {
                     case .missing: "the ledger names it, and it is missing"
@@ -272,7 +214,9 @@ public struct Verification {
             }
         }
         progress(all.count, all.count)
-        for (index, accepted, plan) in accepted where store.contains(accepted.update.manifest.update) { checkUpdate(accepted, plan, index, store) }
+        for (index, accepted, plan) in accepted where store.contains(accepted.update.manifest.update) && !faulty.contains(accepted.update.manifest.update) {
+            checkUpdate(accepted, plan, index, store)
+        }
     }
 
     private static func damage(_ size: UInt64?, _ expected: UInt64?) -> String {
@@ -288,14 +232,14 @@ public struct Verification {
                 note("the base model of \(manifest.campaign) is not in the copy: its updates' values were not checked")
                 return
             }
-            let format = UpdateFormat(plan.training, base: try SafetensorsFile(path: store.path(of: base)).layout, round: manifest.key.round)
-            let norm = try format.reader(SafetensorsFile(path: store.path(of: manifest.update))).inspectedNorm()
-            guard store.byteCount(of: manifest.update) == manifest.updateByteCount, norm == accepted.norm
-            else { return find("entry \(index)", "its update has another size, layout or norm than the entry says") }
-        } catch {
-            // A damaged blob has been named already.
-            if (try? store.verify(manifest.update)) != nil { find("entry \(index)", "its update cannot be read: \(error)") }
-        }
+            let layout = try SafetensorsFile(store, base).layout
+            switch try UpdateContents(plan.training, base: layout).inspect(manifest, in: store) {
+            case .sound(let norm) where norm == accepted.norm: break
+            case .sound(let norm): find("entry \(index)", "its update has a norm of \(norm), and the entry says \(accepted.norm)")
+            case .unsound(let refusal): find("entry \(index)", "its update is not what the entry says: \(refusal.detail)")
+            case .unavailable(let reason): find("entry \(index)", "its update cannot be read: \(reason)")
+            }
+        } catch { find("entry \(index)", "its update cannot be read: \(error)") }
     }
 
     private mutating func checkReleases() {
@@ -306,12 +250,8 @@ public struct Verification {
                 continue
             }
             do {
-                _ = try release.verify(roots: roots)
-                guard try release.summary().model == cutting.model.digest.hex else {
-                    find("release \(cutting.name)", "its model is not the one in the ledger")
-                    continue
-                }
-                try checkLineage(of: release, cutting)
+                let entries = try copy.entries.indices.map { try copy.entry(at: $0) }
+                try ReleaseProvenance.verify(release, cutting, entries: entries, roots: signatures.roots)
                 report.releases += 1
             } catch {
                 find("release \(cutting.name)", "\(error)")
@@ -321,13 +261,6 @@ public struct Verification {
         where isFolded && !name.hasSuffix(ReleaseDirectory.draftSuffix) && !state.releases.contains(where: { $0.name.text == name }) {
             find("release \(name)", "it is not in the ledger")
         }
-    }
-
-    /// What a release says of its rounds and updates must be what the ledger says.
-    private func checkLineage(of release: ReleaseDirectory, _ cutting: ReleaseCutting) throws {
-        let claimed = try release.treeHead()
-        let lineage = try Lineage(entries: copy.entries.indices.map { try copy.entry(at: $0) }, of: cutting.name, treeHead: claimed)
-        guard try release.lineage() == lineage.json else { throw AuditError("its lineage.json is not what the ledger says") }
     }
 }
 

@@ -1,0 +1,39 @@
+import Blobs
+import Federation
+import Tensors
+import Updates
+
+/// Whether an update's file is what its manifest and the plan say, and how large its values are.
+public struct UpdateContents {
+    private let training: Training
+    private let base: TensorLayout
+
+    /// - Parameter base: the layout of the campaign's base model.
+    public init(_ training: Training, base: TensorLayout) {
+        self.training = training
+        self.base = base
+    }
+
+    /// That the store has no file of the manifest's size; `nil`: it has one.
+    public static func absence(of manifest: UpdateManifest, in store: BlobStore) -> UpdateRefusal? {
+        guard store.byteCount(of: manifest.update) != manifest.updateByteCount else { return nil }
+        return UpdateRefusal(.blobMissing, "blob \(manifest.update.short) was not uploaded, or has another size")
+    }
+
+    /// Reads every value of the update's file in `store`.
+    /// - Returns: the norm, or what is wrong with the update.
+    /// - Throws: where the file cannot be read: the update is not to blame.
+    public func inspect(_ manifest: UpdateManifest, in store: BlobStore) throws -> Inspection {
+        if let absence = Self.absence(of: manifest, in: store) { return .unsound(absence) }
+        let format = UpdateFormat(training, base: base, round: manifest.key.round)
+        do {
+            let norm = try format.reader(SafetensorsFile(store, manifest.update)).inspectedNorm()
+            guard norm.isFinite else { return .unsound(UpdateRefusal(.notFinite, "the update has values that are not finite")) }
+            return .sound(norm: norm)
+        } catch let error as UpdateFormatError {
+            return .unsound(UpdateRefusal(.wrongLayout, error.message))
+        } catch let error as SafetensorsError {
+            return .unsound(UpdateRefusal(.malformed, "\(error)"))
+        }
+    }
+}

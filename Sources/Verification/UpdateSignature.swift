@@ -1,0 +1,24 @@
+import Federation
+import Identity
+
+/// Whether an update's manifest was signed by the site that it names.
+public enum UpdateSignature {
+    /// Checks the certificate that came with the update, alone and without intermediates, as an auditor will have it.
+    /// - Returns: who signed.
+    /// - Throws: `IdentityError` where the certificate does not hold at `time`; `VerificationError` where it is another one's, or the
+    ///   signature is wrong or not ECDSA P-256.
+    @discardableResult
+    public static func verify(_ update: SignedUpdate, consortium: String, roots: TrustRoots, at time: Timestamp) throws -> Principal {
+        let site = update.manifest.site
+        let certificate = try Certificate(der: update.certificate)
+        let signer = try roots.verify(certificate, at: time)
+        guard signer.site == site, signer.consortium == consortium else {
+            throw VerificationError("an update of \(site) was signed by \(signer)")
+        }
+        let key = try certificate.publicKey
+        guard key.isP256, key.isValid(update.signature, for: update.statement) else {
+            throw VerificationError("the signature of \(site) is wrong, or not ECDSA P-256")
+        }
+        return signer
+    }
+}

@@ -156,6 +156,30 @@ import Worker
         #expect(foreign.status == 6 && foreign.error.contains("was not issued by the CA"), "\(foreign.error)")
     }
 
+    /// It is the key that somebody else may have: no certificate of it holds, and no new one is issued for it.
+    @Test func aRevokedKeyStaysRevoked() throws {
+        let consortium = try Consortium(sites: 1)
+        let pki = consortium.path("pki"), site = consortium.path("acme-osaka")
+        let first = try Certificate(pem: consortium.directory.read("acme-osaka/certificate.pem"))
+        try consortium.kumiai("pki", "renew", site, "--ca", pki)
+        let renewed = try Certificate(pem: consortium.directory.read("acme-osaka/certificate.pem"))
+        let revoked = try consortium.kumiai("pki", "revoke", site, "--ca", pki)
+        #expect(revoked.output.contains("another certificate of the same key, serial \(first.serial)"), "\(revoked.output)")
+        let list = try RevocationList.lists(consortium.directory.read("pki/crl.pem"), of: [consortium.certificateAuthority().certificate])[0]
+        #expect(list.contains(first) && list.contains(renewed))
+        // The remedy that keeps the key is none.
+        let request = try consortium.kumiai("pki", "request", "member/acme/site/osaka", "--out", site)
+        #expect(request.error.contains("the request is for it"), "\(request.error)")
+        for out in [site, consortium.path("elsewhere")] {
+            let issued = try consortium.attempt(
+                ["pki", "issue", "member/acme/site/osaka", "--ca", pki, "--request", site + "/request.pem", "--out", out])
+            #expect(issued.status == 6 && issued.error.contains("was revoked, serial"), "\(issued)")
+        }
+        let fresh = consortium.path("fresh")
+        try consortium.kumiai("pki", "request", "member/acme/site/osaka", "--out", fresh)
+        try consortium.kumiai("pki", "issue", "member/acme/site/osaka", "--ca", pki, "--request", fresh + "/request.pem", "--out", fresh)
+    }
+
     @Test func lifetimesThatMakeNoSenseAreRefusedAndNoneIsLongerThanTheCAs() throws {
         let consortium = try Consortium(sites: 1)
         for days in ["0", "-3", "36501"] {
@@ -287,7 +311,7 @@ import Worker
         try consortium.reissue("acme-osaka", beginningIn: 86_400)
         let worker = try consortium.attempt(["worker", "run", "--config", consortium.path("acme-osaka/worker.toml")])
         #expect(
-            worker.status == 1 && worker.error.contains("not valid yet") && worker.error.contains("acme-osaka/certificate.pem"),
+            worker.status == 6 && worker.error.contains("not valid yet") && worker.error.contains("acme-osaka/certificate.pem"),
             "\(worker.error)")
         #expect(worker.error.contains("clock"), "\(worker.error)")
     }
@@ -329,7 +353,7 @@ import Worker
         try consortium.directory.write("coordinator/crl.pem", old.pem())
         let stale = try consortium.attempt(["coordinator", "run", "--config", consortium.path("coordinator/coordinator.toml")])
         #expect(
-            stale.status == 1 && stale.error.contains("revoked certificates cannot be relied on")
+            stale.status == 6 && stale.error.contains("revoked certificates cannot be relied on")
                 && stale.error.contains("pki revoke"), "\(stale.error)")
     }
 

@@ -52,8 +52,11 @@ struct PKIIssueCommand: Command {
         // A key of its own where there is no request; it is written when everything else has been found right.
         let made = try request == nil ? PrivateKey.generate() : nil
         let publicKey = try made?.publicKey ?? CertificateRequest(pem: Credentials.read(request!)).publicKey
+        let issued = IssuedCertificates(from, of: authority.certificate)
+        try issued.requireNotRevoked(publicKey, by: from.loadRevocations(of: authority.certificate), called: request ?? identity)
         let former = try former(files, principal, publicKey)
         let certificate = try authority.issue(principal, for: publicKey, days: lifetime.days, at: systemTime())
+        try issued.keep(certificate)
         try files.create()
         if let made { try files.write(made.pem(), to: files.key, isPrivate: true) }
         if let former {

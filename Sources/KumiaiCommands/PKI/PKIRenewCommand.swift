@@ -41,6 +41,8 @@ struct PKIRenewCommand: Command {
         let former = try IdentityFile.certificates(files.certificate)[0]
         let principal = try check(former, files, from, authority)
         let certificate = try authority.issue(principal, for: former.publicKey, days: lifetime.days, at: systemTime())
+        let issued = IssuedCertificates(from, of: authority.certificate)
+        for known in [former, certificate] { try issued.keep(known) }
         let kept = try files.replaceCertificate(former, with: certificate)
         if json.isOn {
             return try Report(
@@ -64,6 +66,8 @@ struct PKIRenewCommand: Command {
             throw UsageError(
                 "\(files.certificate) was revoked", hint: "make a new key with kumiai pki request, and issue a certificate for it")
         }
+        try IssuedCertificates(from, of: authority.certificate).requireNotRevoked(
+            former.publicKey, by: from.loadRevocations(of: authority.certificate), called: files.certificate)
         if FileManager.default.fileExists(atPath: files.key), try !former.matches(IdentityFile.key(files.key)) {
             throw UsageError(
                 "\(files.key) is not the key of \(files.certificate)", hint: "make a request for the key: kumiai pki request")

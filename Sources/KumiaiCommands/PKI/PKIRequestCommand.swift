@@ -36,6 +36,7 @@ struct PKIRequestCommand: Command {
         // No secret, and made from the key at any time.
         try IdentityFile.replace(CertificateRequest.pem(for: key, commonName: identity), at: files.request)
         if json.isOn { return try Report(identity: identity, key: files.key, request: files.request).printJSON() }
+        if isThere { Terminal.note("\(files.key) was there, and the request is for it; a new key is made in a new directory") }
         Terminal.print("made \(isThere ? "" : "\(files.key) and ")\(files.request); send the request to the CA")
     }
 

@@ -10,7 +10,8 @@ struct PKIRevokeCommand: Command {
         discussion: """
             Writes crl.pem beside the CA. It has effect where coordinator.toml, worker.toml or operator.toml names a copy of it: \
             crl = "crl.pem" under [identity]; services that run take a new list within seconds. Without a certificate, the list is \
-            made anew with a later end: past its end, no certificate is accepted.
+            made anew with a later end: past its end, no certificate is accepted. All certificates of the same key are revoked with it \
+            that the CA has issued or that lie beside it, such as the one before a renewal.
 
             Examples:
               kumiai pki revoke osaka --ca pki
@@ -34,6 +35,8 @@ struct PKIRevokeCommand: Command {
         /// Absent where the list was only made anew.
         let revoked: String?
         let serial: String?
+        /// Other certificates of the same key.
+        let alsoRevoked: [String]
         let list: String
         let notAfter: String
     }
@@ -49,16 +52,23 @@ struct PKIRevokeCommand: Command {
         let authority = try files.loadAuthority()
         let revoked = try certificate.map { try IdentityFile.certificates(path($0))[0] }
         let former = try files.loadRevocations(of: authority.certificate)
-        let list = try authority.revoke(revoked.map { [$0] } ?? [], after: former, days: days, at: systemTime())
+        let issued = IssuedCertificates(files, of: authority.certificate)
+        // A renewal leaves the former certificate, which may hold for long: the key is what is not to be trusted any more.
+        let siblings = try revoked.map { try issued.siblings(of: $0, at: path(certificate!)) } ?? []
+        let list = try authority.revoke((revoked.map { [$0] } ?? []) + siblings, after: former, days: days, at: systemTime())
+        // Known from here on, so that its key is not certified again.
+        try revoked.map(issued.keep)
         try IdentityFile.replace(list.pem(), at: files.revocations)
         if json.isOn {
             return try Report(
                 revoked: revoked.map { (try? $0.principal().description) ?? $0.subject }, serial: revoked.map { "\($0.serial)" },
+                alsoRevoked: siblings.map(\.serial),
                 list: files.revocations, notAfter: list.term.notAfter.text
             ).printJSON()
         }
         if let revoked {
             Terminal.print("revoked \((try? revoked.principal().description) ?? revoked.subject), serial \(revoked.serial)")
+            for sibling in siblings { Terminal.print("revoked another certificate of the same key, serial \(sibling.serial)") }
         }
         Terminal.print("wrote \(files.revocations), to be relied on until \(Format.time(list.term.notAfter))")
         Terminal.note("copy it to the coordinator, and name it in coordinator.toml under [identity]: crl = \"crl.pem\"")

@@ -1,0 +1,53 @@
+import Blobs
+import Foundation
+import Identity
+
+/// What a CA has issued, as it keeps it beside its key: a list of revoked certificates has serial numbers alone, and a key may have
+/// several certificates.
+struct IssuedCertificates {
+    private let directory: String
+    private let authority: Certificate
+
+    init(_ files: PKIFiles, of authority: Certificate) {
+        directory = files.directory + "/issued"
+        self.authority = authority
+    }
+
+    /// Kept before it is handed out.
+    func keep(_ certificate: Certificate) throws {
+        try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+        do {
+            try IdentityFile.create(certificate.pem(), at: "\(directory)/\(certificate.serial).pem", mode: 0o644)
+        } catch let error as IdentityError where error.code == .exists {}
+    }
+
+    /// Those of a key.
+    func certificates(of key: PublicKey) throws -> [Certificate] {
+        try Self.certificates(in: directory) { _ in true }.filter { try isOurs($0, key) }
+    }
+
+    /// Those of a certificate's key that are known here, or lie beside it, where a renewal leaves the former one.
+    func siblings(of certificate: Certificate, at path: String) throws -> [Certificate] {
+        let key = try certificate.publicKey
+        let beside = try Self.certificates(in: SystemDisk.folder(of: path)) { $0.hasPrefix("certificate") }.filter { try isOurs($0, key) }
+        var seen: Set<String> = [certificate.serial]
+        return try (certificates(of: key) + beside).filter { seen.insert($0.serial).inserted }
+    }
+
+    /// Throws where a certificate of this key was revoked: somebody else may have the key.
+    func requireNotRevoked(_ key: PublicKey, by list: RevocationList?, called name: String) throws {
+        guard let list, let revoked = try certificates(of: key).first(where: list.contains) else { return }
+        throw UsageError(
+            "the key of \(name) had a certificate that was revoked, serial \(revoked.serial)",
+            hint: "make a new key, in a new directory: kumiai pki request, then kumiai pki issue")
+    }
+
+    private func isOurs(_ certificate: Certificate, _ key: PublicKey) throws -> Bool {
+        try certificate.isSigned(by: authority) && certificate.publicKey == key
+    }
+
+    private static func certificates(in directory: String, where isWanted: (String) -> Bool) throws -> [Certificate] {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []
+        return try names.sorted().filter { $0.hasSuffix(".pem") && isWanted($0) }.map { try IdentityFile.certificates("\(directory)/\($0)")[0] }
+    }
+}

@@ -59,6 +59,20 @@ import Testing
             #expect(try digest("\(out)/model.safetensors") == digest("\(release)/model.safetensors"))
             try consortium.kumiai("release", "show", out, "--verify", "--ca", consortium.authority)
         }
+        // Somebody's directory of the name that a fetch uses for what has arrived.
+        let taken = consortium.path("taken")
+        try FileManager.default.createDirectory(atPath: taken + "~partial", withIntermediateDirectories: true)
+        _ = try consortium.directory.write("taken~partial/note", [1])
+        let refused = try consortium.attempt(["release", "fetch", "FY2027", "--out", taken, "--config", consortium.path("operator/operator.toml")])
+        #expect(refused.status == 1 && refused.error.contains("no fetch has made it"), "\(refused)")
+        #expect(try consortium.directory.read("taken~partial/note") == [1] && !FileManager.default.fileExists(atPath: taken))
+        // A lineage that cannot be read any more is tampering, as any other change.
+        let copy = consortium.path("fetched-site")
+        for content in [Array("x".utf8), Array(#"{"released_at_ms": -1}"#.utf8)] {
+            _ = try consortium.directory.write("fetched-site/lineage.json", content)
+            let shown = try consortium.attempt(["release", "show", copy, "--verify", "--ca", consortium.authority])
+            #expect(shown.status == 3 && shown.output.contains("TAMPERED"), "\(shown)")
+        }
         let base = consortium.path("base")
         try consortium.kumiai("model", "fetch", "FY2026", "--out", base, "--config", consortium.path("acme-osaka/worker.toml"))
         let file = try #require(try FileManager.default.contentsOfDirectory(atPath: base).first { $0.hasSuffix(".safetensors") })

@@ -68,25 +68,34 @@ enum OutputFile {
     static func replace(_ path: String, force: Bool, _ write: (String) throws -> Void) throws {
         try prepare(path, force: force)
         try makeDirectory(SystemDisk.folder(of: path))
-        let draft = path + ".new"
-        // What a run that was killed left there; or a FIFO, which would keep the writer waiting.
-        unlink(draft)
-        defer { unlink(draft) }
-        try write(draft)
-        try place(draft, at: path, force: force)
+        try withScratch(in: SystemDisk.folder(of: path)) { scratch in
+            let draft = "\(scratch)/\(path.split(separator: "/").last ?? "file")"
+            try write(draft)
+            try place(draft, at: path, force: force)
+        }
     }
 
     /// Calls `write` with a directory beside the target, and moves these files of it there. The last one makes the others
     /// whole: it goes first, where it was there, and comes last.
     static func replaceDirectory(_ path: String, files: [String], force: Bool, _ write: (String) throws -> Void) throws {
         try prepareDirectory(path, for: files, force: force)
-        let draft = "\(path)/.new"
-        try? FileManager.default.removeItem(atPath: draft)
-        try makeDirectory(draft)
-        defer { try? FileManager.default.removeItem(atPath: draft) }
-        try write(draft)
-        if force, let last = files.last { unlink("\(path)/\(last)") }
-        for file in files { try place("\(draft)/\(file)", at: "\(path)/\(file)", force: force) }
+        try makeDirectory(path)
+        try withScratch(in: path) { scratch in
+            try write(scratch)
+            if force, let last = files.last { unlink("\(path)/\(last)") }
+            for file in files { try place("\(scratch)/\(file)", at: "\(path)/\(file)", force: force) }
+        }
+    }
+
+    /// Lends a new directory of a name that nothing has. A name of ours that somebody may have used would cost them their file.
+    private static func withScratch(in folder: String, _ body: (String) throws -> Void) throws {
+        var template = Array("\(folder)/.kumiai-XXXXXX".utf8CString)
+        guard mkdtemp(&template) != nil else {
+            throw UsageError("cannot write to \(folder): \(String(cString: strerror(errno)))", hint: "choose another place with --out")
+        }
+        let scratch = template.withUnsafeBufferPointer { String(cString: $0.baseAddress!) }
+        defer { try? FileManager.default.removeItem(atPath: scratch) }
+        try body(scratch)
     }
 
     /// What has come to stand there since it was looked at is not overwritten either.

@@ -33,7 +33,7 @@ struct DownloadCheck: Sendable {
         guard let free = freeBytes(blobs.directory), missing > free else { return }
         throw WorkerError(
             "the disk is too full: \(missing) bytes are to be fetched, and \(free) are free in \(blobs.directory)",
-            hint: "make room there; it goes on by itself", isForLackOfRoom: true)
+            hint: "make room there; a worker goes on by itself, and fetch goes on where it was when it is called again", isForLackOfRoom: true)
     }
 
     static func checkSize(_ byteCount: UInt64, largestBytes: UInt64) throws {

@@ -64,11 +64,13 @@ public struct ModelClient: Sendable {
         else { throw WorkerError("the coordinator offers other files than those of \(name) in its ledger", hint: "ask the consortium's auditors") }
     }
 
-    /// Fetches the files into `directory`, which appears whole or not at all; what arrives before a break is kept beside it.
+    /// Fetches the files into `directory`, which appears whole or not at all; what arrives before a break is kept beside it, in
+    /// `directory~partial`.
     /// `check` looks at the whole before it appears.
     public func fetch(_ listing: ModelListing, to directory: String, largestBytes: UInt64, check: (String) throws -> Void) async throws {
         try checkSize(of: listing, largestBytes: largestBytes)
-        let scratch = directory + "~partial", draft = directory + "~draft"
+        let scratch = directory + "~partial", draft = scratch + "/draft"
+        try Self.claim(scratch)
         let store = try BlobStore(directory: scratch)
         let transfer = transfer(store, largestBytes: largestBytes)
         for file in listing.files {
@@ -86,6 +88,20 @@ public struct ModelClient: Sendable {
         try SystemDisk().rename(draft, to: directory)
         try synchronise(SystemDisk.folder(of: directory))
         try? FileManager.default.removeItem(atPath: scratch)
+    }
+
+    /// Makes the directory for what arrives, or takes the one that an earlier fetch left. Another one of that name is somebody's.
+    private static func claim(_ scratch: String) throws {
+        let mark = scratch + "/kumiai-fetch"
+        if mkdir(scratch, 0o700) != 0 {
+            guard errno == EEXIST else { throw WorkerError("cannot make the directory \(scratch): \(String(cString: strerror(errno)))") }
+            let names = try FileManager.default.contentsOfDirectory(atPath: scratch)
+            guard names.isEmpty || names.contains("kumiai-fetch") else {
+                throw WorkerError(
+                    "\(scratch) exists, and no fetch has made it; it was not touched", hint: "move it away, or choose another place with --out")
+            }
+        }
+        try SystemDisk().store([], at: mark)
     }
 
     /// All files together, before the first one is asked for.

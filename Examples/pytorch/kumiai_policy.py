@@ -171,8 +171,10 @@ class Policy(nn.Module):
         return torch.tensor(ids + [0] * (self.n_words - len(ids)))
 
 
-# The joiners of Persian, of the scripts of India, and of emoji; the long-vowel marks of Japanese.
-JOINERS = "\u200c\u200d\u30fc\uff70"
+# The joiners of Persian, of the scripts of India, and of emoji; variation selectors: they only say how a letter is drawn.
+INVISIBLE = (0x200C, 0x200D), (0x180B, 0x180D), (0x180F, 0x180F), (0xFE00, 0xFE0F), (0xE0100, 0xE01EF)
+# The long-vowel marks of Japanese.
+LONG_VOWELS = "\u30fc\uff70"
 # Letters, marks and symbols without a shape: the grapheme joiner, fillers of Hangul, the empty Braille cell.
 SHAPELESS = "\u034f\u115f\u1160\u2800\u3164\uffa0"
 HAN = (0x3005, 0x3007), (0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF), (0x20000, 0x3FFFF)
@@ -192,6 +194,8 @@ def split_words(text):
         kind = character_kind(character)
         if kind == "unreadable":
             raise ValueError(f"the instruction holds U+{ord(character):04X}, which is no letter, digit or symbol: {text!r}")
+        if kind == "invisible":
+            continue
         if kind == "mark":
             word, script = word + character, script or "other"
             continue
@@ -206,15 +210,17 @@ def split_words(text):
 
 
 def character_kind(character):
-    """"han", "hiragana", "katakana" or "other" of a letter or digit, else "mark", "symbol", "separator" or "unreadable"."""
+    """"han", "hiragana", "katakana" or "other" of a letter or digit, else "mark", "invisible", "symbol", "separator" or "unreadable"."""
     value, category = ord(character), unicodedata.category(character)
     if value < 128:
         if character.isalnum():
             return "other"
         return "separator" if 9 <= value <= 13 or 32 <= value <= 126 else "unreadable"
-    if character in SHAPELESS or character == "\ufffd" or category[0] == "C" and character not in JOINERS:
+    if any(first <= value <= last for first, last in INVISIBLE):
+        return "invisible"
+    if character in SHAPELESS or character == "\ufffd" or category[0] == "C":
         return "unreadable"
-    if character in JOINERS or category[0] == "M":
+    if character in LONG_VOWELS or category[0] == "M":
         return "mark"
     if category[0] == "S":
         return "symbol"

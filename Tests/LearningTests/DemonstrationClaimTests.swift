@@ -213,6 +213,18 @@ import Testing
     @Test func aDemonstrationCountsOnce() {
         Recordings.write(path) { $0.replaceState(of: "demo_1", Recordings.eef(of: 0)) }
         expect(Recordings.problem(path), says: "demo_1: it is the same demonstration as demo_0")
+        // Spelt otherwise, or with another zero, it is the same to the policy.
+        for (index, (one, other)) in [("caf\u{E9}", "cafe\u{301}"), ("push it", "Push  it!")].enumerated() {
+            let path = directory.file("spelt-\(index).hdf5")
+            Recordings.write(path) { writer in
+                writer.replaceState(of: "demo_1", Recordings.eef(of: 0).map { $0 == 0 ? -0.0 : $0 })
+                writer.attribute("other", of: "/data/demo_0", one)
+                writer.attribute("other", of: "/data/demo_1", other)
+            }
+            var policy = Recordings.arm()
+            policy.contract.instruction = "other"
+            expect(Recordings.problem(path, policy), says: "demo_1: it is the same demonstration as demo_0")
+        }
         let heldOut = directory.file("held-out.hdf5")
         Recordings.write(heldOut) { $0.replaceState(of: "demo_2", Recordings.eef(of: 1)) }
         expect(Recordings.problem(heldOut), says: "demo_2: it is held out, and demo_1 is the same demonstration")

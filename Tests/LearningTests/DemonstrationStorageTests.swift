@@ -63,6 +63,36 @@ import Testing
         expect(Recordings.problem(path), says: "demo_1: /data/demo_1/actions holds only its fill value 0.75 in steps 5 to 5")
     }
 
+    /// Zeros of one dataset may be true, or what the library gives for what was never written: they are shown.
+    @Test func zerosOfOneDatasetForSeveralStepsAreShown() {
+        func blank(_ values: [Float], _ width: Int, _ steps: Range<Int>) -> [Float] {
+            values.enumerated().map { steps.contains($0.offset / width) ? 0 : $0.element }
+        }
+        let text = "a dataset holds nothing but zeros for several steps, or in the last: was it recorded?: "
+        let cases: [(String, (HDF5Writer) -> Void)] = [
+            ("/data/demo_1/actions (steps 1 to 3)", { $0.replaceActions(of: "demo_1", blank(Recordings.actions(), 2, 1..<4)) }),
+            ("/data/demo_1/actions (steps 0 to 5)", { $0.replaceActions(of: "demo_1", blank(Recordings.actions(), 2, 0..<6)) }),
+            ("/data/demo_1/actions (steps 5 to 5)", { $0.replaceActions(of: "demo_1", blank(Recordings.actions(), 2, 5..<6)) }),
+            ("/data/demo_1/obs/eef (steps 4 to 5)", { $0.replaceState(of: "demo_1", blank(Recordings.eef(), 3, 4..<6)) }),
+        ]
+        for (index, (place, edit)) in cases.enumerated() {
+            let path = directory.file("\(index).hdf5")
+            Recordings.write(path, edit)
+            #expect(Recordings.remarks(path) == [text + place])
+        }
+    }
+
+    @Test func namesOfAnyLengthAreRead() {
+        for (index, storage) in [HDF5Writer.Storage.contiguous, .chunked(rows: 1, written: 2), .chunked(rows: 2, written: 2)].enumerated() {
+            let path = directory.file("\(index).hdf5")
+            Recordings.write(path) { writer in
+                writer.remove("/mask/train")
+                writer.variableNames("/mask/train", ["demo_0", "demo_1"], storage)
+            }
+            #expect(Recordings.problem(path) == nil)
+        }
+    }
+
     // MARK: Elsewhere
 
     @Test func linksToOtherFilesAreRefused() throws {

@@ -1,4 +1,5 @@
 @preconcurrency import CHDF5
+import Glibc
 import TestKit
 
 /// Writes HDF5 files as people's recorders do, and as nobody should.
@@ -49,6 +50,15 @@ final class HDF5Writer {
         defer { H5Tclose(type) }
         let bytes = names.flatMap { Array($0.utf8) + [UInt8](repeating: 0, count: width - $0.utf8.count) }
         write(name, [names.count], bytes, type, .contiguous)
+    }
+
+    /// A list of names of any length, as h5py stores a list of texts.
+    func variableNames(_ name: String, _ names: [String], _ storage: Storage = .contiguous) {
+        let type = variableText()
+        defer { H5Tclose(type) }
+        let texts = names.map { strdup($0) }
+        defer { texts.forEach { free($0) } }
+        write(name, [names.count], texts, type, storage)
     }
 
     /// A text attribute of fixed length, its bytes as they are.

@@ -44,6 +44,23 @@ import Testing
         #expect(Tokenizer.problem(text, count: words.count) == nil)
     }
 
+    /// Joiners and variation selectors change how a sign is drawn, and on some keyboards come with it.
+    @Test func whatLooksAlikeIsAlike() {
+        for (one, other) in [
+            ("op\u{200D}en", "open"), ("open\u{FE0F} it", "open it"), ("\u{26A0}\u{FE0F}", "\u{26A0}"), ("می\u{200C}خواهم", "میخواهم"),
+            ("辻\u{E0100}", "辻"),
+        ] {
+            #expect(Tokenizer.words(one) == Tokenizer.words(other) && Tokenizer.problem(one, count: 4) == nil, "\(one)")
+        }
+    }
+
+    @Test(arguments: [
+        ("+5", "+"), ("10%", "%"), ("10％ 下げる", "％"), ("－5 度", "－"), ("＃3 ねじ", "＃"), ("Ａ＆Ｂ", "＆"), ("5〜10 mm", "〜"), ("1.5 cm", "."),
+        ("3/4 turn", "/"), ("5′ long", "′"), ("x:y", ":"), ("a_b", "_"), ("5-10", "-"), ("10–20", "–"), ("turn -5", "-"), ("don't. push-button, (it)!", ""),
+        ("窓を開ける。", ""), ("step 1: open", ""), ("press 5.", ""),
+    ])
+    func signsThatMayMeanSomethingAreNamed(text: String, signs: String) { #expect(Tokenizer.unseenSigns(text) == signs) }
+
     @Test func whatThePolicyWouldNotSeeIsNamed() {
         for (text, problem) in [
             ("a\0b", "U+0000"), ("a\u{1b}[2J", "U+001B"), ("\u{FEFF}open", "U+FEFF"), ("a\u{AD}b", "U+00AD"), ("caf\u{FFFD}", "U+FFFD"),

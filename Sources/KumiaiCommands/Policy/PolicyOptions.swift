@@ -22,7 +22,10 @@ struct DemonstrationOptions: ParsableArguments {
     }
 
     func read(_ split: Split, for configuration: PolicyConfiguration) throws -> DemonstrationSet {
-        try DemonstrationReader().read(
+        guard RegularFile.kind(of: demonstrations) != nil else {
+            throw UsageError("\(demonstrations) does not exist", hint: "name the demonstrations: a file, or a directory of ALOHA files")
+        }
+        return try DemonstrationReader().read(
             demonstrations, split: split, for: configuration, declared: .init(instruction: instruction, controlHertz: controlHz),
             scratch: FileManager.default.temporaryDirectory.path)
     }

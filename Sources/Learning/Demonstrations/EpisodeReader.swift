@@ -116,6 +116,7 @@ struct EpisodeReader {
         try steps.check()
         for range in steps.zeroRuns { remarks.note(.zeroStart, "\(episode.name) (\(StepCheck.text(range)))") }
         if let count = steps.zeroTail { remarks.note(.zeroTail, "\(episode.name) (\(count) of \(length) steps)") }
+        for part in steps.zeroParts { remarks.note(.zeroParts, "\(part.dataset) (\(StepCheck.text(part.steps)))") }
         for (camera, bytes) in zip(contract.cameras, recorded.images) where bytes.allSatisfy({ $0 == bytes.first }) {
             remarks.note(.oneColour, "\(camera.key) in \(episode.name)")
         }

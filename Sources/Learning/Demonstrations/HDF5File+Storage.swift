@@ -42,7 +42,7 @@ extension HDF5File {
     }
 
     /// The HDF Group's register of filters. The name in the file itself is anybody's text.
-    private static func filterName(_ filter: H5Z_filter_t) -> String {
+    static func filterName(_ filter: H5Z_filter_t) -> String {
         let names: [H5Z_filter_t: String] = [
             1: "gzip", 2: "shuffle", 3: "fletcher32", 4: "szip", 5: "nbit", 6: "scaleoffset", 307: "bzip2", 32000: "lzf", 32001: "blosc",
             32004: "lz4", 32008: "bitshuffle", 32013: "zfp", 32015: "zstd", 32026: "blosc2",

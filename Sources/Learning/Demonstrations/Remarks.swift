@@ -1,7 +1,7 @@
 /// What is odd in demonstrations, and may be right all the same: said by `doctor`, a line for each kind.
 struct Remarks {
     enum Kind: Int, CaseIterable {
-        case robotUnsaid, numbering, zeroStart, zeroTail, oneColour, unseenSigns, alike
+        case robotUnsaid, numbering, zeroStart, zeroTail, zeroParts, oneColour, unseenSigns, alike
 
         fileprivate var text: String {
             switch self {
@@ -9,6 +9,7 @@ struct Remarks {
             case .numbering: "numbers are missing between the episodes"
             case .zeroStart: "steps before the end hold nothing but zeros"
             case .zeroTail: "the last actions are all zeros"
+            case .zeroParts: "a dataset holds nothing but zeros for several steps, or in the last: was it recorded?"
             case .oneColour: "all pixels of a camera have one value"
             case .unseenSigns: "the policy does not see signs of an instruction"
             case .alike: "instructions are the same to the policy"

@@ -11,6 +11,8 @@ struct StepCheck {
     private var runs: [Range<Int>] = []
     /// Last actions that are all zeros, if there are several and not all of them are.
     private(set) var zeroTail: Int?
+    /// Where one dataset holds nothing but zeros for several steps, or for all: a robot that rests, or what was never recorded.
+    private(set) var zeroParts: [(dataset: String, steps: Range<Int>)] = []
 
     init(_ episode: Episode, _ contract: Contract, length: Int, actions: [Float], states: [[Float]], images: [[UInt8]]) throws {
         self.episode = episode
@@ -20,6 +22,8 @@ struct StepCheck {
             let fill = try episode.file.fill(name)
             let blank = convert(fill.value).map { Self.blankRows(values, length, $0) } ?? [Bool](repeating: false, count: length)
             for step in 0..<length where !blank[step] { empty[step] = false }
+            let zeros = fill.value == 0 ? blank : convert(0).map { Self.blankRows(values, length, $0) } ?? []
+            zeroParts += Self.runs(zeros).filter { $0.count > 1 || $0.upperBound == length }.map { (name, $0) }
             guard fill.isChosen, let range = Self.runs(blank).first else { return nil }
             return "\(name) holds only its fill value \(fill.value) in steps \(range.lowerBound) to \(range.upperBound - 1)"
         }
@@ -32,7 +36,9 @@ struct StepCheck {
         if !states.isEmpty || !images.isEmpty { runs = Self.runs(empty) }
         if let last = Self.runs(Self.blankRows(actions, length, 0)).last, last.upperBound == length, (2..<length).contains(last.count) {
             zeroTail = last.count
+            zeroParts.removeAll { $0.dataset == episode.actions && $0.steps == last }
         }
+        zeroParts.removeAll { part in runs.contains { $0.contains(part.steps.lowerBound) && part.steps.upperBound <= $0.upperBound } }
     }
 
     /// Throws where steps were never written.

@@ -5,6 +5,8 @@ enum TokenKind: Equatable {
     case letter(Script)
     /// Goes with what stands before it.
     case mark
+    /// Says only how what stands before it is drawn: passed over, since two texts that look alike must be alike.
+    case invisible
     /// A word of its own.
     case symbol
     case separator
@@ -25,8 +27,10 @@ enum TokenKind: Equatable {
 
     private static func other(_ scalar: Unicode.Scalar) -> TokenKind {
         switch scalar.value {
-        // The joiners of Persian, of the scripts of India, and of emoji; the long-vowel marks of Japanese.
-        case 0x200C, 0x200D, 0x30FC, 0xFF70: return .mark
+        // The joiners of Persian, of the scripts of India, and of emoji; variation selectors.
+        case 0x200C, 0x200D, 0x180B...0x180D, 0x180F, 0xFE00...0xFE0F, 0xE0100...0xE01EF: return .invisible
+        // The long-vowel marks of Japanese.
+        case 0x30FC, 0xFF70: return .mark
         // What a decoder puts where it did not understand.
         case 0xFFFD: return .unreadable
         // Letters, marks and symbols without a shape: the grapheme joiner, fillers of Hangul, the empty Braille cell.

@@ -30,18 +30,27 @@ enum Tokenizer {
         return "U+" + String(repeating: "0", count: max(0, 4 - hex.count)) + hex
     }
 
-    /// Signs that may mean something and that no policy sees, such as those of +5 and 10 %; in their order, each once.
+    /// Signs that may mean something and that no policy sees, such as those of +5, 10 % and 1.5; in their order, each once.
     static func unseenSigns(_ text: String) -> String {
         var signs: [Character] = []
         let characters = Array(text)
-        for (index, character) in characters.enumerated() {
-            let isMinus =
-                character == "-" && index + 1 < characters.count && characters[index + 1].isNumber
-                && (index == 0 || !characters[index - 1].isLetter && !characters[index - 1].isNumber)
-            guard isMinus || "+%=<>&@#$^~*".contains(character), !signs.contains(character) else { continue }
-            signs.append(character)
+        for (index, character) in characters.enumerated() where !signs.contains(character) {
+            let before = index > 0 ? characters[index - 1] : " ", after = index + 1 < characters.count ? characters[index + 1] : " "
+            if hasMeaning(character, between: before, and: after) { signs.append(character) }
         }
         return signs.map(String.init).joined(separator: " ")
+    }
+
+    private static func hasMeaning(_ character: Character, between before: Character, and after: Character) -> Bool {
+        guard let scalar = character.unicodeScalars.first, TokenKind(scalar) == .separator, !character.isWhitespace else { return false }
+        // Full-width forms are what they look like.
+        let plain = String(character).precomposedStringWithCompatibilityMapping
+        if plain.contains(where: "+%‰=<>&@#$^~〜*_/\\|′″".contains) { return true }
+        // 5-10, 1.5, 3:4.
+        if before.isNumber, after.isNumber { return true }
+        let isWithin = before.isLetter || before.isNumber
+        if plain == ":" { return isWithin && (after.isLetter || after.isNumber) }
+        return scalar.properties.generalCategory == .dashPunctuation && after.isNumber && !isWithin
     }
 
     static func words(_ text: String) -> [String] { read(text).words }
@@ -76,6 +85,7 @@ enum Tokenizer {
             case .mark:
                 word.append(scalar)
                 script = script ?? .other
+            case .invisible: break
             case .symbol:
                 end()
                 word.append(scalar)

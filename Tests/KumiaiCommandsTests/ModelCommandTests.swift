@@ -47,6 +47,14 @@ import Testing
         #expect(!FileManager.default.fileExists(atPath: out))
     }
 
+    /// PEFT keeps an embedding's factors in another form: those of a linear module would be passed over.
+    @Test func anEmbeddingGetsNoLinearFactors() throws {
+        let out = directory.file("out")
+        try expect(kumiai("adapter", "extract", Self.base, Self.base, "--target", "word", "--out", out), 1, "word is an embedding")
+        try expect(kumiai("adapter", "extract", Self.base, Self.base, "--alpha", "1e300", "--out", out), 64, "--alpha: expected 0.000001 to 1000000")
+        #expect(!FileManager.default.fileExists(atPath: out))
+    }
+
     private func adapter() throws -> String {
         let path = directory.file("adapter")
         if !FileManager.default.fileExists(atPath: path) {
@@ -194,6 +202,14 @@ import Testing
         let fresh = directory.file("fresh")
         try expect(kumiai("adapter", "extract", Self.base, merged, "--out", fresh), 0)
         #expect(try PEFTAdapter(reading: fresh).modules.count > 0)
+        // What somebody keeps beside an output is not the command's.
+        _ = try directory.write("near.safetensors.new", Array("precious".utf8))
+        try FileManager.default.createDirectory(atPath: fresh + "/.new", withIntermediateDirectories: true)
+        _ = try directory.write("fresh/.new/note", Array("precious".utf8))
+        try expect(kumiai("policy", "init", config, "--out", directory.file("near.safetensors")), 0)
+        try expect(kumiai("adapter", "extract", Self.base, merged, "--rank", "2", "--out", fresh, "--force"), 0)
+        for name in ["near.safetensors.new", "fresh/.new/note"] { #expect(try directory.read(name) == Array("precious".utf8)) }
+        #expect(try FileManager.default.contentsOfDirectory(atPath: directory.path).filter { $0.hasPrefix(".kumiai") }.isEmpty)
         // A link that leads nowhere stands there too.
         let link = directory.file("link")
         try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: "/nowhere")

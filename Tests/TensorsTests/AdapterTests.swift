@@ -69,7 +69,7 @@ import Testing
 
     @Test func modulesToSaveAndBiasesTakeThePlaceOfTheBases() throws {
         let configuration = #"{"peft_type": "LORA", "r": 1, "lora_alpha": 2, "modules_to_save": ["head"], "bias": "lora_only"}"#
-        let saved = try adapter(configuration, Self.fc1 + [("m.head.weight", [2, 3], [9, 8, 7, 6, 5, 4]), ("m.fc1.bias", [4], [1, 2, 3, 4])])
+        let saved = try adapter(configuration, Self.fc1 + [("m.head.weight", [2, 3], [9, 8, 7, 6, 5, 4]), ("m.fc1.base_layer.bias", [4], [1, 2, 3, 4])])
         let result = try merged(saved)
         #expect(result["m.head.weight"] == [9, 8, 7, 6, 5, 4] && result["m.fc1.bias"] == [1, 2, 3, 4])
         #expect(result["m.fc1.weight"] == [3, 5, 7, 1, 1, 1, 1, 1, 1, 5, 9, 13] && result["pos"]!.allSatisfy { $0 == 1 })
@@ -105,7 +105,10 @@ import Testing
         #""trainable_token_indices": [3]"#, #""layers_to_transform": 1"#, #""layers_pattern": "blocks""#, #""monteclora_config": {"num_samples": 8}"#,
         #""kasa_config": {"beta": 1}"#, #""velora_config": {"rank": 1}"#, #""use_bdlora": {"blocks": 2}"#, #""arrow_config": {"top_k": 3}"#,
         #""megatron_config": {"a": 1}"#, #""corda_config": {"a": 1}"#, #""ensure_weight_tying": true"#, #""of_next_year": "on""#, #""of_next_year": 0"#,
-        #""use_rslora": 1"#, #""use_rslora": "false""#, #""fan_in_fan_out": "true""#, #""bias": true"#, #""bias": "some""#, #""modules_to_save": "head""#,
+        #""use_rslora": 1"#, #""kasa_config": {}"#, #""velora_config": {}"#, #""use_bdlora": {}"#, #""layers_to_transform": false"#,
+        #""layers_to_transform": {}"#,
+        #""trainable_token_indices": false"#, #""of_next_year": false"#, #""use_rslora": "false""#, #""fan_in_fan_out": "true""#, #""bias": true"#,
+        #""bias": "some""#, #""modules_to_save": "head""#,
         #""target_modules": ".*fc1""#, #""target_modules": "all-linear""#, #""target_modules": 7"#, #""exclude_modules": "fc.""#, #""rank_pattern": [1]"#,
         #""alpha_pattern": {"fc1": "2"}"#,
         #""init_lora_weights": "pissa_niter_4""#, #""init_lora_weights": "olora""#, #""init_lora_weights": 1"#, #""exclude_modules": ["fc1"]"#,
@@ -142,12 +145,18 @@ import Testing
         try refused(adapter(with(#""target_modules": []"#), Self.fc1), "target_modules does not name it")
         try refused(adapter(with(#""modules_to_save": ["m"]"#), Self.fc1), "modules_to_save names it")
         let head: [(String, [Int], [Float])] = [("m.head.weight", [2, 3], [9, 8, 7, 6, 5, 4])],
-            bias: [(String, [Int], [Float])] = [("m.fc1.bias", [4], [1, 2, 3, 4])]
+            bias: [(String, [Int], [Float])] = [("m.fc1.base_layer.bias", [4], [1, 2, 3, 4])]
         try refused(adapter(Self.plain, Self.fc1 + head), "m.head.weight, which neither modules_to_save nor bias (none) names")
         try refused(adapter(Self.plain, Self.fc1 + bias), "m.fc1.bias, which neither")
         let other = try adapter(
-            with(#""bias": "lora_only""#), [("m.head.lora_A.weight", [1, 3], [1, 2, 3]), ("m.head.lora_B.weight", [2, 1], [1, 0])] + bias)
+            with(#""bias": "lora_only""#),
+            [("m.head.lora_A.weight", [1, 3], [1, 2, 3]), ("m.head.lora_B.weight", [2, 1], [1, 0]), ("m.fc1.bias", [4], [1, 2, 3, 4])])
         refused(other, "m.fc1.bias, which neither")
+        // PEFT wraps a module with factors, and finds a tensor under its former name no more.
+        for name in ["m.fc1.bias", "m.fc1.weight"] {
+            try refused(adapter(with(#""bias": "all""#), Self.fc1 + bias + [(name, [4], [9, 9, 9, 9])]), "it holds \(name), and factors for m.fc1")
+        }
+        try refused(adapter(with(#""bias": "all""#), Self.fc1 + bias + [("ln.base_layer.bias", [4], [1, 2, 3, 4])]), "ln.base_layer.bias")
         #expect(try merged(adapter(with(#""bias": "all""#), Self.fc1 + bias))["m.fc1.bias"] == [1, 2, 3, 4])
     }
 

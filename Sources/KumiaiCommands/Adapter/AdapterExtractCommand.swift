@@ -51,6 +51,7 @@ struct AdapterExtractCommand: Command {
         try adapter.check(for: start.layout)
         let end = try SafetensorsFile(path: model, called: "the model \(model)")
         try requireOneContract(start, end)
+        try PolicyConfiguration.requireLinear(AdapterLayout(base: start.layout, rank: rank, targets: adapter.targets).modules.map(\.name), of: start)
         let extraction = try AdapterExtraction(from: start, to: end, rank: rank, alpha: adapter.alpha, targets: adapter.targets)
         let digest = try AdapterBase.digest(of: start)
         try OutputFile.replaceDirectory(out, files: PEFTAdapter.fileNames, force: force.isOn) {

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Learning
 import Tensors
 
 struct AdapterMergeCommand: Command {
@@ -43,6 +44,7 @@ struct AdapterMergeCommand: Command {
         } else {
             try AdapterBase.check(adapter, base)
         }
+        try PolicyConfiguration.requireLinear(adapter.modules.map(\.name), of: base)
         try OutputFile.replace(out, force: force) { try adapter.merge(into: base, to: $0) }
         if json.isOn { return try Report(out: out, modules: adapter.modules.count).printJSON() }
         Terminal.print("wrote \(out): \(adapter.modules.count) adapted modules")

@@ -10,6 +10,8 @@ struct AdapterOptions: ParsableArguments {
     @Option(name: .customLong("target"), parsing: .upToNextOption, help: "The modules that get an adapter, one after the other: --target qkv fc1.")
     var targets = Self.defaultTargets
 
+    /// Far beyond what anybody uses, and such that the factors stay numbers that float32 has.
+    private static let alphas = 1e-6...1e6
     private static let defaultAlpha = 16.0
     private static let defaultTargets = ["qkv", "proj", "fc1", "fc2"]
     var isDefault: Bool { alpha == Self.defaultAlpha && targets == Self.defaultTargets }
@@ -23,7 +25,7 @@ struct AdapterOptions: ParsableArguments {
     }
 
     func validate() throws {
-        guard alpha > 0, alpha.isFinite else { throw ValidationError("--alpha is a positive number") }
+        guard Self.alphas.contains(alpha) else { throw ValidationError("--alpha: expected 0.000001 to 1000000") }
         guard !targets.isEmpty else { throw ValidationError("--target names at least one module") }
     }
 }

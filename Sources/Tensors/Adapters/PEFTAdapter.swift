@@ -99,18 +99,38 @@ public struct PEFTAdapter: Sendable {
             } else if name.contains(".lora_") {
                 throw PEFTError("\(directory): \(tensor.name) is a kind of adapter that is not known here")
             } else {
-                // A wrapped module's own bias.
-                replacements[name.replacing(".base_layer.", with: ".", maxReplacements: 1)] = Replacement(
-                    shape: tensor.shape, values: try file.values(of: tensor))
+                replacements[name] = Replacement(shape: tensor.shape, values: try file.values(of: tensor))
             }
         }
         modules = try factors.sorted { $0.key < $1.key }.map { try Self.module($0.key, $0.value, of: file, configuration, directory) }
         self.configuration = configuration
-        self.replacements = replacements
+        let adapted = Set(modules.map(\.name))
+        self.replacements = try Self.unwrapped(replacements, adapted: adapted, directory)
         baseDigest = file.header[metadata: Self.baseDigestName]
         guard !modules.isEmpty || !replacements.isEmpty else { throw PEFTError("\(directory) holds no adapter") }
-        for name in replacements.keys.sorted() { try Self.check(name, configuration, adapted: Set(modules.map(\.name)), directory) }
+        for name in self.replacements.keys.sorted() { try Self.check(name, configuration, adapted: adapted, directory) }
     }
+
+    /// By the names that the base has. PEFT wraps a module with factors, and calls what it had before `base_layer`; under its former
+    /// name it would not find a tensor.
+    private static func unwrapped(
+        _ replacements: [String: Replacement], adapted: Set<String>, _ directory: String
+    ) throws -> [String: Replacement] {
+        var result: [String: Replacement] = [:]
+        for (name, replacement) in replacements {
+            let module = name.lastIndex(of: ".").map { String(name[..<$0]) } ?? ""
+            if adapted.contains(module) {
+                throw PEFTError(
+                    "\(directory): it holds \(name), and factors for \(module)",
+                    hint: "PEFT would leave it out: it looks for \(module).base_layer.\(name.dropFirst(module.count + 1))")
+            }
+            let isWrapped = module.hasSuffix(wrapped) && adapted.contains(String(module.dropLast(wrapped.count)))
+            result[isWrapped ? String(module.dropLast(wrapped.count)) + name.dropFirst(module.count) : name] = replacement
+        }
+        return result
+    }
+
+    private static let wrapped = ".base_layer"
 
     private static func module(
         _ name: String, _ pair: (a: TensorDescription?, b: TensorDescription?), of file: SafetensorsFile, _ configuration: PEFTConfiguration,

@@ -8,14 +8,14 @@ struct PEFTConfiguration {
     let isRankStabilised: Bool
     let isTransposed: Bool
     let bias: Bias
-    let modulesToSave: [String]
+    private let modulesToSave: Set<String>
     /// `nil` where the configuration leaves it to PEFT.
     let targets: Targets?
     private let rank: Int
     private let alpha: Double
     private let ranks: [(pattern: String, rank: Int)]
     private let alphas: [(pattern: String, alpha: Double)]
-    private let excluded: [String]
+    private let excluded: Set<String>
 
     /// Whose biases are trained.
     enum Bias: String, CaseIterable { case none, all, loraOnly = "lora_only" }
@@ -25,7 +25,7 @@ struct PEFTConfiguration {
         /// The only one of that name.
         case exactly(String)
         /// Whole names or their ends.
-        case named([String])
+        case named(Set<String>)
     }
 
     static let maximumBytes = 1 << 20
@@ -64,8 +64,8 @@ struct PEFTConfiguration {
             throw reader.wrong("bias", Bias.allCases.map { "\"\($0.rawValue)\"" }.joined(separator: ", "))
         }
         self.bias = bias
-        modulesToSave = try reader.names("modules_to_save")
-        excluded = try reader.names("exclude_modules")
+        modulesToSave = try Set(reader.names("modules_to_save"))
+        excluded = try Set(reader.names("exclude_modules"))
         targets = try Self.targets(reader)
     }
 
@@ -83,19 +83,24 @@ struct PEFTConfiguration {
         }
     }
 
-    /// The value at which an option changes nothing, as PEFT reads it: an empty list of invocation tokens is not one.
+    /// The value at which an option changes nothing, as PEFT reads it: of an empty object it makes the settings of a variant, and
+    /// asks of a list whether there is one.
     private static func isNeutral(_ value: JSONValue, of name: String) -> Bool {
         switch value {
-        case .null, .boolean(false): true
-        case .object(let members): members.isEmpty
-        case .array(let values): values.isEmpty && ["layers_to_transform", "layers_pattern", "layer_replication", "target_parameters"].contains(name)
+        case .null: true
+        case .boolean(false): name.hasPrefix("use_") || flags.contains(name)
+        case .object(let members): members.isEmpty && name == "loftq_config"
+        case .array(let values): values.isEmpty && lists.contains(name)
         default: false
         }
     }
 
+    private static let flags = ["lora_bias", "ensure_weight_tying"]
+    private static let lists = ["layers_to_transform", "layers_pattern", "layer_replication", "target_parameters"]
+
     private static func targets(_ reader: PEFTOptionReader) throws -> Targets? {
         guard let value = reader.json["target_modules"], value != .null else { return nil }
-        guard let text = value.string else { return .named(try reader.names("target_modules")) }
+        guard let text = value.string else { return .named(try Set(reader.names("target_modules"))) }
         // PEFT writes the modules' names when it saves; "all linear ones" of a model are not seen in its file.
         guard text != "all-linear" else {
             throw PEFTError(
@@ -122,12 +127,20 @@ struct PEFTConfiguration {
         return zip(pattern, module.suffix(pattern.count)).allSatisfy { $0 == "." || $0 == $1 }
     }
 
-    private static func isNamed(_ module: String, by names: [String]) -> Bool { names.contains { module == $0 || module.hasSuffix(".\($0)") } }
+    /// Whether one of the names is the module's whole name, or its end from a point on.
+    private static func isNamed(_ module: String, by names: Set<String>) -> Bool {
+        var end = Substring(module)
+        while true {
+            if names.contains(String(end)) { return true }
+            guard let point = end.firstIndex(of: ".") else { return false }
+            end = end[end.index(after: point)...]
+        }
+    }
 
     /// Why PEFT would not load factors for this module; `nil` where it would.
     func reasonAgainstFactors(of module: String) -> String? {
         if Self.isNamed(module, by: excluded) { return "exclude_modules names it" }
-        if modulesToSave.contains(where: { isInside(module, $0) }) { return "modules_to_save names it" }
+        if isInsideSaved(module) { return "modules_to_save names it" }
         return switch targets {
         case nil: nil
         case .exactly(let name): module == name ? nil : "target_modules does not name it"
@@ -135,7 +148,14 @@ struct PEFTConfiguration {
         }
     }
 
-    private func isInside(_ module: String, _ saved: String) -> Bool { ".\(module).".contains(".\(saved).") }
+    /// Whether some part of the module's name, between points, is one of `modules_to_save`.
+    private func isInsideSaved(_ module: String) -> Bool {
+        guard !modulesToSave.isEmpty else { return false }
+        let parts = module.split(separator: ".", omittingEmptySubsequences: false)
+        return parts.indices.contains { first in
+            parts.indices[first...].contains { last in modulesToSave.contains(parts[first...last].joined(separator: ".")) }
+        }
+    }
 
     /// Whether the adapter must have factors for this module of the base. Where the configuration does not name its modules, it
     /// must for all that are called like one of `adapted`, which have them.
@@ -157,10 +177,11 @@ struct PEFTConfiguration {
 
     /// Whether `modules_to_save` names a module that this tensor belongs to; PEFT looks at the end of a module's name.
     func isSaved(_ tensor: String) -> Bool {
+        guard !modulesToSave.isEmpty else { return false }
         var module = Substring(tensor)
         while let point = module.lastIndex(of: ".") {
             module = module[..<point]
-            if modulesToSave.contains(where: { module.hasSuffix($0) }) { return true }
+            if module.indices.contains(where: { modulesToSave.contains(String(module[$0...])) }) { return true }
         }
         return false
     }

@@ -137,7 +137,7 @@ public struct CopyVerification {
                 try witness.check(against: copy.entries, tree: tree, consortium: founding.consortium, logKey: founding.logKey)
                 report.witnesses += 1
             } catch {
-                if let loss = witness.loss(among: state.losses, consortium: founding.consortium, logKey: founding.logKey) {
+                if let loss = witness.loss(among: state.losses, in: copy.entries, consortium: founding.consortium, logKey: founding.logKey) {
                     note("\(witness.name) is of the history that entry \(loss.index) declares lost: \(error)")
                 } else {
                     find(witness.name, "\(error)")

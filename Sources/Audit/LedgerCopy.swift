@@ -35,7 +35,9 @@ public struct LedgerCopy: Sendable {
         guard FileManager.default.fileExists(atPath: directory + "/ledger.sqlite") else {
             throw AuditError("\(directory) holds no ledger.sqlite", hint: "copy the coordinator's data directory, without log.key", code: .wrongOption)
         }
-        (entries, treeHead) = try Self.read(directory)
+        do { (entries, treeHead) = try Self.read(directory) } catch let error as LedgerError {
+            throw AuditError(error.message, hint: "copy the coordinator's data directory again; if it stays so, the ledger was changed", code: .tampered)
+        }
         // Under another CA everything would be found wrong, and nothing of it would say more than this.
         if let authority, let problem = authorityProblem { throw AuditError(problem, hint: Self.hint(authority), code: .otherAuthority) }
     }
@@ -76,7 +78,7 @@ public struct LedgerCopy: Sendable {
     }
 
     public func entry(at index: Int) throws -> Entry {
-        guard entries.indices.contains(index) else { throw AuditError("the ledger has no entry \(index): it has \(entries.count)") }
+        guard entries.indices.contains(index) else { throw AuditError("the ledger has no entry \(index): it has \(entries.count)", code: .wrongOption) }
         return try Entry(wireBytes: entries[index].bytes)
     }
 

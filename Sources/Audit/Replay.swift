@@ -94,7 +94,7 @@ public struct Replay: Sendable {
         guard let commit = record.commit, record.replayability(in: copy.blobs) != .pruned else { return .pruned }
         do {
             return try run(record, recorded: commit.result, in: copy, threads: threads).isIdentical ? .identical : .different
-        } catch let error as BlobError where error.code == .missing || error.code == .damaged {
+        } catch let error as BlobError {
             return .unreadable(error.message)
         }
     }

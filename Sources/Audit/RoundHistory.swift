@@ -54,11 +54,14 @@ public struct RoundHistory: Sendable {
     /// Folds the entries; throws at the first that does not follow.
     public init(_ copy: LedgerCopy) throws {
         var state = ConsortiumState()
+        let hint = "kumiai audit verify names all that is wrong"
+        guard !copy.entries.isEmpty else { throw AuditError("the ledger is empty", hint: hint, code: .tampered) }
         for index in copy.entries.indices {
-            let entry = try copy.entry(at: index)
-            do { try state.apply(entry) } catch {
-                throw AuditError("entry \(index) \(error.message)", hint: "kumiai audit verify names all that is wrong", code: .tampered)
+            let entry: Entry
+            do { entry = try copy.entry(at: index) } catch {
+                throw AuditError("entry \(index) cannot be read: \(error)", hint: hint, code: .tampered)
             }
+            do { try state.apply(entry) } catch { throw AuditError("entry \(index) \(error.message)", hint: hint, code: .tampered) }
             noteEvent(entry, index, state.campaign?.plan.campaign)
             guard let campaign = state.campaign else { continue }
             note(entry, index, campaign)

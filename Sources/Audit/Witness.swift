@@ -58,7 +58,9 @@ public struct Witness: Sendable {
     }
 
     /// The declared loss that explains why the ledger does not go on from it, if there is one.
-    func loss(among losses: [ConsortiumState.RecordedLoss], consortium: String, logKey: [UInt8]) -> ConsortiumState.RecordedLoss? {
+    func loss(
+        among losses: [ConsortiumState.RecordedLoss], in entries: [StoredEntry], consortium: String, logKey: [UInt8]
+    ) -> ConsortiumState.RecordedLoss? {
         let origin = SignedTreeHead.origin(consortium: consortium)
         guard let seen = try? SignedTreeHead(note: treeHead, origin: origin, key: logKey).head else { return nil }
         return losses.first { loss in
@@ -66,11 +68,14 @@ public struct Witness: Sendable {
                 seen.isExplained(byLossOf: lost, declaredAt: loss.at)
             else { return false }
             // What the declaration says was kept must be there.
-            switch kind {
-            case .receipt(let receipt): return receipt.index >= loss.declaration.keptEntries
-            case .treeHead: return seen.size > loss.declaration.keptEntries
-            }
+            if case .receipt(let receipt) = kind, receipt.index < loss.declaration.keptEntries, !holds(receipt, entries) { return false }
+            return seen.size > loss.declaration.keptEntries
         }
+    }
+
+    private func holds(_ receipt: Receipt, _ entries: [StoredEntry]) -> Bool {
+        guard let index = Int(exactly: receipt.index), index < entries.count else { return false }
+        return entries[index].bytes == receipt.entry
     }
 
     private var treeHead: String {
@@ -84,7 +89,7 @@ public struct Witness: Sendable {
     func check(against entries: [StoredEntry], tree: MerkleTree, consortium: String, logKey: [UInt8]) throws {
         if case .receipt(let receipt) = kind {
             _ = try receipt.verify(consortium: consortium, logKey: logKey)
-            guard let index = Int(exactly: receipt.index), index < entries.count, entries[index].bytes == receipt.entry else {
+            guard holds(receipt, entries) else {
                 throw AuditError("its entry \(receipt.index) is not in this ledger: it was dropped or changed")
             }
         }

@@ -104,7 +104,7 @@ extension CoordinatorService {
             throw Refusal(.conflict, "no site has shown entries that this ledger lacks", hint: "a loss is declared when a site that has seen more connects")
         }
         let loss = LossDeclaration(
-            lostTreeHead: recovery.newest.note, keptEntries: UInt64(min(ledger.count, recovery.newest.head.size)), reason: reason, declaredBy: operatorName)
+            lostTreeHead: recovery.newest.note, keptEntries: UInt64(try recovery.keptEntries(ledger)), reason: reason, declaredBy: operatorName)
         self.recovery = nil
         do {
             // It explains what is older than it, and a clock may have been ahead.

@@ -71,11 +71,27 @@ import Testing
         let damaged = try consortium.attempt(["audit", "replay", "--all", consortium.data])
         #expect(damaged.status == 3 && damaged.output.contains("round 1") && damaged.output.contains(digest), "\(damaged)")
         #expect(damaged.output.contains("1 of 2 rounds") && !damaged.output.contains("round 2:"), "\(damaged)")
+        // What is no file costs its round, and not the report on the others.
+        try FileManager.default.removeItem(at: url)
+        #expect(mkfifo(url.path, 0o600) == 0)
+        let pipe = try consortium.attempt(["audit", "replay", "--all", consortium.data])
+        #expect(pipe.status == 3 && pipe.output.contains("1 of 2 rounds") && pipe.output.contains("not a regular file"), "\(pipe)")
+        try FileManager.default.removeItem(at: url)
         // One of another size is not even read.
         try (whole + [0]).write(to: url)
         let longer = try consortium.attempt(["audit", "verify", consortium.data])
         #expect(longer.status == 3 && longer.output.contains("it has \(whole.count + 1) bytes, and the ledger says \(whole.count)"), "\(longer.output)")
         try whole.write(to: url)
+    }
+
+    /// Each audit says so of a ledger that nobody can have written.
+    @Test(arguments: [["rounds"], ["replay", "--all"], ["verify"]]) func aLedgerThatIsNoneIsTampering(command: [String]) throws {
+        let consortium = try Consortium(sites: 1)
+        for content in [[], Array("no database at all, and longer than a header of SQLite has to be, so that it is looked at".utf8)] {
+            _ = try consortium.directory.write("coordinator/data/ledger.sqlite", content)
+            let audit = try consortium.attempt(["audit"] + command + [consortium.data, "--ca", consortium.authority])
+            #expect(audit.status == 3, "\(audit)")
+        }
     }
 
     /// That `--ca` is another consortium's is no tampering, also where that CA has the same name.

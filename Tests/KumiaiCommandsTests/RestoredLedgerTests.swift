@@ -99,7 +99,7 @@ import Testing
         #expect(audit.status == 0 && audit.output.contains("the disk died") && audit.output.contains("declares lost"), "\(audit.output)")
         let rounds = try consortium.kumiai("audit", "rounds", consortium.data, "--json")
         let events = try #require((JSONSerialization.jsonObject(with: Data(rounds.output.utf8)) as? [String: Any])?["events"] as? [[String: Any]])
-        #expect(events.contains { ($0["text"] as? String)?.contains("were lost: the disk died") == true }, "\(rounds.output)")
+        #expect(events.contains { ($0["text"] as? String)?.contains("others were lost: the disk died") == true }, "\(rounds.output)")
         // Without the loss's entry, the same receipts would be findings: the backup itself is such a ledger.
         let backup = try consortium.attempt(
             ["audit", "verify", consortium.path("backup"), "--ca", consortium.authority, "--witness", "\(site)/receipts-of-lost-entries"])
@@ -217,6 +217,8 @@ import Testing
         try consortium.openCampaign()
         let ledger = consortium.data + "/ledger.sqlite"
         #expect(rename(ledger, ledger + ".away") == 0)
+        // Also while nobody asks for anything.
+        #expect(consortium.wait { consortium.log("coordinator").contains("nothing is decided, and nothing is answered from the ledger") })
         let again = try consortium.attempt(["campaign", "open", consortium.path("operator/plan.toml")] + consortium.operatorConfig)
         #expect(again.status == 5 && again.error.contains("was removed or replaced while it was in use"), "\(again)")
         #expect(troubles(consortium).contains("was removed or replaced while it was in use"))

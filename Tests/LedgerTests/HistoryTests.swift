@@ -103,6 +103,22 @@ import Wire
         #expect(recovery.isComplete(older))
     }
 
+    /// What was written after a restoration is later than all that sites had seen: it is none of what both histories have.
+    @Test func entriesWrittenAfterARestorationAreNotThoseOfBefore() throws {
+        let directory = try TemporaryDirectory()
+        let whole = try ledger(6, store: SQLiteEntryStore(path: directory.path + "/a"))
+        let restored = try ledger(3, store: SQLiteEntryStore(path: directory.path + "/b"))
+        let kept = restored.count
+        guard case .isBehind(let seen) = restored.standing(of: whole.head.note, losses: []), let time = seen.head.time else { throw Failed() }
+        let recovery = LedgerRecovery(seen)
+        #expect(try recovery.keptEntries(restored) == kept)
+        for step in 1...8 {
+            let later = Entry(at: Timestamp(milliseconds: time.milliseconds + UInt64(step)), try restored.entry(at: 1).body)
+            try restored.append([later])
+        }
+        #expect(try restored.count > whole.count && recovery.keptEntries(restored) == kept)
+    }
+
     @Test func aReceiptOfAnotherLedgerRestoresNothing() throws {
         let directory = try TemporaryDirectory()
         let older = try ledger(3, store: SQLiteEntryStore(path: directory.path + "/b"))

@@ -44,7 +44,7 @@ struct AuditVerifyCommand: Command {
             var bar = ProgressBar("checking", unit: "blobs")
             report = try CopyVerification.run(copy, witnesses: try witness.flatMap(Witness.read)) { bar.update($0, of: $1) }
             bar.finish()
-        } catch let error as LedgerError {
+        } catch let error as AuditError where error.code == .tampered {
             // A ledger that cannot even be read is a finding, not a failure of the tool.
             report = VerificationReport(unreadable: error.message)
         }

@@ -45,7 +45,8 @@ struct WorkerAcceptLossCommand: Command {
         }
         if json.isOn { return try reports.printJSON() }
         for report in reports {
-            Terminal.print("\(report.declaredBy) declares that the ledger lost entries from \(report.keptEntries) on")
+            Terminal.print(
+                "\(report.declaredBy) declares that of an earlier ledger at most the first \(report.keptEntries) entries were kept, and the others lost")
             Terminal.print("reason: \(report.reason)")
             Terminal.print("lost tree head: \(report.lostTreeHead.split(separator: "\n").prefix(3).joined(separator: " "))")
         }

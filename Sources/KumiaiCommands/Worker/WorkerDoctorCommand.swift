@@ -101,7 +101,7 @@ struct WorkerDoctorCommand: Command {
             return try DeclaredLosses(configuration).proposed.map { loss in
                 Check(
                     "ledger", ok: false,
-                    "\(loss.declaredBy) declares that the ledger lost entries from \(loss.keptEntries) on: \(loss.reason); "
+                    "\(loss.declaredBy) declares that of an earlier ledger at most the first \(loss.keptEntries) entries were kept, and the others lost: \(loss.reason); "
                         + "nothing is sent until this site accepts it, once: kumiai worker accept-loss")
             }
         } catch { return [Check("ledger", error)] }

@@ -49,6 +49,17 @@ public struct LedgerRecovery: Sendable {
         return longest
     }
 
+    /// Entries that the ledger has in common with what sites have seen, at most: what stands in it from there on was written after
+    /// it was restored, and what sites have seen from there on is lost.
+    ///
+    /// The newest head has the latest time of its entries; whatever was written after the restoration is later.
+    public func keptEntries(_ ledger: Ledger) throws -> Int {
+        var count = min(ledger.count, newest.head.size)
+        guard let time = newest.head.time else { return count }
+        while count > 0, try ledger.entry(at: count - 1).at > time { count -= 1 }
+        return count
+    }
+
     /// Whether the ledger has reached all that sites have shown.
     public func isComplete(_ ledger: Ledger) -> Bool {
         newest.head.size <= ledger.count && ledger.root(size: newest.head.size) == newest.head.root

@@ -72,7 +72,7 @@ extension WorkerService {
             try memory.note(loss)
             await leave(link, "the declared loss waits until this site's engineer accepts it")
             throw WorkerError(
-                "\(loss.declaration.declaredBy) declares that the ledger lost entries from \(loss.declaration.keptEntries) on: \(loss.declaration.reason)",
+                "\(loss.declaration.declaredBy) declares that of an earlier ledger at most the first \(loss.declaration.keptEntries) entries were kept, and the others lost: \(loss.declaration.reason)",
                 hint: "nothing is sent until this site accepts it, once: kumiai worker accept-loss")
         }
         opened(link)

@@ -9,6 +9,8 @@ void kumiai_keep_buffers(void) {
     mallopt(M_ARENA_MAX, 4);
 }
 
+void kumiai_return_memory(void) { malloc_trim(0); }
+
 void kumiai_raise_descriptor_limit(void) {
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {

@@ -2,6 +2,7 @@ import Federation
 import Foundation
 import Identity
 import Logging
+import Transport
 
 /// Certificates in a coordinator that runs: taken anew from their files, reminded of before their end, and ended with it.
 extension CoordinatorService {
@@ -14,11 +15,30 @@ extension CoordinatorService {
     /// Notices replaced files, and ends connections whose certificates have ended or were revoked.
     func watchIdentity() async {
         warnOfOpenDirectory()
+        var trimmedAt = ContinuousClock.now
         while !isStopping, !Task.isCancelled {
             took(reloading.look(at: now()))
             remind()
             endConnections()
+            watchLedger()
+            if ContinuousClock.now - trimmedAt > .seconds(ProcessResources.returnMemorySeconds) {
+                trimmedAt = .now
+                _ = try? await workers.runIfActive { ProcessResources.returnMemory() }
+            }
             try? await Task.sleep(for: .seconds(Self.lookSeconds))
+        }
+    }
+
+    /// A ledger that is removed or replaced while nobody asks for anything is noticed too; said once.
+    private func watchLedger() {
+        do {
+            try ledger.requireWhole()
+            ledgerIsMissed = false
+        } catch {
+            guard !ledgerIsMissed, !isStopping else { return }
+            ledgerIsMissed = true
+            logger.critical(
+                "nothing is decided, and nothing is answered from the ledger", metadata: ["reason": "\(error)", "hint": "put the file back, and start again"])
         }
     }
 
@@ -50,7 +70,7 @@ extension CoordinatorService {
         }
         for notice in reminder.due(notices, at: time) {
             logger.warning(
-                "a certificate ends", metadata: ["reason": "\(notice.text(at: time) ?? "")", "hint": "kumiai pki renew"])
+                "a certificate ends", metadata: ["reason": "\(notice.text(at: time) ?? "")", "hint": "\(notice.remedy)"])
         }
     }
 

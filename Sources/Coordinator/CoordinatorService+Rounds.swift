@@ -44,10 +44,10 @@ extension CoordinatorService {
             logger.warning("deadline extended", metadata: ["round": "\(extended.key)", "reason": "\(extended.reason)"])
         case .roundCommitted(let commit):
             logger.info("round committed", metadata: ["round": "\(commit.key)", "model": "\(commit.result.model.short)"])
-            roundEnded()
+            roundEnded(wasAbandoned: false)
         case .roundAbandoned(let abandonment):
             logger.warning("round abandoned", metadata: ["round": "\(abandonment.key)", "reason": "\(abandonment.reason)"])
-            roundEnded()
+            roundEnded(wasAbandoned: true)
         case .campaignChanged(let change):
             logger.notice(
                 "campaign changed",
@@ -61,10 +61,10 @@ extension CoordinatorService {
         }
     }
 
-    private func roundEnded() {
+    private func roundEnded(wasAbandoned: Bool) {
         Task { await spools.roundEnded() }
         do {
-            let removed = try sweeper.sweep(needed: machine.state.neededBlobs)
+            let removed = try sweeper.sweep(needed: machine.state.neededBlobs, wasAbandoned: wasAbandoned)
             if !removed.isEmpty { logger.info("removed blobs that nothing needs", metadata: ["count": "\(removed.count)"]) }
         } catch {
             logger.warning("unneeded blobs were not removed", metadata: ["reason": "\(error)"])

@@ -54,6 +54,8 @@ public actor CoordinatorService {
     var hearing: SiteHearing?
     /// Why the last decision could not be written; `nil` where it could.
     private(set) var ledgerTrouble: String?
+    /// Whether it was said that the ledger's file is gone, or another one.
+    var ledgerIsMissed = false
     /// Whether the last upload ended for lack of room.
     var isDiskFull = false
 

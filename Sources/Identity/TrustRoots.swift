@@ -75,7 +75,7 @@ public struct TrustRoots: Sendable {
 
     /// What ends, and when it does: the authorities that signed `leaf`, and the lists of what they have revoked.
     public func notices(of leaf: Certificate) -> [CertificateNotice] {
-        authorities.filter { leaf.isSigned(by: $0) }.map { CertificateNotice("the CA \($0.subject)", $0.term) }
-            + revocations.map { CertificateNotice("the revocation list of \($0.issuer)", $0.term) }
+        authorities.filter { leaf.isSigned(by: $0) }.map { CertificateNotice("the CA \($0.subject)", $0.term, remedy: CertificateNotice.rotate) }
+            + revocations.map { CertificateNotice("the revocation list of \($0.issuer)", $0.term, remedy: CertificateNotice.listAnew) }
     }
 }

@@ -2,6 +2,7 @@ import Federation
 import Foundation
 import Identity
 import Logging
+import Transport
 
 /// The certificate of a worker that runs: taken anew from its file, reminded of before its end; and the two clocks.
 extension WorkerService {
@@ -16,10 +17,15 @@ extension WorkerService {
     /// Notices replaced files, and leaves a coordinator whose certificate has ended.
     func watchIdentity() async {
         warnOfOpenDirectory()
+        var trimmedAt = ContinuousClock.now
         while !Task.isCancelled {
             took(reloading.look(at: clock()))
             remind()
             leaveEndedCoordinator()
+            if ContinuousClock.now - trimmedAt > .seconds(ProcessResources.returnMemorySeconds) {
+                trimmedAt = .now
+                _ = try? await workers.runIfActive { ProcessResources.returnMemory() }
+            }
             try? await Task.sleep(for: .seconds(Self.lookSeconds))
         }
     }
@@ -46,7 +52,7 @@ extension WorkerService {
         let time = clock()
         for notice in reminder.due(identity.notices, at: time) {
             logger.warning(
-                "a certificate ends", metadata: ["reason": "\(notice.text(at: time) ?? "")", "hint": "kumiai pki renew"])
+                "a certificate ends", metadata: ["reason": "\(notice.text(at: time) ?? "")", "hint": "\(notice.remedy)"])
         }
     }
 

@@ -8,6 +8,7 @@
 
 // Keeps freed buffers in the process: fresh ones cost a page fault every 4 KiB, a third of a transfer's throughput.
 void kumiai_keep_buffers(void);
+void kumiai_return_memory(void);
 // As many open files as the system allows this process: connections and the updates of a round need them.
 void kumiai_raise_descriptor_limit(void);
 

@@ -48,10 +48,17 @@ public struct CertificateNotice: Equatable, Sendable {
     /// For example `the certificate of member/acme/site/osaka`.
     public let name: String
     public let term: CertificateTerm
+    /// What to do about its end.
+    public let remedy: String
 
-    public init(_ name: String, _ term: CertificateTerm) {
+    public static let renew = "kumiai pki renew"
+    public static let rotate = "the consortium changes its CA: kumiai pki endorse, then kumiai coordinator rotate-ca"
+    public static let listAnew = "kumiai pki revoke --ca, and put crl.pem in place"
+
+    public init(_ name: String, _ term: CertificateTerm, remedy: String = CertificateNotice.renew) {
         self.name = name
         self.term = term
+        self.remedy = remedy
     }
 
     /// `nil` where there is nothing to say.

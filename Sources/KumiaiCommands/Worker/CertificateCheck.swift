@@ -4,7 +4,7 @@ import Worker
 /// The doctor's look at how long the certificates hold.
 enum CertificateCheck {
     static func check(_ identity: WorkerIdentity, at now: Timestamp) -> WorkerDoctorCommand.Check {
-        let texts = identity.notices.compactMap { $0.text(at: now) }
+        let texts = identity.notices.compactMap { notice in notice.text(at: now).map { "\($0); \(notice.remedy)" } }
         guard !texts.isEmpty else {
             return .init("certificate's end", "not before \(Format.time(identity.notices.map(\.term.notAfter).min()!))")
         }
@@ -16,6 +16,6 @@ enum CertificateCheck {
             case .notYetValid, .ended: false
             }
         }
-        return .init("certificate's end", ok: isGood, warning: isGood, "\(texts.joined(separator: "; ")); renew it: kumiai pki renew")
+        return .init("certificate's end", ok: isGood, warning: isGood, texts.joined(separator: "; "))
     }
 }

@@ -236,7 +236,10 @@ final class SimulatedCoordinator {
         world.checker.recorded(entry)
         switch entry.body {
         case .roundCommitted, .roundAbandoned:
-            for place in (try? sweeper.sweep(needed: machine.state.neededBlobs)) ?? [] { world.checker.discarded(place.digest, of: place.site) }
+            let wasAbandoned = if case .roundAbandoned = entry.body { true } else { false }
+            for place in (try? sweeper.sweep(needed: machine.state.neededBlobs, wasAbandoned: wasAbandoned)) ?? [] {
+                world.checker.discarded(place.digest, of: place.site)
+            }
         default: break
         }
     }
@@ -367,7 +370,7 @@ final class SimulatedCoordinator {
     private func declareLoss() {
         guard let recovery else { return }
         let loss = LossDeclaration(
-            lostTreeHead: recovery.newest.note, keptEntries: UInt64(min(core.ledger.count, recovery.newest.head.size)), reason: "a disk was lost",
+            lostTreeHead: recovery.newest.note, keptEntries: UInt64((try? recovery.keptEntries(core.ledger)) ?? 0), reason: "a disk was lost",
             declaredBy: "operator/sim")
         self.recovery = nil
         var isDone = false

@@ -35,13 +35,16 @@ public struct IdentityError: Error, Equatable, Sendable, CustomStringConvertible
     public let hint: String
     /// The certificate of the peer that was refused, where it was refused for what it is.
     public let refused: RefusedCertificate?
+    /// The file that it is about, where it is about one of this machine's.
+    public let file: String?
 
-    public init(_ code: Code, _ message: String, detail: String = "", hint: String = "", refused: RefusedCertificate? = nil) {
+    public init(_ code: Code, _ message: String, detail: String = "", hint: String = "", refused: RefusedCertificate? = nil, file: String? = nil) {
         self.code = code
         self.message = message
         self.detail = detail
         self.hint = hint
         self.refused = refused
+        self.file = file
     }
 
     public static func == (a: IdentityError, b: IdentityError) -> Bool { a.code == b.code }
@@ -49,7 +52,7 @@ public struct IdentityError: Error, Equatable, Sendable, CustomStringConvertible
 
     /// The same, of what stands in the file at `path`.
     func inFile(_ path: String) -> IdentityError {
-        IdentityError(code, message, detail: detail.isEmpty ? path : "\(path): \(detail)", hint: hint, refused: refused)
+        IdentityError(code, message, detail: detail.isEmpty ? path : "\(path): \(detail)", hint: hint, refused: refused, file: path)
     }
 
     /// OpenSSL names an alert after the version of TLS that had it first, which says nothing to a reader.

@@ -101,13 +101,13 @@ public struct ReleaseDirectory: Sendable {
         let text = try read("lineage.json")
         guard let lineage = try? JSONParser.parse(text), let rounds = lineage["rounds"]?.array,
             let release = lineage["release"]?.string, let base = lineage["base"]?["name"]?.string,
-            let model = lineage["model"]?.string, let time = lineage["released_at_ms"]?.integer
+            let model = lineage["model"]?.string, let time = lineage["released_at_ms"]?.integer.flatMap(UInt64.init(exactly:))
         else { throw ReleaseError("\(path)/lineage.json is not a lineage") }
         let updates = rounds.flatMap { $0["updates"]?.array ?? [] }
         return Summary(
             release: release, consortium: lineage["consortium"]?.string ?? "", campaign: lineage["campaign"]?.string ?? "",
             base: base, model: model, round: lineage["round"]?.integer, rounds: rounds.count, updates: updates.count,
-            sites: Set(updates.compactMap { $0["site"]?.string }).sorted(), releasedAt: Timestamp(milliseconds: UInt64(time)))
+            sites: Set(updates.compactMap { $0["site"]?.string }).sorted(), releasedAt: Timestamp(milliseconds: time))
     }
 
     /// Checks the signature and the digest of every file; returns the signer.

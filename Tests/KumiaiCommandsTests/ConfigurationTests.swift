@@ -47,6 +47,35 @@ import Testing
         #expect(named.status == 6 && named.error.contains(directory.file("gone")) && named.error.contains("KUMIAI_CONFIG"), "\(named)")
     }
 
+    @Test func whatAKeptConfigurationSaysIsWhatIsReported() throws {
+        func initialise(_ coordinator: String, _ demonstrations: String) throws -> [String: Any] {
+            let outcome = try kumiai(
+                ["worker", "init", directory.file("osaka"), "--coordinator", coordinator, "--demonstrations", demonstrations, "--json"])
+            return try #require(try JSONSerialization.jsonObject(with: Data(outcome.output.utf8)) as? [String: Any])
+        }
+        let first = try initialise("127.0.0.1:7443", "/data/a.hdf5"), second = try initialise("1.2.3.4:1", "/data/b.hdf5")
+        #expect(first["kept"] as? Bool == false && second["kept"] as? Bool == true)
+        #expect(second["demonstrations"] as? String == "/data/a.hdf5", "\(second)")
+        #expect(second["ignored"] as? [String] == ["--coordinator 1.2.3.4:1", "--demonstrations /data/b.hdf5"], "\(second)")
+    }
+
+    /// What an option names, and is not there or is something else, is always the same exit code.
+    @Test func whatIsNamedAndWrongIsExit6() throws {
+        let other = try directory.write("plan.toml", Array("a = 1".utf8)), gone = directory.file("gone")
+        _ = try kumiai(["pki", "ca", "--consortium", "test.kumiai.example", "--out", directory.file("pki")])
+        let authority = directory.file("pki/ca.pem")
+        for command in [
+            ["release", "show", gone], ["release", "show", directory.path, "--verify", "--ca", other], ["pki", "show", authority, "--ca", gone],
+            ["pki", "show", other], ["policy", "evaluate", Repository.example("base/state.safetensors"), gone],
+            ["pki", "endorse", directory.file("pki"), "--ca", directory.file("pki"), "--out", gone],
+        ] {
+            let outcome = try kumiai(command)
+            #expect(outcome.status == 6 && !outcome.error.isEmpty, "\(command): \(outcome)")
+        }
+        let days = try kumiai(["pki", "endorse", directory.file("pki"), "--ca", directory.file("pki"), "--out", gone, "--days", "0"])
+        #expect(days.status == 64 && days.error.contains("expected 1 to 3650"), "\(days)")
+    }
+
     @Test func aConfigurationThatIsNoRegularFileIsRefusedAtOnce() throws {
         let fifo = directory.file("operator.toml")
         #expect(mkfifo(fifo, 0o600) == 0)

@@ -44,7 +44,7 @@ public enum IdentityFile {
             throw IdentityError.system(.unreadable, "cannot read the file", path, hint: readHint)
         }
         guard status.st_mode & S_IFMT == S_IFREG else {
-            throw IdentityError(.unreadable, "not a regular file", detail: path, hint: "name a PEM file")
+            throw IdentityError(.unreadable, "cannot read the file: it is not a regular file", detail: path, hint: "name a PEM file")
         }
         guard !isKey || status.st_mode & 0o077 == 0 else {
             let mode = String(status.st_mode & 0o777, radix: 8)

@@ -19,11 +19,15 @@ struct AuditInitCommand: Command {
 
     @OptionGroup var json: JSONOption
 
-    struct Report: Encodable { let configuration: String }
+    struct Report: Encodable {
+        let configuration: String
+        let kept: Bool
+        let ignored: [String]
+    }
 
     func execute() async throws {
         let file = try OperatorFile.write(to: directory, coordinator: coordinator)
-        if json.isOn { return try Report(configuration: file).printJSON() }
-        Terminal.print("next: kumiai coordinator status --config \(file.shellQuoted)")
+        if json.isOn { return try Report(configuration: file.path, kept: file.kept, ignored: file.ignored).printJSON() }
+        Terminal.print("next: kumiai coordinator status --config \(file.path.shellQuoted)")
     }
 }

@@ -7,7 +7,7 @@ struct AuditRoundsCommand: Command {
         commandName: "rounds", abstract: "List every round: who was asked, who sent, what came of it.",
         discussion: """
             ENTRIES are the numbers of the ledger's entries that opened the round and that committed or abandoned it; \
-            `kumiai audit show` prints one in full. ACCEPTED are the sites whose update of this round counts in it, LATE those \
+            `kumiai audit show` prints one in full. ACCEPTED are the sites whose update of this round counts in it or, where the round came to nothing, had come in; LATE those \
             whose update of an earlier round does, MISSING those that were asked and sent none that counts. REPLAY says \
             whether the copy holds all that `kumiai audit replay` needs.
 

@@ -44,6 +44,9 @@ struct CampaignInitCommand: Command {
         let campaign: String
         let plan: String
         let configuration: String
+        /// That the configuration was there before, and what was therefore ignored.
+        let kept: Bool
+        let ignored: [String]
     }
 
     func execute() async throws {
@@ -55,8 +58,12 @@ struct CampaignInitCommand: Command {
         let place = try PlanPlace(in: directory, for: plan, text: text)
         let file = try OperatorFile.write(to: directory, coordinator: coordinator)
         if place.isWritten { Terminal.note("\(place.path) exists already and is this plan") } else { try ConfigurationWriter.write(new: text, to: place.path) }
-        if json.isOn { return try Report(campaign: plan.campaign.text, plan: place.path, configuration: file).printJSON() }
+        if json.isOn {
+            return try Report(
+                campaign: plan.campaign.text, plan: place.path, configuration: file.path, kept: file.kept, ignored: file.ignored
+            ).printJSON()
+        }
         let path = place.path.shellQuoted
-        Terminal.print("next: edit \(path), then: kumiai campaign open \(path) --config \(file.shellQuoted)")
+        Terminal.print("next: edit \(path), then: kumiai campaign open \(path) --config \(file.path.shellQuoted)")
     }
 }

@@ -5,8 +5,8 @@ struct CampaignStatusCommand: Command {
     static let configuration = CommandConfiguration(
         commandName: "status", abstract: "Show how far the campaign is; with --watch, until it ends.",
         discussion: """
-            With --watch the table is drawn over in the window, and a pipe gets a line for each committed round. While the \
-            coordinator cannot be reached, such as while it is started again, it says so and goes on trying.
+            With --watch the table is drawn over in the window, and a pipe gets a line for each committed round. Where the \
+            coordinator cannot be reached later, such as while it is started again, it says so and goes on trying.
 
             Ends with 1 if the campaign stopped before its last round.
             """)

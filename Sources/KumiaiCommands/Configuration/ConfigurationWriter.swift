@@ -4,13 +4,30 @@ import Identity
 
 /// Writes a configuration once; a file that is there already is kept.
 enum ConfigurationWriter {
+    /// What became of a configuration; for `--json`.
+    struct Outcome: Encodable {
+        let path: String
+        /// That a file was there.
+        let kept: Bool
+        /// The options of the command line that a kept file does not follow.
+        let ignored: [String]
+    }
+
     /// `ignored`: the options of the command line that a kept file does not follow.
     /// `isPrivate`: it may come to hold a password.
     static func write<Role: RoleFile>(
         _ text: String, to path: String, isPrivate: Bool = false, ignored: (TOMLFile<Role>) throws -> [String]
-    ) throws {
-        guard FileManager.default.fileExists(atPath: path) else { return try write(new: text, to: path, isPrivate: isPrivate) }
+    ) throws -> Outcome {
+        guard FileManager.default.fileExists(atPath: path) else {
+            try write(new: text, to: path, isPrivate: isPrivate)
+            return Outcome(path: path, kept: false, ignored: [])
+        }
         let options = try ignored(TOMLFile<Role>(path))
+        defer { note(kept: path, options) }
+        return Outcome(path: path, kept: true, ignored: options)
+    }
+
+    private static func note(kept path: String, _ options: [String]) {
         guard !options.isEmpty else { return Terminal.note("\(path) exists already and was kept") }
         Terminal.note(
             """

@@ -6,14 +6,13 @@ struct OperatorFile: RoleFile {
     static let name = "operator.toml"
     static let author = "kumiai campaign init"
 
-    /// Writes it into a directory, or keeps one that is there; returns its path.
-    static func write(to directory: String, coordinator: String) throws -> String {
+    /// Writes it into a directory, or keeps one that is there.
+    static func write(to directory: String, coordinator: String) throws -> ConfigurationWriter.Outcome {
         _ = try Endpoint(coordinator, key: "--coordinator")
         let path = "\(directory)/\(name)"
-        try ConfigurationWriter.write(text(coordinator: coordinator), to: path) { (kept: TOMLFile<OperatorFile>) in
+        return try ConfigurationWriter.write(text(coordinator: coordinator), to: path) { (kept: TOMLFile<OperatorFile>) in
             kept.content.coordinator == coordinator ? [] : ["--coordinator \(coordinator)"]
         }
-        return path
     }
 
     static func text(coordinator: String) -> String {

@@ -41,6 +41,9 @@ struct CoordinatorInitCommand: Command {
         let name: String
         let model: String
         let bytes: UInt64
+        /// That the configuration was there before, and what was therefore ignored.
+        let kept: Bool
+        let ignored: [String]
     }
 
     func execute() async throws {
@@ -49,7 +52,7 @@ struct CoordinatorInitCommand: Command {
         }
         if let listen { _ = try Endpoint(listen, key: "--listen") }
         let path = directory + "/" + CoordinatorFile.name
-        try ConfigurationWriter.write(CoordinatorFile.text(listen: listen ?? Self.defaultListen), to: path) { (kept: TOMLFile<CoordinatorFile>) in
+        let file = try ConfigurationWriter.write(CoordinatorFile.text(listen: listen ?? Self.defaultListen), to: path) { (kept: TOMLFile<CoordinatorFile>) in
             listen.map { $0 == kept.content.listen ? [] : ["--listen \($0)"] } ?? []
         }
         let configuration = try CoordinatorFile.load(path)
@@ -57,7 +60,8 @@ struct CoordinatorInitCommand: Command {
         UntrainableNote.print(of: try SafetensorsFile(path: baseModel))
         if json.isOn {
             return try Report(
-                consortium: configuration.consortium, configuration: path, name: name.text, model: model.digest.hex, bytes: model.byteCount
+                consortium: configuration.consortium, configuration: path, name: name.text, model: model.digest.hex, bytes: model.byteCount, kept: file.kept,
+                ignored: file.ignored
             ).printJSON()
         }
         Terminal.print("founded \(configuration.consortium) with \(name) (\(model.digest.short), \(Format.bytes(model.byteCount)))")

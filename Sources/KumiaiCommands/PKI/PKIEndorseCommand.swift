@@ -43,11 +43,14 @@ struct PKIEndorseCommand: Command {
     }
 
     func validate() throws {
-        guard (0...3650).contains(days) else { throw ValidationError("--days: expected 0 to 3650") }
+        guard (1...3650).contains(days) else { throw ValidationError("--days is \(days), expected 1 to 3650") }
     }
 
     func execute() async throws {
         let former = try PKIFiles(directory: ca).loadAuthority(), next = try PKIFiles(directory: new).loadAuthority()
+        guard former.certificate.digest != next.certificate.digest else {
+            throw UsageError("\(new) and \(ca) hold the same CA: nothing would change", hint: "make the new one with kumiai pki ca")
+        }
         let suffix = " certificate authority"
         let common = next.certificate.subject.components(separatedBy: "CN = ").last ?? ""
         guard let consortium = consortium ?? (common.hasSuffix(suffix) ? String(common.dropLast(suffix.count)) : nil) else {

@@ -40,12 +40,13 @@ struct PKIShowCommand: Command {
     }
 
     func execute() async throws {
-        let certificate = try Certificate(pem: Credentials.read(ConfigurationSearch.file("certificate.pem", at: file)))
+        let certificate = try IdentityFile.certificates(ConfigurationSearch.file("certificate.pem", at: file))[0]
+        let roots = try ca.map { try IdentityFile.roots($0, revocations: crl) }
         var identity: String?
         var problem: String?
         do {
             identity =
-                try ca.map { try IdentityFile.roots($0, revocations: crl).verify(certificate, at: systemTime()) }?.description
+                try roots?.verify(certificate, at: systemTime()).description
                 ?? (certificate.isAuthority ? nil : certificate.principal().description)
         } catch {
             problem = describe(error)

@@ -2,6 +2,7 @@ import ArgumentParser
 import Federation
 import Identity
 import Releases
+import Tensors
 import Transport
 
 struct ReleaseShowCommand: Command {
@@ -43,14 +44,22 @@ struct ReleaseShowCommand: Command {
         let problem: String?
     }
 
+    /// Of a release whose lineage cannot be read.
+    struct Broken: Encodable {
+        let directory: String
+        let problem: String
+    }
+
     func execute() async throws {
+        guard RegularFile.kind(of: directory) == .directory else {
+            throw UsageError("there is no directory \(directory)", hint: "name a release: the directory that kumiai release fetch makes")
+        }
         let release = ReleaseDirectory(path: directory)
-        let summary = try release.summary()
         var signer: String?
         var problem: String?
         if verify || ca != nil {
             guard let ca else { throw UsageError("--verify needs the consortium's CA certificate", hint: "name it with --ca ca.pem") }
-            let roots = try TrustRoots(pem: Credentials.read(ca))
+            let roots = try IdentityFile.roots(ca)
             do {
                 signer = try release.verify(roots: roots).description
             } catch let error as IdentityError where error.isOfUnknownAuthority {
@@ -62,6 +71,11 @@ struct ReleaseShowCommand: Command {
             }
         }
         // Of a release that does not hold, the rest is shown as far as it can be read.
+        let summary: ReleaseDirectory.Summary
+        do { summary = try release.summary() } catch  where problem != nil {
+            if json.isOn { try Broken(directory: directory, problem: problem!).printJSON() } else { show(problem: problem!) }
+            throw ExitStatus.tampered
+        }
         let adapter = problem == nil ? try release.adapterReport() : try? release.adapterReport()
         let report = Report(
             release: summary.release, consortium: summary.consortium, campaign: summary.campaign, base: summary.base,
@@ -80,8 +94,10 @@ struct ReleaseShowCommand: Command {
             Terminal.print("adapter   rank \(rank), lacks \(Format.number(100 * discarded, digits: 3)) % of the change's energy")
         }
         if let signer = report.signer { Terminal.print(Terminal.styled("verified", .green) + "  signed by \(signer); all files are as they were signed") }
-        if let problem = report.problem { Terminal.print(Terminal.styled("TAMPERED", .red) + "  \(problem)") }
+        report.problem.map(show(problem:))
     }
+
+    private func show(problem: String) { Terminal.print(Terminal.styled("TAMPERED", .red) + "  \(problem)") }
 }
 
 extension IdentityError {

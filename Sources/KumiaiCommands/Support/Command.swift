@@ -105,10 +105,13 @@ struct Failure {
         }
     }
 
+    /// A certificate of a file is configured; one that the other side has shown is not ours to correct.
     private static func code(_ error: IdentityError) -> ExitCode {
         switch error.code {
-        case .handshake: ExitStatus.refused
-        case .unreadable, .exposed, .exists, .wrongIdentity: ExitStatus.configuration
+        case .handshake: error.isOfNoTLS ? ExitStatus.unreachable : ExitStatus.refused
+        case .unreadable, .exposed, .exists, .wrongIdentity, .malformed: ExitStatus.configuration
+        case .expired, .notYetValid, .revoked, .authorityEnded, .revocationList, .notTrusted:
+            error.file == nil ? ExitStatus.unreachable : ExitStatus.configuration
         default: ExitStatus.failed
         }
     }
@@ -117,6 +120,7 @@ struct Failure {
         switch error.code {
         case .expired: "renew the certificate: kumiai pki renew"
         case .notTrusted: "was the certificate issued by the CA of this consortium? kumiai pki show names its issuer"
+        case .handshake where error.isOfNoTLS: "the other side does not speak TLS: is it the coordinator's address and port?"
         case .handshake where error.detail.contains("alert"): "the other side said no: its log names the reason; kumiai pki show prints your certificate"
         case .wrongIdentity: "identities are coordinator/NAME, operator/NAME, auditor/NAME and member/M/site/S, of a consortium named as in robots.example"
         default: ""
@@ -133,5 +137,12 @@ struct UsageError: Error {
         self.message = message
         self.hint = hint
         self.code = code
+    }
+}
+
+extension IdentityError {
+    /// What answered a handshake is no TLS at all.
+    fileprivate var isOfNoTLS: Bool {
+        code == .handshake && ["wrong version number", "packet length too long", "unexpected message", "record layer failure"].contains { detail.contains($0) }
     }
 }

@@ -31,9 +31,8 @@ struct OperatorOptions: ParsableArguments {
         let identity = file.content.identity
         let chain = try IdentityFile.certificates(file.resolve(identity.certificate))
         if let notice = chain[0].term.notice(at: systemTime()) { Terminal.note("your certificate \(notice): kumiai pki renew") }
-        let context = try TLSContext(
-            .client, chain: chain, key: try IdentityFile.key(file.resolve(identity.key)),
-            roots: try IdentityFile.roots(file.resolve(identity.ca), revocations: identity.revocations(of: file)))
+        let roots = try IdentityFile.roots(file.resolve(identity.ca), revocations: identity.revocations(of: file))
+        let context = try TLSContext(.client, chain: chain, key: try IdentityFile.key(file.resolve(identity.key)), roots: roots)
         return Dialer(
             host: endpoint.host, port: endpoint.port, context: context, consortium: try chain[0].principal().consortium,
             group: MultiThreadedEventLoopGroup.singleton)

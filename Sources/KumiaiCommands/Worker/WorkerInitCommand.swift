@@ -29,6 +29,9 @@ struct WorkerInitCommand: Command {
     struct Report: Encodable {
         let configuration: String
         let demonstrations: String
+        /// That the configuration was there before, and what was therefore ignored.
+        let kept: Bool
+        let ignored: [String]
     }
 
     func execute() async throws {
@@ -37,9 +40,13 @@ struct WorkerInitCommand: Command {
         // The configuration counts paths from its own directory; the command line counts from here.
         let absolute = demonstrations.utf8.first == UInt8(ascii: "/") ? demonstrations : URL(fileURLWithPath: demonstrations).path
         let text = WorkerFile.text(coordinator: coordinator, demonstrations: absolute, exitWhenFinished: exitWhenFinished)
-        try ConfigurationWriter.write(text, to: path, isPrivate: true) { ignored(by: $0, absolute) }
-        if !FileManager.default.fileExists(atPath: absolute) { Terminal.note("there are no demonstrations at \(absolute) yet") }
-        if json.isOn { return try Report(configuration: path, demonstrations: absolute).printJSON() }
+        let file = try ConfigurationWriter.write(text, to: path, isPrivate: true) { ignored(by: $0, absolute) }
+        let used = try TOMLFile<WorkerFile>(path)
+        let demonstrations = used.resolve(used.content.training.demonstrations)
+        if !FileManager.default.fileExists(atPath: demonstrations) { Terminal.note("there are no demonstrations at \(demonstrations) yet") }
+        if json.isOn {
+            return try Report(configuration: path, demonstrations: demonstrations, kept: file.kept, ignored: file.ignored).printJSON()
+        }
         Terminal.print("next: kumiai worker doctor --config \(path.shellQuoted)")
     }
 

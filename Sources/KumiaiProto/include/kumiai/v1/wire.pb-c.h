@@ -287,7 +287,8 @@ struct  Kumiai__V1__Welcome
 
 
 /*
- * An answer that says no. The connection stays open unless the refusal answers the hello or a malformed message.
+ * An answer that says no. The connection stays open unless the refusal answers the hello. A malformed message is not answered: it
+ * ends the connection, and the reason stands in the log of the side that received it.
  */
 struct  Kumiai__V1__Refusal
 {

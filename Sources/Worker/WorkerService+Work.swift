@@ -80,23 +80,9 @@ extension WorkerService {
         return try identity.sign(manifest, bytes: manifest.wireBytes)
     }
 
-    /// What left the site is on record: in its file, or in the log where that cannot be written.
-    private func recordSent(_ manifest: UpdateManifest) {
-        do {
-            try sent.note(manifest, at: clock())
-        } catch {
-            logger.error(
-                "sent.jsonl lacks a line",
-                metadata: [
-                    "round": "\(manifest.key)", "update": "\(manifest.update.hex)", "bytes": "\(manifest.updateByteCount)", "reason": "\(describe(error))",
-                ])
-        }
-    }
-
     func upload(_ update: PreparedUpdate) async {
+        guard await isOnRecord(update) else { return }
         do {
-            // Before the first byte: what leaves the site is on record, however the transfer ends.
-            if let pending { recordSent(pending.manifest) }
             try await transfer.upload(update.update)
             trouble = nil
             handle(.uploaded(update.key))
@@ -108,6 +94,20 @@ extension WorkerService {
             guard !Task.isCancelled else { return }
             report("the upload was interrupted", error, update.key)
             handle(.uploadFailed(update.key, describe(error)))
+        }
+    }
+
+    /// Before the first byte: what leaves the site is on record, however the transfer ends, or it does not leave.
+    private func isOnRecord(_ update: PreparedUpdate) async -> Bool {
+        guard let pending else { return true }
+        do {
+            try await workers.runIfActive { [sent, clock] in try sent.note(pending.manifest, at: clock()) }
+            return true
+        } catch {
+            guard !Task.isCancelled else { return false }
+            report("the record of what leaves the site cannot be written", error, update.key)
+            handle(.uploadFailed(update.key, describe(error)))
+            return false
         }
     }
 

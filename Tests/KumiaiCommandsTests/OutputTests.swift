@@ -144,17 +144,25 @@ import Testing
         #expect(log.contains("the service ended") && log.contains("missing.toml"), "\(log)")
     }
 
-    @Test func whatLeftTheSiteStandsInTheLogWhereItsRecordCannotBeWritten() throws {
+    @Test func nothingLeavesTheSiteThatIsNotOnRecord() throws {
         let consortium = try Consortium(sites: 1, rounds: 1)
         // A directory of the record's name.
-        try FileManager.default.createDirectory(atPath: consortium.path("acme-osaka/data/sent.jsonl"), withIntermediateDirectories: true)
+        let record = consortium.path("acme-osaka/data/sent.jsonl")
+        try FileManager.default.createDirectory(atPath: record, withIntermediateDirectories: true)
         let coordinator = try consortium.startCoordinator()
         try consortium.openCampaign()
         let worker = try consortium.startWorker(0)
-        try #require(consortium.waitForEnd(), "\(consortium.log("acme-osaka").suffix(1500))")
+        let log = { consortium.log("acme-osaka") }
+        try #require(consortium.wait { log().contains("the record of what leaves this site cannot be written, and nothing is sent") }, "\(log().suffix(1500))")
+        #expect(!log().contains("update accepted"))
+        #expect(
+            consortium.wait {
+                (try? consortium.kumiai(["coordinator", "status"] + consortium.operatorConfig).output.contains("the record of what leaves")) == true
+            })
+        try FileManager.default.removeItem(atPath: record)
+        try #require(consortium.waitForEnd(), "\(log().suffix(1500))")
         worker.waitUntilExit()
-        let line = consortium.log("acme-osaka").split(separator: "\n").first { $0.contains("sent.jsonl lacks a line") }
-        #expect(line?.contains("update=") == true && line?.contains("bytes=") == true, "\(consortium.log("acme-osaka").suffix(1500))")
+        #expect(String(decoding: try consortium.directory.read("acme-osaka/data/sent.jsonl"), as: UTF8.self).contains("\"round\": 1"))
         #expect(consortium.stop(coordinator) == 0)
     }
 

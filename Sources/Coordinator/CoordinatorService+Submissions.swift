@@ -12,15 +12,18 @@ extension CoordinatorService {
         // The ledger may lack the last decision: nothing is answered from it.
         guard !core.isAheadOfLedger else { throw postponement("the coordinator cannot read its ledger now") }
         guard hearing == nil else { throw postponement("the coordinator has just started, and hears its sites before it decides") }
-        var inspection = Inspection.sound(norm: 0)
+        let inspection: Inspection
         switch machine.preliminaryAnswer(to: manifest, from: site, at: now()) {
         case .accepted(let index): return try accepted(index, seenEntries)
         case .postponed(let reason): throw postponement(reason)
         case .refused(let refusal): inspection = .unsound(refusal)
         case nil:
-            guard let plan = machine.state.campaign?.plan else { break }
-            // With nothing between it and the decision: a sweep must not take what is about to be needed.
-            inspection = incoming.accept(manifest, try await inspect(update, plan, certificate))
+            if let plan = machine.state.campaign?.plan {
+                // With nothing between it and the decision: a sweep must not take what is about to be needed.
+                inspection = incoming.accept(manifest, try await inspect(update, plan, certificate))
+            } else {
+                inspection = .unavailable("no campaign is open")
+            }
         }
         let submission = Submission(sender: site, update: update, inspection: inspection)
         let answers = try decideOrThrow { try $0.handle(.submitted(submission), at: $1) }

@@ -49,10 +49,10 @@ struct CampaignAmendCommand: Command {
             ("deadline-seconds", deadlineSeconds), ("extension-seconds", extensionSeconds), ("maximum-extensions", maximumExtensions),
         ] {
             let limit = name == "quorum" ? PlanLimits.sites : name == "maximum-extensions" ? PlanLimits.extensions : PlanLimits.seconds
-            guard let value, !(0...limit).contains(value) else { continue }
-            throw ValidationError("--\(name): expected 0 to \(limit)")
+            let least = ["quorum", "deadline-seconds"].contains(name) ? 1 : 0
+            guard let value, !(least...limit).contains(value) else { continue }
+            throw ValidationError("--\(name): expected \(least) to \(limit)")
         }
-        guard quorum != 0 else { throw ValidationError("--quorum: expected 1 or more") }
     }
 
     func execute() async throws {

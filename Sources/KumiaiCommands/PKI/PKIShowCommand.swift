@@ -67,6 +67,7 @@ struct PKIShowCommand: Command {
         Terminal.print("valid     \(report.notBefore) to \(report.notAfter)")
         if let notice = certificate.term.notice(at: systemTime()) { Terminal.print("          " + Terminal.styled("it \(notice)", .red)) }
         Terminal.print("SHA-256   \(report.sha256)")
+        if report.problem == nil, let ca { Terminal.print("verified  under \(ca)\(crl.map { ", and not revoked by \($0)" } ?? "")") }
         if let problem = report.problem { Terminal.print("problem   " + Terminal.styled(problem, .red)) }
     }
 }

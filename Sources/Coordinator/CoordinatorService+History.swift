@@ -153,6 +153,16 @@ extension CoordinatorService {
         }
     }
 
+    /// What an operator decides would take the places of entries that the receipts of the sites could put back.
+    func requireHeard() throws {
+        guard let hearing else { return }
+        throw Refusal(
+            .unavailable, "the coordinator has just started, and hears its sites before it decides anything",
+            hint:
+                "ask again in a while: it decides when all sites of the campaign are connected, after 30 s with its quorum, at the latest at \(hearing.end.text)"
+        )
+    }
+
     /// Goes on where all is heard that was waited for.
     func endHearingIfOver() {
         if let hearing, hearing.isOver(machine.state.campaign) { endHearing() }

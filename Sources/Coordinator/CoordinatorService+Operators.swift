@@ -12,6 +12,7 @@ extension CoordinatorService {
     func open(_ plan: Plan, by name: String) async throws -> ServerMessage {
         if let index = machine.opening(of: plan) { return .campaignAccepted(plan.campaign, index: index) }
         try await requireSound(plan)
+        try requireHeard()
         // It may have been opened by another request meanwhile.
         if let index = machine.opening(of: plan) { return .campaignAccepted(plan.campaign, index: index) }
         do {
@@ -56,6 +57,7 @@ extension CoordinatorService {
     /// Stops, pauses, resumes or amends the campaign. The same change again, after a lost answer, is answered as the first time.
     func change(_ change: CampaignChange) throws -> ServerMessage {
         if let index = machine.record(of: change) { return .recorded(index: index) }
+        try requireHeard()
         do {
             try decideOrThrow { core, now in try core.decide { try $0.change(change, at: now) } }
         } catch let error as LedgerViolation {
@@ -97,6 +99,7 @@ extension CoordinatorService {
         guard let campaign = machine.state.campaign, let layout = campaign.plan.model?.layout else {
             throw Refusal(.notFound, "there is no campaign to release", hint: "open one: kumiai campaign open")
         }
+        try requireHeard()
         let model = try await result(of: campaign, round: round)
         let cutting = ReleaseCutting(
             name: name, campaign: campaign.plan.campaign, model: ModelReference(digest: model.digest, layout: layout, byteCount: model.byteCount),
@@ -178,6 +181,7 @@ extension CoordinatorService {
         let report = RemovalReport(
             rounds: preview.state.archive.prunedCount - before.archive.prunedCount, blobs: going.count,
             byteCount: going.reduce(0) { $0 + (blobs.byteCount(of: $1) ?? 0) })
+        if !dryRun { try requireHeard() }
         if !dryRun { try decideOrThrow { core, now in try core.decide { $0.prune(by: operatorName, at: now) } } }
         return .updatesRemoved(report)
     }

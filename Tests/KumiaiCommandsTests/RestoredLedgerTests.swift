@@ -210,6 +210,28 @@ import Testing
         #expect(FileManager.default.fileExists(atPath: consortium.data + "/ledger.seal"))
     }
 
+    /// What an operator decides at once after a restoration would take the places of what the sites' receipts can put back.
+    @Test func nothingIsDecidedBeforeTheSitesAreHeard() throws {
+        let consortium = try Consortium(rounds: 1000)
+        let first = try consortium.startCoordinator()
+        try consortium.openCampaign()
+        #expect(consortium.stop(first) == 0)
+        let coordinator = try consortium.startCoordinator()
+        func entries() -> Int? { (try? consortium.status())?["ledger_entries"] as? Int }
+        try #require(consortium.wait { entries() != nil })
+        let before = entries()
+        for command in [["campaign", "pause", "FY2026-FY2027", "--reason", "test"], ["campaign", "stop", "FY2026-FY2027", "--reason", "test"]] {
+            let early = try consortium.attempt(command + consortium.operatorConfig)
+            #expect(early.status == 5 && early.error.contains("hears its sites before it decides anything"), "\(early)")
+        }
+        #expect(entries() == before)
+        let workers = try [0, 1].map(consortium.startWorker)
+        try #require(
+            consortium.wait { (try? consortium.attempt(["campaign", "stop", "FY2026-FY2027", "--reason", "test"] + consortium.operatorConfig).status) == 0 })
+        for worker in workers { worker.waitUntilExit() }
+        #expect(consortium.stop(coordinator) == 0)
+    }
+
     /// Also what is answered without a new entry is an acknowledgement.
     @Test func aLedgerThatIsGoneAnswersNothing() throws {
         let consortium = try Consortium(rounds: 1000)

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Coordinator
 import Federation
 import Foundation
 import Identity
@@ -20,8 +21,8 @@ struct FetchOptions: ParsableArguments {
         completion: .file(extensions: ["toml"]))
     var config: String?
 
-    @Option(help: "The largest file that is taken, in units of 1,000,000,000 bytes.")
-    var largestModelGb: Double = 64
+    @Option(help: "The most bytes that are taken, in units of 1,000,000,000; by default as worker.toml says, or 64.")
+    var largestModelGb: Double?
 
     @OptionGroup var json: JSONOption
 
@@ -35,7 +36,7 @@ struct FetchOptions: ParsableArguments {
     }
 
     func validate() throws {
-        guard (0.0001...1e6).contains(largestModelGb) else { throw ValidationError("--largest-model-gb: expected 0.0001 to 1000000") }
+        guard (0.0001...1e6).contains(largestModelGb ?? 64) else { throw ValidationError("--largest-model-gb: expected 0.0001 to 1000000") }
     }
 
     /// Fetches and checks; a release's signature too, and a name that is no release is refused where one is expected.
@@ -46,13 +47,18 @@ struct FetchOptions: ParsableArguments {
             throw UsageError("\(target) exists; it was not overwritten", hint: "choose another place with --out")
         }
         let participant = try Participant(config)
-        let client = ModelClient(try participant.dialer(), knownLogKey: participant.knownLogKey)
+        let policy = participant.download
+        let client = ModelClient(try participant.dialer(), knownLogKey: participant.knownLogKey, download: policy)
         let listing = try await client.listing(of: name)
+        try participant.note(listing.proof.treeHead)
         let isRelease = listing.files.contains { $0.path == ModelSignature.fileName }
         guard isRelease || !expectsRelease else { throw UsageError("\(name) is a model, and not a release", hint: "kumiai model fetch \(name)") }
         var signer: String?
+        if let hours = policy.hours, !hours.contains(minute: DailyHours.minuteOfDay(at: systemTime().milliseconds)) {
+            Terminal.note("worker.toml lets models in at \(hours) only: waiting")
+        }
         try await showingProgress(client) {
-            try await client.fetch(listing, to: target, largestBytes: UInt64(largestModelGb * 1e9)) { draft in
+            try await client.fetch(listing, to: target, largestBytes: largestModelGb.map { UInt64($0 * 1e9) } ?? participant.largestModelBytes) { draft in
                 guard isRelease else { return }
                 let release = ReleaseDirectory(path: draft)
                 signer = try release.verify(roots: participant.roots()).description
@@ -118,6 +124,23 @@ struct Participant {
     var knownLogKey: [UInt8]? {
         guard case .site(let configuration) = kind else { return nil }
         return FileManager.default.contents(atPath: configuration.dataDirectory + "/log-key").map(Array.init)
+    }
+
+    /// What a site lets in, and when, holds for its engineer's commands too.
+    var download: TransferPolicy {
+        guard case .site(let configuration) = kind else { return .unlimited }
+        return configuration.download
+    }
+
+    var largestModelBytes: UInt64 {
+        guard case .site(let configuration) = kind else { return 64_000_000_000 }
+        return configuration.largestModelBytes
+    }
+
+    /// Keeps what a site has seen of the ledger.
+    func note(_ treeHead: String) throws {
+        guard case .site(let configuration) = kind, FileManager.default.fileExists(atPath: configuration.dataDirectory + "/log-key") else { return }
+        try SeenLedger(configuration).note(treeHead)
     }
 
     func roots() throws -> TrustRoots {

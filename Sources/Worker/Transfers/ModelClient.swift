@@ -18,7 +18,10 @@ public struct ModelClient: Sendable {
     /// The ledger's key that this participant knows; `nil`: the one that the coordinator's certificate vouches for.
     private let knownLogKey: [UInt8]?
 
-    public init(_ dialer: Dialer, knownLogKey: [UInt8]? = nil) {
+    private let download: TransferPolicy
+
+    public init(_ dialer: Dialer, knownLogKey: [UInt8]? = nil, download: TransferPolicy = .unlimited) {
+        self.download = download
         self.dialer = dialer
         consortium = dialer.consortium
         self.knownLogKey = knownLogKey
@@ -145,7 +148,7 @@ public struct ModelClient: Sendable {
 
     private func transfer(_ store: BlobStore, largestBytes: UInt64) -> BlobTransfer {
         BlobTransfer(
-            dialer: dialer, blobs: store, workers: .singleton, meter: meter, upload: .unlimited, download: .unlimited,
+            dialer: dialer, blobs: store, workers: .singleton, meter: meter, upload: .unlimited, download: download,
             check: DownloadCheck(blobs: store, largestBytes: largestBytes), clock: { Timestamp(milliseconds: UInt64(Date().timeIntervalSince1970 * 1000)) },
             started: { _, _ in })
     }

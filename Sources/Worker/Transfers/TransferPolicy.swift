@@ -53,7 +53,7 @@ public struct DailyHours: Equatable, Sendable, CustomStringConvertible {
     }
 
     /// The minute of the day in the machine's time zone.
-    static func minuteOfDay(at milliseconds: UInt64) -> Int {
+    public static func minuteOfDay(at milliseconds: UInt64) -> Int {
         var seconds = time_t(milliseconds / 1000)
         var parts = tm()
         localtime_r(&seconds, &parts)

@@ -30,6 +30,16 @@ static inline ASN1_IA5STRING *kumiai_general_name_uri(GENERAL_NAME *name) { retu
 static inline STACK_OF(X509) *kumiai_x509_stack(void) { return sk_X509_new_null(); }
 static inline int kumiai_x509_push(STACK_OF(X509) *stack, X509 *certificate) { return sk_X509_push(stack, certificate); }
 static inline void kumiai_x509_stack_free(STACK_OF(X509) *stack) { sk_X509_free(stack); }
+// Whether every certificate that `former` revokes is in `newer` too.
+static inline int kumiai_crl_covers(X509_CRL *newer, X509_CRL *former) {
+    STACK_OF(X509_REVOKED) *revoked = X509_CRL_get_REVOKED(former);
+    for (int index = 0; index < sk_X509_REVOKED_num(revoked); index++) {
+        X509_REVOKED *found = NULL;
+        const ASN1_INTEGER *serial = X509_REVOKED_get0_serialNumber(sk_X509_REVOKED_value(revoked, index));
+        if (X509_CRL_get0_by_serial(newer, &found, (ASN1_INTEGER *)serial) != 1) return 0;
+    }
+    return 1;
+}
 static inline unsigned long kumiai_xn_flag_oneline(void) { return XN_FLAG_ONELINE & ~ASN1_STRFLGS_ESC_MSB; }
 static inline void kumiai_ssl_ctx_set_options(SSL_CTX *context) {
     SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);

@@ -77,6 +77,9 @@ public final class RevocationList: @unchecked Sendable {
         return X509_CRL_get0_by_cert(pointer, &found, certificate.pointer) == 1
     }
 
+    /// Whether everything that `former` revokes is revoked here too.
+    func covers(_ former: RevocationList) -> Bool { kumiai_crl_covers(pointer, former.pointer) == 1 }
+
     public func pem() throws -> [UInt8] {
         let bio = try MemoryBIO()
         guard PEM_write_bio_X509_CRL(bio.pointer, pointer) == 1 else {

@@ -19,11 +19,12 @@ public struct TrustRoots: Sendable {
     }
 
     /// Throws where a CA's list of revoked certificates is older than the one that `former` has, or is missing: a certificate that
-    /// was revoked since would be let in again.
+    /// was revoked since would be let in again. Lists are dated back, each maker's by as much as it likes: one that revokes all that
+    /// the former does is as good as newer.
     public func requireNoOlderRevocations(than former: TrustRoots) throws {
         for list in former.revocations {
-            let newest = revocations.filter { $0.issuer == list.issuer }.map(\.term.notBefore).max()
-            guard let newest, newest >= list.term.notBefore else {
+            let ours = revocations.filter { $0.issuer == list.issuer }
+            guard ours.contains(where: { $0.term.notBefore >= list.term.notBefore || $0.covers(list) }) else {
                 throw IdentityError(
                     .revocationList, "the list of revoked certificates is older than the one in use, of \(list.term.notBefore.text)", detail: list.issuer,
                     hint: "take the newest crl.pem that kumiai pki revoke wrote")

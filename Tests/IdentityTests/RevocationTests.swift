@@ -49,6 +49,18 @@ import Testing
         try roots(first, second).requireNoOlderRevocations(than: roots(second))
     }
 
+    /// Lists are dated back, by some makers more than by others.
+    @Test func aListThatRevokesAllThatTheFormerDoesTakesItsPlace() throws {
+        let osaka = try consortium.identity(osaka).certificate, turin = try consortium.identity(.site(SiteID("bolt/turin")!)).certificate
+        let former = try consortium.authority.revoke([osaka], at: later(1))
+        func roots(_ list: RevocationList) -> TrustRoots { TrustRoots([consortium.authority.certificate], revocations: [list]) }
+        for sound in [try consortium.authority.revoke([osaka], at: consortium.now), try consortium.authority.revoke([turin, osaka], at: consortium.now)] {
+            #expect(throws: Never.self) { try roots(sound).requireNoOlderRevocations(than: roots(former)) }
+        }
+        let lacking = try consortium.authority.revoke([turin], at: consortium.now)
+        #expect(throws: IdentityError.self) { try roots(lacking).requireNoOlderRevocations(than: roots(former)) }
+    }
+
     @Test func anEndedAuthorityIsNamedAsSuch() throws {
         let authority = try CertificateAuthority.create(consortium: ConsortiumFixture.name, days: 10, at: consortium.now)
         let key = try PrivateKey.generate()

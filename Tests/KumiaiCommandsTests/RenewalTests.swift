@@ -175,6 +175,10 @@ import Worker
                 ["pki", "issue", "member/acme/site/osaka", "--ca", pki, "--request", site + "/request.pem", "--out", out])
             #expect(issued.status == 6 && issued.error.contains("was revoked, serial"), "\(issued)")
         }
+        // Also where the CA has not kept what it issued, as before it did.
+        try FileManager.default.removeItem(atPath: pki + "/issued")
+        let again = try consortium.attempt(["pki", "issue", "member/acme/site/osaka", "--ca", pki, "--request", site + "/request.pem", "--out", site])
+        #expect(again.status == 6 && again.error.contains("was revoked, serial"), "\(again)")
         let fresh = consortium.path("fresh")
         try consortium.kumiai("pki", "request", "member/acme/site/osaka", "--out", fresh)
         try consortium.kumiai("pki", "issue", "member/acme/site/osaka", "--ca", pki, "--request", fresh + "/request.pem", "--out", fresh)

@@ -34,9 +34,10 @@ struct IssuedCertificates {
         return try (certificates(of: key) + beside).filter { seen.insert($0.serial).inserted }
     }
 
-    /// Throws where a certificate of this key was revoked: somebody else may have the key.
-    func requireNotRevoked(_ key: PublicKey, by list: RevocationList?, called name: String) throws {
-        guard let list, let revoked = try certificates(of: key).first(where: list.contains) else { return }
+    /// Throws where a certificate of this key was revoked: somebody else may have the key. `folder`: where others of the key may lie.
+    func requireNotRevoked(_ key: PublicKey, by list: RevocationList?, called name: String, beside folder: String) throws {
+        let known = try certificates(of: key) + Self.certificates(in: folder) { $0.hasPrefix("certificate") }.filter { try isOurs($0, key) }
+        guard let list, let revoked = known.first(where: list.contains) else { return }
         throw UsageError(
             "the key of \(name) had a certificate that was revoked, serial \(revoked.serial)",
             hint: "make a new key, in a new directory: kumiai pki request, then kumiai pki issue")

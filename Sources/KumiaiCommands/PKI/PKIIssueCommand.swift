@@ -53,7 +53,7 @@ struct PKIIssueCommand: Command {
         let made = try request == nil ? PrivateKey.generate() : nil
         let publicKey = try made?.publicKey ?? CertificateRequest(pem: Credentials.read(request!)).publicKey
         let issued = IssuedCertificates(from, of: authority.certificate)
-        try issued.requireNotRevoked(publicKey, by: from.loadRevocations(of: authority.certificate), called: request ?? identity)
+        try issued.requireNotRevoked(publicKey, by: from.loadRevocations(of: authority.certificate), called: request ?? identity, beside: out)
         let former = try former(files, principal, publicKey)
         let certificate = try authority.issue(principal, for: publicKey, days: lifetime.days, at: systemTime())
         try issued.keep(certificate)

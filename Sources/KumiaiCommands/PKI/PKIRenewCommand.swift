@@ -67,7 +67,7 @@ struct PKIRenewCommand: Command {
                 "\(files.certificate) was revoked", hint: "make a new key with kumiai pki request, and issue a certificate for it")
         }
         try IssuedCertificates(from, of: authority.certificate).requireNotRevoked(
-            former.publicKey, by: from.loadRevocations(of: authority.certificate), called: files.certificate)
+            former.publicKey, by: from.loadRevocations(of: authority.certificate), called: files.certificate, beside: directory)
         if FileManager.default.fileExists(atPath: files.key), try !former.matches(IdentityFile.key(files.key)) {
             throw UsageError(
                 "\(files.key) is not the key of \(files.certificate)", hint: "make a request for the key: kumiai pki request")

@@ -79,6 +79,9 @@ public struct LedgerCopy: Sendable {
 
     public func entry(at index: Int) throws -> Entry {
         guard entries.indices.contains(index) else { throw AuditError("the ledger has no entry \(index): it has \(entries.count)", code: .wrongOption) }
+        guard entries[index].isIntact else {
+            throw AuditError("entry \(index): its bytes or its leaf hash were changed", hint: "kumiai audit verify names all that is wrong", code: .tampered)
+        }
         return try Entry(wireBytes: entries[index].bytes)
     }
 

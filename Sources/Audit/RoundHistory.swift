@@ -58,7 +58,7 @@ public struct RoundHistory: Sendable {
         guard !copy.entries.isEmpty else { throw AuditError("the ledger is empty", hint: hint, code: .tampered) }
         for index in copy.entries.indices {
             let entry: Entry
-            do { entry = try copy.entry(at: index) } catch {
+            do { entry = try copy.entry(at: index) } catch let error as AuditError { throw error } catch {
                 throw AuditError("entry \(index) cannot be read: \(error)", hint: hint, code: .tampered)
             }
             do { try state.apply(entry) } catch { throw AuditError("entry \(index) \(error.message)", hint: hint, code: .tampered) }

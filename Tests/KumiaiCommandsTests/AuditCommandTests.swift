@@ -94,6 +94,16 @@ import Testing
         }
     }
 
+    /// Every audit looks whether an entry is the one that was written.
+    @Test(arguments: [["rounds"], ["replay", "--all"], ["show", "1"], ["verify"]]) func aChangedEntryIsShownByNobody(command: [String]) throws {
+        let consortium = try Consortium(sites: 1)
+        let change = "UPDATE entries SET bytes = zeroblob(length(bytes)) WHERE position = 1"
+        let script = "import sqlite3; c = sqlite3.connect('\(consortium.data)/ledger.sqlite'); c.execute('\(change)'); c.commit()"
+        #expect(try Shell.run(["python3", "-c", script]).status == 0)
+        let audit = try consortium.attempt(["audit"] + command + [consortium.data, "--ca", consortium.authority])
+        #expect(audit.status == 3 && (audit.output + audit.error).contains("its bytes or its leaf hash were changed"), "\(audit)")
+    }
+
     /// That `--ca` is another consortium's is no tampering, also where that CA has the same name.
     private func otherAuthorities(_ consortium: Consortium) throws {
         for (name, folder) in [("test.kumiai.example", "same-name"), ("other.example", "other-name")] {

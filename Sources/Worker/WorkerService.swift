@@ -81,7 +81,7 @@ public actor WorkerService {
         let native = NativeTrainer(
             demonstrations: configuration.demonstrations, declared: configuration.declared, threads: configuration.threads,
             rank: configuration.rank, snapshotSeconds: configuration.snapshotSeconds,
-            directory: configuration.dataDirectory, site: identity.site, blobs: blobs, logger: logger)
+            directory: configuration.dataDirectory, site: identity.site, blobs: blobs, logger: logger, meter: training)
         if let trainer { self.trainer = trainer } else { self.trainer = native }
         transfer = BlobTransfer(
             dialer: dialer, blobs: blobs, workers: self.workers, meter: meter, upload: configuration.upload, download: configuration.download,
@@ -236,7 +236,8 @@ public actor WorkerService {
     private func writeStatus() {
         WorkerStatus(
             site: identity.site.description, connected: machine.isConnected, heartbeat: heartbeat, receipts: receiptCount,
-            heardAt: heardAt, trouble: trouble?.text, waitsBecause: waitingReason, certificateEnd: identity.chain[0].notAfter,
+            heardAt: heardAt, trouble: training.waitsForRoom ? Self.roomTrouble : trouble?.text, waitsBecause: waitingReason,
+            certificateEnd: identity.chain[0].notAfter,
             certificateNotice: certificateNotice, clockNotice: clockNotice, at: clock()
         ).write(to: configuration.dataDirectory)
     }
@@ -249,8 +250,11 @@ public actor WorkerService {
         }
     }
 
+    private static let roomTrouble = "the disk is full: the update waits for room"
+
     /// What the coordinator hears of this site's trouble; a certificate that ends soon counts as one.
     private var toldTrouble: String {
+        if training.waitsForRoom { return Self.roomTrouble }
         if let trouble { return trouble.summary }
         // An error about files names them, and stays here.
         if identityTrouble != nil { return "the certificate's files were changed and do not hold" }

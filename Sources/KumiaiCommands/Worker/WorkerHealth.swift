@@ -18,7 +18,8 @@ struct WorkerHealth {
     var problem: String? {
         guard liveness == .running else { return nil }
         if now > writtenAt.adding(seconds: WorkerStatus.stalenessSeconds) {
-            return "it has written nothing for \(Format.duration(Double(now.milliseconds - writtenAt.milliseconds) / 1000)): does the process hang?"
+            return
+                "it has written nothing for \(Format.duration(Double(now.milliseconds - writtenAt.milliseconds) / 1000)): does the process hang, or is its disk full?"
         }
         return status.trouble ?? status.certificateNotice ?? status.clockNotice
     }

@@ -21,6 +21,8 @@ struct NativeTrainer: SiteTraining {
     let site: SiteID
     let blobs: BlobStore
     let logger: Logger
+    /// Hears that a full disk holds the update up.
+    var meter: TrainingMeter?
     var reader = DemonstrationReader()
 
     private var snapshotPath: String { directory + "/training.snapshot" }
@@ -161,8 +163,11 @@ struct NativeTrainer: SiteTraining {
     private func whenThereIsRoom<R>(_ check: () throws -> Void, _ body: () throws -> R) throws -> R {
         while true {
             do {
-                return try body()
+                let result = try body()
+                meter?.waitsForRoom = false
+                return result
             } catch  where Self.isFull(error) {
+                meter?.waitsForRoom = true
                 logger.error("the disk is full: the update waits for room", metadata: ["hint": "make room in \(directory)"])
             }
             try check()

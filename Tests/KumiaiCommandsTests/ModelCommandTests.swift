@@ -202,6 +202,10 @@ import Testing
         let fresh = directory.file("fresh")
         try expect(kumiai("adapter", "extract", Self.base, merged, "--out", fresh), 0)
         #expect(try PEFTAdapter(reading: fresh).modules.count > 0)
+        // What is read is not replaced, also in a directory.
+        let weights = try directory.read("adapter/adapter_model.safetensors")
+        try expect(kumiai("adapter", "merge", Self.base, adapter, "--out", adapter + "/adapter_model.safetensors", "--force"), 6, "which is read")
+        #expect(try directory.read("adapter/adapter_model.safetensors") == weights)
         // What somebody keeps beside an output is not the command's.
         _ = try directory.write("near.safetensors.new", Array("precious".utf8))
         try FileManager.default.createDirectory(atPath: fresh + "/.new", withIntermediateDirectories: true)

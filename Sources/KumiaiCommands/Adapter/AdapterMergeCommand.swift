@@ -38,6 +38,7 @@ struct AdapterMergeCommand: Command {
 
     func execute() async throws {
         try OutputFile.prepare(out, force: force)
+        try OutputFile.requireOther(out, than: [adapter])
         let base = try AdapterBase.open(base), adapter = try PEFTAdapter(reading: adapter)
         if force, let mismatch = try AdapterBase.mismatch(adapter, base) {
             Terminal.note("\(mismatch); they were merged all the same, because of --force")

@@ -32,8 +32,9 @@ enum OutputFile {
     /// Throws where `path` is one of the files that are read: --force is no wish to lose them.
     static func requireOther(_ path: String, than inputs: [String]) throws {
         func place(_ path: String) -> String { URL(fileURLWithPath: path).resolvingSymlinksInPath().path }
-        guard let input = inputs.first(where: { place($0) == place(path) }) else { return }
-        throw UsageError("\(path) is \(input), which is read: nothing was written", hint: "choose another place with --out")
+        let isThere = RegularFile.kind(of: path) != nil
+        guard let input = inputs.first(where: { place(path) == place($0) || isThere && place(path).hasPrefix(place($0) + "/") }) else { return }
+        throw UsageError("\(path) is \(input), or in it, which is read: nothing was written", hint: "choose another place with --out")
     }
 
     /// Says before the work begins whether `files` can be written into a directory.

@@ -137,9 +137,9 @@ let package = Package(
             "KumiaiCommands",
             [
                 "kumiai", "Aggregation", "Audit", "Blobs", "Coordinator", "Federation", "Identity", "Learning", "Ledger", "Tensors", "Updates", "Transport",
-                "Wire", "Worker", nioPosix, log,
+                "Releases", "Wire", "Worker", nioPosix, log,
             ],
-            exclude: ["Python"]),
+            exclude: ["Golden", "Python"]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -66,6 +66,7 @@ extension CoordinatorService {
             guard known.digest == blob.digest else { throw Refusal(.conflict, "\(name) is registered already, and is another model") }
             return .recorded(index: index)
         }
+        try requireHeard()
         let (arriving, blobs) = (arrivingModels, blobs)
         guard arriving.byteCount(of: blob.digest) == blob.byteCount else {
             throw Refusal(.notFound, "the model \(blob.digest.short) was not sent, or has another size", hint: "kumiai model import sends it first")

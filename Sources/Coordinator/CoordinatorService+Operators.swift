@@ -65,7 +65,6 @@ extension CoordinatorService {
             throw Refusal(.conflict, "\(change.campaign) cannot be changed: the request \(error.message)", hint: hint + "see kumiai campaign status")
         }
         knowSites()
-        endHearingIfOver()
         return .recorded(index: machine.state.campaign!.lastChange!.index)
     }
 

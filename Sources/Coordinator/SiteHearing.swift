@@ -24,7 +24,7 @@ package struct SiteHearing: Equatable, Sendable {
     /// From here on the sites of the quorum are enough.
     package mutating func losePatience() { isPatient = false }
 
-    /// `campaign`: as it is now; an operator may have changed it meanwhile.
+    /// `campaign`: the open one; nothing changes it while sites are heard.
     package func isOver(_ campaign: CampaignState?) -> Bool {
         guard let campaign, campaign.end == nil else { return true }
         let count = heard.intersection(campaign.plan.sites).count

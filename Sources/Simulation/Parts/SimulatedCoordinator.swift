@@ -296,6 +296,7 @@ final class SimulatedCoordinator {
         case (.amend(let amendment), .forgetAmendment) where !amendment.droppedSites.isEmpty: return true
         default: break
         }
+        guard hearing == nil else { return false }
         var isDone = false
         decide { core, now in
             do {
@@ -306,7 +307,6 @@ final class SimulatedCoordinator {
                 return []
             }
         }
-        endHearingIfOver()
         return isDone && !node.disk.isDead
     }
 
@@ -388,7 +388,7 @@ final class SimulatedCoordinator {
     }
 
     func pruneIfUp() {
-        if node.isUp { decide { core, now in try core.decide { $0.prune(by: "operator/sim", at: now) } } }
+        if node.isUp, hearing == nil { decide { core, now in try core.decide { $0.prune(by: "operator/sim", at: now) } } }
     }
 
     private func scheduleRecovery() {

@@ -57,7 +57,17 @@ public struct WorkerStatus: Codable, Sendable {
 
     func write(to directory: String) {
         let path = directory + "/" + Self.fileName
-        try? JSONEncoder().encode(self).write(to: URL(fileURLWithPath: path), options: .atomic)
+        guard let text = try? JSONEncoder().encode(self) else { return }
+        do { try text.write(to: URL(fileURLWithPath: path), options: .atomic) } catch { Self.overwrite(path, text) }
+    }
+
+    /// On a full disk, a file that is there has its room: what is wrong must be said then of all times.
+    private static func overwrite(_ path: String, _ text: Data) {
+        let descriptor = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
+        guard descriptor >= 0 else { return }
+        defer { close(descriptor) }
+        guard text.withUnsafeBytes({ pwrite(descriptor, $0.baseAddress, $0.count, 0) }) == text.count else { return }
+        ftruncate(descriptor, off_t(text.count))
     }
 
     private static let ownProcess = ProcessSighting(of: Int(getpid())).identity

@@ -28,6 +28,27 @@ import Testing
         #expect(try consortium.finish(coordinator).status == 0)
     }
 
+    /// A disk that fills up while a site trains: its own status cannot be put in place any more, and is said all the same.
+    @Test func aTrainedUpdateThatWaitsForRoomIsShownOnBothSides() throws {
+        let consortium = try Consortium(sites: 1, rounds: 1, localSteps: 200)
+        let disk = try SmallDisk(at: consortium.path("acme-osaka/data"), bytes: 48 << 20, scratch: directory)
+        defer { disk.unmount() }
+        let coordinator = try consortium.startCoordinator()
+        try consortium.openCampaign()
+        let worker = try consortium.startWorker(0)
+        try #require(consortium.wait { consortium.siteActivity == "training" })
+        disk.fill()
+        func trouble() -> String { ((try? consortium.status())?["sites"] as? [[String: Any]])?.first?["trouble"] as? String ?? "" }
+        #expect(consortium.wait(seconds: 60) { trouble().contains("the update waits for room") }, "\(consortium.log("acme-osaka").suffix(1500))")
+        let ask = ["worker", "status", "--config", consortium.path("acme-osaka/worker.toml")]
+        #expect(consortium.wait { (try? consortium.attempt(ask))?.output.contains("the update waits for room") == true })
+        #expect(try consortium.attempt(ask).status == 8)
+        disk.empty()
+        try #require(consortium.waitForEnd(seconds: 120), "\(consortium.log("acme-osaka").suffix(1500))")
+        worker.waitUntilExit()
+        #expect(try consortium.finish(coordinator).status == 0)
+    }
+
     @Test func aDamagedUpdateIsFoundBeforeItIsSummedAndAskedForAgain() throws {
         let consortium = try Consortium(sites: 2, rounds: 1, localSteps: 400, quorum: 2)
         let coordinator = try consortium.startCoordinator()

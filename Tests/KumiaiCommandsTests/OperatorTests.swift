@@ -77,6 +77,12 @@ import Testing
         try consortium.kumiai("model", "fetch", "FY2026", "--out", base, "--config", consortium.path("acme-osaka/worker.toml"))
         let file = try #require(try FileManager.default.contentsOfDirectory(atPath: base).first { $0.hasSuffix(".safetensors") })
         #expect(try digest("\(base)/\(file)") == digest(Repository.example("base/state.safetensors")))
+        // What a site keeps out, its engineer's command keeps out too.
+        _ = try consortium.directory.write("acme-osaka/small.toml", consortium.directory.read("acme-osaka/worker.toml"))
+        try consortium.edit("acme-osaka/small.toml", "largest_model_gb = 64.0", "largest_model_gb = 0.001")
+        let large = try consortium.attempt(
+            ["model", "fetch", "FY2026", "--out", consortium.path("large"), "--config", consortium.path("acme-osaka/small.toml")])
+        #expect(large.status == 1 && large.error.contains("take more than 1000000 bytes"), "\(large)")
         let unknown = try consortium.attempt([
             "release", "fetch", "FY2099", "--out", consortium.path("none"), "--config", consortium.path("operator/operator.toml"),
         ])

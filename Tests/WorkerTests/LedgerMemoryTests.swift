@@ -159,21 +159,6 @@ import Wire
         #expect(try memory.admitted(task(2), site: Self.site, logKey: logKey) == task(2))
     }
 
-    /// The engineer's own commands see the ledger too, beside the worker.
-    @Test func whatWasFetchedWasSeen() throws {
-        let whole = try models(6), older = try models(3)
-        let running = try memory()
-        try running.pin(logKey)
-        #expect(try running.judge(welcome(older)) == .extends)
-        try memory().noteFetched(whole.head.note)
-        // An older head takes no newer one's place.
-        try memory().noteFetched(older.head.note)
-        #expect(try memory().treeHead == whole.head.note)
-        try running.takeFetchedHead()
-        #expect(running.treeHead == whole.head.note)
-        #expect(try running.judge(welcome(older)) == .isBehind(seen: whole.count, theirs: older.count))
-    }
-
     @Test func aDeclaredLossIsAcceptedOnceAndNothingIsLostByIt() throws {
         let whole = try models(6)
         let first = try memory()

@@ -50,7 +50,6 @@ struct FetchOptions: ParsableArguments {
         let policy = participant.download
         let client = ModelClient(try participant.dialer(), knownLogKey: participant.knownLogKey, download: policy)
         let listing = try await client.listing(of: name)
-        try participant.note(listing.proof.treeHead)
         let isRelease = listing.files.contains { $0.path == ModelSignature.fileName }
         guard isRelease || !expectsRelease else { throw UsageError("\(name) is a model, and not a release", hint: "kumiai model fetch \(name)") }
         var signer: String?
@@ -135,12 +134,6 @@ struct Participant {
     var largestModelBytes: UInt64 {
         guard case .site(let configuration) = kind else { return 64_000_000_000 }
         return configuration.largestModelBytes
-    }
-
-    /// Keeps what a site has seen of the ledger.
-    func note(_ treeHead: String) throws {
-        guard case .site(let configuration) = kind, FileManager.default.fileExists(atPath: configuration.dataDirectory + "/log-key") else { return }
-        try SeenLedger(configuration).note(treeHead)
     }
 
     func roots() throws -> TrustRoots {

@@ -19,8 +19,6 @@ package final class LedgerMemory {
     private var acceptedFolder: String { directory + "/accepted-losses" }
     private var keyPath: String { directory + "/log-key" }
     private var headPath: String { directory + "/tree-head" }
-    /// What this site's engineer has seen with `release fetch`, which runs beside the worker.
-    private var fetchedHeadPath: String { directory + "/tree-head-fetched" }
 
     package init(directory: String, consortium: String, disk: any Disk = SystemDisk()) throws {
         self.disk = disk
@@ -71,26 +69,7 @@ package final class LedgerMemory {
     private func newestHead(_ key: [UInt8]) throws -> SignedTreeHead? {
         let kept = try disk.contents(of: headPath).map { note in try evidence(headPath) { try head(String(decoding: note, as: UTF8.self), key) } }
         let receipted = try receipts.map { name, receipt in try evidence("\(receiptsFolder)/\(name)\(Self.suffix)") { try head(receipt.treeHead, key) } }
-        return (receipted + [kept, try fetchedHead(key)].compactMap { $0 }).max { $0.head.size < $1.head.size }
-    }
-
-    private func fetchedHead(_ key: [UInt8]) throws -> SignedTreeHead? {
-        try disk.contents(of: fetchedHeadPath).map { note in try evidence(fetchedHeadPath) { try head(String(decoding: note, as: UTF8.self), key) } }
-    }
-
-    /// Keeps the head under which a fetched model was proved: an entry that the site has seen may not be lost without a word.
-    package func noteFetched(_ note: String) throws {
-        // A site that has never connected knows no ledger yet.
-        guard let key = try disk.contents(of: keyPath) else { return }
-        let seen = try head(note, key)
-        guard try seen.head.size > fetchedHead(key)?.head.size ?? 0 else { return }
-        try disk.store(Array(note.utf8), at: fetchedHeadPath)
-    }
-
-    /// Looks again at what was fetched, before the site says what it has seen.
-    package func takeFetchedHead() throws {
-        guard let key = try disk.contents(of: keyPath), let fetched = try fetchedHead(key), fetched.head.size > seen?.head.size ?? 0 else { return }
-        seen = fetched
+        return (receipted + [kept].compactMap { $0 }).max { $0.head.size < $1.head.size }
     }
 
     private func head(_ note: String, _ key: [UInt8]) throws -> SignedTreeHead {
@@ -170,9 +149,6 @@ package final class LedgerMemory {
     /// Goes on from the ledger as it is after an accepted loss. The lost head is kept aside.
     package func goOn(after welcome: Welcome) throws {
         if let seen { try disk.store(Array(seen.note.utf8), at: "\(directory)/tree-head-lost-\(seen.head.size)-\(seen.head.root.short)") }
-        if let key = try disk.contents(of: keyPath), let fetched = try fetchedHead(key) {
-            try disk.rename(fetchedHeadPath, to: "\(directory)/tree-head-lost-fetched-\(fetched.head.size)-\(fetched.head.root.short)")
-        }
         try keep(try head(welcome.treeHead, welcome.logKey))
     }
 

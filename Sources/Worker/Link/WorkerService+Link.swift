@@ -12,7 +12,6 @@ extension WorkerService {
     func connect(afterMilliseconds milliseconds: Int) async {
         guard (try? await pause(for: .milliseconds(milliseconds))) != nil else { return }
         do {
-            try memory.takeFetchedHead()
             try await dialer.withConnection(.control, software: BlobTransfer.software, treeHead: memory.treeHead) { connection in
                 let link = try await self.checked(connection)
                 try await withThrowingTaskGroup(of: Void.self) { group in

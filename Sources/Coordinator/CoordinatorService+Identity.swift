@@ -15,16 +15,13 @@ extension CoordinatorService {
     /// Notices replaced files, and ends connections whose certificates have ended or were revoked.
     func watchIdentity() async {
         warnOfOpenDirectory()
-        var trimmedAt = ContinuousClock.now
+        var memory = MemoryReturn()
         while !isStopping, !Task.isCancelled {
             took(reloading.look(at: now()))
             remind()
             endConnections()
             watchLedger()
-            if ContinuousClock.now - trimmedAt > .seconds(ProcessResources.returnMemorySeconds) {
-                trimmedAt = .now
-                _ = try? await workers.runIfActive { ProcessResources.returnMemory() }
-            }
+            await memory.ifDue(on: workers)
             try? await Task.sleep(for: .seconds(Self.lookSeconds))
         }
     }

@@ -180,8 +180,9 @@ extension CoordinatorService {
         let report = RemovalReport(
             rounds: preview.state.archive.prunedCount - before.archive.prunedCount, blobs: going.count,
             byteCount: going.reduce(0) { $0 + (blobs.byteCount(of: $1) ?? 0) })
-        if !dryRun { try requireHeard() }
-        if !dryRun { try decideOrThrow { core, now in try core.decide { $0.prune(by: operatorName, at: now) } } }
+        guard !dryRun else { return .updatesRemoved(report) }
+        try requireHeard()
+        try decideOrThrow { core, now in try core.decide { $0.prune(by: operatorName, at: now) } }
         return .updatesRemoved(report)
     }
 

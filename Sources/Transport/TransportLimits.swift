@@ -33,11 +33,6 @@ public enum TransportLimits {
 public enum ProcessResources {
     /// Keeps freed buffers in the process, so that transfers do not spend their time on page faults. Call once at start.
     public static func keepBuffers() { kumiai_keep_buffers() }
-    /// Gives freed pages back to the system. A service that keeps a little of every round beside large buffers that come and go would
-    /// grow: what is small splits the room that a large one has left.
-    public static func returnMemory() { kumiai_return_memory() }
-    /// How often a service does so.
-    public static let returnMemorySeconds = 10
     /// Allows as many open files as the system lets this process have. Call once at start.
     public static func raiseDescriptorLimit() { kumiai_raise_descriptor_limit() }
 

@@ -17,15 +17,12 @@ extension WorkerService {
     /// Notices replaced files, and leaves a coordinator whose certificate has ended.
     func watchIdentity() async {
         warnOfOpenDirectory()
-        var trimmedAt = ContinuousClock.now
+        var memory = MemoryReturn()
         while !Task.isCancelled {
             took(reloading.look(at: clock()))
             remind()
             leaveEndedCoordinator()
-            if ContinuousClock.now - trimmedAt > .seconds(ProcessResources.returnMemorySeconds) {
-                trimmedAt = .now
-                _ = try? await workers.runIfActive { ProcessResources.returnMemory() }
-            }
+            await memory.ifDue(on: workers)
             try? await Task.sleep(for: .seconds(Self.lookSeconds))
         }
     }

@@ -60,6 +60,7 @@ struct AdapterExtractCommand: Command {
         if json.isOn { return try Report(out: out, rank: rank, energy: extraction.energy, discardedEnergy: extraction.discarded).printJSON() }
         Terminal.print("wrote \(out): rank \(rank), lacks \(Format.number(100 * extraction.discarded, digits: 3)) % of the change's energy")
     }
+
     /// An adapter changes weights alone: what else is different would be lost without a word.
     private func requireOneContract(_ base: SafetensorsFile, _ model: SafetensorsFile) throws {
         guard let one = try? PolicyConfiguration(of: base), let other = try? PolicyConfiguration(of: model), one != other else { return }

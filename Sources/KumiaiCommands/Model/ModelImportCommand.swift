@@ -41,8 +41,9 @@ struct ModelImportCommand: Command {
         defer { unlink(whole) }
         // What is checked is what is sent; several files become one.
         try SafetensorsFile(path: file, called: "the model \(file)").copy(to: whole)
-        try ModelImport.check(try SafetensorsFile(path: whole, called: "the model \(file)"))
-        UntrainableNote.print(of: try SafetensorsFile(path: whole, called: "the model \(file)"))
+        let checked = try SafetensorsFile(path: whole, called: "the model \(file)")
+        try ModelImport.check(checked)
+        UntrainableNote.print(of: checked)
         let (entry, model) = try await ModelClient(options.dialer()).register(whole, as: name, scratch: scratch)
         if json.isOn { return try Report(name: name.text, model: model.digest.hex, bytes: model.byteCount, entry: entry).printJSON() }
         Terminal.print("registered \(name) (\(model.digest.short), \(Format.bytes(model.byteCount)), ledger entry \(entry))")

@@ -21,30 +21,24 @@ struct IssuedCertificates {
         } catch let error as IdentityError where error.code == .exists {}
     }
 
-    /// Those of a key.
-    func certificates(of key: PublicKey) throws -> [Certificate] {
-        try Self.certificates(in: directory) { _ in true }.filter { try isOurs($0, key) }
+    /// Those of a key that are known here, or lie in `folder`, where a renewal leaves the former one.
+    private func certificates(of key: PublicKey, beside folder: String) throws -> [Certificate] {
+        let all = try Self.certificates(in: directory) { _ in true } + Self.certificates(in: folder) { $0.hasPrefix("certificate") }
+        return try all.filter { try $0.isSigned(by: authority) && $0.publicKey == key }
     }
 
-    /// Those of a certificate's key that are known here, or lie beside it, where a renewal leaves the former one.
+    /// Other certificates of a certificate's key; its file is at `path`.
     func siblings(of certificate: Certificate, at path: String) throws -> [Certificate] {
-        let key = try certificate.publicKey
-        let beside = try Self.certificates(in: SystemDisk.folder(of: path)) { $0.hasPrefix("certificate") }.filter { try isOurs($0, key) }
         var seen: Set<String> = [certificate.serial]
-        return try (certificates(of: key) + beside).filter { seen.insert($0.serial).inserted }
+        return try certificates(of: certificate.publicKey, beside: SystemDisk.folder(of: path)).filter { seen.insert($0.serial).inserted }
     }
 
     /// Throws where a certificate of this key was revoked: somebody else may have the key. `folder`: where others of the key may lie.
     func requireNotRevoked(_ key: PublicKey, by list: RevocationList?, called name: String, beside folder: String) throws {
-        let known = try certificates(of: key) + Self.certificates(in: folder) { $0.hasPrefix("certificate") }.filter { try isOurs($0, key) }
-        guard let list, let revoked = known.first(where: list.contains) else { return }
+        guard let list, let revoked = try certificates(of: key, beside: folder).first(where: list.contains) else { return }
         throw UsageError(
             "the key of \(name) had a certificate that was revoked, serial \(revoked.serial)",
             hint: "make a new key, in a new directory: kumiai pki request, then kumiai pki issue")
-    }
-
-    private func isOurs(_ certificate: Certificate, _ key: PublicKey) throws -> Bool {
-        try certificate.isSigned(by: authority) && certificate.publicKey == key
     }
 
     private static func certificates(in directory: String, where isWanted: (String) -> Bool) throws -> [Certificate] {

@@ -62,10 +62,6 @@ struct PKIRenewCommand: Command {
                 "\(files.certificate) was not issued by the CA in \(ca), but by \(former.issuer)",
                 hint: "name its CA with --ca; a certificate under another CA is issued with kumiai pki issue --request")
         }
-        guard try from.loadRevocations(of: authority.certificate)?.contains(former) != true else {
-            throw UsageError(
-                "\(files.certificate) was revoked", hint: "make a new key with kumiai pki request, and issue a certificate for it")
-        }
         try IssuedCertificates(from, of: authority.certificate).requireNotRevoked(
             former.publicKey, by: from.loadRevocations(of: authority.certificate), called: files.certificate, beside: directory)
         if FileManager.default.fileExists(atPath: files.key), try !former.matches(IdentityFile.key(files.key)) {

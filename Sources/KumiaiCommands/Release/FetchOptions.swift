@@ -114,7 +114,7 @@ struct Participant {
     func dialer() throws -> Dialer {
         switch kind {
         case .site(let configuration):
-            try WorkerIdentity(configuration, at: Timestamp(milliseconds: UInt64(Date().timeIntervalSince1970 * 1000))).dialer(configuration)
+            try WorkerIdentity(configuration, at: systemTime()).dialer(configuration)
         case .overseer(let options): try options.dialer()
         }
     }

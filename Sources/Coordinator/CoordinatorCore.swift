@@ -44,10 +44,7 @@ package final class CoordinatorCore {
     /// What must be done again after a restart, after a write that failed, or after a time in which nothing could be decided.
     /// `present`: the sites that are connected by now.
     package func resume(at now: Timestamp, present: Set<SiteID>) throws -> [Effect] {
-        try decide { machine in
-            machine = CoordinatorMachine(state: machine.state, present: present)
-            return machine.resume(at: now)
-        }
+        try decide { $0.resume(present: present, at: now) }
     }
 
     /// Puts back entries that the ledger has lost, byte for byte.
@@ -65,7 +62,7 @@ package final class CoordinatorCore {
 
     private func reload() throws {
         try ledger.reload()
-        machine = CoordinatorMachine(state: ledger.stateAtReading, present: machine.present)
+        machine = CoordinatorMachine(state: ledger.stateAtReading, presence: machine.presence)
         isAheadOfLedger = false
     }
 }

@@ -269,6 +269,7 @@ public actor CoordinatorService {
             case .remove(let digests): remove(digests)
             case .announce: mustAnnounce = true
             case .assign(let site): assign(site)
+            case .fault(let violation): logger.critical("an entry was decided that does not follow", metadata: ["reason": "\(violation.message)"])
             }
         }
         if mustAnnounce { presence.keys.forEach(assign) }

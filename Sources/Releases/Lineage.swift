@@ -69,7 +69,7 @@ public struct Lineage: Equatable, Sendable {
         self.treeHead = treeHead
     }
 
-    private static func contributions(_ collection: RoundMachine.Collection, _ places: [SignedUpdate.Identity: UInt64]) -> [Contribution] {
+    private static func contributions(_ collection: RoundState.Collection, _ places: [SignedUpdate.Identity: UInt64]) -> [Contribution] {
         collection.updates.map { accepted in
             let manifest = accepted.update.manifest
             return Contribution(

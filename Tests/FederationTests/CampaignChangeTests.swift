@@ -21,7 +21,7 @@ import Testing
         return machine.handle(.submitted(Samples.submission(update)), at: time)
     }
 
-    func collection(_ machine: CoordinatorMachine) throws -> RoundMachine.Collection {
+    func collection(_ machine: CoordinatorMachine) throws -> RoundState.Collection {
         guard case .collecting(let collection)? = machine.state.campaign?.round.phase else { throw TestFailure() }
         return collection
     }
@@ -34,6 +34,7 @@ import Testing
         #expect(state.campaign?.plan == machine.state.campaign?.plan)
         #expect(state.campaign?.end == machine.state.campaign?.end)
         #expect(state.campaign?.pause == machine.state.campaign?.pause)
+        #expect(state == machine.state)
     }
 
     @Test func aStoppedCampaignEndsWithItsReasonAndAnotherCanBeOpened() throws {
@@ -92,7 +93,7 @@ import Testing
         var machine = try opened()
         _ = try machine.change(change(.pause), at: start + 40)
         var restarted = CoordinatorMachine(state: machine.state)
-        #expect(restarted.resume(at: start + 9000).entries.isEmpty)
+        #expect(restarted.resume(present: [], at: start + 9000).entries.isEmpty)
         #expect(restarted.handle(.arrived(sites[0]), at: start + 9000).entries.isEmpty)
     }
 

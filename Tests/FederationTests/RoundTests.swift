@@ -203,7 +203,7 @@ import Testing
         var (machine, _) = try opened()
         let bad = Samples.submission(Samples.update(of: Samples.sites[0], samples: 0))
         let recorded = (0..<100).reduce(0) { count, _ in count + machine.handle(.submitted(bad), at: start).entries.count }
-        #expect(recorded == RoundMachine.recordedRefusalsPerSite)
+        #expect(recorded == RoundState.recordedRefusalsPerSite)
     }
 
     @Test func completeRoundClosesCommitsAndTheNextOneOpens() throws {
@@ -267,7 +267,7 @@ import Testing
             var state = ConsortiumState()
             for entry in entries.prefix(count) { try state.apply(entry) }
             var restarted = CoordinatorMachine(state: state)
-            var effects = restarted.resume(at: start)
+            var effects = restarted.resume(present: [], at: start)
             for site in Samples.sites { effects += restarted.handle(.arrived(site), at: start) }
             // Sites send what they have not been told is in; the rest of the campaign follows.
             for _ in 0..<20 where restarted.state.campaign?.end == nil {
@@ -286,6 +286,29 @@ import Testing
                 restarted.state.campaign?.end?.completed == true,
                 "after entry \(count): \(restarted.state.campaign!.round.key) \(restarted.state.campaign!.round.phaseName)")
         }
+    }
+
+    /// Between two rounds, too: what an auditor computes from the entries is all that the coordinator knows of them.
+    @Test func afterEveryStepTheMachineHoldsTheFoldOfItsEntriesAndNothingElse() throws {
+        var (machine, entries) = try opened()
+        func check() throws {
+            var state = ConsortiumState()
+            for entry in entries { try state.apply(entry) }
+            #expect(state == machine.state)
+        }
+        for site in Samples.sites {
+            entries += machine.handle(.submitted(Samples.submission(Samples.update(of: site))), at: start).entries
+            try check()
+        }
+        entries += machine.handle(.left(Samples.sites[2]), at: start).entries
+        entries += machine.handle(.aggregated(RoundKey(round: 1, attempt: 1), result(3)), at: start).entries
+        try check()
+        // Round 2 recruits: that a quorum waits is no part of the state.
+        #expect(machine.wakeTime == start + 30)
+        entries += machine.handle(.tick, at: start + 30).entries
+        entries += machine.handle(.tick, at: start + 200).entries
+        try check()
+        #expect(machine.state.campaign?.round.key == RoundKey(round: 2, attempt: 2))
     }
 
     @Test func ledgerThatContradictsThePlanDoesNotFold() throws {

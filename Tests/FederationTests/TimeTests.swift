@@ -19,7 +19,7 @@ import Testing
         return machine.handle(.submitted(Samples.submission(update)), at: time)
     }
 
-    func collection(_ machine: CoordinatorMachine) throws -> RoundMachine.Collection {
+    func collection(_ machine: CoordinatorMachine) throws -> RoundState.Collection {
         guard case .collecting(let collection)? = machine.state.campaign?.round.phase else { throw TestFailure() }
         return collection
     }
@@ -53,7 +53,7 @@ import Testing
             _ = submit(&running, 0, at: start)
             _ = submit(&running, 1, at: start)
             var restarted = CoordinatorMachine(state: running.state)
-            let effects = restarted.resume(at: start + 500)
+            let effects = restarted.resume(present: [], at: start + 500)
             if isExtended {
                 #expect(try collection(restarted).deadline == start + 550)
                 #expect(effects.tasks.isEmpty)
@@ -186,7 +186,7 @@ import Testing
         }
         // After a crash between the entry and the removal, the removal is done again.
         var restarted = CoordinatorMachine(state: machine.state)
-        guard case .remove(let again)? = restarted.resume(at: start + 2000).first else { throw TestFailure() }
+        guard case .remove(let again)? = restarted.resume(present: [], at: start + 2000).first else { throw TestFailure() }
         #expect(again == digests)
     }
 }

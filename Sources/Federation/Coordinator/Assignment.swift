@@ -74,7 +74,7 @@ extension CampaignState {
     }
 }
 
-extension RoundMachine {
+extension RoundState {
     var restReason: String {
         switch phase {
         case .recruiting: "round \(key) waits for a quorum of \(plan.quorum) sites"

@@ -1,11 +1,10 @@
 /// The coordinator's decisions as a value: events in, effects out.
 ///
-/// Its state is the fold of the ledger's entries; what is not in the ledger (who is connected) decides only when
-/// something happens, never what is true.
+/// Two values: the fold of the ledger's entries, which says what is true, and who is present, which says when something happens.
+/// Each entry that is decided is folded once, by the one fold there is.
 public struct CoordinatorMachine: Sendable {
     public private(set) var state: ConsortiumState
-    /// The sites that are connected now.
-    public private(set) var present: Set<SiteID>
+    public private(set) var presence: Presence
 
     public enum Event: Sendable {
         case arrived(SiteID)
@@ -28,54 +27,62 @@ public struct CoordinatorMachine: Sendable {
         case announce
         /// This site's assignment has changed.
         case assign(SiteID)
+        /// A defect of this program: it decided an entry that the fold refuses. Nothing of that entry has happened.
+        case fault(LedgerViolation)
     }
 
     /// `state` is the fold of the whole ledger.
-    public init(state: ConsortiumState, present: Set<SiteID> = []) {
+    public init(state: ConsortiumState, presence: Presence = Presence()) {
         self.state = state
-        self.present = present
+        self.presence = presence
     }
 
     /// When `tick` is due next, if ever.
     public var wakeTime: Timestamp? {
         guard let campaign = state.campaign, campaign.end == nil, campaign.pause == nil else { return nil }
-        return campaign.round.wakeTime
+        return campaign.round.wakeTime(presence)
     }
 
     public func assignment(for site: SiteID) -> Assignment {
         state.campaign?.assignment(for: site) ?? .rest(reason: "no campaign is open")
     }
 
-    /// What must be done again after a restart.
-    public mutating func resume(at now: Timestamp) -> [Effect] {
+    /// What must be done again after a restart, or after a time in which nothing could be decided. `present`: the sites that are
+    /// connected by now.
+    public mutating func resume(present: Set<SiteID>, at now: Timestamp) -> [Effect] {
         let now = max(now, state.time)
+        presence.sites = present
         let pruned = state.prunedBlobs
-        let removal: [Effect] = pruned.isEmpty ? [] : [.remove(pruned.sorted())]
+        var effects: [Effect] = pruned.isEmpty ? [] : [.remove(pruned.sorted())]
+        if let campaign = state.campaign, campaign.end == nil {
+            if let task = campaign.round.aggregation { effects.append(.aggregate(task)) }
+            if campaign.dueEnd == nil, campaign.pause == nil, let extended = campaign.round.dueAfterOutage(at: now) {
+                effects += record(extended, at: now)
+            }
+        }
         // What was written without its effects being seen, nobody has heard of.
-        guard let campaign = state.campaign, campaign.end == nil else { return removal + [.announce] }
-        return removal + effects(campaign.round.resume(), at: now) + settle(at: now) + pass(.restarted, at: now) + pass(.presence(present), at: now)
-            + pass(.tick, at: now) + [.announce]
+        return effects + settle(at: now) + [.announce]
     }
 
     /// A clock that was set back does not make entries older than those before them.
     public mutating func handle(_ event: Event, at now: Timestamp) -> [Effect] {
         let now = max(now, state.time)
         switch event {
-        case .arrived(let site):
-            present.insert(site)
-            return pass(.presence(present), at: now)
-        case .left(let site):
-            present.remove(site)
-            return pass(.presence(present), at: now)
-        case .submitted(let submission):
-            return submit(submission, at: now)
+        case .arrived(let site): presence.sites.insert(site)
+        case .left(let site): presence.sites.remove(site)
+        case .submitted(let submission): return submit(submission, at: now) + settle(at: now)
         case .aggregated(let key, let result):
-            return key == state.campaign?.round.key ? pass(.aggregated(result), at: now) : []
+            if let round = openRound(key), let commit = round.committed(result) { return record(commit, at: now) + settle(at: now) }
         case .aggregationFailed(let key, let reason, let sites):
-            return key == state.campaign?.round.key ? pass(.aggregationFailed(reason, without: sites), at: now) : []
-        case .tick:
-            return pass(.tick, at: now)
+            if let round = openRound(key), let abandonment = round.failed(reason, without: sites) { return record(abandonment, at: now) + settle(at: now) }
+        case .tick: break
         }
+        return settle(at: now)
+    }
+
+    private func openRound(_ key: RoundKey) -> RoundState? {
+        guard let campaign = state.campaign, campaign.end == nil, campaign.round.key == key else { return nil }
+        return campaign.round
     }
 
     /// The answer that an update would get on the strength of its manifest; `nil` where its tensors are worth a look.
@@ -114,9 +121,7 @@ public struct CoordinatorMachine: Sendable {
     public mutating func open(_ draft: Plan, by operatorName: String, at now: Timestamp) throws(LedgerViolation) -> [Effect] {
         let now = max(now, state.time)
         let plan = completed(draft)
-        let entry = Entry(at: now, .campaignOpened(plan, by: operatorName))
-        try state.apply(entry)
-        return [.record(entry)] + pass(.presence(present), at: now) + [.announce]
+        return try note(.campaignOpened(plan, by: operatorName), at: now) + settle(at: now) + [.announce]
     }
 
     /// The entry of exactly this change, if it is the newest one: an answer may have been lost.
@@ -130,9 +135,10 @@ public struct CoordinatorMachine: Sendable {
     public mutating func change(_ change: CampaignChange, at now: Timestamp) throws(LedgerViolation) -> [Effect] {
         guard state.campaign != nil else { throw LedgerViolation("changes a campaign, but none is open") }
         let now = max(now, state.time)
-        let entry = Entry(at: now, .campaignChanged(change))
-        try state.apply(entry)
-        return [.record(entry)] + settle(at: now) + pass(.presence(present), at: now) + pass(.tick, at: now) + [.announce]
+        let paused = state.campaign?.pause?.at
+        let effects = try note(.campaignChanged(change), at: now)
+        if let paused, change.action == .resume { presence.shift(milliseconds: now.milliseconds(since: paused)) }
+        return effects + settle(at: now) + [.announce]
     }
 
     /// Registers a further base model.
@@ -152,20 +158,15 @@ public struct CoordinatorMachine: Sendable {
 
     /// The clock had been ahead: entries go on from `now`, which is earlier than the newest one.
     public mutating func correctClock(_ correction: ClockCorrection, at now: Timestamp) throws(LedgerViolation) -> [Effect] {
-        try note(.clockCorrected(correction), at: now) + pass(.presence(present), at: now) + pass(.tick, at: now) + [.announce]
-    }
-
-    private mutating func note(_ body: Entry.Body, at time: Timestamp) throws(LedgerViolation) -> [Effect] {
-        let entry = Entry(at: time, body)
-        try state.apply(entry)
-        return [.record(entry)]
+        let former = state.time
+        let effects = try note(.clockCorrected(correction), at: now)
+        presence.shift(milliseconds: now.milliseconds(since: former))
+        return effects + settle(at: now) + [.announce]
     }
 
     /// Records a release of the ended campaign.
     public mutating func cut(_ cutting: ReleaseCutting, at now: Timestamp) throws(LedgerViolation) -> [Effect] {
-        let entry = Entry(at: max(now, state.time), .releaseCut(cutting))
-        try state.apply(entry)
-        return [.record(entry)]
+        try note(.releaseCut(cutting), at: max(now, state.time))
     }
 
     /// Gives up the blobs of rounds whose retention has passed.
@@ -173,24 +174,31 @@ public struct CoordinatorMachine: Sendable {
         let now = max(now, state.time)
         let prunings = state.archive.expired(at: now, by: operatorName)
         guard !prunings.isEmpty else { return [] }
-        let records = prunings.map { record(.updatesPruned($0), at: now) }
+        let records = prunings.flatMap { record(.updatesPruned($0), at: now) }
         return records + [.remove(state.prunedBlobs.sorted())]
     }
 
-    // MARK: Passing on to the round
+    // MARK: Decisions
 
     private mutating func submit(_ submission: Submission, at now: Timestamp) -> [Effect] {
-        let manifest = submission.update.manifest
-        if manifest.site == submission.sender, let place = state.place(of: manifest) {
-            return [.answer(submission.sender, .accepted(index: place.index))]
+        let (sender, manifest) = (submission.sender, submission.update.manifest)
+        if manifest.site == sender, let place = state.place(of: manifest) { return [.answer(sender, .accepted(index: place.index))] }
+        switch judge(submission, at: now) {
+        case .accept(let accepted):
+            let index = state.entryCount
+            return record(.updateAccepted(accepted), at: now) { [.answer(sender, .accepted(index: index))] }
+        case .refuse(let refusal, let recorded?):
+            return record(.updateRefused(recorded), at: now) { [.answer(sender, .refused(refusal))] }
+        case .refuse(let refusal, recorded: nil): return [.answer(sender, .refused(refusal))]
+        case .postpone(let reason): return [.answer(sender, .postponed(reason: reason))]
         }
-        guard let campaign = state.campaign else {
-            return [.answer(submission.sender, .refused(UpdateRefusal(.wrongRound, "no round is open")))]
-        }
-        guard campaign.end == nil else {
-            return [.answer(submission.sender, .refused(UpdateRefusal(.late, "\(campaign.plan.campaign) has ended")))]
-        }
-        return pass(.submitted(checked(submission)), at: now)
+    }
+
+    private func judge(_ submission: Submission, at now: Timestamp) -> RoundState.Judgement {
+        guard let campaign = state.campaign else { return .refuse(UpdateRefusal(.wrongRound, "no round is open"), recorded: nil) }
+        guard campaign.end == nil else { return .refuse(UpdateRefusal(.late, "\(campaign.plan.campaign) has ended"), recorded: nil) }
+        guard campaign.pause == nil else { return .postpone(campaign.pauseReason) }
+        return campaign.round.judge(checked(submission), at: now)
     }
 
     /// A digest that has its place already is nobody's new update. Decided here and not by the fold, which must go on to take
@@ -203,60 +211,42 @@ public struct CoordinatorMachine: Sendable {
         return Submission(sender: submission.sender, update: submission.update, inspection: .unsound(refusal))
     }
 
-    private mutating func pass(_ event: RoundMachine.Event, at now: Timestamp) -> [Effect] {
-        guard let campaign = state.campaign, campaign.end == nil else { return [] }
-        if campaign.pause != nil, !event.isCompletion {
-            guard case .submitted(let submission) = event else { return [] }
-            return [.answer(submission.sender, .postponed(reason: campaign.pauseReason))]
-        }
-        var round = state.campaign!.round
-        let decided = effects(round.handle(event, at: now), at: now)
-        precondition(state.campaign!.round.phase == round.phase, "the fold and the round disagree")
-        state.campaign!.round = round  // with who is present, which the fold does not know
-        return decided + settle(at: now)
-    }
-
-    /// Records the round's decisions through the one fold there is.
-    private mutating func effects(_ effects: [RoundMachine.Effect], at now: Timestamp) -> [Effect] {
-        effects.flatMap { effect -> [Effect] in
-            switch effect {
-            case .record(let body):
-                return [record(body, at: now)] + body.changedAssignments
-            case .acknowledge(let site):
-                return [.answer(site, .accepted(index: state.entryCount - 1))]
-            case .refuse(let site, let refusal):
-                return [.answer(site, .refused(refusal))]
-            case .postpone(let site, let reason):
-                return [.answer(site, .postponed(reason: reason))]
-            case .aggregate(let task):
-                return [.aggregate(task)]
-            }
-        }
-    }
-
-    /// Ends the campaign or begins the next round where one is over.
+    /// Records what is due by now, one entry after the other.
     private mutating func settle(at now: Timestamp) -> [Effect] {
-        guard let campaign = state.campaign, campaign.end == nil else { return [] }
-        if let end = campaign.dueEnd {
-            return [record(.campaignEnded(end), at: now), .announce]
+        var effects: [Effect] = []
+        while let body = due(at: now) {
+            effects += record(body, at: now)
+            if case .fault? = effects.last { break }
         }
-        switch campaign.round.phase {
-        case .committed, .abandoned:
-            state.campaign!.advance()
-            return pass(.presence(present), at: now)
-        default:
-            return []
+        return effects
+    }
+
+    private mutating func due(at now: Timestamp) -> Entry.Body? {
+        guard let campaign = state.campaign, campaign.end == nil else { return nil }
+        if let end = campaign.dueEnd { return .campaignEnded(end) }
+        guard campaign.pause == nil else { return nil }
+        presence.observe(campaign.round, at: now)
+        return campaign.round.due(presence, at: now)
+    }
+
+    /// Folds an entry and says who must hear of it. `then`: what follows from it where the fold takes it.
+    private mutating func record(_ body: Entry.Body, at now: Timestamp, then: () -> [Effect] = { [] }) -> [Effect] {
+        do {
+            return try note(body, at: now) + body.changedAssignments + then() + work(after: body)
+        } catch {
+            return [.fault(error)]
         }
     }
 
-    private mutating func record(_ body: Entry.Body, at now: Timestamp) -> Effect {
-        let entry = Entry(at: now, body)
-        do {
-            try state.apply(entry)
-        } catch {
-            preconditionFailure("the coordinator decided an entry that the fold refuses: \(error.message)")
-        }
-        return .record(entry)
+    private func work(after body: Entry.Body) -> [Effect] {
+        guard case .roundClosed = body, let task = state.campaign?.round.aggregation else { return [] }
+        return [.aggregate(task)]
+    }
+
+    private mutating func note(_ body: Entry.Body, at time: Timestamp) throws(LedgerViolation) -> [Effect] {
+        let entry = Entry(at: time, body)
+        try state.apply(entry)
+        return [.record(entry)]
     }
 }
 
@@ -267,16 +257,6 @@ extension Entry.Body {
         case .updateRefused, .founded, .modelRegistered, .releaseCut, .updatesPruned, .clockCorrected, .lossDeclared, .authorityRotated: []
         case .updateAccepted(let accepted): [.assign(accepted.update.manifest.site)]
         case .campaignOpened, .roundOpened, .roundExtended, .roundClosed, .roundCommitted, .roundAbandoned, .campaignEnded, .campaignChanged: [.announce]
-        }
-    }
-}
-
-extension RoundMachine.Event {
-    /// Whether it ends work that was begun before: a pause does not hold that up.
-    fileprivate var isCompletion: Bool {
-        switch self {
-        case .aggregated, .aggregationFailed: true
-        case .presence, .submitted, .restarted, .tick: false
         }
     }
 }

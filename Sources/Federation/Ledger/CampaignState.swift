@@ -6,7 +6,7 @@ public struct CampaignState: Equatable, Sendable {
     public let opening: Opening
     public private(set) var current: GlobalState
     public private(set) var committedRounds = 0
-    public internal(set) var round: RoundMachine
+    public private(set) var round: RoundState
     /// Since when the campaign is paused, and by whom; `nil` while it runs.
     public private(set) var pause: Pause?
     /// Sites that do not take part any more, and why.
@@ -54,7 +54,7 @@ public struct CampaignState: Equatable, Sendable {
         opening = Opening(plan: plan, index: index)
         roundEndedAt = time
         current = GlobalState(model: base.digest, modelByteCount: base.byteCount, serverState: nil)
-        round = RoundMachine(plan: plan, key: RoundKey(round: 1, attempt: 1), start: current, since: time)
+        round = RoundState(plan: plan, key: RoundKey(round: 1, attempt: 1), start: current, since: time)
     }
 
     public var updatesAccepted: Int { acceptedBySite.values.reduce(0, +) }
@@ -106,7 +106,6 @@ public struct CampaignState: Equatable, Sendable {
             return
         }
         try require(stop == nil, "follows the stop of its campaign, which only its end may follow")
-        advance()
         if case .campaignChanged(let change) = entry.body {
             try apply(change, at: entry.at)
             lastChange = RecordedChange(change: change, index: index)
@@ -115,6 +114,7 @@ public struct CampaignState: Equatable, Sendable {
         try require(pause == nil || round.isAggregating, "belongs to a campaign that is paused")
         try round.apply(entry)
         note(entry, index)
+        advance()
     }
 
     /// What an entry of the round means for the campaign.
@@ -160,7 +160,6 @@ public struct CampaignState: Equatable, Sendable {
     /// The clock went back from `former` to `time`: what waits does so for as long as before.
     mutating func correctClock(from former: Timestamp, to time: Timestamp) {
         guard end == nil else { return }
-        advance()
         let change = time.milliseconds(since: former)
         round.shift(milliseconds: change)
         pause = pause.map { Pause(change: $0.change, at: $0.at.adding(milliseconds: change)) }
@@ -168,15 +167,15 @@ public struct CampaignState: Equatable, Sendable {
     }
 
     /// Puts the next round, or the next attempt, in the place of one that is over.
-    mutating func advance() {
+    private mutating func advance() {
         guard end == nil, dueEnd == nil else { return }
         switch round.phase {
         case .committed:
-            round = RoundMachine(
+            round = RoundState(
                 plan: plan, key: RoundKey(round: round.key.round + 1, attempt: 1), start: current, since: roundEndedAt,
                 inheritance: round.inheritanceOfNextRound())
         case .abandoned(let abandonment):
-            round = RoundMachine(
+            round = RoundState(
                 plan: plan, key: RoundKey(round: round.key.round, attempt: round.key.attempt + 1), start: current, since: roundEndedAt,
                 inheritance: round.inheritance.without(abandonment.without))
         default:
@@ -185,6 +184,6 @@ public struct CampaignState: Equatable, Sendable {
     }
 }
 
-extension RoundMachine {
+extension RoundState {
     var isAggregating: Bool { if case .aggregating = phase { true } else { false } }
 }

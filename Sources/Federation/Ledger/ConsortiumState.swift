@@ -3,7 +3,7 @@ public struct ConsortiumState: Equatable, Sendable {
     public private(set) var entryCount: UInt64 = 0
     public private(set) var founding: Founding?
     public private(set) var models: [ModelName: ModelReference] = [:]
-    public internal(set) var campaign: CampaignState?
+    public private(set) var campaign: CampaignState?
     /// The one before: a site whose receipt was lost on the way may ask for it after the next has begun.
     private var formerCampaign: CampaignState?
     public private(set) var releases: [ReleaseCutting] = []
@@ -86,16 +86,22 @@ public struct ConsortiumState: Equatable, Sendable {
         case .updatesPruned(let pruning):
             try archive.prune(pruning, at: entry.at)
         default:
-            guard campaign != nil else { throw LedgerViolation("belongs to a campaign, but none is open") }
-            let round = campaign!.round
-            try campaign!.apply(entry, index: entryCount)
-            if case .updateAccepted(let accepted) = entry.body { contributors.insert(accepted.update.manifest.site) }
-            if case .roundCommitted(let commit) = entry.body, case .aggregating(let collection) = round.phase {
-                archive.add(round.task(collection), commit, of: round.plan, at: entry.at)
-            }
+            try applyToCampaign(entry)
         }
         entryCount += 1
         time = entry.at
+    }
+
+    private mutating func applyToCampaign(_ entry: Entry) throws(LedgerViolation) {
+        guard campaign != nil else { throw LedgerViolation("belongs to a campaign, but none is open") }
+        guard case .roundCommitted(let commit) = entry.body else {
+            try campaign!.apply(entry, index: entryCount)
+            if case .updateAccepted(let accepted) = entry.body { contributors.insert(accepted.update.manifest.site) }
+            return
+        }
+        let (task, plan) = (campaign!.round.aggregation, campaign!.plan)
+        try campaign!.apply(entry, index: entryCount)
+        if let task { archive.add(task, commit, of: plan, at: entry.at) }
     }
 
     private mutating func register(_ name: ModelName, _ reference: ModelReference) throws(LedgerViolation) {

@@ -1,4 +1,4 @@
-extension RoundMachine {
+extension RoundState {
     /// A round's cohort and what it has sent so far.
     public struct Collection: Equatable, Sendable {
         public internal(set) var cohort: [SiteID]
@@ -45,7 +45,7 @@ public struct FormerRound: Equatable, Sendable {
     public internal(set) var missing: Set<SiteID>
 }
 
-extension RoundMachine {
+extension RoundState {
     /// What the next round takes over from this one, which is committed.
     func inheritanceOfNextRound() -> RoundInheritance {
         var next = RoundInheritance()

@@ -212,6 +212,7 @@ final class SimulatedCoordinator {
                 world.count("prunings")
             case .assign(let site): if let link = presence[site] { assign(link) }
             case .announce: announce()
+            case .fault(let violation): world.checker.fail("the coordinator decided an entry that \(violation.message)")
             }
         }
     }

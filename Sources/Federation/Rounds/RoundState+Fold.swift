@@ -1,4 +1,4 @@
-extension RoundMachine {
+extension RoundState {
     /// Applies an entry of the ledger, or says why it may not follow.
     public mutating func apply(_ entry: Entry) throws(LedgerViolation) {
         switch (entry.body, phase) {

@@ -1,9 +1,8 @@
 /// What an operator's change does to a round that is under way.
-extension RoundMachine {
+extension RoundState {
     /// Moves all that waits: a pause is over, or the clock was corrected.
     mutating func shift(milliseconds: Int64) {
         since = since.adding(milliseconds: milliseconds)
-        quorumSince = quorumSince?.adding(milliseconds: milliseconds)
         guard case .collecting(var collection) = phase else { return }
         collection.openedAt = collection.openedAt.adding(milliseconds: milliseconds)
         collection.deadline = collection.deadline.adding(milliseconds: milliseconds)
@@ -14,7 +13,6 @@ extension RoundMachine {
     mutating func adopt(_ amended: Plan, without dropped: [SiteID]) {
         let deadlineChanged = amended.deadlineSeconds != plan.deadlineSeconds
         plan = amended
-        present = present.intersection(amended.sites)
         inheritance.asked.subtract(dropped.filter { inheritance.accepted[$0] == nil })
         for index in inheritance.formerRounds.indices { inheritance.formerRounds[index].missing.subtract(dropped) }
         guard case .collecting(var collection) = phase else { return }

@@ -1,4 +1,4 @@
-extension RoundMachine {
+extension RoundState {
     /// What a manifest alone says about its update.
     public enum Verdict: Equatable, Sendable {
         case refused(UpdateRefusal)

@@ -1,0 +1,56 @@
+/// The life of one round, as the ledger's entries tell it.
+///
+/// Phases: recruiting → collecting → aggregating → committed, or abandoned on the way. Only ``apply(_:)`` changes the
+/// phase, and only for an entry of the ledger: so the state after a restart, and the state that an auditor computes,
+/// is the state that the coordinator acts on.
+public struct RoundState: Equatable, Sendable {
+    /// An operator may amend it while the round goes on.
+    public internal(set) var plan: Plan
+    public let key: RoundKey
+    public let start: GlobalState
+    /// When the round, or this attempt at it, could first have opened.
+    public internal(set) var since: Timestamp
+    /// What rounds before this one, and attempts at it, left behind.
+    public internal(set) var inheritance: RoundInheritance
+    public internal(set) var phase: Phase
+
+    public enum Phase: Equatable, Sendable {
+        case recruiting
+        case collecting(Collection)
+        case aggregating(Collection)
+        case committed(RoundCommit)
+        case abandoned(RoundAbandonment)
+    }
+
+    public init(plan: Plan, key: RoundKey, start: GlobalState, since: Timestamp, inheritance: RoundInheritance = RoundInheritance()) {
+        self.plan = plan
+        self.key = key
+        self.start = start
+        self.since = since
+        self.inheritance = inheritance
+        self.phase = .recruiting
+    }
+
+    /// When the attempt is abandoned if its quorum has not come by then; `nil`: never.
+    var recruitingDeadline: Timestamp? {
+        plan.recruitingDeadlineSeconds > 0 ? since.adding(seconds: plan.recruitingDeadlineSeconds) : nil
+    }
+
+    /// The work that gives this round's result; `nil` while there is none.
+    public var aggregation: AggregationTask? {
+        if case .aggregating(let collection) = phase { task(collection) } else { nil }
+    }
+
+    /// The work that gives the result of a round with these updates.
+    public func task(_ collection: Collection) -> AggregationTask {
+        let contributions = collection.updates.map { accepted in
+            AggregationTask.Contribution(
+                site: accepted.update.manifest.site, update: accepted.update.manifest.update, weight: accepted.weight)
+        }
+        let most = max(collection.cohort.count, contributions.count)
+        return AggregationTask(
+            key: key, start: start, strategy: plan.strategy, training: plan.training, isLastRound: key.round == plan.rounds,
+            bound: plan.bounds.norm, scaleBits: plan.scaleBits(cohort: most), productScaleBits: plan.productScaleBits(cohort: most),
+            contributions: contributions)
+    }
+}

@@ -21,21 +21,21 @@ public struct AuthorityChange {
         defer { withExtendedLifetime(lock) {} }
         let key = try IdentityFile.key(files.logKey)
         let seal = try SealedFile(files)
-        let ledger = try FormerRun.ledger(files, consortium: configuration.consortium, key: key)
+        let (ledger, state) = try FormerRun.ledger(files, consortium: configuration.consortium, key: key)
         let authorities = try IdentityFile.certificates(configuration.authority)
         // As at a start: nothing is added to an older copy, nor to a ledger that lacks what sites have seen.
-        try FormerRun.check(seal, files, ledger, TrustRoots(authorities))
-        guard try CoordinatorService.missingHistory(files, ledger) == nil else {
+        try FormerRun.check(seal, files, ledger, state, TrustRoots(authorities))
+        guard try MissingHistory(path: files.missingHistory).load(ledger.snapshot) == nil else {
             throw CoordinatorError(
                 "the ledger lacks entries that sites have seen: nothing is added to it",
                 hint: "start the coordinator; when the receipts of its sites have filled the gap, or the loss was declared, change the CA")
         }
-        guard ledger.stateAtReading.authorities.last?.digest != rotation.authorityDigest else {
+        guard state.authorities.last?.digest != rotation.authorityDigest else {
             throw CoordinatorError("the ledger names that CA as the one in force already", hint: "this change was recorded before: start the coordinator")
         }
         try check(rotation, former: authorities)
         let principal = try IdentityFile.certificates(configuration.certificate)[0].principal()
-        var machine = CoordinatorMachine(state: ledger.stateAtReading)
+        var machine = CoordinatorMachine(state: state)
         let effects: [CoordinatorMachine.Effect]
         do { effects = try machine.rotate(rotation.asked(by: principal.path), at: now) } catch {
             throw CoordinatorError("the change of the CA cannot be recorded: it \(error.message)")

@@ -1,5 +1,6 @@
 import Blobs
 import Federation
+import Synchronization
 
 /// Removes blobs that no entry of the ledger needs: updates that were refused or never submitted, uploads given up.
 ///
@@ -9,7 +10,7 @@ import Federation
 /// What sites upload is looked through after every round. The shared store holds what was accepted, and grows with the rounds:
 /// looking through all of it each time would take longer and longer, and little of it is ever unneeded unless a round was
 /// abandoned.
-package struct BlobSweeper: Sendable {
+package final class BlobSweeper: Sendable {
     /// A blob, and where it lies.
     package struct Place: Hashable, Sendable {
         package let digest: Digest
@@ -17,11 +18,15 @@ package struct BlobSweeper: Sendable {
         package let site: SiteID?
     }
 
+    private struct Found {
+        var unneeded: Set<Place> = []
+        var unfinished: [Place: UInt64] = [:]
+        var roundsSinceAll = BlobSweeper.roundsBetween
+    }
+
     private let blobs: BlobStore
     private let incoming: IncomingBlobs
-    private var unneeded: Set<Place> = []
-    private var unfinished: [Place: UInt64] = [:]
-    private var roundsSinceAll = Self.roundsBetween
+    private let found = Mutex(Found())
 
     /// Rounds after which the shared store is looked through in any case.
     private static let roundsBetween = 64
@@ -31,18 +36,28 @@ package struct BlobSweeper: Sendable {
         self.incoming = incoming
     }
 
-    /// Returns what was removed. `wasAbandoned`: the round that ended has no result, and left its updates.
-    package mutating func sweep(needed: @autoclosure () -> Set<Digest>, wasAbandoned: Bool) throws -> [Place] {
-        roundsSinceAll += 1
-        let all = wasAbandoned || roundsSinceAll > Self.roundsBetween || unneeded.contains { $0.site == nil } || unfinished.keys.contains { $0.site == nil }
-        if all { roundsSinceAll = 0 }
-        let needed = all ? needed() : []
+    /// Counts a round, and says whether the shared store is to be looked through at its end. `wasAbandoned`: the round has no result,
+    /// and left its updates.
+    package func needsAll(wasAbandoned: Bool) -> Bool {
+        found.withLock { found in
+            found.roundsSinceAll += 1
+            let all =
+                wasAbandoned || found.roundsSinceAll > Self.roundsBetween || found.unneeded.contains { $0.site == nil }
+                || found.unfinished.keys.contains { $0.site == nil }
+            if all { found.roundsSinceAll = 0 }
+            return all
+        }
+    }
+
+    /// Returns what was removed. `needed`: what must stay in the shared store; `nil`: it is not looked through.
+    package func sweep(needed: Set<Digest>?) throws -> [Place] {
+        let former = found.withLock { $0 }
         var removed: [Place] = [], candidates: Set<Place> = [], partial: [Place: UInt64] = [:]
-        for (store, site) in try stores() where site != nil || all {
+        for (store, site) in try stores(withShared: needed != nil) {
             func place(_ digest: Digest) -> Place { Place(digest: digest, site: site) }
             // An upload that was accepted is in the shared store; what is left of it at its site serves nobody.
-            for digest in try store.all() where site != nil || !needed.contains(digest) {
-                if unneeded.contains(place(digest)) {
+            for digest in try store.all() where site != nil || needed?.contains(digest) == false {
+                if former.unneeded.contains(place(digest)) {
                     store.remove(digest)
                     removed.append(place(digest))
                 } else {
@@ -51,7 +66,7 @@ package struct BlobSweeper: Sendable {
             }
             for digest in store.unfinished() {
                 let count = store.unfinishedByteCount(digest)
-                if unfinished[place(digest)] == count {
+                if former.unfinished[place(digest)] == count {
                     store.removeUnfinished(digest)
                     removed.append(place(digest))
                 } else {
@@ -59,9 +74,11 @@ package struct BlobSweeper: Sendable {
                 }
             }
         }
-        (unneeded, unfinished) = (candidates, partial)
+        found.withLock { ($0.unneeded, $0.unfinished) = (candidates, partial) }
         return removed
     }
 
-    private func stores() throws -> [(BlobStore, SiteID?)] { [(blobs, nil)] + (try incoming.sites().map { (try incoming.store(of: $0), $0) }) }
+    private func stores(withShared: Bool) throws -> [(BlobStore, SiteID?)] {
+        (withShared ? [(blobs, nil)] : []) + (try incoming.sites().map { (try incoming.store(of: $0), $0) })
+    }
 }

@@ -1,3 +1,5 @@
+import Blobs
+
 /// What a coordinator needs to run; `kumiai coordinator init` writes it as TOML.
 public struct CoordinatorConfiguration: Equatable, Sendable {
     public var consortium: String
@@ -47,4 +49,27 @@ public struct CoordinatorFiles: Sendable {
     public var authority: String { directory + "/ca.pem" }
     /// The newest tree head of a site that the ledger does not extend: nothing is decided while it is here.
     public var missingHistory: String { directory + "/missing-history.note" }
+}
+
+extension CoordinatorFiles {
+    /// The lock of a coordinator that runs on this directory, which must hold a ledger.
+    func lockedForService() throws -> DirectoryLock {
+        let disk = SystemDisk()
+        guard disk.byteCount(ledger) != nil else {
+            throw CoordinatorError(
+                "\(directory) holds no ledger",
+                hint: disk.byteCount(logKey) != nil
+                    ? "log.key is there: restore ledger.sqlite, or mount the disk that it is on"
+                    : "found the consortium first: kumiai coordinator init")
+        }
+        // A disk that filled up, or a copy that broke off, leaves an empty file: SQLite would begin a ledger in it.
+        guard disk.byteCount(ledger) != 0 else {
+            throw CoordinatorError("\(ledger) is empty", hint: "restore it, with the files beside it; nothing was written")
+        }
+        do {
+            return try DirectoryLock(directory)
+        } catch let error as BlobError where error.code == .busy {
+            throw CoordinatorError(error.message, hint: "another coordinator runs on this directory: stop it first")
+        }
+    }
 }

@@ -1,6 +1,7 @@
 import Federation
 import Foundation
 import Identity
+import Ledger
 import Logging
 import Transport
 
@@ -16,23 +17,23 @@ extension CoordinatorService {
     func watchIdentity() async {
         warnOfOpenDirectory()
         var memory = MemoryReturn()
-        while !isStopping, !Task.isCancelled {
+        while !Task.isCancelled {
             took(reloading.look(at: now()))
             remind()
             endConnections()
-            watchLedger()
+            await watchLedger()
             await memory.ifDue(on: workers)
             try? await Task.sleep(for: .seconds(Self.lookSeconds))
         }
     }
 
     /// A ledger that is removed or replaced while nobody asks for anything is noticed too; said once.
-    private func watchLedger() {
+    private func watchLedger() async {
         do {
-            try ledger.requireWhole()
+            try await workers.runIfActive { [ledger] in try ledger.requireWhole() }
             ledgerIsMissed = false
         } catch {
-            guard !ledgerIsMissed, !isStopping else { return }
+            guard error is LedgerError, !ledgerIsMissed, !isStopping else { return }
             ledgerIsMissed = true
             logger.critical(
                 "nothing is decided, and nothing is answered from the ledger", metadata: ["reason": "\(error)", "hint": "put the file back, and start again"])
@@ -62,7 +63,7 @@ extension CoordinatorService {
     private func remind() {
         let time = now()
         var notices = identity.notices
-        for (site, presence) in presence where presence.isConnected {
+        for (site, presence) in driver.sites where presence.isConnected {
             if let term = presence.certificate { notices.append(CertificateNotice("the certificate of \(site)", term)) }
         }
         for notice in reminder.due(notices, at: time) {
@@ -94,18 +95,15 @@ extension CoordinatorService {
     func refused(_ certificate: RefusedCertificate, _ reason: String) {
         guard let principal = certificate.principal, principal.consortium == configuration.consortium, let site = principal.site
         else { return }
-        turnedAway(site, reason)
+        observe(.turnedAway(site, reason: reason))
     }
-
-    /// Keeps why a site's attempt to connect came to nothing, whichever of the two ended it.
-    func turnedAway(_ site: SiteID, _ reason: String) { refusedSites[site] = RefusedSite(reason: reason, at: now()) }
 
     /// Why a site's last attempt to connect came to nothing; `nil` where it has connected since.
     public func refusal(of site: SiteID) -> RefusedSite? { refusedSites[site] }
 
     /// What a status says about certificates: the coordinator's own, its CA's, its revocation list's, and each connected site's.
     public var certificateNotices: [CertificateNotice] { identity.notices }
-    public func certificateTerm(of site: SiteID) -> CertificateTerm? { presence[site]?.certificate }
+    public func certificateTerm(of site: SiteID) -> CertificateTerm? { driver.sites[site]?.certificate }
 
     private func warnOfOpenDirectory() {
         let attributes = try? FileManager.default.attributesOfItem(atPath: files.directory)

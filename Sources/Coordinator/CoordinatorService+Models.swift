@@ -10,13 +10,14 @@ import Wire
 extension CoordinatorService {
     /// The files of a model or a release, and the entry that registered it.
     func listing(of name: ModelName) async throws -> ModelListing {
-        let state = machine.state
-        guard let model = state.models[name], let index = state.modelEntries[name] else {
+        let (model, index, isRelease, known) = await look { driver in
+            let state = driver.machine.state
             let known = state.models.keys.map(\.text).sorted().suffix(10).joined(separator: ", ")
-            throw Refusal(.notFound, "there is no model or release \(name)", hint: "there are these: \(known)")
+            return (state.models[name], state.modelEntries[name], state.releases.contains { $0.name == name }, known)
         }
-        let proof = try receipt(of: index)
-        guard state.releases.contains(where: { $0.name == name }) else {
+        guard let model, let index else { throw Refusal(.notFound, "there is no model or release \(name)", hint: "there are these: \(known)") }
+        let proof = try await receipt(of: index)
+        guard isRelease else {
             let file = ModelListing.File(path: "model.safetensors", blob: BlobReference(digest: model.digest, byteCount: model.byteCount))
             return ModelListing(name: name, files: [file], proof: proof)
         }
@@ -38,8 +39,9 @@ extension CoordinatorService {
 
     /// Where the bytes of a blob lie that anybody of the consortium may fetch; `nil`: there is none of this digest.
     func source(of digest: Digest) async throws -> FetchSource? {
-        if mayFetch(digest) { return .blob }
-        for release in machine.state.releases {
+        let (mayFetch, releases) = await look { ($0.mayFetch(digest), $0.machine.state.releases) }
+        if mayFetch { return .blob }
+        for release in releases {
             guard let files = try? await filesOfRelease(release.name), let file = files.first(where: { $0.blob.digest == digest }) else { continue }
             return .file("\(self.files.releases)/\(release.name)/\(file.path)")
         }
@@ -62,36 +64,35 @@ extension CoordinatorService {
 
     /// Registers a model that an operator has sent. The same request again is answered as the first time.
     func register(_ name: ModelName, _ blob: BlobReference, by operatorName: String) async throws -> ServerMessage {
-        if let known = machine.state.models[name], let index = machine.state.modelEntries[name] {
-            guard known.digest == blob.digest else { throw Refusal(.conflict, "\(name) is registered already, and is another model") }
+        if let index = try await lookOrThrow({ driver in
+            let index = try driver.registration(of: name, blob.digest)
+            if index == nil { try driver.requireHeard() }
+            return index
+        }) {
             return .recorded(index: index)
         }
-        try requireHeard()
         let (arriving, blobs) = (arrivingModels, blobs)
+        let model = try await workers.runIfActive { try Self.adopt(blob, from: arriving, into: blobs) }
+        let index = try await recorded(.register(name, model, by: operatorName))
+        arrivals.registered(blob.digest)
+        return .recorded(index: index)
+    }
+
+    private static func adopt(_ blob: BlobReference, from arriving: BlobStore, into blobs: BlobStore) throws -> ModelReference {
         guard arriving.byteCount(of: blob.digest) == blob.byteCount else {
             throw Refusal(.notFound, "the model \(blob.digest.short) was not sent, or has another size", hint: "kumiai model import sends it first")
         }
-        let model = try await workers.runIfActive { () throws -> ModelReference in
-            do {
-                let file = try SafetensorsFile(path: arriving.path(of: blob.digest), called: "the model")
-                try ModelImport.check(file)
-                let layout = Digest(of: file.layout.canonicalBytes)
-                try blobs.adopt(arriving.path(of: blob.digest))
-                return ModelReference(digest: blob.digest, layout: layout, byteCount: blob.byteCount)
-            } catch let error as BlobError {
-                throw Refusal(.unavailable, "the model cannot be kept: \(error)", hint: "make room on the coordinator's disk")
-            } catch {
-                throw Refusal(.invalid, "\(error)", hint: (error as? CoordinatorError)?.hint ?? "")
-            }
-        }
         do {
-            try decideOrThrow { core, now in try core.decide { try $0.register(name, model, by: operatorName, at: now) } }
-        } catch let error as LedgerViolation {
-            throw Refusal(.conflict, "\(name) cannot be registered: the request \(error.message)")
+            let file = try SafetensorsFile(path: arriving.path(of: blob.digest), called: "the model")
+            try ModelImport.check(file)
+            let layout = Digest(of: file.layout.canonicalBytes)
+            try blobs.adopt(arriving.path(of: blob.digest))
+            return ModelReference(digest: blob.digest, layout: layout, byteCount: blob.byteCount)
+        } catch let error as BlobError {
+            throw Refusal(.unavailable, "the model cannot be kept: \(error)", hint: "make room on the coordinator's disk")
+        } catch {
+            throw Refusal(.invalid, "\(error)", hint: (error as? CoordinatorError)?.hint ?? "")
         }
-        arrivals.registered(blob.digest)
-        logger.info("model registered", metadata: ["name": "\(name)", "model": "\(model.digest.short)", "by": "\(operatorName)"])
-        return .recorded(index: machine.state.modelEntries[name]!)
     }
 }
 

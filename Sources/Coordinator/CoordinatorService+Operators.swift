@@ -9,41 +9,40 @@ import Wire
 
 /// The operators' verbs, and what everybody may ask.
 extension CoordinatorService {
+    /// Asks for an entry; returns where it is.
+    func recorded(_ request: CoordinatorRequest) async throws -> UInt64 {
+        guard case .recorded(let index) = try await ask(request) else { throw Refusal(.unavailable, "the coordinator has no answer") }
+        return index
+    }
+
+    /// What `body` finds, or throws, when all that was decided is on the disk.
+    func lookOrThrow<Found: Sendable>(_ body: @escaping @Sendable (CoordinatorDriver) throws -> Found) async throws -> Found {
+        try await look { driver in Result { try body(driver) } }.get()
+    }
+
     func open(_ plan: Plan, by name: String) async throws -> ServerMessage {
-        if let index = machine.opening(of: plan) { return .campaignAccepted(plan.campaign, index: index) }
+        if let index = await look({ $0.machine.opening(of: plan) }) { return .campaignAccepted(plan.campaign, index: index) }
         try await requireSound(plan)
-        try requireHeard()
-        // It may have been opened by another request meanwhile.
-        if let index = machine.opening(of: plan) { return .campaignAccepted(plan.campaign, index: index) }
-        do {
-            try decideOrThrow { core, now in try core.decide { try $0.open(plan, by: name, at: now) } }
-        } catch let error as LedgerViolation {
-            let isNamed = machine.state.campaign?.end != nil && machine.state.isNamed(plan.campaign)
-            throw Refusal(
-                .conflict, "a campaign cannot be opened now: the request \(error.message)",
-                hint: isNamed ? "that campaign has ended: give this one another name, with campaign = in its plan" : "see kumiai campaign status")
-        }
-        knowSites()
-        presence.values.forEach { $0.forgetLoss() }
-        logger.info("campaign opened", metadata: ["campaign": "\(plan.campaign)", "by": "\(name)"])
-        return .campaignAccepted(plan.campaign, index: machine.state.campaign!.opening.index)
+        return .campaignAccepted(plan.campaign, index: try await recorded(.open(plan, by: name)))
     }
 
     /// Whether a campaign could be opened by this plan, once none runs; answered with the status.
     func check(_ plan: Plan) async throws -> ServerMessage {
-        guard machine.opening(of: plan) == nil else { return .status(status(of: plan.sites)) }
+        let (opening, violation) = await look { ($0.machine.opening(of: plan), $0.machine.problem(of: plan)) }
+        guard opening == nil else { return .status(await status(of: plan.sites)) }
         try await requireSound(plan)
-        if let violation = machine.problem(of: plan) {
+        if let violation {
             throw Refusal(
                 .conflict, "a campaign cannot be opened by this plan: it \(violation.message)", hint: "choose another name, or see kumiai campaign status")
         }
-        return .status(status(of: plan.sites))
+        return .status(await status(of: plan.sites))
     }
 
     /// The plan's base is registered, and sites can train it as the plan says.
     private func requireSound(_ plan: Plan) async throws {
-        guard let base = machine.state.models[plan.base] else {
-            let known = machine.state.models.keys.map(\.text).sorted().suffix(10).joined(separator: ", ")
+        let models = await look { $0.machine.state.models }
+        guard let base = models[plan.base] else {
+            let known = models.keys.map(\.text).sorted().suffix(10).joined(separator: ", ")
             throw Refusal(.notFound, "base: there is no model \(plan.base)", hint: "name one of these in the plan: \(known)")
         }
         let blobs = blobs
@@ -54,24 +53,12 @@ extension CoordinatorService {
         }
     }
 
-    /// Stops, pauses, resumes or amends the campaign. The same change again, after a lost answer, is answered as the first time.
-    func change(_ change: CampaignChange) throws -> ServerMessage {
-        if let index = machine.record(of: change) { return .recorded(index: index) }
-        try requireHeard()
-        do {
-            try decideOrThrow { core, now in try core.decide { try $0.change(change, at: now) } }
-        } catch let error as LedgerViolation {
-            let hint = change.action.name == "amend" ? "sites and the quorum can be changed in one command: --drop, --add, --quorum; " : ""
-            throw Refusal(.conflict, "\(change.campaign) cannot be changed: the request \(error.message)", hint: hint + "see kumiai campaign status")
-        }
-        knowSites()
-        return .recorded(index: machine.state.campaign!.lastChange!.index)
-    }
-
     /// `adapterRank`: of the adapter beside the model; 0: none.
     func cut(_ name: ModelName, round: Int?, adapterRank: Int, by operatorName: String) async throws -> ServerMessage {
-        let former = machine.state.releases.first { $0.name == name }
-        if former == nil { try check(adapterRank, machine.state.campaign?.plan.training) }
+        let (former, training) = await look { driver in
+            (driver.machine.state.releases.first { $0.name == name }, driver.machine.state.campaign?.plan.training)
+        }
+        if former == nil { try check(adapterRank, training) }
         if let former, let round, former.round != round {
             throw Refusal(.conflict, "\(name) was cut before, of \(former.round.map { "round \($0)" } ?? "the last round")", hint: "a release is cut once")
         }
@@ -95,47 +82,36 @@ extension CoordinatorService {
     }
 
     private func recordCut(_ name: ModelName, round: Int?, by operatorName: String) async throws -> ReleaseCutting {
-        guard let campaign = machine.state.campaign, let layout = campaign.plan.model?.layout else {
-            throw Refusal(.notFound, "there is no campaign to release", hint: "open one: kumiai campaign open")
+        let (campaign, layout, record) = try await lookOrThrow { driver in
+            guard let campaign = driver.machine.state.campaign, let layout = campaign.plan.model?.layout else {
+                throw Refusal(.notFound, "there is no campaign to release", hint: "open one: kumiai campaign open")
+            }
+            try driver.requireHeard()
+            return (campaign, layout, round.flatMap { driver.machine.state.archive.record(of: campaign.plan.campaign, round: $0) })
         }
-        try requireHeard()
-        let model = try await result(of: campaign, round: round)
+        let model = try await result(of: campaign, record)
         let cutting = ReleaseCutting(
             name: name, campaign: campaign.plan.campaign, model: ModelReference(digest: model.digest, layout: layout, byteCount: model.byteCount),
             cutBy: operatorName, round: round)
-        do {
-            try decideOrThrow { core, now in try core.decide { try $0.cut(cutting, at: now) } }
-        } catch let error as LedgerViolation {
-            let committed = campaign.committedRounds
-            guard name == campaign.plan.release else {
-                throw Refusal(.conflict, "\(name) cannot be cut: the request \(error.message)", hint: "the plan's release is \(campaign.plan.release)")
-            }
-            let hint =
-                committed > 0
-                ? "of a stopped campaign, name a committed round: --round 1 to \(committed)" : "no round of it is committed: there is nothing to cut"
-            throw Refusal(.conflict, "\(name) cannot be cut: the request \(error.message)", hint: hint)
-        }
+        _ = try await recorded(.cut(cutting))
         return cutting
     }
 
     /// The model that a campaign, or one of its rounds, came to; an adapter beside it is folded in.
-    private func result(of campaign: CampaignState, round: Int?) async throws -> BlobReference {
-        guard let round, let record = machine.state.archive.record(of: campaign.plan.campaign, round: round) else {
-            return BlobReference(digest: campaign.current.model, byteCount: campaign.current.modelByteCount)
-        }
+    private func result(of campaign: CampaignState, _ record: RoundArchive.Record?) async throws -> BlobReference {
+        guard let record else { return BlobReference(digest: campaign.current.model, byteCount: campaign.current.modelByteCount) }
         guard campaign.end != nil, record.result.adapter != nil else {
             return BlobReference(digest: record.result.model, byteCount: record.result.modelByteCount)
         }
-        let entries = try ledger.entries()
         let aggregation = RoundAggregation(blobs: blobs, threads: configuration.aggregationThreads)
-        let outcome = try await workers.runIfActive {
-            aggregation.attempt(try CommittedRound.task(of: campaign.plan.campaign, round: round, in: entries).asLast)
+        let outcome = try await workers.runIfActive { [ledger] in
+            aggregation.attempt(try CommittedRound.task(of: record.campaign, round: record.round, in: ledger.entries()).asLast)
         }
         switch outcome {
         case .done(let state): return BlobReference(digest: state.model, byteCount: state.modelByteCount)
         case .lost(let reason, _), .blocked(let reason):
             throw Refusal(
-                .unavailable, "round \(round) cannot be computed with its adapter folded in: \(reason)", hint: "restore what is missing from a backup")
+                .unavailable, "round \(record.round) cannot be computed with its adapter folded in: \(reason)", hint: "restore what is missing from a backup")
         }
     }
 
@@ -145,7 +121,7 @@ extension CoordinatorService {
             throw Refusal(.unavailable, "\(cutting.name) is being written", hint: "it goes on by itself; cut it again in a while")
         }
         defer { releasesInProgress.remove(cutting.name) }
-        let lineage = try Lineage(entries: ledger.entries(), of: cutting.name, treeHead: ledger.head.note)
+        let lineage = try await workers.runIfActive { [ledger] in try Lineage(entries: ledger.entries(), of: cutting.name, treeHead: ledger.head.note) }
         try check(adapterRank, lineage.training)
         let (blobs, identity, lora) = (blobs, identity, adapterRank == 0 ? nil : lineage.training.lora)
         try await workers.runIfActive {
@@ -172,55 +148,43 @@ extension CoordinatorService {
     }
 
     /// Gives up the blobs of rounds whose retention has passed. The entry is durable before the first file goes.
-    func prune(by operatorName: String, dryRun: Bool) throws -> ServerMessage {
-        let before = machine.state
-        var preview = machine
-        _ = preview.prune(by: operatorName, at: now())
-        let going = preview.state.prunedBlobs.subtracting(before.prunedBlobs).filter(blobs.contains)
-        let report = RemovalReport(
-            rounds: preview.state.archive.prunedCount - before.archive.prunedCount, blobs: going.count,
-            byteCount: going.reduce(0) { $0 + (blobs.byteCount(of: $1) ?? 0) })
-        guard !dryRun else { return .updatesRemoved(report) }
-        try requireHeard()
-        try decideOrThrow { core, now in try core.decide { $0.prune(by: operatorName, at: now) } }
+    func prune(by operatorName: String, dryRun: Bool) async throws -> ServerMessage {
+        let time = now()
+        let (rounds, going) = await look { $0.pruning(at: time) }
+        let report = try await workers.runIfActive { [blobs] in
+            let present = going.filter(blobs.contains)
+            return RemovalReport(rounds: rounds, blobs: present.count, byteCount: present.reduce(0) { $0 + (blobs.byteCount(of: $1) ?? 0) })
+        }
+        if !dryRun { _ = try await ask(.prune(by: operatorName)) }
         return .updatesRemoved(report)
     }
 
+    // MARK: Status
+
+    /// What a status says, as of one moment.
+    struct StatusFacts: Sendable {
+        var report: StatusReport
+        let troubles: (decisions: [String], hearing: String?)
+        let notices: [CertificateNotice]
+        let isDiskFull: Bool
+    }
+
     /// `named`: sites to report on beside the connected ones; without them, the campaign's.
-    func status(of named: [SiteID]? = nil) -> StatusReport {
-        let campaign = machine.state.campaign
-        let contributors = machine.state.contributors
-        let present = Set(presence.filter(\.value.isConnected).keys)
-        let sites = present.union(named ?? campaign?.plan.sites ?? []).sorted()
-        return StatusReport(
-            consortium: configuration.consortium, time: now(), ledgerEntries: UInt64(ledger.count),
-            treeHead: ledger.head.note, campaign: campaign?.report(present: present),
-            sites: sites.map { site in
-                SiteReport(
-                    site: site, isConnected: presence[site]?.isConnected ?? false,
-                    heartbeat: presence[site]?.heartbeat ?? Heartbeat(),
-                    updatesAccepted: campaign?.acceptedBySite[site] ?? 0, updatesRefused: campaign?.refusedBySite[site] ?? 0,
-                    lastSeen: presence[site]?.lastSeen, certificateEnds: presence[site]?.certificate?.notAfter,
-                    isKnown: seenSites.contains(site) || contributors.contains(site), absence: absence(of: site))
-            }, models: machine.state.models.keys.sorted().map(\.text), troubles: troubles)
+    nonisolated func status(of named: [SiteID]? = nil) async -> StatusReport {
+        let facts = await statusFacts(of: named)
+        var report = facts.report
+        report.troubles = await troubles(facts)
+        return report
     }
 
-    private func absence(of site: SiteID) -> String {
-        guard presence[site]?.isConnected != true, let refusal = refusedSites[site] else { return "" }
-        return "\(refusal.reason) (\(refusal.at.text))"
-    }
-
-    /// Whether a site may fetch this blob: global models, never another site's update.
-    func mayFetch(_ digest: Digest) -> Bool {
-        guard let campaign = machine.state.campaign else { return machine.state.models.values.contains { $0.digest == digest } }
-        return [campaign.current, campaign.round.start].contains { $0.model == digest || $0.adapter?.digest == digest }
-            || machine.state.models.values.contains { $0.digest == digest }
+    private func statusFacts(of named: [SiteID]?) async -> StatusFacts {
+        let (time, consortium, seen, refused) = (now(), configuration.consortium, seenSites, refusedSites)
+        let (report, troubles) = await look { driver in
+            (driver.status(of: named, consortium: consortium, seen: seen, refused: refused, at: time), driver.troubles(at: time))
+        }
+        return StatusFacts(report: report, troubles: troubles, notices: certificateNotices, isDiskFull: isDiskFull)
     }
 
     /// The largest update that a site may upload now; `nil` where no campaign takes updates of it.
-    func uploadLimit(for site: SiteID) -> UInt64? {
-        guard let campaign = machine.state.campaign, campaign.end == nil, campaign.plan.sites.contains(site), let model = campaign.plan.model
-        else { return nil }
-        return model.byteCount + UInt64(CoordinatorLimits.headerSlackBytes)
-    }
+    func uploadLimit(for site: SiteID) async -> UInt64? { await look { $0.uploadLimit(for: site) } }
 }

@@ -5,16 +5,16 @@ import Ledger
 
 /// What must be the same as in the coordinator's former run: nothing is signed before it is.
 enum FormerRun {
-    static func check(_ seal: SealedFile, _ files: CoordinatorFiles, _ ledger: Ledger, _ roots: TrustRoots) throws {
+    static func check(_ seal: SealedFile, _ files: CoordinatorFiles, _ ledger: Ledger, _ state: ConsortiumState, _ roots: TrustRoots) throws {
         // An older copy of the ledger may know fewer CAs: that it is one is what has to be said.
         try checkSeal(seal, files, ledger)
-        try checkAuthority(files, ledger.stateAtReading, roots)
+        try checkAuthority(files, state, roots)
     }
 
-    /// The ledger as the former run left it.
-    static func ledger(_ files: CoordinatorFiles, consortium: String, key: PrivateKey) throws -> Ledger {
+    /// The ledger as the former run left it, and what its entries add up to.
+    static func ledger(_ files: CoordinatorFiles, consortium: String, key: PrivateKey) throws -> (Ledger, ConsortiumState) {
         do {
-            return try Ledger(consortium: consortium, store: try SQLiteEntryStore(path: files.ledger), key: key)
+            return try Ledger.open(consortium: consortium, store: try SQLiteEntryStore(path: files.ledger), key: key)
         } catch let error as LedgerError where error.code == .tampered {
             throw CoordinatorError(error.message, hint: "restore \(files.ledger) from a backup; kumiai audit verify names what was changed")
         }

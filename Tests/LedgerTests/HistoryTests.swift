@@ -94,13 +94,13 @@ import Wire
         let older = try ledger(3, store: SQLiteEntryStore(path: directory.path + "/b"))
         guard case .isBehind(let seen) = older.standing(of: whole.head.note, losses: []) else { throw Failed() }
         var recovery = LedgerRecovery(seen)
-        for index in [6, 4] { try recovery.note(try whole.receipt(of: UInt64(index)), ledger: older) }
-        #expect(recovery.restorable(older) == nil, "entry 5 is missing")
-        try recovery.note(try whole.receipt(of: 5), ledger: older)
-        guard let lost = recovery.restorable(older) else { throw Failed() }
+        for index in [6, 4] { try recovery.note(try whole.receipt(of: UInt64(index)), ledger: older.snapshot) }
+        #expect(recovery.restorable(older.snapshot) == nil, "entry 5 is missing")
+        try recovery.note(try whole.receipt(of: 5), ledger: older.snapshot)
+        guard let lost = recovery.restorable(older.snapshot) else { throw Failed() }
         try older.restore(lost)
         #expect(older.head == whole.head)
-        #expect(recovery.isComplete(older))
+        #expect(recovery.isComplete(older.snapshot))
     }
 
     /// What was written after a restoration is later than all that sites had seen: it is none of what both histories have.
@@ -127,8 +127,8 @@ import Wire
         var recovery = LedgerRecovery(seen)
         let receipt = try whole.receipt(of: 4)
         let forged = Receipt(index: 4, entry: receipt.entry + [0], proof: receipt.proof, treeHead: receipt.treeHead)
-        #expect(throws: LedgerError.self) { try recovery.note(forged, ledger: older) }
-        #expect(recovery.restorable(older) == nil)
+        #expect(throws: LedgerError.self) { try recovery.note(forged, ledger: older.snapshot) }
+        #expect(recovery.restorable(older.snapshot) == nil)
     }
 
     @Test func aLedgerFileThatIsRemovedOrReplacedIsNoticedBeforeAnythingIsAcknowledged() throws {

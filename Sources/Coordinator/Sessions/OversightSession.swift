@@ -33,10 +33,12 @@ struct OversightSession {
         case .openCampaign(let plan) where peer.isOperator: return try await service.open(plan, by: peer.path)
         case .changeCampaign(let change) where peer.isOperator:
             // Who asked is what the certificate says.
-            return try await service.change(
-                CampaignChange(campaign: change.campaign, action: change.action, reason: change.reason, changedBy: peer.path))
-        case .declareLoss(let reason) where peer.isOperator: return try await service.declareLoss(reason: reason, by: peer.path)
-        case .correctClock(let reason) where peer.isOperator: return try await service.correctClock(reason: reason, by: peer.path)
+            let change = CampaignChange(campaign: change.campaign, action: change.action, reason: change.reason, changedBy: peer.path)
+            return .recorded(index: try await service.recorded(.change(change)))
+        case .declareLoss(let reason) where peer.isOperator:
+            return .recorded(index: try await service.declareLoss(reason: reason, by: peer.path))
+        case .correctClock(let reason) where peer.isOperator:
+            return .recorded(index: try await service.recorded(.correctClock(reason: reason, by: peer.path)))
         case .cutRelease(let name, let round, let rank) where peer.isOperator:
             do {
                 return try await service.cut(name, round: round, adapterRank: rank, by: peer.path)

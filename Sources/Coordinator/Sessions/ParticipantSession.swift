@@ -22,7 +22,7 @@ struct ParticipantSession {
         guard let frame = first else { return }
         if case .goodbye(let reason) = frame.message {
             logger.warning("the peer left", metadata: ["reason": "\(reason)"])
-            if let site = connection.peer.site { await service.turnedAway(site, "it says: \(reason)") }
+            if let site = connection.peer.site { await service.observe(.turnedAway(site, reason: "it says: \(reason)")) }
             return
         }
         guard case .hello(let hello) = frame.message else {
@@ -32,7 +32,7 @@ struct ParticipantSession {
             let refusal = Refusal(
                 .version, "the client speaks protocol versions \(text(hello.versions)), the coordinator \(text(WireLimits.versions))",
                 hint: "bring the older of the two up to date")
-            if let site = connection.peer.site { await service.turnedAway(site, refusal.message) }
+            if let site = connection.peer.site { await service.observe(.turnedAway(site, reason: refusal.message)) }
             return try await refuse(refusal, frame.id)
         }
         if let site = connection.peer.site { await service.saw(site) }
@@ -51,10 +51,10 @@ struct ParticipantSession {
             }
         case (.site, .bulk), (.operator, .bulk), (.auditor, .bulk):
             connection.limit.allowBulk()
-            try await connection.send(.welcome(await service.welcome(version)), inReplyTo: frame.id)
+            try await connection.send(.welcome(try await service.welcome(version)), inReplyTo: frame.id)
             try await BulkSession(service: service, connection: connection, logger: logger).run()
         case (.operator, .control), (.auditor, .control):
-            try await connection.send(.welcome(await service.welcome(version)), inReplyTo: frame.id)
+            try await connection.send(.welcome(try await service.welcome(version)), inReplyTo: frame.id)
             try await OversightSession(service: service, connection: connection, logger: logger).run()
         default:
             let refusal = Refusal(.role, "\(connection.peer.path) may not open a \(hello.purpose.rawValue) connection")

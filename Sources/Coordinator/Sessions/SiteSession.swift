@@ -11,36 +11,36 @@ struct SiteSession {
     let logger: Logger
 
     func run() async throws {
-        let presence = SitePresence(certificate: connection.certificate.term)
-        await service.arrived(site, presence)
+        let link = await service.arrived(site, certificate: connection.certificate.term)
         do {
             try await withThrowingTaskGroup(of: Void.self) { group in
-                group.addTask { try await send(presence) }
-                group.addTask { try await receive(presence) }
+                group.addTask { try await send(link) }
+                group.addTask { try await receive(link) }
                 // Whichever ends first ends the connection.
                 defer { group.cancelAll() }
                 try await group.next()
             }
         } catch {
-            await service.left(site, presence)
+            await service.left(site, link)
             throw error
         }
-        await service.left(site, presence)
+        await service.left(site, link)
     }
 
-    private func send(_ presence: SitePresence) async throws {
+    private func send(_ link: SiteLink) async throws {
         let connection = connection
-        for await message in presence.outgoing {
+        for await instruction in link.instructions {
+            let message = await service.message(instruction)
             try await withTimeout(.seconds(CoordinatorLimits.sendSeconds), "sending to the site") { try await connection.send(message) }
         }
     }
 
-    private func receive(_ presence: SitePresence) async throws {
+    private func receive(_ link: SiteLink) async throws {
         let silence = Duration.seconds(service.configuration.heartbeatSeconds * CoordinatorLimits.silentHeartbeats)
         let connection = connection
         while let frame = try await withTimeout(silence, "the next heartbeat", { try await connection.inbox.next() }) {
             do {
-                guard let answer = try await answer(frame.message, presence) else { return }
+                guard let answer = try await answer(frame.message, link) else { return }
                 try await connection.send(answer, inReplyTo: frame.id)
             } catch let refusal as Refusal {
                 logger.warning("refused a message", metadata: ["message": "\(frame.message.name)", "reason": "\(refusal.message)"])
@@ -49,27 +49,19 @@ struct SiteSession {
         }
     }
 
-    private func answer(_ message: ClientMessage, _ presence: SitePresence) async throws -> ServerMessage? {
+    private func answer(_ message: ClientMessage, _ link: SiteLink) async throws -> ServerMessage? {
         switch message {
         case .heartbeat(let heartbeat):
-            return .heartbeatSeen(await service.beat(site, heartbeat, presence))
+            return .heartbeatSeen(await service.beat(site, heartbeat, link))
         case .submitUpdate(let update, let seenEntries):
             return try await service.submit(update, from: site, certificate: connection.certificate, seenEntries: seenEntries)
         case .presentReceipt(let receipt): return .receiptSeen(isHeld: try await service.take(receipt, from: site))
         case .goodbye(let reason):
             logger.info("the site says goodbye", metadata: ["reason": "\(reason)"])
-            await service.turnedAway(site, "it says: \(reason)")
+            await service.observe(.turnedAway(site, reason: "it says: \(reason)"))
             return nil
         default:
             throw Refusal(.role, "a site may not send \(message.name)", hint: "operators' commands need an operator's certificate")
         }
-    }
-}
-
-extension CoordinatorService {
-    func beat(_ site: SiteID, _ heartbeat: Heartbeat, _ presence: SitePresence) -> Timestamp {
-        let time = now()
-        presence.beat(heartbeat, at: time)
-        return time
     }
 }

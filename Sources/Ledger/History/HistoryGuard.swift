@@ -17,6 +17,10 @@ public enum HistoryStanding: Equatable, Sendable {
 }
 
 extension Ledger {
+    public func standing(of note: String, losses: [ConsortiumState.RecordedLoss]) -> HistoryStanding { snapshot.standing(of: note, losses: losses) }
+}
+
+extension LedgerSnapshot {
     /// Judges the note of a site's hello; an empty one is that of a site which has seen nothing.
     public func standing(of note: String, losses: [ConsortiumState.RecordedLoss]) -> HistoryStanding {
         guard !note.isEmpty else { return .extends(proof: []) }

@@ -28,7 +28,7 @@ public struct LedgerRecovery: Sendable {
     }
 
     /// Takes in a receipt of an entry from `count` on; throws where it is not this ledger's.
-    public mutating func note(_ receipt: Receipt, ledger: Ledger) throws {
+    public mutating func note(_ receipt: Receipt, ledger: LedgerSnapshot) throws {
         let head = try SignedTreeHead(note: receipt.treeHead, origin: ledger.origin, key: ledger.publicKey)
         guard receipt.index >= UInt64(ledger.count), entries.count < Self.maximumEntries else { return }
         _ = try receipt.verify(under: head)
@@ -37,7 +37,7 @@ public struct LedgerRecovery: Sendable {
     }
 
     /// The entries that bring `ledger` to a head that sites have seen, if all of them are there; the longest such history.
-    public func restorable(_ ledger: Ledger) -> [[UInt8]]? {
+    public func restorable(_ ledger: LedgerSnapshot) -> [[UInt8]]? {
         var tree = ledger.tree
         var found: [[UInt8]] = []
         var longest: [[UInt8]]?
@@ -61,7 +61,7 @@ public struct LedgerRecovery: Sendable {
     }
 
     /// Whether the ledger has reached all that sites have shown.
-    public func isComplete(_ ledger: Ledger) -> Bool {
+    public func isComplete(_ ledger: LedgerSnapshot) -> Bool {
         newest.head.size <= ledger.count && ledger.root(size: newest.head.size) == newest.head.root
     }
 }

@@ -128,7 +128,7 @@ final class Checker {
 
     /// All that was acknowledged is there, and the new history begins with the old one.
     func restarted() {
-        let ledger = world.coordinator.core.ledger
+        let ledger = world.coordinator.ledger
         for (index, entry) in acknowledged where !isBehind {
             guard index < ledger.count, let found = try? ledger.entry(at: Int(index)).wireBytes, found == entry else {
                 return fail("entry \(index), for which a site was given a receipt, is gone or another")
@@ -145,7 +145,7 @@ final class Checker {
     }
 
     private func checkHead() {
-        let ledger = world.coordinator.core.ledger
+        let ledger = world.coordinator.ledger
         let now = ledger.head.head
         if let head {
             guard now.size >= head.size, ledger.root(size: head.size) == head.root else {
@@ -156,7 +156,7 @@ final class Checker {
     }
 
     func afterStep() -> Failure? {
-        if failure == nil, world.coordinator.node.isUp, !world.coordinator.node.disk.isDead, world.coordinator.core.ledger.count != head?.size {
+        if failure == nil, world.coordinator.node.isUp, !world.coordinator.node.disk.isDead, world.coordinator.ledger.count != head?.size {
             checkHead()
             foldNewEntries()
         }
@@ -182,7 +182,7 @@ final class Checker {
     // MARK: The oracle
 
     private func foldNewEntries() {
-        let ledger = world.coordinator.core.ledger
+        let ledger = world.coordinator.ledger
         while foldedEntries < ledger.count, failure == nil {
             guard let entry = try? ledger.entry(at: foldedEntries) else { return fail("entry \(foldedEntries) cannot be read") }
             foldedEntries += 1
@@ -326,21 +326,21 @@ final class Checker {
 
     /// All that sites have shown is there again; another site may have seen more.
     func historyIsWhole() {
-        let ledger = world.coordinator.core.ledger
+        let ledger = world.coordinator.ledger
         isBehind = !acknowledged.allSatisfy { index, entry in index < ledger.count && (try? ledger.entry(at: Int(index)).wireBytes) == entry }
     }
 
     /// What is missing is declared: only what is left must be there from here on.
     private func lossIsDeclared() {
         isBehind = false
-        let ledger = world.coordinator.core.ledger
+        let ledger = world.coordinator.ledger
         acknowledged = acknowledged.filter { index, entry in index < ledger.count && (try? ledger.entry(at: Int(index)).wireBytes) == entry }
         worked = [:]
     }
 
     /// A site works under this head: it extends all that the site has worked under, or a loss was declared in between.
     func connected(_ site: SimulatedSite, _ note: String) {
-        let ledger = world.coordinator.core.ledger
+        let ledger = world.coordinator.ledger
         guard let head = try? SignedTreeHead(note: note, origin: ledger.origin, key: ledger.publicKey).head else {
             return fail("\(site.id) works under a tree head that is none")
         }

@@ -4,28 +4,40 @@ import Federation
 import Ledger
 import Wire
 
-/// The coordinator's core, ledger, store, inspection and aggregation, with simulated links around them.
-final class SimulatedCoordinator {
+/// The world around a coordinator's driver: simulated links, disk, clock and work that takes its time.
+final class SimulatedCoordinator: @unchecked Sendable {
+    // Unchecked: a world is played by one thread.
     unowned let world: World
     let node: Node
     let store: SimulatedEntryStore
     private let model: [UInt8]
-    private(set) var core: CoordinatorCore!
+    private var openLedger: Ledger!
+    var ledger: Ledger { openLedger }
     private(set) var blobs: BlobStore!
     private(set) var incoming: IncomingBlobs!
     private var sweeper: BlobSweeper!
-    private var presence: [SiteID: SimulatedLink] = [:]
+    private(set) var driver: CoordinatorDriver!
+    private var links: [LinkID: SimulatedLink] = [:]
+    private var numbers: UInt64 = 0
+    private var requests: [RequestID: Request] = [:]
+    /// The newest of each alarm counts.
+    private var alarms: [CoordinatorAlarm: Int] = [:]
     /// The upload that each link carries.
     var spools: [ObjectIdentifier: (link: SimulatedLink, spool: Spool)] = [:]
-    private var timer = 0
-    private var isRecovering = false
-    /// What sites have seen and the ledger lacks.
-    private var recovery: LedgerRecovery?
-    /// Until enough sites have said what they have seen.
-    private(set) var hearing: SiteHearing?
     /// Links of sites that show what is missing.
     private var showing: [SimulatedLink] = []
     private var backup: (disk: [String: [UInt8]], store: SimulatedEntryStore.Backup)?
+    /// For the mistake of ``Mistake/forgetUnderWay``.
+    private var forgotten: AggregationTask?
+    /// For the mistake of ``Mistake/answerBeforeRecord``: who submitted what.
+    var unanswered: [SignedUpdate.Identity: (id: UInt64, link: SimulatedLink)] = [:]
+    private var waitsToDeclare = false
+
+    /// Somebody who waits for an answer.
+    private struct Request {
+        let update: SignedUpdate?
+        let answer: (CoordinatorAnswer) -> Void
+    }
 
     init(_ world: World, model: [UInt8]) throws {
         self.world = world
@@ -36,24 +48,27 @@ final class SimulatedCoordinator {
     }
 
     var now: Timestamp { world.timestamp(node.clockOffset) }
-    var machine: CoordinatorMachine { core.machine }
+    var machine: CoordinatorMachine { driver.machine }
     var description: String {
         guard node.isUp, let campaign = machine.state.campaign else { return "the coordinator is down" }
-        return "round \(campaign.round.key) is \(campaign.round.phaseName), \(presence.count) sites present"
-            + (campaign.pause == nil ? "" : ", paused") + (recovery.map { ", lacking entries up to \($0.newest.head.size)" } ?? "")
+        return "round \(campaign.round.key) is \(campaign.round.phaseName), \(links.count) sites present"
+            + (campaign.pause == nil ? "" : ", paused") + (driver.recovery.map { ", lacking entries up to \($0.newest.head.size)" } ?? "")
     }
 
     private func found() throws {
         let blobs = try BlobStore(directory: "blobs", disk: node.disk, checkpointBytes: 64)
         try blobs.store(model)
-        let ledger = try Ledger(consortium: world.cast.consortium, store: store, key: world.cast.logKey)
+        let (ledger, state) = try Ledger.open(consortium: world.cast.consortium, store: store, key: world.cast.logKey)
+        var machine = CoordinatorMachine(state: state)
         try ledger.append([
             Entry(at: now, .founded(world.cast.founding)), Entry(at: now, .modelRegistered(world.scenario.plan.base, world.scenario.plan.model!, by: "")),
         ])
-        try ledger.reload()
-        core = CoordinatorCore(ledger: ledger)
-        _ = try core.decide { try $0.open(world.scenario.plan, by: "operator/sim", at: now) }
+        machine = CoordinatorMachine(state: try ledger.reload())
+        let effects = try machine.open(world.scenario.plan, by: "operator/sim", at: now)
+        try ledger.append(effects.compactMap { if case .record(let entry) = $0 { entry } else { nil } })
         store.settle()
+        openLedger = ledger
+        driver = CoordinatorDriver(state: machine.state, ledger: ledger.snapshot)
         node.disk.skipsSync = world.mistake == .skipUploadSync
     }
 
@@ -65,7 +80,9 @@ final class SimulatedCoordinator {
             blobs.removeLeftovers()
             incoming = IncomingBlobs(blobs)
             sweeper = BlobSweeper(blobs, incoming)
-            core = CoordinatorCore(ledger: try Ledger(consortium: world.cast.consortium, store: store, key: world.cast.logKey))
+            let (ledger, state) = try Ledger.open(consortium: world.cast.consortium, store: store, key: world.cast.logKey)
+            openLedger = ledger
+            driver = CoordinatorDriver(state: state, ledger: ledger.snapshot, recovery: try missing.load(ledger.snapshot))
         } catch {
             // A ledger that does not open is for the checker; a disk that died again, for the next start.
             if !node.disk.isDead { world.checker.fail("the coordinator cannot start: \(error)") }
@@ -73,30 +90,17 @@ final class SimulatedCoordinator {
             return world.schedule(after: 30_000) { self.start() }
         }
         node.isUp = true
-        (isRecovering, recovery) = (false, nil)
-        world.note("coordinator starts, \(core.ledger.count) entries")
+        world.note("coordinator starts, \(ledger.count) entries")
         // It may have died between taking an update in and giving up the site's own copy.
         for place in incoming.settle(machine.state, blobs) { world.checker.discarded(place.digest, of: place.site) }
         world.checker.restarted()
-        guard world.mistake != .forgetUnderWay else { return scheduleTick() }
-        hearing = SiteHearing(machine.state.campaign, at: now)
-        later(Int(CoordinatorLimits.patientMilliseconds)) {
-            self.hearing?.losePatience()
-            self.endHearingIfOver()
-        }
-        later(Int(CoordinatorLimits.hearingMilliseconds)) { self.endHearing() }
-        resume()
+        waitsToDeclare = false
+        if world.mistake == .forgetUnderWay { forgotten = machine.state.campaign?.round.aggregation }
+        if driver.recovery != nil { planDeclaration() }
+        handle(.started)
     }
 
-    private func endHearingIfOver() {
-        if let hearing, hearing.isOver(machine.state.campaign) { endHearing() }
-    }
-
-    private func endHearing() {
-        guard hearing != nil else { return }
-        hearing = nil
-        resume()
-    }
+    private var missing: MissingHistory { MissingHistory(path: "missing-history.note", disk: node.disk) }
 
     func crash(power: Bool) {
         guard node.isUp else { return node.disk.processDied() }
@@ -110,10 +114,10 @@ final class SimulatedCoordinator {
         } else {
             node.disk.processDied()
         }
-        for link in presence.values.sorted(by: { $0.site.index < $1.site.index }) { link.cut() }
+        for link in links.values.sorted(by: { $0.site.index < $1.site.index }) { link.cut() }
         for (link, _) in spools.values.sorted(by: { $0.link.site.index < $1.link.site.index }) { link.cut() }
         for link in showing { link.cut() }
-        (presence, spools, showing) = ([:], [:], [])
+        (links, spools, showing, requests, alarms) = ([:], [:], [], [:], [:])
         world.schedule(after: Int.random(in: 100...600_000, using: &world.random)) { self.start() }
     }
 
@@ -123,46 +127,65 @@ final class SimulatedCoordinator {
         world.schedule(after: milliseconds) { if self.node.isUp, self.node.epoch == epoch { action() } }
     }
 
+    private func later(_ milliseconds: ClosedRange<Int>, _ action: @escaping () -> Void) {
+        later(Int.random(in: milliseconds, using: &world.random), action)
+    }
+
     // MARK: Links
 
     func accept(_ link: SimulatedLink) {
-        let standing = core.ledger.standing(of: link.treeHead, losses: machine.state.losses)
+        driver.look { driver in self.greet(link, driver) }
+    }
+
+    private func greet(_ link: SimulatedLink, _ driver: CoordinatorDriver) {
+        let (ledger, losses) = (driver.ledger, driver.machine.state.losses)
+        let standing = ledger.standing(of: link.treeHead, losses: losses)
         var proof: [Digest] = []
         if case .extends(let found) = standing { proof = found }
-        var loss = machine.state.losses.last
+        var loss = losses.last
         if case .lossDeclared(let declared) = standing { loss = declared }
         link.sendDown(
             .welcome(
                 Welcome(
                     version: 1, consortium: world.cast.consortium, time: now, heartbeatSeconds: 5, chunkBytes: 64, logKey: world.cast.logKeyBytes,
-                    logKeySignature: world.cast.founding.logKeySignature, treeHead: core.ledger.head.note, consistencyProof: proof,
-                    loss: loss.flatMap { try? core.ledger.receipt(of: $0.index) })), inReplyTo: 1)
+                    logKeySignature: world.cast.founding.logKeySignature, treeHead: ledger.head.note, consistencyProof: proof,
+                    loss: loss.flatMap { try? self.ledger.receipt(of: $0.index, under: ledger) })), inReplyTo: 1)
         guard link.purpose == .control else { return }
-        if case .isBehind(let head) = standing, world.mistake != .goOnFromBackup {
+        // What was decided meanwhile is on the disk; the driver is free again when this returns.
+        later(0) { self.begin(link, standing) }
+    }
+
+    private func begin(_ link: SimulatedLink, _ standing: HistoryStanding) {
+        guard link.isOpenAtCoordinator else { return }
+        if case .isBehind = standing, world.mistake != .goOnFromBackup {
             showing.append(link)
-            return noteMissing(head)
+            return handle(.greeted(link.site.id, standing))
         }
-        let former = presence[link.site.id]
-        presence[link.site.id] = link
-        former?.closeFromCoordinator()
-        hearing?.note(link.site.id)
-        endHearingIfOver()
-        handle(.arrived(link.site.id))
-        assign(link)
+        numbers += 1
+        link.id = LinkID(numbers)
+        links[link.id!] = link
+        handle(.greeted(link.site.id, .extends(proof: [])))
+        handle(.arrived(link.site.id, link.id!, nil))
     }
 
     func lost(_ link: SimulatedLink) {
         showing.removeAll { $0 === link }
         if let (_, spool) = spools.removeValue(forKey: ObjectIdentifier(link)) { try? spool.checkpoint() }
-        guard presence[link.site.id] === link else { return }
-        presence[link.site.id] = nil
-        handle(.left(link.site.id))
+        guard let id = link.id, links.removeValue(forKey: id) != nil else { return }
+        handle(.left(link.site.id, id))
     }
 
     func receive(_ frame: ClientFrame, on link: SimulatedLink) {
         switch frame.message {
         case .submitUpdate(let update, let seenEntries): submit(update, seenEntries, frame.id, link)
-        case .presentReceipt(let receipt): take(receipt, frame.id, link)
+        case .presentReceipt(let receipt):
+            ask(.show(receipt, by: link.site.id)) { answer in
+                switch answer {
+                case .receiptSeen(let isHeld): link.sendDown(.receiptSeen(isHeld: isHeld), inReplyTo: frame.id)
+                case .refused(let refusal): self.refuse(refusal, frame.id, link)
+                default: break
+                }
+            }
         case .offerBlob(let digest, let byteCount): receive(digest, byteCount, frame.id, link)
         case .blobChunk(let chunk): take(chunk, frame.id, link)
         case .fetchBlob(let digest, let offset): send(digest, from: offset, frame.id, link)
@@ -172,93 +195,116 @@ final class SimulatedCoordinator {
 
     func refuse(_ refusal: Refusal, _ id: UInt64, _ link: SimulatedLink) { link.sendDown(.refusal(refusal), inReplyTo: id) }
 
-    // MARK: Decisions and effects
+    // MARK: The driver
 
-    private func resume() {
-        guard hearing == nil else { return }
-        let present = Set(presence.keys)
-        decide { try $0.resume(at: $1, present: present) }
+    func ask(_ request: CoordinatorRequest, _ update: SignedUpdate? = nil, _ answer: @escaping (CoordinatorAnswer) -> Void) {
+        numbers += 1
+        let id = RequestID(numbers)
+        requests[id] = Request(update: update, answer: answer)
+        handle(.asked(id, request))
     }
 
-    func handle(_ event: CoordinatorMachine.Event) {
-        guard hearing == nil else { return }
-        decide { try $0.handle(event, at: $1) }
+    func handle(_ event: CoordinatorEvent) {
+        guard node.isUp, !node.disk.isDead else { return }
+        for effect in driver.handle(event, at: now) {
+            guard !node.disk.isDead else { return }
+            perform(effect)
+        }
     }
 
-    func decide(_ decision: (CoordinatorCore, Timestamp) throws -> [CoordinatorMachine.Effect]) {
-        guard !node.disk.isDead else { return }
-        guard recovery == nil else { return scheduleRecovery() }
+    private func perform(_ effect: CoordinatorEffect) {
+        switch effect {
+        case .append(let entries): append(entries)
+        case .reload: read { try self.ledger.reload() }
+        case .restore(let lost):
+            read {
+                let state = try self.ledger.restore(lost)
+                self.world.count("entries restored")
+                return state
+            }
+        case .noteMissing(let head): try? missing.note(head)
+        case .inspect(let id, let update, let plan, _):
+            // Other things happen while the tensors are read.
+            later(1...3000) { self.handle(.inspected(id, self.inspect(update, plan))) }
+        case .publish(let id, let manifest, let inspection): later(0...50) { self.handle(.published(id, self.publish(manifest, inspection))) }
+        case .compute(let task): compute(task)
+        case .remove(let digests):
+            for digest in digests {
+                blobs.remove(digest)
+                world.checker.discarded(digest)
+            }
+            world.count("prunings")
+        case .discard(let digest, let site):
+            incoming.remove(digest, of: site)
+            world.checker.discarded(digest, of: site)
+        case .sweep(let wasAbandoned):
+            let needed = sweeper.needsAll(wasAbandoned: wasAbandoned) ? driver.neededBlobs : nil
+            for place in (try? sweeper.sweep(needed: needed)) ?? [] { world.checker.discarded(place.digest, of: place.site) }
+        case .assign(let id, let assignment, let proof): assign(id, assignment, proof)
+        case .close(let id): links.removeValue(forKey: id)?.closeFromCoordinator()
+        case .reply(let id, let answer): requests.removeValue(forKey: id)?.answer(answer)
+        case .wake(let alarm, let milliseconds): wake(alarm, milliseconds)
+        case .cancel(let alarm): alarms[alarm] = nil
+        case .sitesChanged: break
+        case .report(let observation): observe(observation)
+        }
+    }
+
+    /// The write takes a moment, and the process may die before it hears of it.
+    private func append(_ entries: [Entry]) {
         do {
-            perform(try decision(core, now))
-            scheduleTick()
+            try ledger.append(entries)
         } catch {
+            guard !node.disk.isDead else { return }
             world.note("the ledger cannot be written: \(error)")
-            scheduleRecovery()
+            if world.mistake == .answerBeforeRecord { answerUnrecorded(entries) }
+            return later(0...20) { self.handle(.appendFailed("\(error)")) }
+        }
+        let snapshot = ledger.snapshot
+        later(0...20) { self.handle(.appended(snapshot)) }
+    }
+
+    private func read(_ body: @escaping () throws -> ConsortiumState) {
+        later(0...100) {
+            do { self.handle(.read(try body(), self.ledger.snapshot)) } catch { self.handle(.readFailed("\(error)")) }
         }
     }
 
-    private func perform(_ effects: [CoordinatorMachine.Effect]) {
-        guard !node.disk.isDead else { return }
-        for effect in effects {
-            switch effect {
-            case .record(let entry): recorded(entry)
-            case .answer: break
-            case .aggregate(let task): aggregate(task)
-            case .remove(let digests):
-                for digest in digests {
-                    blobs.remove(digest)
-                    world.checker.discarded(digest)
-                }
-                world.count("prunings")
-            case .assign(let site): if let link = presence[site] { assign(link) }
-            case .announce: announce()
-            case .fault(let violation): world.checker.fail("the coordinator decided an entry that \(violation.message)")
-            }
-        }
+    private func wake(_ alarm: CoordinatorAlarm, _ milliseconds: Int64) {
+        numbers += 1
+        let number = Int(numbers)
+        alarms[alarm] = number
+        later(Int(milliseconds)) { if self.alarms[alarm] == number { self.handle(.due(alarm)) } }
     }
 
-    private func announce() {
-        for (_, link) in presence.sorted(by: { $0.key < $1.key }) { assign(link) }
+    private func assign(_ id: LinkID, _ assignment: Assignment, _ proof: UInt64?) {
+        guard let link = links[id] else { return }
+        guard case .train(let task) = assignment, let proof, let receipt = try? ledger.receipt(of: proof) else { return link.sendDown(.assignment(assignment)) }
+        link.sendDown(.assignment(.train(task.asking(because: receipt))))
     }
 
-    private func assign(_ link: SimulatedLink) {
-        guard recovery == nil else { return link.sendDown(.assignment(.rest(reason: "the ledger lacks entries"))) }
-        guard hearing == nil else { return }
-        var assignment = machine.assignment(for: link.site.id)
-        if case .train(let task) = assignment, let index = machine.state.campaign?.lostUpdates[link.site.id],
-            let proof = try? core.ledger.receipt(of: index)
-        {
-            assignment = .train(task.asking(because: proof))
-        }
-        link.sendDown(.assignment(assignment))
-    }
-
-    private func recorded(_ entry: Entry) {
-        world.checker.recorded(entry)
-        switch entry.body {
-        case .roundCommitted, .roundAbandoned:
-            let wasAbandoned = if case .roundAbandoned = entry.body { true } else { false }
-            for place in (try? sweeper.sweep(needed: machine.state.neededBlobs, wasAbandoned: wasAbandoned)) ?? [] {
-                world.checker.discarded(place.digest, of: place.site)
-            }
+    private func observe(_ observation: CoordinatorObservation) {
+        switch observation {
+        case .recorded(let entry): world.checker.recorded(entry)
+        case .historyMissing:
+            world.note("the ledger of \(ledger.count) entries lacks some that a site has seen")
+            planDeclaration()
+        case .historyIsWhole: world.checker.historyIsWhole()
+        case .lossDeclared: world.count("losses declared")
+        case .updatesLost: world.count("damaged updates found")
+        case .fault(let reason): world.checker.fail("the coordinator decided an entry that \(reason)")
         default: break
         }
     }
 
-    private func aggregate(_ task: AggregationTask) {
-        later(Int.random(in: 10...60_000, using: &world.random)) {
-            let spoilt = self.world.checker.spoil(task)
-            switch RoundAggregation(blobs: self.blobs, threads: 1).attempt(spoilt) {
-            case .done(let result): self.handle(.aggregated(task.key, self.world.mistake == .sumInOrderOfArrival ? self.sumFloats(task) ?? result : result))
-            case .lost(let reason, let sites):
-                self.world.count("damaged updates found")
-                for lost in task.contributions where sites.contains(lost.site) {
-                    self.incoming.remove(lost.update, of: lost.site)
-                    self.world.checker.discarded(lost.update, of: lost.site)
-                }
-                self.handle(.aggregationFailed(task.key, reason, without: sites))
-            case .blocked: self.later(5000) { self.aggregate(task) }
-            }
+    // MARK: The round's computation
+
+    private func compute(_ task: AggregationTask) {
+        guard task != forgotten else { return }
+        later(10...60_000) {
+            let outcome = RoundAggregation(blobs: self.blobs, threads: 1).attempt(self.world.checker.spoil(task))
+            guard case .done(let result) = outcome, self.world.mistake == .sumInOrderOfArrival else { return self.handle(.computed(task, outcome)) }
+            self.handle(.computed(task, .done(self.sumFloats(task) ?? result)))
         }
     }
 
@@ -288,27 +334,20 @@ final class SimulatedCoordinator {
 
     // MARK: Operators
 
-    var hasEnded: Bool { node.isUp && machine.state.campaign?.end != nil }
+    var hasEnded: Bool { node.isUp && !driver.isUnsettled && machine.state.campaign?.end != nil }
 
-    /// Whether an operator's change is in the ledger, as far as the coordinator says.
-    func change(_ change: CampaignChange) -> Bool {
+    /// `done` hears when the change is in the ledger, as far as the coordinator says.
+    func change(_ change: CampaignChange, done: @escaping () -> Void) {
         switch (change.action, world.mistake) {
-        case (.stop, .forgetStop), (.pause, .forgetPause): return true
-        case (.amend(let amendment), .forgetAmendment) where !amendment.droppedSites.isEmpty: return true
+        case (.stop, .forgetStop), (.pause, .forgetPause): return done()
+        case (.amend(let amendment), .forgetAmendment) where !amendment.droppedSites.isEmpty: return done()
         default: break
         }
-        guard hearing == nil else { return false }
-        var isDone = false
-        decide { core, now in
-            do {
-                let effects = try core.decide { try $0.change(change, at: now) }
-                isDone = true
-                return effects
-            } catch is LedgerViolation {
-                return []
-            }
-        }
-        return isDone && !node.disk.isDead
+        ask(.change(change)) { if case .recorded = $0 { done() } }
+    }
+
+    func pruneIfUp() {
+        if node.isUp { ask(.prune(by: "operator/sim")) { _ in } }
     }
 
     // MARK: Backups
@@ -329,85 +368,18 @@ final class SimulatedCoordinator {
         world.checker.backupRestored()
     }
 
-    private func noteMissing(_ head: SignedTreeHead) {
-        if recovery == nil {
-            world.note("the ledger of \(core.ledger.count) entries lacks some that a site has seen")
-            announce()
-            // The operator waits for receipts, and then declares the loss.
-            later(Int.random(in: 600_000...7_200_000, using: &world.random)) { self.declareLoss() }
-        }
-        var recovery = recovery ?? LedgerRecovery(head)
-        recovery.note(head)
-        self.recovery = recovery
-    }
-
-    private func take(_ receipt: Receipt, _ id: UInt64, _ link: SimulatedLink) {
-        if recovery != nil, !holds(receipt) {
-            do {
-                try recovery!.note(receipt, ledger: core.ledger)
-                if let lost = recovery!.restorable(core.ledger) {
-                    try core.restore(lost)
-                    world.count("entries restored")
-                    if recovery!.isComplete(core.ledger) { historyIsWhole() }
-                }
-            } catch {
-                return refuse(Refusal(.unavailable, "\(error)"), id, link)
-            }
-        }
-        link.sendDown(.receiptSeen(isHeld: holds(receipt)), inReplyTo: id)
-    }
-
-    private func holds(_ receipt: Receipt) -> Bool {
-        receipt.index < core.ledger.count && (try? core.ledger.entry(at: Int(receipt.index)).wireBytes) == receipt.entry
-    }
-
-    private func historyIsWhole() {
-        recovery = nil
-        world.checker.historyIsWhole()
-        resume()
-        announce()
+    /// The operator waits for receipts, and then declares the loss.
+    private func planDeclaration() {
+        guard !waitsToDeclare else { return }
+        waitsToDeclare = true
+        later(600_000...7_200_000) { self.declareLoss() }
     }
 
     private func declareLoss() {
-        guard let recovery else { return }
-        let loss = LossDeclaration(
-            lostTreeHead: recovery.newest.note, keptEntries: UInt64((try? recovery.keptEntries(core.ledger)) ?? 0), reason: "a disk was lost",
-            declaredBy: "operator/sim")
-        self.recovery = nil
-        var isDone = false
-        decide { core, now in
-            let effects = try core.decide { try $0.declare(loss, at: max(now, recovery.newest.head.time?.adding(milliseconds: 1) ?? now)) }
-            isDone = true
-            return effects
+        guard let recovery = driver.recovery, let kept = try? recovery.keptEntries(ledger) else { return waitsToDeclare = false }
+        let missing = (head: recovery.newest, kept: UInt64(kept))
+        ask(.declareLoss(reason: "a disk was lost", by: "operator/sim", missing: missing)) { answer in
+            if case .recorded = answer { self.waitsToDeclare = false } else { self.later(60_000) { self.declareLoss() } }
         }
-        guard isDone else {
-            self.recovery = recovery
-            return later(60_000) { self.declareLoss() }
-        }
-        world.count("losses declared")
-        historyIsWhole()
-    }
-
-    func pruneIfUp() {
-        if node.isUp, hearing == nil { decide { core, now in try core.decide { $0.prune(by: "operator/sim", at: now) } } }
-    }
-
-    private func scheduleRecovery() {
-        // A tick that is due would only fail again, and at once.
-        timer += 1
-        guard !isRecovering else { return }
-        isRecovering = true
-        later(5000) {
-            self.isRecovering = false
-            self.resume()
-        }
-    }
-
-    private func scheduleTick() {
-        timer += 1
-        guard let wake = machine.wakeTime else { return }
-        let number = timer
-        let wait = wake > now ? min(wake.milliseconds - now.milliseconds, 3_600_000) : 0
-        later(Int(wait) + 1) { if self.timer == number { self.handle(.tick) } }
     }
 }

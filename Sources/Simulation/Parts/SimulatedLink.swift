@@ -1,8 +1,10 @@
+import Coordinator
 import Federation
 import Wire
 
 /// A connection of a site: bytes of real messages, in order, later; until it is cut.
-final class SimulatedLink {
+final class SimulatedLink: @unchecked Sendable {
+    // Unchecked: a world is played by one thread.
     unowned let world: World
     let site: SimulatedSite
     let purpose: Hello.Purpose
@@ -10,6 +12,8 @@ final class SimulatedLink {
     let treeHead: String
     private let siteEpoch: Int
     private let coordinatorEpoch: Int
+    /// The coordinator's number of it, where it is a site's control connection.
+    var id: LinkID?
     private(set) var isOpenAtSite = true
     private(set) var isOpenAtCoordinator = true
     /// When the last message arrives, each way: nothing overtakes it.

@@ -48,10 +48,13 @@ final class SimulatedOperator {
     private func change(_ action: CampaignChange.Action) {
         let change = CampaignChange(campaign: world.scenario.plan.campaign, action: action, reason: "as it was simulated", changedBy: "operator/sim")
         world.checker.attempting(change)
-        guard world.coordinator.change(change) else { return }
+        world.coordinator.change(change) { self.heard(change) }
+    }
+
+    private func heard(_ change: CampaignChange) {
         world.count("changes")
-        world.note("the operator's \(action.name) is done")
-        if case .amend(let amendment) = action {
+        world.note("the operator's \(change.action.name) is done")
+        if case .amend(let amendment) = change.action {
             dropped = dropped.filter { !amendment.addedSites.contains($0) } + amendment.droppedSites
         }
         world.checker.changed(change)

@@ -1,0 +1,69 @@
+import Federation
+import Ledger
+import Wire
+
+/// Who is connected, and whether the ledger is the one that they have seen.
+extension CoordinatorDriver {
+    mutating func start(at now: Timestamp) {
+        mustResume = true
+        hearing = SiteHearing(machine.state.campaign, at: now)
+        guard let hearing else { return }
+        note(.hearingBegan(until: hearing.end))
+        turn.prompt += [
+            .wake(.patience, afterMilliseconds: CoordinatorLimits.patientMilliseconds),
+            .wake(.hearing, afterMilliseconds: CoordinatorLimits.hearingMilliseconds),
+        ]
+    }
+
+    /// Goes on where all is heard that was waited for.
+    mutating func endHearingIfOver() {
+        if let hearing, hearing.isOver(machine.state.campaign) { endHearing() }
+    }
+
+    mutating func endHearing() {
+        guard hearing != nil else { return }
+        hearing = nil
+        turn.prompt += [.cancel(.patience), .cancel(.hearing)]
+    }
+
+    mutating func greeted(_ site: SiteID, _ standing: HistoryStanding, at now: Timestamp) {
+        switch standing {
+        case .extends, .lossDeclared: break
+        case .isBehind(let head):
+            // It may have been put back, or declared, since the shell has looked.
+            guard case .isBehind = ledger.standing(of: head.note, losses: machine.state.losses) else { return }
+            noteMissing(head, seenBy: site)
+            note(.turnedAway(site, reason: "it has seen \(head.head.size) entries of the ledger, which holds \(ledger.count)"))
+        case .isForeign: note(.turnedAway(site, reason: "it has seen a tree head that this ledger's key did not sign"))
+        }
+    }
+
+    mutating func arrived(_ site: SiteID, _ link: LinkID, _ certificate: CertificateTerm?, at now: Timestamp) {
+        if var known = sites[site] {
+            if let former = known.link { turn.prompt.append(.close(former)) }
+            (known.link, known.certificate, known.lastSeen) = (link, certificate, now)
+            sites[site] = known
+            note(.siteConnected(site, again: true))
+        } else {
+            sites[site] = SitePresence(link, certificate, at: now)
+            note(.siteConnected(site, again: false))
+        }
+        hearing?.note(site)
+        endHearingIfOver()
+        decide(at: now) { $0.handle(.arrived(site), at: now) }
+        turn.assigned.insert(site)
+    }
+
+    mutating func left(_ site: SiteID, _ link: LinkID, at now: Timestamp) {
+        guard sites[site]?.link == link else { return }
+        sites[site]?.link = nil
+        note(.siteDisconnected(site))
+        decide(at: now) { $0.handle(.left(site), at: now) }
+    }
+
+    /// A heartbeat decides nothing, and waits for nothing.
+    package mutating func beat(_ site: SiteID, _ link: LinkID, _ heartbeat: Heartbeat, at now: Timestamp) {
+        guard sites[site]?.link == link else { return }
+        sites[site]?.beat(heartbeat, at: now)
+    }
+}

@@ -1,0 +1,45 @@
+import Federation
+
+/// What everybody may ask; read when all that was decided is on the disk.
+extension CoordinatorDriver {
+    /// `named`: sites to report on beside the connected ones; without them, the campaign's. `seen`: sites that have shown a
+    /// certificate since the start.
+    func status(of named: [SiteID]?, consortium: String, seen: Set<SiteID>, refused: [SiteID: RefusedSite], at now: Timestamp) -> StatusReport {
+        let (campaign, contributors) = (machine.state.campaign, machine.state.contributors)
+        let present = Set(sites.filter(\.value.isConnected).keys)
+        let reported = present.union(named ?? campaign?.plan.sites ?? []).sorted()
+        return StatusReport(
+            consortium: consortium, time: now, ledgerEntries: UInt64(ledger.count), treeHead: ledger.head.note, campaign: campaign?.report(present: present),
+            sites: reported.map { site in
+                let presence = sites[site]
+                let absence = presence?.isConnected == true ? nil : refused[site].map { "\($0.reason) (\($0.at.text))" }
+                return SiteReport(
+                    site: site, isConnected: presence?.isConnected ?? false, heartbeat: presence?.heartbeat ?? Heartbeat(),
+                    updatesAccepted: campaign?.acceptedBySite[site] ?? 0, updatesRefused: campaign?.refusedBySite[site] ?? 0,
+                    lastSeen: presence?.lastSeen, certificateEnds: presence?.certificate?.notAfter,
+                    isKnown: seen.contains(site) || contributors.contains(site), absence: absence ?? "")
+            }, models: machine.state.models.keys.sorted().map(\.text))
+    }
+
+    /// Whether a site may fetch this blob: global models, never another site's update.
+    func mayFetch(_ digest: Digest) -> Bool {
+        if machine.state.models.values.contains(where: { $0.digest == digest }) { return true }
+        guard let campaign = machine.state.campaign else { return false }
+        return [campaign.current, campaign.round.start].contains { $0.model == digest || $0.adapter?.digest == digest }
+    }
+
+    /// The largest update that a site may upload now; `nil` where no campaign takes updates of it.
+    package func uploadLimit(for site: SiteID) -> UInt64? {
+        guard let campaign = machine.state.campaign, campaign.end == nil, campaign.plan.sites.contains(site), let model = campaign.plan.model
+        else { return nil }
+        return model.byteCount + UInt64(CoordinatorLimits.headerSlackBytes)
+    }
+
+    /// What a pruning would give up now: rounds, and blobs.
+    func pruning(at now: Timestamp) -> (rounds: Int, blobs: Set<Digest>) {
+        var preview = machine
+        _ = preview.prune(by: "", at: now)
+        let (before, after) = (machine.state, preview.state)
+        return (after.archive.prunedCount - before.archive.prunedCount, after.prunedBlobs.subtracting(before.prunedBlobs))
+    }
+}

@@ -1,0 +1,337 @@
+import Federation
+import Ledger
+import Wire
+
+/// What lies between the coordinator's machine and the world, without I/O: events in, effects out.
+///
+/// The shell has a clock, a disk, links and threads. It performs effects in the order in which they come, and reports what
+/// came of them as events; a simulator does the same with its own. Nothing that follows from a decision leaves the driver before
+/// the decision's entries are on the disk: while they are written, further events wait, and are decided and written together.
+package struct CoordinatorDriver: Sendable {
+    package private(set) var machine: CoordinatorMachine
+    /// The ledger as it is on the disk.
+    package private(set) var ledger: LedgerSnapshot
+    /// The sites that have connected since the start.
+    package internal(set) var sites: [SiteID: SitePresence] = [:]
+    /// What sites have seen and the ledger lacks; `nil`: nothing.
+    package internal(set) var recovery: LedgerRecovery?
+    /// Until enough sites have said what they have seen; `nil`: they have.
+    package internal(set) var hearing: SiteHearing?
+    /// Why the last decision could not be written; `nil` where it could.
+    package private(set) var trouble: String?
+    private var disk = DiskState.agrees
+    /// What came while the ledger was written or read.
+    private var backlog: [CoordinatorEvent] = []
+    /// Whether what a restart, or a time without decisions, has left to do is still to be done.
+    var mustResume = false
+    private var retryIsSet = false
+    private var isStopping = false
+    /// Who wants to look at what is on the disk.
+    private var lookers: [@Sendable (CoordinatorDriver) -> Void] = []
+    var turn = Turn()
+    /// Submissions whose updates are being looked at.
+    var submissions: [RequestID: SubmissionInHand] = [:]
+    /// Updates that were put into the shared store and are not decided upon: no sweep may take them.
+    var published: Set<Digest> = []
+    /// The submission that is being decided upon.
+    var answering: SubmissionInHand?
+    /// Receipts whose entries are being put back, or were just looked for.
+    var shown: [RequestID: Receipt] = [:]
+    /// The round that is being computed.
+    var aggregating: AggregationTask?
+
+    /// How the ledger in memory relates to the one on the disk.
+    private enum DiskState: Sendable {
+        case agrees
+        /// Entries are being written; what follows from them waits.
+        case writing(Turn)
+        /// It is being read again, perhaps with entries that were put back.
+        case reading(Restoration?)
+        /// It could not be read: what it holds is not known, and nothing is decided or answered from it.
+        case unknown(String)
+    }
+
+    /// What one turn has decided.
+    struct Turn: Sendable {
+        var entries: [Entry] = []
+        /// Depends on no entry: done at once.
+        var prompt: [CoordinatorEffect] = []
+        /// Done when the entries are on the disk.
+        var held: [CoordinatorEffect] = []
+        var announces = false
+        var assigned: Set<SiteID> = []
+        /// A loss is declared with these entries: nothing is missing when they are written.
+        var declaresLoss = false
+        var restoration: Restoration?
+    }
+
+    /// Entries that the ledger has lost, and who is told when they are there again.
+    struct Restoration: Sendable {
+        let entries: [[UInt8]]
+        let request: RequestID
+    }
+
+    /// How long the coordinator waits before it tries again to write a ledger that it could not write, or to compute a
+    /// round that it could not compute.
+    package static let retryMilliseconds: Int64 = 5000
+
+    /// - Parameters:
+    ///   - state: the fold of the ledger's entries.
+    ///   - ledger: as it was read.
+    ///   - recovery: what was known to be missing before a restart.
+    package init(state: ConsortiumState, ledger: LedgerSnapshot, recovery: LedgerRecovery? = nil) {
+        machine = CoordinatorMachine(state: state)
+        self.ledger = ledger
+        self.recovery = recovery
+    }
+
+    /// Whether entries are on their way to the disk, or the disk is read: what the machine says is not true yet.
+    package var isUnsettled: Bool {
+        switch disk {
+        case .agrees, .unknown: false
+        case .writing, .reading: true
+        }
+    }
+
+    /// Calls `body` at once, or as soon as all that has been decided is on the disk.
+    package mutating func look(_ body: @escaping @Sendable (CoordinatorDriver) -> Void) {
+        if isUnsettled { lookers.append(body) } else { body(self) }
+    }
+
+    /// From here on nothing is decided; what is being written is seen to its end.
+    package mutating func stop(at now: Timestamp) -> [CoordinatorEffect] {
+        isStopping = true
+        let waiting = submissions.keys
+        submissions = [:]
+        return waiting.map { .reply($0, .refused(Self.stopping)) } + (isUnsettled ? [] : takeTurn(at: now))
+    }
+
+    private static let stopping = Refusal(.unavailable, "the coordinator is stopping", hint: "try again when it has been started")
+
+    // MARK: Events
+
+    package mutating func handle(_ event: CoordinatorEvent, at now: Timestamp) -> [CoordinatorEffect] {
+        switch event {
+        case .appended(let snapshot): return appended(snapshot, at: now)
+        case .appendFailed(let reason): return appendFailed(reason)
+        case .read(let state, let snapshot): return read(state, snapshot, at: now)
+        case .readFailed(let reason): return readFailed(reason, at: now)
+        default:
+            backlog.append(event)
+            return isUnsettled ? [] : takeTurn(at: now)
+        }
+    }
+
+    /// Decides about all that has come since the last turn.
+    private mutating func takeTurn(at now: Timestamp) -> [CoordinatorEffect] {
+        turn = Turn()
+        let (events, lookers) = (backlog, lookers)
+        (backlog, self.lookers) = ([], [])
+        for look in lookers { look(self) }
+        guard !isStopping else { return refuseAll(events) }
+        resumeIfPossible(at: now)
+        for (index, event) in events.enumerated() {
+            take(event, at: now)
+            guard turn.restoration == nil else {
+                // What is put back is read before anything else is decided.
+                backlog = Array(events[(index + 1)...])
+                break
+            }
+        }
+        if turn.restoration == nil { resumeIfPossible(at: now) }
+        return endTurn(at: now)
+    }
+
+    private func refuseAll(_ events: [CoordinatorEvent]) -> [CoordinatorEffect] {
+        events.compactMap { if case .asked(let request, _) = $0 { .reply(request, .refused(Self.stopping)) } else { nil } }
+    }
+
+    private mutating func endTurn(at now: Timestamp) -> [CoordinatorEffect] {
+        for site in (turn.announces ? Set(sites.keys) : turn.assigned).sorted() { assign(site, at: now) }
+        let turn = turn
+        self.turn = Turn()
+        guard turn.entries.isEmpty else {
+            disk = .writing(turn)
+            return turn.prompt + [.append(turn.entries)]
+        }
+        guard let restoration = turn.restoration else { return turn.prompt + turn.held + alarms(at: now) }
+        disk = .reading(restoration)
+        return turn.prompt + turn.held + [.restore(restoration.entries)]
+    }
+
+    private mutating func take(_ event: CoordinatorEvent, at now: Timestamp) {
+        switch event {
+        case .started: start(at: now)
+        case .greeted(let site, let standing): greeted(site, standing, at: now)
+        case .arrived(let site, let link, let certificate): arrived(site, link, certificate, at: now)
+        case .left(let site, let link): left(site, link, at: now)
+        case .asked(let id, let request): answer(id, request, at: now)
+        case .inspected(let id, let inspection): inspected(id, inspection, at: now)
+        case .published(let id, let inspection): judge(id, inspection, at: now)
+        case .computed(let task, let outcome): computed(task, outcome, at: now)
+        case .due(let alarm): due(alarm, at: now)
+        case .appended, .appendFailed, .read, .readFailed: break
+        }
+    }
+
+    private mutating func due(_ alarm: CoordinatorAlarm, at now: Timestamp) {
+        switch alarm {
+        case .tick: decide(at: now) { $0.handle(.tick, at: now) }
+        case .retry:
+            retryIsSet = false
+            if case .unknown = disk { turn.prompt.append(.reload) } else { trouble = nil }
+            if let obstacle = obstacle(at: now) { note(.undecided(obstacle.message, hint: obstacle.hint)) }
+        case .patience:
+            hearing?.losePatience()
+            endHearingIfOver()
+        case .hearing: endHearing()
+        case .computation: if let aggregating { turn.prompt.append(.compute(aggregating)) }
+        }
+    }
+
+    // MARK: Decisions
+
+    /// What could not be decided before is decided now, with the sites that are connected by now.
+    private mutating func resumeIfPossible(at now: Timestamp) {
+        guard mustResume, hearing == nil, obstacle(at: now) == nil else { return }
+        mustResume = false
+        let present = Set(sites.filter(\.value.isConnected).keys)
+        take(machine.resume(present: present, at: now))
+    }
+
+    /// For what nobody waits for an answer to. What happens while nothing can be decided is made up for by a resumption.
+    mutating func decide(at now: Timestamp, _ decision: (inout CoordinatorMachine) -> [CoordinatorMachine.Effect]) {
+        guard hearing == nil else { return }
+        guard obstacle(at: now) == nil else { return mustResume = true }
+        take(decision(&machine))
+    }
+
+    /// Notes what the machine has decided. Answers go to `request`.
+    mutating func take(_ effects: [CoordinatorMachine.Effect], answering request: RequestID? = nil) {
+        for effect in effects {
+            switch effect {
+            case .record(let entry):
+                turn.entries.append(entry)
+                recorded(entry)
+            case .answer(let site, let answer): if let request { answered(request, site, answer) }
+            case .aggregate(let task): compute(task)
+            case .remove(let digests): turn.held.append(.remove(digests))
+            case .announce: turn.announces = true
+            case .assign(let site): turn.assigned.insert(site)
+            case .fault(let violation): note(.fault(violation.message))
+            }
+        }
+    }
+
+    /// Asks the machine for what a request wants; a refusal is thrown.
+    mutating func request(
+        at now: Timestamp, isClockCorrection: Bool = false, answering id: RequestID? = nil, despiteObstacle isUrgent: Bool = false,
+        _ decision: (inout CoordinatorMachine) throws(LedgerViolation) -> [CoordinatorMachine.Effect]
+    ) throws {
+        if !isUrgent, let obstacle = obstacle(at: now, isClockCorrection: isClockCorrection) {
+            mustResume = true
+            throw obstacle
+        }
+        take(try decision(&machine), answering: id)
+    }
+
+    mutating func reply(_ request: RequestID, _ answer: CoordinatorAnswer) { turn.held.append(.reply(request, answer)) }
+    /// What has happened with this turn's entries.
+    mutating func report(_ observation: CoordinatorObservation) { turn.held.append(.report(observation)) }
+    /// What has happened whatever comes of this turn's entries.
+    mutating func note(_ observation: CoordinatorObservation) { turn.prompt.append(.report(observation)) }
+
+    // MARK: The disk
+
+    private mutating func appended(_ snapshot: LedgerSnapshot, at now: Timestamp) -> [CoordinatorEffect] {
+        guard case .writing(let written) = disk else { return [] }
+        (disk, ledger, trouble) = (.agrees, snapshot, nil)
+        if written.declaresLoss { historyIsWhole() }
+        if let restoration = written.restoration { answerShown(restoration.request) }
+        let settled = turn.prompt + turn.held
+        return written.held + settled + takeTurn(at: now)
+    }
+
+    /// The ledger is the truth: what could not be written has not happened. Whether it was written is not known before the ledger
+    /// is read again.
+    private mutating func appendFailed(_ reason: String) -> [CoordinatorEffect] {
+        guard case .writing(let lost) = disk else { return [] }
+        trouble = "nothing is decided, because the ledger cannot be written: \(reason)"
+        let refusal = Refusal(
+            .unavailable, "the coordinator cannot write its ledger: \(reason)",
+            hint: "the operator must look at its disk; it goes on by itself when that is fixed")
+        var effects: [CoordinatorEffect] = [.report(.undecided(refusal.message, hint: refusal.hint))]
+        for effect in lost.held {
+            if case .reply(let request, _) = effect { effects.append(.reply(request, .refused(refusal))) }
+            // It has not begun.
+            if case .compute(let task) = effect, task == aggregating { aggregating = nil }
+        }
+        mustResume = true
+        disk = .reading(lost.restoration)
+        return effects + [lost.restoration.map { .restore($0.entries) } ?? .reload]
+    }
+
+    private mutating func read(_ state: ConsortiumState, _ snapshot: LedgerSnapshot, at now: Timestamp) -> [CoordinatorEffect] {
+        machine = CoordinatorMachine(state: state, presence: machine.presence)
+        ledger = snapshot
+        turn = Turn()
+        switch disk {
+        case .reading(let restoration?): restored(restoration)
+        case .unknown: trouble = nil
+        case .reading(nil), .agrees, .writing: break
+        }
+        disk = .agrees
+        let effects = turn.prompt + turn.held
+        // A disk that has just failed has some seconds, unless somebody asks.
+        return effects + (trouble == nil || !backlog.isEmpty || isStopping ? takeTurn(at: now) : alarms(at: now))
+    }
+
+    private mutating func readFailed(_ reason: String, at now: Timestamp) -> [CoordinatorEffect] {
+        var effects: [CoordinatorEffect] = []
+        if case .reading(let restoration?) = disk {
+            shown[restoration.request] = nil
+            effects = [.reply(restoration.request, .refused(Refusal(.unavailable, "the coordinator cannot use its ledger: \(reason)")))]
+        }
+        disk = .unknown(reason)
+        trouble = "nothing is decided, because the ledger cannot be read: \(reason)"
+        mustResume = true
+        return effects + takeTurn(at: now)
+    }
+
+    /// Why the ledger cannot be relied on; `nil`: it can.
+    var unreadable: Refusal? {
+        guard case .unknown = disk else { return nil }
+        return Refusal(.unavailable, "the coordinator cannot read its ledger now", hint: "it tries again by itself")
+    }
+
+    // MARK: Alarms
+
+    private mutating func alarms(at now: Timestamp) -> [CoordinatorEffect] {
+        guard hearing == nil else { return [] }
+        guard trouble == nil, !mustResume, obstacle(at: now) == nil else {
+            // A tick that is due would only fail again, and at once.
+            guard !retryIsSet else { return [.cancel(.tick)] }
+            retryIsSet = true
+            return [.cancel(.tick), .wake(.retry, afterMilliseconds: Self.retryMilliseconds)]
+        }
+        guard let wake = machine.wakeTime else { return [.cancel(.tick)] }
+        // Clocks are set: a long sleep is cut into pieces.
+        let wait = wake > now ? min(Int64(wake.milliseconds - now.milliseconds), 3_600_000) : 0
+        return [.wake(.tick, afterMilliseconds: wait + 1)]
+    }
+
+    // MARK: Assignments
+
+    /// Says to a site that is there what it should do now.
+    mutating func assign(_ site: SiteID, at now: Timestamp) {
+        guard let link = sites[site]?.link, unreadable == nil else { return }
+        if let obstacle = obstacle(at: now) {
+            return turn.held.append(.assign(link, .rest(reason: obstacle.message), provedBy: nil))
+        }
+        guard hearing == nil else { return }
+        let assignment = machine.assignment(for: site)
+        // A site that sent its update for the round already is asked again only with the entry that says that it was lost.
+        let proof: UInt64? = if case .train = assignment { machine.state.campaign?.lostUpdates[site] } else { nil }
+        turn.held.append(.assign(link, assignment, provedBy: proof))
+    }
+}

@@ -1,0 +1,34 @@
+import Federation
+
+/// What the coordinator knows of a site that has connected since the start.
+package struct SitePresence: Sendable {
+    /// Its control connection; `nil` where it has none now.
+    package internal(set) var link: LinkID?
+    package internal(set) var lastSeen: Timestamp
+    package private(set) var heartbeat = Heartbeat()
+    /// Of its newest connection's certificate.
+    package internal(set) var certificate: CertificateTerm?
+
+    package var isConnected: Bool { link != nil }
+
+    init(_ link: LinkID, _ certificate: CertificateTerm?, at time: Timestamp) {
+        self.link = link
+        self.certificate = certificate
+        lastSeen = time
+    }
+
+    mutating func beat(_ heartbeat: Heartbeat, at time: Timestamp) {
+        // What a site says while it has no update in hand is of an earlier round, perhaps of another campaign.
+        let isOfRound = heartbeat.localLoss != 0 && [.training, .uploading, .submitting].contains(heartbeat.activity)
+        let loss = isOfRound ? heartbeat.localLoss : self.heartbeat.localLoss
+        self.heartbeat = heartbeat
+        self.heartbeat.localLoss = loss
+        lastSeen = time
+    }
+
+    /// The loss of an update that was taken in: it is signed, and newer than any heartbeat's.
+    mutating func note(localLoss: Double) { heartbeat.localLoss = localLoss }
+
+    /// A loss says something of its own campaign only.
+    mutating func forgetLoss() { heartbeat.localLoss = 0 }
+}

@@ -73,7 +73,8 @@ let package = Package(
         room("Blobs", ["Federation", "Identity"]),
         room("LinearAlgebra", ["COpenBLAS"]),
         room("Learning", ["Tensors", "LinearAlgebra", "CHDF5", "CZlib", "CKernels"]),
-        room("Transport", ["CKernels", "Federation", "Wire", "Identity", nioCore, nioPosix, nioLocks, log]),
+        room("Protocol", ["Federation", "Wire"]),
+        room("Transport", ["CKernels", "Federation", "Wire", "Protocol", "Identity", nioCore, nioPosix, nioLocks, log]),
         room("Releases", ["Federation", "Identity", "Ledger", "LinearAlgebra", "Tensors", "Blobs"]),
         room("Verification", ["Federation", "Tensors", "Updates", "Aggregation", "Identity", "Ledger", "Blobs", "Releases"]),
 
@@ -81,19 +82,20 @@ let package = Package(
         room(
             "Coordinator",
             [
-                "Federation", "Tensors", "Learning", "Identity", "Wire", "Ledger", "Blobs", "Transport", "Releases", "Verification",
+                "Federation", "Tensors", "Learning", "Identity", "Wire", "Protocol", "Ledger", "Blobs", "Transport", "Releases",
+                "Verification",
                 nioCore, nioPosix, nioLocks, log,
             ]),
         room(
             "Worker",
             [
-                "Federation", "Tensors", "Updates", "Identity", "Wire", "Ledger", "Blobs", "Learning", "Transport", nioCore,
+                "Federation", "Tensors", "Updates", "Identity", "Wire", "Protocol", "Ledger", "Blobs", "Learning", "Transport", nioCore,
                 nioPosix, nioLocks, log,
             ]),
         room("Audit", ["Federation", "Tensors", "Identity", "Wire", "Ledger", "Blobs", "Releases", "Verification"]),
 
         // Not shipped: the machines, ledger and stores in a world where everything goes wrong.
-        room("Simulation", ["Federation", "Tensors", "Updates", "Identity", "Wire", "Ledger", "Blobs", "Learning", "Coordinator", "Worker"]),
+        room("Simulation", ["Federation", "Tensors", "Updates", "Identity", "Wire", "Protocol", "Ledger", "Blobs", "Learning", "Coordinator", "Worker"]),
         .executableTarget(name: "simulate", dependencies: ["Simulation", arguments], swiftSettings: settings),
 
         // The command line: one folder a noun, one file a verb.
@@ -117,11 +119,12 @@ let package = Package(
         tests("Blobs", ["Federation", "Identity"]),
         tests("LinearAlgebra"),
         tests("Learning", ["LinearAlgebra", "Tensors", "CHDF5"], exclude: ["Aloha", "Reference"]),
+        tests("Protocol", ["Federation", "Wire"]),
         tests("Transport", ["Federation", "Identity", "Wire", nioCore, nioPosix, log]),
         tests("Releases", ["Federation", "Identity", "Tensors"]),
         tests("Verification", ["Aggregation", "Blobs", "Federation", "Identity", "Tensors", "Updates"]),
-        tests("Coordinator", ["Federation", "Wire"]),
-        tests("Worker", ["Federation", "Identity", "Ledger", "Wire"]),
+        tests("Coordinator", ["Federation", "Identity", "Ledger", "Protocol", "Wire"]),
+        tests("Worker", ["Federation", "Identity", "Ledger", "Protocol", "Wire"]),
         tests("Simulation"),
         // Readers of bytes from outside, as a fuzzer calls them; `make fuzz` builds them with one.
         .target(

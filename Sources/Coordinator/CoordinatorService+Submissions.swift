@@ -1,6 +1,7 @@
 import Federation
 import Identity
 import Ledger
+import Protocol
 import Wire
 
 /// What sites submit and show, and how they are answered.

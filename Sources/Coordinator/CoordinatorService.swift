@@ -6,6 +6,7 @@ import Ledger
 import Logging
 import NIOCore
 import NIOPosix
+import Protocol
 import Releases
 import Transport
 import Wire

@@ -2,53 +2,91 @@ import Blobs
 import Federation
 import Foundation
 import Ledger
+import Protocol
 import Transport
 import Wire
 
-/// The life of an update at its site: fetched from, trained, uploaded, submitted, answered.
+/// The driver's effects on disk and trainer: what blocks runs on the worker's threads, in order.
 extension WorkerService {
-    /// An answer may wait for the coordinator to read every value of a large update.
-    private static let answerSeconds = 600
+    // MARK: Memory and outbox
 
-    func fetch(_ task: TrainingTask) async {
-        do {
-            for blob in task.blobs {
-                // Again before the adapter: the model that is here by then says how large it can be.
-                try await workers.runIfActive { [check = transfer.check] in try check.check(task) }
-                try await transfer.download(blob.digest, byteCount: blob.byteCount)
-            }
-            guard case .fetching(let current) = machine.work, current == task else { return }
-            removeOldModels(keeping: task.blobs.map(\.digest))
-            trouble = nil
-            handle(.fetched(task.key))
-        } catch {
-            guard !Task.isCancelled else { return }
-            report("the model could not be fetched", error, task.key)
-            handle(.fetchFailed(task.key, describe(error)))
+    func judge(_ id: LinkID, _ welcome: Welcome) {
+        remember(id) { [memory] in
+            try memory.pin(welcome.logKey)
+            let verdict = try memory.judge(welcome)
+            return .judged(id, verdict, receipts: memory.receipts(for: verdict))
         }
     }
 
-    /// Keeps what a campaign came to, under the campaign's name: a site has what it helped to train.
-    func keep(_ end: CampaignEnd, _ model: BlobReference) async {
-        do {
-            try await transfer.download(model.digest, byteCount: model.byteCount)
-            let path = try await workers.runIfActive { [blobs, configuration] in
-                try FinalModel.keep(blobs, model.digest, of: end.campaign, in: configuration.dataDirectory)
-            }
-            trouble = nil
-            logger.info("the final model is kept", metadata: ["campaign": "\(end.campaign)", "file": "\(path)"])
-            handle(.kept(end.campaign))
-        } catch {
-            guard !Task.isCancelled else { return }
-            report("the final model could not be fetched", error, nil)
-            handle(.keepFailed(end.campaign, describe(error)))
+    func goOn(_ id: LinkID, _ welcome: Welcome) {
+        remember(id) { [memory] in
+            try memory.goOn(after: welcome)
+            return .wentOn(id)
         }
     }
 
-    /// One model, its adapter and one update are kept; the others can be fetched again, or are with the coordinator.
-    private func removeOldModels(keeping kept: [Digest]) {
-        for digest in (try? blobs.all()) ?? [] where !kept.contains(digest) && digest != pending?.manifest.update { blobs.remove(digest) }
+    func admit(_ id: LinkID, _ assignment: Assignment, _ logKey: [UInt8]) {
+        let site = identity.site
+        remember(id) { [memory] in
+            let admitted = memory.admitted(assignment, site: site, logKey: logKey)
+            return .admitted(id, admitted, isAsSent: admitted == assignment)
+        }
     }
+
+    /// Asks the site's memory; what it cannot do ends the link.
+    private func remember(_ id: LinkID, _ body: @escaping @Sendable () throws -> WorkerEvent) {
+        keeper.submit { [inbox] in
+            do { inbox.yield(try body()) } catch { inbox.yield(.memoryFailed(id, WorkerFailure(error))) }
+        }
+    }
+
+    /// Changes the site's memory before the next question to it.
+    func keep(_ id: LinkID?, _ body: @escaping @Sendable () throws -> Void) {
+        keeper.submit { [inbox] in
+            do { try body() } catch { if let id { inbox.yield(.memoryFailed(id, WorkerFailure(error))) } }
+        }
+    }
+
+    func keepReceipt(_ receipt: Receipt, _ proof: [Digest], _ update: SignedUpdate, _ logKey: [UInt8]) {
+        let (consortium, key) = (configuration.consortium, update.manifest.key)
+        keeper.submit { [memory, inbox] in
+            do {
+                try receipt.verify(consortium: consortium, logKey: logKey, update: update)
+                try memory.keep(receipt, consistencyProof: proof, of: update, logKey: logKey)
+                inbox.yield(.receiptKept(key, entry: receipt.index))
+            } catch {
+                inbox.yield(.submissionFailed(key, WorkerFailure(error)))
+            }
+        }
+    }
+
+    /// The same manifest under the certificate of now, where it was renewed since the update was signed: the one that signed
+    /// may have ended, and the ledger keeps it for auditors.
+    func prepareSubmission(_ id: LinkID, _ update: SignedUpdate) {
+        let (identity, logger) = (identity, logger)
+        keeper.submit { [memory, outbox, inbox] in
+            do {
+                var current = update
+                if update.certificate != identity.chain[0].der {
+                    current = try identity.sign(update.manifest, bytes: update.manifestBytes)
+                    try outbox.store(current)
+                    logger.info("the update is signed again, with the renewed certificate", metadata: ["round": "\(update.manifest.key)"])
+                }
+                inbox.yield(.readyToSubmit(id, current, seenEntries: memory.seenEntries))
+            } catch {
+                inbox.yield(.submissionFailed(update.manifest.key, WorkerFailure(error)))
+            }
+        }
+    }
+
+    func clearOutbox(_ update: SignedUpdate) {
+        keeper.submit { [memory, outbox, trainer] in
+            if !memory.hasReceipt(of: update) { trainer.discarded(round: update.manifest.key.round) }
+            outbox.clear()
+        }
+    }
+
+    // MARK: Training
 
     func train(_ task: TrainingTask) async {
         let token = training.begin()
@@ -56,134 +94,95 @@ extension WorkerService {
             let trained = try await workers.runIfActive { [trainer, training] in
                 try trainer.run(task) { try training.note($0, $1, token: token) }
             }
-            guard case .training(let current) = machine.work, current == task else { return trainer.discarded(round: task.key.round) }
-            let update = try sign(trained, task)
-            try outbox.store(update)
-            pending = update
-            trouble = nil
-            trainer.finished(task)
-            handle(.trained(PreparedUpdate(update)))
+            handle(.trained(task, trained))
         } catch is CancellationError {
             logger.info("training stopped", metadata: ["round": "\(task.key)"])
         } catch {
-            trouble = SiteTrouble("training failed", detail: describe(error))
-            logger.error(
-                "training failed", metadata: ["round": "\(task.key)", "reason": "\(describe(error))", "hint": "kumiai worker doctor; it is tried again"])
-            handle(.trainingFailed(task.key, describe(error)))
+            handle(.trainingFailed(task, WorkerFailure(error)))
         }
     }
 
-    private func sign(_ trained: TrainedUpdate, _ task: TrainingTask) throws -> SignedUpdate {
-        let manifest = UpdateManifest(
-            campaign: task.campaign, key: task.key, site: identity.site, model: task.model.digest, adapter: task.adapter?.digest, update: trained.digest,
-            updateByteCount: trained.byteCount, layout: task.model.layout, samples: trained.samples, localLoss: trained.loss, createdAt: clock())
-        return try identity.sign(manifest, bytes: manifest.wireBytes)
+    func prepare(_ task: TrainingTask, _ trained: TrainedUpdate) {
+        let (identity, time) = (identity, clock())
+        keeper.submit { [outbox, trainer, inbox] in
+            do {
+                let manifest = UpdateManifest(
+                    campaign: task.campaign, key: task.key, site: identity.site, model: task.model.digest, adapter: task.adapter?.digest,
+                    update: trained.digest, updateByteCount: trained.byteCount, layout: task.model.layout, samples: trained.samples, localLoss: trained.loss,
+                    createdAt: time)
+                let update = try identity.sign(manifest, bytes: manifest.wireBytes)
+                try outbox.store(update)
+                trainer.finished(task)
+                inbox.yield(.prepared(task, update))
+            } catch {
+                inbox.yield(.trainingFailed(task, WorkerFailure(error)))
+            }
+        }
     }
 
-    func upload(_ update: PreparedUpdate) async {
-        guard await isOnRecord(update) else { return }
-        do {
-            try await transfer.upload(update.update)
-            trouble = nil
-            handle(.uploaded(update.key))
-        } catch let error as BlobError where error.code == .damaged || error.code == .missing {
-            logger.error("the update was lost on this site's disk; training again", metadata: ["round": "\(update.key)", "reason": "\(describe(error))"])
-            blobs.remove(update.update)
-            handle(.updateLost(update.key))
-        } catch {
-            guard !Task.isCancelled else { return }
-            report("the upload was interrupted", error, update.key)
-            handle(.uploadFailed(update.key, describe(error)))
+    // MARK: Transfers
+
+    func download(_ number: Int, _ blob: BlobReference, of task: TrainingTask?) async {
+        await transfer(number) { [workers, transfer] in
+            if let task {
+                // Again before the adapter: the model that is here by then says how large it can be.
+                try await workers.runIfActive { try transfer.check.check(task) }
+            }
+            try await transfer.download(blob.digest, byteCount: blob.byteCount)
         }
     }
 
     /// Before the first byte: what leaves the site is on record, however the transfer ends, or it does not leave.
-    private func isOnRecord(_ update: PreparedUpdate) async -> Bool {
-        guard let pending else { return true }
-        do {
-            try await workers.runIfActive { [sent, clock] in try sent.note(pending.manifest, at: clock()) }
-            return true
-        } catch {
-            guard !Task.isCancelled else { return false }
-            report("the record of what leaves the site cannot be written", error, update.key)
-            handle(.uploadFailed(update.key, describe(error)))
-            return false
+    func upload(_ number: Int, _ update: SignedUpdate) async {
+        await transfer(number) { [workers, transfer, sent, clock, blobs] in
+            do { try await workers.runIfActive { try sent.note(update.manifest, at: clock()) } } catch { throw NotOnRecord(cause: error) }
+            do { try await transfer.upload(update.manifest.update) } catch let error as BlobError where [.damaged, .missing].contains(error.code) {
+                blobs.remove(update.manifest.update)
+                throw error
+            }
         }
     }
 
-    func submit(_ update: PreparedUpdate) async {
-        guard let link, let prepared = pending, prepared.manifest.update == update.update else { return }
+    /// Keeps what a campaign came to, under the campaign's name: a site has what it helped to train.
+    func keepModel(_ number: Int, _ end: CampaignEnd, _ model: BlobReference) async {
+        await transfer(number) { [workers, blobs, configuration, logger] in
+            let path = try await workers.runIfActive { try FinalModel.keep(blobs, model.digest, of: end.campaign, in: configuration.dataDirectory) }
+            logger.info("the final model is kept", metadata: ["campaign": "\(end.campaign)", "file": "\(path)"])
+        }
+    }
+
+    private struct NotOnRecord: Error { let cause: any Error }
+
+    private func transfer(_ number: Int, _ body: @Sendable () async throws -> Void) async {
         do {
-            let signed = try signedAnew(prepared), seenEntries = memory.seenEntries
-            postponement = nil
-            let answer = try await withTimeout(.seconds(Self.answerSeconds), "the answer to the submission") {
-                try await link.conversation.ask(.submitUpdate(signed, seenEntries: seenEntries))
-            }
-            try take(answer, to: signed, link, update)
-            trouble = nil
-        } catch let refusal as Refusal where refusal.code == .unavailable {
-            // Nothing is wrong here: the campaign is paused, or the coordinator has its own trouble.
-            trouble = nil
-            postponement = "the coordinator takes no update now: \(refusal.message)"
-            logger.warning("the update waits", metadata: ["round": "\(update.key)", "reason": "\(refusal.message)"])
-            handle(.submissionFailed(update.key, refusal.message))
+            try await body()
+            handle(.transferred(number))
+        } catch let error as NotOnRecord {
+            let failure = WorkerFailure(error.cause)
+            handle(.transferFailed(number, WorkerFailure(failure.reason, hint: failure.hint, kind: .notOnRecord)))
         } catch {
             guard !Task.isCancelled else { return }
-            report("the submission was not answered", error, update.key)
-            handle(.submissionFailed(update.key, describe(error)))
+            handle(.transferFailed(number, WorkerFailure(error)))
         }
     }
 
-    /// The same manifest under the certificate of now, where it was renewed since the update was signed: the one that signed
-    /// may have ended, and the ledger keeps it for auditors.
-    private func signedAnew(_ update: SignedUpdate) throws -> SignedUpdate {
-        guard update.certificate != identity.chain[0].der else { return update }
-        let newer = try identity.sign(update.manifest, bytes: update.manifestBytes)
-        try outbox.store(newer)
-        pending = newer
-        logger.info("the update is signed again, with the renewed certificate", metadata: ["round": "\(update.manifest.key)"])
-        return newer
-    }
-
-    private func take(_ answer: ServerMessage, to signed: SignedUpdate, _ link: WorkerLink, _ update: PreparedUpdate) throws {
-        switch answer {
-        case .receipt(let receipt, let proof):
-            try receipt.verify(consortium: configuration.consortium, logKey: link.logKey, update: signed)
-            try memory.keep(receipt, consistencyProof: proof, of: signed, logKey: link.logKey)
-            logger.info("update accepted", metadata: ["round": "\(update.key)", "entry": "\(receipt.index)"])
-            handle(.answered(update.key, accepted: true, reason: "the update is in; waiting for the others"))
-        case .updateRefused(let refusal) where refusal.reason == .blobMissing:
-            logger.info("the coordinator lacks the update; sending it", metadata: ["round": "\(update.key)"])
-            handle(.blobMissing(update.key))
-        case .updateRefused(let refusal):
-            logger.error(
-                "update refused",
-                metadata: ["round": "\(update.key)", "reason": "\(refusal.reason.rawValue)", "detail": "\(refusal.detail)"])
-            handle(.answered(update.key, accepted: false, reason: "refused: \(refusal.reason.rawValue)"))
-        default: throw TransportError(.unexpected, "the coordinator answered a submission with something else")
+    /// One model, its adapter and one update are kept; the others can be fetched again, or are with the coordinator.
+    func removeModels(keeping kept: [Digest], update: Digest?) {
+        keeper.submit { [blobs] in
+            for digest in (try? blobs.all()) ?? [] where !kept.contains(digest) && digest != update { blobs.remove(digest) }
         }
-    }
-
-    private func report(_ what: String, _ error: any Error, _ key: RoundKey?) {
-        let isFull = (error as? BlobError)?.code == .full || (error as? WorkerError)?.isForLackOfRoom == true
-        trouble = SiteTrouble(isFull ? "\(what): the disk is full" : what, detail: describe(error))
-        let room = (error as? BlobError)?.code == .full ? "make room in \(configuration.dataDirectory); it goes on by itself" : ""
-        let hint = (error as? WorkerError)?.hint ?? room
-        logger.warning("\(what)", metadata: ["round": "\(key.map(\.description) ?? "")", "reason": "\(describe(error))", "hint": "\(hint)"])
-    }
-
-    func clearOutbox() {
-        if let pending, !memory.hasReceipt(of: pending) { trainer.discarded(round: pending.manifest.key.round) }
-        outbox.clear()
-        pending = nil
     }
 }
 
-extension PreparedUpdate {
-    package init(_ update: SignedUpdate) {
-        let manifest = update.manifest
-        self.init(
-            campaign: manifest.campaign, key: manifest.key, model: manifest.model, adapter: manifest.adapter, update: manifest.update,
-            byteCount: manifest.updateByteCount, localLoss: manifest.localLoss)
+extension WorkerFailure {
+    init(_ error: any Error, hint: String? = nil) {
+        let blob = (error as? BlobError)?.code
+        let kind: Kind =
+            switch blob {
+            case .full?: .noRoom
+            case .damaged?, .missing?: .updateLost
+            default: (error as? WorkerError)?.isForLackOfRoom == true ? .noRoom : .other
+            }
+        self.init(describe(error), hint: hint ?? (error as? WorkerError)?.hint ?? (error as? Refusal)?.hint ?? "", kind: kind)
     }
 }

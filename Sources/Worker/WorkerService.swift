@@ -8,9 +8,9 @@ import NIOPosix
 import Transport
 import Wire
 
-/// The worker's shell: it connects, trains and carries blobs as its machine says, and tells the machine what came of it.
+/// The worker's shell: it gives its driver a clock, a disk, a trainer and links.
 public actor WorkerService {
-    let configuration: WorkerConfiguration
+    nonisolated let configuration: WorkerConfiguration
     var reloading: ReloadingIdentity<WorkerIdentity>
     var identity: WorkerIdentity { reloading.current }
     var reminder = CertificateReminder()
@@ -18,39 +18,45 @@ public actor WorkerService {
     var identityTrouble: String?
     /// How far apart the coordinator's clock and this one were when it last said its time, where that is too far.
     var clockNotice: String?
-    let logger: Logger
-    let blobs: BlobStore
-    let outbox: Outbox
-    let memory: LedgerMemory
-    let sent: SentLog
-    let trainer: any SiteTraining
-    let transfer: BlobTransfer
-    let dialer: Dialer
-    let meter = TransferMeter()
-    let training = TrainingMeter()
+    nonisolated let logger: Logger
+    nonisolated let log: WorkerLog
+    nonisolated let blobs: BlobStore
+    nonisolated let outbox: Outbox
+    nonisolated let memory: LedgerMemory
+    nonisolated let sent: SentLog
+    nonisolated let trainer: any SiteTraining
+    nonisolated let transfer: BlobTransfer
+    nonisolated let dialer: Dialer
+    nonisolated let meter = TransferMeter()
+    nonisolated let training = TrainingMeter()
     /// For what blocks: training, hashing, reading.
-    let workers: NIOThreadPool
-    let clock: @Sendable () -> Timestamp
+    nonisolated let workers: NIOThreadPool
+    /// For what must happen in order: this site's memory of the ledger, and its outbox.
+    nonisolated let keeper: SerialQueue
+    nonisolated let clock: @Sendable () -> Timestamp
     private var lock: DirectoryLock?
-    private(set) var machine: WorkerMachine
-    /// The signed update that waits for its answer.
-    var pending: SignedUpdate?
+
+    var driver: WorkerDriver
+    private let events: AsyncStream<WorkerEvent>
+    nonisolated let inbox: AsyncStream<WorkerEvent>.Continuation
+    private var alarms: [WorkerAlarm: Scheduled<Void>] = [:]
+    private var numbers: UInt64 = 0
     var link: WorkerLink?
-    /// An assignment that came before the coordinator's ledger was checked.
-    var heldBack: Assignment?
     var heardAt: Timestamp?
-    var trouble: SiteTrouble?
-    /// Why the coordinator does not take the update that is ready; `nil`: it was not asked, or has taken it.
-    var postponement: String?
+    /// When the last heartbeat went, and when one was last answered.
+    var askedAt = ContinuousClock.now
+    var answeredAt = ContinuousClock.now
     var receiptCount: Int { memory.receiptCount }
-    private var linking: Task<Void, Never>?
+    private var linking = JobLane()
     /// One at a time: two would displace each other at the coordinator, and write one file.
-    private var carrying: Task<Void, Never>?
-    private var retrying: Task<Void, Never>?
-    private var learning: Task<Void, Never>?
-    private(set) var isStopping = false
+    private var carrying = JobLane()
+    private var learning = JobLane()
+    private var phase = Phase.new
     private let done: AsyncStream<Void>
-    private let finish: AsyncStream<Void>.Continuation
+    private nonisolated let finish: AsyncStream<Void>.Continuation
+
+    private enum Phase { case new, running, stopping, stopped }
+    var isStopping: Bool { phase != .running }
 
     /// `trainer`: the built-in one where there is none. `workers`: a pool of its own where there is none.
     public init(
@@ -65,6 +71,7 @@ public actor WorkerService {
         var logger = logger
         logger[metadataKey: "site"] = "\(identity.site)"
         self.logger = logger
+        log = WorkerLog(logger, directory: configuration.dataDirectory)
         lock = try Self.lock(configuration.dataDirectory)
         blobs = try BlobStore(directory: configuration.dataDirectory + "/blobs")
         blobs.removeLeftovers()
@@ -77,6 +84,7 @@ public actor WorkerService {
             self.workers = NIOThreadPool(numberOfThreads: 3)
             self.workers.start()
         }
+        keeper = SerialQueue(self.workers)
         dialer = identity.dialer(configuration, reloading.contexts)
         let native = NativeTrainer(
             demonstrations: configuration.demonstrations, declared: configuration.declared, threads: configuration.threads,
@@ -90,8 +98,8 @@ public actor WorkerService {
         ) { [logger] digest, offset in
             logger.info("transfer begins", metadata: ["blob": "\(digest.short)", "at_byte": "\(offset)"])
         }
-        pending = try outbox.load()
-        machine = WorkerMachine(outbox: pending.map(PreparedUpdate.init))
+        driver = WorkerDriver(outbox: try outbox.load())
+        (events, inbox) = AsyncStream.makeStream()
         (done, finish) = AsyncStream.makeStream()
     }
 
@@ -105,114 +113,110 @@ public actor WorkerService {
 
     // MARK: Running
 
-    /// Works until ``stop()``, or until the campaign has ended where the configuration says so.
+    /// Works until ``stop()``, or until the campaign has ended where the configuration says so; returns at once where it was stopped
+    /// before.
     public func run() async throws {
+        guard phase == .new else { return }
+        phase = .running
         logger.info(
             "worker starts",
-            metadata: ["coordinator": "\(configuration.host):\(configuration.port)", "outbox": "\(pending == nil ? "empty" : "one update")"])
-        linking = Task { await self.connect(afterMilliseconds: 0) }
-        let reporting = Task { await self.reportStatus() }
-        let watching = Task { await self.watchIdentity() }
-        for await _ in done {}
-        training.stop()
-        let tasks = [linking, carrying, retrying, reporting, watching, learning]
-        for task in tasks { task?.cancel() }
-        // What a transfer has received is made durable, and the coordinator hears a close.
-        for task in tasks { await task?.value }
-        writeStatus()
+            metadata: ["coordinator": "\(configuration.host):\(configuration.port)", "outbox": "\(driver.pending == nil ? "empty" : "one update")"])
+        await withDiscardingTaskGroup { group in
+            group.addTask { await self.handleEvents() }
+            group.addTask { await self.reportStatus() }
+            group.addTask { await self.watchIdentity() }
+            handle(.started)
+            for await _ in done {}
+            await end()
+            group.cancelAll()
+        }
+        await writeStatus()
         lock = nil
+        phase = .stopped
         logger.info("worker stopped", metadata: ["receipts": "\(receiptCount)"])
     }
 
     /// Ends ``run()``. What is in the outbox stays there for the next run.
     public func stop() {
-        guard !isStopping else { return }
-        isStopping = true
-        logger.info("worker is stopping")
-        finish.finish()
+        switch phase {
+        case .new: phase = .stopped
+        case .running:
+            phase = .stopping
+            logger.info("worker is stopping")
+            finish.finish()
+        case .stopping, .stopped: break
+        }
+    }
+
+    /// What a transfer has received is made durable, and the coordinator hears a close.
+    private func end() async {
+        phase = .stopping
+        training.stop()
+        for alarm in alarms.values { alarm.cancel() }
+        for lane in [linking, carrying, learning] { lane.cancel() }
+        for lane in [linking, carrying, learning] { await lane.end() }
+        try? await keeper.run {}
     }
 
     // MARK: Events and effects
 
-    func handle(_ event: WorkerMachine.Event) {
+    private func handleEvents() async {
+        for await event in events { handle(event) }
+    }
+
+    func handle(_ event: WorkerEvent) {
         guard !isStopping else { return }
-        let before = machine.work
-        let effects = machine.handle(event)
-        for effect in effects { perform(effect) }
-        guard machine.work != before else { return }
-        logWork()
-        switch machine.work {
-        // What was wrong with a task that is over is wrong no more.
-        case .resting, .finished: if case .resting = before {} else { trouble = nil }
-        default: break
-        }
+        for effect in driver.handle(event) { perform(effect) }
     }
 
-    private func perform(_ effect: WorkerMachine.Effect) {
+    func nextNumber() -> UInt64 {
+        numbers += 1
+        return numbers
+    }
+
+    private func perform(_ effect: WorkerEffect) {
         switch effect {
-        case .connect(let seconds):
-            // Jitter, so that all sites do not come back at the same instant.
-            let milliseconds = seconds * 1000 + Int.random(in: 0...500 * max(1, seconds))
-            linking = Task { await self.connect(afterMilliseconds: milliseconds) }
-        case .reconnect: link?.close()
-        case .fetch(let task): carry { await $0.fetch(task) }
-        case .upload(let update): carry { await $0.upload(update) }
-        case .submit(let update): carry { await $0.submit(update) }
-        case .keep(let end, let model): carry { await $0.keep(end, model) }
-        case .train(let task): startTraining(task)
+        case .wake(let alarm, let milliseconds, let jitter): wake(alarm, milliseconds + (jitter > 0 ? Int.random(in: 0...jitter) : 0))
+        case .cancel(let alarm): alarms.removeValue(forKey: alarm)?.cancel()
+        case .dial: linking.begin { await self.connect() }
+        case .close(let id): if link?.id == id { link?.close() }
+        case .send(let id, let message, let number): if link?.id == id { link?.send(message, id: number) }
+        case .judge(let id, let welcome): judge(id, welcome)
+        case .setAside(let name): keep(link?.id) { [memory] in try memory.setAside(name) }
+        case .goOn(let id, let welcome): goOn(id, welcome)
+        case .noteLoss(let loss): keep(link?.id) { [memory] in try memory.note(loss) }
+        case .admit(let id, let assignment, let logKey): admit(id, assignment, logKey)
+        case .download(let number, let blob, let task): carrying.begin { await self.download(number, blob, of: task) }
+        case .upload(let number, let update): carrying.begin { await self.upload(number, update) }
+        case .keepModel(let number, let end, let model): carrying.begin { await self.keepModel(number, end, model) }
+        case .endTransfer: carrying.cancel()
+        case .removeModels(let kept): removeModels(keeping: kept, update: driver.pending?.manifest.update)
+        case .train(let task): learning.begin { await self.train(task) }
         case .stopTraining: training.stop()
-        case .clearOutbox: clearOutbox()
-        case .retry(let seconds):
-            retrying?.cancel()
-            retrying = Task {
-                guard (try? await pause(for: .seconds(seconds))) != nil else { return }
-                self.handle(.retryDue)
-            }
+        case .prepare(let task, let update): prepare(task, update)
+        case .forgetTraining(let round): keeper.submit { [trainer] in trainer.discarded(round: round) }
+        case .prepareSubmission(let id, let update): prepareSubmission(id, update)
+        case .keepReceipt(let receipt, let proof, let update, let logKey): keepReceipt(receipt, proof, update, logKey)
+        case .clearOutbox(let update): clearOutbox(update)
+        case .report(let observation): observe(observation)
         }
     }
 
-    /// Begins a transfer when the one before it has ended.
-    private func carry(_ body: @escaping @Sendable (WorkerService) async -> Void) {
-        retrying?.cancel()
-        let former = carrying
-        former?.cancel()
-        carrying = Task {
-            await former?.value
-            guard !Task.isCancelled else { return }
-            await body(self)
+    private func wake(_ alarm: WorkerAlarm, _ milliseconds: Int) {
+        alarms[alarm]?.cancel()
+        alarms[alarm] = MultiThreadedEventLoopGroup.singleton.any().scheduleTask(in: .milliseconds(Int64(milliseconds))) { [inbox] in
+            _ = inbox.yield(.due(alarm))
         }
     }
 
-    /// A coordinator whose history does not hold gets not one byte more; what has arrived on either side is kept.
-    func stopTransfer() {
-        retrying?.cancel()
-        carrying?.cancel()
-    }
-
-    /// Begins a training when the one before it has ended.
-    private func startTraining(_ task: TrainingTask) {
-        let former = learning
-        former?.cancel()
-        learning = Task {
-            await former?.value
-            await self.train(task)
-        }
-    }
-
-    private func logWork() {
-        switch machine.work {
-        case .resting(let reason): logger.info("waiting", metadata: ["reason": "\(reason)"])
-        case .fetching(let task): logger.info("fetching the model", metadata: ["round": "\(task.key)", "model": "\(task.model.digest.short)"])
-        case .training(let task):
-            logger.info("training", metadata: ["round": "\(task.key)", "length": "\(task.training.length)"])
-        case .uploading(let update):
-            logger.info("uploading", metadata: ["round": "\(update.key)", "bytes": "\(update.byteCount)", "loss": "\(update.localLoss)"])
-        case .keeping(let end, let model):
-            logger.info("fetching the final model", metadata: ["campaign": "\(end.campaign)", "model": "\(model.digest.short)"])
-        case .submitting(let update): logger.debug("submitting", metadata: ["round": "\(update.key)"])
-        case .finished(let end):
-            logger.info("campaign ended", metadata: ["campaign": "\(end.campaign)", "completed": "\(end.completed)", "reason": "\(end.reason)"])
-            if configuration.exitsWhenFinished { stop() }
+    private func observe(_ observation: WorkerObservation) {
+        log.observe(observation)
+        switch observation {
+        case .connected(let welcome):
+            heardAt = clock()
+            compareClocks(welcome.time)
+        case .working(.finished): if configuration.exitsWhenFinished { stop() }
+        default: break
         }
     }
 
@@ -222,10 +226,10 @@ public actor WorkerService {
         var written: (heartbeat: Heartbeat, connected: Bool, waitsBecause: String?)?
         var seconds = 0
         while !Task.isCancelled {
-            let (beat, connected, reason) = (heartbeat, machine.isConnected, waitingReason)
+            let (beat, connected, reason) = (heartbeat, driver.machine.isConnected, waitingReason)
             // A file a second for nothing new would be the most that a waiting worker does.
             if seconds % 10 == 0 || written?.heartbeat != beat || written?.connected != connected || written?.waitsBecause != reason {
-                writeStatus()
+                await writeStatus()
                 written = (beat, connected, reason)
             }
             seconds += 1
@@ -233,19 +237,19 @@ public actor WorkerService {
         }
     }
 
-    private func writeStatus() {
-        WorkerStatus(
-            site: identity.site.description, connected: machine.isConnected, heartbeat: heartbeat, receipts: receiptCount,
-            heardAt: heardAt, trouble: training.waitsForRoom ? Self.roomTrouble : trouble?.text, waitsBecause: waitingReason,
+    private func writeStatus() async {
+        let status = WorkerStatus(
+            site: identity.site.description, connected: driver.machine.isConnected, heartbeat: heartbeat, receipts: receiptCount,
+            heardAt: heardAt, trouble: training.waitsForRoom ? Self.roomTrouble : driver.trouble?.text, waitsBecause: waitingReason,
             certificateEnd: identity.chain[0].notAfter,
-            certificateNotice: certificateNotice, clockNotice: clockNotice, at: clock()
-        ).write(to: configuration.dataDirectory)
+            certificateNotice: certificateNotice, clockNotice: clockNotice, at: clock())
+        try? await workers.runIfActive { [configuration] in status.write(to: configuration.dataDirectory) }
     }
 
     private var waitingReason: String? {
-        switch machine.work {
+        switch driver.machine.work {
         case .resting(let reason): reason
-        case .submitting: postponement
+        case .submitting: driver.postponement
         default: nil
         }
     }
@@ -255,7 +259,7 @@ public actor WorkerService {
     /// What the coordinator hears of this site's trouble; a certificate that ends soon counts as one.
     private var toldTrouble: String {
         if training.waitsForRoom { return Self.roomTrouble }
-        if let trouble { return trouble.summary }
+        if let trouble = driver.trouble { return trouble.summary }
         // An error about files names them, and stays here.
         if identityTrouble != nil { return "the certificate's files were changed and do not hold" }
         return identity.notices.lazy.compactMap { $0.text(at: self.clock()) }.first ?? ""
@@ -265,7 +269,7 @@ public actor WorkerService {
         var beat = Heartbeat(
             localLoss: training.loss.isFinite ? training.loss : 0, bytesUp: meter.up, bytesDown: meter.down, trouble: toldTrouble,
             displayName: configuration.displayName)
-        switch machine.work {
+        switch driver.machine.work {
         case .resting: beat.activity = .waiting
         case .fetching(let task): (beat.activity, beat.round, beat.progress) = (.fetching, task.key.round, meter.progress)
         case .training(let task): (beat.activity, beat.round, beat.progress) = (.training, task.key.round, training.progress)

@@ -177,7 +177,7 @@ import Wire
         let second = try memory()
         #expect(try second.proposedLosses().isEmpty)
         guard case .lossDeclared(let accepted) = try second.judge(answer), accepted.isAccepted else { throw Failed() }
-        for (name, _) in second.receipts(from: 4) { try second.setAside(name) }
+        for held in second.receipts(from: 4) { try second.setAside(held.name) }
         try second.goOn(after: answer)
         #expect(try memory().treeHead == restored.head.note)
         let after = try files()
@@ -191,7 +191,7 @@ import Wire
         let loss = try restored.receipt(of: 1)
         guard case .lossDeclared(let declared) = try memory.judge(welcome(restored, loss: loss)) else { throw Failed() }
         try memory.accept(declared)
-        for (name, receipt) in memory.receipts() where receipt.index > 0 { try memory.setAside(name) }
+        for held in memory.receipts() where held.receipt.index > 0 { try memory.setAside(held.name) }
         try memory.goOn(after: welcome(restored, loss: loss))
         return (loss, restored)
     }

@@ -1,5 +1,6 @@
 import Federation
 import Ledger
+import Protocol
 import Wire
 
 /// Who is connected, and whether the ledger is the one that they have seen.

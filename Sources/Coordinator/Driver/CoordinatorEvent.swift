@@ -1,12 +1,7 @@
 import Federation
 import Ledger
+import Protocol
 import Wire
-
-/// One connection, as the shell numbers it.
-package struct LinkID: Hashable, Sendable {
-    package let number: UInt64
-    package init(_ number: UInt64) { self.number = number }
-}
 
 /// One question that waits for its answer, as the shell numbers it.
 package struct RequestID: Hashable, Sendable {

@@ -1,4 +1,5 @@
 import Federation
+import Protocol
 
 /// What the coordinator knows of a site that has connected since the start.
 package struct SitePresence: Sendable {

@@ -1,6 +1,7 @@
 import Blobs
 import Federation
 import Logging
+import Protocol
 import Transport
 import Wire
 
@@ -78,17 +79,18 @@ struct BulkSession {
     private func spool(_ digest: Digest, _ byteCount: UInt64, into store: @escaping @Sendable () throws -> BlobStore, offer: UInt64) async throws {
         let workers = service.workers
         let spool = try await refusing { try await workers.runIfActive { try store().spool(digest, byteCount: byteCount) } }
-        try await report(spool, inReplyTo: offer)
+        var receiver = UploadReceiver(digest, byteCount: byteCount, received: spool.receivedBytes, isComplete: spool.isComplete)
+        try await write(receiver.progress(durable: spool.durableBytes), inReplyTo: offer)
         do {
-            while !spool.isComplete {
+            while !receiver.isComplete {
                 guard let frame = try await next() else { break }
-                guard case .blobChunk(let chunk) = frame.message else {
-                    throw Refusal(.invalid, "\(frame.message.name) came in the middle of a blob")
-                }
-                let hasNews = try await refusing {
+                let chunk = try receiver.take(frame.message)
+                let isNews = try await refusing {
                     try await workers.runIfActive { try chunk.payload.withUnsafeBytes { try spool.append($0, at: chunk.offset) } }
                 }
-                if hasNews { try await report(spool, inReplyTo: frame.id) }
+                if let news = receiver.stored(durable: spool.durableBytes, isComplete: spool.isComplete, isNews: isNews) {
+                    try await write(news, inReplyTo: frame.id)
+                }
             }
         } catch {
             // A lost link must not cost what has arrived.
@@ -110,10 +112,6 @@ struct BulkSession {
         try await withTimeout(.seconds(CoordinatorLimits.stalledSeconds), "sending a chunk") { try await connection.send(message, inReplyTo: id) }
     }
 
-    private func report(_ spool: Spool, inReplyTo id: UInt64) async throws {
-        try await write(.blobProgress(durable: spool.durableBytes, complete: spool.isComplete), inReplyTo: id)
-    }
-
     // MARK: Down
 
     private func send(_ digest: Digest, from start: UInt64, inReplyTo id: UInt64) async throws {
@@ -125,17 +123,12 @@ struct BulkSession {
         case nil:
             throw Refusal(.role, "blob \(digest.short) is no model that may be fetched", hint: "fetch the model of the newest assignment, or one by its name")
         }
-        guard start <= reader.byteCount else { throw Refusal(.invalid, "the blob has \(reader.byteCount) bytes, \(start) is behind its end") }
-        try await write(.blobStart(byteCount: reader.byteCount), inReplyTo: id)
-        var offset = start
-        while offset < reader.byteCount {
-            let position = offset
-            let payload = try await workers.runIfActive {
-                try Payload(capacity: min(WireLimits.chunkBytes, Int(reader.byteCount - position))) { try reader.read(into: $0, at: position) }
-            }
-            guard payload.count > 0 else { throw Refusal(.unavailable, "the blob became shorter while it was read") }
-            try await write(.blobChunk(BlobChunk(offset: offset, payload: payload)), inReplyTo: id)
-            offset += UInt64(payload.count)
+        var sender = try DownloadSender(byteCount: reader.byteCount, from: start)
+        try await write(sender.start, inReplyTo: id)
+        while let range = sender.nextRange() {
+            let payload = try await workers.runIfActive { try Payload(capacity: range.count) { try reader.read(into: $0, at: range.lowerBound) } }
+            guard payload.count == range.count else { throw Refusal(.unavailable, "the blob became shorter while it was read") }
+            try await write(.blobChunk(BlobChunk(offset: range.lowerBound, payload: payload)), inReplyTo: id)
         }
     }
 

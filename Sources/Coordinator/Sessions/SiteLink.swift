@@ -1,4 +1,5 @@
 import Federation
+import Protocol
 
 /// A site's control connection as the coordinator's shell sees it: a queue of what the site should hear.
 ///

@@ -2,6 +2,7 @@ import Blobs
 import Coordinator
 import Federation
 import Ledger
+import Protocol
 import Wire
 
 /// The world around a coordinator's driver: simulated links, disk, clock and work that takes its time.
@@ -23,7 +24,7 @@ final class SimulatedCoordinator: @unchecked Sendable {
     /// The newest of each alarm counts.
     private var alarms: [CoordinatorAlarm: Int] = [:]
     /// The upload that each link carries.
-    var spools: [ObjectIdentifier: (link: SimulatedLink, spool: Spool)] = [:]
+    var uploads: [ObjectIdentifier: SimulatedUpload] = [:]
     /// Links of sites that show what is missing.
     private var showing: [SimulatedLink] = []
     private var backup: (disk: [String: [UInt8]], store: SimulatedEntryStore.Backup)?
@@ -115,9 +116,9 @@ final class SimulatedCoordinator: @unchecked Sendable {
             node.disk.processDied()
         }
         for link in links.values.sorted(by: { $0.site.index < $1.site.index }) { link.cut() }
-        for (link, _) in spools.values.sorted(by: { $0.link.site.index < $1.link.site.index }) { link.cut() }
+        for upload in uploads.values.sorted(by: { $0.link.site.index < $1.link.site.index }) { upload.link.cut() }
         for link in showing { link.cut() }
-        (links, spools, showing, requests, alarms) = ([:], [:], [], [:], [:])
+        (links, uploads, showing, requests, alarms) = ([:], [:], [], [:], [:])
         world.schedule(after: Int.random(in: 100...600_000, using: &world.random)) { self.start() }
     }
 
@@ -170,7 +171,7 @@ final class SimulatedCoordinator: @unchecked Sendable {
 
     func lost(_ link: SimulatedLink) {
         showing.removeAll { $0 === link }
-        if let (_, spool) = spools.removeValue(forKey: ObjectIdentifier(link)) { try? spool.checkpoint() }
+        if let upload = uploads.removeValue(forKey: ObjectIdentifier(link)) { try? upload.spool.checkpoint() }
         guard let id = link.id, links.removeValue(forKey: id) != nil else { return }
         handle(.left(link.site.id, id))
     }
@@ -187,7 +188,7 @@ final class SimulatedCoordinator: @unchecked Sendable {
                 }
             }
         case .offerBlob(let digest, let byteCount): receive(digest, byteCount, frame.id, link)
-        case .blobChunk(let chunk): take(chunk, frame.id, link)
+        case .blobChunk: take(frame.message, frame.id, link)
         case .fetchBlob(let digest, let offset): send(digest, from: offset, frame.id, link)
         default: break
         }

@@ -1,5 +1,6 @@
 import Coordinator
 import Federation
+import Protocol
 import Wire
 
 /// A connection of a site: bytes of real messages, in order, later; until it is cut.

@@ -1,11 +1,14 @@
 import NIOConcurrencyHelpers
+import Protocol
 import Wire
 
 /// Questions and answers over one control connection, with what comes unasked on the side.
 public final class Conversation: Sendable {
+    /// Where one answer goes.
+    private typealias Slot = AsyncThrowingStream<ServerMessage, any Error>
+
     private struct State {
-        var nextID: UInt64 = 2
-        var waiting: [UInt64: CheckedContinuation<ServerMessage, any Error>] = [:]
+        var requests = RequestMultiplexer<Slot.Continuation>()
         var ended: (any Error)?
     }
 
@@ -18,8 +21,8 @@ public final class Conversation: Sendable {
     public func run(unasked: @Sendable (ServerMessage) async -> Void = { _ in }) async throws {
         do {
             while let frame = try await connection.inbox.next() {
-                let waiting = state.withLockedValue { $0.waiting.removeValue(forKey: frame.inReplyTo) }
-                if let waiting { waiting.resume(returning: frame.message) } else { await unasked(frame.message) }
+                let slot = state.withLockedValue { $0.requests.take(frame.inReplyTo) }
+                if let slot { slot.yield(frame.message) } else { await unasked(frame.message) }
             }
             end(TransportError(.closed, "the coordinator closed the connection"))
         } catch {
@@ -30,43 +33,26 @@ public final class Conversation: Sendable {
 
     /// Asks and waits for the answer; a refusal is thrown.
     public func ask(_ message: ClientMessage) async throws -> ServerMessage {
-        let id = state.withLockedValue { state in
-            defer { state.nextID += 1 }
-            return state.nextID
+        let (slot, filler) = Slot.makeStream(bufferingPolicy: .bufferingNewest(1))
+        let id = try state.withLockedValue { state in
+            if let ended = state.ended { throw ended }
+            return state.requests.add(filler)
         }
-        let answer: ServerMessage = try await withTaskCancellationHandler {
-            try await withCheckedThrowingContinuation { continuation in
-                let ended = state.withLockedValue { state -> (any Error)? in
-                    if state.ended == nil { state.waiting[id] = continuation }
-                    return state.ended
-                }
-                if let ended {
-                    continuation.resume(throwing: ended)
-                    return
-                }
-                if Task.isCancelled { return giveUp(id, CancellationError()) }
-                Task {
-                    do { try await connection.send(message, id: id) } catch { giveUp(id, error) }
-                }
-            }
-        } onCancel: {
-            giveUp(id, CancellationError())
+        defer { _ = state.withLockedValue { $0.requests.take(id) } }
+        try await connection.send(message, id: id)
+        for try await answer in slot {
+            if case .refusal(let refusal) = answer { throw refusal }
+            return answer
         }
-        if case .refusal(let refusal) = answer { throw refusal }
-        return answer
-    }
-
-    private func giveUp(_ id: UInt64, _ error: any Error) {
-        state.withLockedValue { $0.waiting.removeValue(forKey: id) }?.resume(throwing: error)
+        throw CancellationError()
     }
 
     private func end(_ error: any Error) {
         let waiting = state.withLockedValue { state in
             state.ended = error
-            defer { state.waiting = [:] }
-            return state.waiting
+            return state.requests.takeAll()
         }
-        for continuation in waiting.values { continuation.resume(throwing: error) }
+        for slot in waiting { slot.finish(throwing: error) }
     }
 }
 

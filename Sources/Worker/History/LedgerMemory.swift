@@ -1,18 +1,28 @@
 import Blobs
 import Federation
 import Ledger
+import Synchronization
 import Wire
 
 /// What a site remembers of the coordinator's ledger: its key, the newest tree head that it has seen, and its receipts.
 ///
 /// This is the site's evidence: a file is added, or renamed aside, and never overwritten by something that contradicts it.
-package final class LedgerMemory {
+///
+/// Any thread may ask; one at a time changes it.
+package final class LedgerMemory: Sendable {
     private let disk: any Disk
     private let directory: String
     private let consortium: String
-    /// By the name of its file, without the suffix.
-    private var receipts: [String: Receipt] = [:]
-    private var seen: SignedTreeHead?
+    private let held = Mutex(Held())
+
+    private struct Held {
+        /// By the name of its file, without the suffix.
+        var receipts: [String: Receipt] = [:]
+        var seen: SignedTreeHead?
+    }
+
+    private var receipts: [String: Receipt] { held.withLock { $0.receipts } }
+    private var seen: SignedTreeHead? { held.withLock { $0.seen } }
 
     private var receiptsFolder: String { directory + "/receipts" }
     private var lostFolder: String { directory + "/receipts-of-lost-entries" }
@@ -29,12 +39,17 @@ package final class LedgerMemory {
         for folder in [directory, receiptsFolder, lostFolder, acceptedFolder] where !disk.names(in: folder).isEmpty {
             try disk.synchronise(directory: folder)
         }
+        var receipts: [String: Receipt] = [:]
         for name in disk.names(in: receiptsFolder).sorted() where name.hasSuffix(Self.suffix) {
             let path = "\(receiptsFolder)/\(name)"
             guard let bytes = try disk.contents(of: path) else { continue }
             receipts[String(name.dropLast(Self.suffix.count))] = try evidence(path) { try Receipt(wireBytes: bytes) }
         }
-        if let key = try disk.contents(of: keyPath) { seen = try newestHead(key) }
+        held.withLock { $0.receipts = receipts }
+        if let key = try disk.contents(of: keyPath) {
+            let newest = try newestHead(key)
+            held.withLock { $0.seen = newest }
+        }
     }
 
     /// Reads what must be whole: an error names the file.
@@ -78,7 +93,7 @@ package final class LedgerMemory {
 
     private func keep(_ head: SignedTreeHead) throws {
         try disk.store(Array(head.note.utf8), at: headPath)
-        seen = head
+        held.withLock { $0.seen = head }
     }
 
     /// Compares the coordinator's ledger with what this site has seen of it, and keeps its head where it goes on from there.
@@ -154,11 +169,20 @@ package final class LedgerMemory {
 
     // MARK: Receipts
 
-    package var receiptCount: Int { receipts.count }
+    package var receiptCount: Int { held.withLock { $0.receipts.count } }
 
     /// All receipts by name; with `from`, those of entries from that place on.
-    package func receipts(from index: UInt64 = 0) -> [(name: String, receipt: Receipt)] {
-        receipts.filter { $0.value.index >= index }.sorted { $0.value.index < $1.value.index }.map { (name: $0.key, receipt: $0.value) }
+    package func receipts(from index: UInt64 = 0) -> [NamedReceipt] {
+        receipts.filter { $0.value.index >= index }.sorted { $0.value.index < $1.value.index }.map { NamedReceipt(name: $0.key, receipt: $0.value) }
+    }
+
+    /// What a site shows to a coordinator whose ledger was judged so.
+    package func receipts(for verdict: HistoryVerdict) -> [NamedReceipt] {
+        switch verdict {
+        case .extends: []
+        case .isBehind(_, let theirs): receipts(from: UInt64(theirs))
+        case .lossDeclared(let loss): loss.isAccepted ? receipts() : []
+        }
     }
 
     /// Keeps a receipt that was checked. The first one of an update stays; another word about the same update is evidence, and so
@@ -184,8 +208,7 @@ package final class LedgerMemory {
                 hint: "show both to the consortium's auditors: \(receiptsFolder)/\(name)\(Self.suffix) and \(evidence)")
         }
         try disk.store(receipt.wireBytes, at: "\(receiptsFolder)/\(name)\(Self.suffix)")
-        receipts[name] = receipt
-        seen = head
+        held.withLock { ($0.receipts[name], $0.seen) = (receipt, head) }
     }
 
     /// Where a receipt lies that contradicts what this site holds.
@@ -195,7 +218,7 @@ package final class LedgerMemory {
         return evidence
     }
 
-    package func hasReceipt(of update: SignedUpdate) -> Bool { receipts[Self.name(update.manifest)] != nil }
+    package func hasReceipt(of update: SignedUpdate) -> Bool { held.withLock { $0.receipts[Self.name(update.manifest)] != nil } }
 
     /// The ledger does not hold this receipt's entry any more, as was declared and accepted: it is kept aside.
     package func setAside(_ name: String) throws {
@@ -206,7 +229,7 @@ package final class LedgerMemory {
         try disk.rename("\(receiptsFolder)/\(name)\(Self.suffix)", to: target)
         try disk.synchronise(directory: receiptsFolder)
         try disk.synchronise(directory: lostFolder)
-        receipts[name] = nil
+        held.withLock { $0.receipts[name] = nil }
     }
 
     private static func name(_ manifest: UpdateManifest) -> String { "\(manifest.campaign)-\(manifest.key.round)-\(manifest.key.attempt)" }

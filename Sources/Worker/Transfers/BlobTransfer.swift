@@ -1,6 +1,7 @@
 import Blobs
 import Federation
 import NIOPosix
+import Protocol
 import Transport
 import Wire
 
@@ -35,46 +36,50 @@ struct BlobTransfer: Sendable {
         }
         try await withinHours(upload) {
             try await connected { connection in
-                try await connection.send(.offerBlob(digest, byteCount: reader.byteCount), id: 2)
-                let (start, complete) = try await progress(connection)
-                guard !complete else { return }
-                guard start <= reader.byteCount else { throw TransportError(.unexpected, "the coordinator has more bytes than the blob") }
+                var sender = UploadSender(digest, byteCount: reader.byteCount, chunkBytes: chunkBytes(connection))
+                try await connection.send(sender.offer, id: 2)
+                guard case .begin(let start) = try sender.hear(try await answer(connection)) else { return }
                 started(digest, start)
                 meter.begin(total: reader.byteCount, done: start)
-                try await withThrowingTaskGroup(of: Void.self) { group in
-                    group.addTask { try await sendChunks(reader, from: start, connection) }
-                    group.addTask { while try await !progress(connection).complete {} }
-                    // The sender may end first; the answer to the last chunk ends the upload.
-                    try await group.waitForAll()
-                }
+                try await carry(sender, reader, connection)
             }
         }
     }
 
-    private func sendChunks(_ reader: BlobReader, from start: UInt64, _ connection: ClientConnection) async throws {
+    private func chunkBytes(_ connection: ClientConnection) -> Int {
+        min(Pacer(upload, clock: clock).chunkBytes, connection.welcome?.chunkBytes ?? 0)
+    }
+
+    /// Sends chunks while it hears what is durable. The sender may end first; the answer to the last chunk ends the upload.
+    private func carry(_ sender: UploadSender, _ reader: BlobReader, _ connection: ClientConnection) async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { [sender] in
+                var sender = sender
+                try await sendChunks(&sender, reader, connection)
+            }
+            group.addTask { [sender] in
+                var listener = sender
+                while !listener.isComplete { _ = try listener.hear(try await answer(connection)) }
+            }
+            try await group.waitForAll()
+        }
+    }
+
+    private func sendChunks(_ sender: inout UploadSender, _ reader: BlobReader, _ connection: ClientConnection) async throws {
         var pacer = Pacer(upload, clock: clock)
-        let chunkBytes = min(WireLimits.chunkBytes, pacer.chunkBytes, max(1, connection.welcome?.chunkBytes ?? 0))
-        var offset = start
-        while offset < reader.byteCount {
-            let position = offset
-            let count = min(chunkBytes, Int(min(UInt64(Int.max), reader.byteCount - position)))
-            try await pacer.wait(for: count)
-            let payload = try await workers.runIfActive { try Payload(capacity: count) { try reader.read(into: $0, at: position) } }
-            guard payload.count > 0 else { throw BlobError(.damaged, "the update became shorter while it was read") }
-            try await connection.send(.blobChunk(BlobChunk(offset: offset, payload: payload)), id: 3)
-            offset += UInt64(payload.count)
+        while let range = sender.nextRange() {
+            try await pacer.wait(for: range.count)
+            let payload = try await workers.runIfActive { try Payload(capacity: range.count) { try reader.read(into: $0, at: range.lowerBound) } }
+            guard payload.count == range.count else { throw BlobError(.damaged, "the update became shorter while it was read") }
+            try await connection.send(.blobChunk(BlobChunk(offset: range.lowerBound, payload: payload)), id: 3)
             meter.sent(payload.count)
         }
     }
 
-    private func progress(_ connection: ClientConnection) async throws -> (durable: UInt64, complete: Bool) {
+    private func answer(_ connection: ClientConnection) async throws -> ServerMessage {
         guard let frame = try await connection.inbox.next() else { throw TransportError(.closed, "the coordinator closed the connection during the upload") }
         meter.heard()
-        switch frame.message {
-        case .blobProgress(let durable, let complete): return (durable, complete)
-        case .refusal(let refusal): throw refusal
-        default: throw TransportError(.unexpected, "the coordinator answered an upload with something else")
-        }
+        return frame.message
     }
 
     // MARK: Down
@@ -93,7 +98,6 @@ struct BlobTransfer: Sendable {
             meter.begin(total: byteCount, done: start)
             do {
                 try await connected { connection in
-                    try await connection.send(.fetchBlob(digest, offset: start), id: 2)
                     try await receive(into: spool, connection)
                 }
             } catch {
@@ -116,25 +120,16 @@ struct BlobTransfer: Sendable {
 
     private func receive(into spool: Spool, _ connection: ClientConnection) async throws {
         var pacer = Pacer(download, clock: clock)
-        var hasBegun = false
+        var receiver = DownloadReceiver(spool.digest, byteCount: spool.byteCount, received: spool.receivedBytes)
+        try await connection.send(receiver.request, id: 2)
         while !spool.isComplete {
             guard let frame = try await connection.inbox.next() else {
                 throw TransportError(.closed, "the coordinator closed the connection during the download")
             }
-            switch frame.message {
-            case .blobStart(let byteCount):
-                guard !hasBegun else { throw TransportError(.unexpected, "the coordinator began the same blob twice") }
-                hasBegun = true
-                guard byteCount == spool.byteCount else {
-                    throw TransportError(.unexpected, "the model has \(byteCount) bytes, \(spool.byteCount) were announced")
-                }
-            case .blobChunk(let chunk):
-                meter.received(chunk.payload.count)
-                try await workers.runIfActive { _ = try chunk.payload.withUnsafeBytes { try spool.append($0, at: chunk.offset) } }
-                if !spool.isComplete { try await pacer.wait(for: chunk.payload.count) }
-            case .refusal(let refusal): throw refusal
-            default: throw TransportError(.unexpected, "the coordinator answered a fetch with something else")
-            }
+            guard let chunk = try receiver.hear(frame.message) else { continue }
+            meter.received(chunk.payload.count)
+            try await workers.runIfActive { _ = try chunk.payload.withUnsafeBytes { try spool.append($0, at: chunk.offset) } }
+            if !spool.isComplete { try await pacer.wait(for: chunk.payload.count) }
         }
     }
 

@@ -1,4 +1,5 @@
 import Federation
+import Protocol
 import Tensors
 import Transport
 import Wire
@@ -18,27 +19,17 @@ public enum ModelProbe {
     private static let seconds: Int64 = 60
 
     private static func header(of model: BlobReference, _ connection: ClientConnection) async throws -> SafetensorsHeader {
-        try await connection.send(.fetchBlob(model.digest, offset: 0), id: 2)
+        var receiver = DownloadReceiver(model.digest, byteCount: model.byteCount, received: 0)
+        try await connection.send(receiver.request, id: 2)
         var bytes: [UInt8] = []
         while true {
             guard let frame = try await connection.inbox.next() else { throw TransportError(.closed, "the coordinator closed the connection") }
-            switch frame.message {
-            case .blobStart(let byteCount):
-                guard byteCount == model.byteCount else {
-                    throw TransportError(.unexpected, "the model has \(byteCount) bytes, \(model.byteCount) were announced")
-                }
-            case .blobChunk(let chunk):
-                guard chunk.offset == UInt64(bytes.count), chunk.payload.count > 0 else {
-                    throw TransportError(.unexpected, "the model's chunks are not in order")
-                }
-                chunk.payload.withUnsafeBytes { bytes += $0 }
-                guard bytes.count >= 8 else { continue }
-                let length = try SafetensorsHeader.length(Array(bytes[..<8]), fileByteCount: Int(model.byteCount))
-                guard bytes.count >= 8 + length else { continue }
-                return try SafetensorsHeader(json: Array(bytes[8..<8 + length]), fileByteCount: Int(model.byteCount))
-            case .refusal(let refusal): throw refusal
-            default: throw TransportError(.unexpected, "the coordinator answered a fetch with something else")
-            }
+            guard let chunk = try receiver.hear(frame.message) else { continue }
+            chunk.payload.withUnsafeBytes { bytes += $0 }
+            guard bytes.count >= 8 else { continue }
+            let length = try SafetensorsHeader.length(Array(bytes[..<8]), fileByteCount: Int(model.byteCount))
+            guard bytes.count >= 8 + length else { continue }
+            return try SafetensorsHeader(json: Array(bytes[8..<8 + length]), fileByteCount: Int(model.byteCount))
         }
     }
 }

@@ -2,7 +2,7 @@
 ///
 /// An error may name files, instructions or values of demonstrations. The coordinator hears only what kind of trouble it is;
 /// the whole text is for this site's log and status.
-struct SiteTrouble: Equatable, Sendable {
+package struct SiteTrouble: Equatable, Sendable {
     /// Told to the coordinator. Written here, and never taken from an error.
     let summary: String
     let detail: String

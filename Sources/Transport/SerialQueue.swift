@@ -1,0 +1,43 @@
+import NIOConcurrencyHelpers
+import NIOPosix
+
+/// Runs jobs on the threads of a pool, one after the other, in the order in which they came.
+public final class SerialQueue: Sendable {
+    private let pool: NIOThreadPool
+    private let state = NIOLockedValueBox<(jobs: [@Sendable () -> Void], isRunning: Bool)>(([], false))
+
+    public init(_ pool: NIOThreadPool) { self.pool = pool }
+
+    /// Runs `job` when those before it are done. Where the pool is shut down it never runs.
+    public func submit(_ job: @escaping @Sendable () -> Void) {
+        let isIdle = state.withLockedValue { state in
+            state.jobs.append(job)
+            defer { state.isRunning = true }
+            return !state.isRunning
+        }
+        if isIdle { run() }
+    }
+
+    /// Runs `job` when those before it are done, and returns what it does.
+    public func run<Result: Sendable>(_ job: @escaping @Sendable () throws -> Result) async throws -> Result {
+        try await withCheckedThrowingContinuation { continuation in
+            submit { continuation.resume(with: Swift.Result { try job() }) }
+        }
+    }
+
+    private func run() {
+        pool.submit { state in
+            while let job = self.next(isActive: state == .active) { job() }
+        }
+    }
+
+    private func next(isActive: Bool) -> (@Sendable () -> Void)? {
+        state.withLockedValue { state in
+            guard isActive, !state.jobs.isEmpty else {
+                state.isRunning = false
+                return nil
+            }
+            return state.jobs.removeFirst()
+        }
+    }
+}

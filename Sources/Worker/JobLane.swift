@@ -1,0 +1,18 @@
+/// One job at a time: a new one cancels the one before it, and begins when that has ended.
+struct JobLane {
+    private var current: Task<Void, Never>?
+
+    mutating func begin(_ body: @escaping @Sendable () async -> Void) {
+        let former = current
+        former?.cancel()
+        current = Task {
+            await former?.value
+            if !Task.isCancelled { await body() }
+        }
+    }
+
+    func cancel() { current?.cancel() }
+
+    /// Waits until the last job has ended.
+    func end() async { await current?.value }
+}

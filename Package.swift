@@ -33,7 +33,7 @@ let package = Package(
     name: "kumiai",
     products: [
         .executable(name: "kumiai", targets: ["kumiai"]),
-        .library(name: "KumiaiLibrary", targets: ["Transport", "Blobs", "Aggregation", "LinearAlgebra", "Learning"]),
+        .library(name: "KumiaiLibrary", targets: ["Transport", "Blobs", "Aggregation", "LinearAlgebra", "Learning", "Coordinator"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
@@ -70,7 +70,7 @@ let package = Package(
             swiftSettings: settings),
         room("Wire", ["Federation", "KumiaiProto", "CProtobufC"]),
         room("Ledger", ["Federation", "Identity", "Wire", "Blobs", sqlite]),
-        room("Blobs", ["Federation", "Identity"]),
+        room("Blobs", ["CKernels", "Federation", "Identity"]),
         room("LinearAlgebra", ["COpenBLAS"]),
         room("Learning", ["Tensors", "LinearAlgebra", "CHDF5", "CZlib", "CKernels"]),
         room("Protocol", ["Federation", "Wire"]),

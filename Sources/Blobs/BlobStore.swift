@@ -57,12 +57,14 @@ public final class BlobStore: Sendable {
     // MARK: Taking in
 
     /// Begins or resumes taking in a blob; one spool a blob at a time.
-    public func spool(_ digest: Digest, byteCount: UInt64) throws -> Spool {
+    ///
+    /// - Parameter observer: sees all bytes, also those that arrived before; none where the blob is here already.
+    public func spool(_ digest: Digest, byteCount: UInt64, observer: (any SpoolObserver)? = nil) throws -> Spool {
         guard spooling.withLock({ $0.insert(digest).inserted }) else {
             throw BlobError(.busy, "blob \(digest.short) is being written already")
         }
         do {
-            let spool = try Spool(store: self, digest: digest, byteCount: byteCount)
+            let spool = try Spool(store: self, digest: digest, byteCount: byteCount, observer: observer)
             if spool.isComplete { closed(digest) }
             return spool
         } catch {

@@ -4,7 +4,8 @@ import Identity
 /// How much of a partial blob is durable: a small file beside it.
 ///
 /// Two slots are written in turn, each with a checksum: a write that a power failure tears leaves the other one.
-final class SpoolNote {
+final class SpoolNote: @unchecked Sendable {
+    // Unchecked: one thread at a time makes a spool durable.
     struct Record: Equatable {
         let durableBytes: UInt64
         let bootID: String

@@ -27,6 +27,8 @@ public enum CoordinatorLimits {
     public static let connectionsPerPeer = 8
     /// A bulk connection on which not one chunk moves for this long is closed; what has arrived is kept.
     public static let stalledSeconds = 300
+    /// Chunks of all uploads together that may wait for the disk, beyond one of each.
+    public static let chunksInHand = 64
     /// Messages to a site that may wait for it to read.
     public static let sendSeconds = 60
 }

@@ -25,6 +25,7 @@ public actor CoordinatorService {
     nonisolated let logger: Logger
     nonisolated let log: CoordinatorLog
     nonisolated let spools = SpoolRegistry()
+    nonisolated let intake = IntakeBudget()
     /// For what blocks: hashing, reading, reducing.
     nonisolated let workers = NIOThreadPool(numberOfThreads: 4)
     /// For what must happen in order: the ledger is written by one thread, and so is the shared store of blobs.

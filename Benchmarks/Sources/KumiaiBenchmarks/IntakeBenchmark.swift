@@ -1,5 +1,6 @@
 import Blobs
 import COpenSSLBaseline
+import Coordinator
 import Federation
 import Foundation
 import Identity
@@ -80,8 +81,8 @@ enum IntakeBenchmark {
         return times.sorted()[1]
     }
 
+    /// What the coordinator does with an upload.
     private static func receive(_ connection: ServerConnection, _ store: BlobStore, _ workers: NIOThreadPool) async throws {
-        var spool: Spool?
         while let frame = try await connection.inbox.next() {
             switch frame.message {
             case .hello:
@@ -89,11 +90,12 @@ enum IntakeBenchmark {
                     version: 1, consortium: "bench.example", time: Timestamp(milliseconds: 1), heartbeatSeconds: 5,
                     chunkBytes: WireLimits.chunkBytes, logKey: [], logKeySignature: [])
                 try await connection.send(.welcome(welcome), inReplyTo: frame.id)
-            case .offerBlob(let digest, let byteCount): spool = try store.spool(digest, byteCount: byteCount)
-            case .blobChunk(let chunk):
-                guard let spool else { return }
-                if try await workers.runIfActive({ try chunk.payload.withUnsafeBytes { try spool.append($0, at: chunk.offset) } }) {
-                    try await connection.send(.blobProgress(durable: spool.durableBytes, complete: spool.isComplete), inReplyTo: frame.id)
+            case .offerBlob(let digest, let byteCount):
+                let spool = try store.spool(digest, byteCount: byteCount)
+                try await UploadIntake(spool, on: workers, budget: IntakeBudget()).run(offer: frame.id) {
+                    try await connection.inbox.next()
+                } send: { message, id in
+                    try await connection.send(message, inReplyTo: id)
                 }
             default: return
             }

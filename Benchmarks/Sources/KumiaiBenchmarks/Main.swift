@@ -12,6 +12,8 @@ struct Main {
         let arguments = CommandLine.arguments.dropFirst()
         if arguments.first == "train" {
             values = try TrainingBenchmark.run()
+        } else if arguments.first == "intake" {
+            values = try await IntakeBenchmark.run()
         } else {
             values.merge(try await IntakeBenchmark.run()) { $1 }
             values.merge(try ReductionBenchmark.run()) { $1 }

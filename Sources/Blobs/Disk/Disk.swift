@@ -33,6 +33,12 @@ public protocol DiskFile: AnyObject, Sendable {
     func truncate(to byteCount: UInt64) throws
     /// What was written is on the disk when this returns.
     func synchronise() throws
+    /// Asks the system to begin to write these bytes to the disk, and waits for nothing.
+    func beginWriting(_ range: Range<UInt64>)
+}
+
+extension DiskFile {
+    public func beginWriting(_ range: Range<UInt64>) {}
 }
 
 extension Disk {

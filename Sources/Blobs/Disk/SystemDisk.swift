@@ -1,3 +1,4 @@
+import CKernels
 import Foundation
 
 /// The machine's file system.
@@ -112,6 +113,10 @@ private final class SystemFile: DiskFile {
 
     func truncate(to byteCount: UInt64) throws {
         guard ftruncate(descriptor, off_t(byteCount)) == 0 else { throw BlobError.system("cannot cut \(path)") }
+    }
+
+    func beginWriting(_ range: Range<UInt64>) {
+        kumiai_begin_writing(descriptor, Int64(range.lowerBound), Int64(range.count))
     }
 
     func synchronise() throws {

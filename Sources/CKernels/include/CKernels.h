@@ -6,6 +6,9 @@
 
 // ---- memory.c ----
 
+// Asks the system to begin to write these bytes of a file to the disk, and waits for nothing.
+void kumiai_begin_writing(int descriptor, int64_t offset, int64_t count);
+
 // Keeps freed buffers in the process: fresh ones cost a page fault every 4 KiB, a third of a transfer's throughput.
 void kumiai_keep_buffers(void);
 void kumiai_return_memory(void);

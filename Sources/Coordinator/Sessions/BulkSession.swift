@@ -79,25 +79,14 @@ struct BulkSession {
     private func spool(_ digest: Digest, _ byteCount: UInt64, into store: @escaping @Sendable () throws -> BlobStore, offer: UInt64) async throws {
         let workers = service.workers
         let spool = try await refusing { try await workers.runIfActive { try store().spool(digest, byteCount: byteCount) } }
-        var receiver = UploadReceiver(digest, byteCount: byteCount, received: spool.receivedBytes, isComplete: spool.isComplete)
-        try await write(receiver.progress(durable: spool.durableBytes), inReplyTo: offer)
-        do {
-            while !receiver.isComplete {
-                guard let frame = try await next() else { break }
-                let chunk = try receiver.take(frame.message)
-                let isNews = try await refusing {
-                    try await workers.runIfActive { try chunk.payload.withUnsafeBytes { try spool.append($0, at: chunk.offset) } }
-                }
-                if let news = receiver.stored(durable: spool.durableBytes, isComplete: spool.isComplete, isNews: isNews) {
-                    try await write(news, inReplyTo: frame.id)
-                }
+        let connection = connection
+        try await refusing {
+            try await UploadIntake(spool, on: workers, budget: service.intake).run(offer: offer) {
+                try await connection.inbox.next()
+            } send: { message, id in
+                try await write(message, inReplyTo: id)
             }
-        } catch {
-            // A lost link must not cost what has arrived.
-            try? await workers.runIfActive { try spool.checkpoint() }
-            throw error
         }
-        try await workers.runIfActive { try spool.checkpoint() }
         await service.noteRoom(isFull: false)
     }
 

@@ -28,7 +28,7 @@ extension SimulatedCoordinator {
             world.checker.resumed(spool, of: link.site.id)
             let receiver = UploadReceiver(digest, byteCount: byteCount, received: spool.receivedBytes, isComplete: spool.isComplete)
             if !spool.isComplete { uploads[ObjectIdentifier(link)] = SimulatedUpload(link: link, spool: spool, receiver: receiver) }
-            say(receiver.progress(durable: spool.durableBytes), of: spool, id, link)
+            say(receiver.progress(durable: spool.durableBytes, isComplete: spool.isComplete), of: spool, id, link)
         } catch {
             // All of it was there when the coordinator died, and it was not what its name says.
             if (error as? BlobError)?.code == .damaged { world.checker.discarded(digest, of: link.site.id) }
@@ -43,9 +43,8 @@ extension SimulatedCoordinator {
             let chunk = try upload.receiver.take(message)
             if world.mistake == .trustBlobNames, upload.receiver.hasAll { return believe(chunk, spool, id, link) }
             let isNews = try chunk.payload.withUnsafeBytes { try spool.append($0, at: chunk.offset) }
-            let news = upload.receiver.stored(durable: spool.durableBytes, isComplete: spool.isComplete, isNews: isNews)
             uploads[ObjectIdentifier(link)] = spool.isComplete ? nil : upload
-            if let news { say(news, of: spool, id, link) }
+            if isNews { say(upload.receiver.progress(durable: spool.durableBytes, isComplete: spool.isComplete), of: spool, id, link) }
         } catch {
             try? spool.checkpoint()
             uploads[ObjectIdentifier(link)] = nil

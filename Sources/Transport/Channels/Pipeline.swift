@@ -65,8 +65,10 @@ final class SecureChannel<Inbound: WireFrame, Outbound: WireFrame>: Sendable {
 /// What all our sockets have in common.
 enum SocketOptions {
     static let receiveBuffers = AdaptiveRecvByteBufferAllocator(minimum: 4096, initial: 65_536, maximum: 262_144)
-    /// Outbound bytes that may wait for the socket before writers are held back.
+    /// Outbound bytes of one of a coordinator's many connections that may wait for the socket before writers are held back.
     static let writeWaterMark = ChannelOptions.Types.WriteBufferWaterMark(low: 128 * 1024, high: 256 * 1024)
+    /// The same of a participant, which has one or two: the next chunk is ready while one is sent.
+    static let clientWriteWaterMark = ChannelOptions.Types.WriteBufferWaterMark(low: 512 * 1024, high: 1024 * 1024)
 
     /// Asks the kernel to find out that a peer is gone: after 30 s of silence it is probed, and within a minute given up.
     /// A link that is back by then goes on as if nothing had been.

@@ -37,7 +37,7 @@ public struct Dialer: Sendable {
         let secure = try await connect()
         let channel = secure.channel
         return try await secure.executeThenClose { inbound, outbound in
-            let connection = ClientConnection(inbox: Inbox(inbound), outbound: outbound, close: { channel.close(promise: nil) })
+            let connection = ClientConnection(inbox: Inbox(inbound), outbound: outbound, channel: channel)
             do {
                 let certificate = try await secure.peerCertificate()
                 try check(certificate)
@@ -62,7 +62,7 @@ public struct Dialer: Sendable {
             .connectTimeout(.seconds(TransportLimits.connectSeconds))
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
             .channelOption(.recvAllocator, value: SocketOptions.receiveBuffers)
-            .channelOption(.writeBufferWaterMark, value: SocketOptions.writeWaterMark)
+            .channelOption(.writeBufferWaterMark, value: SocketOptions.clientWriteWaterMark)
         for (option, value) in SocketOptions.keepAlive { bootstrap = bootstrap.channelOption(option, value: value) }
         do {
             let secure = try await bootstrap.connect(host: proxy?.host ?? host, port: proxy?.port ?? port) { channel in
@@ -100,22 +100,27 @@ public struct ClientConnection: Sendable {
     public let welcome: Welcome?
     /// The coordinator's certificate.
     public let certificate: Certificate?
-    /// Ends the connection from outside its task.
-    public let close: @Sendable () -> Void
+    private let channel: any Channel
 
     init(
         inbox: Inbox<ServerFrame>, outbound: NIOAsyncChannelOutboundWriter<ClientFrame>,
-        welcome: Welcome? = nil, certificate: Certificate? = nil, close: @escaping @Sendable () -> Void
+        welcome: Welcome? = nil, certificate: Certificate? = nil, channel: any Channel
     ) {
         self.inbox = inbox
         self.outbound = outbound
-        self.close = close
+        self.channel = channel
         self.welcome = welcome
         self.certificate = certificate
     }
 
+    /// Ends the connection from outside its task.
+    public func close() { channel.close(promise: nil) }
+
+    /// Returns once the event loop has the message in hand; while ``SocketOptions/clientWriteWaterMark`` is passed, it waits.
     public func send(_ message: ClientMessage, id: UInt64) async throws {
         try await outbound.write(ClientFrame(id: id, message))
+        // As in ServerConnection: otherwise a large blob is encrypted as a whole before its first byte goes out.
+        try await channel.eventLoop.submit {}.get()
     }
 
     func hello(_ purpose: Hello.Purpose, software: String, treeHead: String) async throws -> Welcome {
@@ -141,6 +146,6 @@ public struct ClientConnection: Sendable {
     }
 
     func welcomed(_ welcome: Welcome, certificate: Certificate) -> ClientConnection {
-        ClientConnection(inbox: inbox, outbound: outbound, welcome: welcome, certificate: certificate, close: close)
+        ClientConnection(inbox: inbox, outbound: outbound, welcome: welcome, certificate: certificate, channel: channel)
     }
 }

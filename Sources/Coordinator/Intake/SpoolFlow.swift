@@ -1,0 +1,160 @@
+import Blobs
+import NIOConcurrencyHelpers
+import NIOPosix
+import Protocol
+import Transport
+import Wire
+
+/// An upload's chunks on their way to the disk: one thread writes them, one hashes them, and one makes them durable, while further
+/// ones arrive.
+final class SpoolFlow: Sendable {
+    /// What there is to say of it.
+    enum News: Sendable {
+        case durable(UInt64)
+        case complete
+    }
+
+    private struct State {
+        var taken = 0
+        var written = 0
+        var hashed = 0
+        var isSynchronising = false
+        var isFinishing = false
+        var failure: (any Error)?
+        /// Who waits for room, or for the end of what is in hand.
+        var waiting: CheckedContinuation<Void, Never>?
+
+        /// Chunks that are not both written and hashed.
+        var inHand: Int { taken - min(written, hashed) }
+    }
+
+    private let spool: Spool
+    private let budget: IntakeBudget
+    private let writing: SerialQueue
+    private let hashing: SerialQueue
+    private let synchronising: SerialQueue
+    private let state = NIOLockedValueBox(State())
+    let news: AsyncThrowingStream<News, any Error>
+    private let teller: AsyncThrowingStream<News, any Error>.Continuation
+
+    init(_ spool: Spool, on pool: NIOThreadPool, _ budget: IntakeBudget) {
+        self.spool = spool
+        self.budget = budget
+        (writing, hashing, synchronising) = (SerialQueue(pool), SerialQueue(pool), SerialQueue(pool))
+        (news, teller) = AsyncThrowingStream.makeStream()
+    }
+
+    // MARK: Chunks
+
+    /// Waits until another chunk may be taken from the link.
+    func room() async throws {
+        while true {
+            let (inHand, failure) = state.withLockedValue { ($0.inHand, $0.failure) }
+            if let failure { throw failure }
+            if inHand < UploadReceiver.chunksInHand, inHand == 0 || budget.hasRoom { return }
+            await wait { $0.inHand >= inHand && $0.failure == nil }
+        }
+    }
+
+    func append(_ chunk: BlobChunk) {
+        state.withLockedValue { $0.taken += 1 }
+        budget.take()
+        writing.submit { self.write(chunk) }
+        hashing.submit { self.hash(chunk) }
+    }
+
+    private func write(_ chunk: BlobChunk) {
+        if state.withLockedValue({ $0.failure }) == nil {
+            do { try chunk.payload.withUnsafeBytes { try spool.write($0, at: chunk.offset) } } catch { fail(error) }
+        }
+        progressed { $0.written += 1 }
+        synchroniseIfDue()
+    }
+
+    private func hash(_ chunk: BlobChunk) {
+        chunk.payload.withUnsafeBytes { spool.hash($0) }
+        progressed { $0.hashed += 1 }
+    }
+
+    private func progressed(_ change: (inout State) -> Void) {
+        let (isDone, waiting, mayFinish) = state.withLockedValue { state in
+            let before = state.inHand
+            change(&state)
+            let mayFinish = state.inHand == 0 && state.failure == nil && !state.isFinishing && spool.receivedBytes == spool.byteCount
+            if mayFinish { state.isFinishing = true }
+            defer { state.waiting = nil }
+            return (state.inHand < before, state.waiting, mayFinish)
+        }
+        if isDone { budget.give() }
+        waiting?.resume()
+        if mayFinish { synchronising.submit { self.finish() } }
+    }
+
+    // MARK: The disk
+
+    private func synchroniseIfDue() {
+        guard spool.isCheckpointDue, spool.receivedBytes < spool.byteCount else { return }
+        let isFree = state.withLockedValue { state in
+            defer { state.isSynchronising = true }
+            return !state.isSynchronising && state.failure == nil
+        }
+        guard isFree else { return }
+        synchronising.submit {
+            do {
+                try self.spool.checkpoint()
+                self.teller.yield(.durable(self.spool.durableBytes))
+            } catch { self.fail(error) }
+            self.state.withLockedValue { $0.isSynchronising = false }
+        }
+    }
+
+    private func finish() {
+        do {
+            try spool.finish()
+            teller.yield(.complete)
+            teller.finish()
+        } catch { fail(error) }
+    }
+
+    private func fail(_ error: any Error) {
+        let waiting = state.withLockedValue { state in
+            if state.failure == nil { state.failure = error }
+            defer { state.waiting = nil }
+            return state.waiting
+        }
+        waiting?.resume()
+        teller.finish(throwing: error)
+    }
+
+    // MARK: The end
+
+    /// The link has ended: what has arrived is made durable, whatever became of the rest.
+    func end() async {
+        while state.withLockedValue({ $0.inHand }) > 0 { await wait { $0.inHand > 0 } }
+        try? await synchronising.run { [spool] in try spool.checkpoint() }
+        teller.finish()
+    }
+
+    /// Waits until something has happened, where `condition` holds still.
+    private func wait(while condition: @Sendable (State) -> Bool) async {
+        await withCheckedContinuation { continuation in
+            let mustWait = state.withLockedValue { state in
+                guard condition(state) else { return false }
+                state.waiting = continuation
+                return true
+            }
+            if !mustWait { continuation.resume() }
+        }
+    }
+}
+
+/// How many chunks all uploads together hold in memory beyond one each.
+public final class IntakeBudget: Sendable {
+    private let chunks: NIOLockedValueBox<Int>
+
+    public init(chunks: Int = CoordinatorLimits.chunksInHand) { self.chunks = NIOLockedValueBox(chunks) }
+
+    var hasRoom: Bool { chunks.withLockedValue { $0 > 0 } }
+    func take() { chunks.withLockedValue { $0 -= 1 } }
+    func give() { chunks.withLockedValue { $0 += 1 } }
+}

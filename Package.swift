@@ -58,7 +58,7 @@ let package = Package(
 
         // The core: values and decisions.
         room("Federation"),
-        room("Tensors"),
+        room("Tensors", ["CKernels"]),
         room("Updates", ["Federation", "Tensors", "CKernels"]),
         room("Aggregation", ["Federation", "Tensors", "Updates", "CKernels"]),
 
@@ -82,14 +82,14 @@ let package = Package(
         room(
             "Coordinator",
             [
-                "Federation", "Tensors", "Learning", "Identity", "Wire", "Protocol", "Ledger", "Blobs", "Transport", "Releases",
+                "Federation", "Tensors", "Updates", "Learning", "Identity", "Wire", "Protocol", "Ledger", "Blobs", "Transport", "Releases",
                 "Verification",
                 nioCore, nioPosix, nioLocks, log,
             ]),
         room(
             "Worker",
             [
-                "Federation", "Tensors", "Updates", "Identity", "Wire", "Protocol", "Ledger", "Blobs", "Learning", "Transport", nioCore,
+                "Federation", "Tensors", "Updates", "Identity", "Wire", "Protocol", "Ledger", "Blobs", "Learning", "Transport", "Verification", nioCore,
                 nioPosix, nioLocks, log,
             ]),
         room("Audit", ["Federation", "Tensors", "Identity", "Wire", "Ledger", "Blobs", "Releases", "Verification"]),
@@ -111,7 +111,7 @@ let package = Package(
         .target(name: "TestKit", dependencies: ["Federation", "Identity"], path: "Tests/TestKit", swiftSettings: settings),
         tests("Federation"),
         tests("Tensors"),
-        tests("Updates", ["Federation", "Tensors"]),
+        tests("Updates", ["CKernels", "Federation", "Tensors"]),
         tests("Aggregation", ["Federation", "Tensors", "Updates"], exclude: ["Reference"]),
         tests("Identity", ["Federation"]),
         tests("Wire", ["Federation"]),

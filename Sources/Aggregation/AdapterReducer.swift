@@ -60,13 +60,20 @@ struct AdapterReducer {
                 let part = parts[update.rank!]!
                 for (module, sent) in zip(adapter.modules, part.modules) {
                     let a = try update.values(sent.a)
-                    try a.withUnsafeBufferPointer { try Ring.accumulate($0, into: sums.baseAddress! + module.a.lowerBound, task, contribution) }
+                    try accumulate(a, into: sums.baseAddress! + module.a.lowerBound, contribution)
                     let b = widened(try update.values(sent.b), rows: sent.outputs, from: part.rank)
-                    try b.withUnsafeBufferPointer { try Ring.accumulate($0, into: sums.baseAddress! + module.b.lowerBound, task, contribution) }
+                    try accumulate(b, into: sums.baseAddress! + module.b.lowerBound, contribution)
                 }
             }
         }
         return sums
+    }
+
+    private func accumulate(_ values: [Float], into sums: UnsafeMutablePointer<Int64>, _ contribution: AggregationTask.Contribution) throws {
+        try values.withUnsafeBufferPointer { values in
+            guard let start = values.baseAddress else { return }
+            try Ring.accumulate([(start, contribution)], count: values.count, into: sums, task)
+        }
     }
 
     /// rows × rank to rows × the plan's rank, with zeros.

@@ -5,11 +5,11 @@ import Tensors
 
 /// Computes a round's result from the files of its updates, a block of parameters at a time.
 ///
-/// Memory: `threads` × (one block of sums, weights, state and result, and one of updates), whatever the size of the
+/// Memory: `threads` × (one block of sums, weights, state and result, and those of some updates), whatever the size of the
 /// model and the number of sites.
 public struct BlockReducer: Sendable {
-    /// Parameters of a block: 256 KiB of float32, so that a block's buffers stay in a core's cache.
-    public static let defaultBlockElements = 64 * 1024
+    /// Parameters of a block, which is written as a whole: 512 KiB of float32.
+    public static let defaultBlockElements = 128 * 1024
 
     public let threads: Int
     public let blockElements: Int
@@ -21,21 +21,27 @@ public struct BlockReducer: Sendable {
     }
 
     /// Writes the next model and, for strategies that have one, the next server state. The model keeps its metadata.
+    ///
+    /// While some blocks are written, which may hash them too, the next ones are computed.
     func reduce(_ task: AggregationTask, _ input: RoundInput, _ output: RoundOutput) throws {
         let layout = input.model.layout
         let model = try output.model(layout, input.model.header.metadata)
         let slots = task.strategy.stateSlots
         let state = try slots > 0 ? output.state(ServerState.layout(of: layout, slots: slots)) : nil
         let blockElements = min(blockElements, max(1, layout.elementCount))
-        var lanes = (0..<threads).map { _ in Lane(blockElements: blockElements, slots: slots) }
-        defer { lanes.removeAll() }
-        for start in stride(from: 0, to: layout.elementCount, by: blockElements * threads) {
-            try reduceLanes(lanes, blockElements, from: start, to: layout.elementCount, task, input)
-            for lane in lanes where lane.count > 0 {
-                try model.append(lane.nextBytes)
-                try state?.append(lane.stateBytes)
+        let sets = (0..<2).map { _ in (0..<threads).map { _ in Lane(blockElements: blockElements, slots: slots) } }
+        let writer = BlockWriter(model, state)
+        for (turn, start) in stride(from: 0, to: layout.elementCount, by: blockElements * threads).enumerated() {
+            let lanes = sets[turn % 2]
+            // What these lanes held before is written by then.
+            try writer.wait(until: turn - 1)
+            do { try reduceLanes(lanes, blockElements, from: start, to: layout.elementCount, task, input) } catch {
+                try? writer.finish()
+                throw error
             }
+            writer.write(lanes)
         }
+        try writer.finish()
         try model.finish()
         try state?.finish()
     }
@@ -52,7 +58,7 @@ public struct BlockReducer: Sendable {
 }
 
 /// One thread's buffers.
-private final class Lane: @unchecked Sendable {
+final class Lane: @unchecked Sendable {
     // Unchecked: a lane is used by one thread at a time, between two barriers.
     private let sums: UnsafeMutableBufferPointer<Int64>
     private let values: UnsafeMutableBufferPointer<Float>
@@ -61,13 +67,16 @@ private final class Lane: @unchecked Sendable {
     private let next: UnsafeMutableBufferPointer<Float>
     private let slots: Int
     private(set) var count = 0
+    /// Parameters that are computed at a time: 64 KiB of float32 of each of some updates, so that they stay in a core's cache.
+    private static let partElements = 16 * 1024
     private(set) var error: (any Error)?
 
     init(blockElements: Int, slots: Int) {
         self.slots = slots
-        sums = .allocate(capacity: blockElements)
-        values = .allocate(capacity: blockElements)
-        weights = .allocate(capacity: blockElements)
+        let part = min(blockElements, Self.partElements)
+        sums = .allocate(capacity: part)
+        values = .allocate(capacity: Ring.arraysAPass * part)
+        weights = .allocate(capacity: part)
         state = .allocate(capacity: slots * blockElements)
         next = .allocate(capacity: blockElements)
     }
@@ -86,28 +95,42 @@ private final class Lane: @unchecked Sendable {
     func reduce(_ range: Range<Int>, _ task: AggregationTask, _ input: RoundInput) {
         count = range.count
         error = nil
-        guard count > 0 else { return }
         do {
-            try sum(range, task, input)
-            try read(weights, range, input.model)
-            if state.count > 0 {
-                let numbers = slots * range.lowerBound..<slots * range.upperBound
-                if let file = input.serverState { try read(state, numbers, file) } else { state.initialize(repeating: 0) }
+            for start in stride(from: range.lowerBound, to: range.upperBound, by: sums.count) {
+                let part = start..<min(range.upperBound, start + sums.count)
+                try reduce(part, at: start - range.lowerBound, task, input)
             }
-            task.strategy.optimizer.step(
-                sums: UnsafeBufferPointer(rebasing: sums[..<count]), denominator: Ring.denominator(task),
-                weights: UnsafeBufferPointer(rebasing: weights[..<count]), state: state, next: next)
         } catch {
             self.error = error
         }
     }
 
+    /// Computes a part of the block; its results stand from `place` on.
+    private func reduce(_ part: Range<Int>, at place: Int, _ task: AggregationTask, _ input: RoundInput) throws {
+        try sum(part, task, input)
+        try read(weights, part, input.model)
+        let state = UnsafeMutableBufferPointer(rebasing: state[slots * place..<slots * (place + part.count)])
+        if slots > 0 {
+            let numbers = slots * part.lowerBound..<slots * part.upperBound
+            if let file = input.serverState { try read(state, numbers, file) } else { state.initialize(repeating: 0) }
+        }
+        task.strategy.optimizer.step(
+            sums: UnsafeBufferPointer(rebasing: sums[..<part.count]), denominator: Ring.denominator(task),
+            weights: UnsafeBufferPointer(rebasing: weights[..<part.count]), state: state,
+            next: UnsafeMutableBufferPointer(rebasing: next[place..<place + part.count]))
+    }
+
+    /// Some updates a pass: the sums are read and written once for all of them.
     private func sum(_ range: Range<Int>, _ task: AggregationTask, _ input: RoundInput) throws {
         sums.initialize(repeating: 0)
-        for (contribution, update) in zip(task.contributions, input.updates) {
-            let block = UnsafeMutableBufferPointer(rebasing: values[..<count])
-            try update.read(block, from: range.lowerBound)
-            try Ring.accumulate(UnsafeBufferPointer(block), into: sums.baseAddress!, task, contribution)
+        for first in stride(from: 0, to: input.updates.count, by: Ring.arraysAPass) {
+            let updates = try (first..<min(input.updates.count, first + Ring.arraysAPass)).map { number in
+                let start = (number - first) * (values.count / Ring.arraysAPass)
+                let block = UnsafeMutableBufferPointer(rebasing: values[start..<start + range.count])
+                try input.updates[number].read(block, from: range.lowerBound)
+                return (values: UnsafePointer(block.baseAddress!), contribution: task.contributions[number])
+            }
+            try Ring.accumulate(updates, count: range.count, into: sums.baseAddress!, task)
         }
     }
 

@@ -3,14 +3,28 @@ import Federation
 
 /// Sums in the integer ring: see ``FixedPoint``.
 enum Ring {
-    /// sums += weight·round(values·2^scaleBits); throws where a value is over the plan's bound, which could overflow the ring.
+    /// Arrays of values that are summed in one pass over the sums.
+    static let arraysAPass = 4
+
+    /// sums += Σ weight·round(values·2^scaleBits) over some updates; throws where a value is over the plan's bound, which could
+    /// overflow the ring: then the sums are of no use.
     static func accumulate(
-        _ values: UnsafeBufferPointer<Float>, into sums: UnsafeMutablePointer<Int64>, _ task: AggregationTask, _ contribution: AggregationTask.Contribution
+        _ updates: [(values: UnsafePointer<Float>, contribution: AggregationTask.Contribution)], count: Int, into sums: UnsafeMutablePointer<Int64>,
+        _ task: AggregationTask
     ) throws {
-        // Also NaN and infinity, which compare false.
-        guard Double(kumiai_largest_magnitude(values.baseAddress, Int64(values.count))) <= task.bound else { throw overBound(contribution) }
-        kumiai_accumulate(sums, values.baseAddress, Int64(values.count), scale(task.scaleBits), Int64(contribution.weight))
+        guard count > 0 else { return }
+        let largest = updates.map { Optional($0.values) }.withUnsafeBufferPointer { values in
+            updates.map { Int64($0.contribution.weight) }.withUnsafeBufferPointer { weights in
+                kumiai_accumulate(sums, values.baseAddress, weights.baseAddress, Int64(updates.count), Int64(count), scale(task.scaleBits))
+            }
+        }
+        guard isOver(largest, task) else { return }
+        let culprit = updates.first { isOver(kumiai_largest_magnitude($0.values, Int64(count)), task) }
+        throw overBound(culprit?.contribution ?? updates[0].contribution)
     }
+
+    /// Also NaN and infinity, which compare false.
+    private static func isOver(_ magnitude: Float, _ task: AggregationTask) -> Bool { !(Double(magnitude) <= task.bound) }
 
     static func overBound(_ contribution: AggregationTask.Contribution) -> AggregationError {
         AggregationError("the update of \(contribution.site) has values over the plan's bound")

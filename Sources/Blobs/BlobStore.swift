@@ -18,6 +18,7 @@ public final class BlobStore: Sendable {
     /// Spools that are open: two writers of one file would publish a mixture.
     private let spooling = Mutex<Set<Digest>>([])
     private let temporaries = Mutex(0)
+    let tags = BlobTags()
     /// Few blobs at a time, all in one folder: there may be thousands of such stores, and each is looked through.
     private let isFlat: Bool
 
@@ -126,6 +127,7 @@ public final class BlobStore: Sendable {
     /// Gives a blob of another store of this file system a name here too. The bytes are the other store's: its spool has
     /// hashed them and made them durable.
     func share(_ digest: Digest, from other: BlobStore) throws {
+        tags[digest] = other.tags[digest]
         let file = temporaryPath()
         // POSIX leaves both names in place where they are names of one file already.
         defer { disk.remove(file) }
@@ -147,9 +149,16 @@ public final class BlobStore: Sendable {
         guard expected == nil || size == expected else {
             throw BlobError(.damaged, "blob \(digest.hex) is damaged: it has \(size) bytes; expected \(expected!)")
         }
-        guard try self.digest(ofFile: path(of: digest)).digest == digest else {
-            throw BlobError(.damaged, "blob \(digest.hex) is damaged: its bytes have another hash")
-        }
+        guard try hasItsBytes(digest) else { throw BlobError(.damaged, "blob \(digest.hex) is damaged: its bytes have another hash") }
+    }
+
+    /// Whether the bytes are still those that this process has hashed, or else have the hash that the name says.
+    private func hasItsBytes(_ digest: Digest) throws -> Bool {
+        let file = try open(digest)
+        guard let tag = tags[digest] else { return try Self.digest(of: file).digest == digest }
+        let tagger = ContentTagger(again: tag)
+        try Self.forEachBlock(of: file) { bytes, _ in tagger.update(bytes) }
+        return tagger.finish() == tag
     }
 
     /// Takes a damaged blob out of the way, so that it can be fetched again; it is kept for an investigation.
@@ -165,7 +174,10 @@ public final class BlobStore: Sendable {
         return (isFlat ? names : names.flatMap { disk.names(in: objects + "/" + $0) }).compactMap(Digest.init(hex:)).sorted()
     }
 
-    public func remove(_ digest: Digest) { disk.remove(path(of: digest)) }
+    public func remove(_ digest: Digest) {
+        tags[digest] = nil
+        disk.remove(path(of: digest))
+    }
 
     /// Blobs that began to come in and have not been finished, sorted.
     public func unfinished() -> [Digest] { disk.names(in: partial).compactMap(Digest.init(hex:)).sorted() }

@@ -15,6 +15,7 @@ public final class Spool: Sendable {
     private let counts = Mutex(Counts())
     // Unchecked: one thread at a time hashes.
     private nonisolated(unsafe) let hash = SHA256()
+    private nonisolated(unsafe) let tagger = ContentTagger()
     private let store: BlobStore
     private let files = Mutex<Files?>(nil)
     private let path: String
@@ -36,8 +37,6 @@ public final class Spool: Sendable {
 
     /// Bytes between two checkpoints: what a power failure may cost.
     public static let checkpointBytes: UInt64 = 8 << 20
-    /// Bytes after which the system is asked to begin to write: then the end has little to wait for.
-    private static let writeBackBytes: UInt64 = 4 << 20
 
     init(store: BlobStore, digest: Digest, byteCount: UInt64, observer: (any SpoolObserver)?) throws {
         self.store = store
@@ -111,15 +110,16 @@ public final class Spool: Sendable {
         let end = received + UInt64(bytes.count)
         let begun = counts.withLock { counts -> UInt64 in
             counts.received = end
-            defer { if end - counts.begun >= Self.writeBackBytes { counts.begun = end } }
+            defer { if end - counts.begun >= BlobWriter.writeBackBytes { counts.begun = end } }
             return counts.begun
         }
-        if end - begun >= Self.writeBackBytes { files.blob.beginWriting(begun..<end) }
+        if end - begun >= BlobWriter.writeBackBytes { files.blob.beginWriting(begun..<end) }
     }
 
     /// Hashes the bytes after those that were hashed before.
     public func hash(_ bytes: UnsafeRawBufferPointer) {
         hash.update(bytes)
+        tagger.update(bytes)
         observer?.see(bytes)
         counts.withLock { $0.hashed += UInt64(bytes.count) }
     }
@@ -155,6 +155,7 @@ public final class Spool: Sendable {
         }
         try files.blob.synchronise()
         try store.publish(path, as: digest)
+        store.tags[digest] = tagger.finish()
         store.disk.remove(SpoolNote.path(path))
         release()
         self.counts.withLock { ($0.durable, $0.isComplete) = (byteCount, true) }

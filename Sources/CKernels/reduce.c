@@ -6,16 +6,54 @@
 // Adding 1.5 * 2^52 leaves the rounded integer in the low bits of the double.
 static const double rounder = 0x1.8p52;
 
-CLONES void kumiai_accumulate(int64_t *restrict accumulator, const float *restrict values, int64_t count, double scale,
-                              int64_t weight) {
-    int64_t rounder_bits;
-    memcpy(&rounder_bits, &rounder, sizeof rounder_bits);
+// Values of each array that are looked at together: they stay in the first cache.
+enum { tile = 1024 };
+
+static inline __attribute__((always_inline)) uint32_t largest_bits(const float *restrict values, int64_t count, uint32_t largest) {
+    // Magnitudes compare like their bits, and NaN and infinity are above all numbers.
     for (int64_t i = 0; i < count; i++) {
-        double shifted = (double)values[i] * scale + rounder;
-        int64_t bits;
-        memcpy(&bits, &shifted, sizeof bits);
-        accumulator[i] += (bits - rounder_bits) * weight;
+        uint32_t bits;
+        memcpy(&bits, &values[i], sizeof bits);
+        bits &= 0x7fffffffu;
+        largest = bits > largest ? bits : largest;
     }
+    return largest;
+}
+
+static inline __attribute__((always_inline)) uint64_t rounded(float value, double scale) {
+    double shifted = (double)value * scale + rounder;
+    uint64_t bits, rounder_bits;
+    memcpy(&bits, &shifted, sizeof bits);
+    memcpy(&rounder_bits, &rounder, sizeof rounder_bits);
+    return bits - rounder_bits;
+}
+
+CLONES float kumiai_accumulate(int64_t *restrict accumulator, const float *const *values, const int64_t *weights,
+                               int64_t arrays, int64_t count, double scale) {
+    uint32_t largest = 0;
+    for (int64_t start = 0; start < count; start += tile) {
+        int64_t part = count - start < tile ? count - start : tile;
+        // Unsigned: what does not fit wraps, and is thrown away by the caller.
+        uint64_t *restrict sums = (uint64_t *)accumulator + start;
+        for (int64_t k = 0; k < arrays; k++) largest = largest_bits(values[k] + start, part, largest);
+        if (arrays == 4) {
+            const float *restrict a = values[0] + start, *restrict b = values[1] + start, *restrict c = values[2] + start,
+                        *restrict d = values[3] + start;
+            uint64_t wa = (uint64_t)weights[0], wb = (uint64_t)weights[1], wc = (uint64_t)weights[2], wd = (uint64_t)weights[3];
+            for (int64_t i = 0; i < part; i++)
+                sums[i] += rounded(a[i], scale) * wa + rounded(b[i], scale) * wb + rounded(c[i], scale) * wc +
+                           rounded(d[i], scale) * wd;
+            continue;
+        }
+        for (int64_t k = 0; k < arrays; k++) {
+            const float *restrict array = values[k] + start;
+            uint64_t weight = (uint64_t)weights[k];
+            for (int64_t i = 0; i < part; i++) sums[i] += rounded(array[i], scale) * weight;
+        }
+    }
+    float magnitude;
+    memcpy(&magnitude, &largest, sizeof magnitude);
+    return magnitude;
 }
 
 CLONES double kumiai_sum_of_squares(const float *restrict values, int64_t count) {
@@ -27,6 +65,25 @@ CLONES double kumiai_sum_of_squares(const float *restrict values, int64_t count)
     double sum = 0;
     for (int lane = 0; lane < 16; lane++) sum += lanes[lane];
     return sum;
+}
+
+CLONES void kumiai_add_squares(double *restrict lanes, const void *restrict values, int64_t count, int64_t first) {
+    const unsigned char *bytes = values;
+    int64_t i = 0;
+    float value;
+    for (; i < count && (first + i) % 16 != 0; i++) {
+        memcpy(&value, bytes + 4 * i, sizeof value);
+        lanes[(first + i) % 16] += (double)value * (double)value;
+    }
+    for (; i + 16 <= count; i += 16)
+        for (int lane = 0; lane < 16; lane++) {
+            memcpy(&value, bytes + 4 * (i + lane), sizeof value);
+            lanes[lane] += (double)value * (double)value;
+        }
+    for (; i < count; i++) {
+        memcpy(&value, bytes + 4 * i, sizeof value);
+        lanes[(first + i) % 16] += (double)value * (double)value;
+    }
 }
 
 CLONES void kumiai_average(const int64_t *restrict sums, const float *restrict weights, float *restrict next,
@@ -45,14 +102,7 @@ CLONES void kumiai_average_momentum(const int64_t *restrict sums, const float *r
 }
 
 CLONES float kumiai_largest_magnitude(const float *restrict values, int64_t count) {
-    // Magnitudes compare like their bits, and NaN and infinity are above all numbers.
-    uint32_t largest = 0;
-    for (int64_t i = 0; i < count; i++) {
-        uint32_t bits;
-        memcpy(&bits, &values[i], sizeof bits);
-        bits &= 0x7fffffffu;
-        largest = bits > largest ? bits : largest;
-    }
+    uint32_t largest = largest_bits(values, count, 0);
     float magnitude;
     memcpy(&magnitude, &largest, sizeof magnitude);
     return magnitude;

@@ -26,6 +26,7 @@ public actor CoordinatorService {
     nonisolated let log: CoordinatorLog
     nonisolated let spools = SpoolRegistry()
     nonisolated let intake = IntakeBudget()
+    nonisolated let arrivedUpdates = ArrivedUpdates()
     /// For what blocks: hashing, reading, reducing.
     nonisolated let workers = NIOThreadPool(numberOfThreads: 4)
     /// For what must happen in order: the ledger is written by one thread, and so is the shared store of blobs.
@@ -278,10 +279,12 @@ public actor CoordinatorService {
 
     private func inspect(_ id: RequestID, _ update: SignedUpdate, _ plan: Plan, _ ended: Set<Digest>) {
         guard let certificate = requests[id]?.certificate else { return handle(.inspected(id, .unavailable("the connection is gone"))) }
-        let (blobs, incoming, roots, time) = (blobs, incoming, identity.roots.without(ended), now())
+        let (blobs, incoming, roots, time, manifest) = (blobs, incoming, identity.roots.without(ended), now(), update.manifest)
+        let scanned = arrivedUpdates.take(manifest.update, of: manifest.site)
         work(on: workers) {
             do {
-                let inspection = UpdateInspection(blobs: blobs, uploads: try incoming.store(of: update.manifest.site), plan: plan, roots: roots)
+                let uploads = try incoming.store(of: manifest.site)
+                let inspection = UpdateInspection(blobs: blobs, uploads: uploads, plan: plan, roots: roots, scanned: scanned)
                 return .inspected(id, inspection.inspect(update, certificate: certificate, at: time))
             } catch {
                 return .inspected(id, .unavailable("the coordinator cannot look at what the site has sent: \(error)"))
@@ -292,6 +295,7 @@ public actor CoordinatorService {
     private func sweep(wasAbandoned: Bool) {
         let (sweeper, log, spools) = (sweeper, log, spools)
         spools.roundEnded()
+        arrivedUpdates.roundEnded()
         let needed = sweeper.needsAll(wasAbandoned: wasAbandoned) ? driver.neededBlobs : nil
         keep {
             do { log.swept(try sweeper.sweep(needed: needed).count) } catch { log.cannotSweep(error) }

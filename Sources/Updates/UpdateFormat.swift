@@ -52,18 +52,24 @@ public struct UpdateFormat: Sendable {
 
     /// Opens an update's file; throws where it has not the form that the plan wants.
     public func reader(_ file: SafetensorsFile) throws -> UpdateReader {
-        let rank = try rank(of: file)
-        let layout = layout(rank: rank)
-        let encoding = training.compression.encoding(of: layout)
-        guard file.layout == encoding.layout else {
-            throw UpdateFormatError("the file's tensors are not those of \(description(rank: rank))")
-        }
-        return UpdateReader(file: file, layout: layout, rank: rank, encoding: encoding)
+        let form = try form(of: file.header)
+        return UpdateReader(file: file, layout: form.layout, rank: form.rank, encoding: form.encoding)
     }
 
-    private func rank(of file: SafetensorsFile) throws -> Int? {
+    /// What a file with this header holds; throws where it has not the form that the plan wants.
+    func form(of header: SafetensorsHeader) throws -> (layout: TensorLayout, rank: Int?, encoding: any UpdateEncoding) {
+        let rank = try rank(of: header)
+        let layout = layout(rank: rank)
+        let encoding = training.compression.encoding(of: layout)
+        guard header.layout == encoding.layout else {
+            throw UpdateFormatError("the file's tensors are not those of \(description(rank: rank))")
+        }
+        return (layout, rank, encoding)
+    }
+
+    private func rank(of header: SafetensorsHeader) throws -> Int? {
         guard let lora = training.lora else { return nil }
-        guard let text = file.header[metadata: Self.rankName] else { return lora.rank }
+        guard let text = header[metadata: Self.rankName] else { return lora.rank }
         guard let rank = Int(text), (1...lora.rank).contains(rank) else {
             throw UpdateFormatError("the file's rank is not 1 to \(lora.rank), the plan's")
         }

@@ -33,24 +33,21 @@ public struct UpdateReader: Sendable {
         }
     }
 
-    /// Values read at a time: 1 MiB, which stays in the processor's cache.
-    private static let blockElements = 256 * 1024
-
     /// Looks at everything: the Euclidean norm of all values; infinite or NaN where a value is not finite.
     ///
     /// Summed in float64 in a fixed order, so that an auditor finds the same number.
     public func inspectedNorm() throws -> Double {
         try encoding.check(file)
         let total = elementCount
-        let block = UnsafeMutableBufferPointer<Float>.allocate(capacity: min(max(1, total), Self.blockElements))
+        let block = UnsafeMutableBufferPointer<Float>.allocate(capacity: min(max(1, total), SquaresSum.blockElements))
         defer { block.deallocate() }
         block.initialize(repeating: 0)
-        var sum = 0.0
-        for start in stride(from: 0, to: total, by: Self.blockElements) {
-            let count = min(Self.blockElements, total - start)
-            try read(UnsafeMutableBufferPointer(rebasing: block[..<count]), from: start)
-            sum += kumiai_sum_of_squares(block.baseAddress, Int64(count))
+        var squares = SquaresSum()
+        for start in stride(from: 0, to: total, by: SquaresSum.blockElements) {
+            let part = UnsafeMutableBufferPointer(rebasing: block[..<min(SquaresSum.blockElements, total - start)])
+            try read(part, from: start)
+            squares.add(UnsafeRawBufferPointer(part))
         }
-        return sum.squareRoot()
+        return squares.value.squareRoot()
     }
 }

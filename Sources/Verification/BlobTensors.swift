@@ -21,17 +21,5 @@ private struct BlobSource: ByteSource {
     }
 }
 
-/// A new file of the store, written from its beginning to its end.
-final class BlobSink: ByteSink {
-    private let file: any DiskFile
-    private var offset: UInt64 = 0
-
-    init(_ file: any DiskFile) { self.file = file }
-
-    func append(_ bytes: UnsafeRawBufferPointer) throws {
-        try file.write(bytes, at: offset)
-        offset += UInt64(bytes.count)
-    }
-
-    func synchronise() throws { try file.synchronise() }
-}
+/// A safetensors file that becomes a blob as it is written.
+extension BlobWriter: ByteSink {}

@@ -23,21 +23,22 @@ public struct RoundComputation: Sendable {
     /// The bytes of the inputs are not hashed here: who asks has looked for damage, and knows what to do about it.
     /// - Throws: `BlobError`, `SafetensorsError` or `AggregationError` where an input is missing or has another form.
     public func run(_ task: AggregationTask) throws -> GlobalState {
-        let model = results.temporaryPath(), adapter = results.temporaryPath(), state = results.temporaryPath()
-        // Adopted files are gone from here by then; those of a failure must not stay and fill the disk.
-        defer { for path in [model, adapter, state] { results.discard(path) } }
-        let (results, input) = (results, try input(task))
+        // What is not published goes with its writer: the files of a failure must not stay and fill the disk.
+        var writers: (model: BlobWriter?, adapter: BlobWriter?, state: BlobWriter?)
+        func open(_ writer: inout BlobWriter?, _ layout: TensorLayout, _ metadata: [(name: String, value: String)] = []) throws -> SafetensorsWriter {
+            let blob = try BlobWriter(results)
+            writer = blob
+            return try SafetensorsWriter(blob, layout: layout, metadata: metadata)
+        }
         try RoundReduction(threads: threads).reduce(
-            task, input,
-            RoundOutput(
-                model: { try SafetensorsWriter(BlobSink(results.create(model)), layout: $0, metadata: $1) },
-                adapter: { try SafetensorsWriter(BlobSink(results.create(adapter)), layout: $0) },
-                state: { try SafetensorsWriter(BlobSink(results.create(state)), layout: $0) }))
-        func adopted(_ path: String) throws -> BlobReference {
-            let (digest, byteCount) = try results.adopt(path)
+            task, input(task),
+            RoundOutput(model: { try open(&writers.model, $0, $1) }, adapter: { try open(&writers.adapter, $0) }, state: { try open(&writers.state, $0) }))
+        func published(_ writer: BlobWriter?) throws -> BlobReference {
+            guard let (digest, byteCount) = try writer?.publish() else { throw BlobError(.failed, "the round has made no file") }
             return BlobReference(digest: digest, byteCount: byteCount)
         }
-        return try task.result(model: { try adopted(model) }, adapter: { try adopted(adapter) }, serverState: { try adopted(state) })
+        return try task.result(
+            model: { try published(writers.model) }, adapter: { try published(writers.adapter) }, serverState: { try published(writers.state) })
     }
 
     private func input(_ task: AggregationTask) throws -> RoundInput {

@@ -20,14 +20,15 @@ public struct UpdateContents {
         return UpdateRefusal(.blobMissing, "blob \(manifest.update.short) was not uploaded, or has another size")
     }
 
-    /// Reads every value of the update's file in `store`.
+    /// Looks at every value of the update's file in `store`, or at what was seen of it when it arrived.
+    /// - Parameter scanned: what was seen of exactly these bytes; `nil`: they are read.
     /// - Returns: the norm, or what is wrong with the update.
     /// - Throws: where the file cannot be read: the update is not to blame.
-    public func inspect(_ manifest: UpdateManifest, in store: BlobStore) throws -> Inspection {
+    public func inspect(_ manifest: UpdateManifest, in store: BlobStore, scanned: ScannedUpdate? = nil) throws -> Inspection {
         if let absence = Self.absence(of: manifest, in: store) { return .unsound(absence) }
         let format = UpdateFormat(training, base: base, round: manifest.key.round)
         do {
-            let norm = try format.reader(SafetensorsFile(store, manifest.update)).inspectedNorm()
+            let norm = try scanned.flatMap(format.norm) ?? format.reader(SafetensorsFile(store, manifest.update)).inspectedNorm()
             guard norm.isFinite else { return .unsound(UpdateRefusal(.notFinite, "the update has values that are not finite")) }
             return .sound(norm: norm)
         } catch let error as UpdateFormatError {

@@ -25,6 +25,53 @@ import Testing
         }
     }
 
+    /// By a tag that this process has made, or by the hash where another one has written the blob.
+    @Test func aByteThatChangesIsFoundByTheProcessThatWroteItAndByAnother() throws {
+        let spool = try store.spool(Self.digest, byteCount: UInt64(Self.content.count))
+        try append(spool, 0..<Self.content.count)
+        let writer = try BlobWriter(store)
+        try Self.content[..<1000].withUnsafeBytes { try writer.append($0) }
+        let (made, count) = try writer.publish()
+        #expect(made == Digest(of: Array(Self.content[..<1000])) && count == 1000)
+        for digest in [Self.digest, made] {
+            #expect(store.tags[digest] != nil)
+            try store.verify(digest)
+            try BlobStore(directory: directory.path).verify(digest)
+            let file = try #require(FileHandle(forUpdatingAtPath: store.path(of: digest)))
+            try file.seek(toOffset: 999)
+            try file.write(contentsOf: [Self.content[999] ^ 1])
+            #expect(throws: BlobError(.damaged, "")) { try store.verify(digest) }
+            #expect(throws: BlobError(.damaged, "")) { try BlobStore(directory: directory.path).verify(digest) }
+            try file.seek(toOffset: 999)
+            try file.write(contentsOf: [Self.content[999], 0])
+            if digest == made { #expect(throws: BlobError(.damaged, "")) { try store.verify(digest) } }
+        }
+    }
+
+    @Test func whatIsWrittenAndNotPublishedIsRemoved() throws {
+        var writer: BlobWriter? = try BlobWriter(store)
+        let path = try #require(writer?.path)
+        try [UInt8](repeating: 1, count: 10).withUnsafeBytes { try writer?.append($0) }
+        #expect(FileManager.default.fileExists(atPath: path))
+        writer = nil
+        #expect(!FileManager.default.fileExists(atPath: path))
+    }
+
+    /// Written, hashed and made durable by three threads, as an intake does it.
+    @Test func thePartsOfASpoolGiveTheSameBlob() throws {
+        let spool = try store.spool(Self.digest, byteCount: UInt64(Self.content.count))
+        let half = 10_000_000
+        for range in [0..<half, half..<Self.content.count] {
+            try Self.content[range].withUnsafeBytes { try spool.write($0, at: UInt64(range.lowerBound)) }
+            try spool.checkpoint()
+            #expect(spool.durableBytes == UInt64(range.upperBound))
+        }
+        #expect(throws: BlobError(.wrongOffset, ""), "nothing of it is hashed") { try spool.finish() }
+        for range in [0..<half, half..<Self.content.count] { Self.content[range].withUnsafeBytes { spool.hash($0) } }
+        try spool.finish()
+        #expect(spool.isComplete && store.contains(Self.digest))
+    }
+
     @Test func whatAStoreMakesIsItsOwnersAlone() throws {
         let path = directory.file("new/data")
         _ = try BlobStore(directory: path)

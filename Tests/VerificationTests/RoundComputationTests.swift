@@ -21,11 +21,11 @@ import Updates
     static let training = Training(localSteps: 1, batch: 1, learningRate: 1)
 
     private func blob(_ values: [Float]) throws -> BlobReference {
-        let path = blobs.temporaryPath()
-        let writer = try SafetensorsWriter(BlobSink(blobs.create(path)), layout: Self.layout, metadata: [])
+        let blob = try BlobWriter(blobs)
+        let writer = try SafetensorsWriter(blob, layout: Self.layout, metadata: [])
         try writer.append(values)
         try writer.finish()
-        let (digest, byteCount) = try blobs.adopt(path)
+        let (digest, byteCount) = try blob.publish()
         return BlobReference(digest: digest, byteCount: byteCount)
     }
 

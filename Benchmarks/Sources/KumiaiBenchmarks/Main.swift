@@ -14,6 +14,8 @@ struct Main {
             values = try TrainingBenchmark.run()
         } else if arguments.first == "intake" {
             values = try await IntakeBenchmark.run()
+        } else if arguments.first == "reduce" {
+            values = try ReductionBenchmark.run()
         } else {
             values.merge(try await IntakeBenchmark.run()) { $1 }
             values.merge(try ReductionBenchmark.run()) { $1 }

@@ -17,11 +17,18 @@ void kumiai_raise_descriptor_limit(void);
 
 // ---- reduce.c: the integer ring ----
 
-// accumulator[i] += weight * round(values[i] * scale), ties to even; |values[i] * scale| <= 2^51.
-void kumiai_accumulate(int64_t *accumulator, const float *values, int64_t count, double scale, int64_t weight);
+// accumulator[i] += sum over k of weights[k] * round(values[k][i] * scale), ties to even, for 1 to 4 arrays of values.
+// Returns the largest magnitude of all values, NaN and infinity above all numbers: where |value * scale| > 2^51, what was
+// accumulated is of no use.
+float kumiai_accumulate(int64_t *accumulator, const float *const *values, const int64_t *weights, int64_t arrays,
+                        int64_t count, double scale);
 
 // Sum of squares in 16 interleaved lanes, added up in a fixed order. Not finite where a value is not finite.
 double kumiai_sum_of_squares(const float *values, int64_t count);
+
+// lanes[k % 16] += v_k^2 for `count` values from number `first` on, which need not be aligned: as the lanes of
+// kumiai_sum_of_squares, a part at a time.
+void kumiai_add_squares(double *lanes, const void *values, int64_t count, int64_t first);
 
 // The largest |values[i]|; infinite or NaN where a value is.
 float kumiai_largest_magnitude(const float *values, int64_t count);

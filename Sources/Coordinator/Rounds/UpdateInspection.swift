@@ -2,6 +2,7 @@ import Blobs
 import Federation
 import Identity
 import Tensors
+import Updates
 import Verification
 
 /// Looks at a submitted update: its signature, its file, every one of its values.
@@ -11,8 +12,11 @@ package struct UpdateInspection: Sendable {
     let uploads: BlobStore
     let plan: Plan
     let roots: TrustRoots
+    /// What was seen of it when it arrived; `nil`: it is read.
+    let scanned: ScannedUpdate?
 
-    package init(blobs: BlobStore, uploads: BlobStore, plan: Plan, roots: TrustRoots) {
+    package init(blobs: BlobStore, uploads: BlobStore, plan: Plan, roots: TrustRoots, scanned: ScannedUpdate? = nil) {
+        self.scanned = scanned
         self.blobs = blobs
         self.uploads = uploads
         self.plan = plan
@@ -69,7 +73,7 @@ package struct UpdateInspection: Sendable {
         // What the site can cure comes before what it cannot.
         if let absence = UpdateContents.absence(of: manifest, in: uploads) { return .unsound(absence) }
         guard let base = plan.model?.digest else { return .unavailable("the campaign has no base model") }
-        return try UpdateContents(plan.training, base: baseLayout(base)).inspect(manifest, in: uploads)
+        return try UpdateContents(plan.training, base: baseLayout(base)).inspect(manifest, in: uploads, scanned: scanned)
     }
 
     private func baseLayout(_ base: Digest) throws -> TensorLayout {

@@ -49,7 +49,7 @@ struct BulkSession {
         }
         try await service.modelArrives(digest, from: peer.path)
         do {
-            try await spool(digest, byteCount, into: { [service] in service.arrivingModels }, offer: offer)
+            try await spool(digest, byteCount, into: { [service] in service.arrivingModels }, seenBy: nil, offer: offer)
             await service.modelArrived(digest)
         } catch {
             await service.modelArrived(digest)
@@ -68,7 +68,9 @@ struct BulkSession {
         let lease = try await service.spools.lease(digest, of: site, close: connection.close)
         do {
             // Only of what this site has sent: a digest is not possession, and nobody learns here what others have sent.
-            try await spool(digest, byteCount, into: { [service] in try service.incoming.store(of: site) }, offer: offer)
+            let update = ArrivingUpdate(byteCount: byteCount)
+            let store = { @Sendable [service] in try service.incoming.store(of: site) }
+            if try await spool(digest, byteCount, into: store, seenBy: update, offer: offer) { service.arrivedUpdates.note(update.result, digest, of: site) }
             await service.spools.release(lease)
         } catch {
             await service.spools.release(lease)
@@ -76,9 +78,13 @@ struct BulkSession {
         }
     }
 
-    private func spool(_ digest: Digest, _ byteCount: UInt64, into store: @escaping @Sendable () throws -> BlobStore, offer: UInt64) async throws {
+    /// Returns whether all of it is here now.
+    @discardableResult
+    private func spool(
+        _ digest: Digest, _ byteCount: UInt64, into store: @escaping @Sendable () throws -> BlobStore, seenBy observer: (any SpoolObserver)?, offer: UInt64
+    ) async throws -> Bool {
         let workers = service.workers
-        let spool = try await refusing { try await workers.runIfActive { try store().spool(digest, byteCount: byteCount) } }
+        let spool = try await refusing { try await workers.runIfActive { try store().spool(digest, byteCount: byteCount, observer: observer) } }
         let connection = connection
         try await refusing {
             try await UploadIntake(spool, on: workers, budget: service.intake).run(offer: offer) {
@@ -88,6 +94,7 @@ struct BulkSession {
             }
         }
         await service.noteRoom(isFull: false)
+        return spool.isComplete
     }
 
     /// A site that is slow is served; one that does not move at all is not waited for.

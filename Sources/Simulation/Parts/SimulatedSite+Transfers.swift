@@ -36,8 +36,7 @@ extension SimulatedSite {
                 guard let half = try open() else { return self.transferred() }
                 self.transfer?.half = half
             } catch {
-                let isLost = [.damaged, .missing].contains((error as? BlobError)?.code)
-                return self.transferFailed("\(error)", kind: isLost ? .updateLost : .other)
+                return self.transferFailed("\(error)", kind: (error as? BlobError)?.code == .missing ? .updateLost : .other)
             }
             guard !self.isCutOff else { return self.transferFailed("unreachable") }
             let link = SimulatedLink(self.world, self, .bulk)
@@ -57,15 +56,8 @@ extension SimulatedSite {
     }
 
     private func upload(_ update: SignedUpdate) throws -> SimulatedTransfer.Half? {
-        let digest = update.manifest.update
-        do {
-            try blobs.verify(digest)
-            let reader = try BlobReader(blobs, digest)
-            return .up(UploadSender(digest, byteCount: reader.byteCount, chunkBytes: 64), reader, update)
-        } catch {
-            blobs.remove(digest)
-            throw error
-        }
+        let reader = try BlobReader(blobs, update.manifest.update)
+        return .up(UploadSender(update.manifest.update, byteCount: reader.byteCount, chunkBytes: 64), reader, update)
     }
 
     /// What the coordinator says on the bulk connection.
@@ -80,8 +72,18 @@ extension SimulatedSite {
             case (_, nil): break
             }
         } catch {
-            transferFailed("\(error)")
+            transferFailed("\(error)", kind: error is Refusal && isUpdateDamaged ? .updateLost : .other)
         }
+    }
+
+    /// Whether what the coordinator has refused is damaged here.
+    private var isUpdateDamaged: Bool {
+        guard case .up(_, _, let update)? = transfer?.half else { return false }
+        do { try blobs.verify(update.manifest.update) } catch {
+            blobs.remove(update.manifest.update)
+            return true
+        }
+        return false
     }
 
     private func hear(_ message: ServerMessage, _ sender: UploadSender, _ reader: BlobReader, _ update: SignedUpdate, _ link: SimulatedLink) throws {

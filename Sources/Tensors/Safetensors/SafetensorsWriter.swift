@@ -1,3 +1,4 @@
+import CKernels
 import Glibc
 
 /// Writes a safetensors file of a known layout, block after block.
@@ -40,6 +41,12 @@ public protocol ByteSink: AnyObject {
 
 final class FileSink: ByteSink {
     private let descriptor: Int32
+    private var byteCount: Int64 = 0
+    /// Up to where the system was asked to write.
+    private var begun: Int64 = 0
+
+    /// Bytes after which the system is asked to begin to write: then the end has little to wait for.
+    private static let writeBackBytes: Int64 = 4 << 20
 
     init(path: String) throws {
         descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
@@ -60,6 +67,10 @@ final class FileSink: ByteSink {
             guard count > 0 else { throw SafetensorsWriteError(path: "") }
             done += count
         }
+        byteCount += Int64(bytes.count)
+        guard byteCount - begun >= Self.writeBackBytes else { return }
+        kumiai_begin_writing(descriptor, begun, byteCount - begun)
+        begun = byteCount
     }
 }
 

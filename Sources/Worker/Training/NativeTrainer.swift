@@ -7,6 +7,7 @@ import Logging
 import Tensors
 import Transport
 import Updates
+import Verification
 
 /// Trains the built-in policy, or an adapter beside it, on the site's demonstrations, with a snapshot now and then.
 struct NativeTrainer: SiteTraining {
@@ -140,21 +141,23 @@ struct NativeTrainer: SiteTraining {
     private func writeUpdate(
         _ change: [Float], _ task: TrainingTask, _ format: UpdateFormat, rank: Int?
     ) throws -> (digest: Digest, byteCount: UInt64) {
-        let path = blobs.temporaryPath()
-        defer { blobs.discard(path) }
+        let writer = try BlobWriter(blobs)
         let rank = rank == task.training.lora?.rank ? nil : rank
+        func write(_ values: [Float]) throws {
+            try format.write(values, rank: rank, origin: origin(of: task)) { try SafetensorsWriter(writer, layout: $0, metadata: $1) }
+        }
         guard case .topK = task.training.compression else {
-            try format.write(change, rank: rank, origin: origin(of: task), to: path)
-            return try blobs.adopt(path)
+            try write(change)
+            return try writer.publish()
         }
         let layout = format.layout(rank: rank)
         let feedback = ErrorFeedback(
             directory: directory, campaign: task.campaign, layout: Digest(of: layout.canonicalBytes), count: layout.elementCount)
         let wanted = zip(change, feedback.rest(before: task.key.round)).map { $0 + $1 }
-        try format.write(wanted, rank: rank, origin: origin(of: task), to: path)
-        let sent = try format.reader(SafetensorsFile(path: path)).values(0..<wanted.count)
+        try write(wanted)
+        let sent = try format.reader(SafetensorsFile(path: writer.path)).values(0..<wanted.count)
         try feedback.keep(zip(wanted, sent).map { $0 - $1 }, of: task.key.round)
-        return try blobs.adopt(path)
+        return try writer.publish()
     }
 
     private func origin(of task: TrainingTask) -> String { "\(site) \(task.campaign) round \(task.key.round)" }

@@ -29,11 +29,15 @@ struct BlobTransfer: Sendable {
     /// Sends a blob; returns when the coordinator has it on its disk under its digest.
     func upload(_ digest: Digest) async throws {
         let blobs = blobs
-        let reader = try await workers.runIfActive {
-            // A byte that rotted here would be found there after all of it had been sent.
-            try blobs.verify(digest)
-            return try BlobReader(blobs, digest)
+        let reader = try await workers.runIfActive { try BlobReader(blobs, digest) }
+        do { try await send(digest, reader) } catch let refusal as Refusal {
+            // The coordinator has hashed what it got. Was a byte of it damaged here?
+            try await workers.runIfActive { try blobs.verify(digest) }
+            throw refusal
         }
+    }
+
+    private func send(_ digest: Digest, _ reader: BlobReader) async throws {
         try await withinHours(upload) {
             try await connected { connection in
                 var sender = UploadSender(digest, byteCount: reader.byteCount, chunkBytes: chunkBytes(connection))

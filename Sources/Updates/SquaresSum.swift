@@ -1,0 +1,50 @@
+import CKernels
+
+/// The sum of the squares of float32 values, in float64 and in a fixed order, however their bytes are cut into parts.
+///
+/// Blocks of ``blockElements`` values are summed in 16 lanes each, value k in lane k mod 16; then the lanes, then the blocks.
+struct SquaresSum: Sendable {
+    /// 1 MiB of values, which stays in the processor's cache.
+    static let blockElements = 256 * 1024
+
+    private var sum = 0.0
+    private var lanes = [Double](repeating: 0, count: 16)
+    /// Values of the block in hand.
+    private var count = 0
+    /// Bytes of a value that was cut.
+    private var rest: [UInt8] = []
+
+    /// The sum of all whole values so far.
+    var value: Double { sum + lanes.reduce(0, +) }
+
+    mutating func add(_ bytes: UnsafeRawBufferPointer) {
+        var start = 0
+        if !rest.isEmpty {
+            start = min(4 - rest.count, bytes.count)
+            rest += bytes[..<start]
+            guard rest.count == 4 else { return }
+            let whole = rest
+            rest = []
+            whole.withUnsafeBytes { addValues($0) }
+        }
+        let whole = (bytes.count - start) / 4 * 4
+        addValues(UnsafeRawBufferPointer(rebasing: bytes[start..<start + whole]))
+        rest += bytes[(start + whole)...]
+    }
+
+    private mutating func addValues(_ bytes: UnsafeRawBufferPointer) {
+        var done = 0
+        while done < bytes.count / 4 {
+            let part = min(bytes.count / 4 - done, Self.blockElements - count)
+            lanes.withUnsafeMutableBufferPointer { kumiai_add_squares($0.baseAddress, bytes.baseAddress! + 4 * done, Int64(part), Int64(count)) }
+            (done, count) = (done + part, count + part)
+            if count == Self.blockElements { endBlock() }
+        }
+    }
+
+    private mutating func endBlock() {
+        sum += lanes.reduce(0, +)
+        for lane in lanes.indices { lanes[lane] = 0 }
+        count = 0
+    }
+}

@@ -1,3 +1,5 @@
+import Wire
+
 /// Limits of what sites may send; README.md lists them.
 public enum CoordinatorLimits {
     /// An update's file may be this much larger than the base model's: its header may name other metadata.
@@ -29,6 +31,8 @@ public enum CoordinatorLimits {
     public static let stalledSeconds = 300
     /// Chunks of all uploads together that may wait for the disk, beyond one of each.
     public static let chunksInHand = 64
+    /// Bytes of a chunk where `transfers` are under way: many at a time have smaller ones, so that memory does not grow with them.
+    public static func chunkBytes(transfers: Int) -> Int { max(32 * 1024, WireLimits.chunkBytes / max(1, transfers / 8)) }
     /// Messages to a site that may wait for it to read.
     public static let sendSeconds = 60
 }

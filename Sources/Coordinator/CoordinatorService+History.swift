@@ -57,7 +57,7 @@ extension CoordinatorService {
         }
         return Welcome(
             version: version, consortium: configuration.consortium, time: now(),
-            heartbeatSeconds: configuration.heartbeatSeconds, chunkBytes: WireLimits.chunkBytes,
+            heartbeatSeconds: configuration.heartbeatSeconds, chunkBytes: intake.chunkBytes,
             logKey: facts.identity.logKeyBytes, logKeySignature: facts.identity.logKeySignature, model: facts.model,
             treeHead: facts.ledger.head.note, consistencyProof: proof, loss: shown)
     }

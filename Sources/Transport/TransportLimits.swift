@@ -26,7 +26,7 @@ public enum TransportLimits {
     /// For an operator's question.
     public static let answerSeconds: Int64 = 600
     /// Frames that may wait for a slow reader in the process.
-    public static let framesInFlight = 8
+    public static let framesInFlight = 4
 }
 
 /// What a process asks of the system at its start.

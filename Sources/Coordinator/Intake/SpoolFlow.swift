@@ -147,14 +147,3 @@ final class SpoolFlow: Sendable {
         }
     }
 }
-
-/// How many chunks all uploads together hold in memory beyond one each.
-public final class IntakeBudget: Sendable {
-    private let chunks: NIOLockedValueBox<Int>
-
-    public init(chunks: Int = CoordinatorLimits.chunksInHand) { self.chunks = NIOLockedValueBox(chunks) }
-
-    var hasRoom: Bool { chunks.withLockedValue { $0 > 0 } }
-    func take() { chunks.withLockedValue { $0 -= 1 } }
-    func give() { chunks.withLockedValue { $0 += 1 } }
-}

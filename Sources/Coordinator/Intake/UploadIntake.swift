@@ -1,5 +1,4 @@
 import Blobs
-import NIOConcurrencyHelpers
 import NIOPosix
 import Protocol
 import Transport
@@ -9,7 +8,7 @@ import Wire
 public struct UploadIntake: Sendable {
     private let spool: Spool
     private let flow: SpoolFlow
-    private let moved = NIOLockedValueBox(ContinuousClock.now)
+    private let stall = StallWatch()
 
     public init(_ spool: Spool, on pool: NIOThreadPool, budget: IntakeBudget) {
         self.spool = spool
@@ -33,7 +32,7 @@ public struct UploadIntake: Sendable {
             try await withThrowingTaskGroup(of: Bool.self) { group in
                 group.addTask { try await receive(receiver, next) }
                 group.addTask { try await tell(receiver, offer, send) }
-                group.addTask { try await watch() }
+                group.addTask { try await stall.run("the next chunk") }
                 defer { group.cancelAll() }
                 // The sender may have left, or have sent all: then what it has sent comes to its end.
                 while let isOver = try await group.next(), !isOver {}
@@ -52,7 +51,7 @@ public struct UploadIntake: Sendable {
             try await flow.room()
             guard let frame = try await next() else { return true }
             let chunk = try receiver.take(frame.message)
-            moved.withLockedValue { $0 = .now }
+            stall.moved()
             flow.append(chunk)
         }
         return false
@@ -60,22 +59,12 @@ public struct UploadIntake: Sendable {
 
     private func tell(_ receiver: UploadReceiver, _ offer: UInt64, _ send: @Sendable (ServerMessage, UInt64) async throws -> Void) async throws -> Bool {
         for try await news in flow.news {
-            moved.withLockedValue { $0 = .now }
+            stall.moved()
             switch news {
             case .durable(let count): try await send(receiver.progress(durable: count, isComplete: false), offer)
             case .complete: try await send(receiver.progress(durable: spool.byteCount, isComplete: true), offer)
             }
         }
         return true
-    }
-
-    /// A sender that is slow is served; one that does not move at all is not waited for.
-    private func watch() async throws -> Bool {
-        while true {
-            try await pause(for: .seconds(CoordinatorLimits.stalledSeconds / 10))
-            guard ContinuousClock.now - moved.withLockedValue({ $0 }) < .seconds(CoordinatorLimits.stalledSeconds) else {
-                throw TransportError(.timeout, "the next chunk took longer than \(CoordinatorLimits.stalledSeconds) s")
-            }
-        }
     }
 }

@@ -119,12 +119,15 @@ struct BulkSession {
         case nil:
             throw Refusal(.role, "blob \(digest.short) is no model that may be fetched", hint: "fetch the model of the newest assignment, or one by its name")
         }
-        var sender = try DownloadSender(byteCount: reader.byteCount, from: start)
+        let sender = try DownloadSender(byteCount: reader.byteCount, from: start, chunkBytes: service.intake.chunkBytes)
         try await write(sender.start, inReplyTo: id)
-        while let range = sender.nextRange() {
-            let payload = try await workers.runIfActive { try Payload(capacity: range.count) { try reader.read(into: $0, at: range.lowerBound) } }
-            guard payload.count == range.count else { throw Refusal(.unavailable, "the blob became shorter while it was read") }
-            try await write(.blobChunk(BlobChunk(offset: range.lowerBound, payload: payload)), inReplyTo: id)
+        let (stall, connection) = (StallWatch(), connection)
+        try await stall.over("sending a chunk") {
+            var chunks = ChunkReader(reader, sender, on: workers)
+            while let chunk = try await chunks.next() {
+                try await connection.send(.blobChunk(chunk), inReplyTo: id)
+                stall.moved()
+            }
         }
     }
 

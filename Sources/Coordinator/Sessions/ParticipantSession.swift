@@ -51,8 +51,10 @@ struct ParticipantSession {
             }
         case (.site, .bulk), (.operator, .bulk), (.auditor, .bulk):
             connection.limit.allowBulk()
-            try await connection.send(.welcome(try await service.welcome(version)), inReplyTo: frame.id)
-            try await BulkSession(service: service, connection: connection, logger: logger).run()
+            try await service.intake.counting {
+                try await connection.send(.welcome(try await service.welcome(version)), inReplyTo: frame.id)
+                try await BulkSession(service: service, connection: connection, logger: logger).run()
+            }
         case (.operator, .control), (.auditor, .control):
             try await connection.send(.welcome(try await service.welcome(version)), inReplyTo: frame.id)
             try await OversightSession(service: service, connection: connection, logger: logger).run()

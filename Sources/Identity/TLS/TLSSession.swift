@@ -98,6 +98,11 @@ public final class TLSSession {
 
     public var outputCount: Int { channel.output.count }
 
+    /// Gives the buffer for ciphertext back, where none waits: a connection that is idle needs none.
+    public func releaseOutput() {
+        if channel.output.isEmpty { channel.output = [] }
+    }
+
     /// Says that no more will be sent.
     public func close() {
         ERR_clear_error()

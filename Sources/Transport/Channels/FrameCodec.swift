@@ -29,7 +29,8 @@ final class FrameCodec<Inbound: WireFrame, Outbound: WireFrame>: ChannelDuplexHa
                 }
                 context.fireChannelRead(wrapInboundOut(frame))
             }
-            accumulated = arrived
+            // An empty buffer of every connection that waits would be most of a coordinator's memory.
+            accumulated = arrived.readableBytes > 0 ? arrived : nil
         } catch {
             context.fireErrorCaught(error)
             context.close(promise: nil)

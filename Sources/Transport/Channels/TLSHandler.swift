@@ -151,6 +151,7 @@ final class TLSHandler: ChannelDuplexHandler {
                 return
             }
         }
+        session.releaseOutput()
         context.flush()
     }
 
@@ -179,6 +180,7 @@ final class TLSHandler: ChannelDuplexHandler {
     private func sendCiphertext(_ context: ChannelHandlerContext, promise: EventLoopPromise<Void>?) {
         guard session.outputCount > 0 else { return }
         writeCiphertext(context, promise: promise)
+        session.releaseOutput()
         context.flush()
     }
 

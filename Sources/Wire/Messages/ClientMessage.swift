@@ -2,7 +2,8 @@ import Federation
 import KumiaiProto
 
 /// What a participant says to the coordinator.
-public enum ClientMessage: Sendable {
+// Indirect: a message is passed through many tasks, and each would keep room for the largest.
+public indirect enum ClientMessage: Sendable {
     case hello(Hello)
     case heartbeat(Heartbeat)
     /// `seenEntries`: under the newest tree head that the site has seen.

@@ -2,7 +2,8 @@ import Federation
 import KumiaiProto
 
 /// What the coordinator says to a participant.
-public enum ServerMessage: Sendable {
+// Indirect: a message is passed through many tasks, and each would keep room for the largest.
+public indirect enum ServerMessage: Sendable {
     case welcome(Welcome)
     case refusal(Refusal)
     case heartbeatSeen(Timestamp)

@@ -1,0 +1,28 @@
+import NIOConcurrencyHelpers
+
+/// What all transfers together may hold in memory.
+public final class IntakeBudget: Sendable {
+    private struct State {
+        var chunks: Int
+        var transfers = 0
+    }
+
+    private let state: NIOLockedValueBox<State>
+
+    /// - Parameter chunks: of all uploads, beyond one each.
+    public init(chunks: Int = CoordinatorLimits.chunksInHand) { state = NIOLockedValueBox(State(chunks: chunks)) }
+
+    var hasRoom: Bool { state.withLockedValue { $0.chunks > 0 } }
+    func take() { state.withLockedValue { $0.chunks -= 1 } }
+    func give() { state.withLockedValue { $0.chunks += 1 } }
+
+    /// Bytes of a chunk of a transfer that begins now.
+    var chunkBytes: Int { state.withLockedValue { CoordinatorLimits.chunkBytes(transfers: $0.transfers) } }
+
+    /// Counts a bulk connection while `body` runs.
+    func counting<R>(_ body: () async throws -> R) async rethrows -> R {
+        state.withLockedValue { $0.transfers += 1 }
+        defer { state.withLockedValue { $0.transfers -= 1 } }
+        return try await body()
+    }
+}

@@ -10,13 +10,12 @@ import Worker
     init() throws { directory = try TemporaryDirectory() }
 
     @Test func aThousandSitesCompleteRounds() async throws {
-        try await load(sites: 1000, bytes: 16 << 10, rounds: 2, residentLimit: 1024)
+        try await load(sites: 1000, bytes: 16 << 10, rounds: 2, residentLimit: 256)
     }
 
     @Test func twoHundredSitesWithTenMegabytesCompleteARound() async throws {
-        // Some 2 MiB for each connection, up or down: chunks that wait, TLS, and what the allocator keeps. The updates together
-        // are 2,000 MiB.
-        try await load(sites: 200, bytes: 10 << 20, rounds: 1, residentLimit: 768)
+        // The updates together are 2,000 MiB.
+        try await load(sites: 200, bytes: 10 << 20, rounds: 1, residentLimit: 200)
     }
 
     /// `residentLimit`: what the coordinator may take, in MiB.

@@ -6,14 +6,16 @@ import Transport
 import Wire
 
 /// A bulk connection: a site's updates or an operator's models up, models and releases down, each from the last durable byte on.
-struct BulkSession {
+struct BulkSession: ConnectionSession {
     let service: CoordinatorService
     let connection: ServerConnection
     let logger: Logger
 
     private var peer: Principal { connection.peer }
 
-    func run() async throws {
+    func run() async throws { try await service.intake.counting { try await serve() } }
+
+    private func serve() async throws {
         while let frame = try await next() {
             do {
                 switch frame.message {

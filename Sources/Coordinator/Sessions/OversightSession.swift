@@ -4,7 +4,7 @@ import Transport
 import Wire
 
 /// An operator's or an auditor's connection: questions, and an operator's verbs.
-struct OversightSession {
+struct OversightSession: ConnectionSession {
     let service: CoordinatorService
     let connection: ServerConnection
     let logger: Logger

@@ -4,7 +4,7 @@ import Transport
 import Wire
 
 /// The connection of a site that has seen entries which this ledger lacks: it shows its receipts, and nothing else is taken.
-struct RecoverySession {
+struct RecoverySession: ConnectionSession {
     let service: CoordinatorService
     let connection: ServerConnection
     let site: SiteID

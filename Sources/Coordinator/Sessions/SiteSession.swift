@@ -4,7 +4,7 @@ import Transport
 import Wire
 
 /// A worker's control connection: heartbeats and submissions in, assignments out.
-struct SiteSession {
+struct SiteSession: ConnectionSession {
     let service: CoordinatorService
     let connection: ServerConnection
     let site: SiteID

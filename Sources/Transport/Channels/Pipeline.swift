@@ -65,7 +65,7 @@ final class SecureChannel<Inbound: WireFrame, Outbound: WireFrame>: Sendable {
 /// What all our sockets have in common.
 enum SocketOptions {
     // Small at first: each connection keeps its own, and most of them wait most of the time.
-    static let receiveBuffers = AdaptiveRecvByteBufferAllocator(minimum: 2048, initial: 2048, maximum: 262_144)
+    static let receiveBuffers = AdaptiveRecvByteBufferAllocator(minimum: 2048, initial: 2048, maximum: 65_536)
     /// Outbound bytes of one of a coordinator's many connections that may wait for the socket before writers are held back.
     static let writeWaterMark = ChannelOptions.Types.WriteBufferWaterMark(low: 128 * 1024, high: 256 * 1024)
     /// The same of a participant, which has one or two: the next chunk is ready while one is sent.

@@ -58,7 +58,7 @@ format:
 	swift format --in-place --recursive Package.swift Sources Tests Benchmarks
 
 format-check:
-	swift format lint --recursive Package.swift Sources Tests Benchmarks
+	swift format lint --strict --recursive Package.swift Sources Tests Benchmarks
 
 setup:
 	@.ci/install $(PACKAGES)

@@ -50,15 +50,17 @@ let package = Package(
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CHDF5", pkgConfig: "hdf5", providers: [.apt(["libhdf5-dev"])]),
 
-        // C of our own: what protoc-c generates from proto/, and the loops that need the widest vectors.
+        // C of our own: what protoc-c generates from proto/, what the C library hides from Swift, and the loops that need the
+        // widest vectors.
         .target(name: "KumiaiProto", dependencies: ["CProtobufC"]),
+        .target(name: "CPlatform"),
         .target(
             name: "CKernels",
             cSettings: [.unsafeFlags(["-O3", "-ffp-contract=off", "-fno-math-errno"])]),
 
         // The core: values and decisions.
         room("Federation"),
-        room("Tensors", ["CKernels"]),
+        room("Tensors", ["CPlatform"]),
         room("Updates", ["Federation", "Tensors", "CKernels"]),
         room("Aggregation", ["Federation", "Tensors", "Updates", "CKernels"]),
 
@@ -70,11 +72,11 @@ let package = Package(
             swiftSettings: settings),
         room("Wire", ["Federation", "KumiaiProto", "CProtobufC"]),
         room("Ledger", ["Federation", "Identity", "Wire", "Blobs", sqlite]),
-        room("Blobs", ["CKernels", "Federation", "Identity"]),
+        room("Blobs", ["CPlatform", "Federation", "Identity"]),
         room("LinearAlgebra", ["COpenBLAS"]),
         room("Learning", ["Tensors", "LinearAlgebra", "CHDF5", "CZlib", "CKernels"]),
         room("Protocol", ["Federation", "Wire"]),
-        room("Transport", ["CKernels", "Federation", "Wire", "Protocol", "Identity", nioCore, nioPosix, nioLocks, log]),
+        room("Transport", ["CPlatform", "Federation", "Wire", "Protocol", "Identity", nioCore, nioPosix, nioLocks, log]),
         room("Releases", ["Federation", "Identity", "Ledger", "LinearAlgebra", "Tensors", "Blobs"]),
         room("Verification", ["Federation", "Tensors", "Updates", "Aggregation", "Identity", "Ledger", "Blobs", "Releases"]),
 

@@ -1,4 +1,4 @@
-import CKernels
+import CPlatform
 import NIOPosix
 
 /// Gives freed pages back to the system now and then. A service that keeps a little of every round beside large buffers that come

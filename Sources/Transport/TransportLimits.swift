@@ -1,4 +1,4 @@
-import CKernels
+import CPlatform
 import Glibc
 
 /// Limits of connections; README.md lists them.

@@ -20,7 +20,7 @@ public struct UpdateScan: Sendable {
     }
 
     /// Bytes of a header that is kept until all of it is there.
-    static let longestHeader = 1 << 20
+    static let longestHeader = 1 << 18
 
     /// - Parameter byteCount: of the whole file.
     public init(byteCount: UInt64) { self.byteCount = byteCount }

@@ -1,4 +1,4 @@
-import CKernels
+import CPlatform
 import Foundation
 
 /// The machine's file system.

@@ -4,17 +4,6 @@
 // contraction, no reassociation.
 #include <stdint.h>
 
-// ---- memory.c ----
-
-// Asks the system to begin to write these bytes of a file to the disk, and waits for nothing.
-void kumiai_begin_writing(int descriptor, int64_t offset, int64_t count);
-
-// Keeps freed buffers in the process: fresh ones cost a page fault every 4 KiB, a third of a transfer's throughput.
-void kumiai_keep_buffers(void);
-void kumiai_return_memory(void);
-// As many open files as the system allows this process: connections and the updates of a round need them.
-void kumiai_raise_descriptor_limit(void);
-
 // ---- reduce.c: the integer ring ----
 
 // accumulator[i] += sum over k of weights[k] * round(values[k][i] * scale), ties to even, for 1 to 4 arrays of values.

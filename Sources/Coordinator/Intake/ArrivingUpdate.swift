@@ -14,22 +14,22 @@ final class ArrivingUpdate: SpoolObserver {
     var result: ScannedUpdate? { scan.withLock { $0.result } }
 }
 
-/// What was seen of the updates that have arrived since the last round ended. An update that is not here is read.
+/// What was seen of the newest update of each site since the last round ended. An update that is not here is read.
 final class ArrivedUpdates: Sendable {
-    private struct Place: Hashable {
-        let site: SiteID
-        let digest: Digest
-    }
-
-    private let updates = Mutex<[Place: ScannedUpdate]>([:])
+    // One a site: what a hostile one fills is bounded.
+    private let updates = Mutex<[SiteID: (digest: Digest, update: ScannedUpdate)]>([:])
 
     /// - Parameter update: what was seen of exactly the bytes of this digest.
     func note(_ update: ScannedUpdate?, _ digest: Digest, of site: SiteID) {
-        guard let update else { return }
-        updates.withLock { $0[Place(site: site, digest: digest)] = update }
+        updates.withLock { $0[site] = update.map { (digest, $0) } }
     }
 
-    func take(_ digest: Digest, of site: SiteID) -> ScannedUpdate? { updates.withLock { $0.removeValue(forKey: Place(site: site, digest: digest)) } }
+    func take(_ digest: Digest, of site: SiteID) -> ScannedUpdate? {
+        updates.withLock { updates in
+            guard updates[site]?.digest == digest else { return nil }
+            return updates.removeValue(forKey: site)?.update
+        }
+    }
 
     func roundEnded() { updates.withLock { $0 = [:] } }
 }

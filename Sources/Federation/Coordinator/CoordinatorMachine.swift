@@ -185,10 +185,9 @@ public struct CoordinatorMachine: Sendable {
         if manifest.site == sender, let place = state.place(of: manifest) { return [.answer(sender, .accepted(index: place.index))] }
         switch judge(submission, at: now) {
         case .accept(let accepted):
-            let index = state.entryCount
-            return record(.updateAccepted(accepted), at: now) { [.answer(sender, .accepted(index: index))] }
+            return record(.updateAccepted(accepted), answering: sender, .accepted(index: state.entryCount), at: now)
         case .refuse(let refusal, let recorded?):
-            return record(.updateRefused(recorded), at: now) { [.answer(sender, .refused(refusal))] }
+            return record(.updateRefused(recorded), answering: sender, .refused(refusal), at: now)
         case .refuse(let refusal, recorded: nil): return [.answer(sender, .refused(refusal))]
         case .postpone(let reason): return [.answer(sender, .postponed(reason: reason))]
         }
@@ -229,13 +228,22 @@ public struct CoordinatorMachine: Sendable {
         return campaign.round.due(presence, at: now)
     }
 
-    /// Folds an entry and says who must hear of it. `then`: what follows from it where the fold takes it.
-    private mutating func record(_ body: Entry.Body, at now: Timestamp, then: () -> [Effect] = { [] }) -> [Effect] {
+    /// Folds an entry and says who must hear of it.
+    private mutating func record(_ body: Entry.Body, at now: Timestamp) -> [Effect] {
         do {
-            return try note(body, at: now) + body.changedAssignments + then() + work(after: body)
+            return try note(body, at: now) + body.changedAssignments + work(after: body)
         } catch {
             return [.fault(error)]
         }
+    }
+
+    /// The same of an entry that somebody waits for: what cannot be recorded is not answered with yes or no.
+    private mutating func record(_ body: Entry.Body, answering site: SiteID, _ answer: SubmissionAnswer, at now: Timestamp) -> [Effect] {
+        let effects = record(body, at: now)
+        if case .fault(let violation)? = effects.last {
+            return effects + [.answer(site, .postponed(reason: "the coordinator could not record its decision: the entry \(violation.message)"))]
+        }
+        return effects + [.answer(site, answer)]
     }
 
     private func work(after body: Entry.Body) -> [Effect] {

@@ -1,4 +1,4 @@
-import CKernels
+import CPlatform
 import Glibc
 
 /// Writes a safetensors file of a known layout, block after block.

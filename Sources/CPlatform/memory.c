@@ -1,4 +1,4 @@
-#include "CKernels.h"
+#include "CPlatform.h"
 #include <malloc.h>
 #include <sys/resource.h>
 

@@ -1,5 +1,5 @@
 #define _GNU_SOURCE
-#include "CKernels.h"
+#include "CPlatform.h"
 #include <fcntl.h>
 
 void kumiai_begin_writing(int descriptor, int64_t offset, int64_t count) {

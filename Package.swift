@@ -33,7 +33,7 @@ let package = Package(
     name: "kumiai",
     products: [
         .executable(name: "kumiai", targets: ["kumiai"]),
-        .library(name: "KumiaiLibrary", targets: ["Transport", "Blobs", "Aggregation", "LinearAlgebra", "Learning", "Coordinator"]),
+        .library(name: "KumiaiLibrary", targets: ["Transport", "Blobs", "Aggregation", "LinearAlgebra", "Learning", "Coordinator", "Worker"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),

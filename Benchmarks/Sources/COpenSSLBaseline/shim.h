@@ -13,6 +13,8 @@
 struct baseline_server {
     int socket;
     long long bytes;
+    // Whether both ends hash what passes.
+    int hashes;
     const char *certificate, *key, *authority;
 };
 
@@ -28,6 +30,12 @@ static SSL_CTX *baseline_context(const SSL_METHOD *method, const struct baseline
     return context;
 }
 
+static EVP_MD_CTX *baseline_hash(void) {
+    EVP_MD_CTX *hash = EVP_MD_CTX_new();
+    EVP_DigestInit_ex(hash, EVP_sha256(), NULL);
+    return hash;
+}
+
 static void *baseline_serve(void *argument) {
     struct baseline_server *s = argument;
     SSL_CTX *context = baseline_context(TLS_server_method(), s);
@@ -35,11 +43,16 @@ static void *baseline_serve(void *argument) {
     SSL *ssl = SSL_new(context);
     SSL_set_fd(ssl, client);
     char *buffer = malloc(1 << 20);
+    EVP_MD_CTX *hash = baseline_hash();
     if (SSL_accept(ssl) == 1) {
         int count;
-        while (s->bytes > 0 && (count = SSL_read(ssl, buffer, 1 << 20)) > 0) s->bytes -= count;
+        while (s->bytes > 0 && (count = SSL_read(ssl, buffer, 1 << 20)) > 0) {
+            if (s->hashes) EVP_DigestUpdate(hash, buffer, (size_t)count);
+            s->bytes -= count;
+        }
         SSL_write(ssl, "k", 1);
     }
+    EVP_MD_CTX_free(hash);
     free(buffer);
     SSL_free(ssl);
     SSL_CTX_free(context);
@@ -47,9 +60,10 @@ static void *baseline_serve(void *argument) {
     return NULL;
 }
 
-// Seconds to carry `bytes` from one thread to another in writes of 1 MiB; negative where it failed.
-static double baseline_transfer(const char *certificate, const char *key, const char *authority, long long bytes) {
-    struct baseline_server s = {socket(AF_INET, SOCK_STREAM, 0), bytes, certificate, key, authority};
+// Seconds to carry `bytes` from one thread to another in writes of 1 MiB, hashed once at each end where `hashes`; negative where
+// it failed.
+static double baseline_transfer(const char *certificate, const char *key, const char *authority, long long bytes, int hashes) {
+    struct baseline_server s = {socket(AF_INET, SOCK_STREAM, 0), bytes, hashes, certificate, key, authority};
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t length = sizeof address;
     if (bind(s.socket, (struct sockaddr *)&address, length) || listen(s.socket, 1) ||
@@ -65,8 +79,12 @@ static double baseline_transfer(const char *certificate, const char *key, const 
     if (connect(fd, (struct sockaddr *)&address, sizeof address) == 0 && SSL_set_fd(ssl, fd) && SSL_connect(ssl) == 1) {
         struct timespec begin, end;
         clock_gettime(CLOCK_MONOTONIC, &begin);
-        for (long long sent = 0; sent < bytes; sent += 1 << 20)
+        EVP_MD_CTX *hash = baseline_hash();
+        for (long long sent = 0; sent < bytes; sent += 1 << 20) {
+            if (hashes) EVP_DigestUpdate(hash, buffer, 1 << 20);
             if (SSL_write(ssl, buffer, 1 << 20) <= 0) break;
+        }
+        EVP_MD_CTX_free(hash);
         SSL_read(ssl, buffer, 1);
         clock_gettime(CLOCK_MONOTONIC, &end);
         seconds = (double)(end.tv_sec - begin.tv_sec) + (double)(end.tv_nsec - begin.tv_nsec) / 1e9;

@@ -28,7 +28,7 @@ enum IntakeBenchmark {
             try Data(bytes).write(to: URL(fileURLWithPath: "\(folder)/\(name).pem"))
         }
         let roots = TrustRoots([authority.certificate])
-        let openssl = Main.median(3) { baseline_transfer(folder + "/cert.pem", folder + "/key.pem", folder + "/ca.pem", Int64(byteCount)) }
+        let openssl = Main.median(3) { baseline_transfer(folder + "/cert.pem", folder + "/key.pem", folder + "/ca.pem", Int64(byteCount), 0) }
         let intake = try await Self.intake(
             folder, server: TLSContext(.server, chain: [coordinator], key: key, roots: roots),
             client: TLSContext(.client, chain: [site], key: key, roots: roots))

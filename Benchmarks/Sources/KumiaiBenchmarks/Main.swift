@@ -9,13 +9,17 @@ struct Main {
         BLASCore.restartIfWrong()
         ProcessResources.keepBuffers()
         var values: [String: Double] = [:]
-        let arguments = CommandLine.arguments.dropFirst()
+        let arguments = Array(CommandLine.arguments.dropFirst())
+        ProcessResources.raiseDescriptorLimit()
+        if arguments.first == "sites" { return try await SyntheticSites.run(arguments[1], port: Int(arguments[2])!, sites: Int(arguments[3])!) }
         if arguments.first == "train" {
             values = try TrainingBenchmark.run()
         } else if arguments.first == "intake" {
             values = try await IntakeBenchmark.run()
         } else if arguments.first == "reduce" {
             values = try ReductionBenchmark.run()
+        } else if arguments.first == "rounds" {
+            values = try RoundBenchmark.run()
         } else {
             values.merge(try await IntakeBenchmark.run()) { $1 }
             values.merge(try ReductionBenchmark.run()) { $1 }

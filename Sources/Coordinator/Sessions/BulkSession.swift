@@ -73,9 +73,9 @@ struct BulkSession: ConnectionSession {
             let update = ArrivingUpdate(byteCount: byteCount)
             let store = { @Sendable [service] in try service.incoming.store(of: site) }
             if try await spool(digest, byteCount, into: store, seenBy: update, offer: offer) { service.arrivedUpdates.note(update.result, digest, of: site) }
-            await service.spools.release(lease)
+            service.spools.release(lease)
         } catch {
-            await service.spools.release(lease)
+            service.spools.release(lease)
             throw error
         }
     }

@@ -27,7 +27,10 @@ extension CoordinatorDriver {
         turn.prompt += [.cancel(.patience), .cancel(.hearing)]
     }
 
-    mutating func greeted(_ site: SiteID, _ standing: HistoryStanding, at now: Timestamp) {
+    /// The sites with a connection now.
+    var presentSites: Set<SiteID> { Set(sites.filter(\.value.isConnected).keys) }
+
+    mutating func greeted(_ site: SiteID, _ standing: HistoryStanding) {
         switch standing {
         case .extends, .lossDeclared: break
         case .isBehind(let head):

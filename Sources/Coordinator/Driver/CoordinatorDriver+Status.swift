@@ -6,7 +6,7 @@ extension CoordinatorDriver {
     /// certificate since the start.
     func status(of named: [SiteID]?, consortium: String, seen: Set<SiteID>, refused: [SiteID: RefusedSite], at now: Timestamp) -> StatusReport {
         let (campaign, contributors) = (machine.state.campaign, machine.state.contributors)
-        let present = Set(sites.filter(\.value.isConnected).keys)
+        let present = presentSites
         let reported = present.union(named ?? campaign?.plan.sites ?? []).sorted()
         return StatusReport(
             consortium: consortium, time: now, ledgerEntries: UInt64(ledger.count), treeHead: ledger.head.note, campaign: campaign?.report(present: present),

@@ -48,7 +48,7 @@ package struct CoordinatorDriver: Sendable {
         /// It is being read again, perhaps with entries that were put back.
         case reading(Restoration?)
         /// It could not be read: what it holds is not known, and nothing is decided or answered from it.
-        case unknown(String)
+        case unknown
     }
 
     /// What one turn has decided.
@@ -162,7 +162,7 @@ package struct CoordinatorDriver: Sendable {
     private mutating func take(_ event: CoordinatorEvent, at now: Timestamp) {
         switch event {
         case .started: start(at: now)
-        case .greeted(let site, let standing): greeted(site, standing, at: now)
+        case .greeted(let site, let standing): greeted(site, standing)
         case .arrived(let site, let link, let certificate): arrived(site, link, certificate, at: now)
         case .left(let site, let link): left(site, link, at: now)
         case .asked(let id, let request): answer(id, request, at: now)
@@ -195,8 +195,7 @@ package struct CoordinatorDriver: Sendable {
     private mutating func resumeIfPossible(at now: Timestamp) {
         guard mustResume, hearing == nil, obstacle(at: now) == nil else { return }
         mustResume = false
-        let present = Set(sites.filter(\.value.isConnected).keys)
-        take(machine.resume(present: present, at: now))
+        take(machine.resume(present: presentSites, at: now))
     }
 
     /// For what nobody waits for an answer to. What happens while nothing can be decided is made up for by a resumption.
@@ -292,7 +291,7 @@ package struct CoordinatorDriver: Sendable {
             shown[restoration.request] = nil
             effects = [.reply(restoration.request, .refused(Refusal(.unavailable, "the coordinator cannot use its ledger: \(reason)")))]
         }
-        disk = .unknown(reason)
+        disk = .unknown
         trouble = "nothing is decided, because the ledger cannot be read: \(reason)"
         mustResume = true
         return effects + takeTurn(at: now)

@@ -68,16 +68,11 @@ struct BulkSession: ConnectionSession {
                 .limit, "an update of \(byteCount) bytes was offered; at most \(limit) are taken", hint: "send tensors in the layout of the base model")
         }
         let lease = try await service.spools.lease(digest, of: site, close: connection.close)
-        do {
-            // Only of what this site has sent: a digest is not possession, and nobody learns here what others have sent.
-            let update = ArrivingUpdate(byteCount: byteCount)
-            let store = { @Sendable [service] in try service.incoming.store(of: site) }
-            if try await spool(digest, byteCount, into: store, seenBy: update, offer: offer) { service.arrivedUpdates.note(update.result, digest, of: site) }
-            service.spools.release(lease)
-        } catch {
-            service.spools.release(lease)
-            throw error
-        }
+        defer { service.spools.release(lease) }
+        // Only of what this site has sent: a digest is not possession, and nobody learns here what others have sent.
+        let update = ArrivingUpdate(byteCount: byteCount)
+        let store = { @Sendable [service] in try service.incoming.store(of: site) }
+        if try await spool(digest, byteCount, into: store, seenBy: update, offer: offer) { service.arrivedUpdates.note(update.result, digest, of: site) }
     }
 
     /// Returns whether all of it is here now.

@@ -18,7 +18,8 @@ func tests(_ name: String, _ dependencies: [Target.Dependency] = [], exclude: [S
         name: "\(name)Tests",
         dependencies: [.target(name: name), "TestKit"] + dependencies,
         exclude: exclude,
-        swiftSettings: settings)
+        swiftSettings: settings
+    )
 }
 
 let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
@@ -33,7 +34,10 @@ let package = Package(
     name: "kumiai",
     products: [
         .executable(name: "kumiai", targets: ["kumiai"]),
-        .library(name: "KumiaiLibrary", targets: ["Transport", "Blobs", "Aggregation", "LinearAlgebra", "Learning", "Coordinator", "Worker"]),
+        .library(
+            name: "KumiaiLibrary",
+            targets: ["Transport", "Blobs", "Aggregation", "LinearAlgebra", "Learning", "Coordinator", "Worker"]
+        ),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
@@ -50,13 +54,14 @@ let package = Package(
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CHDF5", pkgConfig: "hdf5", providers: [.apt(["libhdf5-dev"])]),
 
-        // C of our own: what protoc-c generates from proto/, what the C library hides from Swift, and the loops that need the
-        // widest vectors.
+        // C of our own: what protoc-c generates from proto/, what the C library hides from Swift, and the loops that
+        // need the widest vectors.
         .target(name: "KumiaiProto", dependencies: ["CProtobufC"]),
         .target(name: "CPlatform"),
         .target(
             name: "CKernels",
-            cSettings: [.unsafeFlags(["-O3", "-ffp-contract=off", "-fno-math-errno"])]),
+            cSettings: [.unsafeFlags(["-O3", "-ffp-contract=off", "-fno-math-errno"])]
+        ),
 
         // The core: values and decisions.
         room("Federation"),
@@ -69,48 +74,72 @@ let package = Package(
             name: "Identity",
             dependencies: ["COpenSSL", "Federation"],
             resources: [.embedInCode("Profiles/kumiai.cnf")],
-            swiftSettings: settings),
+            swiftSettings: settings
+        ),
         room("Wire", ["Federation", "KumiaiProto", "CProtobufC"]),
         room("Ledger", ["Federation", "Identity", "Wire", "Blobs", sqlite]),
         room("Blobs", ["CPlatform", "Federation", "Identity"]),
         room("LinearAlgebra", ["COpenBLAS"]),
         room("Learning", ["Tensors", "LinearAlgebra", "CHDF5", "CZlib", "CKernels"]),
         room("Protocol", ["Federation", "Wire"]),
-        room("Transport", ["CPlatform", "Federation", "Wire", "Protocol", "Identity", nioCore, nioPosix, nioLocks, log]),
+        room(
+            "Transport",
+            ["CPlatform", "Federation", "Wire", "Protocol", "Identity", nioCore, nioPosix, nioLocks, log]
+        ),
         room("Releases", ["Federation", "Identity", "Ledger", "LinearAlgebra", "Tensors", "Blobs"]),
-        room("Verification", ["Federation", "Tensors", "Updates", "Aggregation", "Identity", "Ledger", "Blobs", "Releases"]),
+        room(
+            "Verification",
+            ["Federation", "Tensors", "Updates", "Aggregation", "Identity", "Ledger", "Blobs", "Releases"]
+        ),
 
         // The shells: effects, files, processes. They never import one another.
         room(
             "Coordinator",
             [
-                "Federation", "Tensors", "Updates", "Learning", "Identity", "Wire", "Protocol", "Ledger", "Blobs", "Transport", "Releases",
+                "Federation", "Tensors", "Updates", "Learning", "Identity", "Wire", "Protocol", "Ledger", "Blobs",
+                "Transport", "Releases",
                 "Verification",
                 nioCore, nioPosix, nioLocks, log,
-            ]),
+            ]
+        ),
         room(
             "Worker",
             [
-                "Federation", "Tensors", "Updates", "Identity", "Wire", "Protocol", "Ledger", "Blobs", "Learning", "Transport", "Verification", nioCore,
+                "Federation", "Tensors", "Updates", "Identity", "Wire", "Protocol", "Ledger", "Blobs", "Learning",
+                "Transport", "Verification", nioCore,
                 nioPosix, nioLocks, log,
-            ]),
+            ]
+        ),
         room("Audit", ["Federation", "Tensors", "Identity", "Wire", "Ledger", "Blobs", "Releases", "Verification"]),
 
         // Not shipped: the machines, ledger and stores in a world where everything goes wrong.
-        room("Simulation", ["Federation", "Tensors", "Updates", "Identity", "Wire", "Protocol", "Ledger", "Blobs", "Learning", "Coordinator", "Worker"]),
+        room(
+            "Simulation",
+            [
+                "Federation", "Tensors", "Updates", "Identity", "Wire", "Protocol", "Ledger", "Blobs", "Learning",
+                "Coordinator", "Worker",
+            ]
+        ),
         .executableTarget(name: "simulate", dependencies: ["Simulation", arguments], swiftSettings: settings),
 
         // The command line: one folder a noun, one file a verb.
         room(
             "KumiaiCommands",
             [
-                "Federation", "Tensors", "Updates", "Identity", "Wire", "Ledger", "Blobs", "LinearAlgebra", "Learning", "Transport", "Releases",
+                "Federation", "Tensors", "Updates", "Identity", "Wire", "Ledger", "Blobs", "LinearAlgebra", "Learning",
+                "Transport", "Releases",
                 "Coordinator", "Worker", "Audit", arguments, toml, log, nioCore, nioPosix,
-            ]),
+            ]
+        ),
         .executableTarget(name: "kumiai", dependencies: ["KumiaiCommands"], swiftSettings: settings),
 
         // Tests.
-        .target(name: "TestKit", dependencies: ["Federation", "Identity"], path: "Tests/TestKit", swiftSettings: settings),
+        .target(
+            name: "TestKit",
+            dependencies: ["Federation", "Identity"],
+            path: "Tests/TestKit",
+            swiftSettings: settings
+        ),
         tests("Federation"),
         tests("Tensors"),
         tests("Updates", ["CKernels", "Federation", "Tensors"]),
@@ -132,19 +161,30 @@ let package = Package(
         .target(
             name: "FuzzTargets",
             dependencies: [
-                "Federation", "Tensors", "Updates", "Identity", "Wire", "Ledger", "Learning", "Transport", "Worker", "KumiaiCommands", "TestKit", nioCore,
+                "Federation", "Tensors", "Updates", "Identity", "Wire", "Ledger", "Learning", "Transport", "Worker",
+                "KumiaiCommands", "TestKit", nioCore,
                 .product(name: "NIOEmbedded", package: "swift-nio"),
-            ], path: "Tests/FuzzTargets", swiftSettings: settings),
-        .executableTarget(name: "fuzz", dependencies: ["FuzzTargets", "Worker"], path: "Tests/fuzz", swiftSettings: settings),
+            ],
+            path: "Tests/FuzzTargets",
+            swiftSettings: settings
+        ),
+        .executableTarget(
+            name: "fuzz",
+            dependencies: ["FuzzTargets", "Worker"],
+            path: "Tests/fuzz",
+            swiftSettings: settings
+        ),
         tests("FuzzTargets"),
         // The shells together, as real processes.
         tests(
             "KumiaiCommands",
             [
-                "kumiai", "Aggregation", "Audit", "Blobs", "Coordinator", "Federation", "Identity", "Learning", "Ledger", "Tensors", "Updates", "Transport",
+                "kumiai", "Aggregation", "Audit", "Blobs", "Coordinator", "Federation", "Identity", "Learning",
+                "Ledger", "Tensors", "Updates", "Transport",
                 "Releases", "Wire", "Worker", nioPosix, log,
             ],
-            exclude: ["Golden", "Python"]),
+            exclude: ["Golden", "Python"]
+        ),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -16,7 +16,8 @@ let package = Package(
             dependencies: [
                 "COpenSSLBaseline", .product(name: "KumiaiLibrary", package: "kumiai"),
                 .product(name: "NIOPosix", package: "swift-nio"), .product(name: "Logging", package: "swift-log"),
-            ]),
+            ]
+        ),
     ],
     swiftLanguageModes: [.v6]
 )

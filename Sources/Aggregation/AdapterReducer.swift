@@ -6,9 +6,9 @@ import Updates
 
 /// Combines updates of adapters.
 ///
-/// A site's factors are A = A₀ + dA and B = B₀ + dB; it sends dA and dB. The mean of the products B·A has
-/// mean(dB·dA) − mean(dB)·mean(dA) more than the product of the means, whatever A₀ and B₀: that is the residual of
-/// FedEx-LoRA, and exact aggregation folds it into the model. A site that trains fewer components has zeros in the others.
+/// A site's factors are A = A₀ + dA and B = B₀ + dB; it sends dA and dB. The mean of the products B·A has mean(dB·dA) −
+/// mean(dB)·mean(dA) more than the product of the means, whatever A₀ and B₀: that is the residual of FedEx-LoRA, and
+/// exact aggregation folds it into the model. A site that trains fewer components has zeros in the others.
 ///
 /// Memory: the adapter a few times, and `threads` × (one block of rows of a weight, and one site's factors).
 struct AdapterReducer {
@@ -46,7 +46,10 @@ struct AdapterReducer {
         }
         if task.makesModel {
             let denominator = Ring.denominator(task)
-            try writeModel(Factors(mean: sums.map { Double($0) / denominator }, next: factors.map { Double($0) }), output)
+            try writeModel(
+                Factors(mean: sums.map { Double($0) / denominator }, next: factors.map { Double($0) }),
+                output
+            )
         }
     }
 
@@ -69,7 +72,11 @@ struct AdapterReducer {
         return sums
     }
 
-    private func accumulate(_ values: [Float], into sums: UnsafeMutablePointer<Int64>, _ contribution: AggregationTask.Contribution) throws {
+    private func accumulate(
+        _ values: [Float],
+        into sums: UnsafeMutablePointer<Int64>,
+        _ contribution: AggregationTask.Contribution
+    ) throws {
         try values.withUnsafeBufferPointer { values in
             guard let start = values.baseAddress else { return }
             try Ring.accumulate([(start, contribution)], count: values.count, into: sums, task)
@@ -96,10 +103,14 @@ struct AdapterReducer {
                     start.withUnsafeBufferPointer { start in
                         sums.withUnsafeBufferPointer { sums in
                             task.strategy.optimizer.step(
-                                sums: UnsafeBufferPointer(rebasing: sums[range]), denominator: Ring.denominator(task),
+                                sums: UnsafeBufferPointer(rebasing: sums[range]),
+                                denominator: Ring.denominator(task),
                                 weights: UnsafeBufferPointer(rebasing: start[range]),
-                                state: UnsafeMutableBufferPointer(rebasing: state[slots * range.lowerBound..<slots * range.upperBound]),
-                                next: UnsafeMutableBufferPointer(rebasing: next[range]))
+                                state: UnsafeMutableBufferPointer(
+                                    rebasing: state[slots * range.lowerBound..<slots * range.upperBound]
+                                ),
+                                next: UnsafeMutableBufferPointer(rebasing: next[range])
+                            )
                         }
                     }
                 }
@@ -137,7 +148,12 @@ struct AdapterReducer {
                 try writeModule(module, factors, writer)
             } else {
                 for first in stride(from: 0, to: tensor.elementCount, by: Self.blockElements) {
-                    try writer.append(try weights(tensor.range.lowerBound / 4 + first, min(Self.blockElements, tensor.elementCount - first)))
+                    try writer.append(
+                        try weights(
+                            tensor.range.lowerBound / 4 + first,
+                            min(Self.blockElements, tensor.elementCount - first)
+                        )
+                    )
                 }
             }
         }
@@ -152,7 +168,10 @@ struct AdapterReducer {
         }
         for first in stride(from: 0, to: blocks.count, by: threads) {
             // A few blocks at a time, a thread each; they share nothing.
-            for result in Parallel.map(Array(blocks[first..<min(blocks.count, first + threads)]), { block in Result { try next(block, factors) } }) {
+            for result in Parallel.map(
+                Array(blocks[first..<min(blocks.count, first + threads)]),
+                { block in Result { try next(block, factors) } }
+            ) {
                 try writer.append(try result.get())
             }
         }
@@ -181,9 +200,20 @@ struct AdapterReducer {
             let rank = update.rank!
             let sent = parts[rank]!.modules[block.module]
             let a = try update.values(sent.a)
-            let b = try update.values(sent.b.lowerBound + block.rows.lowerBound * rank..<sent.b.lowerBound + block.rows.upperBound * rank)
+            let b = try update.values(
+                sent.b.lowerBound + block.rows.lowerBound * rank..<sent.b.lowerBound + block.rows.upperBound * rank
+            )
             let largest = kumiai_accumulate_product(
-                &sums, b, a, Int64(block.rows.count), Int64(inputs), Int64(rank), scale, Int64(contribution.weight), &scratch)
+                &sums,
+                b,
+                a,
+                Int64(block.rows.count),
+                Int64(inputs),
+                Int64(rank),
+                scale,
+                Int64(contribution.weight),
+                &scratch
+            )
             guard largest <= task.bound * task.bound else { throw Ring.overBound(contribution) }
         }
         let denominator = Double(task.totalWeight) * scale
@@ -193,11 +223,19 @@ struct AdapterReducer {
     /// delta += sign·B·A for the block's rows.
     private func add(_ factors: [Double], _ sign: Double, _ block: Block, to delta: inout [Double]) {
         let module = adapter.modules[block.module]
-        let rows = module.b.lowerBound + block.rows.lowerBound * adapter.rank..<module.b.lowerBound + block.rows.upperBound * adapter.rank
+        let rows =
+            module.b.lowerBound + block.rows.lowerBound * adapter.rank..<module.b.lowerBound + block.rows.upperBound
+            * adapter.rank
         factors.withUnsafeBufferPointer { factors in
             kumiai_add_product(
-                &delta, factors.baseAddress! + rows.lowerBound, factors.baseAddress! + module.a.lowerBound, Int64(block.rows.count),
-                Int64(module.inputs), Int64(adapter.rank), sign)
+                &delta,
+                factors.baseAddress! + rows.lowerBound,
+                factors.baseAddress! + module.a.lowerBound,
+                Int64(block.rows.count),
+                Int64(module.inputs),
+                Int64(adapter.rank),
+                sign
+            )
         }
     }
 
@@ -208,7 +246,9 @@ struct AdapterReducer {
 
 /// Work on several threads that share nothing.
 enum Parallel {
-    static func map<Input: Sendable, Output: Sendable>(_ inputs: [Input], _ body: @Sendable (Input) -> Output) -> [Output] {
+    static func map<Input: Sendable, Output: Sendable>(_ inputs: [Input], _ body: @Sendable (Input) -> Output)
+        -> [Output]
+    {
         guard inputs.count > 1 else { return inputs.map(body) }
         var outputs = [Output?](repeating: nil, count: inputs.count)
         outputs.withUnsafeMutableBufferPointer { buffer in

@@ -5,8 +5,8 @@ import Tensors
 
 /// Computes a round's result from the files of its updates, a block of parameters at a time.
 ///
-/// Memory: `threads` × (one block of sums, weights, state and result, and those of some updates), whatever the size of the
-/// model and the number of sites.
+/// Memory: `threads` × (one block of sums, weights, state and result, and those of some updates), whatever the size of
+/// the model and the number of sites.
 public struct BlockReducer: Sendable {
     /// Parameters of a block, which is written as a whole: 512 KiB of float32.
     public static let defaultBlockElements = 128 * 1024
@@ -47,7 +47,14 @@ public struct BlockReducer: Sendable {
     }
 
     /// Each lane takes one block; they share nothing, so their number does not change a bit of the result.
-    private func reduceLanes(_ lanes: [Lane], _ blockElements: Int, from start: Int, to end: Int, _ task: AggregationTask, _ input: RoundInput) throws {
+    private func reduceLanes(
+        _ lanes: [Lane],
+        _ blockElements: Int,
+        from start: Int,
+        to end: Int,
+        _ task: AggregationTask,
+        _ input: RoundInput
+    ) throws {
         let work: @Sendable (Int) -> Void = { index in
             let first = start + index * blockElements
             lanes[index].reduce(first..<max(first, min(end, first + blockElements)), task, input)
@@ -67,7 +74,8 @@ final class Lane: @unchecked Sendable {
     private let next: UnsafeMutableBufferPointer<Float>
     private let slots: Int
     private(set) var count = 0
-    /// Parameters that are computed at a time: 64 KiB of float32 of each of some updates, so that they stay in a core's cache.
+    /// Parameters that are computed at a time: 64 KiB of float32 of each of some updates, so that they stay in a core's
+    /// cache.
     private static let partElements = 16 * 1024
     private(set) var error: (any Error)?
 
@@ -90,7 +98,9 @@ final class Lane: @unchecked Sendable {
     }
 
     var nextBytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: next.baseAddress, count: count * 4) }
-    var stateBytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: state.baseAddress, count: slots * count * 4) }
+    var stateBytes: UnsafeRawBufferPointer {
+        UnsafeRawBufferPointer(start: state.baseAddress, count: slots * count * 4)
+    }
 
     func reduce(_ range: Range<Int>, _ task: AggregationTask, _ input: RoundInput) {
         count = range.count
@@ -115,9 +125,12 @@ final class Lane: @unchecked Sendable {
             if let file = input.serverState { try read(state, numbers, file) } else { state.initialize(repeating: 0) }
         }
         task.strategy.optimizer.step(
-            sums: UnsafeBufferPointer(rebasing: sums[..<part.count]), denominator: Ring.denominator(task),
-            weights: UnsafeBufferPointer(rebasing: weights[..<part.count]), state: state,
-            next: UnsafeMutableBufferPointer(rebasing: next[place..<place + part.count]))
+            sums: UnsafeBufferPointer(rebasing: sums[..<part.count]),
+            denominator: Ring.denominator(task),
+            weights: UnsafeBufferPointer(rebasing: weights[..<part.count]),
+            state: state,
+            next: UnsafeMutableBufferPointer(rebasing: next[place..<place + part.count])
+        )
     }
 
     /// Some updates a pass: the sums are read and written once for all of them.
@@ -134,7 +147,8 @@ final class Lane: @unchecked Sendable {
         }
     }
 
-    private func read(_ buffer: UnsafeMutableBufferPointer<Float>, _ range: Range<Int>, _ file: SafetensorsFile) throws {
+    private func read(_ buffer: UnsafeMutableBufferPointer<Float>, _ range: Range<Int>, _ file: SafetensorsFile) throws
+    {
         let bytes = UnsafeMutableRawBufferPointer(start: buffer.baseAddress, count: range.count * 4)
         try file.read(into: bytes, at: range.lowerBound * 4)
     }

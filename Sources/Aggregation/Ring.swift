@@ -6,16 +6,25 @@ enum Ring {
     /// Arrays of values that are summed in one pass over the sums.
     static let arraysAPass = 4
 
-    /// sums += Σ weight·round(values·2^scaleBits) over some updates; throws where a value is over the plan's bound, which could
-    /// overflow the ring: then the sums are of no use.
+    /// sums += Σ weight·round(values·2^scaleBits) over some updates; throws where a value is over the plan's bound,
+    /// which could overflow the ring: then the sums are of no use.
     static func accumulate(
-        _ updates: [(values: UnsafePointer<Float>, contribution: AggregationTask.Contribution)], count: Int, into sums: UnsafeMutablePointer<Int64>,
+        _ updates: [(values: UnsafePointer<Float>, contribution: AggregationTask.Contribution)],
+        count: Int,
+        into sums: UnsafeMutablePointer<Int64>,
         _ task: AggregationTask
     ) throws {
         guard count > 0 else { return }
         let largest = updates.map { Optional($0.values) }.withUnsafeBufferPointer { values in
             updates.map { Int64($0.contribution.weight) }.withUnsafeBufferPointer { weights in
-                kumiai_accumulate(sums, values.baseAddress, weights.baseAddress, Int64(updates.count), Int64(count), scale(task.scaleBits))
+                kumiai_accumulate(
+                    sums,
+                    values.baseAddress,
+                    weights.baseAddress,
+                    Int64(updates.count),
+                    Int64(count),
+                    scale(task.scaleBits)
+                )
             }
         }
         guard isOver(largest, task) else { return }
@@ -24,7 +33,9 @@ enum Ring {
     }
 
     /// Also NaN and infinity, which compare false.
-    private static func isOver(_ magnitude: Float, _ task: AggregationTask) -> Bool { !(Double(magnitude) <= task.bound) }
+    private static func isOver(_ magnitude: Float, _ task: AggregationTask) -> Bool {
+        !(Double(magnitude) <= task.bound)
+    }
 
     static func overBound(_ contribution: AggregationTask.Contribution) -> AggregationError {
         AggregationError("the update of \(contribution.site) has values over the plan's bound")

@@ -13,7 +13,11 @@ public struct RoundInput: Sendable {
 
     /// Opens the updates and checks that all files have the forms that the plan wants.
     public init(
-        _ task: AggregationTask, model: SafetensorsFile, adapter: SafetensorsFile? = nil, serverState: SafetensorsFile?, updates: [SafetensorsFile]
+        _ task: AggregationTask,
+        model: SafetensorsFile,
+        adapter: SafetensorsFile? = nil,
+        serverState: SafetensorsFile?,
+        updates: [SafetensorsFile]
     ) throws {
         guard model.layout.isAllFloat32 else { throw AggregationError("the model has tensors that are not F32") }
         guard task.contributions.count == updates.count, !updates.isEmpty else {
@@ -25,10 +29,14 @@ public struct RoundInput: Sendable {
         self.serverState = serverState
         self.updates = try zip(task.contributions, updates).map { contribution, file in
             // A late update was made in an earlier round; what sites train is the same, or the plan takes no late ones.
-            do { return try format.reader(file) } catch { throw AggregationError("the update of \(contribution.site): \(error)") }
+            do { return try format.reader(file) } catch {
+                throw AggregationError("the update of \(contribution.site): \(error)")
+            }
         }
         let trained = format.adapter?.layout ?? model.layout
-        guard adapter == nil || adapter?.layout == format.adapter?.layout else { throw AggregationError("the adapter has another layout than the plan's") }
+        guard adapter == nil || adapter?.layout == format.adapter?.layout else {
+            throw AggregationError("the adapter has another layout than the plan's")
+        }
         if let serverState, serverState.layout != ServerState.layout(of: trained, slots: task.strategy.stateSlots) {
             throw AggregationError("the server state has another layout than the strategy's")
         }
@@ -43,7 +51,8 @@ public struct RoundOutput {
 
     public init(
         model: @escaping (TensorLayout, [(name: String, value: String)]) throws -> SafetensorsWriter,
-        adapter: @escaping (TensorLayout) throws -> SafetensorsWriter, state: @escaping (TensorLayout) throws -> SafetensorsWriter
+        adapter: @escaping (TensorLayout) throws -> SafetensorsWriter,
+        state: @escaping (TensorLayout) throws -> SafetensorsWriter
     ) {
         self.model = model
         self.adapter = adapter
@@ -54,11 +63,14 @@ public struct RoundOutput {
     public init(model: String, adapter: String, state: String) {
         self.init(
             model: { try SafetensorsWriter(path: model, layout: $0, metadata: $1) },
-            adapter: { try SafetensorsWriter(path: adapter, layout: $0) }, state: { try SafetensorsWriter(path: state, layout: $0) })
+            adapter: { try SafetensorsWriter(path: adapter, layout: $0) },
+            state: { try SafetensorsWriter(path: state, layout: $0) }
+        )
     }
 }
 
-/// Computes a round's result from the files of its updates: the same bits on every machine, in any order of the updates.
+/// Computes a round's result from the files of its updates: the same bits on every machine, in any order of the
+/// updates.
 public struct RoundReduction: Sendable {
     public let threads: Int
 

@@ -11,8 +11,12 @@ protocol ServerOptimizer: Sendable {
     ///   - state: the block of the server's state, changed in place: none, one or two numbers a parameter.
     ///   - next: the block of the next model.
     func step(
-        sums: UnsafeBufferPointer<Int64>, denominator: Double, weights: UnsafeBufferPointer<Float>,
-        state: UnsafeMutableBufferPointer<Float>, next: UnsafeMutableBufferPointer<Float>)
+        sums: UnsafeBufferPointer<Int64>,
+        denominator: Double,
+        weights: UnsafeBufferPointer<Float>,
+        state: UnsafeMutableBufferPointer<Float>,
+        next: UnsafeMutableBufferPointer<Float>
+    )
 }
 
 extension Strategy {

@@ -41,7 +41,8 @@ public struct CopyVerification {
     private var byteCounts: [Digest: UInt64] = [:]
     /// Whether each entry followed from those before it: only then is it known which blobs there must be.
     private var isFolded = true
-    /// Whether each entry has the hash that was stored with it: where not, the tree and the file differ as well, and that is no finding more.
+    /// Whether each entry has the hash that was stored with it: where not, the tree and the file differ as well, and
+    /// that is no finding more.
     private var isIntact = true
     private var accepted: [(index: Int, update: AcceptedUpdate, plan: Plan?)] = []
     private var tree = MerkleTree()
@@ -54,7 +55,9 @@ public struct CopyVerification {
     }
 
     /// `witnesses`: what sites and others were given. `progress` hears how many of how many things have been checked.
-    public static func run(_ copy: LedgerCopy, witnesses: [Witness] = [], progress: (Int, Int) -> Void = { _, _ in }) throws -> VerificationReport {
+    public static func run(_ copy: LedgerCopy, witnesses: [Witness] = [], progress: (Int, Int) -> Void = { _, _ in })
+        throws -> VerificationReport
+    {
         var verification = CopyVerification(copy)
         // A copy that brings another CA than its ledger's: an auditor who names a CA has been told so by `LedgerCopy`.
         if let problem = copy.authorityProblem {
@@ -109,10 +112,16 @@ public struct CopyVerification {
     private mutating func tally(_ entry: Entry, _ index: Int) {
         if let notice = entry.notice { note("entry \(index): \(notice)") }
         switch entry.body {
-        case .modelRegistered(_, let model, _): refer(to: BlobReference(digest: model.digest, byteCount: model.byteCount))
+        case .modelRegistered(_, let model, _):
+            refer(to: BlobReference(digest: model.digest, byteCount: model.byteCount))
         case .updateAccepted(let accepted):
             report.updates += 1
-            refer(to: BlobReference(digest: accepted.update.manifest.update, byteCount: accepted.update.manifest.updateByteCount))
+            refer(
+                to: BlobReference(
+                    digest: accepted.update.manifest.update,
+                    byteCount: accepted.update.manifest.updateByteCount
+                )
+            )
             self.accepted.append((index, accepted, state.campaign?.plan))
         case .roundCommitted(let commit):
             report.rounds += 1
@@ -134,10 +143,20 @@ public struct CopyVerification {
         guard let founding = state.founding else { return }
         for witness in witnesses {
             do {
-                try witness.check(against: copy.entries, tree: tree, consortium: founding.consortium, logKey: founding.logKey)
+                try witness.check(
+                    against: copy.entries,
+                    tree: tree,
+                    consortium: founding.consortium,
+                    logKey: founding.logKey
+                )
                 report.witnesses += 1
             } catch {
-                if let loss = witness.loss(among: state.losses, in: copy.entries, consortium: founding.consortium, logKey: founding.logKey) {
+                if let loss = witness.loss(
+                    among: state.losses,
+                    in: copy.entries,
+                    consortium: founding.consortium,
+                    logKey: founding.logKey
+                ) {
                     note("\(witness.name) is of the history that entry \(loss.index) declares lost: \(error)")
                 } else {
                     find(witness.name, "\(error)")
@@ -148,15 +167,25 @@ public struct CopyVerification {
 
     private mutating func checkTreeHead() {
         for entry in copy.entries { tree.append(leaf: MerkleTree.leafHash(entry.bytes)) }
-        guard let founding = state.founding else { return find("ledger.sqlite", "without its founding entry, its tree head cannot be checked") }
+        guard let founding = state.founding else {
+            return find("ledger.sqlite", "without its founding entry, its tree head cannot be checked")
+        }
         guard let note = copy.treeHead else { return find("ledger.sqlite", "the tree head is missing") }
         do {
             let head = try SignedTreeHead(
-                note: note, origin: SignedTreeHead.origin(consortium: founding.consortium), key: founding.logKey
+                note: note,
+                origin: SignedTreeHead.origin(consortium: founding.consortium),
+                key: founding.logKey
             ).head
-            guard head.size == tree.count else { return find("tree head", "it is over \(head.size) entries, the ledger holds \(tree.count)") }
-            guard head.root == tree.root || !isIntact else { return find("tree head", "its root is not that of the entries") }
-            guard head.time == nil || head.time == latest || !isFolded else { return find("tree head", "its time is not the latest of the entries") }
+            guard head.size == tree.count else {
+                return find("tree head", "it is over \(head.size) entries, the ledger holds \(tree.count)")
+            }
+            guard head.root == tree.root || !isIntact else {
+                return find("tree head", "its root is not that of the entries")
+            }
+            guard head.time == nil || head.time == latest || !isFolded else {
+                return find("tree head", "its time is not the latest of the entries")
+            }
         } catch {
             find("tree head", "\(error)")
         }
@@ -165,13 +194,22 @@ public struct CopyVerification {
     private mutating func checkSeal() {
         guard let founding = state.founding else { return }
         guard FileManager.default.fileExists(atPath: copy.sealPath) else {
-            note("no ledger.seal: the copy was made while the coordinator ran; entries were checked, unused bytes of the database file were not")
+            note(
+                """
+                no ledger.seal: the copy was made while the coordinator ran; entries were checked, unused bytes of \
+                the database file were not
+                """
+            )
             return
         }
         do {
             try LedgerSeal.verify(
-                copy.sealPath, ledger: copy.ledgerPath, size: copy.entries.count,
-                origin: SignedTreeHead.origin(consortium: founding.consortium), logKey: founding.logKey)
+                copy.sealPath,
+                ledger: copy.ledgerPath,
+                size: copy.entries.count,
+                origin: SignedTreeHead.origin(consortium: founding.consortium),
+                logKey: founding.logKey
+            )
         } catch let error as LedgerError where error.code == .tampered && "\(error)".contains("file was changed") {
             if isIntact { find("ledger.sqlite", error.message) }
         } catch {
@@ -193,7 +231,12 @@ public struct CopyVerification {
             note("accepted updates that count in no committed round, and are not in the copy: \(uncounted.count)")
         }
         if !pruned.isEmpty {
-            note("pruned when their retention had passed, so verified but no longer replayable: \(counted(state.archive.prunedCount, "round"))")
+            note(
+                """
+                pruned when their retention had passed, so verified but no longer replayable: \
+                \(counted(state.archive.prunedCount, "round"))
+                """
+            )
         }
         // What is wrong with them is said once.
         var faulty: Set<Digest> = []
@@ -214,7 +257,8 @@ public struct CopyVerification {
             }
         }
         progress(all.count, all.count)
-        for (index, accepted, plan) in accepted where store.contains(accepted.update.manifest.update) && !faulty.contains(accepted.update.manifest.update) {
+        for (index, accepted, plan) in accepted
+        where store.contains(accepted.update.manifest.update) && !faulty.contains(accepted.update.manifest.update) {
             checkUpdate(accepted, plan, index, store)
         }
     }
@@ -235,8 +279,10 @@ public struct CopyVerification {
             let layout = try SafetensorsFile(store, base).layout
             switch try UpdateContents(plan.training, base: layout).inspect(manifest, in: store) {
             case .sound(let norm) where norm == accepted.norm: break
-            case .sound(let norm): find("entry \(index)", "its update has a norm of \(norm), and the entry says \(accepted.norm)")
-            case .unsound(let refusal): find("entry \(index)", "its update is not what the entry says: \(refusal.detail)")
+            case .sound(let norm):
+                find("entry \(index)", "its update has a norm of \(norm), and the entry says \(accepted.norm)")
+            case .unsound(let refusal):
+                find("entry \(index)", "its update is not what the entry says: \(refusal.detail)")
             case .unavailable(let reason): find("entry \(index)", "its update cannot be read: \(reason)")
             }
         } catch { find("entry \(index)", "its update cannot be read: \(error)") }
@@ -258,7 +304,9 @@ public struct CopyVerification {
             }
         }
         for name in (try? FileManager.default.contentsOfDirectory(atPath: copy.releasesPath).sorted()) ?? []
-        where isFolded && !name.hasSuffix(ReleaseDirectory.draftSuffix) && !state.releases.contains(where: { $0.name.text == name }) {
+        where isFolded && !name.hasSuffix(ReleaseDirectory.draftSuffix)
+            && !state.releases.contains(where: { $0.name.text == name })
+        {
             find("release \(name)", "it is not in the ledger")
         }
     }

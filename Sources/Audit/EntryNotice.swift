@@ -5,10 +5,13 @@ extension Entry {
     var notice: String? {
         switch body {
         case .lossDeclared(let loss):
-            "\(loss.declaredBy) declares that of an earlier history, which had \(loss.lostEntries) entries, at most the first "
+            "\(loss.declaredBy) declares that of an earlier history, which had \(loss.lostEntries) entries, at "
+                + "most the first "
                 + "\(loss.keptEntries) are in this ledger, and the others were lost: \(loss.reason)"
-        case .authorityRotated(let rotation): "\(rotation.rotatedBy) changed the CA to the one with SHA-256 \(rotation.authorityDigest.hex)"
-        case .clockCorrected(let correction): "\(correction.correctedBy) says that the clock had been ahead: \(correction.reason)"
+        case .authorityRotated(let rotation):
+            "\(rotation.rotatedBy) changed the CA to the one with SHA-256 \(rotation.authorityDigest.hex)"
+        case .clockCorrected(let correction):
+            "\(correction.correctedBy) says that the clock had been ahead: \(correction.reason)"
         default: nil
         }
     }

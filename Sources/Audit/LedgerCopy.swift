@@ -23,7 +23,11 @@ public struct LedgerCopy: Sendable {
     public init(directory: String, authority: String?) throws {
         self.directory = directory
         guard FileManager.default.fileExists(atPath: directory) else {
-            throw AuditError("there is no directory \(directory)", hint: "name a copy of the coordinator's data directory", code: .wrongOption)
+            throw AuditError(
+                "there is no directory \(directory)",
+                hint: "name a copy of the coordinator's data directory",
+                code: .wrongOption
+            )
         }
         let path = authority ?? directory + "/ca.pem"
         guard let pem = try? IdentityFile.read(path) else {
@@ -33,25 +37,37 @@ public struct LedgerCopy: Sendable {
             throw AuditError("\(path) is not a CA certificate: \(error)", hint: "name it with --ca", code: .wrongOption)
         }
         guard FileManager.default.fileExists(atPath: directory + "/ledger.sqlite") else {
-            throw AuditError("\(directory) holds no ledger.sqlite", hint: "copy the coordinator's data directory, without log.key", code: .wrongOption)
+            throw AuditError(
+                "\(directory) holds no ledger.sqlite",
+                hint: "copy the coordinator's data directory, without log.key",
+                code: .wrongOption
+            )
         }
         do { (entries, treeHead) = try Self.read(directory) } catch let error as LedgerError {
-            throw AuditError(error.message, hint: "copy the coordinator's data directory again; if it stays so, the ledger was changed", code: .tampered)
+            throw AuditError(
+                error.message,
+                hint: "copy the coordinator's data directory again; if it stays so, the ledger was changed",
+                code: .tampered
+            )
         }
         // Under another CA everything would be found wrong, and nothing of it would say more than this.
-        if let authority, let problem = authorityProblem { throw AuditError(problem, hint: Self.hint(authority), code: .otherAuthority) }
+        if let authority, let problem = authorityProblem {
+            throw AuditError(problem, hint: Self.hint(authority), code: .otherAuthority)
+        }
     }
 
     private static func hint(_ authority: String) -> String {
         """
-        \(authority) must be the CA certificate of this consortium; if you are sure that it is, this is not that consortium's ledger, \
-        and nothing of it can be believed
+        \(authority) must be the CA certificate of this consortium; if you are sure that it is, this is not that \
+        consortium's ledger, and nothing of it can be believed
         """
     }
 
     /// What the first entry says, before anything is checked.
     var claimedFounding: Founding? {
-        guard let first = entries.first, first.isIntact, case .founded(let founding)? = try? Entry(wireBytes: first.bytes).body else { return nil }
+        guard let first = entries.first, first.isIntact,
+            case .founded(let founding)? = try? Entry(wireBytes: first.bytes).body
+        else { return nil }
         return founding
     }
 
@@ -68,7 +84,10 @@ public struct LedgerCopy: Sendable {
             // A link is followed: a copy of it would lead elsewhere, or nowhere.
             let path = URL(fileURLWithPath: "\(directory)/ledger.sqlite\(suffix)").resolvingSymlinksInPath().path
             guard try manager.attributesOfItem(atPath: path)[.type] as? FileAttributeType == .typeRegular else {
-                throw AuditError("\(directory)/ledger.sqlite\(suffix) is not a regular file", hint: "copy the coordinator's data directory again")
+                throw AuditError(
+                    "\(directory)/ledger.sqlite\(suffix) is not a regular file",
+                    hint: "copy the coordinator's data directory again"
+                )
             }
             try manager.copyItem(atPath: path, toPath: "\(scratch)/ledger.sqlite\(suffix)")
         }
@@ -78,9 +97,15 @@ public struct LedgerCopy: Sendable {
     }
 
     public func entry(at index: Int) throws -> Entry {
-        guard entries.indices.contains(index) else { throw AuditError("the ledger has no entry \(index): it has \(entries.count)", code: .wrongOption) }
+        guard entries.indices.contains(index) else {
+            throw AuditError("the ledger has no entry \(index): it has \(entries.count)", code: .wrongOption)
+        }
         guard entries[index].isIntact else {
-            throw AuditError("entry \(index): its bytes or its leaf hash were changed", hint: "kumiai audit verify names all that is wrong", code: .tampered)
+            throw AuditError(
+                "entry \(index): its bytes or its leaf hash were changed",
+                hint: "kumiai audit verify names all that is wrong",
+                code: .tampered
+            )
         }
         return try Entry(wireBytes: entries[index].bytes)
     }

@@ -22,35 +22,51 @@ public struct Replay: Sendable {
     public var isIdentical: Bool { recorded == computed && release.map { $0.recorded == $0.computed } ?? true }
 
     /// Computes the committed attempt of `round` again; of the newest campaign, where none is named.
-    public static func run(_ copy: LedgerCopy, round: Int, campaign: CampaignID? = nil, threads: Int = 2) throws -> Replay {
+    public static func run(_ copy: LedgerCopy, round: Int, campaign: CampaignID? = nil, threads: Int = 2) throws
+        -> Replay
+    {
         let all = try RoundHistory(copy).rounds
         let rounds = all.filter { $0.campaign == campaign ?? all.last?.campaign }
-        if let campaign, rounds.isEmpty { throw AuditError("there is no campaign \(campaign)", hint: "kumiai audit rounds names them", code: .wrongOption) }
+        if let campaign, rounds.isEmpty {
+            throw AuditError(
+                "there is no campaign \(campaign)",
+                hint: "kumiai audit rounds names them",
+                code: .wrongOption
+            )
+        }
         guard let record = rounds.last(where: { $0.task.key.round == round && $0.commit != nil }),
             let commit = record.commit
         else {
             let known = rounds.filter { $0.commit != nil }.map(\.task.key.round)
             throw AuditError(
-                "round \(round) is not committed", hint: known.isEmpty ? "no round is" : "rounds \(known.first!) to \(known.last!) are",
-                code: .wrongOption)
+                "round \(round) is not committed",
+                hint: known.isEmpty ? "no round is" : "rounds \(known.first!) to \(known.last!) are",
+                code: .wrongOption
+            )
         }
         guard record.replayability(in: copy.blobs) != .pruned else {
             throw AuditError(
                 "the updates of round \(round) were removed when the plan's retention had passed",
-                hint: "kumiai audit rounds says which rounds can be replayed")
+                hint: "kumiai audit rounds says which rounds can be replayed"
+            )
         }
         return try run(record, recorded: commit.result, in: copy, threads: threads)
     }
 
-    private static func run(_ record: RoundHistory.Record, recorded: GlobalState, in copy: LedgerCopy, threads: Int) throws -> Replay {
+    private static func run(_ record: RoundHistory.Record, recorded: GlobalState, in copy: LedgerCopy, threads: Int)
+        throws -> Replay
+    {
         let computed = try compute(record.task, blobs: copy.blobs, threads: threads)
         guard let cutting = record.release, recorded.adapter != nil else {
             return Replay(task: record.task, recorded: recorded, computed: computed, release: nil)
         }
         let folded = try compute(record.task.asLast, blobs: copy.blobs, threads: threads)
         return Replay(
-            task: record.task, recorded: recorded, computed: computed,
-            release: Release(name: cutting.name, recorded: cutting.model.digest, computed: folded.model))
+            task: record.task,
+            recorded: recorded,
+            computed: computed,
+            release: Release(name: cutting.name, recorded: cutting.model.digest, computed: folded.model)
+        )
     }
 
     /// What came of a committed round in a replay of all.
@@ -77,23 +93,40 @@ public struct Replay: Sendable {
     ///
     /// `progress` hears how many of how many rounds are done.
     public static func all(
-        _ copy: LedgerCopy, campaign: CampaignID? = nil, threads: Int = 2, progress: (Int, Int) -> Void = { _, _ in }
+        _ copy: LedgerCopy,
+        campaign: CampaignID? = nil,
+        threads: Int = 2,
+        progress: (Int, Int) -> Void = { _, _ in }
     ) throws -> [Outcome] {
         let rounds = try RoundHistory(copy).rounds.filter { campaign == nil || $0.campaign == campaign }
-        if let campaign, rounds.isEmpty { throw AuditError("there is no campaign \(campaign)", hint: "kumiai audit rounds names them", code: .wrongOption) }
+        if let campaign, rounds.isEmpty {
+            throw AuditError(
+                "there is no campaign \(campaign)",
+                hint: "kumiai audit rounds names them",
+                code: .wrongOption
+            )
+        }
         let committed = rounds.filter { $0.commit != nil }
         return try committed.enumerated().map { index, record in
             progress(index, committed.count)
             defer { progress(index + 1, committed.count) }
             let result = try result(record, in: copy, threads: threads)
-            return Outcome(campaign: record.campaign, round: record.task.key.round, updates: record.task.contributions.count, result: result)
+            return Outcome(
+                campaign: record.campaign,
+                round: record.task.key.round,
+                updates: record.task.contributions.count,
+                result: result
+            )
         }
     }
 
-    private static func result(_ record: RoundHistory.Record, in copy: LedgerCopy, threads: Int) throws -> Outcome.Result {
+    private static func result(_ record: RoundHistory.Record, in copy: LedgerCopy, threads: Int) throws
+        -> Outcome.Result
+    {
         guard let commit = record.commit, record.replayability(in: copy.blobs) != .pruned else { return .pruned }
         do {
-            return try run(record, recorded: commit.result, in: copy, threads: threads).isIdentical ? .identical : .different
+            return try run(record, recorded: commit.result, in: copy, threads: threads).isIdentical
+                ? .identical : .different
         } catch let error as BlobError {
             return .unreadable(error.message)
         }

@@ -36,7 +36,9 @@ public struct RoundHistory: Sendable {
         public var missing: [SiteID] { cohort.filter { !timely.contains($0) } }
 
         private var counted: [(site: SiteID, round: Int)] {
-            guard commit != nil else { return updates.map { ($0.update.update.manifest.site, $0.update.update.manifest.key.round) } }
+            guard commit != nil else {
+                return updates.map { ($0.update.update.manifest.site, $0.update.update.manifest.key.round) }
+            }
             return task.contributions.map { ($0.site, roundsOfUpdates[$0.update] ?? task.key.round) }
         }
 
@@ -45,8 +47,8 @@ public struct RoundHistory: Sendable {
     }
 
     public private(set) var rounds: [Record] = []
-    /// What happened beside the rounds, with the numbers of the entries: changes of campaigns and of the CA, losses, corrections
-    /// of the clock, attempts that were given up before they began.
+    /// What happened beside the rounds, with the numbers of the entries: changes of campaigns and of the CA, losses,
+    /// corrections of the clock, attempts that were given up before they began.
     public private(set) var events: [(index: Int, text: String)] = []
     /// The rounds that the accepted updates of the campaign are of.
     private var roundsOfUpdates: [Digest: Int] = [:]
@@ -61,7 +63,9 @@ public struct RoundHistory: Sendable {
             do { entry = try copy.entry(at: index) } catch let error as AuditError { throw error } catch {
                 throw AuditError("entry \(index) cannot be read: \(error)", hint: hint, code: .tampered)
             }
-            do { try state.apply(entry) } catch { throw AuditError("entry \(index) \(error.message)", hint: hint, code: .tampered) }
+            do { try state.apply(entry) } catch {
+                throw AuditError("entry \(index) \(error.message)", hint: hint, code: .tampered)
+            }
             noteEvent(entry, index, state.campaign?.plan.campaign)
             guard let campaign = state.campaign else { continue }
             note(entry, index, campaign)
@@ -72,16 +76,27 @@ public struct RoundHistory: Sendable {
         func note(_ text: String) { events.append((index, text)) }
         if let notice = entry.notice { note(notice) }
         switch entry.body {
-        case .campaignChanged(let change): note("\(change.changedBy) \(change.action.verb) \(change.campaign)\(change.action.details): \(change.reason)")
+        case .campaignChanged(let change):
+            note(
+                "\(change.changedBy) \(change.action.verb) \(change.campaign)\(change.action.details): \(change.reason)"
+            )
         case .roundAbandoned(let abandonment):
             // One that had opened has its row.
-            guard !rounds.contains(where: { $0.campaign == campaign && $0.task.key == abandonment.key && isOpen($0) }) else { break }
-            note("round \(abandonment.key) of \(campaign?.text ?? "") was abandoned before it opened: \(abandonment.reason)")
+            guard !rounds.contains(where: { $0.campaign == campaign && $0.task.key == abandonment.key && isOpen($0) })
+            else { break }
+            note(
+                """
+                round \(abandonment.key) of \(campaign?.text ?? "") was abandoned before it opened: \
+                \(abandonment.reason)
+                """
+            )
         default: break
         }
     }
 
-    private func isOpen(_ record: Record) -> Bool { record.commit == nil && record.abandoned == nil && record.ended == nil }
+    private func isOpen(_ record: Record) -> Bool {
+        record.commit == nil && record.abandoned == nil && record.ended == nil
+    }
 
     private func isOpen(_ record: Record, _ campaign: CampaignState, _ key: RoundKey) -> Bool {
         isOpen(record) && record.campaign == campaign.plan.campaign && record.task.key == key
@@ -91,8 +106,13 @@ public struct RoundHistory: Sendable {
         if case .collecting(let collection) = campaign.round.phase, case .roundOpened(let opening) = entry.body {
             rounds.append(
                 Record(
-                    campaign: campaign.plan.campaign, openedEntry: index, task: campaign.round.task(collection), openedAt: entry.at,
-                    cohort: opening.cohort))
+                    campaign: campaign.plan.campaign,
+                    openedEntry: index,
+                    task: campaign.round.task(collection),
+                    openedAt: entry.at,
+                    cohort: opening.cohort
+                )
+            )
         }
         guard !rounds.isEmpty else { return }
         let last = rounds.count - 1
@@ -103,24 +123,31 @@ public struct RoundHistory: Sendable {
             roundsOfUpdates[accepted.update.manifest.update] = accepted.update.manifest.key.round
         case .updateRefused(let refused): rounds[last].refusals.append(refused)
         case .roundClosed:
-            if case .aggregating(let collection) = campaign.round.phase { rounds[last].task = campaign.round.task(collection) }
+            if case .aggregating(let collection) = campaign.round.phase {
+                rounds[last].task = campaign.round.task(collection)
+            }
         case .roundCommitted(let commit):
             (rounds[last].commit, rounds[last].endedAt, rounds[last].endedEntry) = (commit, entry.at, index)
             for contribution in rounds[last].task.contributions {
                 rounds[last].roundsOfUpdates[contribution.update] = roundsOfUpdates[contribution.update]
             }
         case .roundAbandoned(let abandonment) where isOpen(rounds[last], campaign, abandonment.key):
-            (rounds[last].abandoned, rounds[last].endedAt, rounds[last].endedEntry) = (abandonment.reason, entry.at, index)
+            (rounds[last].abandoned, rounds[last].endedAt, rounds[last].endedEntry) = (
+                abandonment.reason, entry.at, index
+            )
         case .campaignEnded(let end) where rounds[last].campaign == end.campaign && isOpen(rounds[last]):
             (rounds[last].ended, rounds[last].endedAt, rounds[last].endedEntry) = (end.reason, entry.at, index)
         case .releaseCut(let cutting):
             guard let round = cutting.round else { break }
-            for index in rounds.indices where rounds[index].campaign == cutting.campaign && rounds[index].task.key.round == round && rounds[index].commit != nil
+            for index in rounds.indices
+            where rounds[index].campaign == cutting.campaign && rounds[index].task.key.round == round
+                && rounds[index].commit != nil
             {
                 rounds[index].release = cutting
             }
         case .updatesPruned(let pruning):
-            for index in rounds.indices where rounds[index].campaign == pruning.campaign && rounds[index].task.key.round <= pruning.throughRound {
+            for index in rounds.indices
+            where rounds[index].campaign == pruning.campaign && rounds[index].task.key.round <= pruning.throughRound {
                 rounds[index].isPruned = true
             }
         default: break

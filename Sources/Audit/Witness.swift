@@ -6,7 +6,8 @@ import Ledger
 import Tensors
 import Wire
 
-/// What somebody else was given by the coordinator: a receipt or a tree head. The ledger must be one that goes on from it.
+/// What somebody else was given by the coordinator: a receipt or a tree head. The ledger must be one that goes on from
+/// it.
 ///
 /// A history that was rewritten as a whole is sound in itself; only what others hold shows it.
 public struct Witness: Sendable {
@@ -28,7 +29,9 @@ public struct Witness: Sendable {
         }
         guard isDirectory(path) else { return [try Witness(path)] }
         let names = try FileManager.default.contentsOfDirectory(atPath: path).sorted()
-        return try names.filter { !$0.hasSuffix(".new") && !isDirectory("\(path)/\($0)") }.map { try Witness("\(path)/\($0)") }
+        return try names.filter { !$0.hasSuffix(".new") && !isDirectory("\(path)/\($0)") }.map {
+            try Witness("\(path)/\($0)")
+        }
     }
 
     private static let hint = "--witness names a receipt, a tree head, or a directory of them"
@@ -59,7 +62,10 @@ public struct Witness: Sendable {
 
     /// The declared loss that explains why the ledger does not go on from it, if there is one.
     func loss(
-        among losses: [ConsortiumState.RecordedLoss], in entries: [StoredEntry], consortium: String, logKey: [UInt8]
+        among losses: [ConsortiumState.RecordedLoss],
+        in entries: [StoredEntry],
+        consortium: String,
+        logKey: [UInt8]
     ) -> ConsortiumState.RecordedLoss? {
         let origin = SignedTreeHead.origin(consortium: consortium)
         guard let seen = try? SignedTreeHead(note: treeHead, origin: origin, key: logKey).head else { return nil }
@@ -68,7 +74,10 @@ public struct Witness: Sendable {
                 seen.isExplained(byLossOf: lost, declaredAt: loss.at)
             else { return false }
             // What the declaration says was kept must be there.
-            if case .receipt(let receipt) = kind, receipt.index < loss.declaration.keptEntries, !holds(receipt, entries) { return false }
+            if case .receipt(let receipt) = kind, receipt.index < loss.declaration.keptEntries, !holds(receipt, entries)
+            {
+                return false
+            }
             return seen.size > loss.declaration.keptEntries
         }
     }
@@ -93,8 +102,16 @@ public struct Witness: Sendable {
                 throw AuditError("its entry \(receipt.index) is not in this ledger: it was dropped or changed")
             }
         }
-        let head = try SignedTreeHead(note: treeHead, origin: SignedTreeHead.origin(consortium: consortium), key: logKey).head
-        guard head.size <= tree.count else { throw AuditError("it knows \(head.size) entries, this ledger has \(tree.count): its end was cut off") }
-        guard tree.root(size: head.size) == head.root else { throw AuditError("the first \(head.size) entries are not those that it was signed for") }
+        let head = try SignedTreeHead(
+            note: treeHead,
+            origin: SignedTreeHead.origin(consortium: consortium),
+            key: logKey
+        ).head
+        guard head.size <= tree.count else {
+            throw AuditError("it knows \(head.size) entries, this ledger has \(tree.count): its end was cut off")
+        }
+        guard tree.root(size: head.size) == head.root else {
+            throw AuditError("the first \(head.size) entries are not those that it was signed for")
+        }
     }
 }

@@ -4,9 +4,9 @@ import Synchronization
 
 /// Files named by their SHA-256, each whole or not there.
 ///
-/// `objects/ab/abcd…` are published blobs; `partial/abcd…` are on their way; `damaged/abcd…` were found to have other bytes
-/// than their name says; `incoming` holds the stores of ``IncomingBlobs``. A blob is published by a rename after its bytes are on the disk and its hash is right, so a reader
-/// never sees half of one.
+/// `objects/ab/abcd…` are published blobs; `partial/abcd…` are on their way; `damaged/abcd…` were found to have other
+/// bytes than their name says; `incoming` holds the stores of ``IncomingBlobs``. A blob is published by a rename after
+/// its bytes are on the disk and its hash is right, so a reader never sees half of one.
 public final class BlobStore: Sendable {
     public let directory: String
     let disk: any Disk
@@ -23,7 +23,11 @@ public final class BlobStore: Sendable {
     private let isFlat: Bool
 
     /// Opens or creates a store.
-    public convenience init(directory: String, disk: any Disk = SystemDisk(), checkpointBytes: UInt64 = Spool.checkpointBytes) throws {
+    public convenience init(
+        directory: String,
+        disk: any Disk = SystemDisk(),
+        checkpointBytes: UInt64 = Spool.checkpointBytes
+    ) throws {
         try self.init(directory: directory, disk: disk, checkpointBytes: checkpointBytes, isFlat: false)
     }
 
@@ -124,8 +128,8 @@ public final class BlobStore: Sendable {
         if isNew { try disk.synchronise(directory: objects) }
     }
 
-    /// Gives a blob of another store of this file system a name here too. The bytes are the other store's: its spool has
-    /// hashed them and made them durable.
+    /// Gives a blob of another store of this file system a name here too. The bytes are the other store's: its spool
+    /// has hashed them and made them durable.
     func share(_ digest: Digest, from other: BlobStore) throws {
         tags[digest] = other.tags[digest]
         let file = temporaryPath()
@@ -142,14 +146,16 @@ public final class BlobStore: Sendable {
 
     // MARK: Looking after
 
-    /// Reads a published blob again and compares its hash with its name. One that has not `expected` bytes, where that is known,
-    /// is not read.
+    /// Reads a published blob again and compares its hash with its name. One that has not `expected` bytes, where that
+    /// is known, is not read.
     public func verify(_ digest: Digest, byteCount expected: UInt64? = nil) throws {
         guard let size = byteCount(of: digest) else { throw BlobError(.missing, "blob \(digest.hex) is missing") }
         guard expected == nil || size == expected else {
             throw BlobError(.damaged, "blob \(digest.hex) is damaged: it has \(size) bytes; expected \(expected!)")
         }
-        guard try hasItsBytes(digest) else { throw BlobError(.damaged, "blob \(digest.hex) is damaged: its bytes have another hash") }
+        guard try hasItsBytes(digest) else {
+            throw BlobError(.damaged, "blob \(digest.hex) is damaged: its bytes have another hash")
+        }
     }
 
     /// Whether the bytes are still those that this process has hashed, or else have the hash that the name says.
@@ -171,7 +177,8 @@ public final class BlobStore: Sendable {
     /// All published blobs, sorted.
     public func all() throws -> [Digest] {
         let names = disk.names(in: objects)
-        return (isFlat ? names : names.flatMap { disk.names(in: objects + "/" + $0) }).compactMap(Digest.init(hex:)).sorted()
+        return (isFlat ? names : names.flatMap { disk.names(in: objects + "/" + $0) }).compactMap(Digest.init(hex:))
+            .sorted()
     }
 
     public func remove(_ digest: Digest) {
@@ -223,7 +230,11 @@ public final class BlobStore: Sendable {
 
     /// Reads a file from its beginning to `end`, or to its own; returns how many bytes there were.
     @discardableResult
-    static func forEachBlock(of file: any DiskFile, upTo end: UInt64 = .max, _ body: (UnsafeRawBufferPointer, UInt64) throws -> Void) throws -> UInt64 {
+    static func forEachBlock(
+        of file: any DiskFile,
+        upTo end: UInt64 = .max,
+        _ body: (UnsafeRawBufferPointer, UInt64) throws -> Void
+    ) throws -> UInt64 {
         let size = min(end, try file.byteCount)
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: Int(min(1 << 20, max(1, size))), alignment: 64)
         defer { buffer.deallocate() }

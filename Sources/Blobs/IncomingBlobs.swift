@@ -1,11 +1,11 @@
 import Federation
 import Synchronization
 
-/// What sites have sent and no entry of the ledger names yet. A digest is not possession: each site has a store of its own,
-/// and what another site has sent, or what the shared store holds, is not there.
+/// What sites have sent and no entry of the ledger names yet. A digest is not possession: each site has a store of its
+/// own, and what another site has sent, or what the shared store holds, is not there.
 ///
-/// `incoming/<member>/<site>` in the shared store's directory is a ``BlobStore``; it lies beside the spools that it keeps, so
-/// a restart finds whose they are.
+/// `incoming/<member>/<site>` in the shared store's directory is a ``BlobStore``; it lies beside the spools that it
+/// keeps, so a restart finds whose they are.
 public final class IncomingBlobs: Sendable {
     private let shared: BlobStore
     // One store object a site: it knows which spools are open.
@@ -19,7 +19,11 @@ public final class IncomingBlobs: Sendable {
         try stores.withLock { stores in
             if let store = stores[site] { return store }
             let store = try BlobStore(
-                directory: "\(directory)/\(site)", disk: shared.disk, checkpointBytes: shared.checkpointBytes, isFlat: true)
+                directory: "\(directory)/\(site)",
+                disk: shared.disk,
+                checkpointBytes: shared.checkpointBytes,
+                isFlat: true
+            )
             // Bytes that are said to be durable need the directories above them too.
             for path in ["\(directory)/\(site)", "\(directory)/\(site.member)", directory, shared.directory] {
                 try shared.disk.synchronise(directory: path)
@@ -36,8 +40,8 @@ public final class IncomingBlobs: Sendable {
         }.sorted()
     }
 
-    /// Makes a site's blob one of the shared store, durably. The site keeps its own name of it until ``remove(_:of:)``, so that a
-    /// process that dies in between costs the site nothing; doing it again does no harm.
+    /// Makes a site's blob one of the shared store, durably. The site keeps its own name of it until ``remove(_:of:)``,
+    /// so that a process that dies in between costs the site nothing; doing it again does no harm.
     public func publish(_ digest: Digest, of site: SiteID) throws { try shared.share(digest, from: store(of: site)) }
 
     /// Removes a site's own name of a blob; the shared store's stays.

@@ -8,7 +8,8 @@ import Synchronization
 /// keeps it; only a machine that stopped may have lost what was not synchronised, so after another start of the machine
 /// what counts is the number in `<name>.durable`, which is written after the bytes that it counts.
 ///
-/// One thread at a time writes, one hashes, and one makes durable; they may be three. ``append(_:at:)`` does all of it on one.
+/// One thread at a time writes, one hashes, and one makes durable; they may be three. ``append(_:at:)`` does all of it
+/// on one.
 public final class Spool: Sendable {
     public let digest: Digest
     public let byteCount: UInt64
@@ -45,7 +46,9 @@ public final class Spool: Sendable {
         self.observer = observer
         path = store.partialPath(of: digest)
         if store.byteCount(of: digest) == byteCount {
-            counts.withLock { $0 = Counts(received: byteCount, hashed: byteCount, durable: byteCount, isComplete: true) }
+            counts.withLock {
+                $0 = Counts(received: byteCount, hashed: byteCount, durable: byteCount, isComplete: true)
+            }
             return
         }
         let found = Files(blob: try store.disk.open(path, .updating), note: try SpoolNote(beside: path, store.disk))
@@ -75,7 +78,11 @@ public final class Spool: Sendable {
 
     private func resume(_ files: Files) throws {
         let newest = try files.note.newest
-        let kept = min(byteCount, try files.blob.byteCount, newest.map { $0.bootID == store.disk.bootID ? .max : $0.durableBytes } ?? 0)
+        let kept = min(
+            byteCount,
+            try files.blob.byteCount,
+            newest.map { $0.bootID == store.disk.bootID ? .max : $0.durableBytes } ?? 0
+        )
         try files.blob.truncate(to: kept)
         let read = try BlobStore.forEachBlock(of: files.blob, upTo: kept) { bytes, _ in hash(bytes) }
         guard read == kept else { throw BlobError(.failed, "a spool file became shorter while it was read") }
@@ -103,8 +110,13 @@ public final class Spool: Sendable {
     /// Writes the bytes at `offset`, which must be where the last ones ended.
     public func write(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws {
         let (received, isComplete) = counts.withLock { ($0.received, $0.isComplete) }
-        guard !isComplete, let files = files.withLock({ $0 }), offset == received, UInt64(bytes.count) <= byteCount - received else {
-            throw BlobError(.wrongOffset, "bytes at \(offset), but the blob of \(byteCount) bytes goes on at \(received)")
+        guard !isComplete, let files = files.withLock({ $0 }), offset == received,
+            UInt64(bytes.count) <= byteCount - received
+        else {
+            throw BlobError(
+                .wrongOffset,
+                "bytes at \(offset), but the blob of \(byteCount) bytes goes on at \(received)"
+            )
         }
         try files.blob.write(bytes, at: offset)
         let end = received + UInt64(bytes.count)
@@ -145,7 +157,10 @@ public final class Spool: Sendable {
         let counts = counts.withLock { $0 }
         guard !counts.isComplete, let files = files.withLock({ $0 }) else { return }
         guard counts.received == byteCount, counts.hashed == byteCount else {
-            throw BlobError(.wrongOffset, "the blob of \(byteCount) bytes ends at \(min(counts.received, counts.hashed))")
+            throw BlobError(
+                .wrongOffset,
+                "the blob of \(byteCount) bytes ends at \(min(counts.received, counts.hashed))"
+            )
         }
         let found = hash.finish()
         guard found == digest else {

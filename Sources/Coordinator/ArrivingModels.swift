@@ -37,8 +37,12 @@ package struct ArrivingModels {
         guard let index = arrivals.firstIndex(where: { $0.senders == 0 && isCandidate($0) }) else {
             throw Refusal(
                 .limit,
-                "too many models are being sent; expected at most \(CoordinatorLimits.arrivingModelsPerOperator) of one operator, and \(CoordinatorLimits.arrivingModels) in all",
-                hint: "try again when one of them has arrived")
+                """
+                too many models are being sent; expected at most \(CoordinatorLimits.arrivingModelsPerOperator) of \
+                one operator, and \(CoordinatorLimits.arrivingModels) in all
+                """,
+                hint: "try again when one of them has arrived"
+            )
         }
         return arrivals.remove(at: index).digest
     }

@@ -28,10 +28,18 @@ public struct AuthorityChange {
         guard try MissingHistory(path: files.missingHistory).load(ledger.snapshot) == nil else {
             throw CoordinatorError(
                 "the ledger lacks entries that sites have seen: nothing is added to it",
-                hint: "start the coordinator; when the receipts of its sites have filled the gap, or the loss was declared, change the CA")
+                hint:
+                    """
+                    start the coordinator; when the receipts of its sites have filled the gap, or the loss was \
+                    declared, change the CA
+                    """
+            )
         }
         guard state.authorities.last?.digest != rotation.authorityDigest else {
-            throw CoordinatorError("the ledger names that CA as the one in force already", hint: "this change was recorded before: start the coordinator")
+            throw CoordinatorError(
+                "the ledger names that CA as the one in force already",
+                hint: "this change was recorded before: start the coordinator"
+            )
         }
         try check(rotation, former: authorities)
         let principal = try IdentityFile.certificates(configuration.certificate)[0].principal()
@@ -52,7 +60,9 @@ public struct AuthorityChange {
     private func check(_ rotation: AuthorityRotation, former authorities: [Certificate]) throws {
         guard authorities.contains(where: { $0.digest == rotation.former }) else {
             throw CoordinatorError(
-                "the CA that is replaced is not in \(configuration.authority)", hint: "record the change before the file is changed")
+                "the CA that is replaced is not in \(configuration.authority)",
+                hint: "record the change before the file is changed"
+            )
         }
         do {
             try AuthoritySuccession.verify(rotation, consortium: configuration.consortium, among: authorities)
@@ -65,18 +75,38 @@ public struct AuthorityChange {
 extension AuthorityRotation {
     fileprivate func asked(by name: String) -> AuthorityRotation {
         AuthorityRotation(
-            authority: authority, authorityDigest: authorityDigest, former: former, formerEnds: formerEnds, formerSignature: formerSignature,
-            newSignature: newSignature, rotatedBy: name)
+            authority: authority,
+            authorityDigest: authorityDigest,
+            former: former,
+            formerEnds: formerEnds,
+            formerSignature: formerSignature,
+            newSignature: newSignature,
+            rotatedBy: name
+        )
     }
 
     /// Signed by both authorities.
     public static func make(
-        consortium: String, former: CertificateAuthority, new: CertificateAuthority, formerEnds: Timestamp, by name: String
+        consortium: String,
+        former: CertificateAuthority,
+        new: CertificateAuthority,
+        formerEnds: Timestamp,
+        by name: String
     ) throws -> AuthorityRotation {
         let statement = statement(
-            consortium: consortium, authority: new.certificate.digest, former: former.certificate.digest, formerEnds: formerEnds)
+            consortium: consortium,
+            authority: new.certificate.digest,
+            former: former.certificate.digest,
+            formerEnds: formerEnds
+        )
         return AuthorityRotation(
-            authority: new.certificate.der, authorityDigest: new.certificate.digest, former: former.certificate.digest, formerEnds: formerEnds,
-            formerSignature: try former.key.sign(statement), newSignature: try new.key.sign(statement), rotatedBy: name)
+            authority: new.certificate.der,
+            authorityDigest: new.certificate.digest,
+            former: former.certificate.digest,
+            formerEnds: formerEnds,
+            formerSignature: try former.key.sign(statement),
+            newSignature: try new.key.sign(statement),
+            rotatedBy: name
+        )
     }
 }

@@ -4,12 +4,12 @@ import Synchronization
 
 /// Removes blobs that no entry of the ledger needs: updates that were refused or never submitted, uploads given up.
 ///
-/// At the end of a round it notes what nobody needs; what is still not needed, and has not grown, at the end of the next
-/// one goes. So nothing disappears between its upload and its submission.
+/// At the end of a round it notes what nobody needs; what is still not needed, and has not grown, at the end of the
+/// next one goes. So nothing disappears between its upload and its submission.
 ///
-/// What sites upload is looked through after every round. The shared store holds what was accepted, and grows with the rounds:
-/// looking through all of it each time would take longer and longer, and little of it is ever unneeded unless a round was
-/// abandoned.
+/// What sites upload is looked through after every round. The shared store holds what was accepted, and grows with the
+/// rounds: looking through all of it each time would take longer and longer, and little of it is ever unneeded unless a
+/// round was abandoned.
 package final class BlobSweeper: Sendable {
     /// A blob, and where it lies.
     package struct Place: Hashable, Sendable {
@@ -36,8 +36,8 @@ package final class BlobSweeper: Sendable {
         self.incoming = incoming
     }
 
-    /// Counts a round, and says whether the shared store is to be looked through at its end. `wasAbandoned`: the round has no result,
-    /// and left its updates.
+    /// Counts a round, and says whether the shared store is to be looked through at its end. `wasAbandoned`: the round
+    /// has no result, and left its updates.
     package func needsAll(wasAbandoned: Bool) -> Bool {
         found.withLock { found in
             found.roundsSinceAll += 1

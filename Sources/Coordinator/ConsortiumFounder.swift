@@ -17,7 +17,10 @@ public struct ConsortiumFounder {
     /// Makes the data directory. Throws where a ledger is there already.
     public func found(base: ModelName, modelPath: String, at now: Timestamp) throws -> ModelReference {
         guard !FileManager.default.fileExists(atPath: files.ledger) else {
-            throw CoordinatorError("\(files.directory) holds a ledger already", hint: "a consortium is founded once; choose another directory")
+            throw CoordinatorError(
+                "\(files.directory) holds a ledger already",
+                hint: "a consortium is founded once; choose another directory"
+            )
         }
         try requireNoRemains()
         let authority = try IdentityFile.certificates(configuration.authority)[0]
@@ -32,35 +35,51 @@ public struct ConsortiumFounder {
         try SystemDisk().store(authority.pem(), at: files.authority)
         let publicKey = try logKey.publicKey.ed25519Bytes()
         let founding = Founding(
-            consortium: configuration.consortium, authority: authority.digest, logKey: publicKey,
+            consortium: configuration.consortium,
+            authority: authority.digest,
+            logKey: publicKey,
             coordinatorCertificate: certificate.der,
-            logKeySignature: try key.sign(Founding.logKeyStatement(publicKey)))
+            logKeySignature: try key.sign(Founding.logKeyStatement(publicKey))
+        )
         let ledger = try Ledger(
-            consortium: configuration.consortium, store: try SQLiteEntryStore(path: files.ledger), key: logKey)
+            consortium: configuration.consortium,
+            store: try SQLiteEntryStore(path: files.ledger),
+            key: logKey
+        )
         try ledger.append([Entry(at: now, .founded(founding)), Entry(at: now, .modelRegistered(base, model, by: ""))])
         try ledger.close()
         return model
     }
 
-    /// The key of a ledger that is not there: a disk that is not mounted, or a backup that was restored in part. Another
-    /// key in its place would make the ledger worthless.
+    /// The key of a ledger that is not there: a disk that is not mounted, or a backup that was restored in part.
+    /// Another key in its place would make the ledger worthless.
     private func requireNoRemains() throws {
         for path in [files.logKey, files.seal] where FileManager.default.fileExists(atPath: path) {
             throw CoordinatorError(
-                "\(files.directory) holds \(SystemDisk.name(of: path)) of a ledger, but not the ledger: nothing was changed",
+                """
+                \(files.directory) holds \(SystemDisk.name(of: path)) of a ledger, but not the ledger: nothing was \
+                changed
+                """,
                 hint: """
                     restore ledger.sqlite, or mount the disk that it is on; only where there never was one, \
                     because an earlier init was interrupted, move log.key away and run init again
-                    """)
+                    """
+            )
         }
     }
 
-    private func checkIdentity(_ certificate: Certificate, _ key: PrivateKey, _ authority: Certificate, at now: Timestamp) throws {
+    private func checkIdentity(
+        _ certificate: Certificate,
+        _ key: PrivateKey,
+        _ authority: Certificate,
+        at now: Timestamp
+    ) throws {
         let principal = try TrustRoots([authority]).verify(certificate, at: now)
         guard principal.isCoordinator, principal.consortium == configuration.consortium else {
             throw CoordinatorError(
                 "\(configuration.certificate) is the certificate of \(principal)",
-                hint: "the coordinator needs spiffe://\(configuration.consortium)/coordinator/NAME")
+                hint: "the coordinator needs spiffe://\(configuration.consortium)/coordinator/NAME"
+            )
         }
         guard try certificate.matches(key) else {
             throw CoordinatorError("\(configuration.key) is not the key of \(configuration.certificate)")

@@ -17,8 +17,16 @@ public struct CoordinatorConfiguration: Equatable, Sendable {
     public var aggregationThreads: Int
 
     public init(
-        consortium: String, host: String, port: Int, authority: String, certificate: String, key: String, revocations: String? = nil,
-        dataDirectory: String, heartbeatSeconds: Int = 5, aggregationThreads: Int = 2
+        consortium: String,
+        host: String,
+        port: Int,
+        authority: String,
+        certificate: String,
+        key: String,
+        revocations: String? = nil,
+        dataDirectory: String,
+        heartbeatSeconds: Int = 5,
+        aggregationThreads: Int = 2
     ) {
         self.consortium = consortium
         self.host = host
@@ -60,11 +68,15 @@ extension CoordinatorFiles {
                 "\(directory) holds no ledger",
                 hint: disk.byteCount(logKey) != nil
                     ? "log.key is there: restore ledger.sqlite, or mount the disk that it is on"
-                    : "found the consortium first: kumiai coordinator init")
+                    : "found the consortium first: kumiai coordinator init"
+            )
         }
         // A disk that filled up, or a copy that broke off, leaves an empty file: SQLite would begin a ledger in it.
         guard disk.byteCount(ledger) != 0 else {
-            throw CoordinatorError("\(ledger) is empty", hint: "restore it, with the files beside it; nothing was written")
+            throw CoordinatorError(
+                "\(ledger) is empty",
+                hint: "restore it, with the files beside it; nothing was written"
+            )
         }
         do {
             return try DirectoryLock(directory)

@@ -19,14 +19,19 @@ struct CoordinatorIdentity: Sendable {
         roots = try IdentityFile.roots(configuration.authority, revocations: configuration.revocations)
         principal = try roots.verify(chain, in: configuration.certificate, at: now)
         guard principal.isCoordinator, principal.consortium == configuration.consortium else {
-            throw CoordinatorError("\(configuration.certificate) is the certificate of \(principal)", hint: "the coordinator needs one of its own role")
+            throw CoordinatorError(
+                "\(configuration.certificate) is the certificate of \(principal)",
+                hint: "the coordinator needs one of its own role"
+            )
         }
         guard try chain[0].matches(key) else {
             throw CoordinatorError(
                 "\(configuration.key) is not the key of \(configuration.certificate)",
-                hint: "put both of them there: kumiai pki renew keeps the key")
+                hint: "put both of them there: kumiai pki renew keeps the key"
+            )
         }
-        notices = [CertificateNotice("the certificate of \(principal.path)", chain[0].term)] + roots.notices(of: chain[0])
+        notices =
+            [CertificateNotice("the certificate of \(principal.path)", chain[0].term)] + roots.notices(of: chain[0])
         logKey = try IdentityFile.key(files.logKey)
         logKeyBytes = try logKey.publicKey.ed25519Bytes()
         logKeySignature = try key.sign(Founding.logKeyStatement(logKeyBytes))
@@ -39,7 +44,9 @@ struct CoordinatorIdentity: Sendable {
 extension ReloadingIdentity<CoordinatorIdentity> {
     /// The identity of `configuration`, loaded and from then on replaced where its files are.
     init(_ configuration: CoordinatorConfiguration, _ files: CoordinatorFiles, at now: Timestamp) throws {
-        let paths = [configuration.certificate, configuration.key, configuration.authority] + (configuration.revocations.map { [$0] } ?? [])
+        let paths =
+            [configuration.certificate, configuration.key, configuration.authority]
+            + (configuration.revocations.map { [$0] } ?? [])
         try self.init(files: paths, at: now) { former, now in
             let identity = try CoordinatorIdentity(configuration, files, at: now)
             if let former { try identity.requireSuccession(to: former, configuration) }
@@ -50,15 +57,19 @@ extension ReloadingIdentity<CoordinatorIdentity> {
 
 extension CoordinatorIdentity {
     /// Whether it may take the place of `former` in a coordinator that runs.
-    fileprivate func requireSuccession(to former: CoordinatorIdentity, _ configuration: CoordinatorConfiguration) throws {
+    fileprivate func requireSuccession(to former: CoordinatorIdentity, _ configuration: CoordinatorConfiguration) throws
+    {
         guard principal == former.principal else {
-            throw CoordinatorError("\(configuration.certificate) is the certificate of \(principal), not of \(former.principal)")
+            throw CoordinatorError(
+                "\(configuration.certificate) is the certificate of \(principal), not of \(former.principal)"
+            )
         }
         let authorities = Set(roots.authorities.map(\.digest))
         guard Set(former.roots.authorities.map(\.digest)) == authorities else {
             throw CoordinatorError(
                 "\(configuration.authority) holds other CAs than this coordinator was started with",
-                hint: "stop it to change the CA: kumiai coordinator rotate-ca")
+                hint: "stop it to change the CA: kumiai coordinator rotate-ca"
+            )
         }
         try roots.requireNoOlderRevocations(than: former.roots)
         guard logKeyBytes == former.logKeyBytes else {

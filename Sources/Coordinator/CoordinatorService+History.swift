@@ -22,13 +22,17 @@ extension CoordinatorService {
         let standing = facts.ledger.standing(of: hello.treeHead, losses: facts.losses)
         await handle(.greeted(site, standing))
         switch standing {
-        case .extends(let proof): return Greeting(welcome: try await welcome(version, facts, proof: proof), isRecovery: false)
-        case .lossDeclared(let loss): return Greeting(welcome: try await welcome(version, facts, loss: loss), isRecovery: false)
+        case .extends(let proof):
+            return Greeting(welcome: try await welcome(version, facts, proof: proof), isRecovery: false)
+        case .lossDeclared(let loss):
+            return Greeting(welcome: try await welcome(version, facts, loss: loss), isRecovery: false)
         case .isBehind: return Greeting(welcome: try await welcome(version, facts), isRecovery: true)
         case .isForeign(let reason):
             throw Refusal(
-                .conflict, "\(site) has seen a tree head that this ledger's key did not sign: \(reason)",
-                hint: "is this the right coordinator? compare the log keys with the consortium's auditors")
+                .conflict,
+                "\(site) has seen a tree head that this ledger's key did not sign: \(reason)",
+                hint: "is this the right coordinator? compare the log keys with the consortium's auditors"
+            )
         }
     }
 
@@ -49,24 +53,39 @@ extension CoordinatorService {
 
     /// `loss`: the one that explains why the site's history is not this one; otherwise the newest is shown.
     private nonisolated func welcome(
-        _ version: UInt32, _ facts: GreetingFacts, proof: [Digest] = [], loss: ConsortiumState.RecordedLoss? = nil
+        _ version: UInt32,
+        _ facts: GreetingFacts,
+        proof: [Digest] = [],
+        loss: ConsortiumState.RecordedLoss? = nil
     ) async throws -> Welcome {
         var shown: Receipt?
         if let loss = loss ?? facts.losses.last {
-            shown = try await workers.runIfActive { [ledger] in try? ledger.receipt(of: loss.index, under: facts.ledger) }
+            shown = try await workers.runIfActive { [ledger] in try? ledger.receipt(of: loss.index, under: facts.ledger)
+            }
         }
         return Welcome(
-            version: version, consortium: configuration.consortium, time: now(),
-            heartbeatSeconds: configuration.heartbeatSeconds, chunkBytes: intake.chunkBytes,
-            logKey: facts.identity.logKeyBytes, logKeySignature: facts.identity.logKeySignature, model: facts.model,
-            treeHead: facts.ledger.head.note, consistencyProof: proof, loss: shown)
+            version: version,
+            consortium: configuration.consortium,
+            time: now(),
+            heartbeatSeconds: configuration.heartbeatSeconds,
+            chunkBytes: intake.chunkBytes,
+            logKey: facts.identity.logKeyBytes,
+            logKeySignature: facts.identity.logKeySignature,
+            model: facts.model,
+            treeHead: facts.ledger.head.note,
+            consistencyProof: proof,
+            loss: shown
+        )
     }
 
     /// Nothing is answered from a ledger whose file is gone.
     nonisolated func requireLedger() async throws {
         do { try await workers.runIfActive { [ledger] in try ledger.requireWhole() } } catch let error as LedgerError {
             throw Refusal(
-                .unavailable, "the coordinator cannot use its ledger: \(error)", hint: "the operator must put the file back, and start the coordinator again")
+                .unavailable,
+                "the coordinator cannot use its ledger: \(error)",
+                hint: "the operator must put the file back, and start the coordinator again"
+            )
         }
     }
 
@@ -92,7 +111,12 @@ extension CoordinatorService {
         found += facts.notices.compactMap { $0.text(at: now()) }
         if let hearing = facts.troubles.hearing { found.append(hearing) }
         if let step = clockStep {
-            found.append("the system's clock has stepped by \(step / 1000) s and is not followed; if it is right now, start the coordinator again")
+            found.append(
+                """
+                the system's clock has stepped by \(step / 1000) s and is not followed; if it is right now, start the \
+                coordinator again
+                """
+            )
         }
         return found
     }

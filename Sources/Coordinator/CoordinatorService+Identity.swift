@@ -5,12 +5,13 @@ import Ledger
 import Logging
 import Transport
 
-/// Certificates in a coordinator that runs: taken anew from their files, reminded of before their end, and ended with it.
+/// Certificates in a coordinator that runs: taken anew from their files, reminded of before their end, and ended with
+/// it.
 extension CoordinatorService {
     private static let lookSeconds = 2
 
-    /// Takes the certificate, the key, the CA and the revocation list from their files now; those that it has stay where the
-    /// files do not hold.
+    /// Takes the certificate, the key, the CA and the revocation list from their files now; those that it has stay
+    /// where the files do not hold.
     public func reload() { took(reloading.reload(at: now())) }
 
     /// Notices replaced files, and ends connections whose certificates have ended or were revoked.
@@ -36,7 +37,9 @@ extension CoordinatorService {
             guard error is LedgerError, !ledgerIsMissed, !isStopping else { return }
             ledgerIsMissed = true
             logger.critical(
-                "nothing is decided, and nothing is answered from the ledger", metadata: ["reason": "\(error)", "hint": "put the file back, and start again"])
+                "nothing is decided, and nothing is answered from the ledger",
+                metadata: ["reason": "\(error)", "hint": "put the file back, and start again"]
+            )
         }
     }
 
@@ -49,14 +52,17 @@ extension CoordinatorService {
                 metadata: [
                     "certificate": "\(identity.principal)", "valid_until": "\(identity.chain[0].notAfter.text)",
                     "file": "\(configuration.certificate)",
-                ])
+                ]
+            )
             mustCheckConnections = true
         case .refused(let error):
             logger.error(
                 "certificates were not reloaded: those from before stay",
                 metadata: [
-                    "reason": "\(error)", "hint": "\((error as? CoordinatorError)?.hint ?? (error as? IdentityError)?.hint ?? "")",
-                ])
+                    "reason": "\(error)",
+                    "hint": "\((error as? CoordinatorError)?.hint ?? (error as? IdentityError)?.hint ?? "")",
+                ]
+            )
         }
     }
 
@@ -68,12 +74,15 @@ extension CoordinatorService {
         }
         for notice in reminder.due(notices, at: time) {
             logger.warning(
-                "a certificate ends", metadata: ["reason": "\(notice.text(at: time) ?? "")", "hint": "\(notice.remedy)"])
+                "a certificate ends",
+                metadata: ["reason": "\(notice.text(at: time) ?? "")", "hint": "\(notice.remedy)"]
+            )
         }
     }
 
-    /// A look at the dates is cheap; signatures and revocations are checked again where the files were replaced, or where the list
-    /// of what was revoked has ended: what is refused to new connections is no right of those that came in time.
+    /// A look at the dates is cheap; signatures and revocations are checked again where the files were replaced, or
+    /// where the list of what was revoked has ended: what is refused to new connections is no right of those that came
+    /// in time.
     private func endConnections() {
         let time = now(), roots = identity.roots, isWhole = mustCheckConnections || roots.hasEndedRevocations(at: time)
         mustCheckConnections = false
@@ -93,7 +102,8 @@ extension CoordinatorService {
 
     /// A certificate that a handshake did not accept: kept for the status where the consortium's CA has issued it.
     func refused(_ certificate: RefusedCertificate, _ reason: String) {
-        guard let principal = certificate.principal, principal.consortium == configuration.consortium, let site = principal.site
+        guard let principal = certificate.principal, principal.consortium == configuration.consortium,
+            let site = principal.site
         else { return }
         observe(.turnedAway(site, reason: reason))
     }
@@ -101,7 +111,8 @@ extension CoordinatorService {
     /// Why a site's last attempt to connect came to nothing; `nil` where it has connected since.
     public func refusal(of site: SiteID) -> RefusedSite? { refusedSites[site] }
 
-    /// What a status says about certificates: the coordinator's own, its CA's, its revocation list's, and each connected site's.
+    /// What a status says about certificates: the coordinator's own, its CA's, its revocation list's, and each
+    /// connected site's.
     public var certificateNotices: [CertificateNotice] { identity.notices }
     public func certificateTerm(of site: SiteID) -> CertificateTerm? { driver.sites[site]?.certificate }
 
@@ -110,7 +121,11 @@ extension CoordinatorService {
         guard let mode = attributes?[.posixPermissions] as? Int, mode & 0o077 != 0 else { return }
         logger.warning(
             "others than its owner may enter the data directory",
-            metadata: ["directory": "\(files.directory)", "mode": "0\(String(mode, radix: 8))", "hint": "chmod 700 the directory"])
+            metadata: [
+                "directory": "\(files.directory)", "mode": "0\(String(mode, radix: 8))",
+                "hint": "chmod 700 the directory",
+            ]
+        )
     }
 }
 

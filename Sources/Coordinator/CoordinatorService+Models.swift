@@ -15,10 +15,15 @@ extension CoordinatorService {
             let known = state.models.keys.map(\.text).sorted().suffix(10).joined(separator: ", ")
             return (state.models[name], state.modelEntries[name], state.releases.contains { $0.name == name }, known)
         }
-        guard let model, let index else { throw Refusal(.notFound, "there is no model or release \(name)", hint: "there are these: \(known)") }
+        guard let model, let index else {
+            throw Refusal(.notFound, "there is no model or release \(name)", hint: "there are these: \(known)")
+        }
         let proof = try await receipt(of: index)
         guard isRelease else {
-            let file = ModelListing.File(path: "model.safetensors", blob: BlobReference(digest: model.digest, byteCount: model.byteCount))
+            let file = ModelListing.File(
+                path: "model.safetensors",
+                blob: BlobReference(digest: model.digest, byteCount: model.byteCount)
+            )
             return ModelListing(name: name, files: [file], proof: proof)
         }
         return ModelListing(name: name, files: try await filesOfRelease(name), proof: proof)
@@ -29,10 +34,14 @@ extension CoordinatorService {
         let release = ReleaseDirectory(path: "\(files.releases)/\(name)")
         guard FileManager.default.fileExists(atPath: release.path) else {
             throw Refusal(
-                .unavailable, "the release \(name) is in the ledger, and its directory is not here",
-                hint: "an operator cuts it again: kumiai release cut \(name)")
+                .unavailable,
+                "the release \(name) is in the ledger, and its directory is not here",
+                hint: "an operator cuts it again: kumiai release cut \(name)"
+            )
         }
-        let found = try await workers.runIfActive { try release.files().map { ModelListing.File(path: $0.name, blob: $0.blob) } }
+        let found = try await workers.runIfActive {
+            try release.files().map { ModelListing.File(path: $0.name, blob: $0.blob) }
+        }
         releaseFiles[name] = found
         return found
     }
@@ -42,7 +51,9 @@ extension CoordinatorService {
         let (mayFetch, releases) = await look { ($0.mayFetch(digest), $0.machine.state.releases) }
         if mayFetch { return .blob }
         for release in releases {
-            guard let files = try? await filesOfRelease(release.name), let file = files.first(where: { $0.blob.digest == digest }) else { continue }
+            guard let files = try? await filesOfRelease(release.name),
+                let file = files.first(where: { $0.blob.digest == digest })
+            else { continue }
             return .file("\(self.files.releases)/\(release.name)/\(file.path)")
         }
         return nil
@@ -53,7 +64,10 @@ extension CoordinatorService {
         for replaced in try arrivals.begin(digest, from: operatorName) {
             arrivingModels.remove(replaced)
             arrivingModels.removeUnfinished(replaced)
-            logger.notice("a model that was sent and not registered was removed", metadata: ["model": "\(replaced.short)", "by": "\(operatorName)"])
+            logger.notice(
+                "a model that was sent and not registered was removed",
+                metadata: ["model": "\(replaced.short)", "by": "\(operatorName)"]
+            )
         }
     }
 
@@ -78,9 +92,15 @@ extension CoordinatorService {
         return .recorded(index: index)
     }
 
-    private static func adopt(_ blob: BlobReference, from arriving: BlobStore, into blobs: BlobStore) throws -> ModelReference {
+    private static func adopt(_ blob: BlobReference, from arriving: BlobStore, into blobs: BlobStore) throws
+        -> ModelReference
+    {
         guard arriving.byteCount(of: blob.digest) == blob.byteCount else {
-            throw Refusal(.notFound, "the model \(blob.digest.short) was not sent, or has another size", hint: "kumiai model import sends it first")
+            throw Refusal(
+                .notFound,
+                "the model \(blob.digest.short) was not sent, or has another size",
+                hint: "kumiai model import sends it first"
+            )
         }
         do {
             let file = try SafetensorsFile(path: arriving.path(of: blob.digest), called: "the model")
@@ -89,7 +109,11 @@ extension CoordinatorService {
             try blobs.adopt(arriving.path(of: blob.digest))
             return ModelReference(digest: blob.digest, layout: layout, byteCount: blob.byteCount)
         } catch let error as BlobError {
-            throw Refusal(.unavailable, "the model cannot be kept: \(error)", hint: "make room on the coordinator's disk")
+            throw Refusal(
+                .unavailable,
+                "the model cannot be kept: \(error)",
+                hint: "make room on the coordinator's disk"
+            )
         } catch {
             throw Refusal(.invalid, "\(error)", hint: (error as? CoordinatorError)?.hint ?? "")
         }

@@ -11,17 +11,23 @@ import Wire
 extension CoordinatorService {
     /// Asks for an entry; returns where it is.
     func recorded(_ request: CoordinatorRequest) async throws -> UInt64 {
-        guard case .recorded(let index) = try await ask(request) else { throw Refusal(.unavailable, "the coordinator has no answer") }
+        guard case .recorded(let index) = try await ask(request) else {
+            throw Refusal(.unavailable, "the coordinator has no answer")
+        }
         return index
     }
 
     /// What `body` finds, or throws, when all that was decided is on the disk.
-    func lookOrThrow<Found: Sendable>(_ body: @escaping @Sendable (CoordinatorDriver) throws -> Found) async throws -> Found {
+    func lookOrThrow<Found: Sendable>(_ body: @escaping @Sendable (CoordinatorDriver) throws -> Found) async throws
+        -> Found
+    {
         try await look { driver in Result { try body(driver) } }.get()
     }
 
     func open(_ plan: Plan, by name: String) async throws -> ServerMessage {
-        if let index = await look({ $0.machine.opening(of: plan) }) { return .campaignAccepted(plan.campaign, index: index) }
+        if let index = await look({ $0.machine.opening(of: plan) }) {
+            return .campaignAccepted(plan.campaign, index: index)
+        }
         try await requireSound(plan)
         return .campaignAccepted(plan.campaign, index: try await recorded(.open(plan, by: name)))
     }
@@ -33,7 +39,10 @@ extension CoordinatorService {
         try await requireSound(plan)
         if let violation {
             throw Refusal(
-                .conflict, "a campaign cannot be opened by this plan: it \(violation.message)", hint: "choose another name, or see kumiai campaign status")
+                .conflict,
+                "a campaign cannot be opened by this plan: it \(violation.message)",
+                hint: "choose another name, or see kumiai campaign status"
+            )
         }
         return .status(await status(of: plan.sites))
     }
@@ -43,13 +52,23 @@ extension CoordinatorService {
         let models = await look { $0.machine.state.models }
         guard let base = models[plan.base] else {
             let known = models.keys.map(\.text).sorted().suffix(10).joined(separator: ", ")
-            throw Refusal(.notFound, "base: there is no model \(plan.base)", hint: "name one of these in the plan: \(known)")
+            throw Refusal(
+                .notFound,
+                "base: there is no model \(plan.base)",
+                hint: "name one of these in the plan: \(known)"
+            )
         }
         let blobs = blobs
         // Reads all of the base: the coordinator goes on meanwhile.
-        let problem = try await workers.runIfActive { try plan.problems.first ?? PlanFit.problems(of: plan, base: SafetensorsFile(blobs, base.digest)).first }
+        let problem = try await workers.runIfActive {
+            try plan.problems.first ?? PlanFit.problems(of: plan, base: SafetensorsFile(blobs, base.digest)).first
+        }
         if let problem {
-            throw Refusal(.invalid, "\(problem.key): \(problem.message)", hint: "correct the plan and open the campaign again")
+            throw Refusal(
+                .invalid,
+                "\(problem.key): \(problem.message)",
+                hint: "correct the plan and open the campaign again"
+            )
         }
     }
 
@@ -60,24 +79,41 @@ extension CoordinatorService {
         }
         if former == nil { try check(adapterRank, training) }
         if let former, let round, former.round != round {
-            throw Refusal(.conflict, "\(name) was cut before, of \(former.round.map { "round \($0)" } ?? "the last round")", hint: "a release is cut once")
+            throw Refusal(
+                .conflict,
+                "\(name) was cut before, of \(former.round.map { "round \($0)" } ?? "the last round")",
+                hint: "a release is cut once"
+            )
         }
         let cutting: ReleaseCutting
         if let former { cutting = former } else { cutting = try await recordCut(name, round: round, by: operatorName) }
         let release = ReleaseDirectory(path: "\(files.releases)/\(name)")
-        if !FileManager.default.fileExists(atPath: release.path) { try await write(cutting, to: release.path, adapterRank: adapterRank) }
+        if !FileManager.default.fileExists(atPath: release.path) {
+            try await write(cutting, to: release.path, adapterRank: adapterRank)
+        }
         let report = try release.adapterReport()
         guard adapterRank == 0 || report?.rank == adapterRank else {
             throw Refusal(
-                .conflict, "\(name) was cut before, \(report.map { "with an adapter of rank \($0.rank)" } ?? "without an adapter")",
-                hint: "kumiai adapter extract makes one from the base and the release")
+                .conflict,
+                "\(name) was cut before, \(report.map { "with an adapter of rank \($0.rank)" } ?? "without an adapter")",
+                hint: "kumiai adapter extract makes one from the base and the release"
+            )
         }
-        return .releaseReady(name, model: cutting.model.digest, directory: release.path, discardedEnergy: report?.discarded)
+        return .releaseReady(
+            name,
+            model: cutting.model.digest,
+            directory: release.path,
+            discardedEnergy: report?.discarded
+        )
     }
 
     private func check(_ adapterRank: Int, _ training: Training?) throws {
         guard adapterRank == 0 || training?.lora != nil else {
-            throw Refusal(.conflict, "the campaign's plan has no adapters", hint: "kumiai adapter extract makes one from any two models")
+            throw Refusal(
+                .conflict,
+                "the campaign's plan has no adapters",
+                hint: "kumiai adapter extract makes one from any two models"
+            )
         }
     }
 
@@ -87,41 +123,61 @@ extension CoordinatorService {
                 throw Refusal(.notFound, "there is no campaign to release", hint: "open one: kumiai campaign open")
             }
             try driver.requireHeard()
-            return (campaign, layout, round.flatMap { driver.machine.state.archive.record(of: campaign.plan.campaign, round: $0) })
+            return (
+                campaign, layout,
+                round.flatMap { driver.machine.state.archive.record(of: campaign.plan.campaign, round: $0) }
+            )
         }
         let model = try await result(of: campaign, record)
         let cutting = ReleaseCutting(
-            name: name, campaign: campaign.plan.campaign, model: ModelReference(digest: model.digest, layout: layout, byteCount: model.byteCount),
-            cutBy: operatorName, round: round)
+            name: name,
+            campaign: campaign.plan.campaign,
+            model: ModelReference(digest: model.digest, layout: layout, byteCount: model.byteCount),
+            cutBy: operatorName,
+            round: round
+        )
         _ = try await recorded(.cut(cutting))
         return cutting
     }
 
     /// The model that a campaign, or one of its rounds, came to; an adapter beside it is folded in.
     private func result(of campaign: CampaignState, _ record: RoundArchive.Record?) async throws -> BlobReference {
-        guard let record else { return BlobReference(digest: campaign.current.model, byteCount: campaign.current.modelByteCount) }
+        guard let record else {
+            return BlobReference(digest: campaign.current.model, byteCount: campaign.current.modelByteCount)
+        }
         guard campaign.end != nil, record.result.adapter != nil else {
             return BlobReference(digest: record.result.model, byteCount: record.result.modelByteCount)
         }
         let aggregation = RoundAggregation(blobs: blobs, threads: configuration.aggregationThreads)
         let outcome = try await workers.runIfActive { [ledger] in
-            aggregation.attempt(try CommittedRound.task(of: record.campaign, round: record.round, in: ledger.entries()).asLast)
+            aggregation.attempt(
+                try CommittedRound.task(of: record.campaign, round: record.round, in: ledger.entries()).asLast
+            )
         }
         switch outcome {
         case .done(let state): return BlobReference(digest: state.model, byteCount: state.modelByteCount)
         case .lost(let reason, _), .blocked(let reason):
             throw Refusal(
-                .unavailable, "round \(record.round) cannot be computed with its adapter folded in: \(reason)", hint: "restore what is missing from a backup")
+                .unavailable,
+                "round \(record.round) cannot be computed with its adapter folded in: \(reason)",
+                hint: "restore what is missing from a backup"
+            )
         }
     }
 
     /// Copying a large model, and decomposing its change, takes minutes: the coordinator goes on meanwhile.
     private func write(_ cutting: ReleaseCutting, to path: String, adapterRank: Int) async throws {
         guard releasesInProgress.insert(cutting.name).inserted else {
-            throw Refusal(.unavailable, "\(cutting.name) is being written", hint: "it goes on by itself; cut it again in a while")
+            throw Refusal(
+                .unavailable,
+                "\(cutting.name) is being written",
+                hint: "it goes on by itself; cut it again in a while"
+            )
         }
         defer { releasesInProgress.remove(cutting.name) }
-        let lineage = try await workers.runIfActive { [ledger] in try Lineage(entries: ledger.entries(), of: cutting.name, treeHead: ledger.head.note) }
+        let lineage = try await workers.runIfActive { [ledger] in
+            try Lineage(entries: ledger.entries(), of: cutting.name, treeHead: ledger.head.note)
+        }
         try check(adapterRank, lineage.training)
         let (blobs, identity, lora) = (blobs, identity, adapterRank == 0 ? nil : lineage.training.lora)
         try await workers.runIfActive {
@@ -129,18 +185,30 @@ extension CoordinatorService {
             for digest in [cutting.model.digest] + (lora == nil ? [] : [lineage.baseDigest]) {
                 do { try blobs.verify(digest) } catch {
                     throw Refusal(
-                        .unavailable, "\(cutting.name) cannot be written: \(describe(error))",
-                        hint: "restore that blob from a backup, and cut the release again")
+                        .unavailable,
+                        "\(cutting.name) cannot be written: \(describe(error))",
+                        hint: "restore that blob from a backup, and cut the release again"
+                    )
                 }
             }
             // The campaign's change as an adapter on its base, in the modules that the plan adapts.
             let adapter = try lora.map { lora in
                 try AdapterExtraction(
-                    from: SafetensorsFile(blobs, lineage.baseDigest), to: SafetensorsFile(blobs, cutting.model.digest), rank: adapterRank,
-                    alpha: lora.scale * Double(adapterRank), targets: lora.targets)
+                    from: SafetensorsFile(blobs, lineage.baseDigest),
+                    to: SafetensorsFile(blobs, cutting.model.digest),
+                    rank: adapterRank,
+                    alpha: lora.scale * Double(adapterRank),
+                    targets: lora.targets
+                )
             }
             _ = try ReleaseDirectory.write(
-                to: path, lineage: lineage, model: blobs.path(of: cutting.model.digest), adapter: adapter, chain: identity.chain, key: identity.key)
+                to: path,
+                lineage: lineage,
+                model: blobs.path(of: cutting.model.digest),
+                adapter: adapter,
+                chain: identity.chain,
+                key: identity.key
+            )
         }
         // It is signed anew: what was known of an earlier copy is not of this one.
         releaseFiles[cutting.name] = nil
@@ -153,7 +221,11 @@ extension CoordinatorService {
         let (rounds, going) = await look { $0.pruning(at: time) }
         let report = try await workers.runIfActive { [blobs] in
             let present = going.filter(blobs.contains)
-            return RemovalReport(rounds: rounds, blobs: present.count, byteCount: present.reduce(0) { $0 + (blobs.byteCount(of: $1) ?? 0) })
+            return RemovalReport(
+                rounds: rounds,
+                blobs: present.count,
+                byteCount: present.reduce(0) { $0 + (blobs.byteCount(of: $1) ?? 0) }
+            )
         }
         if !dryRun { _ = try await ask(.prune(by: operatorName)) }
         return .updatesRemoved(report)
@@ -180,7 +252,10 @@ extension CoordinatorService {
     private func statusFacts(of named: [SiteID]?) async -> StatusFacts {
         let (time, consortium, seen, refused) = (now(), configuration.consortium, seenSites, refusedSites)
         let (report, troubles) = await look { driver in
-            (driver.status(of: named, consortium: consortium, seen: seen, refused: refused, at: time), driver.troubles(at: time))
+            (
+                driver.status(of: named, consortium: consortium, seen: seen, refused: refused, at: time),
+                driver.troubles(at: time)
+            )
         }
         return StatusFacts(report: report, troubles: troubles, notices: certificateNotices, isDiskFull: isDiskFull)
     }

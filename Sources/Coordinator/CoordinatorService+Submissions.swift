@@ -6,7 +6,9 @@ import Wire
 
 /// What sites submit and show, and how they are answered.
 extension CoordinatorService {
-    nonisolated func submit(_ update: SignedUpdate, from site: SiteID, certificate: Certificate, seenEntries: UInt64) async throws -> ServerMessage {
+    nonisolated func submit(_ update: SignedUpdate, from site: SiteID, certificate: Certificate, seenEntries: UInt64)
+        async throws -> ServerMessage
+    {
         guard case .submission(let answer) = try await ask(.submit(update, from: site), certificate: certificate) else {
             throw postponement("the coordinator has no answer yet")
         }
@@ -27,7 +29,9 @@ extension CoordinatorService {
     private nonisolated func accepted(_ index: UInt64, _ seenEntries: UInt64) async throws -> ServerMessage {
         let snapshot = ledger.snapshot
         return .receipt(
-            try await receipt(of: index, under: snapshot), consistencyProof: snapshot.consistencyProof(from: min(Int(clamping: seenEntries), snapshot.count)))
+            try await receipt(of: index, under: snapshot),
+            consistencyProof: snapshot.consistencyProof(from: min(Int(clamping: seenEntries), snapshot.count))
+        )
     }
 
     nonisolated func receipt(of index: UInt64, under snapshot: LedgerSnapshot? = nil) async throws -> Receipt {
@@ -46,7 +50,9 @@ extension CoordinatorService {
 
     /// A site that sent its update for the round already is asked again only with the entry that says that it was lost.
     nonisolated func message(_ instruction: SiteLink.Instruction) async -> ServerMessage {
-        guard let index = instruction.proof, case .train(let task) = instruction.assignment, let proof = try? await receipt(of: index) else {
+        guard let index = instruction.proof, case .train(let task) = instruction.assignment,
+            let proof = try? await receipt(of: index)
+        else {
             return .assignment(instruction.assignment)
         }
         return .assignment(.train(task.asking(because: proof)))

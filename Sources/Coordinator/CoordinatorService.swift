@@ -73,7 +73,11 @@ public actor CoordinatorService {
         let certificate: Certificate?
     }
 
-    public init(_ configuration: CoordinatorConfiguration, logger: Logger, clock: @escaping @Sendable () -> Timestamp = systemTime) throws {
+    public init(
+        _ configuration: CoordinatorConfiguration,
+        logger: Logger,
+        clock: @escaping @Sendable () -> Timestamp = systemTime
+    ) throws {
         self.configuration = configuration
         self.logger = logger
         log = CoordinatorLog(logger)
@@ -88,11 +92,19 @@ public actor CoordinatorService {
         arrivingModels.removeAll()
         sweeper = BlobSweeper(blobs, incoming)
         let seal = try SealedFile(files)
-        let (ledger, state) = try FormerRun.ledger(files, consortium: configuration.consortium, key: reloading.current.logKey)
+        let (ledger, state) = try FormerRun.ledger(
+            files,
+            consortium: configuration.consortium,
+            key: reloading.current.logKey
+        )
         try FormerRun.check(seal, files, ledger, state, reloading.current.roots)
         self.ledger = ledger
         incoming.settle(state, blobs)
-        driver = CoordinatorDriver(state: state, ledger: ledger.snapshot, recovery: try MissingHistory(path: files.missingHistory).load(ledger.snapshot))
+        driver = CoordinatorDriver(
+            state: state,
+            ledger: ledger.snapshot,
+            recovery: try MissingHistory(path: files.missingHistory).load(ledger.snapshot)
+        )
         (events, inbox) = AsyncStream.makeStream()
     }
 
@@ -105,14 +117,21 @@ public actor CoordinatorService {
         defer { phase = .stopped }
         for pool in [workers, writer, keeper] { pool.start() }
         let listener = Listener(
-            contexts: reloading.contexts, consortium: configuration.consortium, peerLimit: CoordinatorLimits.connectionsPerPeer,
-            group: MultiThreadedEventLoopGroup.singleton, logger: logger
+            contexts: reloading.contexts,
+            consortium: configuration.consortium,
+            peerLimit: CoordinatorLimits.connectionsPerPeer,
+            group: MultiThreadedEventLoopGroup.singleton,
+            logger: logger
         ) { [weak self] certificate, reason in await self?.refused(certificate, reason) }
         self.listener = listener
         knowSites()
         logger.info(
             "coordinator starts",
-            metadata: ["consortium": "\(configuration.consortium)", "entries": "\(ledger.count)", "certificate": "\(identity.principal)"])
+            metadata: [
+                "consortium": "\(configuration.consortium)", "entries": "\(ledger.count)",
+                "certificate": "\(identity.principal)",
+            ]
+        )
         try await withThrowingDiscardingTaskGroup { group in
             group.addTask { await self.handleEvents() }
             group.addTask { await self.watchIdentity() }
@@ -168,7 +187,13 @@ public actor CoordinatorService {
         try await NIOThreadPool.singleton.runIfActive {
             try ledger.close()
             guard ledger.count > 0 else { return }
-            try LedgerSeal.write(to: files.seal, ledger: files.ledger, size: ledger.count, origin: ledger.origin, key: key)
+            try LedgerSeal.write(
+                to: files.seal,
+                ledger: files.ledger,
+                size: ledger.count,
+                origin: ledger.origin,
+                key: key
+            )
         }
     }
 
@@ -180,7 +205,11 @@ public actor CoordinatorService {
 
     /// Keeps places for the campaign's sites, should connections become few.
     private func knowSites() {
-        listener?.know((driver.machine.state.campaign?.plan.sites ?? []).map { Principal(consortium: configuration.consortium, role: .site($0)) })
+        listener?.know(
+            (driver.machine.state.campaign?.plan.sites ?? []).map {
+                Principal(consortium: configuration.consortium, role: .site($0))
+            }
+        )
     }
 
     // MARK: Events
@@ -236,7 +265,8 @@ public actor CoordinatorService {
         case .restore(let lost): read { try ledger.restore(lost) }
         case .noteMissing(let head): noteMissing(head)
         case .inspect(let id, let update, let plan, let ended): inspect(id, update, plan, ended)
-        case .publish(let id, let manifest, let inspection): work(on: keeper) { .published(id, incoming.accept(manifest, inspection)) }
+        case .publish(let id, let manifest, let inspection):
+            work(on: keeper) { .published(id, incoming.accept(manifest, inspection)) }
         case .compute(let task):
             let aggregation = RoundAggregation(blobs: blobs, threads: configuration.aggregationThreads)
             work(on: workers) { .computed(task, aggregation.attempt(task)) }
@@ -278,13 +308,23 @@ public actor CoordinatorService {
     }
 
     private func inspect(_ id: RequestID, _ update: SignedUpdate, _ plan: Plan, _ ended: Set<Digest>) {
-        guard let certificate = requests[id]?.certificate else { return handle(.inspected(id, .unavailable("the connection is gone"))) }
-        let (blobs, incoming, roots, time, manifest) = (blobs, incoming, identity.roots.without(ended), now(), update.manifest)
+        guard let certificate = requests[id]?.certificate else {
+            return handle(.inspected(id, .unavailable("the connection is gone")))
+        }
+        let (blobs, incoming, roots, time, manifest) = (
+            blobs, incoming, identity.roots.without(ended), now(), update.manifest
+        )
         let scanned = arrivedUpdates.take(manifest.update, of: manifest.site)
         work(on: workers) {
             do {
                 let uploads = try incoming.store(of: manifest.site)
-                let inspection = UpdateInspection(blobs: blobs, uploads: uploads, plan: plan, roots: roots, scanned: scanned)
+                let inspection = UpdateInspection(
+                    blobs: blobs,
+                    uploads: uploads,
+                    plan: plan,
+                    roots: roots,
+                    scanned: scanned
+                )
                 return .inspected(id, inspection.inspect(update, certificate: certificate, at: time))
             } catch {
                 return .inspected(id, .unavailable("the coordinator cannot look at what the site has sent: \(error)"))
@@ -305,7 +345,9 @@ public actor CoordinatorService {
     private func wake(_ alarm: CoordinatorAlarm, _ milliseconds: Int64) {
         alarms[alarm]?.cancel()
         guard !isStopping else { return }
-        alarms[alarm] = MultiThreadedEventLoopGroup.singleton.any().scheduleTask(in: .milliseconds(milliseconds)) { [inbox] in _ = inbox.yield(.due(alarm)) }
+        alarms[alarm] = MultiThreadedEventLoopGroup.singleton.any().scheduleTask(in: .milliseconds(milliseconds)) {
+            [inbox] in _ = inbox.yield(.due(alarm))
+        }
     }
 
     func observe(_ observation: CoordinatorObservation) {

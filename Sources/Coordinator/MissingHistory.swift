@@ -1,7 +1,8 @@
 import Blobs
 import Ledger
 
-/// The newest tree head of a site that the ledger does not extend, noted on the disk: nothing is decided while it is there.
+/// The newest tree head of a site that the ledger does not extend, noted on the disk: nothing is decided while it is
+/// there.
 package struct MissingHistory: Sendable {
     private let path: String
     private let disk: any Disk
@@ -18,7 +19,10 @@ package struct MissingHistory: Sendable {
         switch ledger.standing(of: String(decoding: bytes, as: UTF8.self), losses: []) {
         case .isBehind(let head): return LedgerRecovery(head)
         case .isForeign(let reason):
-            throw CoordinatorError("\(path) cannot be read: \(reason)", hint: "it says what this ledger lacks; restore it")
+            throw CoordinatorError(
+                "\(path) cannot be read: \(reason)",
+                hint: "it says what this ledger lacks; restore it"
+            )
         case .extends, .lossDeclared: return nil
         }
     }

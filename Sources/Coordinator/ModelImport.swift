@@ -26,7 +26,9 @@ public struct ModelImport {
         let name = file.name.isEmpty ? "the base model" : file.name
         if let odd = file.layout.tensors.first(where: { $0.type != .f32 }) {
             throw CoordinatorError(
-                "\(name) has \(odd.name) in \(odd.type.rawValue); expected F32", hint: "a base model is float32 in this version: convert it")
+                "\(name) has \(odd.name) in \(odd.type.rawValue); expected F32",
+                hint: "a base model is float32 in this version: convert it"
+            )
         }
         guard file.layout.elementCount > 0 else { throw CoordinatorError("\(name) holds no numbers") }
         try file.checkFinite()

@@ -2,7 +2,8 @@ import Federation
 import Learning
 import Tensors
 
-/// Whether a base model can be trained as a plan says. What no site could train would stop the campaign in its first round.
+/// Whether a base model can be trained as a plan says. What no site could train would stop the campaign in its first
+/// round.
 package enum PlanFit {
     /// Reads all of the base; throws where it cannot be read.
     package static func problems(of plan: Plan, base: SafetensorsFile) throws -> [PlanProblem] {
@@ -30,12 +31,24 @@ package enum PlanFit {
     private static func problems(of lora: LoRA, _ base: TensorLayout) -> [PlanProblem] {
         let unknown = AdapterLayout.unknownTargets(lora.targets, in: base)
         guard unknown.isEmpty else {
-            return [PlanProblem(key: "lora.targets", message: "the base has no module named \(unknown.joined(separator: ", ")); kumiai policy show names them")]
+            return [
+                PlanProblem(
+                    key: "lora.targets",
+                    message:
+                        "the base has no module named \(unknown.joined(separator: ", ")); kumiai policy show names them"
+                )
+            ]
         }
         let adapter = AdapterLayout(base: base, rank: lora.rank, targets: lora.targets)
         // An update may not be larger than the model: nobody could upload it.
         guard adapter.layout.byteCount < base.byteCount else {
-            return [PlanProblem(key: "lora.rank", message: "adapters of rank \(lora.rank) take \(adapter.layout.byteCount) bytes, the base \(base.byteCount)")]
+            return [
+                PlanProblem(
+                    key: "lora.rank",
+                    message:
+                        "adapters of rank \(lora.rank) take \(adapter.layout.byteCount) bytes, the base \(base.byteCount)"
+                )
+            ]
         }
         return problem("lora.targets") { try adapter.checkTrainable() }
     }

@@ -16,9 +16,9 @@ private func milliseconds(_ clock: clockid_t) -> UInt64 {
 
 /// A clock that does not follow a sudden step of the system's clock.
 ///
-/// One round with a clock that is days ahead would stretch all deadlines after it by as much, because entries do not go back in
-/// time. Slow corrections, as NTP makes them, are followed; a step by more than a bound is reported, and believed only by a
-/// coordinator that is started again.
+/// One round with a clock that is days ahead would stretch all deadlines after it by as much, because entries do not go
+/// back in time. Slow corrections, as NTP makes them, are followed; a step by more than a bound is reported, and
+/// believed only by a coordinator that is started again.
 package struct StepGuard: Sendable {
     private var reference: (wall: Timestamp, steady: UInt64)?
     private let bound: Int64

@@ -14,7 +14,11 @@ public final class Certificate: @unchecked Sendable {
 
     public convenience init(der: [UInt8]) throws {
         guard der.count <= Self.maximumBytes else {
-            throw IdentityError(.malformed, "certificate too large", detail: "\(der.count) bytes, at most \(Self.maximumBytes)")
+            throw IdentityError(
+                .malformed,
+                "certificate too large",
+                detail: "\(der.count) bytes, at most \(Self.maximumBytes)"
+            )
         }
         let parsed = der.withUnsafeBufferPointer { buffer -> OpaquePointer? in
             var cursor = buffer.baseAddress
@@ -62,7 +66,9 @@ public final class Certificate: @unchecked Sendable {
 
     public func pem() throws -> [UInt8] {
         let bio = try MemoryBIO()
-        guard PEM_write_bio_X509(bio.pointer, pointer) == 1 else { throw IdentityError.openSSL(.failed, "cannot write the certificate") }
+        guard PEM_write_bio_X509(bio.pointer, pointer) == 1 else {
+            throw IdentityError.openSSL(.failed, "cannot write the certificate")
+        }
         return bio.bytes
     }
 
@@ -71,7 +77,9 @@ public final class Certificate: @unchecked Sendable {
 
     public var publicKey: PublicKey {
         get throws {
-            guard let key = X509_get_pubkey(pointer) else { throw IdentityError.openSSL(.malformed, "the certificate's key cannot be used") }
+            guard let key = X509_get_pubkey(pointer) else {
+                throw IdentityError.openSSL(.malformed, "the certificate's key cannot be used")
+            }
             return PublicKey(owning: key)
         }
     }
@@ -121,16 +129,33 @@ public final class Certificate: @unchecked Sendable {
         let uris = uris
         guard uris.count == 1 else {
             let what = uris.isEmpty ? "none" : "\(uris.count)"
-            throw IdentityError(.wrongIdentity, "a certificate must carry exactly one URI", detail: "\(what) in \(subject)")
+            throw IdentityError(
+                .wrongIdentity,
+                "a certificate must carry exactly one URI",
+                detail: "\(what) in \(subject)"
+            )
         }
-        guard !isAuthority else { throw IdentityError(.wrongIdentity, "a CA certificate never authenticates", detail: subject) }
+        guard !isAuthority else {
+            throw IdentityError(.wrongIdentity, "a CA certificate never authenticates", detail: subject)
+        }
         let usage = X509_get_key_usage(pointer)
         guard usage != UInt32.max, usage & UInt32(KU_DIGITAL_SIGNATURE) != 0,
             usage & UInt32(KU_KEY_CERT_SIGN | KU_CRL_SIGN) == 0
-        else { throw IdentityError(.wrongIdentity, "the key usage must be digitalSignature and no signing of certificates", detail: subject) }
+        else {
+            throw IdentityError(
+                .wrongIdentity,
+                "the key usage must be digitalSignature and no signing of certificates",
+                detail: subject
+            )
+        }
         let extended = X509_get_extended_key_usage(pointer)
-        guard extended != UInt32.max, extended & UInt32(XKU_SSL_SERVER) != 0, extended & UInt32(XKU_SSL_CLIENT) != 0 else {
-            throw IdentityError(.wrongIdentity, "the extended key usage must be serverAuth and clientAuth", detail: subject)
+        guard extended != UInt32.max, extended & UInt32(XKU_SSL_SERVER) != 0, extended & UInt32(XKU_SSL_CLIENT) != 0
+        else {
+            throw IdentityError(
+                .wrongIdentity,
+                "the extended key usage must be serverAuth and clientAuth",
+                detail: subject
+            )
         }
         return try SPIFFE.principal(uris[0])
     }

@@ -29,15 +29,28 @@ public struct CertificateAuthority: Sendable {
 
     /// Makes a new authority for `consortium`, valid from an hour before `now`.
     public static func create(
-        consortium: String, days: Int? = nil, profiles: CertificateProfiles = .standard, at now: Timestamp
+        consortium: String,
+        days: Int? = nil,
+        profiles: CertificateProfiles = .standard,
+        at now: Timestamp
     ) throws -> CertificateAuthority {
         guard SPIFFE.isTrustDomain(consortium) else {
-            throw IdentityError(.wrongIdentity, "a consortium's name is of a-z 0-9 . _ -, for example robots.example", detail: consortium)
+            throw IdentityError(
+                .wrongIdentity,
+                "a consortium's name is of a-z 0-9 . _ -, for example robots.example",
+                detail: consortium
+            )
         }
         let key = try PrivateKey.generate()
         let draft = CertificateDraft(
-            commonName: "\(consortium) certificate authority", profile: "ca", uri: nil, days: days, issuer: nil,
-            subjectKey: key.publicKey, signingKey: key)
+            commonName: "\(consortium) certificate authority",
+            profile: "ca",
+            uri: nil,
+            days: days,
+            issuer: nil,
+            subjectKey: key.publicKey,
+            signingKey: key
+        )
         return try CertificateAuthority(certificate: draft.sign(profiles, at: now), key: key, profiles: profiles)
     }
 
@@ -52,30 +65,53 @@ public struct CertificateAuthority: Sendable {
 
     /// An authority that has ended can issue nothing that anybody would accept.
     func requireHolds(at now: Timestamp) throws {
-        guard let notice = certificate.term.notice(at: now), case .ended = certificate.term.standing(at: now) else { return }
+        guard let notice = certificate.term.notice(at: now), case .ended = certificate.term.standing(at: now) else {
+            return
+        }
         throw IdentityError(
-            .authorityEnded, "the certificate authority has ended", detail: "\(certificate.subject) \(notice)",
-            hint: "the consortium needs a new CA, and certificates under it")
+            .authorityEnded,
+            "the certificate authority has ended",
+            detail: "\(certificate.subject) \(notice)",
+            hint: "the consortium needs a new CA, and certificates under it"
+        )
     }
 
-    /// Issues a certificate for `principal` over `publicKey`, by the profile of its role. It ends with the authority at the latest.
+    /// Issues a certificate for `principal` over `publicKey`, by the profile of its role. It ends with the authority at
+    /// the latest.
     public func issue(
-        _ principal: Principal, for publicKey: PublicKey, days: Int? = nil, at now: Timestamp
+        _ principal: Principal,
+        for publicKey: PublicKey,
+        days: Int? = nil,
+        at now: Timestamp
     ) throws -> Certificate {
         try issue(
-            profile: principal.profileName, uri: principal.description, commonName: principal.path, for: publicKey,
-            days: days, at: now)
+            profile: principal.profileName,
+            uri: principal.description,
+            commonName: principal.path,
+            for: publicKey,
+            days: days,
+            at: now
+        )
     }
 
     /// Issues by a named profile with any URI; what the tests of hostile certificates use too.
     public func issue(
-        profile: String, uri: String?, commonName: String, for publicKey: PublicKey, days: Int? = nil,
+        profile: String,
+        uri: String?,
+        commonName: String,
+        for publicKey: PublicKey,
+        days: Int? = nil,
         at now: Timestamp
     ) throws -> Certificate {
         try requireHolds(at: now)
         return try CertificateDraft(
-            commonName: commonName, profile: profile, uri: uri, days: days, issuer: certificate,
-            subjectKey: publicKey, signingKey: key
+            commonName: commonName,
+            profile: profile,
+            uri: uri,
+            days: days,
+            issuer: certificate,
+            subjectKey: publicKey,
+            signingKey: key
         ).sign(profiles, at: now)
     }
 }
@@ -116,7 +152,10 @@ private struct CertificateDraft {
         try setSerial(pointer)
         ASN1_TIME_set(X509_getm_notBefore(pointer), start)
         // No longer than the CA: what outlives it is of no use, and only looks valid.
-        let end = min(start + Self.backdatedSeconds + lifetime * 86_400, issuer.map { Int($0.notAfter.milliseconds / 1000) } ?? .max)
+        let end = min(
+            start + Self.backdatedSeconds + lifetime * 86_400,
+            issuer.map { Int($0.notAfter.milliseconds / 1000) } ?? .max
+        )
         ASN1_TIME_set(X509_getm_notAfter(pointer), end)
         X509_set_pubkey(pointer, subjectKey.pointer)
         let name = X509_get_subject_name(pointer)
@@ -136,7 +175,9 @@ private struct CertificateDraft {
         var bytes = [UInt8](repeating: 0, count: 16)
         RAND_bytes(&bytes, 16)
         bytes[0] = bytes[0] & 0x7f | 0x40
-        guard let number = BN_bin2bn(bytes, 16, nil) else { throw IdentityError.openSSL(.failed, "cannot make a serial") }
+        guard let number = BN_bin2bn(bytes, 16, nil) else {
+            throw IdentityError.openSSL(.failed, "cannot make a serial")
+        }
         defer { BN_free(number) }
         BN_to_ASN1_INTEGER(number, X509_get_serialNumber(certificate))
     }
@@ -147,7 +188,9 @@ private final class Configuration {
     private let pointer: UnsafeMutablePointer<CONF>
 
     init(_ profiles: CertificateProfiles, uri: String?) throws {
-        guard let configuration = NCONF_new(nil) else { throw IdentityError.openSSL(.failed, "cannot allocate a configuration") }
+        guard let configuration = NCONF_new(nil) else {
+            throw IdentityError.openSSL(.failed, "cannot allocate a configuration")
+        }
         pointer = configuration
         // The configuration reads ${ENV::SPIFFE_ID}, as it does for the openssl command.
         setenv("SPIFFE_ID", uri ?? "spiffe://unset.invalid/none", 1)
@@ -162,7 +205,9 @@ private final class Configuration {
 
     func days(of profile: String) throws -> Int {
         defer { ERR_clear_error() }
-        guard let text = NCONF_get_string(pointer, "lifetimes", profile), let days = Int(String(cString: text)), days > 0 else {
+        guard let text = NCONF_get_string(pointer, "lifetimes", profile), let days = Int(String(cString: text)),
+            days > 0
+        else {
             throw IdentityError(.malformed, "the certificate profiles have no lifetime", detail: profile)
         }
         return days

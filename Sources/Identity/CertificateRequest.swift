@@ -11,10 +11,22 @@ public struct CertificateRequest: Sendable {
         guard let request = X509_REQ_new() else { throw IdentityError.openSSL(.failed, "cannot allocate a request") }
         defer { X509_REQ_free(request) }
         X509_REQ_set_pubkey(request, key.pointer)
-        X509_NAME_add_entry_by_txt(X509_REQ_get_subject_name(request), "CN", MBSTRING_UTF8, String(commonName.prefix(64)), -1, -1, 0)
-        guard X509_REQ_sign(request, key.pointer, EVP_sha256()) > 0 else { throw IdentityError.openSSL(.failed, "cannot sign the request") }
+        X509_NAME_add_entry_by_txt(
+            X509_REQ_get_subject_name(request),
+            "CN",
+            MBSTRING_UTF8,
+            String(commonName.prefix(64)),
+            -1,
+            -1,
+            0
+        )
+        guard X509_REQ_sign(request, key.pointer, EVP_sha256()) > 0 else {
+            throw IdentityError.openSSL(.failed, "cannot sign the request")
+        }
         let bio = try MemoryBIO()
-        guard PEM_write_bio_X509_REQ(bio.pointer, request) == 1 else { throw IdentityError.openSSL(.failed, "cannot write the request") }
+        guard PEM_write_bio_X509_REQ(bio.pointer, request) == 1 else {
+            throw IdentityError.openSSL(.failed, "cannot write the request")
+        }
         return bio.bytes
     }
 
@@ -25,9 +37,13 @@ public struct CertificateRequest: Sendable {
             throw IdentityError.openSSL(.malformed, "not a PEM certificate request")
         }
         defer { X509_REQ_free(request) }
-        guard let key = X509_REQ_get_pubkey(request) else { throw IdentityError.openSSL(.malformed, "the request has no usable key") }
+        guard let key = X509_REQ_get_pubkey(request) else {
+            throw IdentityError.openSSL(.malformed, "the request has no usable key")
+        }
         publicKey = PublicKey(owning: key)
-        guard X509_REQ_verify(request, key) == 1 else { throw IdentityError.openSSL(.badSignature, "the request is not signed by its own key") }
+        guard X509_REQ_verify(request, key) == 1 else {
+            throw IdentityError.openSSL(.badSignature, "the request is not signed by its own key")
+        }
         guard publicKey.isP256 else { throw IdentityError(.malformed, "the request's key is not ECDSA P-256") }
     }
 }

@@ -3,8 +3,8 @@ import Synchronization
 
 /// A tag over bytes that this process has seen: the same bytes later have the same tag, and nobody else can make one.
 ///
-/// AES-128-GMAC (NIST SP 800-38D) under a key that lives in this process alone. Several times as fast as SHA-256, so that bytes
-/// whose digest was compared once need not be hashed again by the process that did it.
+/// AES-128-GMAC (NIST SP 800-38D) under a key that lives in this process alone. Several times as fast as SHA-256, so
+/// that bytes whose digest was compared once need not be hashed again by the process that did it.
 public struct ContentTag: Equatable, Sendable {
     fileprivate let nonce: [UInt8]
     fileprivate let value: [UInt8]
@@ -34,7 +34,10 @@ public final class ContentTagger {
     private init(nonce: [UInt8]) {
         self.nonce = nonce
         context = EVP_CIPHER_CTX_new()
-        precondition(EVP_EncryptInit_ex(context, EVP_aes_128_gcm(), nil, Self.key, nonce) == 1, "OpenSSL has no AES-128-GCM")
+        precondition(
+            EVP_EncryptInit_ex(context, EVP_aes_128_gcm(), nil, Self.key, nonce) == 1,
+            "OpenSSL has no AES-128-GCM"
+        )
     }
 
     deinit { EVP_CIPHER_CTX_free(context) }

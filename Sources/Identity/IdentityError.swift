@@ -38,7 +38,14 @@ public struct IdentityError: Error, Equatable, Sendable, CustomStringConvertible
     /// The file that it is about, where it is about one of this machine's.
     public let file: String?
 
-    public init(_ code: Code, _ message: String, detail: String = "", hint: String = "", refused: RefusedCertificate? = nil, file: String? = nil) {
+    public init(
+        _ code: Code,
+        _ message: String,
+        detail: String = "",
+        hint: String = "",
+        refused: RefusedCertificate? = nil,
+        file: String? = nil
+    ) {
         self.code = code
         self.message = message
         self.detail = detail
@@ -52,7 +59,14 @@ public struct IdentityError: Error, Equatable, Sendable, CustomStringConvertible
 
     /// The same, of what stands in the file at `path`.
     func inFile(_ path: String) -> IdentityError {
-        IdentityError(code, message, detail: detail.isEmpty ? path : "\(path): \(detail)", hint: hint, refused: refused, file: path)
+        IdentityError(
+            code,
+            message,
+            detail: detail.isEmpty ? path : "\(path): \(detail)",
+            hint: hint,
+            refused: refused,
+            file: path
+        )
     }
 
     /// OpenSSL names an alert after the version of TLS that had it first, which says nothing to a reader.
@@ -80,7 +94,8 @@ public struct IdentityError: Error, Equatable, Sendable, CustomStringConvertible
 public struct RefusedCertificate: Equatable, Sendable {
     /// `member/acme/site/osaka`, or the subject where it names nobody of a consortium.
     public let name: String
-    /// The role that it names, where one of the authorities that we trust has signed it; otherwise anybody may have made it.
+    /// The role that it names, where one of the authorities that we trust has signed it; otherwise anybody may have
+    /// made it.
     public let principal: Principal?
     public let term: CertificateTerm
 }

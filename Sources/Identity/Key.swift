@@ -133,9 +133,13 @@ extension PublicKey: Equatable {
 }
 
 /// An encrypted key must fail, not ask on the terminal of a daemon.
-private let refusePassphrase: @convention(c) (UnsafeMutablePointer<CChar>?, Int32, Int32, UnsafeMutableRawPointer?) -> Int32 = {
-    _, _, _, _ in -1
-}
+private let refusePassphrase:
+    @convention(c) (UnsafeMutablePointer<CChar>?, Int32, Int32, UnsafeMutableRawPointer?) -> Int32 = {
+        _,
+        _,
+        _,
+        _ in -1
+    }
 
 /// OpenSSL's in-memory file.
 final class MemoryBIO {

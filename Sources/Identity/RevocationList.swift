@@ -22,8 +22,11 @@ public final class RevocationList: @unchecked Sendable {
         for list in lists {
             guard authorities.contains(where: list.isSigned) else {
                 throw IdentityError(
-                    .revocationList, "a list of revoked certificates is not signed by the CA", detail: list.issuer,
-                    hint: "take the crl.pem that kumiai pki revoke writes beside the CA's key")
+                    .revocationList,
+                    "a list of revoked certificates is not signed by the CA",
+                    detail: list.issuer,
+                    hint: "take the crl.pem that kumiai pki revoke writes beside the CA's key"
+                )
             }
         }
         return lists
@@ -51,7 +54,10 @@ public final class RevocationList: @unchecked Sendable {
         }
         guard !lists.isEmpty else {
             throw IdentityError(
-                .malformed, "no list of revoked certificates found", hint: "a PEM or DER file, as kumiai pki revoke writes")
+                .malformed,
+                "no list of revoked certificates found",
+                hint: "a PEM or DER file, as kumiai pki revoke writes"
+            )
         }
         return lists
     }
@@ -69,7 +75,8 @@ public final class RevocationList: @unchecked Sendable {
         let end = X509_CRL_get0_nextUpdate(pointer)
         return CertificateTerm(
             notBefore: Certificate.time(X509_CRL_get0_lastUpdate(pointer)),
-            notAfter: end == nil ? Timestamp(milliseconds: .max) : Certificate.time(end))
+            notAfter: end == nil ? Timestamp(milliseconds: .max) : Certificate.time(end)
+        )
     }
 
     public func contains(_ certificate: Certificate) -> Bool {
@@ -92,7 +99,9 @@ public final class RevocationList: @unchecked Sendable {
 extension CertificateAuthority {
     /// A new list: what `former` holds, and `certificates`. Without any, the former one holds for longer.
     public func revoke(
-        _ certificates: [Certificate], after former: RevocationList? = nil, days: Int = RevocationList.standardDays,
+        _ certificates: [Certificate],
+        after former: RevocationList? = nil,
+        days: Int = RevocationList.standardDays,
         at now: Timestamp
     ) throws -> RevocationList {
         try requireHolds(at: now)
@@ -111,7 +120,10 @@ extension CertificateAuthority {
 
 extension RevocationList {
     fileprivate convenience init(
-        revoking certificates: [Certificate], after former: RevocationList?, by authority: CertificateAuthority, days: Int,
+        revoking certificates: [Certificate],
+        after former: RevocationList?,
+        by authority: CertificateAuthority,
+        days: Int,
         at now: Timestamp
     ) throws {
         guard let list = former.map({ X509_CRL_dup($0.pointer) }) ?? X509_CRL_new() else {
@@ -133,13 +145,17 @@ extension RevocationList {
     }
 
     private static func setTime(_ seconds: UInt64, _ set: (UnsafePointer<ASN1_TIME>) -> Int32) throws {
-        guard let time = ASN1_TIME_set(nil, Int(seconds)) else { throw IdentityError.openSSL(.failed, "cannot make a time") }
+        guard let time = ASN1_TIME_set(nil, Int(seconds)) else {
+            throw IdentityError.openSSL(.failed, "cannot make a time")
+        }
         defer { ASN1_TIME_free(time) }
         guard set(time) == 1 else { throw IdentityError.openSSL(.failed, "cannot set a time") }
     }
 
     private static func add(_ certificate: Certificate, to list: OpaquePointer, at seconds: UInt64) throws {
-        guard let entry = X509_REVOKED_new() else { throw IdentityError.openSSL(.failed, "cannot revoke a certificate") }
+        guard let entry = X509_REVOKED_new() else {
+            throw IdentityError.openSSL(.failed, "cannot revoke a certificate")
+        }
         // The serial is copied.
         X509_REVOKED_set_serialNumber(entry, X509_get_serialNumber(certificate.pointer))
         try setTime(seconds) { X509_REVOKED_set_revocationDate(entry, UnsafeMutablePointer(mutating: $0)) }
@@ -151,7 +167,8 @@ extension RevocationList {
 
     /// Two authorities may have one name: the identifier of the key says which of them the list is of.
     private static func setAuthorityKey(of list: OpaquePointer, _ authority: Certificate) throws {
-        guard X509_get0_subject_key_id(authority.pointer) != nil, X509_CRL_get_ext_by_NID(list, NID_authority_key_identifier, -1) < 0
+        guard X509_get0_subject_key_id(authority.pointer) != nil,
+            X509_CRL_get_ext_by_NID(list, NID_authority_key_identifier, -1) < 0
         else { return }
         var context = X509V3_CTX()
         X509V3_set_ctx(&context, authority.pointer, nil, nil, list, 0)

@@ -10,13 +10,18 @@ public enum SPIFFE {
 
     /// Reads a role from a SPIFFE ID.
     public static func principal(_ uri: String) throws -> Principal {
-        guard uri.utf8.count <= maximumBytes else { throw wrong(String(uri.prefix(80)), "longer than \(maximumBytes) bytes") }
+        guard uri.utf8.count <= maximumBytes else {
+            throw wrong(String(uri.prefix(80)), "longer than \(maximumBytes) bytes")
+        }
         guard uri.hasPrefix(scheme) else { throw wrong(uri, "its scheme is not spiffe") }
         let parts = uri.dropFirst(scheme.count).split(separator: "/", omittingEmptySubsequences: false).map(String.init)
         guard isTrustDomain(parts[0]) else { throw wrong(uri, "its trust domain has characters outside a-z 0-9 . _ -") }
         let path = Array(parts.dropFirst())
         guard path.allSatisfy(CampaignID.isValid) else {
-            throw wrong(uri, "its path has an empty, dotted or too long segment, or characters outside A-Z a-z 0-9 . _ -")
+            throw wrong(
+                uri,
+                "its path has an empty, dotted or too long segment, or characters outside A-Z a-z 0-9 . _ -"
+            )
         }
         guard let role = role(path) else {
             throw wrong(uri, "its path is none of member/M/site/S, operator/O, auditor/A, coordinator/C")
@@ -27,7 +32,8 @@ public enum SPIFFE {
     public static func isTrustDomain(_ text: String) -> Bool {
         (1...255).contains(text.utf8.count)
             && text.utf8.allSatisfy { byte in
-                (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte) || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
+                (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte)
+                    || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
                     || byte == UInt8(ascii: ".") || byte == UInt8(ascii: "-") || byte == UInt8(ascii: "_")
             }
     }

@@ -18,16 +18,19 @@ public struct TrustRoots: Sendable {
         ended.isEmpty ? self : TrustRoots(authorities.filter { !ended.contains($0.digest) }, revocations: revocations)
     }
 
-    /// Throws where a CA's list of revoked certificates is older than the one that `former` has, or is missing: a certificate that
-    /// was revoked since would be let in again. Lists are dated back, each maker's by as much as it likes: one that revokes all that
-    /// the former does is as good as newer.
+    /// Throws where a CA's list of revoked certificates is older than the one that `former` has, or is missing: a
+    /// certificate that was revoked since would be let in again. Lists are dated back, each maker's by as much as it
+    /// likes: one that revokes all that the former does is as good as newer.
     public func requireNoOlderRevocations(than former: TrustRoots) throws {
         for list in former.revocations {
             let ours = revocations.filter { $0.issuer == list.issuer }
             guard ours.contains(where: { $0.term.notBefore >= list.term.notBefore || $0.covers(list) }) else {
                 throw IdentityError(
-                    .revocationList, "the list of revoked certificates is older than the one in use, of \(list.term.notBefore.text)", detail: list.issuer,
-                    hint: "take the newest crl.pem that kumiai pki revoke wrote")
+                    .revocationList,
+                    "the list of revoked certificates is older than the one in use, of \(list.term.notBefore.text)",
+                    detail: list.issuer,
+                    hint: "take the newest crl.pem that kumiai pki revoke wrote"
+                )
             }
         }
     }
@@ -63,7 +66,8 @@ public struct TrustRoots: Sendable {
         }
     }
 
-    /// Whether a list of revoked certificates has passed its end: no certificate is accepted until a newer one is there.
+    /// Whether a list of revoked certificates has passed its end: no certificate is accepted until a newer one is
+    /// there.
     public func hasEndedRevocations(at time: Timestamp) -> Bool { revocations.contains { $0.term.notAfter < time } }
 
     func makeStore() -> OpaquePointer? {
@@ -76,7 +80,11 @@ public struct TrustRoots: Sendable {
 
     /// What ends, and when it does: the authorities that signed `leaf`, and the lists of what they have revoked.
     public func notices(of leaf: Certificate) -> [CertificateNotice] {
-        authorities.filter { leaf.isSigned(by: $0) }.map { CertificateNotice("the CA \($0.subject)", $0.term, remedy: CertificateNotice.rotate) }
-            + revocations.map { CertificateNotice("the revocation list of \($0.issuer)", $0.term, remedy: CertificateNotice.listAnew) }
+        authorities.filter { leaf.isSigned(by: $0) }.map {
+            CertificateNotice("the CA \($0.subject)", $0.term, remedy: CertificateNotice.rotate)
+        }
+            + revocations.map {
+                CertificateNotice("the revocation list of \($0.issuer)", $0.term, remedy: CertificateNotice.listAnew)
+            }
     }
 }

@@ -42,32 +42,57 @@ extension TrustRoots {
             let when = term(isEarly(failure, now) ? failure.leaf!.term : culprit.term, at: now)
             if failure.depth > 0, !isEarly(failure, now) {
                 return error(
-                    .authorityEnded, "the certificate authority does not hold now",
+                    .authorityEnded,
+                    "the certificate authority does not hold now",
                     "\(culprit.subject), which issued \(name), \(when)",
-                    "compare the clock with the dates; a CA that has ended must be replaced, and every certificate issued anew")
+                    """
+                    compare the clock with the dates; a CA that has ended must be replaced, and every certificate \
+                    issued anew
+                    """
+                )
             }
             return failure.code == X509_V_ERR_CERT_HAS_EXPIRED
                 ? error(
-                    .expired, "the certificate has expired", "\(name) \(when)",
-                    "renew it: kumiai pki renew; or is this machine's clock ahead?")
+                    .expired,
+                    "the certificate has expired",
+                    "\(name) \(when)",
+                    "renew it: kumiai pki renew; or is this machine's clock ahead?"
+                )
                 : error(
-                    .notYetValid, "the certificate is not valid yet", "\(name) \(when)",
-                    "set the clock: this machine's is behind, or the CA's was ahead")
+                    .notYetValid,
+                    "the certificate is not valid yet",
+                    "\(name) \(when)",
+                    "set the clock: this machine's is behind, or the CA's was ahead"
+                )
         case X509_V_ERR_CERT_REVOKED:
             return error(
-                .revoked, "the certificate was revoked", name,
-                "to take part again, its holder needs a new key and a new certificate")
+                .revoked,
+                "the certificate was revoked",
+                name,
+                "to take part again, its holder needs a new key and a new certificate"
+            )
         case X509_V_ERR_UNABLE_TO_GET_CRL:
             let issuer = failure.culprit?.issuer ?? "its CA"
             return error(
-                .revocationList, "there is no list of revoked certificates of the CA that issued \(name), and without it no certificate of that CA is accepted",
-                issuer, "each CA has a list of its own: kumiai pki revoke --ca, and append what it writes to the file that crl names")
+                .revocationList,
+                """
+                there is no list of revoked certificates of the CA that issued \(name), and without it no certificate \
+                of that CA is accepted
+                """,
+                issuer,
+                """
+                each CA has a list of its own: kumiai pki revoke --ca, and append what it writes to the file that crl \
+                names
+                """
+            )
         case X509_V_ERR_CRL_HAS_EXPIRED, X509_V_ERR_CRL_NOT_YET_VALID, X509_V_ERR_CRL_SIGNATURE_FAILURE:
             let lists = revocations.map { "that of \($0.issuer) \(term($0.term, at: now))" }.joined(separator: ", ")
             return error(
-                .revocationList, "the list of revoked certificates cannot be relied on, and without it no certificate is accepted",
+                .revocationList,
+                "the list of revoked certificates cannot be relied on, and without it no certificate is accepted",
                 "\(lists); \(name)",
-                "make a new one with kumiai pki revoke --ca, and put it in place of the old one")
+                "make a new one with kumiai pki revoke --ca, and put it in place of the old one"
+            )
         default: break
         }
         return error(.notTrusted, "the certificate is not trusted", name, "")

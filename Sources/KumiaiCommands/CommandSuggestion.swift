@@ -13,7 +13,9 @@ struct CommandSuggestion {
             let group = path[path.count - 1]
             if word == "help", path.count == 1 { continue }
             guard !group.configuration.subcommands.isEmpty else { return nil }
-            if let next = group.configuration.subcommands.first(where: { Self.name($0) == word || $0.configuration.aliases.contains(word) }) {
+            if let next = group.configuration.subcommands.first(where: {
+                Self.name($0) == word || $0.configuration.aliases.contains(word)
+            }) {
                 path.append(next)
                 continue
             }
@@ -39,7 +41,9 @@ struct CommandSuggestion {
         let visible = path[path.count - 1].configuration.subcommands.filter { $0.configuration.shouldDisplay }.map(name)
         if let near = nearest(word, among: visible) { return "did you mean '\(text(path)) \(near)'?" }
         // `kumiai doctor` for `kumiai worker doctor`.
-        let groups = path[0].configuration.subcommands.filter { $0.configuration.subcommands.contains { name($0) == word } }
+        let groups = path[0].configuration.subcommands.filter {
+            $0.configuration.subcommands.contains { name($0) == word }
+        }
         if !groups.isEmpty {
             let commands = groups.map { "'\(name(path[0])) \(name($0)) \(word)'" }.joined(separator: " or ")
             return "did you mean \(commands)?"

@@ -15,8 +15,8 @@ public struct Kumiai: AsyncParsableCommand {
 
             Begin with `kumiai demo`, which runs a whole consortium on this machine.
 
-            Commands that need a configuration take --config, otherwise what KUMIAI_CONFIG names (a file, or a directory \
-            that has it), otherwise operator.toml, worker.toml or coordinator.toml in the current directory.
+            Commands that need a configuration take --config, otherwise what KUMIAI_CONFIG names (a file, or a \
+            directory that has it), otherwise operator.toml, worker.toml or coordinator.toml in the current directory.
 
             Exit codes:
               0    done
@@ -32,13 +32,16 @@ public struct Kumiai: AsyncParsableCommand {
             With --json there is one JSON value on standard output, also where a command fails:
               {"error": {"code": "…", "exit": 4, "message": "…"}}
             The code is failed, tampered, unreachable, refused, configuration or usage; a hint is added \
-            where there is one. JSON has no NaN and no infinity: such a number is null, and "not_finite" names it and says what it is.
+            where there is one. JSON has no NaN and no infinity: such a number is null, and "not_finite" names it and \
+            says what it is.
             """,
         version: "0.1.0",
         subcommands: [
-            DemoCommand.self, CoordinatorGroup.self, WorkerGroup.self, CampaignGroup.self, ModelGroup.self, ReleaseGroup.self,
+            DemoCommand.self, CoordinatorGroup.self, WorkerGroup.self, CampaignGroup.self, ModelGroup.self,
+            ReleaseGroup.self,
             AuditGroup.self, PolicyGroup.self, AdapterGroup.self, PKIGroup.self, ReadDemonstrationsCommand.self,
-        ])
+        ]
+    )
 
     public init() {}
 
@@ -58,8 +61,12 @@ public struct Kumiai: AsyncParsableCommand {
     private static func requireDescriptors() {
         guard ProcessResources.descriptorLimit < ProcessResources.leastDescriptors else { return }
         Terminal.error(
-            "this process may have \(ProcessResources.descriptorLimit) open files; expected \(ProcessResources.leastDescriptors) or more",
-            hint: "raise the limit: ulimit -n, or LimitNOFILE in the systemd unit")
+            """
+            this process may have \(ProcessResources.descriptorLimit) open files; expected \
+            \(ProcessResources.leastDescriptors) or more
+            """,
+            hint: "raise the limit: ulimit -n, or LimitNOFILE in the systemd unit"
+        )
         Glibc.exit(ExitStatus.failed.rawValue)
     }
 }

@@ -16,11 +16,15 @@ public final class Ledger: Sendable {
     private let content: Mutex<LedgerSnapshot>
 
     /// Opens a ledger and folds its entries; throws where they do not follow from one another.
-    public static func open(consortium: String, store: any EntryStore, key: PrivateKey) throws -> (ledger: Ledger, state: ConsortiumState) {
+    public static func open(consortium: String, store: any EntryStore, key: PrivateKey) throws -> (
+        ledger: Ledger, state: ConsortiumState
+    ) {
         let origin = SignedTreeHead.origin(consortium: consortium)
         let (snapshot, state) = try load(store, origin: origin, key: key)
         if let founding = state.founding {
-            guard founding.consortium == consortium else { throw LedgerError(.tampered, "the ledger is that of \(founding.consortium), not of \(consortium)") }
+            guard founding.consortium == consortium else {
+                throw LedgerError(.tampered, "the ledger is that of \(founding.consortium), not of \(consortium)")
+            }
             guard founding.logKey == snapshot.publicKey else {
                 throw LedgerError(.badSignature, "the log key is not the one that the ledger was founded with")
             }
@@ -41,7 +45,8 @@ public final class Ledger: Sendable {
         content = Mutex(snapshot)
     }
 
-    /// Reads the store again: after a write that failed, nobody knows whether it is there. Returns the fold of what it holds.
+    /// Reads the store again: after a write that failed, nobody knows whether it is there. Returns the fold of what it
+    /// holds.
     @discardableResult
     public func reload() throws -> ConsortiumState {
         let (snapshot, state) = try Self.load(store, origin: origin, key: key)
@@ -59,7 +64,9 @@ public final class Ledger: Sendable {
     /// Reads all entries in order, some at a time.
     public func forEachEntry(_ body: (Entry) throws -> Void) throws {
         for start in stride(from: 0, to: count, by: Self.entriesPerRead) {
-            for bytes in try bytes(in: start..<min(count, start + Self.entriesPerRead)) { try body(Entry(wireBytes: bytes)) }
+            for bytes in try bytes(in: start..<min(count, start + Self.entriesPerRead)) {
+                try body(Entry(wireBytes: bytes))
+            }
         }
     }
 
@@ -87,7 +94,9 @@ public final class Ledger: Sendable {
         }
     }
 
-    private static func load(_ store: any EntryStore, origin: String, key: PrivateKey) throws -> (LedgerSnapshot, ConsortiumState) {
+    private static func load(_ store: any EntryStore, origin: String, key: PrivateKey) throws -> (
+        LedgerSnapshot, ConsortiumState
+    ) {
         var state = ConsortiumState()
         var tree = MerkleTree()
         var time: Timestamp?
@@ -108,7 +117,8 @@ public final class Ledger: Sendable {
         guard tree.count == 0 || note != nil else { throw LedgerError(.tampered, "the ledger's tree head is missing") }
         if let note {
             let newest = try SignedTreeHead(note: note, origin: origin, key: publicKey)
-            guard newest.head == head.head || newest.head == TreeHead(origin: origin, size: tree.count, root: tree.root) else {
+            guard newest.head == head.head || newest.head == TreeHead(origin: origin, size: tree.count, root: tree.root)
+            else {
                 throw LedgerError(.tampered, "the ledger's entries are not those of its tree head")
             }
         }
@@ -131,13 +141,15 @@ public final class Ledger: Sendable {
     /// The caller has folded them already: what does not follow never gets here.
     public func append(_ entries: [Entry]) throws { try append(bytes: entries.map(\.wireBytes)) }
 
-    /// Puts back entries that the ledger has lost, byte for byte; throws where they do not follow from those that it has. Returns
-    /// the fold of all.
+    /// Puts back entries that the ledger has lost, byte for byte; throws where they do not follow from those that it
+    /// has. Returns the fold of all.
     @discardableResult
     public func restore(_ lost: [[UInt8]]) throws -> ConsortiumState {
         var state = try folded()
         for bytes in lost {
-            do { try state.apply(try Entry(wireBytes: bytes)) } catch { throw LedgerError(.tampered, "a lost entry does not follow: \(error)") }
+            do { try state.apply(try Entry(wireBytes: bytes)) } catch {
+                throw LedgerError(.tampered, "a lost entry does not follow: \(error)")
+            }
         }
         try append(bytes: lost)
         return try reload()
@@ -150,13 +162,20 @@ public final class Ledger: Sendable {
         var time = former.head.head.time
         let newcomers = bytes.map { StoredEntry($0) }
         for entry in newcomers {
-            guard entry.bytes.count <= WireLimits.entryBytes else { throw LedgerError(.malformed, "an entry of \(entry.bytes.count) bytes is too long") }
+            guard entry.bytes.count <= WireLimits.entryBytes else {
+                throw LedgerError(.malformed, "an entry of \(entry.bytes.count) bytes is too long")
+            }
             // What could not be read back would lock the ledger for good.
-            guard let at = (try? Entry(wireBytes: entry.bytes))?.at else { throw LedgerError(.malformed, "an entry could not be read back") }
+            guard let at = (try? Entry(wireBytes: entry.bytes))?.at else {
+                throw LedgerError(.malformed, "an entry could not be read back")
+            }
             time = max(time ?? at, at)
             nextTree.append(leaf: entry.leaf)
         }
-        let nextHead = try SignedTreeHead(TreeHead(origin: origin, size: nextTree.count, root: nextTree.root, time: time), key: key)
+        let nextHead = try SignedTreeHead(
+            TreeHead(origin: origin, size: nextTree.count, root: nextTree.root, time: time),
+            key: key
+        )
         try store.append(newcomers, from: former.count, treeHead: nextHead.note)
         content.withLock { $0 = LedgerSnapshot(origin: origin, publicKey: publicKey, tree: nextTree, head: nextHead) }
     }
@@ -167,14 +186,21 @@ public final class Ledger: Sendable {
     /// The receipt of an entry under the tree head of `snapshot`, which is one of this ledger.
     public func receipt(of index: UInt64, under snapshot: LedgerSnapshot) throws -> Receipt {
         let position = Int(clamping: index)
-        guard position < snapshot.count else { throw LedgerError(.failed, "the ledger has \(snapshot.count) entries, and no entry \(index)") }
+        guard position < snapshot.count else {
+            throw LedgerError(.failed, "the ledger has \(snapshot.count) entries, and no entry \(index)")
+        }
         return Receipt(
-            index: index, entry: try bytes(in: position..<position + 1)[0], proof: snapshot.tree.inclusionProof(of: position, size: snapshot.count),
-            treeHead: snapshot.head.note)
+            index: index,
+            entry: try bytes(in: position..<position + 1)[0],
+            proof: snapshot.tree.inclusionProof(of: position, size: snapshot.count),
+            treeHead: snapshot.head.note
+        )
     }
 
     public func entry(at index: Int) throws -> Entry {
-        guard index < count else { throw LedgerError(.failed, "the ledger has \(count) entries, and no entry \(index)") }
+        guard index < count else {
+            throw LedgerError(.failed, "the ledger has \(count) entries, and no entry \(index)")
+        }
         return try Entry(wireBytes: bytes(in: index..<index + 1)[0])
     }
 

@@ -19,7 +19,9 @@ public enum LedgerSeal {
 
     /// How many entries a seal says that the ledger held; throws where it is not the log key's.
     public static func size(_ path: String, origin: String, logKey: [UInt8]) throws -> Int {
-        guard let size = Int(try lines(path, origin: origin, logKey: logKey)[2]) else { throw LedgerError(.tampered, "the ledger's seal is not a seal") }
+        guard let size = Int(try lines(path, origin: origin, logKey: logKey)[2]) else {
+            throw LedgerError(.tampered, "the ledger's seal is not a seal")
+        }
         return size
     }
 
@@ -31,7 +33,9 @@ public enum LedgerSeal {
     /// The same, of a file that had this digest.
     public static func verify(_ path: String, digest: Digest, size: Int, origin: String, logKey: [UInt8]) throws {
         let lines = try lines(path, origin: origin, logKey: logKey)
-        guard lines[2] == "\(size)" else { throw LedgerError(.tampered, "the ledger holds \(size) entries, its seal says \(lines[2])") }
+        guard lines[2] == "\(size)" else {
+            throw LedgerError(.tampered, "the ledger holds \(size) entries, its seal says \(lines[2])")
+        }
         guard digest.hex == lines[3] else {
             throw LedgerError(.tampered, "the ledger's file was changed after it was sealed")
         }
@@ -39,7 +43,9 @@ public enum LedgerSeal {
 
     /// The lines of a seal whose signature holds.
     private static func lines(_ path: String, origin: String, logKey: [UInt8]) throws -> [String] {
-        guard let size = SystemDisk().byteCount(path), size <= maximumBytes, let text = try? SystemDisk().contents(of: path) else {
+        guard let size = SystemDisk().byteCount(path), size <= maximumBytes,
+            let text = try? SystemDisk().contents(of: path)
+        else {
             throw LedgerError(.tampered, "the ledger's seal \(path) cannot be read")
         }
         let lines = String(decoding: text, as: UTF8.self).components(separatedBy: "\n")

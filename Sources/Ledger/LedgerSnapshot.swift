@@ -1,7 +1,8 @@
 import Federation
 import Identity
 
-/// A ledger as of one moment: its tree of hashes and its signed head. All that can be said of it without reading an entry.
+/// A ledger as of one moment: its tree of hashes and its signed head. All that can be said of it without reading an
+/// entry.
 public struct LedgerSnapshot: Sendable {
     public let origin: String
     /// Raw Ed25519 key of the tree heads.

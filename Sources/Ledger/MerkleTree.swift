@@ -17,7 +17,9 @@ public struct MerkleTree: Sendable {
     public func leaf(at index: Int) -> Digest { levels[0][index] }
 
     public static func leafHash(_ entry: [UInt8]) -> Digest { Digest(of: [0] + entry) }
-    public static func nodeHash(_ left: Digest, _ right: Digest) -> Digest { Digest(of: [1] + left.bytes + right.bytes) }
+    public static func nodeHash(_ left: Digest, _ right: Digest) -> Digest {
+        Digest(of: [1] + left.bytes + right.bytes)
+    }
 
     public mutating func append(leaf: Digest) {
         var hash = leaf

@@ -5,7 +5,9 @@ import Wire
 extension Receipt {
     /// Checks that the entry is in the ledger under a tree head signed by the log's key; returns the entry.
     public func verify(consortium: String, logKey: [UInt8]) throws -> Entry {
-        try verify(under: SignedTreeHead(note: treeHead, origin: SignedTreeHead.origin(consortium: consortium), key: logKey))
+        try verify(
+            under: SignedTreeHead(note: treeHead, origin: SignedTreeHead.origin(consortium: consortium), key: logKey)
+        )
     }
 
     /// Checks that the proof leads from the entry to the root of `head`; returns the entry.
@@ -17,10 +19,11 @@ extension Receipt {
         return try Entry(wireBytes: entry)
     }
 
-    /// Checks that this is the receipt of `update`: of the same manifest, byte for byte, signed by a certificate's holder.
+    /// Checks that this is the receipt of `update`: of the same manifest, byte for byte, signed by a certificate's
+    /// holder.
     ///
-    /// The signature and the certificate may be older ones: where an answer was lost and the certificate renewed meanwhile,
-    /// the ledger holds the update as it was first sent.
+    /// The signature and the certificate may be older ones: where an answer was lost and the certificate renewed
+    /// meanwhile, the ledger holds the update as it was first sent.
     public func verify(consortium: String, logKey: [UInt8], update: SignedUpdate) throws {
         guard case .updateAccepted(let accepted) = try verify(consortium: consortium, logKey: logKey).body,
             accepted.update.manifestBytes == update.manifestBytes

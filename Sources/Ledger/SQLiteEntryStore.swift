@@ -55,7 +55,10 @@ public final class SQLiteEntryStore: EntryStore {
         let other = try? SQLiteEntryStore(path: path, readOnly: true)
         defer { try? other?.close() }
         guard let other, let head = try? other.newestTreeHead(), head == treeHead, other.isUnder(head) else {
-            throw LedgerError(.replaced, "the ledger's file \(path) was removed or replaced while it was in use: its contents are other ones")
+            throw LedgerError(
+                .replaced,
+                "the ledger's file \(path) was removed or replaced while it was in use: its contents are other ones"
+            )
         }
         written.withLock { $0.marks = found }
     }
@@ -66,14 +69,22 @@ public final class SQLiteEntryStore: EntryStore {
         var tree = MerkleTree()
         for entry in entries { tree.append(leaf: entry.leaf) }
         let lines = note.split(separator: "\n", maxSplits: 3, omittingEmptySubsequences: false)
-        return lines.count == 4 && lines[1] == "\(tree.count)" && lines[2] == Data(tree.root.bytes).base64EncodedString()
+        return lines.count == 4 && lines[1] == "\(tree.count)"
+            && lines[2] == Data(tree.root.bytes).base64EncodedString()
     }
 
-    /// Throws where the file has anything but the two tables: a trigger or a view would change what is written and read.
+    /// Throws where the file has anything but the two tables: a trigger or a view would change what is written and
+    /// read.
     private static func checkSchema(_ database: DatabaseQueue, _ path: String) throws {
         let odd = try database.read { db in
             try String.fetchOne(
-                db, sql: "SELECT type || ' ' || name FROM sqlite_master WHERE NOT (type = 'table' AND name IN ('entries', 'tree_heads')) LIMIT 1")
+                db,
+                sql:
+                    """
+                    SELECT type || ' ' || name FROM sqlite_master WHERE NOT (type = 'table' AND name IN ('entries', \
+                    'tree_heads')) LIMIT 1
+                    """
+            )
         }
         guard let odd else { return }
         throw LedgerError(.tampered, "the ledger \(path) holds a \(DisplayText.escaped(odd)), which is not of a ledger")
@@ -87,7 +98,12 @@ public final class SQLiteEntryStore: EntryStore {
             for name in [path, path + "-wal"] {
                 let found = FileIdentity(name)
                 if let expected = known[name] {
-                    guard found == expected else { throw LedgerError(.replaced, "the ledger's file \(name) was removed or replaced while it was in use") }
+                    guard found == expected else {
+                        throw LedgerError(
+                            .replaced,
+                            "the ledger's file \(name) was removed or replaced while it was in use"
+                        )
+                    }
                 } else if let found {
                     known[name] = found
                 }
@@ -99,21 +115,31 @@ public final class SQLiteEntryStore: EntryStore {
         try database.write { db in
             try db.execute(
                 sql: """
-                    CREATE TABLE IF NOT EXISTS entries (position INTEGER PRIMARY KEY, bytes BLOB NOT NULL, leaf BLOB NOT NULL);
+                    CREATE TABLE IF NOT EXISTS entries (position INTEGER PRIMARY KEY, bytes BLOB NOT NULL, leaf BLOB \
+                    NOT NULL);
                     CREATE TABLE IF NOT EXISTS tree_heads (id INTEGER PRIMARY KEY CHECK (id = 1), note TEXT NOT NULL);
-                    """)
+                    """
+            )
         }
     }
 
     public func entries() throws -> [StoredEntry] {
-        try reading { db in try Self.entries(Row.fetchCursor(db, sql: "SELECT position, bytes, leaf FROM entries ORDER BY position"), from: 0) }
+        try reading { db in
+            try Self.entries(
+                Row.fetchCursor(db, sql: "SELECT position, bytes, leaf FROM entries ORDER BY position"),
+                from: 0
+            )
+        }
     }
 
     public func entries(in range: Range<Int>) throws -> [StoredEntry] {
         if !isReadOnly { try requireWhole() }
         let entries = try reading { db in
             let sql = "SELECT position, bytes, leaf FROM entries WHERE position >= ? AND position < ? ORDER BY position"
-            return try Self.entries(Row.fetchCursor(db, sql: sql, arguments: [range.lowerBound, range.upperBound]), from: range.lowerBound)
+            return try Self.entries(
+                Row.fetchCursor(db, sql: sql, arguments: [range.lowerBound, range.upperBound]),
+                from: range.lowerBound
+            )
         }
         guard entries.count == range.count else {
             throw LedgerError(.tampered, "entry \(range.lowerBound + entries.count) of the ledger is missing")
@@ -125,8 +151,14 @@ public final class SQLiteEntryStore: EntryStore {
         var entries: [StoredEntry] = []
         while let row = try rows.next() {
             guard let position = Int.fromDatabaseValue(row[0]), position == start + entries.count,
-                let bytes = Data.fromDatabaseValue(row[1]), let leaf = Data.fromDatabaseValue(row[2]).flatMap({ Digest(Array($0)) })
-            else { throw LedgerError(.tampered, "entry \(start + entries.count) of the ledger is missing or has no leaf hash") }
+                let bytes = Data.fromDatabaseValue(row[1]),
+                let leaf = Data.fromDatabaseValue(row[2]).flatMap({ Digest(Array($0)) })
+            else {
+                throw LedgerError(
+                    .tampered,
+                    "entry \(start + entries.count) of the ledger is missing or has no leaf hash"
+                )
+            }
             entries.append(StoredEntry(bytes: Array(bytes), leaf: leaf))
         }
         return entries
@@ -144,11 +176,17 @@ public final class SQLiteEntryStore: EntryStore {
                 for (offset, entry) in entries.enumerated() {
                     try db.execute(
                         sql: "INSERT INTO entries (position, bytes, leaf) VALUES (?, ?, ?)",
-                        arguments: [index + offset, Data(entry.bytes), Data(entry.leaf.bytes)])
+                        arguments: [index + offset, Data(entry.bytes), Data(entry.leaf.bytes)]
+                    )
                 }
                 try db.execute(
-                    sql: "INSERT INTO tree_heads (id, note) VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET note = excluded.note",
-                    arguments: [treeHead])
+                    sql:
+                        """
+                        INSERT INTO tree_heads (id, note) VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET note = \
+                        excluded.note
+                        """,
+                    arguments: [treeHead]
+                )
             }
         } catch let error as DatabaseError {
             let code: LedgerError.Code = error.resultCode == .SQLITE_FULL ? .full : .failed

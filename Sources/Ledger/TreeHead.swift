@@ -8,8 +8,8 @@ public struct TreeHead: Equatable, Sendable {
     public let origin: String
     public let size: Int
     public let root: Digest
-    /// The latest of all entries, which a corrected clock does not put back: whether a head is older than the declaration of a loss can be told from it alone. `nil` in an
-    /// empty ledger, and in the notes of earlier versions.
+    /// The latest of all entries, which a corrected clock does not put back: whether a head is older than the
+    /// declaration of a loss can be told from it alone. `nil` in an empty ledger, and in the notes of earlier versions.
     public let time: Timestamp?
 
     public init(origin: String, size: Int, root: Digest, time: Timestamp? = nil) {
@@ -21,14 +21,15 @@ public struct TreeHead: Equatable, Sendable {
 
     /// The body of a C2SP tlog-checkpoint; the time is an extension line.
     var body: String {
-        "\(origin)\n\(size)\n\(Data(root.bytes).base64EncodedString())\n" + (time.map { "\(Self.timePrefix)\($0.milliseconds)\n" } ?? "")
+        "\(origin)\n\(size)\n\(Data(root.bytes).base64EncodedString())\n"
+            + (time.map { "\(Self.timePrefix)\($0.milliseconds)\n" } ?? "")
     }
 
     static let timePrefix = "time "
 
-    /// Whether the loss of a history up to `lost`, declared at `declared`, explains why a ledger does not go on from this head:
-    /// only what was written before the declaration is explained by it, also where others have seen more of it than those who were
-    /// asked; and of heads without a time, what is no longer than `lost`.
+    /// Whether the loss of a history up to `lost`, declared at `declared`, explains why a ledger does not go on from
+    /// this head: only what was written before the declaration is explained by it, also where others have seen more of
+    /// it than those who were asked; and of heads without a time, what is no longer than `lost`.
     public func isExplained(byLossOf lost: TreeHead, declaredAt declared: Timestamp) -> Bool {
         time.map { $0 < declared } ?? (size <= lost.size)
     }
@@ -53,14 +54,19 @@ public struct SignedTreeHead: Equatable, Sendable {
     /// Reads a note and checks the signature of the log's key.
     public init(note: String, origin: String, key: [UInt8]) throws(LedgerError) {
         let parts = note.components(separatedBy: "\n\n")
-        guard note.utf8.count <= 4096, parts.count == 2 else { throw LedgerError(.malformed, "a tree head is not a signed note") }
+        guard note.utf8.count <= 4096, parts.count == 2 else {
+            throw LedgerError(.malformed, "a tree head is not a signed note")
+        }
         let body = parts[0] + "\n"
         let lines = parts[0].components(separatedBy: "\n")
-        guard (3...4).contains(lines.count), lines[0] == origin, let size = Int(lines[1]), size >= 0, String(size) == lines[1],
+        guard (3...4).contains(lines.count), lines[0] == origin, let size = Int(lines[1]), size >= 0,
+            String(size) == lines[1],
             let rootBytes = Data(base64Encoded: lines[2]), let root = Digest(Array(rootBytes))
         else { throw LedgerError(.malformed, "a tree head does not have the lines of a checkpoint") }
         let time = lines.count == 4 ? Self.time(lines[3]) : nil
-        guard lines.count == 3 || time != nil else { throw LedgerError(.malformed, "a tree head has a line that is no time") }
+        guard lines.count == 3 || time != nil else {
+            throw LedgerError(.malformed, "a tree head has a line that is no time")
+        }
         head = TreeHead(origin: origin, size: size, root: root, time: time)
         self.note = note
         guard head.body == body, Self.isSigned(body, by: key, origin: origin, signatures: parts[1]) else {
@@ -78,10 +84,12 @@ public struct SignedTreeHead: Equatable, Sendable {
         guard let publicKey = try? PublicKey(ed25519: key), signatures.hasSuffix("\n") else { return false }
         let prefix = "— \(origin) "
         let lines = signatures.dropLast().components(separatedBy: "\n")
-        guard lines.count == 1, lines[0].hasPrefix(prefix), let blob = Data(base64Encoded: String(lines[0].dropFirst(prefix.count)))
+        guard lines.count == 1, lines[0].hasPrefix(prefix),
+            let blob = Data(base64Encoded: String(lines[0].dropFirst(prefix.count)))
         else { return false }
         // Base64 has spare bits at its end: only one spelling of a note is the note.
-        return blob.count == 68 && lines[0] == prefix + blob.base64EncodedString() && Array(blob.prefix(4)) == keyID(origin, key)
+        return blob.count == 68 && lines[0] == prefix + blob.base64EncodedString()
+            && Array(blob.prefix(4)) == keyID(origin, key)
             && publicKey.isValid(Array(blob.dropFirst(4)), for: Array(body.utf8))
     }
 

@@ -5,14 +5,38 @@ public enum BLAS {
     /// Call before the first product.
     public static func useOneThread() { openblas_set_num_threads(1) }
 
-    /// c (m×n) = scale·a·b, or c += where `adding`, row-major; `a` is m×k or, transposed, k×m; `b` is k×n or, transposed, n×k.
+    /// c (m×n) = scale·a·b, or c += where `adding`, row-major; `a` is m×k or, transposed, k×m; `b` is k×n or,
+    /// transposed, n×k.
     public static func multiply(
-        _ a: UnsafePointer<Float>, _ lda: Int, aTransposed ta: Bool = false, _ b: UnsafePointer<Float>, _ ldb: Int,
-        bTransposed tb: Bool = false, into c: UnsafeMutablePointer<Float>, _ ldc: Int, m: Int, n: Int, k: Int,
-        scale: Float = 1, adding: Bool = false
+        _ a: UnsafePointer<Float>,
+        _ lda: Int,
+        aTransposed ta: Bool = false,
+        _ b: UnsafePointer<Float>,
+        _ ldb: Int,
+        bTransposed tb: Bool = false,
+        into c: UnsafeMutablePointer<Float>,
+        _ ldc: Int,
+        m: Int,
+        n: Int,
+        k: Int,
+        scale: Float = 1,
+        adding: Bool = false
     ) {
         cblas_sgemm(
-            CblasRowMajor, ta ? CblasTrans : CblasNoTrans, tb ? CblasTrans : CblasNoTrans, blasint(m), blasint(n),
-            blasint(k), scale, a, blasint(lda), b, blasint(ldb), adding ? 1 : 0, c, blasint(ldc))
+            CblasRowMajor,
+            ta ? CblasTrans : CblasNoTrans,
+            tb ? CblasTrans : CblasNoTrans,
+            blasint(m),
+            blasint(n),
+            blasint(k),
+            scale,
+            a,
+            blasint(lda),
+            b,
+            blasint(ldb),
+            adding ? 1 : 0,
+            c,
+            blasint(ldc)
+        )
     }
 }

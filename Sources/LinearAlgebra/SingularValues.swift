@@ -24,7 +24,9 @@ public struct SingularValues: Sendable {
         size = blasint(best)
         var work = [Double](repeating: 0, count: max(1, Int(size)))
         dgesdd_(&job, &m, &n, &a, &m, &s, &u, &m, &vt, &k, &work, &size, &indices, &info)
-        guard info == 0 else { throw LinearAlgebraError("the singular values of a \(rows)×\(columns) matrix did not converge") }
+        guard info == 0 else {
+            throw LinearAlgebraError("the singular values of a \(rows)×\(columns) matrix did not converge")
+        }
         values = s
         // Column j of LAPACK's Vᵀ is row j of our U; column i of its U is row i of our Vᵀ.
         self.u = vt

@@ -27,12 +27,17 @@ public struct DownloadReceiver: Equatable, Sendable {
         case .blobStart(let count):
             guard !hasBegun else { throw ProtocolError("the coordinator began the same blob twice") }
             hasBegun = true
-            guard count == byteCount else { throw ProtocolError("the model has \(count) bytes, \(byteCount) were announced") }
+            guard count == byteCount else {
+                throw ProtocolError("the model has \(count) bytes, \(byteCount) were announced")
+            }
             return nil
         case .blobChunk(let chunk):
             guard hasBegun else { throw ProtocolError("the coordinator sent a chunk before the blob began") }
-            guard chunk.offset == received, chunk.payload.count > 0, UInt64(chunk.payload.count) <= byteCount - received else {
-                throw ProtocolError("the model's chunks are not in order: bytes at \(chunk.offset), expected \(received)")
+            guard chunk.offset == received, chunk.payload.count > 0, UInt64(chunk.payload.count) <= byteCount - received
+            else {
+                throw ProtocolError(
+                    "the model's chunks are not in order: bytes at \(chunk.offset), expected \(received)"
+                )
             }
             received += UInt64(chunk.payload.count)
             return chunk

@@ -9,7 +9,9 @@ public struct DownloadSender: Equatable, Sendable {
 
     /// - Throws: a refusal that the fetcher is told.
     public init(byteCount: UInt64, from start: UInt64, chunkBytes: Int = WireLimits.chunkBytes) throws(Refusal) {
-        guard start <= byteCount else { throw Refusal(.invalid, "the blob has \(byteCount) bytes, \(start) is behind its end") }
+        guard start <= byteCount else {
+            throw Refusal(.invalid, "the blob has \(byteCount) bytes, \(start) is behind its end")
+        }
         self.byteCount = byteCount
         self.chunkBytes = UInt64(max(1, chunkBytes))
         next = start

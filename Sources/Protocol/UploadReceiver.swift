@@ -29,14 +29,22 @@ public struct UploadReceiver: Equatable, Sendable {
     /// The chunk of a message, which goes to the disk next.
     /// - Throws: a refusal that the sender is told.
     public mutating func take(_ message: ClientMessage) throws(Refusal) -> BlobChunk {
-        guard case .blobChunk(let chunk) = message else { throw Refusal(.invalid, "\(message.name) came in the middle of a blob") }
+        guard case .blobChunk(let chunk) = message else {
+            throw Refusal(.invalid, "\(message.name) came in the middle of a blob")
+        }
         guard !wasComplete, chunk.offset == received, UInt64(chunk.payload.count) <= byteCount - received else {
-            throw Refusal(.invalid, "bytes at \(chunk.offset), but the blob of \(byteCount) bytes goes on at \(received)", hint: "offer the blob again")
+            throw Refusal(
+                .invalid,
+                "bytes at \(chunk.offset), but the blob of \(byteCount) bytes goes on at \(received)",
+                hint: "offer the blob again"
+            )
         }
         received += UInt64(chunk.payload.count)
         return chunk
     }
 
     /// What the sender hears of bytes that are on the disk.
-    public func progress(durable: UInt64, isComplete: Bool) -> ServerMessage { .blobProgress(durable: durable, complete: isComplete) }
+    public func progress(durable: UInt64, isComplete: Bool) -> ServerMessage {
+        .blobProgress(durable: durable, complete: isComplete)
+    }
 }

@@ -19,16 +19,25 @@ public struct AdapterExtraction: Sendable {
     /// - Parameters:
     ///   - base: what the adapter will be applied to.
     ///   - model: what base and adapter together come close to; in the same layout.
-    public init(from base: SafetensorsFile, to model: SafetensorsFile, rank: Int, alpha: Double, targets: [String]) throws {
+    public init(from base: SafetensorsFile, to model: SafetensorsFile, rank: Int, alpha: Double, targets: [String])
+        throws
+    {
         let names = (base.name.isEmpty ? "the base" : base.name, model.name.isEmpty ? "the model" : model.name)
         guard base.layout == model.layout else {
-            throw ReleaseError("\(names.0) and \(names.1) have different tensors: \(Self.difference(between: base.layout, and: model.layout))")
+            throw ReleaseError(
+                """
+                \(names.0) and \(names.1) have different tensors: \
+                \(Self.difference(between: base.layout, and: model.layout))
+                """
+            )
         }
         if let odd = base.layout.tensors.first(where: { $0.type != .f32 }) {
             throw ReleaseError("\(names.0) and \(names.1) have \(odd.name) in \(odd.type.rawValue); expected F32")
         }
         layout = AdapterLayout(base: base.layout, rank: rank, targets: targets)
-        guard !layout.modules.isEmpty else { throw ReleaseError("no module of the model is named \(targets.joined(separator: ", "))") }
+        guard !layout.modules.isEmpty else {
+            throw ReleaseError("no module of the model is named \(targets.joined(separator: ", "))")
+        }
         self.alpha = alpha
         self.targets = targets
         var values = [Float](repeating: 0, count: layout.layout.elementCount)
@@ -41,7 +50,9 @@ public struct AdapterExtraction: Sendable {
             let change = zip(end, start).map { Double($0) - Double($1) }
             energy += change.reduce(0) { $0 + $1 * $1 }
             guard let module = modules[tensor.name] else { continue }
-            guard tensor.elementCount <= Self.maximumElements else { throw ReleaseError("\(tensor.name) is too large: \(tensor.elementCount) elements") }
+            guard tensor.elementCount <= Self.maximumElements else {
+                throw ReleaseError("\(tensor.name) is too large: \(tensor.elementCount) elements")
+            }
             kept += try Self.factorise(change, module, rank: rank, scale: alpha / Double(rank), into: &values)
         }
         try layout.layout.checkFinite(values, called: "the adapter")
@@ -53,25 +64,47 @@ public struct AdapterExtraction: Sendable {
     private static func difference(between base: TensorLayout, and model: TensorLayout) -> String {
         let pair = zip(base.tensors, model.tensors).first { $0 != $1 }
         guard let (one, other) = pair else { return "one has \(base.tensors.count), the other \(model.tensors.count)" }
-        return "\(one.name), \(one.type.rawValue) \(one.shape), in one, and \(other.name), \(other.type.rawValue) \(other.shape), in the other"
+        return
+            """
+            \(one.name), \(one.type.rawValue) \(one.shape), in one, and \(other.name), \(other.type.rawValue) \
+            \(other.shape), in the other
+            """
     }
 
     /// B = U·√(σ/scale), A = √(σ/scale)·Vᵀ; returns the energy of the components that are kept.
     private static func factorise(
-        _ change: [Double], _ module: AdapterLayout.Module, rank: Int, scale: Double, into values: inout [Float]
+        _ change: [Double],
+        _ module: AdapterLayout.Module,
+        rank: Int,
+        scale: Double,
+        into values: inout [Float]
     ) throws -> Double {
         let singular = try SingularValues(of: change, rows: module.outputs, columns: module.inputs)
         let count = singular.values.count, kept = min(rank, count)
         for k in 0..<kept {
             let root = (singular.values[k] / scale).squareRoot()
-            for input in 0..<module.inputs { values[module.a.lowerBound + k * module.inputs + input] = Float(root * singular.vt[k * module.inputs + input]) }
-            for output in 0..<module.outputs { values[module.b.lowerBound + output * rank + k] = Float(root * singular.u[output * count + k]) }
+            for input in 0..<module.inputs {
+                values[module.a.lowerBound + k * module.inputs + input] = Float(
+                    root * singular.vt[k * module.inputs + input]
+                )
+            }
+            for output in 0..<module.outputs {
+                values[module.b.lowerBound + output * rank + k] = Float(root * singular.u[output * count + k])
+            }
         }
         return singular.values[..<kept].reduce(0) { $0 + $1 * $1 }
     }
 
     /// Writes it as PEFT keeps adapters.
     public func write(to directory: String, base: String, baseDigest: String) throws {
-        try PEFTAdapter.write(values, of: layout, alpha: alpha, targets: targets, base: base, baseDigest: baseDigest, to: directory)
+        try PEFTAdapter.write(
+            values,
+            of: layout,
+            alpha: alpha,
+            targets: targets,
+            base: base,
+            baseDigest: baseDigest,
+            to: directory
+        )
     }
 }

@@ -40,13 +40,26 @@ public struct Lineage: Equatable, Sendable {
             case .updateAccepted(let accepted): places[accepted.update.identity] = UInt64(index)
             case .roundCommitted(let commit):
                 guard case .aggregating(let collection) = before else { break }
-                rounds.append(Round(key: commit.key, contributions: Self.contributions(collection, places), model: commit.result.model))
+                rounds.append(
+                    Round(
+                        key: commit.key,
+                        contributions: Self.contributions(collection, places),
+                        model: commit.result.model
+                    )
+                )
             case .releaseCut(let cutting) where cutting.name == release:
                 guard let plan = state.campaign?.plan, let model = plan.model else { break }
                 self.init(
-                    consortium: state.founding?.consortium ?? "", cutting: cutting, base: plan.base, baseDigest: model.digest,
-                    strategy: plan.strategy, training: plan.training, rounds: rounds.filter { $0.key.round <= cutting.round ?? .max }, releasedAt: entry.at,
-                    treeHead: treeHead)
+                    consortium: state.founding?.consortium ?? "",
+                    cutting: cutting,
+                    base: plan.base,
+                    baseDigest: model.digest,
+                    strategy: plan.strategy,
+                    training: plan.training,
+                    rounds: rounds.filter { $0.key.round <= cutting.round ?? .max },
+                    releasedAt: entry.at,
+                    treeHead: treeHead
+                )
                 return
             default: break
             }
@@ -55,8 +68,15 @@ public struct Lineage: Equatable, Sendable {
     }
 
     private init(
-        consortium: String, cutting: ReleaseCutting, base: ModelName, baseDigest: Digest, strategy: Strategy, training: Training, rounds: [Round],
-        releasedAt: Timestamp, treeHead: String
+        consortium: String,
+        cutting: ReleaseCutting,
+        base: ModelName,
+        baseDigest: Digest,
+        strategy: Strategy,
+        training: Training,
+        rounds: [Round],
+        releasedAt: Timestamp,
+        treeHead: String
     ) {
         self.consortium = consortium
         self.cutting = cutting
@@ -69,11 +89,17 @@ public struct Lineage: Equatable, Sendable {
         self.treeHead = treeHead
     }
 
-    private static func contributions(_ collection: RoundState.Collection, _ places: [SignedUpdate.Identity: UInt64]) -> [Contribution] {
+    private static func contributions(_ collection: RoundState.Collection, _ places: [SignedUpdate.Identity: UInt64])
+        -> [Contribution]
+    {
         collection.updates.map { accepted in
             let manifest = accepted.update.manifest
             return Contribution(
-                site: manifest.site, update: manifest.update, weight: accepted.weight, entry: places[accepted.update.identity] ?? 0)
+                site: manifest.site,
+                update: manifest.update,
+                weight: accepted.weight,
+                entry: places[accepted.update.identity] ?? 0
+            )
         }
     }
 
@@ -83,10 +109,14 @@ public struct Lineage: Equatable, Sendable {
     public var json: String {
         let rounds = rounds.map { round in
             let updates = round.contributions.map {
-                "        {\"site\": \($0.site.description.jsonQuoted), \"update\": \"\($0.update.hex)\", \"weight\": \($0.weight), \"entry\": \($0.entry)}"
+                """
+                        {\"site\": \($0.site.description.jsonQuoted), \"update\": \"\($0.update.hex)\", \"weight\": \
+                \($0.weight), \"entry\": \($0.entry)}
+                """
             }
             return """
-                    {"round": \(round.key.round), "attempt": \(round.key.attempt), "model": "\(round.model.hex)", "updates": [
+                    {"round": \(round.key.round), "attempt": \(round.key.attempt), "model": "\(round.model.hex)", \
+                    "updates": [
                 \(updates.joined(separator: ",\n"))]}
                 """
         }

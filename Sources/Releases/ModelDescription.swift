@@ -5,7 +5,9 @@ import Tensors
 enum ModelDescription {
     /// A LeRobot-style configuration: the policy's own, with `input_features`, `output_features` and normalisation.
     static func configuration(_ header: SafetensorsHeader) throws -> String {
-        guard let text = header[metadata: "config"], let config = try? JSONParser.parse(Array(text.utf8)), let contract = config["contract"] else {
+        guard let text = header[metadata: "config"], let config = try? JSONParser.parse(Array(text.utf8)),
+            let contract = config["contract"]
+        else {
             return "{\"type\": \"custom\"}\n"
         }
         var inputs: [String] = []
@@ -43,8 +45,8 @@ enum ModelDescription {
 
     private static func line(_ adapter: AdapterExtraction, _ lineage: Lineage) -> String {
         """
-        - `\(ReleaseDirectory.adapterDirectory)/`: an adapter of rank \(adapter.layout.rank) on \(lineage.base), as PEFT keeps it; it lacks \
-        \((100_000 * adapter.discarded).rounded() / 1000) % of the change's energy
+        - `\(ReleaseDirectory.adapterDirectory)/`: an adapter of rank \(adapter.layout.rank) on \(lineage.base), as \
+        PEFT keeps it; it lacks \((100_000 * adapter.discarded).rounded() / 1000) % of the change's energy
 
         """
     }
@@ -54,13 +56,15 @@ enum ModelDescription {
         """
         # \(lineage.cutting.name)
 
-        A robot policy of the consortium \(lineage.consortium): \(lineage.base), fine-tuned at \(counted(lineage.sites.count, "site"))
+        A robot policy of the consortium \(lineage.consortium): \(lineage.base), fine-tuned at \
+        \(counted(lineage.sites.count, "site"))
         without sharing their demonstrations.
 
         | | |
         |---|---|
         | base | \(lineage.base) (`\(lineage.baseDigest.short)`) |
-        | campaign | \(lineage.cutting.campaign)\(lineage.cutting.round.map { " up to round \($0)" } ?? ""), \(counted(lineage.rounds.count, "round")), \(counted(lineage.updateCount, "update")) |
+        | campaign | \(lineage.cutting.campaign)\(lineage.cutting.round.map { " up to round \($0)" } ?? ""), \
+        \(counted(lineage.rounds.count, "round")), \(counted(lineage.updateCount, "update")) |
         | strategy | \(lineage.strategy.name)\(learning(lineage.training)) |
         | sites | \(lineage.sites.map(\.description).joined(separator: ", ")) |
         | parameters | \(parameters) float32 |
@@ -70,7 +74,8 @@ enum ModelDescription {
 
         - `model.safetensors`: the weights; `config.json`: their shape
         - `lineage.json`: the base, every round and update, and the ledger's tree head
-        \(adapter.map { Self.line($0, lineage) } ?? "")- `\(ModelSignature.fileName)`: a signature over the digests of these files (OpenSSF Model Signing v1.0)
+        \(adapter.map { Self.line($0, lineage) } ?? "")- `\(ModelSignature.fileName)`: a signature over the digests \
+        of these files (OpenSSF Model Signing v1.0)
 
         ## Check it
 

@@ -25,13 +25,21 @@ public enum ModelSignature {
     }
 
     /// The bundle's JSON. `name` is the release's.
-    public static func sign(_ resources: [Resource], name: String, chain: [Certificate], key: PrivateKey) throws -> String {
+    public static func sign(_ resources: [Resource], name: String, chain: [Certificate], key: PrivateKey) throws
+        -> String
+    {
         let payload = Array(statement(sorted(resources), name: name).utf8)
-        return render(payload, signature: try key.sign(preAuthenticationEncoding(payload)), certificates: chain.map(\.der))
+        return render(
+            payload,
+            signature: try key.sign(preAuthenticationEncoding(payload)),
+            certificates: chain.map(\.der)
+        )
     }
 
     private static func render(_ payload: [UInt8], signature: [UInt8], certificates: [[UInt8]]) -> String {
-        let certificates = certificates.map { "{\"rawBytes\": \"\(Data($0).base64EncodedString())\"}" }.joined(separator: ", ")
+        let certificates = certificates.map { "{\"rawBytes\": \"\(Data($0).base64EncodedString())\"}" }.joined(
+            separator: ", "
+        )
         return """
             {"mediaType": "\(mediaType)", "verificationMaterial": {"x509CertificateChain": \
             {"certificates": [\(certificates)]}, "tlogEntries": []}, "dsseEnvelope": {"payload": \
@@ -48,7 +56,9 @@ public enum ModelSignature {
     }
 
     private static func statement(_ resources: [Resource], name: String) -> String {
-        let list = resources.map { "{\"name\": \($0.name.jsonQuoted), \"algorithm\": \"sha256\", \"digest\": \"\($0.digest.hex)\"}" }
+        let list = resources.map {
+            "{\"name\": \($0.name.jsonQuoted), \"algorithm\": \"sha256\", \"digest\": \"\($0.digest.hex)\"}"
+        }
         return """
             {"_type": "\(statementType)", "subject": [{"name": \(name.jsonQuoted), "digest": {"sha256": \
             "\(root(resources).hex)"}}], "predicateType": "\(predicateType)", "predicate": \
@@ -73,7 +83,9 @@ public enum ModelSignature {
 
     /// The files that a bundle names; nothing of it is checked.
     static func resources(_ json: [UInt8]) throws -> [Resource] {
-        guard json.count <= maximumBytes else { throw ReleaseError("\(fileName) has \(json.count) bytes; at most \(maximumBytes) are read") }
+        guard json.count <= maximumBytes else {
+            throw ReleaseError("\(fileName) has \(json.count) bytes; at most \(maximumBytes) are read")
+        }
         return try SignedContent(SignatureBundle(json).payload).resources
     }
 
@@ -81,15 +93,23 @@ public enum ModelSignature {
     ///
     /// The bundle may be ours, or one that the `model_signing` program wrote.
     public static func verify(_ json: [UInt8], roots: TrustRoots, at time: Timestamp) throws -> Statement {
-        guard json.count <= maximumBytes else { throw ReleaseError("\(fileName) has \(json.count) bytes; at most \(maximumBytes) are read") }
+        guard json.count <= maximumBytes else {
+            throw ReleaseError("\(fileName) has \(json.count) bytes; at most \(maximumBytes) are read")
+        }
         let bundle = try SignatureBundle(json)
         let certificates = try bundle.certificates.map { try Certificate(der: $0) }
         let signer = try roots.verify(certificates[0], intermediates: Array(certificates.dropFirst()), at: time)
-        guard try certificates[0].publicKey.isValid(bundle.signature, for: preAuthenticationEncoding(bundle.payload)) else {
+        guard try certificates[0].publicKey.isValid(bundle.signature, for: preAuthenticationEncoding(bundle.payload))
+        else {
             throw ReleaseError("the signature in \(fileName) is wrong")
         }
         let content = try SignedContent(bundle.payload)
-        return Statement(resources: content.resources, ignoredPaths: content.ignoredPaths, signer: signer, certificate: certificates[0])
+        return Statement(
+            resources: content.resources,
+            ignoredPaths: content.ignoredPaths,
+            signer: signer,
+            certificate: certificates[0]
+        )
     }
 }
 

@@ -13,14 +13,22 @@ public struct ReleaseDirectory: Sendable {
     static let files = ["README.md", "config.json", "lineage.json", "model.safetensors"]
 
     static let adapterDirectory = "adapter"
-    private static let adapterFiles = [PEFTAdapter.configurationName, PEFTAdapter.weightsName, "extraction.json"].map { "\(adapterDirectory)/\($0)" }
+    private static let adapterFiles = [PEFTAdapter.configurationName, PEFTAdapter.weightsName, "extraction.json"].map {
+        "\(adapterDirectory)/\($0)"
+    }
 
     /// Of a release that is being written; no release's name ends so.
     public static let draftSuffix = "~draft"
 
-    /// Writes a release into `path`, which appears whole or not at all. A model with a value that is not finite is none.
+    /// Writes a release into `path`, which appears whole or not at all. A model with a value that is not finite is
+    /// none.
     public static func write(
-        to path: String, lineage: Lineage, model: String, adapter: AdapterExtraction? = nil, chain: [Certificate], key: PrivateKey
+        to path: String,
+        lineage: Lineage,
+        model: String,
+        adapter: AdapterExtraction? = nil,
+        chain: [Certificate],
+        key: PrivateKey
     ) throws -> ReleaseDirectory {
         let draft = path + Self.draftSuffix
         let manager = FileManager.default
@@ -29,7 +37,11 @@ public struct ReleaseDirectory: Sendable {
         defer { try? manager.removeItem(atPath: draft) }
         try manager.createDirectory(atPath: draft, withIntermediateDirectories: true)
         try manager.copyItem(atPath: model, toPath: draft + "/model.safetensors")
-        let file = try SafetensorsFile(path: draft + "/model.safetensors", called: "the model of \(lineage.cutting.name)"), header = file.header
+        let
+            file = try SafetensorsFile(
+                path: draft + "/model.safetensors",
+                called: "the model of \(lineage.cutting.name)"
+            ), header = file.header
         try file.checkFinite()
         let texts = [
             "README.md": ModelDescription.card(lineage, parameters: header.layout.elementCount, adapter: adapter),
@@ -78,7 +90,9 @@ public struct ReleaseDirectory: Sendable {
         let name = "\(Self.adapterDirectory)/extraction.json"
         guard FileManager.default.fileExists(atPath: "\(path)/\(name)") else { return nil }
         let json = try JSONParser.parse(read(name))
-        guard let rank = json["rank"]?.integer, let discarded = json["discarded_energy"]?.double else { throw ReleaseError("\(path)/\(name) is no report") }
+        guard let rank = json["rank"]?.integer, let discarded = json["discarded_energy"]?.double else {
+            throw ReleaseError("\(path)/\(name) is no report")
+        }
         return AdapterReport(rank: rank, discarded: discarded)
     }
 
@@ -101,26 +115,37 @@ public struct ReleaseDirectory: Sendable {
         let text = try read("lineage.json")
         guard let lineage = try? JSONParser.parse(text), let rounds = lineage["rounds"]?.array,
             let release = lineage["release"]?.string, let base = lineage["base"]?["name"]?.string,
-            let model = lineage["model"]?.string, let time = lineage["released_at_ms"]?.integer.flatMap(UInt64.init(exactly:))
+            let model = lineage["model"]?.string,
+            let time = lineage["released_at_ms"]?.integer.flatMap(UInt64.init(exactly:))
         else { throw ReleaseError("\(path)/lineage.json is not a lineage") }
         let updates = rounds.flatMap { $0["updates"]?.array ?? [] }
         return Summary(
-            release: release, consortium: lineage["consortium"]?.string ?? "", campaign: lineage["campaign"]?.string ?? "",
-            base: base, model: model, round: lineage["round"]?.integer, rounds: rounds.count, updates: updates.count,
-            sites: Set(updates.compactMap { $0["site"]?.string }).sorted(), releasedAt: Timestamp(milliseconds: time))
+            release: release,
+            consortium: lineage["consortium"]?.string ?? "",
+            campaign: lineage["campaign"]?.string ?? "",
+            base: base,
+            model: model,
+            round: lineage["round"]?.integer,
+            rounds: rounds.count,
+            updates: updates.count,
+            sites: Set(updates.compactMap { $0["site"]?.string }).sorted(),
+            releasedAt: Timestamp(milliseconds: time)
+        )
     }
 
     /// Checks the signature and the digest of every file; returns the signer.
     ///
-    /// The certificate must have been valid when the release was cut, which is what `lineage.json`, itself signed, says. The
-    /// release may be reached through a link; in it there may be none.
+    /// The certificate must have been valid when the release was cut, which is what `lineage.json`, itself signed,
+    /// says. The release may be reached through a link; in it there may be none.
     public func verify(roots: TrustRoots) throws -> Principal {
         let summary = try summary()
         let statement = try ModelSignature.verify(read(ModelSignature.fileName), roots: roots, at: summary.releasedAt)
         guard statement.signer.isCoordinator, statement.signer.consortium == summary.consortium else {
             throw ReleaseError("signed by \(statement.signer), which is not the coordinator of \(summary.consortium)")
         }
-        let present = Set(try ReleaseListing(path, passingOver: statement.ignoredPaths).files).subtracting([ModelSignature.fileName])
+        let present = Set(try ReleaseListing(path, passingOver: statement.ignoredPaths).files).subtracting([
+            ModelSignature.fileName
+        ])
         let signed = Set(statement.resources.map(\.name))
         if let odd = present.symmetricDifference(signed).sorted().first {
             throw ReleaseError(present.contains(odd) ? "\(odd) is not covered by the signature" : "\(odd) is missing")

@@ -31,9 +31,13 @@ struct ReleaseListing {
         switch RegularFile.kind(of: "\(root)/\(name)", followsLinks: false) {
         case .file:
             files.append(name)
-            guard files.count <= Self.maximumFiles else { throw ReleaseError("\(root) holds more than \(Self.maximumFiles) files; a release has a few") }
+            guard files.count <= Self.maximumFiles else {
+                throw ReleaseError("\(root) holds more than \(Self.maximumFiles) files; a release has a few")
+            }
         case .directory:
-            guard depth < Self.maximumDepth else { throw ReleaseError("\(name) is nested deeper than \(Self.maximumDepth) directories") }
+            guard depth < Self.maximumDepth else {
+                throw ReleaseError("\(name) is nested deeper than \(Self.maximumDepth) directories")
+            }
             for inner in try names(in: name) { try add("\(name)/\(inner)", depth: depth + 1) }
         case .link: throw ReleaseError("\(name) is a symbolic link; a release holds its files itself")
         case let kind?: throw ReleaseError("\(name) is \(kind.rawValue); a release holds only files")

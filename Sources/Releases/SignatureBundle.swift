@@ -1,8 +1,8 @@
 import Foundation
 import Tensors
 
-/// The parts of a Sigstore bundle with a certificate chain and a DSSE envelope. Only what is known is taken: what is not
-/// signed must not say anything else.
+/// The parts of a Sigstore bundle with a certificate chain and a DSSE envelope. Only what is known is taken: what is
+/// not signed must not say anything else.
 struct SignatureBundle {
     /// DER; the signer's is first.
     let certificates: [[UInt8]]
@@ -16,13 +16,19 @@ struct SignatureBundle {
         let root: JSONValue
         do { root = try JSONParser.parse(json) } catch { throw Self.wrong("it is not JSON: \(error)") }
         try Self.requireMembers(root, of: "it", ["mediaType", "verificationMaterial", "dsseEnvelope"])
-        guard root["mediaType"]?.string == ModelSignature.mediaType else { throw Self.wrong("mediaType is not \(ModelSignature.mediaType)") }
+        guard root["mediaType"]?.string == ModelSignature.mediaType else {
+            throw Self.wrong("mediaType is not \(ModelSignature.mediaType)")
+        }
         certificates = try Self.certificates(root["verificationMaterial"] ?? .null)
         let envelope = root["dsseEnvelope"] ?? .null
         try Self.requireMembers(envelope, of: "dsseEnvelope", ["payload", "payloadType", "signatures"])
-        guard envelope["payloadType"]?.string == ModelSignature.payloadType else { throw Self.wrong("payloadType is not \(ModelSignature.payloadType)") }
+        guard envelope["payloadType"]?.string == ModelSignature.payloadType else {
+            throw Self.wrong("payloadType is not \(ModelSignature.payloadType)")
+        }
         guard let payload = envelope["payload"]?.base64 else { throw Self.wrong("payload is not base64") }
-        guard let signatures = envelope["signatures"]?.array, signatures.count == 1 else { throw Self.wrong("expected one signature") }
+        guard let signatures = envelope["signatures"]?.array, signatures.count == 1 else {
+            throw Self.wrong("expected one signature")
+        }
         try Self.requireMembers(signatures[0], of: "the signature", ["sig"], optional: ["keyid"])
         guard let signature = signatures[0]["sig"]?.base64 else { throw Self.wrong("sig is not base64") }
         guard (signatures[0]["keyid"] ?? .string("")) == .string("") else { throw Self.wrong("keyid is not empty") }
@@ -30,7 +36,9 @@ struct SignatureBundle {
     }
 
     private static func certificates(_ material: JSONValue) throws -> [[UInt8]] {
-        guard material["publicKey"] == nil else { throw wrong("it was signed with a bare key; expected the coordinator's certificate") }
+        guard material["publicKey"] == nil else {
+            throw wrong("it was signed with a bare key; expected the coordinator's certificate")
+        }
         try requireMembers(material, of: "verificationMaterial", ["x509CertificateChain"], optional: ["tlogEntries"])
         guard (material["tlogEntries"] ?? .array([])) == .array([]) else { throw wrong("tlogEntries is not empty") }
         let chain = material["x509CertificateChain"] ?? .null
@@ -45,20 +53,31 @@ struct SignatureBundle {
         }
     }
 
-    private static func requireMembers(_ value: JSONValue, of place: String, _ names: Set<String>, optional: Set<String> = []) throws {
+    private static func requireMembers(
+        _ value: JSONValue,
+        of place: String,
+        _ names: Set<String>,
+        optional: Set<String> = []
+    ) throws {
         guard let members = value.object else { throw wrong("\(place) is not an object") }
         let found = Set(members.map(\.name))
         if let missing = names.subtracting(found).sorted().first { throw wrong("\(place) has no \(missing)") }
-        if let unknown = found.subtracting(names).subtracting(optional).sorted().first { throw wrong("\(place) has the unknown member \(unknown.prefix(64))") }
+        if let unknown = found.subtracting(names).subtracting(optional).sorted().first {
+            throw wrong("\(place) has the unknown member \(unknown.prefix(64))")
+        }
     }
 
-    private static func wrong(_ what: String) -> ReleaseError { ReleaseError("\(ModelSignature.fileName) is not a model signing bundle: \(what)") }
+    private static func wrong(_ what: String) -> ReleaseError {
+        ReleaseError("\(ModelSignature.fileName) is not a model signing bundle: \(what)")
+    }
 }
 
 extension JSONValue {
     /// The bytes of a text in base64, where they have no other text than this one.
     fileprivate var base64: [UInt8]? {
-        guard let text = string, let data = Data(base64Encoded: text), data.base64EncodedString() == text else { return nil }
+        guard let text = string, let data = Data(base64Encoded: text), data.base64EncodedString() == text else {
+            return nil
+        }
         return Array(data)
     }
 }

@@ -9,10 +9,14 @@ struct SignedContent {
     init(_ payload: [UInt8]) throws {
         let statement: JSONValue
         do { statement = try JSONParser.parse(payload) } catch { throw Self.wrong("it is not JSON: \(error)") }
-        guard statement["_type"]?.string == ModelSignature.statementType, statement["predicateType"]?.string == ModelSignature.predicateType else {
+        guard statement["_type"]?.string == ModelSignature.statementType,
+            statement["predicateType"]?.string == ModelSignature.predicateType
+        else {
             throw Self.wrong("it is not one about a model's files (\(ModelSignature.predicateType))")
         }
-        guard let subjects = statement["subject"]?.array, subjects.count == 1, let list = statement["predicate"]?["resources"]?.array else {
+        guard let subjects = statement["subject"]?.array, subjects.count == 1,
+            let list = statement["predicate"]?["resources"]?.array
+        else {
             throw Self.wrong("it does not hold one subject and its files")
         }
         ignoredPaths = try Self.ignoredPaths(statement["predicate"]?["serialization"] ?? .null)
@@ -23,12 +27,15 @@ struct SignedContent {
         }
     }
 
-    /// How the files were hashed: each as a whole, by SHA-256. Links are refused, whether the signer followed them or not.
+    /// How the files were hashed: each as a whole, by SHA-256. Links are refused, whether the signer followed them or
+    /// not.
     private static func ignoredPaths(_ serialization: JSONValue) throws -> [String] {
-        for (name, expected) in [("method", "files"), ("hash_type", "sha256")] where serialization[name]?.string != expected {
+        for (name, expected) in [("method", "files"), ("hash_type", "sha256")]
+        where serialization[name]?.string != expected {
             throw wrong("serialization.\(name) is not \(expected)")
         }
-        guard let paths = (serialization["ignore_paths"] ?? .array([])).array, paths.allSatisfy({ $0.string != nil }) else {
+        guard let paths = (serialization["ignore_paths"] ?? .array([])).array, paths.allSatisfy({ $0.string != nil })
+        else {
             throw wrong("ignore_paths is not a list of paths")
         }
         return paths.compactMap(\.string)
@@ -44,8 +51,12 @@ struct SignedContent {
     /// Whether a file's name leads nowhere but into the directory.
     private static func staysInside(_ name: String) -> Bool {
         // By bytes, as the system parts paths: to Swift, a slash with a combining mark after it is another character.
-        name.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false).allSatisfy { !["", ".", ".."].contains(Substring($0)) }
+        name.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false).allSatisfy {
+            !["", ".", ".."].contains(Substring($0))
+        }
     }
 
-    private static func wrong(_ what: String) -> ReleaseError { ReleaseError("the statement in \(ModelSignature.fileName) cannot be checked: \(what)") }
+    private static func wrong(_ what: String) -> ReleaseError {
+        ReleaseError("the statement in \(ModelSignature.fileName) cannot be checked: \(what)")
+    }
 }

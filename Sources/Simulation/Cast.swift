@@ -15,7 +15,9 @@ struct Cast: Sendable {
     let start: Timestamp
 
     static let siteCount = 5
-    static func site(_ index: Int) -> SiteID { SiteID(["acme/osaka", "bolt/turin", "cyan/lyon", "dura/graz", "ergo/vigo"][index])! }
+    static func site(_ index: Int) -> SiteID {
+        SiteID(["acme/osaka", "bolt/turin", "cyan/lyon", "dura/graz", "ergo/vigo"][index])!
+    }
 
     /// `start`: the simulated clock's beginning; certificates hold for ten years from a day before.
     static func make(start: Timestamp = Timestamp(milliseconds: 1_780_000_000_000)) throws -> Cast {
@@ -24,24 +26,40 @@ struct Cast: Sendable {
         let authority = try CertificateAuthority.create(consortium: name, days: 3650, at: issued)
         func identity(_ role: Principal.Role) throws -> (certificate: Certificate, key: PrivateKey) {
             let key = try PrivateKey.generate()
-            let certificate = try authority.issue(Principal(consortium: name, role: role), for: key.publicKey, days: 3650, at: issued)
+            let certificate = try authority.issue(
+                Principal(consortium: name, role: role),
+                for: key.publicKey,
+                days: 3650,
+                at: issued
+            )
             return (certificate, key)
         }
         let logKey = try PrivateKey.generate(.ed25519)
         let bytes = try logKey.publicKey.ed25519Bytes()
         let coordinator = try identity(.coordinator("main"))
         let founding = Founding(
-            consortium: name, authority: authority.certificate.digest, logKey: bytes, coordinatorCertificate: coordinator.certificate.der,
-            logKeySignature: try coordinator.key.sign(Founding.logKeyStatement(bytes)))
+            consortium: name,
+            authority: authority.certificate.digest,
+            logKey: bytes,
+            coordinatorCertificate: coordinator.certificate.der,
+            logKeySignature: try coordinator.key.sign(Founding.logKeyStatement(bytes))
+        )
         return Cast(
-            roots: TrustRoots([authority.certificate]), founding: founding, logKey: logKey, logKeyBytes: bytes,
-            sites: try (0..<siteCount).map { try identity(.site(site($0))) }, start: start)
+            roots: TrustRoots([authority.certificate]),
+            founding: founding,
+            logKey: logKey,
+            logKeyBytes: bytes,
+            sites: try (0..<siteCount).map { try identity(.site(site($0))) },
+            start: start
+        )
     }
 }
 
 /// The models and updates of the simulation: small, and real safetensors.
 enum Tiny {
-    static let layout = TensorLayout([(name: "a.weight", type: .f32, shape: [3, 5]), (name: "b", type: .f32, shape: [6])])
+    static let layout = TensorLayout([
+        (name: "a.weight", type: .f32, shape: [3, 5]), (name: "b", type: .f32, shape: [6]),
+    ])
     static let otherLayout = TensorLayout([(name: "a", type: .f32, shape: [21])])
     static let parameters = 21
 
@@ -51,11 +69,14 @@ enum Tiny {
 
     /// One number a parameter, or two.
     static func stateFile(_ values: [Float]) -> [UInt8] {
-        values.count == parameters ? file(values) : file(values, TensorLayout([(name: "moments", type: .f32, shape: [parameters, 2])]))
+        values.count == parameters
+            ? file(values) : file(values, TensorLayout([(name: "moments", type: .f32, shape: [parameters, 2])]))
     }
 
     static func values(_ file: [UInt8]) -> [Float] {
-        file.suffix(parameters * 4).withUnsafeBytes { bytes in (0..<parameters).map { bytes.loadUnaligned(fromByteOffset: 4 * $0, as: Float.self) } }
+        file.suffix(parameters * 4).withUnsafeBytes { bytes in
+            (0..<parameters).map { bytes.loadUnaligned(fromByteOffset: 4 * $0, as: Float.self) }
+        }
     }
 
     /// The values that an update's file stands for.
@@ -72,10 +93,16 @@ enum Tiny {
         let bytes: [UInt8]
         var byteCount: Int { bytes.count }
 
-        func fill(_ buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws { bytes[offset..<offset + buffer.count].withUnsafeBytes(buffer.copyMemory) }
+        func fill(_ buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws {
+            bytes[offset..<offset + buffer.count].withUnsafeBytes(buffer.copyMemory)
+        }
     }
 
     static func reference(_ file: [UInt8]) -> ModelReference {
-        ModelReference(digest: Digest(of: file), layout: Digest(of: layout.canonicalBytes), byteCount: UInt64(file.count))
+        ModelReference(
+            digest: Digest(of: file),
+            layout: Digest(of: layout.canonicalBytes),
+            byteCount: UInt64(file.count)
+        )
     }
 }

@@ -19,7 +19,8 @@ struct Scenario {
     let faults: [Fault]
 
     enum Fault: String, CaseIterable, Sendable {
-        case crashCoordinator, crashSite, powerFailure, crashAtEffect, cutLink, partition, fullDisk, clockStep, bitRot, failedWrite, operate, backup,
+        case crashCoordinator, crashSite, powerFailure, crashAtEffect, cutLink, partition, fullDisk, clockStep, bitRot,
+            failedWrite, operate, backup,
             restoreBackup
     }
 
@@ -29,25 +30,43 @@ struct Scenario {
         sites = count
         self.parameters = parameters
         let extensions = pick([Extensions.none, Extensions(seconds: 1800, maximum: 2)])
-        let lora = Bool.random(using: &random) ? nil : LoRA(rank: 2, alpha: 4, targets: ["a"], aggregation: pick(LoRA.Aggregation.allCases))
+        let lora =
+            Bool.random(using: &random)
+            ? nil : LoRA(rank: 2, alpha: 4, targets: ["a"], aggregation: pick(LoRA.Aggregation.allCases))
         // What sites train changes from round to round with alternating factors, and such a plan takes no late updates.
         let lateness =
             lora?.aggregation == .alternating
-            ? Lateness.refused : pick([Lateness.refused, Lateness(rounds: 1, weightPercent: 50), Lateness(rounds: 2, weightPercent: 70)])
+            ? Lateness.refused
+            : pick([Lateness.refused, Lateness(rounds: 1, weightPercent: 50), Lateness(rounds: 2, weightPercent: 70)])
         plan = Plan(
-            campaign: CampaignID("C1")!, base: ModelName("FY2026")!, release: ModelName("FY2027")!, model: model,
-            sites: (0..<count).map(Cast.site), rounds: Int.random(in: 2...4, using: &random), quorum: Int.random(in: 1...count, using: &random),
-            recruitingSeconds: pick([0, 60, 600]), recruitingDeadlineSeconds: pick([0, 0, 7200, 86_400]), deadlineSeconds: pick([900, 3600, 14_400]),
-            maximumAttempts: 100, extensions: extensions,
-            lateness: lateness, retentionSeconds: pick([0, 3600]),
+            campaign: CampaignID("C1")!,
+            base: ModelName("FY2026")!,
+            release: ModelName("FY2027")!,
+            model: model,
+            sites: (0..<count).map(Cast.site),
+            rounds: Int.random(in: 2...4, using: &random),
+            quorum: Int.random(in: 1...count, using: &random),
+            recruitingSeconds: pick([0, 60, 600]),
+            recruitingDeadlineSeconds: pick([0, 0, 7200, 86_400]),
+            deadlineSeconds: pick([900, 3600, 14_400]),
+            maximumAttempts: 100,
+            extensions: extensions,
+            lateness: lateness,
+            retentionSeconds: pick([0, 3600]),
             strategy: pick([
-                .fedAvg(learningRate: 1), .fedAvg(learningRate: 0.5), .fedAvgM(learningRate: 1, momentum: 0.7), .nesterov(learningRate: 0.7, momentum: 0.9),
+                .fedAvg(learningRate: 1), .fedAvg(learningRate: 0.5), .fedAvgM(learningRate: 1, momentum: 0.7),
+                .nesterov(learningRate: 0.7, momentum: 0.9),
                 .fedAdam(AdaptiveMoments(learningRate: 0.1)), .fedYogi(AdaptiveMoments(learningRate: 0.1)),
             ]),
             bounds: Bounds(weight: 100, norm: 10),
             training: Training(
-                localSteps: 1, batch: 1, learningRate: 1e-3, lora: lora,
-                compression: pick([.none, .none, .bfloat16, .int8(block: 16), .topK(fraction: 0.2)])))
+                localSteps: 1,
+                batch: 1,
+                learningRate: 1e-3,
+                lora: lora,
+                compression: pick([.none, .none, .bfloat16, .int8(block: 16), .topK(fraction: 0.2)])
+            )
+        )
         precondition(plan.problems.isEmpty, "\(plan.problems)")
         faultsEnd = UInt64(Int.random(in: 1...8, using: &random)) * 3_600_000
         faultInterval = UInt64(pick([60_000, 300_000, 1_200_000]))

@@ -14,14 +14,32 @@ public struct Simulator: Sendable {
             world.log = log
             let failure = world.play()
             return Play(
-                seed: seed, failure: failure?.message, milliseconds: world.now, steps: world.steps, counts: world.counts, fingerprint: world.fingerprint)
+                seed: seed,
+                failure: failure?.message,
+                milliseconds: world.now,
+                steps: world.steps,
+                counts: world.counts,
+                fingerprint: world.fingerprint
+            )
         } catch {
-            return Play(seed: seed, failure: "the world could not be made: \(error)", milliseconds: 0, steps: 0, counts: [:], fingerprint: 0)
+            return Play(
+                seed: seed,
+                failure: "the world could not be made: \(error)",
+                milliseconds: 0,
+                steps: 0,
+                counts: [:],
+                fingerprint: 0
+            )
         }
     }
 
     /// Plays `seeds` on `threads` threads. `progress` hears how many are done; failures are sorted by their seeds.
-    public func play(seeds: Range<UInt64>, mistake: Mistake? = nil, threads: Int, progress: @escaping @Sendable (Int) -> Void = { _ in }) -> Summary {
+    public func play(
+        seeds: Range<UInt64>,
+        mistake: Mistake? = nil,
+        threads: Int,
+        progress: @escaping @Sendable (Int) -> Void = { _ in }
+    ) -> Summary {
         let state = Mutex((next: seeds.lowerBound, summary: Summary()))
         DispatchQueue.concurrentPerform(iterations: threads) { _ in
             while true {
@@ -36,7 +54,8 @@ public struct Simulator: Sendable {
                     state.withLock {
                         $0.summary.add(play)
                         return $0.summary.plays
-                    })
+                    }
+                )
             }
         }
         return state.withLock { $0.summary.sorted }
@@ -83,7 +102,8 @@ public struct Summary: Sendable {
 
     /// One line for people.
     public var text: String {
-        "\(plays) seeds, \(Int(hours)) simulated hours, \(crashes) crashes (\(count("power failures")) of them power failures), \(count("faults")) faults, "
+        "\(plays) seeds, \(Int(hours)) simulated hours, \(crashes) crashes (\(count("power failures")) of them "
+            + "power failures), \(count("faults")) faults, "
             + "\(count("lies")) lies, \(count("rounds committed")) rounds committed, \(failures.count) failures"
     }
 }

@@ -3,8 +3,8 @@ import Federation
 import Identity
 import Learning
 
-/// One seed's world: a clock, a queue of things to come, and everybody in it. Nothing in it asks the machine that it runs on
-/// for the time or for chance, so a seed is played the same way each time.
+/// One seed's world: a clock, a queue of things to come, and everybody in it. Nothing in it asks the machine that it
+/// runs on for the time or for chance, so a seed is played the same way each time.
 final class World {
     let seed: UInt64
     let cast: Cast
@@ -75,11 +75,20 @@ final class World {
             if let failure = checker.afterStep() { return failure }
             if checker.isOver { return checker.atTheEnd() }
             if steps > Self.maximumSteps || now > scenario.faultsEnd + Checker.patience {
-                return Failure("the campaign does not end: \(coordinator.description); \(sites.map(\.description).joined(separator: "; "))")
+                return Failure(
+                    """
+                    the campaign does not end: \(coordinator.description); \
+                    \(sites.map(\.description).joined(separator: "; "))
+                    """
+                )
             }
         }
         return Failure(
-            "nothing is left to happen, and the campaign has not ended: \(coordinator.description); \(sites.map(\.description).joined(separator: "; "))")
+            """
+            nothing is left to happen, and the campaign has not ended: \(coordinator.description); \
+            \(sites.map(\.description).joined(separator: "; "))
+            """
+        )
     }
 
     /// A node whose disk died in the middle of an operation dies with it.

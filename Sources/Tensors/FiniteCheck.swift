@@ -8,8 +8,12 @@ public struct NotFiniteError: Error, Equatable, Sendable, CustomStringConvertibl
     /// NaN, infinity or −infinity.
     public let value: String
 
-    public var message: String { "\(file.isEmpty ? "" : "\(file): ")\(tensor)\(index.isEmpty ? "" : "\(index)") is \(value)" }
-    public var hint: String { "every number of a model must be finite: take an earlier version of it, from before its training diverged" }
+    public var message: String {
+        "\(file.isEmpty ? "" : "\(file): ")\(tensor)\(index.isEmpty ? "" : "\(index)") is \(value)"
+    }
+    public var hint: String {
+        "every number of a model must be finite: take an earlier version of it, from before its training diverged"
+    }
     public var description: String { message }
 
     init(file: String, tensor: TensorDescription, element: Int, value: String) {
@@ -32,7 +36,9 @@ extension SafetensorsFile {
         defer { block.deallocate() }
         for tensor in layout.tensors where tensor.type.exponentMask != nil {
             for start in stride(from: tensor.range.lowerBound, to: tensor.range.upperBound, by: block.count) {
-                let part = UnsafeMutableRawBufferPointer(rebasing: block[..<min(block.count, tensor.range.upperBound - start)])
+                let part = UnsafeMutableRawBufferPointer(
+                    rebasing: block[..<min(block.count, tensor.range.upperBound - start)]
+                )
                 try read(into: part, at: start)
                 guard let found = tensor.type.firstNonFinite(in: UnsafeRawBufferPointer(part)) else { continue }
                 let element = (start - tensor.range.lowerBound) / tensor.type.byteCount + found.element
@@ -52,7 +58,12 @@ extension TensorLayout {
         precondition(values.count == elementCount)
         guard let found = values.withUnsafeBytes({ ElementType.f32.firstNonFinite(in: $0) }) else { return }
         let tensor = tensors.first { $0.range.contains(4 * found.element) }!
-        throw NotFiniteError(file: name, tensor: tensor, element: found.element - tensor.range.lowerBound / 4, value: found.value)
+        throw NotFiniteError(
+            file: name,
+            tensor: tensor,
+            element: found.element - tensor.range.lowerBound / 4,
+            value: found.value
+        )
     }
 }
 
@@ -87,7 +98,8 @@ extension ElementType {
     }
 
     private func first<Bits: FixedWidthInteger & UnsignedInteger>(
-        in values: UnsafeBufferPointer<Bits>, _ mask: Bits
+        in values: UnsafeBufferPointer<Bits>,
+        _ mask: Bits
     ) -> (element: Int, value: String)? {
         // Without a branch in the loop it runs at the speed of memory.
         var found: Bits = 0

@@ -50,7 +50,8 @@ public struct TensorLayout: Equatable, Sendable {
     public var canonicalBytes: [UInt8] {
         var text = "kumiai tensor layout v1\n"
         for tensor in tensors {
-            text += "\(tensor.name.jsonQuoted)\t\(tensor.type.rawValue)\t\(tensor.shape.map(String.init).joined(separator: ","))\n"
+            text +=
+                "\(tensor.name.jsonQuoted)\t\(tensor.type.rawValue)\t\(tensor.shape.map(String.init).joined(separator: ","))\n"
         }
         return Array(text.utf8)
     }

@@ -37,9 +37,11 @@ struct ConnectionFailure {
         case let error as IOError:
             let noRoute = [ENETUNREACH, EHOSTUNREACH].contains(error.errnoCode)
             return (
-                Transport.reason(error.errnoCode), noRoute ? "is this machine's network up, and is there a route to that address?" : usual
+                Transport.reason(error.errnoCode),
+                noRoute ? "is this machine's network up, and is there a route to that address?" : usual
             )
-        case ChannelError.connectTimeout: return (describe(error), "does a firewall stop the connection, or is the address wrong?")
+        case ChannelError.connectTimeout:
+            return (describe(error), "does a firewall stop the connection, or is the address wrong?")
         default: return (describe(error), usual)
         }
     }
@@ -50,8 +52,10 @@ extension TransportError {
     init(listeningOn host: String, _ port: Int, _ error: any Error) {
         let hint =
             switch (error as? IOError)?.errnoCode {
-            case EADDRINUSE: "another program listens there: stop it, or choose another port in `listen`; `ss -ltnp` names it"
-            case EADDRNOTAVAIL: "this machine does not have that address: name one of its own in `listen`, or 0.0.0.0 for all"
+            case EADDRINUSE:
+                "another program listens there: stop it, or choose another port in `listen`; `ss -ltnp` names it"
+            case EADDRNOTAVAIL:
+                "this machine does not have that address: name one of its own in `listen`, or 0.0.0.0 for all"
             case EACCES: "ports below 1024 are for privileged programs: choose a higher one in `listen`"
             default: "look at `listen` in the coordinator's configuration"
             }
@@ -99,7 +103,8 @@ private func text(_ userInfo: [String: Any], cocoa code: Int) -> String {
     let why =
         switch userInfo[NSUnderlyingErrorKey] {
         case let error as POSIXError: reason(error.code.rawValue)
-        case let error as NSError where error.domain == NSPOSIXErrorDomain: reason(Int32(truncatingIfNeeded: error.code))
+        case let error as NSError where error.domain == NSPOSIXErrorDomain:
+            reason(Int32(truncatingIfNeeded: error.code))
         default: reason(cocoa: code)
         }
     return [path, why].compactMap { $0 }.joined(separator: ": ")

@@ -1,8 +1,8 @@
 import CPlatform
 import NIOPosix
 
-/// Gives freed pages back to the system now and then. A service that keeps a little of every round beside large buffers that come
-/// and go would grow: what is small splits the room that a large one has left.
+/// Gives freed pages back to the system now and then. A service that keeps a little of every round beside large buffers
+/// that come and go would grow: what is small splits the room that a large one has left.
 public struct MemoryReturn {
     private static let seconds = 10
     private var last = ContinuousClock.now

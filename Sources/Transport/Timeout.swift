@@ -4,7 +4,9 @@ import NIOPosix
 
 /// Runs `body`, and throws a timeout where it takes longer.
 public func withTimeout<Result: Sendable>(
-    _ duration: Duration, _ what: String, _ body: @escaping @Sendable () async throws -> Result
+    _ duration: Duration,
+    _ what: String,
+    _ body: @escaping @Sendable () async throws -> Result
 ) async throws -> Result {
     try await withThrowingTaskGroup(of: Result.self) { group in
         group.addTask { try await body() }
@@ -19,8 +21,9 @@ public func withTimeout<Result: Sendable>(
 
 /// Sleeps. Cancelled, it leaves nothing behind.
 ///
-/// The timer of a `Task.sleep` that is cancelled stays, with its task, until its time has come: each message of a connection that
-/// may be silent for 5 minutes would stay in memory for as long. An event loop's timer goes when it is cancelled.
+/// The timer of a `Task.sleep` that is cancelled stays, with its task, until its time has come: each message of a
+/// connection that may be silent for 5 minutes would stay in memory for as long. An event loop's timer goes when it is
+/// cancelled.
 public func pause(for duration: Duration) async throws {
     let alarm = Alarm()
     try await withTaskCancellationHandler {
@@ -40,7 +43,9 @@ private final class Alarm: Sendable {
     private let state = NIOLockedValueBox(State.new)
 
     func set(_ duration: Duration, _ continuation: CheckedContinuation<Void, any Error>) {
-        let timer = MultiThreadedEventLoopGroup.singleton.next().scheduleTask(in: TimeAmount(duration)) { self.end(isCancelled: false) }
+        let timer = MultiThreadedEventLoopGroup.singleton.next().scheduleTask(in: TimeAmount(duration)) {
+            self.end(isCancelled: false)
+        }
         let wasCancelled = state.withLockedValue { state -> Bool? in
             if case .over(let isCancelled) = state { return isCancelled }
             state = .waiting(continuation, timer)

@@ -31,7 +31,8 @@ public enum TransportLimits {
 
 /// What a process asks of the system at its start.
 public enum ProcessResources {
-    /// Keeps freed buffers in the process, so that transfers do not spend their time on page faults. Call once at start.
+    /// Keeps freed buffers in the process, so that transfers do not spend their time on page faults. Call once at
+    /// start.
     public static func keepBuffers() { kumiai_keep_buffers() }
     /// Allows as many open files as the system lets this process have. Call once at start.
     public static func raiseDescriptorLimit() { kumiai_raise_descriptor_limit() }

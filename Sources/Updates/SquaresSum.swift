@@ -2,7 +2,8 @@ import CKernels
 
 /// The sum of the squares of float32 values, in float64 and in a fixed order, however their bytes are cut into parts.
 ///
-/// Blocks of ``blockElements`` values are summed in 16 lanes each, value k in lane k mod 16; then the lanes, then the blocks.
+/// Blocks of ``blockElements`` values are summed in 16 lanes each, value k in lane k mod 16; then the lanes, then the
+/// blocks.
 struct SquaresSum: Sendable {
     /// 1 MiB of values, which stays in the processor's cache.
     static let blockElements = 256 * 1024
@@ -36,7 +37,9 @@ struct SquaresSum: Sendable {
         var done = 0
         while done < bytes.count / 4 {
             let part = min(bytes.count / 4 - done, Self.blockElements - count)
-            lanes.withUnsafeMutableBufferPointer { kumiai_add_squares($0.baseAddress, bytes.baseAddress! + 4 * done, Int64(part), Int64(count)) }
+            lanes.withUnsafeMutableBufferPointer {
+                kumiai_add_squares($0.baseAddress, bytes.baseAddress! + 4 * done, Int64(part), Int64(count))
+            }
             (done, count) = (done + part, count + part)
             if count == Self.blockElements { endBlock() }
         }

@@ -1,7 +1,8 @@
 import Federation
 import Tensors
 
-/// What the file of an update looks like under a plan: which tensors of which base model it changes, and their encoding.
+/// What the file of an update looks like under a plan: which tensors of which base model it changes, and their
+/// encoding.
 public struct UpdateFormat: Sendable {
     public let training: Training
     /// Of the base model.

@@ -20,11 +20,14 @@ public struct UpdateReader: Sendable {
     public var elementCount: Int { layout.elementCount }
 
     /// Fills `values` with those from number `start` on.
-    public func read(_ values: UnsafeMutableBufferPointer<Float>, from start: Int) throws { try encoding.read(values, from: start, of: file) }
+    public func read(_ values: UnsafeMutableBufferPointer<Float>, from start: Int) throws {
+        try encoding.read(values, from: start, of: file)
+    }
 
     /// The values of a range.
     public func values(_ range: Range<Int>) throws -> [Float] {
-        // A factor that is not trained is not sent. Threads share Swift's empty array, and it would be written to below.
+        // A factor that is not trained is not sent. Threads share Swift's empty array, and it would be written to
+        // below.
         guard !range.isEmpty else { return [] }
         return try [Float](unsafeUninitializedCapacity: range.count) { buffer, count in
             buffer.initialize(repeating: 0)

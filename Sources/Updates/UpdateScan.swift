@@ -2,8 +2,8 @@ import Tensors
 
 /// Looks at an update's file as its bytes pass: at its header, and at the norm of its values where they are float32.
 ///
-/// What is found here need not be read from the disk again. A file that is no safetensors, or has a header of unusual length, is
-/// left to those who read it.
+/// What is found here need not be read from the disk again. A file that is no safetensors, or has a header of unusual
+/// length, is left to those who read it.
 public struct UpdateScan: Sendable {
     private let byteCount: UInt64
     private var state = State.prefix
@@ -43,7 +43,9 @@ public struct UpdateScan: Sendable {
     }
 
     private mutating func readPrefix() {
-        guard let size = Int(exactly: byteCount), let length = try? SafetensorsHeader.length(head, fileByteCount: size), length <= Self.longestHeader else {
+        guard let size = Int(exactly: byteCount), let length = try? SafetensorsHeader.length(head, fileByteCount: size),
+            length <= Self.longestHeader
+        else {
             return state = .givenUp
         }
         state = .header(length: length)
@@ -51,7 +53,8 @@ public struct UpdateScan: Sendable {
 
     /// What was found; `nil` before the end of the file, and where it must be read.
     public var result: ScannedUpdate? {
-        guard case .values = state, seen == byteCount, let header = try? SafetensorsHeader(json: Array(head[8...]), fileByteCount: Int(byteCount)),
+        guard case .values = state, seen == byteCount,
+            let header = try? SafetensorsHeader(json: Array(head[8...]), fileByteCount: Int(byteCount)),
             header.layout.isAllFloat32
         else { return nil }
         return ScannedUpdate(header: header, norm: squares.value.squareRoot())

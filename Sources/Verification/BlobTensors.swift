@@ -4,7 +4,9 @@ import Tensors
 
 /// Tensors in blobs: the store's files as safetensors see them.
 extension SafetensorsFile {
-    public convenience init(_ blobs: BlobStore, _ digest: Digest) throws { try self.init(BlobSource(blobs.open(digest))) }
+    public convenience init(_ blobs: BlobStore, _ digest: Digest) throws {
+        try self.init(BlobSource(blobs.open(digest)))
+    }
 }
 
 private struct BlobSource: ByteSource {
@@ -17,7 +19,9 @@ private struct BlobSource: ByteSource {
     }
 
     func fill(_ buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws {
-        guard try file.read(into: buffer, at: UInt64(offset)) == buffer.count else { throw SafetensorsError("the file ends early") }
+        guard try file.read(into: buffer, at: UInt64(offset)) == buffer.count else {
+            throw SafetensorsError("the file ends early")
+        }
     }
 }
 

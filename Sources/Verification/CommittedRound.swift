@@ -3,12 +3,17 @@ import Federation
 /// The work of a committed round, as a ledger's entries tell it.
 public enum CommittedRound {
     /// Folds the entries up to the commit of `round`; throws where it is not there.
-    public static func task(of campaign: CampaignID, round: Int, in entries: some Sequence<Entry>) throws -> AggregationTask {
+    public static func task(of campaign: CampaignID, round: Int, in entries: some Sequence<Entry>) throws
+        -> AggregationTask
+    {
         var state = ConsortiumState()
         for (index, entry) in entries.enumerated() {
             let before = state.campaign
-            do { try state.apply(entry) } catch { throw VerificationError("entry \(index) of the ledger \(error.message)") }
-            guard case .roundCommitted(let commit) = entry.body, let before, before.plan.campaign == campaign, commit.key.round == round,
+            do { try state.apply(entry) } catch {
+                throw VerificationError("entry \(index) of the ledger \(error.message)")
+            }
+            guard case .roundCommitted(let commit) = entry.body, let before, before.plan.campaign == campaign,
+                commit.key.round == round,
                 case .aggregating(let collection) = before.round.phase
             else { continue }
             return before.round.task(collection)

@@ -2,8 +2,8 @@ import Federation
 import Identity
 import Ledger
 
-/// Whether the entries of a ledger were signed by those whom they name; an auditor begins with the CA that it trusts, and follows
-/// the ledger from one CA to the next.
+/// Whether the entries of a ledger were signed by those whom they name; an auditor begins with the CA that it trusts,
+/// and follows the ledger from one CA to the next.
 public struct EntrySignatures {
     /// The CAs that are trusted, and those that they and their successors have vouched for.
     public private(set) var roots: TrustRoots
@@ -22,10 +22,17 @@ public struct EntrySignatures {
         case .updateAccepted(let accepted):
             let consortium = try founding(of: state).consortium
             try UpdateSignature.verify(
-                accepted.update, consortium: consortium, roots: roots.without(state.endedAuthorities(at: entry.at)), at: entry.at)
+                accepted.update,
+                consortium: consortium,
+                roots: roots.without(state.endedAuthorities(at: entry.at)),
+                at: entry.at
+            )
         case .authorityRotated(let rotation):
             let authority = try AuthoritySuccession.verify(
-                rotation, consortium: founding(of: state).consortium, among: roots.authorities)
+                rotation,
+                consortium: founding(of: state).consortium,
+                among: roots.authorities
+            )
             roots = TrustRoots(roots.authorities + [authority])
         case .lossDeclared(let loss): try check(loss, founding(of: state))
         default: break
@@ -53,7 +60,9 @@ public struct EntrySignatures {
     private func check(_ loss: LossDeclaration, _ founding: Founding) throws {
         do {
             let lost = try SignedTreeHead(
-                note: loss.lostTreeHead, origin: SignedTreeHead.origin(consortium: founding.consortium), key: founding.logKey
+                note: loss.lostTreeHead,
+                origin: SignedTreeHead.origin(consortium: founding.consortium),
+                key: founding.logKey
             ).head
             guard loss.keptEntries <= lost.size else {
                 throw VerificationError("it keeps \(loss.keptEntries) entries of a history that had \(lost.size)")
@@ -69,6 +78,10 @@ extension TrustRoots {
     public func problem(of founding: Founding) -> String? {
         guard !authorities.contains(where: { $0.digest == founding.authority }) else { return nil }
         let trusted = authorities.map { "\($0.subject) (SHA-256 \($0.digest.hex))" }.joined(separator: ", ")
-        return "the ledger of \(founding.consortium) was founded under another CA, with SHA-256 \(founding.authority.hex), than \(trusted)"
+        return
+            """
+            the ledger of \(founding.consortium) was founded under another CA, with SHA-256 \
+            \(founding.authority.hex), than \(trusted)
+            """
     }
 }

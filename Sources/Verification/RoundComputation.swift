@@ -25,26 +25,43 @@ public struct RoundComputation: Sendable {
     public func run(_ task: AggregationTask) throws -> GlobalState {
         // What is not published goes with its writer: the files of a failure must not stay and fill the disk.
         var writers: (model: BlobWriter?, adapter: BlobWriter?, state: BlobWriter?)
-        func open(_ writer: inout BlobWriter?, _ layout: TensorLayout, _ metadata: [(name: String, value: String)] = []) throws -> SafetensorsWriter {
+        func open(_ writer: inout BlobWriter?, _ layout: TensorLayout, _ metadata: [(name: String, value: String)] = [])
+            throws -> SafetensorsWriter
+        {
             let blob = try BlobWriter(results)
             writer = blob
             return try SafetensorsWriter(blob, layout: layout, metadata: metadata)
         }
         try RoundReduction(threads: threads).reduce(
-            task, input(task),
-            RoundOutput(model: { try open(&writers.model, $0, $1) }, adapter: { try open(&writers.adapter, $0) }, state: { try open(&writers.state, $0) }))
+            task,
+            input(task),
+            RoundOutput(
+                model: { try open(&writers.model, $0, $1) },
+                adapter: { try open(&writers.adapter, $0) },
+                state: { try open(&writers.state, $0) }
+            )
+        )
         func published(_ writer: BlobWriter?) throws -> BlobReference {
-            guard let (digest, byteCount) = try writer?.publish() else { throw BlobError(.failed, "the round has made no file") }
+            guard let (digest, byteCount) = try writer?.publish() else {
+                throw BlobError(.failed, "the round has made no file")
+            }
             return BlobReference(digest: digest, byteCount: byteCount)
         }
         return try task.result(
-            model: { try published(writers.model) }, adapter: { try published(writers.adapter) }, serverState: { try published(writers.state) })
+            model: { try published(writers.model) },
+            adapter: { try published(writers.adapter) },
+            serverState: { try published(writers.state) }
+        )
     }
 
     private func input(_ task: AggregationTask) throws -> RoundInput {
         func open(_ digest: Digest) throws -> SafetensorsFile { try SafetensorsFile(inputs, digest) }
         return try RoundInput(
-            task, model: open(task.start.model), adapter: task.start.adapter.map { try open($0.digest) },
-            serverState: task.start.serverState.map(open), updates: task.contributions.map { try open($0.update) })
+            task,
+            model: open(task.start.model),
+            adapter: task.start.adapter.map { try open($0.digest) },
+            serverState: task.start.serverState.map(open),
+            updates: task.contributions.map { try open($0.update) }
+        )
     }
 }

@@ -24,12 +24,18 @@ public struct UpdateContents {
     /// - Parameter scanned: what was seen of exactly these bytes; `nil`: they are read.
     /// - Returns: the norm, or what is wrong with the update.
     /// - Throws: where the file cannot be read: the update is not to blame.
-    public func inspect(_ manifest: UpdateManifest, in store: BlobStore, scanned: ScannedUpdate? = nil) throws -> Inspection {
+    public func inspect(_ manifest: UpdateManifest, in store: BlobStore, scanned: ScannedUpdate? = nil) throws
+        -> Inspection
+    {
         if let absence = Self.absence(of: manifest, in: store) { return .unsound(absence) }
         let format = UpdateFormat(training, base: base, round: manifest.key.round)
         do {
-            let norm = try scanned.flatMap(format.norm) ?? format.reader(SafetensorsFile(store, manifest.update)).inspectedNorm()
-            guard norm.isFinite else { return .unsound(UpdateRefusal(.notFinite, "the update has values that are not finite")) }
+            let norm =
+                try scanned.flatMap(format.norm)
+                ?? format.reader(SafetensorsFile(store, manifest.update)).inspectedNorm()
+            guard norm.isFinite else {
+                return .unsound(UpdateRefusal(.notFinite, "the update has values that are not finite"))
+            }
             return .sound(norm: norm)
         } catch let error as UpdateFormatError {
             return .unsound(UpdateRefusal(.wrongLayout, error.message))

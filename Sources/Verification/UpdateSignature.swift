@@ -5,10 +5,12 @@ import Identity
 public enum UpdateSignature {
     /// Checks the certificate that came with the update, alone and without intermediates, as an auditor will have it.
     /// - Returns: who signed.
-    /// - Throws: `IdentityError` where the certificate does not hold at `time`; `VerificationError` where it is another one's, or the
-    ///   signature is wrong or not ECDSA P-256.
+    /// - Throws: `IdentityError` where the certificate does not hold at `time`; `VerificationError` where it is another
+    ///   one's, or the signature is wrong or not ECDSA P-256.
     @discardableResult
-    public static func verify(_ update: SignedUpdate, consortium: String, roots: TrustRoots, at time: Timestamp) throws -> Principal {
+    public static func verify(_ update: SignedUpdate, consortium: String, roots: TrustRoots, at time: Timestamp) throws
+        -> Principal
+    {
         let site = update.manifest.site
         let certificate = try Certificate(der: update.certificate)
         let signer = try roots.verify(certificate, at: time)

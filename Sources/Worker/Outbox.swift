@@ -19,7 +19,10 @@ package struct Outbox: Sendable {
     package func load() throws -> SignedUpdate? {
         try disk.contents(of: pending).map { bytes in
             do { return try SignedUpdate(wireBytes: bytes) } catch {
-                throw WorkerError("\(pending) cannot be read: \(error)", hint: "move it away: the round is trained again")
+                throw WorkerError(
+                    "\(pending) cannot be read: \(error)",
+                    hint: "move it away: the round is trained again"
+                )
             }
         }
     }

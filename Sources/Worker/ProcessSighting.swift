@@ -29,7 +29,10 @@ public struct ProcessSighting: Equatable, Sendable {
             let boot = FileManager.default.contents(atPath: "/proc/sys/kernel/random/boot_id")
         else { return nil }
         // The program's name, in parentheses, may hold anything.
-        let fields = data.split(separator: UInt8(ascii: ")")).last.map { String(decoding: $0, as: UTF8.self).split(separator: " ") } ?? []
+        let fields =
+            data.split(separator: UInt8(ascii: ")")).last.map {
+                String(decoding: $0, as: UTF8.self).split(separator: " ")
+            } ?? []
         guard fields.count > 19, let start = UInt64(fields[19]) else { return nil }
         let name = String(decoding: boot, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
         return (["Z", "X"].contains(fields[0]), "\(name) \(start)")

@@ -12,7 +12,8 @@ struct SentLog: Sendable {
     /// Appends a line, or throws why it cannot be there: what is not on record does not leave the site.
     func note(_ manifest: UpdateManifest, at time: Timestamp) throws {
         let update = """
-            "campaign": "\(manifest.campaign)", "round": \(manifest.key.round), "attempt": \(manifest.key.attempt), "update": "\(manifest.update.hex)"
+            "campaign": "\(manifest.campaign)", "round": \(manifest.key.round), "attempt": \(manifest.key.attempt), \
+            "update": "\(manifest.update.hex)"
             """
         let line = """
             {"at_ms": \(time.milliseconds), \(update), "bytes": \(manifest.updateByteCount)}\n
@@ -21,7 +22,9 @@ struct SentLog: Sendable {
         guard descriptor >= 0 else { throw Self.cannotWrite(path, String(cString: strerror(errno))) }
         let file = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
         var status = stat()
-        guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { throw Self.cannotWrite(path, "it is not a regular file") }
+        guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+            throw Self.cannotWrite(path, "it is not a regular file")
+        }
         // A transfer that goes on is no further one.
         let end = UInt64(status.st_size)
         try file.seek(toOffset: end - min(end, Self.lookedAt))
@@ -42,6 +45,7 @@ struct SentLog: Sendable {
     private static func cannotWrite(_ path: String, _ reason: String) -> WorkerError {
         WorkerError(
             "the record of what leaves this site cannot be written, and nothing is sent: \(path): \(reason)",
-            hint: "make room, or correct the file's permissions; it goes on by itself")
+            hint: "make room, or correct the file's permissions; it goes on by itself"
+        )
     }
 }

@@ -38,11 +38,25 @@ public struct WorkerConfiguration: Equatable, Sendable {
     public static let standardLargestModelBytes: UInt64 = 64_000_000_000
 
     public init(
-        consortium: String, host: String, port: Int, proxy: ConnectProxy? = nil, authority: String, certificate: String, key: String,
-        revocations: String? = nil, dataDirectory: String, demonstrations: String,
-        declared: DemonstrationFiles.Declaration = .init(), threads: Int = 1, rank: Int? = nil, snapshotSeconds: Int = 60,
-        upload: TransferPolicy = .unlimited, download: TransferPolicy = .unlimited,
-        largestModelBytes: UInt64 = standardLargestModelBytes, displayName: String = "", exitsWhenFinished: Bool = false
+        consortium: String,
+        host: String,
+        port: Int,
+        proxy: ConnectProxy? = nil,
+        authority: String,
+        certificate: String,
+        key: String,
+        revocations: String? = nil,
+        dataDirectory: String,
+        demonstrations: String,
+        declared: DemonstrationFiles.Declaration = .init(),
+        threads: Int = 1,
+        rank: Int? = nil,
+        snapshotSeconds: Int = 60,
+        upload: TransferPolicy = .unlimited,
+        download: TransferPolicy = .unlimited,
+        largestModelBytes: UInt64 = standardLargestModelBytes,
+        displayName: String = "",
+        exitsWhenFinished: Bool = false
     ) {
         self.consortium = consortium
         self.host = host

@@ -20,12 +20,15 @@ public struct WorkerIdentity: Sendable {
         let principal = try roots.verify(chain, in: configuration.certificate, at: now)
         guard let site = principal.site, principal.consortium == configuration.consortium else {
             throw WorkerError(
-                "\(configuration.certificate) is the certificate of \(principal)", hint: "a worker needs spiffe://\(configuration.consortium)/member/M/site/S")
+                "\(configuration.certificate) is the certificate of \(principal)",
+                hint: "a worker needs spiffe://\(configuration.consortium)/member/M/site/S"
+            )
         }
         guard try chain[0].matches(key) else {
             throw WorkerError(
                 "\(configuration.key) is not the key of \(configuration.certificate)",
-                hint: "put both of them there: kumiai pki renew keeps the key")
+                hint: "put both of them there: kumiai pki renew keeps the key"
+            )
         }
         self.site = site
         notices = [CertificateNotice("this site's certificate", chain[0].term)] + roots.notices(of: chain[0])
@@ -35,33 +38,46 @@ public struct WorkerIdentity: Sendable {
     func clientContext() throws -> TLSContext { try TLSContext(.client, chain: chain, key: key, roots: roots) }
 
     /// The site's way to the coordinator that `configuration` names.
-    public func dialer(_ configuration: WorkerConfiguration) throws -> Dialer { dialer(configuration, TLSContextBox(try clientContext())) }
+    public func dialer(_ configuration: WorkerConfiguration) throws -> Dialer {
+        dialer(configuration, TLSContextBox(try clientContext()))
+    }
 
     func dialer(_ configuration: WorkerConfiguration, _ contexts: TLSContextBox) -> Dialer {
         Dialer(
-            host: configuration.host, port: configuration.port, proxy: configuration.proxy, contexts: contexts, consortium: consortium,
-            group: MultiThreadedEventLoopGroup.singleton)
+            host: configuration.host,
+            port: configuration.port,
+            proxy: configuration.proxy,
+            contexts: contexts,
+            consortium: consortium,
+            group: MultiThreadedEventLoopGroup.singleton
+        )
     }
 
     /// Signs a manifest.
     func sign(_ manifest: UpdateManifest, bytes: [UInt8]) throws -> SignedUpdate {
         SignedUpdate(
-            manifest: manifest, manifestBytes: bytes, signature: try key.sign(SignedUpdate.statement(bytes)),
-            certificate: chain[0].der)
+            manifest: manifest,
+            manifestBytes: bytes,
+            signature: try key.sign(SignedUpdate.statement(bytes)),
+            certificate: chain[0].der
+        )
     }
 }
 
 extension ReloadingIdentity<WorkerIdentity> {
     /// The identity of `configuration`, loaded and from then on replaced where its files are.
     init(_ configuration: WorkerConfiguration, at now: Timestamp) throws {
-        let paths = [configuration.certificate, configuration.key, configuration.authority] + (configuration.revocations.map { [$0] } ?? [])
+        let paths =
+            [configuration.certificate, configuration.key, configuration.authority]
+            + (configuration.revocations.map { [$0] } ?? [])
         try self.init(files: paths, at: now) { former, now in
             let identity = try WorkerIdentity(configuration, at: now)
             if let former { try identity.roots.requireNoOlderRevocations(than: former.roots) }
             guard former == nil || identity.site == former?.site else {
                 throw WorkerError(
                     "\(configuration.certificate) is the certificate of another site, \(identity.site)",
-                    hint: "a site has a directory of its own: put that certificate there")
+                    hint: "a site has a directory of its own: put that certificate there"
+                )
             }
             return (identity, try identity.clientContext())
         }

@@ -15,16 +15,28 @@ struct WorkerLog: Sendable {
     func observe(_ observation: WorkerObservation) {
         switch observation {
         case .connected(let welcome):
-            logger.info("connected", metadata: ["consortium": "\(welcome.consortium)", "version": "\(welcome.version)"])
-        case .notConnected(let failure): logger.warning("not connected", metadata: ["reason": "\(failure.reason)", "hint": "\(failure.hint)"])
+            logger.info(
+                "connected",
+                metadata: ["consortium": "\(welcome.consortium)", "version": "\(welcome.version)"]
+            )
+        case .notConnected(let failure):
+            logger.warning("not connected", metadata: ["reason": "\(failure.reason)", "hint": "\(failure.hint)"])
         case .wentOnAfterLoss(let loss):
-            logger.warning("going on after a declared loss", metadata: ["reason": "\(loss.reason)", "by": "\(loss.declaredBy)"])
+            logger.warning(
+                "going on after a declared loss",
+                metadata: ["reason": "\(loss.reason)", "by": "\(loss.declaredBy)"]
+            )
         case .assignmentNotFollowed(let reason):
             logger.error(
-                "an assignment is not followed", metadata: ["reason": "\(reason)", "hint": "ask the consortium's operator and auditors"])
+                "an assignment is not followed",
+                metadata: ["reason": "\(reason)", "hint": "ask the consortium's operator and auditors"]
+            )
         case .working(let work): working(work)
         case .refused(let refusal):
-            logger.warning("the coordinator refused", metadata: ["reason": "\(refusal.message)", "hint": "\(refusal.hint)"])
+            logger.warning(
+                "the coordinator refused",
+                metadata: ["reason": "\(refusal.message)", "hint": "\(refusal.hint)"]
+            )
         case .failed, .trainingFailed: failed(observation)
         case .updateLost, .updateAccepted, .updateRefused, .updateMissing, .updatePostponed: updates(observation)
         }
@@ -37,11 +49,17 @@ struct WorkerLog: Sendable {
             logger.warning(
                 "\(what)",
                 metadata: [
-                    "round": "\(key.map(\.description) ?? "")", "reason": "\(failure.reason)", "hint": "\(failure.hint.isEmpty ? room : failure.hint)",
-                ])
+                    "round": "\(key.map(\.description) ?? "")", "reason": "\(failure.reason)",
+                    "hint": "\(failure.hint.isEmpty ? room : failure.hint)",
+                ]
+            )
         case .trainingFailed(let key, let failure):
             logger.error(
-                "training failed", metadata: ["round": "\(key)", "reason": "\(failure.reason)", "hint": "kumiai worker doctor; it is tried again"])
+                "training failed",
+                metadata: [
+                    "round": "\(key)", "reason": "\(failure.reason)", "hint": "kumiai worker doctor; it is tried again",
+                ]
+            )
         default: break
         }
     }
@@ -49,13 +67,21 @@ struct WorkerLog: Sendable {
     private func updates(_ observation: WorkerObservation) {
         switch observation {
         case .updateLost(let key, let failure):
-            logger.error("the update was lost on this site's disk; training again", metadata: ["round": "\(key)", "reason": "\(failure.reason)"])
-        case .updateAccepted(let key, let entry): logger.info("update accepted", metadata: ["round": "\(key)", "entry": "\(entry)"])
+            logger.error(
+                "the update was lost on this site's disk; training again",
+                metadata: ["round": "\(key)", "reason": "\(failure.reason)"]
+            )
+        case .updateAccepted(let key, let entry):
+            logger.info("update accepted", metadata: ["round": "\(key)", "entry": "\(entry)"])
         case .updateRefused(let key, let refusal):
             logger.error(
-                "update refused", metadata: ["round": "\(key)", "reason": "\(refusal.reason.rawValue)", "detail": "\(refusal.detail)"])
-        case .updateMissing(let key): logger.info("the coordinator lacks the update; sending it", metadata: ["round": "\(key)"])
-        case .updatePostponed(let key, let reason): logger.warning("the update waits", metadata: ["round": "\(key)", "reason": "\(reason)"])
+                "update refused",
+                metadata: ["round": "\(key)", "reason": "\(refusal.reason.rawValue)", "detail": "\(refusal.detail)"]
+            )
+        case .updateMissing(let key):
+            logger.info("the coordinator lacks the update; sending it", metadata: ["round": "\(key)"])
+        case .updatePostponed(let key, let reason):
+            logger.warning("the update waits", metadata: ["round": "\(key)", "reason": "\(reason)"])
         default: break
         }
     }
@@ -63,15 +89,29 @@ struct WorkerLog: Sendable {
     private func working(_ work: WorkerMachine.Work) {
         switch work {
         case .resting(let reason): logger.info("waiting", metadata: ["reason": "\(reason)"])
-        case .fetching(let task): logger.info("fetching the model", metadata: ["round": "\(task.key)", "model": "\(task.model.digest.short)"])
-        case .training(let task): logger.info("training", metadata: ["round": "\(task.key)", "length": "\(task.training.length)"])
+        case .fetching(let task):
+            logger.info(
+                "fetching the model",
+                metadata: ["round": "\(task.key)", "model": "\(task.model.digest.short)"]
+            )
+        case .training(let task):
+            logger.info("training", metadata: ["round": "\(task.key)", "length": "\(task.training.length)"])
         case .uploading(let update):
-            logger.info("uploading", metadata: ["round": "\(update.key)", "bytes": "\(update.byteCount)", "loss": "\(update.localLoss)"])
+            logger.info(
+                "uploading",
+                metadata: ["round": "\(update.key)", "bytes": "\(update.byteCount)", "loss": "\(update.localLoss)"]
+            )
         case .keeping(let end, let model):
-            logger.info("fetching the final model", metadata: ["campaign": "\(end.campaign)", "model": "\(model.digest.short)"])
+            logger.info(
+                "fetching the final model",
+                metadata: ["campaign": "\(end.campaign)", "model": "\(model.digest.short)"]
+            )
         case .submitting(let update): logger.debug("submitting", metadata: ["round": "\(update.key)"])
         case .finished(let end):
-            logger.info("campaign ended", metadata: ["campaign": "\(end.campaign)", "completed": "\(end.completed)", "reason": "\(end.reason)"])
+            logger.info(
+                "campaign ended",
+                metadata: ["campaign": "\(end.campaign)", "completed": "\(end.completed)", "reason": "\(end.reason)"]
+            )
         }
     }
 }

@@ -10,8 +10,8 @@ extension WorkerService {
     /// Clocks that differ by less are in order: certificates are valid from an hour before they are issued.
     public static let clockToleranceSeconds: UInt64 = 60
 
-    /// Takes the certificate, the key, the CA and the revocation list from their files now; those that it has stay where the
-    /// files do not hold.
+    /// Takes the certificate, the key, the CA and the revocation list from their files now; those that it has stay
+    /// where the files do not hold.
     public func reload() { took(reloading.reload(at: clock())) }
 
     /// Notices replaced files, and leaves a coordinator whose certificate has ended.
@@ -33,15 +33,18 @@ extension WorkerService {
         case .replaced:
             logger.info(
                 "certificates reloaded",
-                metadata: ["valid_until": "\(identity.chain[0].notAfter.text)", "file": "\(configuration.certificate)"])
+                metadata: ["valid_until": "\(identity.chain[0].notAfter.text)", "file": "\(configuration.certificate)"]
+            )
             identityTrouble = nil
         case .refused(let error):
             identityTrouble = "the certificate files were changed and do not hold, the former ones are in use: \(error)"
             logger.error(
                 "certificates were not reloaded: those from before stay",
                 metadata: [
-                    "reason": "\(error)", "hint": "\((error as? WorkerError)?.hint ?? (error as? IdentityError)?.hint ?? "")",
-                ])
+                    "reason": "\(error)",
+                    "hint": "\((error as? WorkerError)?.hint ?? (error as? IdentityError)?.hint ?? "")",
+                ]
+            )
         }
     }
 
@@ -49,7 +52,9 @@ extension WorkerService {
         let time = clock()
         for notice in reminder.due(identity.notices, at: time) {
             logger.warning(
-                "a certificate ends", metadata: ["reason": "\(notice.text(at: time) ?? "")", "hint": "\(notice.remedy)"])
+                "a certificate ends",
+                metadata: ["reason": "\(notice.text(at: time) ?? "")", "hint": "\(notice.remedy)"]
+            )
         }
     }
 
@@ -63,7 +68,9 @@ extension WorkerService {
             _ = try identity.roots.verify(certificate, at: time)
         } catch let error as IdentityError where [.expired, .revoked, .revocationList].contains(error.code) {
             logger.warning(
-                "the coordinator's certificate does not hold any more: connecting again", metadata: ["reason": "\(error)"])
+                "the coordinator's certificate does not hold any more: connecting again",
+                metadata: ["reason": "\(error)"]
+            )
             link.close()
         } catch {
             // Behind intermediates that only the handshake saw: new connections find out.
@@ -85,10 +92,16 @@ extension WorkerService {
         let ours = clock()
         let seconds = ours.seconds(to: theirs)
         guard seconds > Self.clockToleranceSeconds else { return clockNotice = nil }
-        let text = "the clocks differ by \(seconds) s: the coordinator's said \(theirs.text) when this machine's said \(ours.text)"
+        let text =
+            """
+            the clocks differ by \(seconds) s: the coordinator's said \(theirs.text) when this machine's said \
+            \(ours.text)
+            """
         if clockNotice == nil {
             logger.warning(
-                "the clocks differ", metadata: ["reason": "\(text)", "hint": "set the clock of the machine that is wrong"])
+                "the clocks differ",
+                metadata: ["reason": "\(text)", "hint": "set the clock of the machine that is wrong"]
+            )
         }
         clockNotice = text
     }
@@ -113,6 +126,7 @@ extension WorkerService {
             metadata: [
                 "directory": "\(configuration.dataDirectory)", "mode": "0\(String(mode, radix: 8))",
                 "hint": "chmod 700 the directory",
-            ])
+            ]
+        )
     }
 }

@@ -60,8 +60,8 @@ extension WorkerService {
         }
     }
 
-    /// The same manifest under the certificate of now, where it was renewed since the update was signed: the one that signed
-    /// may have ended, and the ledger keeps it for auditors.
+    /// The same manifest under the certificate of now, where it was renewed since the update was signed: the one that
+    /// signed may have ended, and the ledger keeps it for auditors.
     func prepareSubmission(_ id: LinkID, _ update: SignedUpdate) {
         let (identity, logger) = (identity, logger)
         keeper.submit { [memory, outbox, inbox] in
@@ -70,7 +70,10 @@ extension WorkerService {
                 if update.certificate != identity.chain[0].der {
                     current = try identity.sign(update.manifest, bytes: update.manifestBytes)
                     try outbox.store(current)
-                    logger.info("the update is signed again, with the renewed certificate", metadata: ["round": "\(update.manifest.key)"])
+                    logger.info(
+                        "the update is signed again, with the renewed certificate",
+                        metadata: ["round": "\(update.manifest.key)"]
+                    )
                 }
                 inbox.yield(.readyToSubmit(id, current, seenEntries: memory.seenEntries))
             } catch {
@@ -107,9 +110,18 @@ extension WorkerService {
         keeper.submit { [outbox, trainer, inbox] in
             do {
                 let manifest = UpdateManifest(
-                    campaign: task.campaign, key: task.key, site: identity.site, model: task.model.digest, adapter: task.adapter?.digest,
-                    update: trained.digest, updateByteCount: trained.byteCount, layout: task.model.layout, samples: trained.samples, localLoss: trained.loss,
-                    createdAt: time)
+                    campaign: task.campaign,
+                    key: task.key,
+                    site: identity.site,
+                    model: task.model.digest,
+                    adapter: task.adapter?.digest,
+                    update: trained.digest,
+                    updateByteCount: trained.byteCount,
+                    layout: task.model.layout,
+                    samples: trained.samples,
+                    localLoss: trained.loss,
+                    createdAt: time
+                )
                 let update = try identity.sign(manifest, bytes: manifest.wireBytes)
                 try outbox.store(update)
                 trainer.finished(task)
@@ -135,8 +147,12 @@ extension WorkerService {
     /// Before the first byte: what leaves the site is on record, however the transfer ends, or it does not leave.
     func upload(_ number: Int, _ update: SignedUpdate) async {
         await transfer(number) { [workers, transfer, sent, clock, blobs] in
-            do { try await workers.runIfActive { try sent.note(update.manifest, at: clock()) } } catch { throw NotOnRecord(cause: error) }
-            do { try await transfer.upload(update.manifest.update) } catch let error as BlobError where [.damaged, .missing].contains(error.code) {
+            do { try await workers.runIfActive { try sent.note(update.manifest, at: clock()) } } catch {
+                throw NotOnRecord(cause: error)
+            }
+            do { try await transfer.upload(update.manifest.update) } catch let error as BlobError
+                where [.damaged, .missing].contains(error.code)
+            {
                 blobs.remove(update.manifest.update)
                 throw error
             }
@@ -146,7 +162,9 @@ extension WorkerService {
     /// Keeps what a campaign came to, under the campaign's name: a site has what it helped to train.
     func keepModel(_ number: Int, _ end: CampaignEnd, _ model: BlobReference) async {
         await transfer(number) { [workers, blobs, configuration, logger] in
-            let path = try await workers.runIfActive { try FinalModel.keep(blobs, model.digest, of: end.campaign, in: configuration.dataDirectory) }
+            let path = try await workers.runIfActive {
+                try FinalModel.keep(blobs, model.digest, of: end.campaign, in: configuration.dataDirectory)
+            }
             logger.info("the final model is kept", metadata: ["campaign": "\(end.campaign)", "file": "\(path)"])
         }
     }
@@ -169,7 +187,9 @@ extension WorkerService {
     /// One model, its adapter and one update are kept; the others can be fetched again, or are with the coordinator.
     func removeModels(keeping kept: [Digest], update: Digest?) {
         keeper.submit { [blobs] in
-            for digest in (try? blobs.all()) ?? [] where !kept.contains(digest) && digest != update { blobs.remove(digest) }
+            for digest in (try? blobs.all()) ?? [] where !kept.contains(digest) && digest != update {
+                blobs.remove(digest)
+            }
         }
     }
 }
@@ -183,6 +203,10 @@ extension WorkerFailure {
             case .damaged?, .missing?: .updateLost
             default: (error as? WorkerError)?.isForLackOfRoom == true ? .noRoom : .other
             }
-        self.init(describe(error), hint: hint ?? (error as? WorkerError)?.hint ?? (error as? Refusal)?.hint ?? "", kind: kind)
+        self.init(
+            describe(error),
+            hint: hint ?? (error as? WorkerError)?.hint ?? (error as? Refusal)?.hint ?? "",
+            kind: kind
+        )
     }
 }

@@ -60,7 +60,10 @@ public actor WorkerService {
 
     /// `trainer`: the built-in one where there is none. `workers`: a pool of its own where there is none.
     public init(
-        _ configuration: WorkerConfiguration, logger: Logger, trainer: (any SiteTraining)? = nil, workers: NIOThreadPool? = nil,
+        _ configuration: WorkerConfiguration,
+        logger: Logger,
+        trainer: (any SiteTraining)? = nil,
+        workers: NIOThreadPool? = nil,
         clock: @escaping @Sendable () -> Timestamp
     ) throws {
         self.configuration = configuration
@@ -87,14 +90,30 @@ public actor WorkerService {
         keeper = SerialQueue(self.workers)
         dialer = identity.dialer(configuration, reloading.contexts)
         let native = NativeTrainer(
-            demonstrations: configuration.demonstrations, declared: configuration.declared, threads: configuration.threads,
-            rank: configuration.rank, snapshotSeconds: configuration.snapshotSeconds,
-            directory: configuration.dataDirectory, site: identity.site, blobs: blobs, logger: logger, meter: training)
+            demonstrations: configuration.demonstrations,
+            declared: configuration.declared,
+            threads: configuration.threads,
+            rank: configuration.rank,
+            snapshotSeconds: configuration.snapshotSeconds,
+            directory: configuration.dataDirectory,
+            site: identity.site,
+            blobs: blobs,
+            logger: logger,
+            meter: training
+        )
         if let trainer { self.trainer = trainer } else { self.trainer = native }
         transfer = BlobTransfer(
-            dialer: dialer, blobs: blobs, workers: self.workers, meter: meter, upload: configuration.upload, download: configuration.download,
-            check: DownloadCheck(blobs: blobs, largestBytes: configuration.largestModelBytes), clock: clock,
-            knownLogKey: { [configuration] in FileManager.default.contents(atPath: configuration.dataDirectory + "/log-key").map(Array.init) }
+            dialer: dialer,
+            blobs: blobs,
+            workers: self.workers,
+            meter: meter,
+            upload: configuration.upload,
+            download: configuration.download,
+            check: DownloadCheck(blobs: blobs, largestBytes: configuration.largestModelBytes),
+            clock: clock,
+            knownLogKey: { [configuration] in
+                FileManager.default.contents(atPath: configuration.dataDirectory + "/log-key").map(Array.init)
+            }
         ) { [logger] digest, offset in
             logger.info("transfer begins", metadata: ["blob": "\(digest.short)", "at_byte": "\(offset)"])
         }
@@ -113,14 +132,18 @@ public actor WorkerService {
 
     // MARK: Running
 
-    /// Works until ``stop()``, or until the campaign has ended where the configuration says so; returns at once where it was stopped
-    /// before.
+    /// Works until ``stop()``, or until the campaign has ended where the configuration says so; returns at once where
+    /// it was stopped before.
     public func run() async throws {
         guard phase == .new else { return }
         phase = .running
         logger.info(
             "worker starts",
-            metadata: ["coordinator": "\(configuration.host):\(configuration.port)", "outbox": "\(driver.pending == nil ? "empty" : "one update")"])
+            metadata: [
+                "coordinator": "\(configuration.host):\(configuration.port)",
+                "outbox": "\(driver.pending == nil ? "empty" : "one update")",
+            ]
+        )
         await withDiscardingTaskGroup { group in
             group.addTask { await self.handleEvents() }
             group.addTask { await self.reportStatus() }
@@ -176,7 +199,8 @@ public actor WorkerService {
 
     private func perform(_ effect: WorkerEffect) {
         switch effect {
-        case .wake(let alarm, let milliseconds, let jitter): wake(alarm, milliseconds + (jitter > 0 ? Int.random(in: 0...jitter) : 0))
+        case .wake(let alarm, let milliseconds, let jitter):
+            wake(alarm, milliseconds + (jitter > 0 ? Int.random(in: 0...jitter) : 0))
         case .cancel(let alarm): alarms.removeValue(forKey: alarm)?.cancel()
         case .dial: linking.begin { await self.connect() }
         case .close(let id): if link?.id == id { link?.close() }
@@ -204,7 +228,8 @@ public actor WorkerService {
 
     private func wake(_ alarm: WorkerAlarm, _ milliseconds: Int) {
         alarms[alarm]?.cancel()
-        alarms[alarm] = MultiThreadedEventLoopGroup.singleton.any().scheduleTask(in: .milliseconds(Int64(milliseconds))) { [inbox] in
+        alarms[alarm] = MultiThreadedEventLoopGroup.singleton.any().scheduleTask(in: .milliseconds(Int64(milliseconds)))
+        { [inbox] in
             _ = inbox.yield(.due(alarm))
         }
     }
@@ -228,7 +253,9 @@ public actor WorkerService {
         while !Task.isCancelled {
             let (beat, connected, reason) = (heartbeat, driver.machine.isConnected, waitingReason)
             // A file a second for nothing new would be the most that a waiting worker does.
-            if seconds % 10 == 0 || written?.heartbeat != beat || written?.connected != connected || written?.waitsBecause != reason {
+            if seconds % 10 == 0 || written?.heartbeat != beat || written?.connected != connected
+                || written?.waitsBecause != reason
+            {
                 await writeStatus()
                 written = (beat, connected, reason)
             }
@@ -239,10 +266,18 @@ public actor WorkerService {
 
     private func writeStatus() async {
         let status = WorkerStatus(
-            site: identity.site.description, connected: driver.machine.isConnected, heartbeat: heartbeat, receipts: receiptCount,
-            heardAt: heardAt, trouble: training.waitsForRoom ? Self.roomTrouble : driver.trouble?.text, waitsBecause: waitingReason,
+            site: identity.site.description,
+            connected: driver.machine.isConnected,
+            heartbeat: heartbeat,
+            receipts: receiptCount,
+            heardAt: heardAt,
+            trouble: training.waitsForRoom ? Self.roomTrouble : driver.trouble?.text,
+            waitsBecause: waitingReason,
             certificateEnd: identity.chain[0].notAfter,
-            certificateNotice: certificateNotice, clockNotice: clockNotice, at: clock())
+            certificateNotice: certificateNotice,
+            clockNotice: clockNotice,
+            at: clock()
+        )
         try? await workers.runIfActive { [configuration] in status.write(to: configuration.dataDirectory) }
     }
 
@@ -267,13 +302,20 @@ public actor WorkerService {
 
     var heartbeat: Heartbeat {
         var beat = Heartbeat(
-            localLoss: training.loss.isFinite ? training.loss : 0, bytesUp: meter.up, bytesDown: meter.down, trouble: toldTrouble,
-            displayName: configuration.displayName)
+            localLoss: training.loss.isFinite ? training.loss : 0,
+            bytesUp: meter.up,
+            bytesDown: meter.down,
+            trouble: toldTrouble,
+            displayName: configuration.displayName
+        )
         switch driver.machine.work {
         case .resting: beat.activity = .waiting
-        case .fetching(let task): (beat.activity, beat.round, beat.progress) = (.fetching, task.key.round, meter.progress)
-        case .training(let task): (beat.activity, beat.round, beat.progress) = (.training, task.key.round, training.progress)
-        case .uploading(let update): (beat.activity, beat.round, beat.progress) = (.uploading, update.key.round, meter.progress)
+        case .fetching(let task):
+            (beat.activity, beat.round, beat.progress) = (.fetching, task.key.round, meter.progress)
+        case .training(let task):
+            (beat.activity, beat.round, beat.progress) = (.training, task.key.round, training.progress)
+        case .uploading(let update):
+            (beat.activity, beat.round, beat.progress) = (.uploading, update.key.round, meter.progress)
         case .submitting(let update): (beat.activity, beat.round, beat.progress) = (.submitting, update.key.round, 1)
         case .keeping: (beat.activity, beat.progress) = (.fetching, meter.progress)
         case .finished: beat.activity = .idle

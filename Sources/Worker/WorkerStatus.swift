@@ -32,8 +32,17 @@ public struct WorkerStatus: Codable, Sendable {
     static let fileName = "status.json"
 
     init(
-        site: String, connected: Bool, heartbeat: Heartbeat, receipts: Int, heardAt: Timestamp?, trouble: String?, waitsBecause: String? = nil,
-        certificateEnd: Timestamp? = nil, certificateNotice: String? = nil, clockNotice: String? = nil, at time: Timestamp
+        site: String,
+        connected: Bool,
+        heartbeat: Heartbeat,
+        receipts: Int,
+        heardAt: Timestamp?,
+        trouble: String?,
+        waitsBecause: String? = nil,
+        certificateEnd: Timestamp? = nil,
+        certificateNotice: String? = nil,
+        clockNotice: String? = nil,
+        at time: Timestamp
     ) {
         self.site = site
         pid = Int(getpid())
@@ -110,6 +119,7 @@ public struct WorkerStatus: Codable, Sendable {
         return identity == process ? .running : .stopped
     }
 
-    /// A running worker writes its status at least every ten seconds; one that is older than this comes from one that hangs.
+    /// A running worker writes its status at least every ten seconds; one that is older than this comes from one that
+    /// hangs.
     public static let stalenessSeconds = 60
 }

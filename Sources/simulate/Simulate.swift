@@ -7,11 +7,17 @@ import Simulation
 struct Simulate: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "simulate",
-        abstract: "Play a consortium's life with crashes, cuts, full disks and lies, and check that nothing acknowledged is lost.",
+        abstract:
+            """
+            Play a consortium's life with crashes, cuts, full disks and lies, and check that nothing acknowledged is \
+            lost.
+            """,
         discussion: """
-            The coordinator's and the workers' real machines, ledger, stores and aggregation run over a simulated clock, network \
-            and disk. A failure prints its seed; --seed plays it again, the same way, and --verbose says what happens.
-            """)
+            The coordinator's and the workers' real machines, ledger, stores and aggregation run over a simulated \
+            clock, network and disk. A failure prints its seed; --seed plays it again, the same way, and --verbose \
+            says what happens.
+            """
+    )
 
     @Option(help: "How many seeds to play.")
     var seeds: UInt64 = 10_000
@@ -39,7 +45,12 @@ struct Simulate: ParsableCommand {
         let simulator = try Simulator()
         if let seed {
             let play = simulator.play(seed: seed, mistake: chosen, log: verbose ? { print($0) } : nil)
-            print("seed \(seed): \(play.failure ?? "everything held"), \(play.milliseconds / 1000) simulated seconds, \(play.steps) steps")
+            print(
+                """
+                seed \(seed): \(play.failure ?? "everything held"), \(play.milliseconds / 1000) simulated seconds, \
+                \(play.steps) steps
+                """
+            )
             print(play.counts.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }.joined(separator: ", "))
             if play.failure != nil { throw ExitCode.failure }
             return

@@ -13,7 +13,8 @@ import Updates
     init() throws { directory = try TemporaryDirectory() }
 
     static let layout = TensorLayout([
-        ("a.fc1.weight", .f32, [19, 13]), ("a.fc1.bias", .f32, [19]), ("a.fc2.weight", .f32, [13, 19]), ("ln.weight", .f32, [13]),
+        ("a.fc1.weight", .f32, [19, 13]), ("a.fc1.bias", .f32, [19]), ("a.fc2.weight", .f32, [13, 19]),
+        ("ln.weight", .f32, [13]),
     ])
     static let digest = Digest([UInt8](repeating: 0, count: 32))!
 
@@ -48,16 +49,31 @@ import Updates
     }
 
     func reduce(
-        _ lora: LoRA, model: [Float], adapter: [Float]?, _ changes: [Change], round: Int = 1, isLast: Bool = false,
-        strategy: Strategy = .fedAvg(learningRate: 1), compression: Compression = .none, threads: Int = 1
+        _ lora: LoRA,
+        model: [Float],
+        adapter: [Float]?,
+        _ changes: [Change],
+        round: Int = 1,
+        isLast: Bool = false,
+        strategy: Strategy = .fedAvg(learningRate: 1),
+        compression: Compression = .none,
+        threads: Int = 1
     ) throws -> Outcome {
         let training = Training(localSteps: 1, batch: 1, learningRate: 1, seed: 7, lora: lora, compression: compression)
         let total: UInt64 = 1000
         let task = AggregationTask(
-            key: RoundKey(round: round, attempt: 1), start: GlobalState(model: Self.digest, modelByteCount: 0, serverState: nil), strategy: strategy,
-            training: training, isLastRound: isLast, bound: 10, scaleBits: FixedPoint.scaleBits(bound: 10, totalWeight: total),
+            key: RoundKey(round: round, attempt: 1),
+            start: GlobalState(model: Self.digest, modelByteCount: 0, serverState: nil),
+            strategy: strategy,
+            training: training,
+            isLastRound: isLast,
+            bound: 10,
+            scaleBits: FixedPoint.scaleBits(bound: 10, totalWeight: total),
             productScaleBits: FixedPoint.scaleBits(bound: 100, totalWeight: total),
-            contributions: changes.enumerated().map { .init(site: SiteID("s/\($0)")!, update: Self.digest, weight: $1.weight) })
+            contributions: changes.enumerated().map {
+                .init(site: SiteID("s/\($0)")!, update: Self.digest, weight: $1.weight)
+            }
+        )
         let format = UpdateFormat(training, base: Self.layout, round: round)
         let files = try changes.map { change in
             let path = directory.file("u-\(UUID())")
@@ -65,14 +81,30 @@ import Updates
             return try SafetensorsFile(path: path)
         }
         let input = try RoundInput(
-            task, model: write(model, Self.layout), adapter: adapter.map { try write($0, format.adapter!.layout) }, serverState: nil, updates: files)
+            task,
+            model: write(model, Self.layout),
+            adapter: adapter.map { try write($0, format.adapter!.layout) },
+            serverState: nil,
+            updates: files
+        )
         let paths = (0..<3).map { _ in directory.file("o-\(UUID())") }
-        try RoundReduction(threads: threads).reduce(task, input, RoundOutput(model: paths[0], adapter: paths[1], state: paths[2]))
-        func values(_ made: Bool, _ path: String) throws -> [Float]? { made ? try SafetensorsFile(path: path).float32s() : nil }
-        #expect(FileManager.default.fileExists(atPath: paths[0]) == task.makesModel && FileManager.default.fileExists(atPath: paths[1]) == task.makesAdapter)
+        try RoundReduction(threads: threads).reduce(
+            task,
+            input,
+            RoundOutput(model: paths[0], adapter: paths[1], state: paths[2])
+        )
+        func values(_ made: Bool, _ path: String) throws -> [Float]? {
+            made ? try SafetensorsFile(path: path).float32s() : nil
+        }
+        #expect(
+            FileManager.default.fileExists(atPath: paths[0]) == task.makesModel
+                && FileManager.default.fileExists(atPath: paths[1]) == task.makesAdapter
+        )
         return Outcome(
-            model: try values(task.makesModel, paths[0]), adapter: try values(task.makesAdapter, paths[1]),
-            state: try values(strategy.hasServerState, paths[2]))
+            model: try values(task.makesModel, paths[0]),
+            adapter: try values(task.makesAdapter, paths[1]),
+            state: try values(strategy.hasServerState, paths[2])
+        )
     }
 
     /// W + scale·B·A for every module, in float64; `factors` in the order of an adapter of `rank`.
@@ -85,7 +117,8 @@ import Updates
                 for i in 0..<module.inputs {
                     for k in 0..<rank {
                         weights[start + o * module.inputs + i] +=
-                            scale * factors[module.b.lowerBound + o * rank + k] * factors[module.a.lowerBound + k * module.inputs + i]
+                            scale * factors[module.b.lowerBound + o * rank + k]
+                            * factors[module.a.lowerBound + k * module.inputs + i]
                     }
                 }
             }
@@ -101,7 +134,11 @@ import Updates
         for (a, m) in zip(all.modules, mine.modules) {
             for (index, place) in m.a.enumerated() { factors[a.a.lowerBound + index] += Double(change.values[place]) }
             for o in 0..<m.outputs {
-                for k in 0..<change.rank { factors[a.b.lowerBound + o * rank + k] += Double(change.values[m.b.lowerBound + o * change.rank + k]) }
+                for k in 0..<change.rank {
+                    factors[a.b.lowerBound + o * rank + k] += Double(
+                        change.values[m.b.lowerBound + o * change.rank + k]
+                    )
+                }
             }
         }
         return factors
@@ -110,7 +147,11 @@ import Updates
     func changes(_ generator: inout SplitMix64, ranks: [Int]) -> [Change] {
         ranks.map { rank in
             let count = AdapterLayout(base: Self.layout, rank: rank, targets: ["fc1", "fc2"]).layout.elementCount
-            return Change(rank: rank, values: random(count, &generator, scale: 0.5), weight: UInt32.random(in: 1...100, using: &generator))
+            return Change(
+                rank: rank,
+                values: random(count, &generator, scale: 0.5),
+                weight: UInt32.random(in: 1...100, using: &generator)
+            )
         }
     }
 
@@ -150,20 +191,28 @@ import Updates
         let trainsA = lora.trainsA(round: round)
         let part = AdapterLayout(base: Self.layout, rank: 3, targets: lora.targets, factors: trainsA ? .a : .b)
         var wanted = [Double](repeating: 0, count: model.count)
-        let changes = (0..<4).map { _ in Change(rank: 3, values: random(part.layout.elementCount, &generator), weight: 25) }
+        let changes = (0..<4).map { _ in
+            Change(rank: 3, values: random(part.layout.elementCount, &generator), weight: 25)
+        }
         for change in changes {
             var factors = start.map { Double($0) }
             for (all, sent) in zip(adapter.modules, part.modules) {
-                for (index, place) in zip(trainsA ? all.a : all.b, trainsA ? sent.a : sent.b) { factors[index] += Double(change.values[place]) }
+                for (index, place) in zip(trainsA ? all.a : all.b, trainsA ? sent.a : sent.b) {
+                    factors[index] += Double(change.values[place])
+                }
             }
-            for (index, value) in effective(model, factors, rank: 3, scale: lora.scale).enumerated() { wanted[index] += value / 4 }
+            for (index, value) in effective(model, factors, rank: 3, scale: lora.scale).enumerated() {
+                wanted[index] += value / 4
+            }
         }
         let outcome = try reduce(lora, model: model, adapter: start, changes, round: round, isLast: true)
         for (a, b) in zip(outcome.model!, wanted) { #expect(abs(Double(a) - b) < 1e-6) }
         // Before the last round the model stays, and so does the other factor.
         let middle = try reduce(lora, model: model, adapter: start, changes, round: round)
         #expect(middle.model == nil)
-        for module in adapter.modules { for index in trainsA ? module.b : module.a { #expect(middle.adapter![index] == start[index]) } }
+        for module in adapter.modules {
+            for index in trainsA ? module.b : module.a { #expect(middle.adapter![index] == start[index]) }
+        }
     }
 
     @Test(arguments: LoRA.Aggregation.allCases, [false, true])
@@ -174,15 +223,39 @@ import Updates
         let changes = (0..<7).map { index in
             let rank = 1 + index % 3
             let count = UpdateFormat(training, base: Self.layout, round: 1).layout(rank: rank).elementCount
-            return Change(rank: rank, values: random(count, &generator), weight: UInt32.random(in: 1...100, using: &generator))
+            return Change(
+                rank: rank,
+                values: random(count, &generator),
+                weight: UInt32.random(in: 1...100, using: &generator)
+            )
         }
         let moments = Strategy.fedAdam(AdaptiveMoments(learningRate: 0.1))
-        for (strategy, compression) in [(Strategy.fedAvg(learningRate: 1), Compression.none), (moments, .int8(block: 32)), (moments, .topK(fraction: 0.2))] {
-            let first = try reduce(lora, model: model, adapter: nil, changes, isLast: isLast, strategy: strategy, compression: compression)
+        for (strategy, compression) in [
+            (Strategy.fedAvg(learningRate: 1), Compression.none), (moments, .int8(block: 32)),
+            (moments, .topK(fraction: 0.2)),
+        ] {
+            let first = try reduce(
+                lora,
+                model: model,
+                adapter: nil,
+                changes,
+                isLast: isLast,
+                strategy: strategy,
+                compression: compression
+            )
             for threads in 1...4 {
                 let order = changes.shuffled(using: &generator)
                 #expect(
-                    try reduce(lora, model: model, adapter: nil, order, isLast: isLast, strategy: strategy, compression: compression, threads: threads) == first
+                    try reduce(
+                        lora,
+                        model: model,
+                        adapter: nil,
+                        order,
+                        isLast: isLast,
+                        strategy: strategy,
+                        compression: compression,
+                        threads: threads
+                    ) == first
                 )
             }
         }
@@ -191,7 +264,13 @@ import Updates
     @Test func tensorsWithoutAdaptersStayBitForBit() throws {
         var generator = SplitMix64(seed: 4)
         let model = random(Self.layout.elementCount, &generator)
-        let outcome = try reduce(Self.lora(.exact), model: model, adapter: nil, changes(&generator, ranks: [3, 2]), isLast: true)
+        let outcome = try reduce(
+            Self.lora(.exact),
+            model: model,
+            adapter: nil,
+            changes(&generator, ranks: [3, 2]),
+            isLast: true
+        )
         for name in ["a.fc1.bias", "ln.weight"] {
             let range = Self.layout[name]!.range
             let elements = range.lowerBound / 4..<range.upperBound / 4
@@ -206,7 +285,10 @@ import Updates
         #expect(values.prefix(3).map(\.bitPattern) == [3178909707, 3196664891, 1046717219])
         for module in adapter.modules {
             #expect(values[module.b].allSatisfy { $0 == 0 })
-            #expect(values[module.a].allSatisfy { abs($0) <= 1 / Float(module.inputs).squareRoot() } && Set(values[module.a]).count > 10)
+            #expect(
+                values[module.a].allSatisfy { abs($0) <= 1 / Float(module.inputs).squareRoot() }
+                    && Set(values[module.a]).count > 10
+            )
         }
     }
 }

@@ -14,28 +14,46 @@ import Testing
     static let layout = TensorLayout([("a", .f32, [37, 11]), ("b", .f32, [101])])
 
     func write(_ name: String, _ values: [Float]) throws -> SafetensorsFile {
-        let writer = try SafetensorsWriter(path: directory.file(name), layout: Self.layout, metadata: [("config", "{}")])
+        let writer = try SafetensorsWriter(
+            path: directory.file(name),
+            layout: Self.layout,
+            metadata: [("config", "{}")]
+        )
         try writer.append(values)
         try writer.finish()
         return try SafetensorsFile(path: directory.file(name))
     }
 
     func values(_ generator: inout Generator, scale: Float = 1) -> [Float] {
-        (0..<Self.layout.elementCount).map { _ in Float.random(in: -scale...scale, using: &generator) * Float.random(in: 0...1, using: &generator) }
+        (0..<Self.layout.elementCount).map { _ in
+            Float.random(in: -scale...scale, using: &generator) * Float.random(in: 0...1, using: &generator)
+        }
     }
 
     func task(_ strategy: Strategy, weights: [UInt32], hasState: Bool = false) -> AggregationTask {
         let digest = Digest([UInt8](repeating: 0, count: 32))!
         return AggregationTask(
-            key: RoundKey(round: 1, attempt: 1), start: GlobalState(model: digest, modelByteCount: 0, serverState: hasState ? digest : nil),
-            strategy: strategy, training: Training(localSteps: 1, batch: 1, learningRate: 1), isLastRound: false, bound: 1000,
-            scaleBits: FixedPoint.scaleBits(bound: 1000, totalWeight: 10_000 * 64), productScaleBits: 0,
-            contributions: weights.enumerated().map { .init(site: SiteID("s/\($0)")!, update: digest, weight: $1) })
+            key: RoundKey(round: 1, attempt: 1),
+            start: GlobalState(model: digest, modelByteCount: 0, serverState: hasState ? digest : nil),
+            strategy: strategy,
+            training: Training(localSteps: 1, batch: 1, learningRate: 1),
+            isLastRound: false,
+            bound: 1000,
+            scaleBits: FixedPoint.scaleBits(bound: 1000, totalWeight: 10_000 * 64),
+            productScaleBits: 0,
+            contributions: weights.enumerated().map { .init(site: SiteID("s/\($0)")!, update: digest, weight: $1) }
+        )
     }
 
-    func reduce(_ task: AggregationTask, _ input: RoundInput, threads: Int = 1, block: Int = 64) throws -> (model: [Float], state: [Float]) {
+    func reduce(_ task: AggregationTask, _ input: RoundInput, threads: Int = 1, block: Int = 64) throws -> (
+        model: [Float], state: [Float]
+    ) {
         let model = directory.file("out-\(UUID())"), state = directory.file("state-\(UUID())")
-        try BlockReducer(threads: threads, blockElements: block).reduce(task, input, RoundOutput(model: model, adapter: "", state: state))
+        try BlockReducer(threads: threads, blockElements: block).reduce(
+            task,
+            input,
+            RoundOutput(model: model, adapter: "", state: state)
+        )
         let stateValues = task.strategy.hasServerState ? try SafetensorsFile(path: state).float32s() : []
         return (try SafetensorsFile(path: model).float32s(), stateValues)
     }
@@ -54,8 +72,11 @@ import Testing
                 let order = (0..<count).shuffled(using: &generator)
                 let again = task(strategy, weights: order.map { weights[$0] }, hasState: true)
                 let result = try reduce(
-                    again, RoundInput(again, model: model, serverState: state, updates: order.map { updates[$0] }),
-                    threads: Int.random(in: 1...4, using: &generator), block: Int.random(in: 1...600, using: &generator))
+                    again,
+                    RoundInput(again, model: model, serverState: state, updates: order.map { updates[$0] }),
+                    threads: Int.random(in: 1...4, using: &generator),
+                    block: Int.random(in: 1...600, using: &generator)
+                )
                 #expect(result.model.map(\.bitPattern) == reference.model.map(\.bitPattern), "trial \(trial)")
                 #expect(result.state.map(\.bitPattern) == reference.state.map(\.bitPattern))
             }
@@ -87,7 +108,12 @@ import Testing
         var generator = Generator(seed: 3)
         let update = values(&generator)
         let task = task(.fedAvgM(learningRate: 1, momentum: 0.9), weights: [7])
-        let input = try RoundInput(task, model: try write("model", values(&generator)), serverState: nil, updates: [try write("u", update)])
+        let input = try RoundInput(
+            task,
+            model: try write("model", values(&generator)),
+            serverState: nil,
+            updates: [try write("u", update)]
+        )
         let result = try reduce(task, input)
         for (state, value) in zip(result.state, update) { #expect(abs(state - value) < 1e-6) }
     }
@@ -97,7 +123,12 @@ import Testing
         var update = [Float](repeating: 0, count: Self.layout.elementCount)
         update[300] = value
         let task = task(.fedAvg(learningRate: 1), weights: [1])
-        let input = try RoundInput(task, model: try write("model", update.map { _ in 0 }), serverState: nil, updates: [try write("u", update)])
+        let input = try RoundInput(
+            task,
+            model: try write("model", update.map { _ in 0 }),
+            serverState: nil,
+            updates: [try write("u", update)]
+        )
         #expect(throws: AggregationError.self) { try reduce(task, input) }
     }
 
@@ -108,13 +139,25 @@ import Testing
         try writer.finish()
         let model = try write("model", [Float](repeating: 0, count: Self.layout.elementCount))
         let file = try SafetensorsFile(path: directory.file("other"))
-        #expect(throws: AggregationError.self) { try RoundInput(task(.fedAvg(learningRate: 1), weights: [1]), model: model, serverState: nil, updates: [file]) }
+        #expect(throws: AggregationError.self) {
+            try RoundInput(
+                task(.fedAvg(learningRate: 1), weights: [1]),
+                model: model,
+                serverState: nil,
+                updates: [file]
+            )
+        }
     }
 
     @Test func modelKeepsItsMetadata() throws {
         let zero = [Float](repeating: 0, count: Self.layout.elementCount)
         let task = task(.fedAvg(learningRate: 1), weights: [1])
-        let input = try RoundInput(task, model: try write("model", zero), serverState: nil, updates: [try write("u", zero)])
+        let input = try RoundInput(
+            task,
+            model: try write("model", zero),
+            serverState: nil,
+            updates: [try write("u", zero)]
+        )
         try RoundReduction().reduce(task, input, RoundOutput(model: directory.file("m"), adapter: "", state: ""))
         #expect(try SafetensorsFile(path: directory.file("m")).header[metadata: "config"] == "{}")
     }

@@ -38,7 +38,11 @@ import Testing
         case "nesterov": return .nesterov(learningRate: rate, momentum: try #require(s["momentum"]))
         default:
             let moments = AdaptiveMoments(
-                learningRate: rate, beta1: try #require(s["beta1"]), beta2: try #require(s["beta2"]), adaptivity: try #require(s["tau"]))
+                learningRate: rate,
+                beta1: try #require(s["beta1"]),
+                beta2: try #require(s["beta2"]),
+                adaptivity: try #require(s["tau"])
+            )
             return reference.kind == "fedadam" ? .fedAdam(moments) : .fedYogi(moments)
         }
     }
@@ -59,14 +63,26 @@ import Testing
         var model = try write("start", reference.start), state: SafetensorsFile?
         for (round, updates) in reference.updates.enumerated() {
             let task = AggregationTask(
-                key: RoundKey(round: round + 1, attempt: 1), start: GlobalState(model: digest, modelByteCount: 0, serverState: state.map { _ in digest }),
-                strategy: strategy, training: Training(localSteps: 1, batch: 1, learningRate: 1), isLastRound: false, bound: 10,
-                scaleBits: FixedPoint.scaleBits(bound: 10, totalWeight: 10), productScaleBits: 0,
-                contributions: reference.weights.enumerated().map { .init(site: SiteID("s/\($0)")!, update: digest, weight: $1) })
+                key: RoundKey(round: round + 1, attempt: 1),
+                start: GlobalState(model: digest, modelByteCount: 0, serverState: state.map { _ in digest }),
+                strategy: strategy,
+                training: Training(localSteps: 1, batch: 1, learningRate: 1),
+                isLastRound: false,
+                bound: 10,
+                scaleBits: FixedPoint.scaleBits(bound: 10, totalWeight: 10),
+                productScaleBits: 0,
+                contributions: reference.weights.enumerated().map {
+                    .init(site: SiteID("s/\($0)")!, update: digest, weight: $1)
+                }
+            )
             let files = try updates.enumerated().map { try write("u\(round)-\($0)", $1) }
             let input = try RoundInput(task, model: model, serverState: state, updates: files)
             let output = (model: directory.file("m\(round)"), state: directory.file("s\(round)"))
-            try RoundReduction(threads: 2).reduce(task, input, RoundOutput(model: output.model, adapter: "", state: output.state))
+            try RoundReduction(threads: 2).reduce(
+                task,
+                input,
+                RoundOutput(model: output.model, adapter: "", state: output.state)
+            )
             model = try SafetensorsFile(path: output.model)
             state = strategy.hasServerState ? try SafetensorsFile(path: output.state) : nil
             for (ours, theirs) in zip(try model.float32s(), wanted.after[round]) {

@@ -76,7 +76,10 @@ import Testing
         let path = directory.file("new/data")
         _ = try BlobStore(directory: path)
         for name in [directory.file("new"), path, path + "/objects", path + "/partial"] {
-            #expect(try FileManager.default.attributesOfItem(atPath: name)[.posixPermissions] as? Int == 0o700, "\(name)")
+            #expect(
+                try FileManager.default.attributesOfItem(atPath: name)[.posixPermissions] as? Int == 0o700,
+                "\(name)"
+            )
         }
         try directory.write("file", [])
         #expect(throws: BlobError.self) { try SystemDisk().makeDirectory(directory.file("file")) }
@@ -149,7 +152,9 @@ import Testing
         let spool = try store.spool(Self.digest, byteCount: 20_000_000)
         try append(spool, 0..<1_000_000)
         for offset in [0, 999_999, 1_000_001] as [UInt64] {
-            #expect(throws: BlobError(.wrongOffset, "")) { try [UInt8(1)].withUnsafeBytes { try spool.append($0, at: offset) } }
+            #expect(throws: BlobError(.wrongOffset, "")) {
+                try [UInt8(1)].withUnsafeBytes { try spool.append($0, at: offset) }
+            }
         }
         try append(spool, 1_000_000..<20_000_000)
         #expect(spool.isComplete)
@@ -157,12 +162,16 @@ import Testing
 
     @Test func moreBytesThanAnnouncedAreRefused() throws {
         let spool = try store.spool(Digest(of: "abc"), byteCount: 2)
-        #expect(throws: BlobError(.wrongOffset, "")) { try Array("abc".utf8).withUnsafeBytes { try spool.append($0, at: 0) } }
+        #expect(throws: BlobError(.wrongOffset, "")) {
+            try Array("abc".utf8).withUnsafeBytes { try spool.append($0, at: 0) }
+        }
     }
 
     @Test func wrongContentIsDiscarded() throws {
         let spool = try store.spool(Digest(of: "abc"), byteCount: 3)
-        #expect(throws: BlobError(.damaged, "")) { try Array("abd".utf8).withUnsafeBytes { try spool.append($0, at: 0) } }
+        #expect(throws: BlobError(.damaged, "")) {
+            try Array("abd".utf8).withUnsafeBytes { try spool.append($0, at: 0) }
+        }
         let again = try store.spool(Digest(of: "abc"), byteCount: 3)
         #expect(again.durableBytes == 0)
         try Array("abc".utf8).withUnsafeBytes { _ = try again.append($0, at: 0) }
@@ -195,7 +204,8 @@ import Testing
         try send("abc", Self.osaka, incoming)
         #expect(try incoming.store(of: Self.osaka).contains(Self.abc))
         #expect(try !incoming.store(of: Self.turin).contains(Self.abc) && !store.contains(Self.abc))
-        // Another site begins at its own first byte, also while the first one sends, and also of what the shared store holds.
+        // Another site begins at its own first byte, also while the first one sends, and also of what the shared store
+        // holds.
         let theirs = try incoming.store(of: Self.turin).spool(Self.abc, byteCount: 3)
         #expect(theirs.receivedBytes == 0 && !theirs.isComplete)
         try store.add(copyOf: directory.write("f", Array("xyz".utf8)))

@@ -34,7 +34,9 @@ import Wire
 
     @Test func allOperatorsTogetherHaveABound() throws {
         var models = ArrivingModels()
-        for number in 0..<CoordinatorLimits.arrivingModels { #expect(try models.begin(digest(number), from: "operator \(number)") == []) }
+        for number in 0..<CoordinatorLimits.arrivingModels {
+            #expect(try models.begin(digest(number), from: "operator \(number)") == [])
+        }
         #expect(throws: Refusal.self) { try models.begin(digest(100), from: "carol") }
         models.end(digest(3))
         #expect(try models.begin(digest(100), from: "carol") == [digest(3)])

@@ -21,9 +21,15 @@ import Wire
         let store = try SQLiteEntryStore(path: directory.file("ledger.sqlite"))
         ledger = try Ledger(consortium: "t", store: store, key: key)
         let founding = Founding(
-            consortium: "t", authority: Self.digest(9), logKey: try key.publicKey.ed25519Bytes(), coordinatorCertificate: [], logKeySignature: [])
+            consortium: "t",
+            authority: Self.digest(9),
+            logKey: try key.publicKey.ed25519Bytes(),
+            coordinatorCertificate: [],
+            logKeySignature: []
+        )
         let bodies = [
-            Entry.Body.founded(founding), .modelRegistered(Self.plan.base, Self.plan.model!, by: ""), .campaignOpened(Self.plan, by: "operator/o"),
+            Entry.Body.founded(founding), .modelRegistered(Self.plan.base, Self.plan.model!, by: ""),
+            .campaignOpened(Self.plan, by: "operator/o"),
         ]
         let time = start
         try ledger.append(bodies.map { Entry(at: time, $0) })
@@ -32,10 +38,20 @@ import Wire
 
     private static func digest(_ byte: UInt8) -> Digest { Digest([UInt8](repeating: byte, count: 32))! }
     private static let plan = Plan(
-        campaign: CampaignID("C1")!, base: ModelName("FY2026")!, release: ModelName("FY2027")!,
-        model: ModelReference(digest: digest(1), layout: digest(2), byteCount: 1000), sites: ["a/one", "b/two"].map { SiteID($0)! }, rounds: 1, quorum: 2,
-        recruitingSeconds: 30, deadlineSeconds: 100, maximumAttempts: 1, strategy: .fedAvg(learningRate: 1), bounds: Bounds(weight: 100, norm: 10),
-        training: Training(localSteps: 1, batch: 1, learningRate: 1e-3))
+        campaign: CampaignID("C1")!,
+        base: ModelName("FY2026")!,
+        release: ModelName("FY2027")!,
+        model: ModelReference(digest: digest(1), layout: digest(2), byteCount: 1000),
+        sites: ["a/one", "b/two"].map { SiteID($0)! },
+        rounds: 1,
+        quorum: 2,
+        recruitingSeconds: 30,
+        deadlineSeconds: 100,
+        maximumAttempts: 1,
+        strategy: .fedAvg(learningRate: 1),
+        bounds: Bounds(weight: 100, norm: 10),
+        training: Training(localSteps: 1, batch: 1, learningRate: 1e-3)
+    )
 
     /// A driver whose sites are all there: round 1 is due.
     private func opened() -> (CoordinatorDriver, [CoordinatorEffect]) {
@@ -48,8 +64,17 @@ import Wire
 
     private func update(of site: SiteID, _ content: UInt8) -> SignedUpdate {
         let manifest = UpdateManifest(
-            campaign: Self.plan.campaign, key: RoundKey(round: 1, attempt: 1), site: site, model: Self.digest(1), update: Self.digest(content),
-            updateByteCount: 900, layout: Self.digest(2), samples: 50, localLoss: 0.5, createdAt: start)
+            campaign: Self.plan.campaign,
+            key: RoundKey(round: 1, attempt: 1),
+            site: site,
+            model: Self.digest(1),
+            update: Self.digest(content),
+            updateByteCount: 900,
+            layout: Self.digest(2),
+            samples: 50,
+            localLoss: 0.5,
+            createdAt: start
+        )
         return SignedUpdate(manifest: manifest, manifestBytes: manifest.wireBytes, signature: [2], certificate: [3])
     }
 
@@ -77,7 +102,10 @@ import Wire
         var (driver, effects) = opened()
         for number in 0..<2 {
             let request = CoordinatorRequest.submit(update(of: sites[number], UInt8(60 + number)), from: sites[number])
-            #expect(driver.handle(.asked(RequestID(UInt64(number + 1)), request), at: start).isEmpty, "it waits for the opening of the round")
+            #expect(
+                driver.handle(.asked(RequestID(UInt64(number + 1)), request), at: start).isEmpty,
+                "it waits for the opening of the round"
+            )
         }
         try ledger.append(try #require(effects.entries))
         effects = driver.handle(.appended(ledger.snapshot), at: start)
@@ -115,7 +143,9 @@ import Wire
         #expect(driver.troubles(at: start).decisions.contains { $0.contains("no room") })
         // The sites that came meanwhile are in the round.
         effects = driver.handle(.due(.retry), at: start + 5)
-        guard case .roundOpened(let opening)? = effects.entries?.first?.body else { return _ = Issue.record("\(effects)") }
+        guard case .roundOpened(let opening)? = effects.entries?.first?.body else {
+            return _ = Issue.record("\(effects)")
+        }
         #expect(opening.cohort == sites)
     }
 
@@ -151,15 +181,19 @@ import Wire
         effects = submit(&driver, 2, 1)
         let entries = try #require(effects.entries)
         effects = driver.stop(at: start)
-        // The one that is being looked at is turned away, the one that is being written has its answer when it is on the disk.
+        // The one that is being looked at is turned away, the one that is being written has its answer when it is on
+        // the disk.
         #expect(effects.replies.map(\.0) == [RequestID(1)])
         try ledger.append(entries)
         effects = driver.handle(.appended(ledger.snapshot), at: start)
         #expect(effects.replies.map(\.0) == [RequestID(2)] && effects.entries == nil)
-        for event in [.due(.tick), .left(sites[0], LinkID(1)), .inspected(RequestID(1), .sound(norm: 1))] as [CoordinatorEvent] {
+        for event in [.due(.tick), .left(sites[0], LinkID(1)), .inspected(RequestID(1), .sound(norm: 1))]
+            as [CoordinatorEvent]
+        {
             #expect(driver.handle(event, at: start + 1000).isEmpty)
         }
-        guard case .refused? = driver.handle(.asked(RequestID(3), .prune(by: "operator/o")), at: start).replies.first?.1 else {
+        guard case .refused? = driver.handle(.asked(RequestID(3), .prune(by: "operator/o")), at: start).replies.first?.1
+        else {
             return _ = Issue.record("a request was taken after the stop")
         }
     }
@@ -182,10 +216,18 @@ import Wire
 }
 
 extension [CoordinatorEffect] {
-    fileprivate var entries: [Entry]? { lazy.compactMap { if case .append(let entries) = $0 { entries } else { nil } }.first }
-    fileprivate var assignments: [(LinkID, Assignment)] { compactMap { if case .assign(let link, let assignment, _) = $0 { (link, assignment) } else { nil } } }
-    fileprivate var replies: [(RequestID, CoordinatorAnswer)] { compactMap { if case .reply(let id, let answer) = $0 { (id, answer) } else { nil } } }
-    fileprivate var inspections: [RequestID] { compactMap { if case .inspect(let id, _, _, _) = $0 { id } else { nil } } }
+    fileprivate var entries: [Entry]? {
+        lazy.compactMap { if case .append(let entries) = $0 { entries } else { nil } }.first
+    }
+    fileprivate var assignments: [(LinkID, Assignment)] {
+        compactMap { if case .assign(let link, let assignment, _) = $0 { (link, assignment) } else { nil } }
+    }
+    fileprivate var replies: [(RequestID, CoordinatorAnswer)] {
+        compactMap { if case .reply(let id, let answer) = $0 { (id, answer) } else { nil } }
+    }
+    fileprivate var inspections: [RequestID] {
+        compactMap { if case .inspect(let id, _, _, _) = $0 { id } else { nil } }
+    }
 }
 
 extension Timestamp {

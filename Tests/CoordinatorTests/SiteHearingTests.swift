@@ -10,12 +10,32 @@ import Testing
     private func state() throws -> ConsortiumState {
         let model = ModelReference(digest: digest(1), layout: digest(2), byteCount: 1000)
         let plan = Plan(
-            campaign: CampaignID("C1")!, base: ModelName("FY2026")!, release: ModelName("FY2027")!, model: model, sites: sites, rounds: 1, quorum: 2,
-            recruitingSeconds: 30, deadlineSeconds: 100, maximumAttempts: 1, strategy: .fedAvg(learningRate: 1), bounds: Bounds(weight: 100, norm: 10),
-            training: Training(localSteps: 1, batch: 1, learningRate: 1e-3))
-        let founding = Founding(consortium: "t", authority: digest(9), logKey: [], coordinatorCertificate: [], logKeySignature: [])
+            campaign: CampaignID("C1")!,
+            base: ModelName("FY2026")!,
+            release: ModelName("FY2027")!,
+            model: model,
+            sites: sites,
+            rounds: 1,
+            quorum: 2,
+            recruitingSeconds: 30,
+            deadlineSeconds: 100,
+            maximumAttempts: 1,
+            strategy: .fedAvg(learningRate: 1),
+            bounds: Bounds(weight: 100, norm: 10),
+            training: Training(localSteps: 1, batch: 1, learningRate: 1e-3)
+        )
+        let founding = Founding(
+            consortium: "t",
+            authority: digest(9),
+            logKey: [],
+            coordinatorCertificate: [],
+            logKeySignature: []
+        )
         var state = ConsortiumState()
-        for body in [Entry.Body.founded(founding), .modelRegistered(plan.base, model, by: ""), .campaignOpened(plan, by: "operator/o")] {
+        for body in [
+            Entry.Body.founded(founding), .modelRegistered(plan.base, model, by: ""),
+            .campaignOpened(plan, by: "operator/o"),
+        ] {
             try state.apply(Entry(at: start, body))
         }
         return state

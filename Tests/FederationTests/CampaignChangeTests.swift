@@ -6,7 +6,11 @@ import Testing
     let start = Samples.start
     let sites = Samples.sites
 
-    func change(_ action: CampaignChange.Action, campaign: CampaignID = Samples.campaign, reason: String = "a factory is closed") -> CampaignChange {
+    func change(
+        _ action: CampaignChange.Action,
+        campaign: CampaignID = Samples.campaign,
+        reason: String = "a factory is closed"
+    ) -> CampaignChange {
         CampaignChange(campaign: campaign, action: action, reason: reason, changedBy: "operator/o")
     }
 
@@ -54,7 +58,9 @@ import Testing
     @Test func aChangeNeedsAReasonAndTheRightCampaign() throws {
         var machine = try opened()
         #expect(throws: LedgerViolation.self) { try machine.change(change(.stop, reason: ""), at: start) }
-        #expect(throws: LedgerViolation.self) { try machine.change(change(.stop, campaign: CampaignID("C9")!), at: start) }
+        #expect(throws: LedgerViolation.self) {
+            try machine.change(change(.stop, campaign: CampaignID("C9")!), at: start)
+        }
         #expect(throws: LedgerViolation.self) { try machine.change(change(.resume), at: start) }
         #expect(machine.state.campaign?.lastChange == nil)
     }
@@ -67,7 +73,12 @@ import Testing
         #expect(reason == "the campaign is paused by operator/o: a factory is closed")
         #expect(machine.wakeTime == nil)
         guard case .postponed? = submit(&machine, 0, at: start + 50).answers.first else { throw TestFailure() }
-        guard case .postponed? = machine.preliminaryAnswer(to: Samples.update(of: sites[0]).manifest, from: sites[0], at: start + 50)
+        guard
+            case .postponed? = machine.preliminaryAnswer(
+                to: Samples.update(of: sites[0]).manifest,
+                from: sites[0],
+                at: start + 50
+            )
         else { throw TestFailure() }
         // Long after the deadline nothing has been decided.
         #expect(machine.handle(.tick, at: start + 5000) == [])
@@ -100,7 +111,10 @@ import Testing
     @Test func aDroppedSiteIsWaitedForNoMoreAndWhatItHadSentCounts() throws {
         var machine = try opened()
         for site in [0, 2] { _ = submit(&machine, site, at: start) }
-        let effects = try machine.change(change(.amend(PlanAmendment(droppedSites: [sites[1], sites[2]], quorum: 1))), at: start + 5)
+        let effects = try machine.change(
+            change(.amend(PlanAmendment(droppedSites: [sites[1], sites[2]], quorum: 1))),
+            at: start + 5
+        )
         // Nobody is left to wait for: the round closes with both updates.
         #expect(effects.tasks.first?.contributions.map(\.site) == [sites[0], sites[2]])
         guard case .rest = machine.assignment(for: sites[1]) else { throw TestFailure() }
@@ -129,7 +143,9 @@ import Testing
         var other = try opened(Samples.plan(quorum: 3))
         _ = submit(&other, 0, at: start)
         _ = submit(&other, 1, at: start)
-        #expect(throws: LedgerViolation.self) { try other.change(change(.amend(PlanAmendment(droppedSites: [sites[2]]))), at: start) }
+        #expect(throws: LedgerViolation.self) {
+            try other.change(change(.amend(PlanAmendment(droppedSites: [sites[2]]))), at: start)
+        }
         _ = try other.change(change(.amend(PlanAmendment(droppedSites: [sites[2]], quorum: 2))), at: start + 1)
         guard case .aggregating? = other.state.campaign?.round.phase else { throw TestFailure() }
     }
@@ -144,7 +160,8 @@ import Testing
     @Test func anAmendmentThatChangesNothingOrMakesThePlanUnsoundIsRefused() throws {
         var machine = try opened()
         for amendment in [
-            PlanAmendment(), PlanAmendment(quorum: 4), PlanAmendment(addedSites: [sites[0]]), PlanAmendment(droppedSites: [SiteID("x/y")!]),
+            PlanAmendment(), PlanAmendment(quorum: 4), PlanAmendment(addedSites: [sites[0]]),
+            PlanAmendment(droppedSites: [SiteID("x/y")!]),
             PlanAmendment(deadlineSeconds: 0),
         ] {
             #expect(throws: LedgerViolation.self) { try machine.change(change(.amend(amendment)), at: start) }
@@ -169,7 +186,8 @@ import Testing
         var machine = try opened(plan, present: [0])
         #expect(machine.wakeTime == start + 1000)
         #expect(machine.handle(.tick, at: start + 999) == [])
-        guard case .roundAbandoned(let abandonment)? = machine.handle(.tick, at: start + 1000).entries.first?.body else { throw TestFailure() }
+        guard case .roundAbandoned(let abandonment)? = machine.handle(.tick, at: start + 1000).entries.first?.body
+        else { throw TestFailure() }
         #expect(abandonment.reason == "1 of the 2 sites that the quorum needs were connected within 1000 s")
         #expect(machine.state.campaign?.round.key == RoundKey(round: 1, attempt: 2))
         #expect(machine.wakeTime == start + 2000)
@@ -183,7 +201,9 @@ import Testing
         let machine = try opened(present: [0])
         var state = machine.state
         let abandonment = RoundAbandonment(key: RoundKey(round: 1, attempt: 1), reason: "why")
-        #expect(throws: LedgerViolation.self) { try state.apply(Entry(at: start + 100_000, .roundAbandoned(abandonment))) }
+        #expect(throws: LedgerViolation.self) {
+            try state.apply(Entry(at: start + 100_000, .roundAbandoned(abandonment)))
+        }
     }
 
     @Test func aStoppedCampaignsRoundCanBeReleasedAndOthersCannot() throws {
@@ -193,12 +213,19 @@ import Testing
         _ = machine.handle(.aggregated(RoundKey(round: 1, attempt: 1), result), at: start + 1)
         func cutting(_ model: Digest, round: Int?) -> ReleaseCutting {
             ReleaseCutting(
-                name: ModelName("FY2027")!, campaign: Samples.campaign,
-                model: ModelReference(digest: model, layout: Samples.base.layout, byteCount: 1000), cutBy: "operator/o", round: round)
+                name: ModelName("FY2027")!,
+                campaign: Samples.campaign,
+                model: ModelReference(digest: model, layout: Samples.base.layout, byteCount: 1000),
+                cutBy: "operator/o",
+                round: round
+            )
         }
         #expect(throws: LedgerViolation.self) { try machine.cut(cutting(Samples.digest(7), round: 1), at: start + 2) }
         _ = try machine.change(change(.stop), at: start + 2)
-        for wrong in [cutting(Samples.digest(7), round: nil), cutting(Samples.digest(7), round: 2), cutting(Samples.digest(6), round: 1)] {
+        for wrong in [
+            cutting(Samples.digest(7), round: nil), cutting(Samples.digest(7), round: 2),
+            cutting(Samples.digest(6), round: 1),
+        ] {
             #expect(throws: LedgerViolation.self) { try machine.cut(wrong, at: start + 3) }
         }
         #expect(try machine.cut(cutting(Samples.digest(7), round: 1), at: start + 3).entries.count == 1)

@@ -22,13 +22,18 @@ import Testing
     @Test func whatIsSaidNamesTheDatesAndTheClock() {
         #expect(term.notice(at: start) == nil)
         #expect(term.notice(at: start.adding(seconds: 94 * Self.day)) == "ends in 6 days, at 2024-02-22T22:13:20Z")
-        #expect(term.notice(at: start.adding(seconds: 99 * Self.day + 3600 * 23)) == "ends in 1 hour, at 2024-02-22T22:13:20Z")
+        #expect(
+            term.notice(at: start.adding(seconds: 99 * Self.day + 3600 * 23))
+                == "ends in 1 hour, at 2024-02-22T22:13:20Z"
+        )
         #expect(
             term.notice(at: start.adding(seconds: 101 * Self.day))
-                == "ended at 2024-02-22T22:13:20Z; the clock here says 2024-02-23T22:13:20Z")
+                == "ended at 2024-02-22T22:13:20Z; the clock here says 2024-02-23T22:13:20Z"
+        )
         #expect(
             term.notice(at: Timestamp(milliseconds: 0))
-                == "is not valid before 2023-11-14T22:13:20Z; the clock here says 1970-01-01T00:00:00Z")
+                == "is not valid before 2023-11-14T22:13:20Z; the clock here says 1970-01-01T00:00:00Z"
+        )
     }
 
     @Test func eachThresholdIsSaidOnceAndAgainForARenewedCertificate() {
@@ -48,7 +53,8 @@ import Testing
 
     @Test(arguments: [
         (0, "1970-01-01T00:00:00Z"), (951_782_400, "2000-02-29T00:00:00Z"), (1_709_251_199, "2024-02-29T23:59:59Z"),
-        (1_735_689_599, "2024-12-31T23:59:59Z"), (4_107_542_400, "2100-03-01T00:00:00Z"), (253_402_300_799, "9999-12-31T23:59:59Z"),
+        (1_735_689_599, "2024-12-31T23:59:59Z"), (4_107_542_400, "2100-03-01T00:00:00Z"),
+        (253_402_300_799, "9999-12-31T23:59:59Z"),
     ])
     func timesReadAsUTC(seconds: UInt64, text: String) {
         #expect(Timestamp(milliseconds: seconds * 1000).text == text)

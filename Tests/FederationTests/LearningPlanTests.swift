@@ -5,7 +5,8 @@ import Testing
 /// What a plan says about learning: schedules, adapters, compression.
 @Suite struct LearningPlanTests {
     @Test func schedulesRiseFallAndMeetTheirEnds() {
-        let constant = RateSchedule(.constant, decayTo: 0.1), linear = RateSchedule(.linear, decayTo: 0.2), cosine = RateSchedule(.cosine, decayTo: 0.1)
+        let constant = RateSchedule(.constant, decayTo: 0.1), linear = RateSchedule(.linear, decayTo: 0.2),
+            cosine = RateSchedule(.cosine, decayTo: 0.1)
         for round in 1...50 {
             let passed = Double(round - 1) / 50
             #expect(constant.factor(round: round, of: 50) == 1)
@@ -37,38 +38,50 @@ import Testing
         #expect(
             problems {
                 $0.training.lora = Self.lora; $0.bounds.norm = 1e6
-            } == ["bounds.norm"])
+            } == ["bounds.norm"]
+        )
         // Nor may the bounds themselves break the arithmetic that looks at them.
         #expect(
             problems {
                 $0.training.lora = Self.lora; $0.bounds = Bounds(weight: 0, norm: 0)
-            } == ["bounds.weight", "bounds.norm"])
+            } == ["bounds.weight", "bounds.norm"]
+        )
         #expect(
             problems {
                 $0.training.lora = Self.lora; $0.bounds.norm = .greatestFiniteMagnitude
-            } == ["bounds.norm"])
+            } == ["bounds.norm"]
+        )
         #expect(problems { $0.bounds = Bounds(weight: 1 << 24, norm: 1e6) } == ["bounds.norm"])
         #expect(problems { $0.training.localEpochs = 1 } == ["training.local_steps"])
         #expect(problems { $0.training.localSteps = 0 } == ["training.local_steps"])
         #expect(problems { $0.training.lora = LoRA(rank: 0, alpha: 1, targets: ["a"]) } == ["lora.rank"])
         #expect(problems { $0.training.lora = LoRA(rank: 1025, alpha: 1, targets: ["a"]) } == ["lora.rank"])
-        #expect(problems { $0.training.lora = LoRA(rank: 1024, alpha: .infinity, targets: ["a", "a"]) } == ["lora.alpha", "lora.targets"])
+        #expect(
+            problems { $0.training.lora = LoRA(rank: 1024, alpha: .infinity, targets: ["a", "a"]) } == [
+                "lora.alpha", "lora.targets",
+            ]
+        )
         #expect(problems { $0.training.compression = .int8(block: 15) } == ["compression.block"])
         #expect(problems { $0.training.compression = .int8(block: 16) } == [])
         #expect(problems { $0.training.compression = .topK(fraction: 0.2501) } == ["compression.fraction"])
         #expect(problems { $0.training.compression = .topK(fraction: 0) } == ["compression.fraction"])
         #expect(problems { $0.training.proximal = -1 } == ["training.proximal"])
-        #expect(problems { $0.strategy = .fedAdam(AdaptiveMoments(learningRate: 1, beta1: 1, beta2: -1, adaptivity: 0)) }.count == 3)
+        #expect(
+            problems { $0.strategy = .fedAdam(AdaptiveMoments(learningRate: 1, beta1: 1, beta2: -1, adaptivity: 0)) }
+                .count == 3
+        )
         #expect(
             problems {
                 $0.lateness = Lateness(rounds: 1, weightPercent: 50); $0.training.lora = Self.lora
-            } == [])
+            } == []
+        )
         var alternating = Self.lora
         alternating.aggregation = .alternating
         #expect(
             problems {
                 $0.lateness = Lateness(rounds: 1, weightPercent: 50); $0.training.lora = alternating
-            } == ["late.rounds"])
+            } == ["late.rounds"]
+        )
     }
 
     @Test func factorsTakeTurns() {
@@ -87,7 +100,11 @@ import Testing
 
     /// Plays a round to the point where its result is due.
     private func collect(
-        _ machine: inout CoordinatorMachine, round: Int, model: Digest, adapter: Digest? = nil, at time: Timestamp
+        _ machine: inout CoordinatorMachine,
+        round: Int,
+        model: Digest,
+        adapter: Digest? = nil,
+        at time: Timestamp
     ) throws -> AggregationTask {
         for site in Samples.sites { _ = machine.handle(.arrived(site), at: time) }
         var tasks: [AggregationTask] = []
@@ -114,11 +131,16 @@ import Testing
         #expect(machine.state.neededBlobs.contains(adapter.digest))
         // The model is the same in both rounds: what tells their updates apart is the adapter.
         let stale = Samples.update(of: Samples.sites[0], round: 2, adapter: Samples.digest(76))
-        guard case .refused(let refusal)? = machine.handle(.submitted(Samples.submission(stale)), at: start).answers.first else { throw TestFailure() }
+        guard
+            case .refused(let refusal)? = machine.handle(.submitted(Samples.submission(stale)), at: start).answers.first
+        else { throw TestFailure() }
         #expect(refusal.reason == .wrongBase)
         let last = try collect(&machine, round: 2, model: Samples.base.digest, adapter: adapter.digest, at: start)
         #expect(last.start.adapter == adapter && !last.makesAdapter && last.makesModel)
-        _ = machine.handle(.aggregated(last.key, GlobalState(model: Samples.digest(78), modelByteCount: 1000, serverState: nil)), at: start)
+        _ = machine.handle(
+            .aggregated(last.key, GlobalState(model: Samples.digest(78), modelByteCount: 1000, serverState: nil)),
+            at: start
+        )
         #expect(machine.state.campaign?.end?.model == Samples.digest(78))
     }
 
@@ -131,7 +153,12 @@ import Testing
         let task = try collect(&machine, round: 1, model: Samples.base.digest, at: start)
         let adapter = BlobReference(digest: Samples.digest(77), byteCount: 5)
         func commit(_ result: GlobalState) -> Entry {
-            Entry(at: start, .roundCommitted(RoundCommit(key: task.key, result: result, scaleBits: task.scaleBits, totalWeight: task.totalWeight)))
+            Entry(
+                at: start,
+                .roundCommitted(
+                    RoundCommit(key: task.key, result: result, scaleBits: task.scaleBits, totalWeight: task.totalWeight)
+                )
+            )
         }
         for wrong in [
             GlobalState(model: Samples.base.digest, modelByteCount: 1000, serverState: nil),
@@ -141,6 +168,8 @@ import Testing
             #expect(throws: LedgerViolation.self) { try state.apply(commit(wrong)) }
         }
         var state = machine.state
-        try state.apply(commit(GlobalState(model: Samples.base.digest, modelByteCount: 1000, adapter: adapter, serverState: nil)))
+        try state.apply(
+            commit(GlobalState(model: Samples.base.digest, modelByteCount: 1000, adapter: adapter, serverState: nil))
+        )
     }
 }

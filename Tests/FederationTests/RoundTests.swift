@@ -39,7 +39,9 @@ import Testing
     @Test func updateIsRecordedBeforeItIsAnswered() throws {
         var (machine, _) = try opened()
         let effects = machine.handle(.submitted(Samples.submission(Samples.update(of: Samples.sites[0]))), at: start)
-        guard case .record(let entry) = effects[0], case .updateAccepted(let accepted) = entry.body else { throw TestFailure() }
+        guard case .record(let entry) = effects[0], case .updateAccepted(let accepted) = entry.body else {
+            throw TestFailure()
+        }
         #expect(accepted.weight == 50)
         #expect(effects.answers == [.accepted(index: 4)])
         let record = try #require(effects.firstIndex { if case .record = $0 { true } else { false } })
@@ -87,7 +89,10 @@ import Testing
 
     @Test func samplesAboveTheBoundCountAsTheBound() throws {
         var (machine, _) = try opened()
-        let effects = machine.handle(.submitted(Samples.submission(Samples.update(of: Samples.sites[0], samples: 4_000_000_000))), at: start)
+        let effects = machine.handle(
+            .submitted(Samples.submission(Samples.update(of: Samples.sites[0], samples: 4_000_000_000))),
+            at: start
+        )
         guard case .updateAccepted(let accepted) = try #require(effects.entries.first).body else { throw TestFailure() }
         #expect(accepted.weight == 100)
     }
@@ -95,9 +100,18 @@ import Testing
     @Test func unsoundUpdatesAreRefusedByName() throws {
         var (machine, _) = try opened()
         let site = Samples.sites[0]
-        func submit(_ update: SignedUpdate, _ inspection: Inspection = .sound(norm: 1), from sender: SiteID? = nil) -> UpdateRefusal.Reason? {
+        func submit(_ update: SignedUpdate, _ inspection: Inspection = .sound(norm: 1), from sender: SiteID? = nil)
+            -> UpdateRefusal.Reason?
+        {
             var copy = machine
-            return refusal(copy.handle(.submitted(Submission(sender: sender ?? update.manifest.site, update: update, inspection: inspection)), at: start))
+            return refusal(
+                copy.handle(
+                    .submitted(
+                        Submission(sender: sender ?? update.manifest.site, update: update, inspection: inspection)
+                    ),
+                    at: start
+                )
+            )
         }
         #expect(submit(Samples.update(of: site, round: 2)) == .wrongRound)
         #expect(submit(Samples.update(of: site, attempt: 2)) == .wrongRound)
@@ -114,26 +128,38 @@ import Testing
         _ = machine.handle(.submitted(Samples.submission(Samples.update(of: site))), at: start)
         #expect(submit(Samples.update(of: site, content: 51)) == .duplicate)
         var late = machine
-        #expect(refusal(late.handle(.submitted(Samples.submission(Samples.update(of: Samples.sites[1]))), at: start + 101)) == .late)
+        #expect(
+            refusal(late.handle(.submitted(Samples.submission(Samples.update(of: Samples.sites[1]))), at: start + 101))
+                == .late
+        )
     }
 
     @Test func anUpdateThatTheLedgerNamesAsAnotherSitesIsRefused() throws {
         var (machine, _) = try opened()
         _ = machine.handle(.submitted(Samples.submission(Samples.update(of: Samples.sites[0], content: 60))), at: start)
-        let copied = machine.handle(.submitted(Samples.submission(Samples.update(of: Samples.sites[1], content: 60))), at: start)
+        let copied = machine.handle(
+            .submitted(Samples.submission(Samples.update(of: Samples.sites[1], content: 60))),
+            at: start
+        )
         #expect(refusal(copied) == .duplicate)
         guard case .updateRefused(let refused)? = copied.entries.first?.body else { throw TestFailure() }
         #expect(refused.site == Samples.sites[1])
         #expect(machine.state.campaign?.updatesAccepted == 1)
         // Its own is welcome still.
-        let own = machine.handle(.submitted(Samples.submission(Samples.update(of: Samples.sites[1], content: 61))), at: start)
+        let own = machine.handle(
+            .submitted(Samples.submission(Samples.update(of: Samples.sites[1], content: 61))),
+            at: start
+        )
         #expect(own.answers == [.accepted(index: 6)])
     }
 
     @Test func anUpdateOfAnEarlierRoundAModelOrAServerStateIsRefusedAsANewOne() throws {
         var (machine, _) = try opened()
         for (index, site) in Samples.sites.enumerated() {
-            _ = machine.handle(.submitted(Samples.submission(Samples.update(of: site, content: UInt8(60 + index)))), at: start)
+            _ = machine.handle(
+                .submitted(Samples.submission(Samples.update(of: site, content: UInt8(60 + index)))),
+                at: start
+            )
         }
         _ = machine.handle(.aggregated(RoundKey(round: 1, attempt: 1), result(3)), at: start)
         // Its own of round 1, another's of round 1, the base, the new model, its server state.
@@ -163,10 +189,15 @@ import Testing
     @Test func anUpdateThatWasLostMayComeAgainAsTheSameBytes() throws {
         var (machine, _) = try opened()
         var effects: [CoordinatorMachine.Effect] = []
-        for site in Samples.sites { effects = machine.handle(.submitted(Samples.submission(Samples.update(of: site))), at: start) }
+        for site in Samples.sites {
+            effects = machine.handle(.submitted(Samples.submission(Samples.update(of: site))), at: start)
+        }
         let task = try #require(effects.tasks.first)
         _ = machine.handle(.aggregationFailed(task.key, "damaged", without: [Samples.sites[0]]), at: start)
-        let again = machine.handle(.submitted(Samples.submission(Samples.update(of: Samples.sites[0], attempt: 2))), at: start)
+        let again = machine.handle(
+            .submitted(Samples.submission(Samples.update(of: Samples.sites[0], attempt: 2))),
+            at: start
+        )
         guard case .accepted? = again.answers.first else { throw TestFailure() }
         #expect(again.tasks.first?.contributions.count == 3)
     }
@@ -179,7 +210,10 @@ import Testing
             var copy = machine
             let update = Samples.update(of: Samples.sites[1], content: content)
             let missing = Samples.submission(update, inspection: .unsound(UpdateRefusal(.blobMissing, "not here")))
-            return (copy.preliminaryAnswer(to: update.manifest, from: Samples.sites[1], at: start), copy.handle(.submitted(missing), at: start).answers)
+            return (
+                copy.preliminaryAnswer(to: update.manifest, from: Samples.sites[1], at: start),
+                copy.handle(.submitted(missing), at: start).answers
+            )
         }
         let (used, unknown) = (answers(60), answers(61))
         #expect(used.preliminary == nil && unknown.preliminary == nil)
@@ -202,19 +236,25 @@ import Testing
     @Test func refusalsOfOneSiteCannotFillTheLedger() throws {
         var (machine, _) = try opened()
         let bad = Samples.submission(Samples.update(of: Samples.sites[0], samples: 0))
-        let recorded = (0..<100).reduce(0) { count, _ in count + machine.handle(.submitted(bad), at: start).entries.count }
+        let recorded = (0..<100).reduce(0) { count, _ in
+            count + machine.handle(.submitted(bad), at: start).entries.count
+        }
         #expect(recorded == RoundState.recordedRefusalsPerSite)
     }
 
     @Test func completeRoundClosesCommitsAndTheNextOneOpens() throws {
         var (machine, _) = try opened()
         var effects: [CoordinatorMachine.Effect] = []
-        for site in Samples.sites { effects = machine.handle(.submitted(Samples.submission(Samples.update(of: site))), at: start) }
+        for site in Samples.sites {
+            effects = machine.handle(.submitted(Samples.submission(Samples.update(of: site))), at: start)
+        }
         let task = try #require(effects.tasks.first)
         #expect(task.contributions.map(\.site) == Samples.sites)
         #expect(task.totalWeight == 150)
         let entries = machine.handle(.aggregated(task.key, result(3)), at: start).entries
-        guard case .roundCommitted = entries[0].body, case .roundOpened(let opening) = entries[1].body else { throw TestFailure() }
+        guard case .roundCommitted = entries[0].body, case .roundOpened(let opening) = entries[1].body else {
+            throw TestFailure()
+        }
         #expect(opening.key == RoundKey(round: 2, attempt: 1))
         #expect(opening.model == Samples.digest(3))
     }
@@ -226,7 +266,8 @@ import Testing
         _ = two.handle(.submitted(Samples.submission(Samples.update(of: Samples.sites[2]))), at: start)
         #expect(two.handle(.tick, at: start + 100).tasks.first?.contributions.count == 2)
         let entries = machine.handle(.tick, at: start + 100).entries
-        guard case .roundAbandoned(let abandonment) = entries[0].body, case .roundOpened(let opening) = entries[1].body else { throw TestFailure() }
+        guard case .roundAbandoned(let abandonment) = entries[0].body, case .roundOpened(let opening) = entries[1].body
+        else { throw TestFailure() }
         #expect(abandonment.key == RoundKey(round: 1, attempt: 1))
         #expect(abandonment.reason.contains("1 of 2"))
         #expect(opening.key == RoundKey(round: 1, attempt: 2))
@@ -243,11 +284,16 @@ import Testing
 
     @Test func campaignEndsAndItsReleaseCanBeCutOnce() throws {
         var (machine, entries) = try opened(Samples.plan(rounds: 1))
-        for site in Samples.sites { entries += machine.handle(.submitted(Samples.submission(Samples.update(of: site))), at: start).entries }
+        for site in Samples.sites {
+            entries += machine.handle(.submitted(Samples.submission(Samples.update(of: site))), at: start).entries
+        }
         entries += machine.handle(.aggregated(RoundKey(round: 1, attempt: 1), result(3)), at: start).entries
         let cutting = ReleaseCutting(
-            name: ModelName("FY2027")!, campaign: Samples.campaign,
-            model: ModelReference(digest: Samples.digest(3), layout: Samples.base.layout, byteCount: 1000), cutBy: "operator/o")
+            name: ModelName("FY2027")!,
+            campaign: Samples.campaign,
+            model: ModelReference(digest: Samples.digest(3), layout: Samples.base.layout, byteCount: 1000),
+            cutBy: "operator/o"
+        )
         entries += try machine.cut(cutting, at: start).entries
         #expect(machine.state.models[ModelName("FY2027")!] == cutting.model)
         #expect(throws: LedgerViolation.self) { try machine.cut(cutting, at: start) }
@@ -261,7 +307,9 @@ import Testing
 
     @Test func restartAtAnyEntryGoesOnWhereItWas() throws {
         var (machine, entries) = try opened()
-        for site in Samples.sites { entries += machine.handle(.submitted(Samples.submission(Samples.update(of: site))), at: start).entries }
+        for site in Samples.sites {
+            entries += machine.handle(.submitted(Samples.submission(Samples.update(of: site))), at: start).entries
+        }
         entries += machine.handle(.aggregated(RoundKey(round: 1, attempt: 1), result(3)), at: start).entries
         for count in 3...entries.count {
             var state = ConsortiumState()
@@ -284,7 +332,11 @@ import Testing
             }
             #expect(
                 restarted.state.campaign?.end?.completed == true,
-                "after entry \(count): \(restarted.state.campaign!.round.key) \(restarted.state.campaign!.round.phaseName)")
+                """
+                after entry \(count): \(restarted.state.campaign!.round.key) \
+                \(restarted.state.campaign!.round.phaseName)
+                """
+            )
         }
     }
 
@@ -318,7 +370,10 @@ import Testing
         let overweight = AcceptedUpdate(update: Samples.update(of: Samples.sites[0]), weight: 51, norm: 1)
         let outsider = AcceptedUpdate(update: Samples.update(of: SiteID("z/unknown")!), weight: 50, norm: 1)
         let commit = RoundCommit(key: RoundKey(round: 1, attempt: 1), result: result(3), scaleBits: 1, totalWeight: 1)
-        for body in [.updateAccepted(overweight), .updateAccepted(outsider), .roundCommitted(commit), .roundClosed(RoundKey(round: 1, attempt: 1))]
+        for body in [
+            .updateAccepted(overweight), .updateAccepted(outsider), .roundCommitted(commit),
+            .roundClosed(RoundKey(round: 1, attempt: 1)),
+        ]
             as [Entry.Body]
         {
             var copy = state

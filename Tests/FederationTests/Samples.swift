@@ -16,25 +16,56 @@ enum Samples {
     }
 
     static func plan(
-        rounds: Int = 2, quorum: Int = 2, attempts: Int = 2, extensions: Extensions = .none, lateness: Lateness = .refused,
+        rounds: Int = 2,
+        quorum: Int = 2,
+        attempts: Int = 2,
+        extensions: Extensions = .none,
+        lateness: Lateness = .refused,
         retentionSeconds: Int = 0
     ) -> Plan {
         Plan(
-            campaign: campaign, base: ModelName("FY2026")!, release: ModelName("FY2027")!, model: base, sites: sites,
-            rounds: rounds, quorum: quorum, recruitingSeconds: 30, deadlineSeconds: 100, maximumAttempts: attempts,
-            extensions: extensions, lateness: lateness, retentionSeconds: retentionSeconds,
-            strategy: .fedAvgM(learningRate: 1, momentum: 0.7), bounds: Bounds(weight: 100, norm: 10),
-            training: Training(localSteps: 10, batch: 32, learningRate: 1e-3))
+            campaign: campaign,
+            base: ModelName("FY2026")!,
+            release: ModelName("FY2027")!,
+            model: base,
+            sites: sites,
+            rounds: rounds,
+            quorum: quorum,
+            recruitingSeconds: 30,
+            deadlineSeconds: 100,
+            maximumAttempts: attempts,
+            extensions: extensions,
+            lateness: lateness,
+            retentionSeconds: retentionSeconds,
+            strategy: .fedAvgM(learningRate: 1, momentum: 0.7),
+            bounds: Bounds(weight: 100, norm: 10),
+            training: Training(localSteps: 10, batch: 32, learningRate: 1e-3)
+        )
     }
 
     static func update(
-        of site: SiteID, round: Int = 1, attempt: Int = 1, model: Digest = base.digest, adapter: Digest? = nil, samples: UInt32 = 50,
-        layout: Digest = base.layout, content: UInt8? = nil
+        of site: SiteID,
+        round: Int = 1,
+        attempt: Int = 1,
+        model: Digest = base.digest,
+        adapter: Digest? = nil,
+        samples: UInt32 = 50,
+        layout: Digest = base.layout,
+        content: UInt8? = nil
     ) -> SignedUpdate {
         let manifest = UpdateManifest(
-            campaign: campaign, key: RoundKey(round: round, attempt: attempt), site: site, model: model, adapter: adapter,
-            update: content.map(digest) ?? ownDigest(of: site, round: round), updateByteCount: 900, layout: layout, samples: samples, localLoss: 0.5,
-            createdAt: start)
+            campaign: campaign,
+            key: RoundKey(round: round, attempt: attempt),
+            site: site,
+            model: model,
+            adapter: adapter,
+            update: content.map(digest) ?? ownDigest(of: site, round: round),
+            updateByteCount: 900,
+            layout: layout,
+            samples: samples,
+            localLoss: 0.5,
+            createdAt: start
+        )
         return SignedUpdate(manifest: manifest, manifestBytes: [1], signature: [2], certificate: [3])
     }
 
@@ -44,8 +75,16 @@ enum Samples {
 
     /// A consortium whose campaign is open.
     static func machine(_ plan: Plan = plan(), at time: Timestamp = start) throws -> (CoordinatorMachine, [Entry]) {
-        let founding = Founding(consortium: "t", authority: digest(9), logKey: [], coordinatorCertificate: [], logKeySignature: [])
-        var entries = [Entry(at: time, .founded(founding)), Entry(at: time, .modelRegistered(ModelName("FY2026")!, base, by: ""))]
+        let founding = Founding(
+            consortium: "t",
+            authority: digest(9),
+            logKey: [],
+            coordinatorCertificate: [],
+            logKeySignature: []
+        )
+        var entries = [
+            Entry(at: time, .founded(founding)), Entry(at: time, .modelRegistered(ModelName("FY2026")!, base, by: "")),
+        ]
         var state = ConsortiumState()
         for entry in entries { try state.apply(entry) }
         var machine = CoordinatorMachine(state: state)

@@ -12,10 +12,23 @@ import Testing
         return machine
     }
 
-    func submit(_ machine: inout CoordinatorMachine, _ site: Int, round: Int = 1, attempt: Int = 1, model: Digest = Samples.base.digest, at time: Timestamp)
+    func submit(
+        _ machine: inout CoordinatorMachine,
+        _ site: Int,
+        round: Int = 1,
+        attempt: Int = 1,
+        model: Digest = Samples.base.digest,
+        at time: Timestamp
+    )
         -> [CoordinatorMachine.Effect]
     {
-        let update = Samples.update(of: sites[site], round: round, attempt: attempt, model: model, content: UInt8(50 + 10 * round + site))
+        let update = Samples.update(
+            of: sites[site],
+            round: round,
+            attempt: attempt,
+            model: model,
+            content: UInt8(50 + 10 * round + site)
+        )
         return machine.handle(.submitted(Samples.submission(update)), at: time)
     }
 
@@ -32,10 +45,14 @@ import Testing
         var machine = try opened(Samples.plan(extensions: Extensions(seconds: 50, maximum: 2)))
         _ = submit(&machine, 0, at: start)
         for (now, deadline) in [(100, 150), (150, 200)] {
-            guard case .roundExtended(let extended)? = machine.handle(.tick, at: start + now).entries.first?.body else { throw TestFailure() }
+            guard case .roundExtended(let extended)? = machine.handle(.tick, at: start + now).entries.first?.body else {
+                throw TestFailure()
+            }
             #expect(extended.deadline == start + deadline)
         }
-        guard case .roundAbandoned? = machine.handle(.tick, at: start + 200).entries.first?.body else { throw TestFailure() }
+        guard case .roundAbandoned? = machine.handle(.tick, at: start + 200).entries.first?.body else {
+            throw TestFailure()
+        }
     }
 
     @Test func aDeadlineWithAQuorumIsNotExtended() throws {
@@ -70,9 +87,13 @@ import Testing
         _ = machine.handle(.tick, at: start + 100)
         #expect(machine.state.campaign?.round.key == RoundKey(round: 1, attempt: 2))
         #expect(try collection(machine).accepted.keys.contains(sites[0]))
-        guard case .rest = machine.assignment(for: sites[0]), case .train = machine.assignment(for: sites[1]) else { throw TestFailure() }
+        guard case .rest = machine.assignment(for: sites[0]), case .train = machine.assignment(for: sites[1]) else {
+            throw TestFailure()
+        }
         // Trained for the first attempt, in time for the second.
-        guard case .accepted? = submit(&machine, 1, attempt: 1, at: start + 120).answers.first else { throw TestFailure() }
+        guard case .accepted? = submit(&machine, 1, attempt: 1, at: start + 120).answers.first else {
+            throw TestFailure()
+        }
         let effects = submit(&machine, 2, attempt: 2, at: start + 130)
         #expect(effects.tasks.first?.contributions.map(\.site) == sites)
         #expect(machine.state.campaign?.updatesAccepted == 3)
@@ -92,7 +113,10 @@ import Testing
     @Test func anUpdateWhoseBlobIsLostIsAskedForAgain() throws {
         var machine = try opened(Samples.plan())
         for site in 0..<3 { _ = submit(&machine, site, at: start) }
-        let effects = machine.handle(.aggregationFailed(RoundKey(round: 1, attempt: 1), "rotten", without: [sites[1]]), at: start)
+        let effects = machine.handle(
+            .aggregationFailed(RoundKey(round: 1, attempt: 1), "rotten", without: [sites[1]]),
+            at: start
+        )
         guard case .roundAbandoned(let abandonment)? = effects.entries.first?.body else { throw TestFailure() }
         #expect(abandonment.without == [sites[1]])
         #expect(try Set(collection(machine).accepted.keys) == [sites[0], sites[2]])
@@ -114,11 +138,15 @@ import Testing
                 #expect(refusal.reason == .late)
                 continue
             }
-            guard case .postponed? = postponed, case .updateAccepted(let accepted)? = effects.entries.first?.body else { throw TestFailure() }
+            guard case .postponed? = postponed, case .updateAccepted(let accepted)? = effects.entries.first?.body else {
+                throw TestFailure()
+            }
             #expect(accepted.weight == 20)
             #expect(submit(&machine, 2, at: start + 104).answers == effects.answers)
             for site in 0..<2 { _ = submit(&machine, site, round: 2, model: Samples.digest(3), at: start + 110) }
-            let task = try #require(submit(&machine, 2, round: 2, model: Samples.digest(3), at: start + 111).tasks.first)
+            let task = try #require(
+                submit(&machine, 2, round: 2, model: Samples.digest(3), at: start + 111).tasks.first
+            )
             #expect(task.contributions.map(\.weight) == [50, 50, 50, 20])
             _ = machine.handle(.aggregated(RoundKey(round: 2, attempt: 1), result(4)), at: start + 112)
             // It counted once, and counts no second time.
@@ -170,23 +198,37 @@ import Testing
         var model = Samples.base.digest
         for round in 1...3 {
             for site in 0..<3 { _ = submit(&machine, site, round: round, model: model, at: start + round) }
-            _ = machine.handle(.aggregated(RoundKey(round: round, attempt: 1), result(UInt8(200 + round))), at: start + round * 10)
+            _ = machine.handle(
+                .aggregated(RoundKey(round: round, attempt: 1), result(UInt8(200 + round))),
+                at: start + round * 10
+            )
             model = Samples.digest(UInt8(200 + round))
         }
         #expect(machine.prune(by: "operator/o", at: start + 500).isEmpty)
         let effects = machine.prune(by: "operator/o", at: start + 1025)
-        guard case .updatesPruned(let pruning)? = effects.entries.first?.body, case .remove(let digests)? = effects.last else { throw TestFailure() }
+        guard case .updatesPruned(let pruning)? = effects.entries.first?.body, case .remove(let digests)? = effects.last
+        else { throw TestFailure() }
         #expect(pruning.throughRound == 2)
         // Six updates, and the first round's model and state; the second's are what the third starts from.
         #expect(digests.count == 8)
-        #expect(!digests.contains(Samples.base.digest) && !digests.contains(Samples.digest(202)) && !digests.contains(Samples.digest(203)))
+        #expect(
+            !digests.contains(Samples.base.digest) && !digests.contains(Samples.digest(202))
+                && !digests.contains(Samples.digest(203))
+        )
         var early = machine.state
         #expect(throws: LedgerViolation.self) {
-            try early.apply(Entry(at: start + 1026, .updatesPruned(Pruning(campaign: Samples.campaign, throughRound: 3, prunedBy: "o"))))
+            try early.apply(
+                Entry(
+                    at: start + 1026,
+                    .updatesPruned(Pruning(campaign: Samples.campaign, throughRound: 3, prunedBy: "o"))
+                )
+            )
         }
         // After a crash between the entry and the removal, the removal is done again.
         var restarted = CoordinatorMachine(state: machine.state)
-        guard case .remove(let again)? = restarted.resume(present: [], at: start + 2000).first else { throw TestFailure() }
+        guard case .remove(let again)? = restarted.resume(present: [], at: start + 2000).first else {
+            throw TestFailure()
+        }
         #expect(again == digests)
     }
 }

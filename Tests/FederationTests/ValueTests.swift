@@ -4,7 +4,9 @@ import Testing
 /// Identifiers, plans and the scale of the integer ring.
 @Suite struct ValueTests {
     @Test func namesThatCouldLeaveTheirDirectoryAreRefused() {
-        for text in ["", ".", "..", "a/b", "a b", "ä", "a\0", String(repeating: "x", count: 65)] { #expect(ModelName(text) == nil, "\(text)") }
+        for text in ["", ".", "..", "a/b", "a b", "ä", "a\0", String(repeating: "x", count: 65)] {
+            #expect(ModelName(text) == nil, "\(text)")
+        }
         for text in ["FY2026", "a.b_c-d", String(repeating: "x", count: 64)] { #expect(ModelName(text)?.text == text) }
     }
 
@@ -31,7 +33,11 @@ import Testing
         plan.training.learningRate = -1
         plan.strategy = .fedAvgM(learningRate: 1, momentum: 1)
         let keys = Set(plan.problems.map(\.key))
-        #expect(keys.isSuperset(of: ["sites", "rounds", "quorum", "bounds.norm", "training.learning_rate", "strategy.momentum"]))
+        #expect(
+            keys.isSuperset(of: [
+                "sites", "rounds", "quorum", "bounds.norm", "training.learning_rate", "strategy.momentum",
+            ])
+        )
     }
 
     @Test func problemsOfAPlanSayWhatIsExpected() {
@@ -48,7 +54,9 @@ import Testing
         plan.lateness.weightPercent = 0
         let problems = plan.problems
         #expect(problems.count == 13)
-        for problem in problems { #expect(problem.message.hasPrefix("expected "), "\(problem.key): \(problem.message)") }
+        for problem in problems {
+            #expect(problem.message.hasPrefix("expected "), "\(problem.key): \(problem.message)")
+        }
         #expect(problems.first { $0.key == "training.batch" }?.message == "expected 1 to 65536")
     }
 

@@ -5,14 +5,25 @@ import Testing
 @Suite struct WorkerMachineTests {
     func task(round: Int, attempt: Int = 1, lateRounds: Int = 0) -> TrainingTask {
         TrainingTask(
-            campaign: Samples.campaign, key: RoundKey(round: round, attempt: attempt), rounds: 9, model: Samples.base, deadline: Samples.start,
-            training: Samples.plan().training, lateRounds: lateRounds)
+            campaign: Samples.campaign,
+            key: RoundKey(round: round, attempt: attempt),
+            rounds: 9,
+            model: Samples.base,
+            deadline: Samples.start,
+            training: Samples.plan().training,
+            lateRounds: lateRounds
+        )
     }
 
     func prepared(round: Int) -> PreparedUpdate {
         PreparedUpdate(
-            campaign: Samples.campaign, key: RoundKey(round: round, attempt: 1), model: Samples.base.digest, update: Samples.digest(5), byteCount: 9,
-            localLoss: 1)
+            campaign: Samples.campaign,
+            key: RoundKey(round: round, attempt: 1),
+            model: Samples.base.digest,
+            update: Samples.digest(5),
+            byteCount: 9,
+            localLoss: 1
+        )
     }
 
     func working() -> WorkerMachine {
@@ -30,7 +41,11 @@ import Testing
         #expect(machine.handle(.fetched(RoundKey(round: 1, attempt: 1))) == [.train(task(round: 1))])
         #expect(machine.handle(.trained(prepared(round: 1))) == [.upload(prepared(round: 1))])
         #expect(machine.handle(.uploaded(RoundKey(round: 1, attempt: 1))) == [.submit(prepared(round: 1))])
-        #expect(machine.handle(.answered(RoundKey(round: 1, attempt: 1), accepted: true, reason: "in")) == [.clearOutbox(prepared(round: 1))])
+        #expect(
+            machine.handle(.answered(RoundKey(round: 1, attempt: 1), accepted: true, reason: "in")) == [
+                .clearOutbox(prepared(round: 1))
+            ]
+        )
         #expect(machine.work == .resting(reason: "in"))
     }
 
@@ -153,7 +168,11 @@ import Testing
 
     @Test func trainingThatFailedIsTriedAgain() {
         var machine = working()
-        #expect(machine.handle(.trainingFailed(RoundKey(round: 1, attempt: 1), "disk")) == [.retry(afterSeconds: WorkerMachine.trainingRetrySeconds)])
+        #expect(
+            machine.handle(.trainingFailed(RoundKey(round: 1, attempt: 1), "disk")) == [
+                .retry(afterSeconds: WorkerMachine.trainingRetrySeconds)
+            ]
+        )
         #expect(machine.handle(.retryDue) == [.fetch(task(round: 1))])
     }
 

@@ -16,13 +16,20 @@ extension FuzzTarget {
             }
         }
         let text = String(decoding: bytes, as: UTF8.self)
-        if let hours = DailyHours(text) { demand((0..<1440).contains(hours.wait(atMinute: 0)), "hours that never come") }
+        if let hours = DailyHours(text) {
+            demand((0..<1440).contains(hours.wait(atMinute: 0)), "hours that never come")
+        }
         _ = try? Endpoint(text, key: "k")
     } seeds: {
         [
-            [0] + Array(PlanFile.text(campaign: "C", base: "A", release: "B", sites: ["acme/osaka"], rounds: 3, seed: 1).utf8),
+            [0]
+                + Array(
+                    PlanFile.text(campaign: "C", base: "A", release: "B", sites: ["acme/osaka"], rounds: 3, seed: 1)
+                        .utf8
+                ),
             [1] + Array(WorkerFile.text(coordinator: "127.0.0.1:7443", demonstrations: "d.hdf5").utf8),
-            [2] + Array(CoordinatorFile.text(listen: "127.0.0.1:7443").utf8), [3] + Array(OperatorFile.text(coordinator: "h:1").utf8),
+            [2] + Array(CoordinatorFile.text(listen: "127.0.0.1:7443").utf8),
+            [3] + Array(OperatorFile.text(coordinator: "h:1").utf8),
             Array("22:00-06:00".utf8), Array("[::1]:7443".utf8),
         ]
     }

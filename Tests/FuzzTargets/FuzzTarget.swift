@@ -7,7 +7,9 @@ public struct FuzzTarget: Sendable {
     /// Inputs to start from: sound ones, for a fuzzer to spoil.
     public let seeds: @Sendable () throws -> [[UInt8]]
 
-    public static let all: [FuzzTarget] = [.wire, .safetensors, .adapters, .demonstrations, .certificates, .proofs, .configuration]
+    public static let all: [FuzzTarget] = [
+        .wire, .safetensors, .adapters, .demonstrations, .certificates, .proofs, .configuration,
+    ]
 
     public static func named(_ name: String) -> FuzzTarget? { all.first { $0.name == name } }
 }

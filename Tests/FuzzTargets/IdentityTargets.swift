@@ -23,7 +23,8 @@ extension FuzzTarget {
         return [
             try fixture.authority.revoke([site.certificate], at: fixture.now).pem(),
             site.certificate.der, try site.certificate.pem() + fixture.authority.certificate.pem(), try site.key.pem(),
-            Array("spiffe://test.kumiai.example/member/acme/site/osaka".utf8), Array("spiffe://test.kumiai.example/operator/alice".utf8),
+            Array("spiffe://test.kumiai.example/member/acme/site/osaka".utf8),
+            Array("spiffe://test.kumiai.example/operator/alice".utf8),
         ]
     }
 
@@ -44,10 +45,15 @@ extension FuzzTarget {
         }
         guard let receipt = try? Receipt(wireBytes: bytes) else { return }
         demand(
-            (try? receipt.verify(consortium: "t", logKey: Log.keyBytes)) == nil || receipt.entry == Log.entry, "an entry that is not in the log was believed")
+            (try? receipt.verify(consortium: "t", logKey: Log.keyBytes)) == nil || receipt.entry == Log.entry,
+            "an entry that is not in the log was believed"
+        )
         _ = MerkleTree.root(
-            of: MerkleTree.leafHash(receipt.entry), at: Int(truncatingIfNeeded: receipt.index), size: Int(truncatingIfNeeded: receipt.index &+ 1) & 0xffff,
-            proof: receipt.proof)
+            of: MerkleTree.leafHash(receipt.entry),
+            at: Int(truncatingIfNeeded: receipt.index),
+            size: Int(truncatingIfNeeded: receipt.index &+ 1) & 0xffff,
+            proof: receipt.proof
+        )
     } seeds: {
         [Array(Log.note.utf8), Log.receipt.wireBytes]
     }
@@ -58,7 +64,10 @@ extension FuzzTarget {
         static let key = try! PrivateKey.generate(.ed25519)
         static let keyBytes = try! key.publicKey.ed25519Bytes()
         static let entry = Samples.entries[0].wireBytes
-        static let note = try! SignedTreeHead(TreeHead(origin: origin, size: 1, root: MerkleTree.leafHash(entry)), key: key).note
+        static let note = try! SignedTreeHead(
+            TreeHead(origin: origin, size: 1, root: MerkleTree.leafHash(entry)),
+            key: key
+        ).note
         static let receipt = Receipt(index: 0, entry: entry, proof: [], treeHead: note)
     }
 }

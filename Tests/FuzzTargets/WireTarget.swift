@@ -15,9 +15,16 @@ extension FuzzTarget {
         case 1: stream(rest, ServerFrame.self, ClientFrame.self)
         case 2: if let frame = try? rest.withUnsafeBytes({ try ClientFrame(unpacking: $0) }) { _ = frame.packed.bytes }
         case 3: if let frame = try? rest.withUnsafeBytes({ try ServerFrame(unpacking: $0) }) { _ = frame.packed.bytes }
-        case 4: if let entry = try? Entry(wireBytes: rest) { again(entry, entry.wireBytes) { try Entry(wireBytes: $0) } }
-        case 5: if let update = try? SignedUpdate(wireBytes: rest) { again(update, update.wireBytes) { try SignedUpdate(wireBytes: $0) } }
-        case 6: if let receipt = try? Receipt(wireBytes: rest) { again(receipt, receipt.wireBytes) { try Receipt(wireBytes: $0) } }
+        case 4:
+            if let entry = try? Entry(wireBytes: rest) { again(entry, entry.wireBytes) { try Entry(wireBytes: $0) } }
+        case 5:
+            if let update = try? SignedUpdate(wireBytes: rest) {
+                again(update, update.wireBytes) { try SignedUpdate(wireBytes: $0) }
+            }
+        case 6:
+            if let receipt = try? Receipt(wireBytes: rest) {
+                again(receipt, receipt.wireBytes) { try Receipt(wireBytes: $0) }
+            }
         default: proxy(rest)
         }
     } seeds: {
@@ -52,7 +59,8 @@ extension FuzzTarget {
     private static func stream<In: WireFrame, Out: WireFrame>(_ bytes: [UInt8], _: In.Type, _: Out.Type) {
         let channel = EmbeddedChannel(handler: FrameCodec<In, Out>(limit: FrameLimit(2048)))
         for start in stride(from: 0, to: bytes.count, by: 37) {
-            guard (try? channel.writeInbound(ByteBuffer(bytes: bytes[start..<min(bytes.count, start + 37)]))) != nil else { break }
+            guard (try? channel.writeInbound(ByteBuffer(bytes: bytes[start..<min(bytes.count, start + 37)]))) != nil
+            else { break }
             while let frame = try? channel.readInbound(as: In.self) { _ = frame }
         }
         _ = try? channel.finish(acceptAlreadyClosed: true)
@@ -61,10 +69,13 @@ extension FuzzTarget {
     private static func proxy(_ bytes: [UInt8]) {
         let channel = EmbeddedChannel()
         let tunnel = channel.eventLoop.makePromise(of: Void.self)
-        try? channel.pipeline.syncOperations.addHandler(ConnectHandler(host: "h", port: 1, authorization: nil, tunnel: tunnel))
+        try? channel.pipeline.syncOperations.addHandler(
+            ConnectHandler(host: "h", port: 1, authorization: nil, tunnel: tunnel)
+        )
         tunnel.futureResult.whenComplete { _ in }
         for start in stride(from: 0, to: bytes.count, by: 29) {
-            guard (try? channel.writeInbound(ByteBuffer(bytes: bytes[start..<min(bytes.count, start + 29)]))) != nil else { break }
+            guard (try? channel.writeInbound(ByteBuffer(bytes: bytes[start..<min(bytes.count, start + 29)]))) != nil
+            else { break }
         }
         _ = try? channel.finish(acceptAlreadyClosed: true)
     }

@@ -22,7 +22,9 @@ import Testing
                 target.run(spoilt)
             }
         }
-        let left = try FileManager.default.contentsOfDirectory(atPath: "/dev/shm").filter { $0 == "kumiai-fuzz-\(getpid())" }
+        let left = try FileManager.default.contentsOfDirectory(atPath: "/dev/shm").filter {
+            $0 == "kumiai-fuzz-\(getpid())"
+        }
         #expect(left.isEmpty)
     }
 }

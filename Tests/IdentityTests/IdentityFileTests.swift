@@ -14,7 +14,9 @@ import Testing
         consortium = try ConsortiumFixture()
     }
 
-    func mode(_ path: String) throws -> Int? { try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int }
+    func mode(_ path: String) throws -> Int? {
+        try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int
+    }
 
     @Test func keysAreTheirOwnersAloneAndAreNeverOverwritten() throws {
         let path = directory.file("key.pem")
@@ -25,7 +27,9 @@ import Testing
         #expect(try directory.read("key.pem") == bytes)
         // Not through a link that leads to nothing either.
         try FileManager.default.createSymbolicLink(
-            atPath: directory.file("link.pem"), withDestinationPath: directory.file("elsewhere.pem"))
+            atPath: directory.file("link.pem"),
+            withDestinationPath: directory.file("elsewhere.pem")
+        )
         #expect(throws: IdentityError(.exists, "")) {
             try IdentityFile.create(PrivateKey.generate(), at: directory.file("link.pem"))
         }
@@ -38,7 +42,10 @@ import Testing
         _ = try IdentityFile.key(path)
         try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: path)
         let error = #expect(throws: IdentityError.self) { try IdentityFile.key(path) }
-        #expect(error?.code == .exposed && error?.description.contains(path) == true && error?.hint.contains("chmod 600") == true)
+        #expect(
+            error?.code == .exposed && error?.description.contains(path) == true
+                && error?.hint.contains("chmod 600") == true
+        )
     }
 
     @Test func pipesDevicesDirectoriesAndEndlessFilesAreNoKeys() throws {
@@ -71,7 +78,9 @@ import Testing
         }
     }
 
-    func isReplaced<V>(_ outcome: ReloadingIdentity<V>.Outcome) -> Bool { if case .replaced = outcome { true } else { false } }
+    func isReplaced<V>(_ outcome: ReloadingIdentity<V>.Outcome) -> Bool {
+        if case .replaced = outcome { true } else { false }
+    }
     func refusal<V>(_ outcome: ReloadingIdentity<V>.Outcome) -> String? {
         if case .refused(let error) = outcome { "\(error)" } else { nil }
     }
@@ -82,7 +91,9 @@ import Testing
         var identity = try reloading()
         #expect(!isReplaced(identity.look(at: consortium.now)))
         let newer = try consortium.authority.issue(
-            Principal(consortium: ConsortiumFixture.name, role: .coordinator("main")), for: former.key.publicKey, at: consortium.now
+            Principal(consortium: ConsortiumFixture.name, role: .coordinator("main")),
+            for: former.key.publicKey,
+            at: consortium.now
         )
         try IdentityFile.replace(newer.pem(), at: directory.file("certificate.pem"))
         // At the first look it could still be being written.
@@ -119,7 +130,10 @@ import Testing
         var identity = try reloading()
         let tomorrow = consortium.now.adding(seconds: 86_400)
         let early = try consortium.authority.issue(
-            Principal(consortium: ConsortiumFixture.name, role: .coordinator("main")), for: former.key.publicKey, at: tomorrow)
+            Principal(consortium: ConsortiumFixture.name, role: .coordinator("main")),
+            for: former.key.publicKey,
+            at: tomorrow
+        )
         try IdentityFile.replace(early.pem(), at: directory.file("certificate.pem"))
         #expect(refusal(identity.reload(at: consortium.now))?.contains("not valid yet") == true)
         #expect(refusal(identity.look(at: consortium.now.adding(seconds: 61))) == nil)

@@ -33,7 +33,10 @@ import Testing
     @Test func nobodyIsNamedWhomTheAuthorityHasNotSigned() throws {
         let forged = try ConsortiumFixture().identity(osaka)
         let error = try #require(failure(consortium.roots, forged.certificate, at: consortium.now))
-        #expect(error.code == .notTrusted && error.refused?.principal == nil && error.refused?.name == "member/acme/site/osaka")
+        #expect(
+            error.code == .notTrusted && error.refused?.principal == nil
+                && error.refused?.name == "member/acme/site/osaka"
+        )
     }
 
     /// A certificate that was revoked since an older list was made would be let in again.
@@ -41,7 +44,9 @@ import Testing
         let site = try consortium.identity(osaka)
         let first = try consortium.authority.revoke([], at: consortium.now)
         let second = try consortium.authority.revoke([site.certificate], after: first, at: later(1))
-        func roots(_ lists: RevocationList...) -> TrustRoots { TrustRoots([consortium.authority.certificate], revocations: lists) }
+        func roots(_ lists: RevocationList...) -> TrustRoots {
+            TrustRoots([consortium.authority.certificate], revocations: lists)
+        }
         #expect(throws: IdentityError.self) { try roots(first).requireNoOlderRevocations(than: roots(second)) }
         #expect(throws: IdentityError.self) { try roots().requireNoOlderRevocations(than: roots(first)) }
         try roots(second).requireNoOlderRevocations(than: roots(first))
@@ -51,10 +56,16 @@ import Testing
 
     /// Lists are dated back, by some makers more than by others.
     @Test func aListThatRevokesAllThatTheFormerDoesTakesItsPlace() throws {
-        let osaka = try consortium.identity(osaka).certificate, turin = try consortium.identity(.site(SiteID("bolt/turin")!)).certificate
+        let osaka = try consortium.identity(osaka).certificate,
+            turin = try consortium.identity(.site(SiteID("bolt/turin")!)).certificate
         let former = try consortium.authority.revoke([osaka], at: later(1))
-        func roots(_ list: RevocationList) -> TrustRoots { TrustRoots([consortium.authority.certificate], revocations: [list]) }
-        for sound in [try consortium.authority.revoke([osaka], at: consortium.now), try consortium.authority.revoke([turin, osaka], at: consortium.now)] {
+        func roots(_ list: RevocationList) -> TrustRoots {
+            TrustRoots([consortium.authority.certificate], revocations: [list])
+        }
+        for sound in [
+            try consortium.authority.revoke([osaka], at: consortium.now),
+            try consortium.authority.revoke([turin, osaka], at: consortium.now),
+        ] {
             #expect(throws: Never.self) { try roots(sound).requireNoOlderRevocations(than: roots(former)) }
         }
         let lacking = try consortium.authority.revoke([turin], at: consortium.now)
@@ -62,24 +73,45 @@ import Testing
     }
 
     @Test func anEndedAuthorityIsNamedAsSuch() throws {
-        let authority = try CertificateAuthority.create(consortium: ConsortiumFixture.name, days: 10, at: consortium.now)
+        let authority = try CertificateAuthority.create(
+            consortium: ConsortiumFixture.name,
+            days: 10,
+            at: consortium.now
+        )
         let key = try PrivateKey.generate()
         let site = try authority.issue(
-            Principal(consortium: ConsortiumFixture.name, role: osaka), for: key.publicKey, at: consortium.now)
+            Principal(consortium: ConsortiumFixture.name, role: osaka),
+            for: key.publicKey,
+            at: consortium.now
+        )
         let error = try #require(failure(TrustRoots([authority.certificate]), site, at: later(11)))
         #expect(
             error.code == .authorityEnded
-                && error.description.contains("certificate authority, which issued member/acme/site/osaka"), "\(error)")
+                && error.description.contains("certificate authority, which issued member/acme/site/osaka"),
+            "\(error)"
+        )
         #expect(throws: IdentityError(.authorityEnded, "")) {
-            try authority.issue(Principal(consortium: ConsortiumFixture.name, role: osaka), for: key.publicKey, at: later(11))
+            try authority.issue(
+                Principal(consortium: ConsortiumFixture.name, role: osaka),
+                for: key.publicKey,
+                at: later(11)
+            )
         }
     }
 
     @Test func certificatesDoNotOutliveTheirAuthority() throws {
-        let authority = try CertificateAuthority.create(consortium: ConsortiumFixture.name, days: 10, at: consortium.now)
+        let authority = try CertificateAuthority.create(
+            consortium: ConsortiumFixture.name,
+            days: 10,
+            at: consortium.now
+        )
         let key = try PrivateKey.generate()
         let site = try authority.issue(
-            Principal(consortium: ConsortiumFixture.name, role: osaka), for: key.publicKey, days: 400, at: consortium.now)
+            Principal(consortium: ConsortiumFixture.name, role: osaka),
+            for: key.publicKey,
+            days: 400,
+            at: consortium.now
+        )
         #expect(site.notAfter == authority.certificate.notAfter)
     }
 
@@ -116,7 +148,10 @@ import Testing
     @Test func eachOfTwoAuthoritiesOfOneNameHasItsOwnList() throws {
         let other = try ConsortiumFixture()
         let ours = try consortium.identity(osaka), theirs = try other.identity(osaka)
-        let lists = [try consortium.authority.revoke([], at: consortium.now), try other.authority.revoke([theirs.certificate], at: other.now)]
+        let lists = [
+            try consortium.authority.revoke([], at: consortium.now),
+            try other.authority.revoke([theirs.certificate], at: other.now),
+        ]
         for order in [lists, lists.reversed()] {
             let roots = TrustRoots([consortium.authority.certificate, other.authority.certificate], revocations: order)
             #expect(failure(roots, ours.certificate, at: consortium.now) == nil)
@@ -147,7 +182,8 @@ import Testing
         try consortium.write(site, to: directory.path)
         func check() throws -> Shell.Outcome {
             try Shell.run([
-                "openssl", "verify", "-crl_check", "-CAfile", directory.file("ca.pem"), "-CRLfile", directory.file("crl.pem"),
+                "openssl", "verify", "-crl_check", "-CAfile", directory.file("ca.pem"), "-CRLfile",
+                directory.file("crl.pem"),
                 directory.file("certificate.pem"),
             ])
         }
@@ -157,6 +193,9 @@ import Testing
         let revoked = try check()
         #expect(revoked.status != 0 && (revoked.error + revoked.output).contains("certificate revoked"), "\(revoked)")
         let text = try Shell.run(["openssl", "crl", "-in", directory.file("crl.pem"), "-noout", "-text"]).output
-        #expect(text.contains("Version 2") && text.contains("CRL Number") && text.contains("Authority Key Identifier"), "\(text)")
+        #expect(
+            text.contains("Version 2") && text.contains("CRL Number") && text.contains("Authority Key Identifier"),
+            "\(text)"
+        )
     }
 }

@@ -53,7 +53,8 @@ import Testing
         let consortium = try ConsortiumFixture()
         return try Link(
             consortium.context(.client, consortium.identity(.operator("alice"))),
-            consortium.context(.server, consortium.identity(.coordinator("main"))))
+            consortium.context(.server, consortium.identity(.coordinator("main")))
+        )
     }
 
     @Test func bothSidesLearnWhoTheOtherIs() throws {
@@ -93,14 +94,20 @@ import Testing
         let consortium = try ConsortiumFixture()
         let longAgo = Timestamp(milliseconds: consortium.now.milliseconds - 10 * 86_400_000)
         let old = try consortium.identity(.site(SiteID("acme/osaka")!), days: 1, at: longAgo)
-        let link = try Link(consortium.context(.client, old), consortium.context(.server, consortium.identity(.coordinator("main"))))
+        let link = try Link(
+            consortium.context(.client, old),
+            consortium.context(.server, consortium.identity(.coordinator("main")))
+        )
         let server = #expect(throws: IdentityError.self) { try link.handshake() }
         #expect(server?.code == .expired && server?.refused?.principal?.site == SiteID("acme/osaka"), "\(server!)")
         #expect(server?.description.contains(old.certificate.notAfter.text) == true)
         // An alert, which says no more than that.
         let client = #expect(throws: IdentityError.self) { _ = try link.read(link.client, from: link.server) }
         #expect(client?.code == .handshake && client?.description.contains("certificate expired") == true, "\(client!)")
-        #expect(client?.description.contains("to \(old.certificate.notAfter.text), and this machine's clock says") == true, "\(client!)")
+        #expect(
+            client?.description.contains("to \(old.certificate.notAfter.text), and this machine's clock says") == true,
+            "\(client!)"
+        )
         #expect(client?.hint.contains("pki renew") == true)
     }
 
@@ -108,10 +115,16 @@ import Testing
         let consortium = try ConsortiumFixture()
         let soon = consortium.now.adding(seconds: 5 * 86_400)
         let early = try consortium.identity(.coordinator("main"), at: soon)
-        let link = try Link(consortium.context(.client, consortium.identity(.operator("alice"))), consortium.context(.server, early))
+        let link = try Link(
+            consortium.context(.client, consortium.identity(.operator("alice"))),
+            consortium.context(.server, early)
+        )
         let client = #expect(throws: IdentityError.self) { try link.handshake() }
         #expect(client?.code == .notYetValid && client?.refused?.principal?.isCoordinator == true, "\(client!)")
-        #expect(client?.description.contains(early.certificate.notBefore.text) == true && client?.hint.contains("clock") == true)
+        #expect(
+            client?.description.contains(early.certificate.notBefore.text) == true
+                && client?.hint.contains("clock") == true
+        )
     }
 
     @Test func tamperedRecordsBreakTheConnection() throws {

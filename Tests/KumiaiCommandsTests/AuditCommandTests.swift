@@ -9,7 +9,9 @@ import Testing
 
 /// What auditors read.
 @Suite(.serialized) struct AuditCommandTests {
-    private func json(_ outcome: Shell.Outcome) throws -> Any { try JSONSerialization.jsonObject(with: Data(outcome.output.utf8)) }
+    private func json(_ outcome: Shell.Outcome) throws -> Any {
+        try JSONSerialization.jsonObject(with: Data(outcome.output.utf8))
+    }
 
     @Test func roundsAreListedWithTheirEntriesAndSitesAndReplayedAtOnce() throws {
         // Three sites, of which the third never comes.
@@ -28,7 +30,9 @@ import Testing
     }
 
     private func rounds(_ consortium: Consortium) throws {
-        let report = try #require(json(consortium.kumiai("audit", "rounds", consortium.data, "--json")) as? [String: Any])
+        let report = try #require(
+            json(consortium.kumiai("audit", "rounds", consortium.data, "--json")) as? [String: Any]
+        )
         let list = try #require(report["rounds"] as? [[String: Any]])
         #expect((report["events"] as? [Any])?.isEmpty == true)
         #expect(list.count == 2)
@@ -38,56 +42,82 @@ import Testing
                 let shown = try consortium.kumiai("audit", "show", "\(entry)", consortium.data)
                 #expect(shown.output.contains(kind), "\(shown.output)")
             }
-            let accepted = try #require(row["accepted"] as? [String]), missing = try #require(row["missing"] as? [String])
+            let accepted = try #require(row["accepted"] as? [String]),
+                missing = try #require(row["missing"] as? [String])
             #expect(accepted == ["acme/osaka", "bolt/turin"] && row["late"] as? [String] == [])
             #expect(Set(accepted + missing) == Set(try #require(row["cohort"] as? [String])))
         }
         let text = try consortium.kumiai("audit", "rounds", consortium.data, "--ca", consortium.authority).output
         let first = try #require(list.first)
         #expect(text.contains("2: acme/osaka, bolt/turin") && text.contains("MISSING"), "\(text)")
-        #expect(text.contains("\(first["opened_entry"] as? Int ?? -1)–\(first["ended_entry"] as? Int ?? -1)"), "\(text)")
+        #expect(
+            text.contains("\(first["opened_entry"] as? Int ?? -1)–\(first["ended_entry"] as? Int ?? -1)"),
+            "\(text)"
+        )
     }
 
     private func replays(_ consortium: Consortium) throws {
         let all = try consortium.kumiai("audit", "replay", "--all", consortium.data, "--ca", consortium.authority)
         #expect(all.output.contains("identical  2 of 2 rounds, bit for bit"), "\(all)")
-        let report = try #require(json(consortium.kumiai("audit", "replay", consortium.data, "--all", "--json")) as? [String: Any])
+        let report = try #require(
+            json(consortium.kumiai("audit", "replay", consortium.data, "--all", "--json")) as? [String: Any]
+        )
         #expect(report["sound"] as? Bool == true && report["identical"] as? Int == 2)
         #expect((report["rounds"] as? [[String: Any]])?.compactMap { $0["round"] as? Int } == [1, 2])
-        for wrong in [["--all", "1", consortium.data], [consortium.data], ["x", consortium.data], ["1", "2", consortium.data]] {
+        for wrong in [
+            ["--all", "1", consortium.data], [consortium.data], ["x", consortium.data], ["1", "2", consortium.data],
+        ] {
             #expect(try consortium.attempt(["audit", "replay"] + wrong).status == 64, "\(wrong)")
         }
         // An update of the first round is damaged: the second is replayed all the same.
-        let updates = (0..<40).compactMap { try? consortium.kumiai("audit", "show", "\($0)", consortium.data, "--json") }.compactMap {
+        let updates = (0..<40).compactMap {
+            try? consortium.kumiai("audit", "show", "\($0)", consortium.data, "--json")
+        }.compactMap {
             try? json($0) as? [String: Any]
         }.filter { $0["kind"] as? String == "update accepted" }
         let digest = try #require((updates.first?["fields"] as? [String: String])?["update"])
         let objects = consortium.data + "/blobs/objects"
-        let path = try #require(FileManager.default.enumerator(atPath: objects)?.compactMap { $0 as? String }.first { $0.hasSuffix(digest) })
+        let path = try #require(
+            FileManager.default.enumerator(atPath: objects)?.compactMap { $0 as? String }.first { $0.hasSuffix(digest) }
+        )
         let url = URL(fileURLWithPath: "\(objects)/\(path)"), whole = try Data(contentsOf: url)
         var bytes = whole
         bytes[bytes.count - 1] ^= 1
         try bytes.write(to: url)
         let damaged = try consortium.attempt(["audit", "replay", "--all", consortium.data])
-        #expect(damaged.status == 3 && damaged.output.contains("round 1") && damaged.output.contains(digest), "\(damaged)")
+        #expect(
+            damaged.status == 3 && damaged.output.contains("round 1") && damaged.output.contains(digest),
+            "\(damaged)"
+        )
         #expect(damaged.output.contains("1 of 2 rounds") && !damaged.output.contains("round 2:"), "\(damaged)")
         // What is no file costs its round, and not the report on the others.
         try FileManager.default.removeItem(at: url)
         #expect(mkfifo(url.path, 0o600) == 0)
         let pipe = try consortium.attempt(["audit", "replay", "--all", consortium.data])
-        #expect(pipe.status == 3 && pipe.output.contains("1 of 2 rounds") && pipe.output.contains("not a regular file"), "\(pipe)")
+        #expect(
+            pipe.status == 3 && pipe.output.contains("1 of 2 rounds") && pipe.output.contains("not a regular file"),
+            "\(pipe)"
+        )
         try FileManager.default.removeItem(at: url)
         // One of another size is not even read.
         try (whole + [0]).write(to: url)
         let longer = try consortium.attempt(["audit", "verify", consortium.data])
-        #expect(longer.status == 3 && longer.output.contains("it has \(whole.count + 1) bytes, and the ledger says \(whole.count)"), "\(longer.output)")
+        #expect(
+            longer.status == 3
+                && longer.output.contains("it has \(whole.count + 1) bytes, and the ledger says \(whole.count)"),
+            "\(longer.output)"
+        )
         try whole.write(to: url)
     }
 
     /// Each audit says so of a ledger that nobody can have written.
-    @Test(arguments: [["rounds"], ["replay", "--all"], ["verify"]]) func aLedgerThatIsNoneIsTampering(command: [String]) throws {
+    @Test(arguments: [["rounds"], ["replay", "--all"], ["verify"]]) func aLedgerThatIsNoneIsTampering(command: [String])
+        throws
+    {
         let consortium = try Consortium(sites: 1)
-        for content in [[], Array("no database at all, and longer than a header of SQLite has to be, so that it is looked at".utf8)] {
+        for content in [
+            [], Array("no database at all, and longer than a header of SQLite has to be, so that it is looked at".utf8),
+        ] {
             _ = try consortium.directory.write("coordinator/data/ledger.sqlite", content)
             let audit = try consortium.attempt(["audit"] + command + [consortium.data, "--ca", consortium.authority])
             #expect(audit.status == 3, "\(audit)")
@@ -95,13 +125,19 @@ import Testing
     }
 
     /// Every audit looks whether an entry is the one that was written.
-    @Test(arguments: [["rounds"], ["replay", "--all"], ["show", "1"], ["verify"]]) func aChangedEntryIsShownByNobody(command: [String]) throws {
+    @Test(arguments: [["rounds"], ["replay", "--all"], ["show", "1"], ["verify"]]) func aChangedEntryIsShownByNobody(
+        command: [String]
+    ) throws {
         let consortium = try Consortium(sites: 1)
         let change = "UPDATE entries SET bytes = zeroblob(length(bytes)) WHERE position = 1"
-        let script = "import sqlite3; c = sqlite3.connect('\(consortium.data)/ledger.sqlite'); c.execute('\(change)'); c.commit()"
+        let script =
+            "import sqlite3; c = sqlite3.connect('\(consortium.data)/ledger.sqlite'); c.execute('\(change)'); c.commit()"
         #expect(try Shell.run(["python3", "-c", script]).status == 0)
         let audit = try consortium.attempt(["audit"] + command + [consortium.data, "--ca", consortium.authority])
-        #expect(audit.status == 3 && (audit.output + audit.error).contains("its bytes or its leaf hash were changed"), "\(audit)")
+        #expect(
+            audit.status == 3 && (audit.output + audit.error).contains("its bytes or its leaf hash were changed"),
+            "\(audit)"
+        )
     }
 
     /// That `--ca` is another consortium's is no tampering, also where that CA has the same name.
@@ -111,9 +147,14 @@ import Testing
             let ca = ["--ca", consortium.path("\(folder)/ca.pem")]
             for command in [["verify"], ["rounds"], ["show", "0"], ["replay", "1"], ["replay", "--all"]] {
                 let outcome = try consortium.attempt(["audit"] + command + [consortium.data] + ca)
-                #expect(outcome.status == 6 && outcome.error.contains("another CA") && outcome.output.isEmpty, "\(command): \(outcome)")
+                #expect(
+                    outcome.status == 6 && outcome.error.contains("another CA") && outcome.output.isEmpty,
+                    "\(command): \(outcome)"
+                )
             }
-            let release = try consortium.attempt(["release", "show", "\(consortium.data)/releases/FY2027", "--verify"] + ca)
+            let release = try consortium.attempt(
+                ["release", "show", "\(consortium.data)/releases/FY2027", "--verify"] + ca
+            )
             #expect(release.status == 6 && release.error.contains("not signed under the CA"), "\(release)")
             #expect(!(release.output + release.error).contains("TAMPERED"))
         }
@@ -135,10 +176,19 @@ import Testing
     @Test func aDeclaredLossOfAHistoryThatTheLogNeverSignedIsAFinding() throws {
         let consortium = try Consortium()
         let key = try IdentityFile.key(consortium.data + "/log.key"), other = try PrivateKey.generate(.ed25519)
-        let ledger = try Ledger(consortium: "test.kumiai.example", store: SQLiteEntryStore(path: consortium.data + "/ledger.sqlite"), key: key)
+        let ledger = try Ledger(
+            consortium: "test.kumiai.example",
+            store: SQLiteEntryStore(path: consortium.data + "/ledger.sqlite"),
+            key: key
+        )
         let head = TreeHead(origin: ledger.origin, size: 9, root: Digest(of: [1]), time: ConsortiumFixture.systemTime())
         func declare(_ key: PrivateKey) throws {
-            let loss = LossDeclaration(lostTreeHead: try SignedTreeHead(head, key: key).note, keptEntries: 2, reason: "why", declaredBy: "operator/alice")
+            let loss = LossDeclaration(
+                lostTreeHead: try SignedTreeHead(head, key: key).note,
+                keptEntries: 2,
+                reason: "why",
+                declaredBy: "operator/alice"
+            )
             try ledger.append([Entry(at: ConsortiumFixture.systemTime(), .lossDeclared(loss))])
         }
         try declare(key)
@@ -146,7 +196,11 @@ import Testing
         try declare(other)
         try ledger.close()
         let outcome = try consortium.attempt(["audit", "verify", consortium.data])
-        #expect(outcome.status == 3 && outcome.output.contains("the tree head that it declares lost is none of this ledger"), "\(outcome)")
+        #expect(
+            outcome.status == 3
+                && outcome.output.contains("the tree head that it declares lost is none of this ledger"),
+            "\(outcome)"
+        )
     }
 
     @Test func oneChangedEntryIsOneFinding() throws {
@@ -155,9 +209,14 @@ import Testing
         try consortium.openCampaign()
         #expect(consortium.stop(coordinator) == 0)
         let change =
-            "import sqlite3; c = sqlite3.connect('\(consortium.data)/ledger.sqlite'); c.execute('UPDATE entries SET bytes = zeroblob(60) WHERE position = 1'); c.commit()"
+            """
+            import sqlite3; c = sqlite3.connect('\(consortium.data)/ledger.sqlite'); c.execute('UPDATE entries SET \
+            bytes = zeroblob(60) WHERE position = 1'); c.commit()
+            """
         #expect(try Shell.run(["python3", "-c", change]).status == 0)
-        let report = try #require(json(consortium.attempt(["audit", "verify", consortium.data, "--json"])) as? [String: Any])
+        let report = try #require(
+            json(consortium.attempt(["audit", "verify", consortium.data, "--json"])) as? [String: Any]
+        )
         let findings = try #require(report["findings"] as? [[String: Any]])
         #expect(findings.count == 1 && findings[0]["subject"] as? String == "entry 1", "\(findings)")
     }
@@ -165,8 +224,12 @@ import Testing
     @Test func plansAreDescribedInTheWordsOfTheirFile() {
         #expect(Strategy.fedAvg(learningRate: 1).text == "fedavg, learning rate 1.0")
         #expect(
-            Strategy.fedYogi(AdaptiveMoments(learningRate: 0.01)).text == "fedyogi, learning rate 0.01, beta1 0.9, beta2 0.99, tau 0.001")
-        #expect(Compression.int8(block: 256).text == "int8, blocks of 256 values" && Compression.bfloat16.text == "bfloat16")
+            Strategy.fedYogi(AdaptiveMoments(learningRate: 0.01)).text
+                == "fedyogi, learning rate 0.01, beta1 0.9, beta2 0.99, tau 0.001"
+        )
+        #expect(
+            Compression.int8(block: 256).text == "int8, blocks of 256 values" && Compression.bfloat16.text == "bfloat16"
+        )
         #expect(Compression.topK(fraction: 0.05).text == "topk, a fraction of 0.05 of the values")
     }
 

@@ -9,11 +9,14 @@ import Testing
     @Test(arguments: [
         [], ["demo"], ["coordinator"], ["coordinator", "init"], ["coordinator", "run"], ["coordinator", "status"],
         ["coordinator", "prune"], ["worker"], ["worker", "init"],
-        ["worker", "run"], ["worker", "status"], ["worker", "doctor"], ["pki"], ["pki", "ca"], ["pki", "issue"], ["pki", "request"], ["pki", "renew"],
+        ["worker", "run"], ["worker", "status"], ["worker", "doctor"], ["pki"], ["pki", "ca"], ["pki", "issue"],
+        ["pki", "request"], ["pki", "renew"],
         ["pki", "revoke"], ["pki", "show"],
-        ["campaign"], ["campaign", "init"], ["campaign", "check"], ["campaign", "open"], ["campaign", "status"], ["release"], ["release", "cut"],
+        ["campaign"], ["campaign", "init"], ["campaign", "check"], ["campaign", "open"], ["campaign", "status"],
+        ["release"], ["release", "cut"],
         ["release", "show"], ["audit"],
-        ["audit", "rounds"], ["audit", "show"], ["audit", "verify"], ["audit", "replay"], ["policy"], ["policy", "init"], ["policy", "show"],
+        ["audit", "rounds"], ["audit", "show"], ["audit", "verify"], ["audit", "replay"], ["policy"],
+        ["policy", "init"], ["policy", "show"],
         ["policy", "evaluate"], ["policy", "tune"], ["adapter"], ["adapter", "merge"],
         ["adapter", "extract"],
     ])
@@ -38,17 +41,25 @@ import Testing
     @Test func unknownKeysOfAConfigurationAreErrorsThatNameThem() throws {
         let consortium = try Consortium(sites: 1)
         try consortium.edit("coordinator/coordinator.toml", "heartbeat_seconds", "heartbeat_secnods")
-        let misspelt = try consortium.attempt(["coordinator", "run", "--config", consortium.path("coordinator/coordinator.toml")])
+        let misspelt = try consortium.attempt([
+            "coordinator", "run", "--config", consortium.path("coordinator/coordinator.toml"),
+        ])
         #expect(misspelt.status == 6 && misspelt.error.contains("heartbeat_sec"), "\(misspelt.error)")
         try consortium.edit("operator/plan.toml", "quorum = 1", "quorum = 2")
-        let unsound = try consortium.attempt(["campaign", "open", consortium.path("operator/plan.toml")] + consortium.operatorConfig)
+        let unsound = try consortium.attempt(
+            ["campaign", "open", consortium.path("operator/plan.toml")] + consortium.operatorConfig
+        )
         #expect(unsound.status == 6 && unsound.error.contains("quorum"), "\(unsound.error)")
         try consortium.edit("operator/plan.toml", "quorum = 2", "quorum = 1\nsurprise = 1")
-        let extra = try consortium.attempt(["campaign", "open", consortium.path("operator/plan.toml")] + consortium.operatorConfig)
+        let extra = try consortium.attempt(
+            ["campaign", "open", consortium.path("operator/plan.toml")] + consortium.operatorConfig
+        )
         #expect(extra.status == 6 && extra.error.contains("surprise"), "\(extra.error)")
     }
 
-    @Test(arguments: ["[", "[&x]", "x = [ }", "x = \"", "x = 1 2", "= 1", "x = 0x", "x = \"\\q\"", "x = [[[[[1]]]]]", "\u{1}"])
+    @Test(arguments: [
+        "[", "[&x]", "x = [ }", "x = \"", "x = 1 2", "= 1", "x = 0x", "x = \"\\q\"", "x = [[[[[1]]]]]", "\u{1}",
+    ])
     func aConfigurationThatIsNoTOMLIsRefusedWithItsLine(text: String) throws {
         let directory = try TemporaryDirectory()
         let path = try directory.write("operator.toml", Array("# fine\r\ncoordinator = \"h:1\"\n\(text)\n".utf8))
@@ -60,25 +71,46 @@ import Testing
         let consortium = try Consortium(sites: 1)
         let coordinator = try consortium.startCoordinator()
         let status = ["coordinator", "status", "--config"]
-        #expect(consortium.wait { (try? consortium.attempt(status + [consortium.path("operator/operator.toml")]).status) == 0 })
+        #expect(
+            consortium.wait {
+                (try? consortium.attempt(status + [consortium.path("operator/operator.toml")]).status) == 0
+            }
+        )
         // A worker's certificate on an operator's verb.
         let operatorFile = try consortium.directory.read("operator/operator.toml")
         try consortium.directory.write("acme-osaka/operator.toml", operatorFile)
-        let role = try consortium.attempt(["campaign", "open", consortium.path("operator/plan.toml"), "--config", consortium.path("acme-osaka/operator.toml")])
+        let role = try consortium.attempt([
+            "campaign", "open", consortium.path("operator/plan.toml"), "--config",
+            consortium.path("acme-osaka/operator.toml"),
+        ])
         #expect(role.status == 5 && role.error.contains("a site may not send open_campaign"), "\(role.error)")
         #expect(consortium.log("coordinator").contains("a site may not send open_campaign"))
         // An auditor may look, and may not open.
         try consortium.directory.write("auditor/operator.toml", operatorFile)
         #expect(try consortium.attempt(status + [consortium.path("auditor/operator.toml")]).status == 0)
-        #expect(try consortium.attempt(["release", "cut", "FY2027", "--config", consortium.path("auditor/operator.toml")]).status == 5)
+        #expect(
+            try consortium.attempt(["release", "cut", "FY2027", "--config", consortium.path("auditor/operator.toml")])
+                .status == 5
+        )
         // Another consortium's CA.
         try consortium.kumiai("pki", "ca", "--consortium", "test.kumiai.example", "--out", consortium.path("other"))
-        try consortium.kumiai("pki", "issue", "operator/eve", "--ca", consortium.path("other"), "--out", consortium.path("eve"))
+        try consortium.kumiai(
+            "pki",
+            "issue",
+            "operator/eve",
+            "--ca",
+            consortium.path("other"),
+            "--out",
+            consortium.path("eve")
+        )
         try consortium.directory.write("eve/operator.toml", operatorFile)
         try consortium.directory.write("eve/ca.pem", consortium.directory.read("pki/ca.pem"))
         let stranger = try consortium.attempt(status + [consortium.path("eve/operator.toml")])
         #expect(stranger.status == 5 && stranger.error.contains("unknown ca"), "\(stranger.error)")
-        #expect(consortium.wait(seconds: 5) { consortium.log("coordinator").contains("certificate was refused") }, "\(consortium.log("coordinator"))")
+        #expect(
+            consortium.wait(seconds: 5) { consortium.log("coordinator").contains("certificate was refused") },
+            "\(consortium.log("coordinator"))"
+        )
         #expect(try consortium.attempt(status + [consortium.path("operator/operator.toml")]).status == 0)
         let askDoctor = ["worker", "doctor", "--config", consortium.path("acme-osaka/worker.toml")]
         let doctor = try consortium.attempt(askDoctor)
@@ -88,9 +120,17 @@ import Testing
         #expect(unreachable.status == 4, "\(unreachable.error)")
         #expect(try consortium.attempt(askDoctor).status == 4)
         // Who audits with that CA is told so, and not that each entry is wrong.
-        let audit = try consortium.attempt(["audit", "verify", consortium.data, "--ca", consortium.path("other/ca.pem")])
-        #expect(audit.status == 6 && audit.error.contains("was founded under another CA, with SHA-256"), "\(audit.error)")
-        #expect(!audit.output.contains("TAMPERED") && audit.error.contains("other/ca.pem must be the CA certificate"), "\(audit)")
+        let audit = try consortium.attempt([
+            "audit", "verify", consortium.data, "--ca", consortium.path("other/ca.pem"),
+        ])
+        #expect(
+            audit.status == 6 && audit.error.contains("was founded under another CA, with SHA-256"),
+            "\(audit.error)"
+        )
+        #expect(
+            !audit.output.contains("TAMPERED") && audit.error.contains("other/ca.pem must be the CA certificate"),
+            "\(audit)"
+        )
     }
 
     @Test func aPlanOnAnUnknownModelIsRefusedAndTheModelsAreNamed() throws {
@@ -98,15 +138,23 @@ import Testing
         let coordinator = try consortium.startCoordinator()
         #expect(consortium.wait { (try? consortium.status())?["consortium"] != nil })
         try consortium.edit("operator/plan.toml", "base = \"FY2026\"", "base = \"FY2025\"")
-        let open = try consortium.attempt(["campaign", "open", consortium.path("operator/plan.toml"), "--config", consortium.path("operator/operator.toml")])
-        #expect(open.status == 5 && open.error.contains("there is no model FY2025") && open.error.contains("FY2026"), "\(open.error)")
+        let open = try consortium.attempt([
+            "campaign", "open", consortium.path("operator/plan.toml"), "--config",
+            consortium.path("operator/operator.toml"),
+        ])
+        #expect(
+            open.status == 5 && open.error.contains("there is no model FY2025") && open.error.contains("FY2026"),
+            "\(open.error)"
+        )
         #expect(consortium.stop(coordinator) == 0)
     }
 
     @Test func jsonLogsAreOneObjectALine() throws {
         let consortium = try Consortium(sites: 1)
         let coordinator = try consortium.start(
-            "json", ["coordinator", "run", "--log-format", "json", "--config", consortium.path("coordinator/coordinator.toml")])
+            "json",
+            ["coordinator", "run", "--log-format", "json", "--config", consortium.path("coordinator/coordinator.toml")]
+        )
         #expect(consortium.wait { consortium.log("json").contains("listening") })
         #expect(consortium.stop(coordinator) == 0)
         for line in consortium.log("json").split(separator: "\n") {
@@ -117,7 +165,9 @@ import Testing
 
     @Test func keysAreNeverOverwrittenAndOnlyTheirOwnerReadsThem() throws {
         let consortium = try Consortium(sites: 1)
-        let again = try consortium.attempt(["pki", "issue", "operator/alice", "--ca", consortium.path("pki"), "--out", consortium.path("operator")])
+        let again = try consortium.attempt([
+            "pki", "issue", "operator/alice", "--ca", consortium.path("pki"), "--out", consortium.path("operator"),
+        ])
         #expect(again.status == 6 && again.error.contains("nothing is overwritten"), "\(again.error)")
         for key in ["pki/ca.key", "operator/key.pem", "coordinator/data/log.key"] {
             let mode = try FileManager.default.attributesOfItem(atPath: consortium.path(key))[.posixPermissions] as? Int
@@ -128,7 +178,8 @@ import Testing
     @Test func theDemoShowsTheGainWithRealProcesses() throws {
         let directory = try TemporaryDirectory()
         let outcome = try Shell.run([
-            Shell.kumiai, "demo", "--json", "--policy", "state", "--sites", "2", "--rounds", "12", "--directory", directory.file("demo"), "--examples",
+            Shell.kumiai, "demo", "--json", "--policy", "state", "--sites", "2", "--rounds", "12", "--directory",
+            directory.file("demo"), "--examples",
             Repository.path("Examples/metaworld"),
         ])
         #expect(outcome.status == 0, "\(outcome.error)")

@@ -26,37 +26,73 @@ import Testing
         let start = blobs.temporaryPath()
         try FileManager.default.copyItem(atPath: Repository.example("base/state.safetensors"), toPath: start)
         let (digest, byteCount) = try blobs.adopt(start)
-        let training = Training(localSteps: 10, batch: 32, learningRate: 1e-3, schedule: RateSchedule(.linear, decayTo: 0.5), compression: compression)
+        let training = Training(
+            localSteps: 10,
+            batch: 32,
+            learningRate: 1e-3,
+            schedule: RateSchedule(.linear, decayTo: 0.5),
+            compression: compression
+        )
         var state = GlobalState(model: digest, modelByteCount: byteCount, serverState: nil)
         var bytes: UInt64 = 0
         for round in 1...Self.rounds {
-            let model = ModelReference(digest: state.model, layout: Digest(of: base.layout.canonicalBytes), byteCount: state.modelByteCount)
+            let model = ModelReference(
+                digest: state.model,
+                layout: Digest(of: base.layout.canonicalBytes),
+                byteCount: state.modelByteCount
+            )
             var contributions: [AggregationTask.Contribution] = []
             for task in Self.tasks {
                 let site = SiteID("member/\(task)")!, own = "\(folder)/\(task)"
                 try FileManager.default.createDirectory(atPath: own, withIntermediateDirectories: true)
                 let trainer = NativeTrainer(
-                    demonstrations: Repository.example("sites/\(task).hdf5"), declared: .init(), threads: 2, rank: nil, snapshotSeconds: 60, directory: own,
-                    site: site, blobs: blobs, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
-                    reader: DemonstrationReader(program: [Shell.kumiai, DemonstrationReader.verb]))
+                    demonstrations: Repository.example("sites/\(task).hdf5"),
+                    declared: .init(),
+                    threads: 2,
+                    rank: nil,
+                    snapshotSeconds: 60,
+                    directory: own,
+                    site: site,
+                    blobs: blobs,
+                    logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
+                    reader: DemonstrationReader(program: [Shell.kumiai, DemonstrationReader.verb])
+                )
                 let update = try trainer.run(
                     TrainingTask(
-                        campaign: CampaignID("C")!, key: RoundKey(round: round, attempt: 1), rounds: Self.rounds, model: model,
-                        deadline: Timestamp(milliseconds: .max), training: training)
+                        campaign: CampaignID("C")!,
+                        key: RoundKey(round: round, attempt: 1),
+                        rounds: Self.rounds,
+                        model: model,
+                        deadline: Timestamp(milliseconds: .max),
+                        training: training
+                    )
                 ) { _, _ in }
                 bytes += update.byteCount
                 contributions.append(.init(site: site, update: update.digest, weight: 100))
             }
             let aggregation = AggregationTask(
-                key: RoundKey(round: round, attempt: 1), start: state, strategy: .fedAvgM(learningRate: 1, momentum: 0.7), training: training,
-                isLastRound: round == Self.rounds, bound: 100, scaleBits: FixedPoint.scaleBits(bound: 100, totalWeight: 300), productScaleBits: 0,
-                contributions: contributions)
-            guard case .done(let next) = RoundAggregation(blobs: blobs, threads: 2).attempt(aggregation) else { throw Failed() }
+                key: RoundKey(round: round, attempt: 1),
+                start: state,
+                strategy: .fedAvgM(learningRate: 1, momentum: 0.7),
+                training: training,
+                isLastRound: round == Self.rounds,
+                bound: 100,
+                scaleBits: FixedPoint.scaleBits(bound: 100, totalWeight: 300),
+                productScaleBits: 0,
+                contributions: contributions
+            )
+            guard case .done(let next) = RoundAggregation(blobs: blobs, threads: 2).attempt(aggregation) else {
+                throw Failed()
+            }
             state = next
         }
         let policy = try Policy(SafetensorsFile(path: blobs.path(of: state.model)))
         let errors = try Self.tasks.map { task in
-            let valid = try DemonstrationFiles.read(Repository.example("sites/\(task).hdf5"), split: .valid, for: policy.configuration)
+            let valid = try DemonstrationFiles.read(
+                Repository.example("sites/\(task).hdf5"),
+                split: .valid,
+                for: policy.configuration
+            )
             return Evaluation.error(of: policy, on: valid, threads: 2)
         }
         return (errors.reduce(0, +) / Double(errors.count), bytes)

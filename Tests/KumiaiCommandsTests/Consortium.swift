@@ -24,15 +24,29 @@ final class Consortium {
     /// Founds the consortium and makes everybody's certificate and configuration; `sites` of them native workers.
     /// `learning`: options of `campaign init`.
     /// `baseModel`: where there is one, sites are not native workers but whatever a test makes of their directories.
-    init(sites: Int = 2, rounds: Int = 3, localSteps: Int = 2, quorum: Int? = nil, baseModel: String? = nil, learning: [String] = []) throws {
+    init(
+        sites: Int = 2,
+        rounds: Int = 3,
+        localSteps: Int = 2,
+        quorum: Int? = nil,
+        baseModel: String? = nil,
+        learning: [String] = []
+    ) throws {
         directory = try TemporaryDirectory()
         try found(baseModel ?? Repository.example("base/state.safetensors"))
         for index in 0..<sites {
             let name = directoryName(index)
             try issue("member/\(Self.sites[index].replacingOccurrences(of: "/", with: "/site/"))", name)
             try kumiai(
-                "worker", "init", path(name), "--coordinator", "127.0.0.1:\(port)", "--demonstrations", Repository.example("sites/\(Self.tasks[index]).hdf5"),
-                "--exit-when-finished")
+                "worker",
+                "init",
+                path(name),
+                "--coordinator",
+                "127.0.0.1:\(port)",
+                "--demonstrations",
+                Repository.example("sites/\(Self.tasks[index]).hdf5"),
+                "--exit-when-finished"
+            )
         }
         try plan(Self.sites.prefix(sites), rounds: rounds, learning)
         try edit("operator/plan.toml", "local_steps = 10", "local_steps = \(localSteps)")
@@ -53,7 +67,10 @@ final class Consortium {
             let folder = folderName(name)
             try FileManager.default.createDirectory(atPath: path(folder), withIntermediateDirectories: true)
             try directory.write("\(folder)/ca.pem", authority.certificate.pem())
-            try directory.write("\(folder)/certificate.pem", authority.issue(principal, for: key.publicKey, at: now).pem())
+            try directory.write(
+                "\(folder)/certificate.pem",
+                authority.issue(principal, for: key.publicKey, at: now).pem()
+            )
             try IdentityFile.create(key, at: path("\(folder)/key.pem"))
         }
         try plan(names[...], rounds: rounds)
@@ -64,33 +81,60 @@ final class Consortium {
         try issue("coordinator/main", "coordinator")
         try issue("operator/alice", "operator")
         try issue("auditor/bob", "auditor")
-        try kumiai("coordinator", "init", path("coordinator"), "--base-model", baseModel, "--name", "FY2026", "--listen", "127.0.0.1:\(port)")
+        try kumiai(
+            "coordinator",
+            "init",
+            path("coordinator"),
+            "--base-model",
+            baseModel,
+            "--name",
+            "FY2026",
+            "--listen",
+            "127.0.0.1:\(port)"
+        )
     }
 
     private func plan(_ names: ArraySlice<String>, rounds: Int, _ learning: [String] = []) throws {
         let siteOptions = names.flatMap { ["--site", $0] }
         try kumiai(
-            ["campaign", "init", path("operator"), "--coordinator", "127.0.0.1:\(port)", "--base", "FY2026", "--release", "FY2027", "--rounds", "\(rounds)"]
-                + siteOptions + learning)
+            [
+                "campaign", "init", path("operator"), "--coordinator", "127.0.0.1:\(port)", "--base", "FY2026",
+                "--release", "FY2027", "--rounds", "\(rounds)",
+            ]
+                + siteOptions + learning
+        )
     }
 
     private func folderName(_ name: String) -> String { name.replacingOccurrences(of: "/", with: "-") }
 
     /// The configuration of a worker in this process, with another way to the coordinator where a test has one.
-    func workerConfiguration(_ site: Int, port: Int? = nil) -> WorkerConfiguration { workerConfiguration(named: Self.sites[site], port: port) }
+    func workerConfiguration(_ site: Int, port: Int? = nil) -> WorkerConfiguration {
+        workerConfiguration(named: Self.sites[site], port: port)
+    }
 
     func workerConfiguration(named name: String, port: Int? = nil) -> WorkerConfiguration {
         let folder = path(folderName(name))
         return WorkerConfiguration(
-            consortium: "test.kumiai.example", host: "127.0.0.1", port: port ?? self.port, authority: folder + "/ca.pem",
-            certificate: folder + "/certificate.pem", key: folder + "/key.pem", dataDirectory: folder + "/data", demonstrations: "")
+            consortium: "test.kumiai.example",
+            host: "127.0.0.1",
+            port: port ?? self.port,
+            authority: folder + "/ca.pem",
+            certificate: folder + "/certificate.pem",
+            key: folder + "/key.pem",
+            dataDirectory: folder + "/data",
+            demonstrations: ""
+        )
     }
 
     /// A policy of zeros with `bytes` of parameters, or up to 4 KiB less: nearly all of them are words.
     static func model(bytes: Int, in directory: TemporaryDirectory) throws -> String {
         let path = directory.file("base.safetensors")
         let (configuration, layout) = try policy(bytes: bytes)
-        let writer = try SafetensorsWriter(path: path, layout: layout, metadata: [(name: "config", value: configuration.json)])
+        let writer = try SafetensorsWriter(
+            path: path,
+            layout: layout,
+            metadata: [(name: "config", value: configuration.json)]
+        )
         let block = [Float](repeating: 0, count: 1 << 18)
         var left = layout.elementCount
         while left > 0 {
@@ -103,16 +147,32 @@ final class Consortium {
 
     private static func policy(bytes: Int) throws -> (PolicyConfiguration, TensorLayout) {
         let contract = Contract(
-            embodiment: "none", instruction: "instruction", action: ActionSpace(space: "none", dimensions: [.init(name: "x")]), state: [], cameras: [])
+            embodiment: "none",
+            instruction: "instruction",
+            action: ActionSpace(space: "none", dimensions: [.init(name: "x")]),
+            state: [],
+            cameras: []
+        )
         for width in [4, 8, 16, 32, 64, 128, 256, 512, 1024] {
             var configuration = PolicyConfiguration(
-                contract, words: 1, vocabulary: 2, width: width, layers: 1, heads: 1, feedForward: width, chunk: 1)
+                contract,
+                words: 1,
+                vocabulary: 2,
+                width: width,
+                layers: 1,
+                heads: 1,
+                feedForward: width,
+                chunk: 1
+            )
             configuration.vocabulary += (bytes / 4 - configuration.layout.elementCount) / width
             guard (2...65_536).contains(configuration.vocabulary) else { continue }
             // As the coordinator reads it.
             return (try PolicyConfiguration(json: configuration.json), configuration.layout)
         }
-        throw CommandFailed(arguments: ["model", "\(bytes)"], outcome: .init(status: 1, output: "", error: "no policy has that size"))
+        throw CommandFailed(
+            arguments: ["model", "\(bytes)"],
+            outcome: .init(status: 1, output: "", error: "no policy has that size")
+        )
     }
 
     deinit {
@@ -131,11 +191,14 @@ final class Consortium {
     }
 
     func certificateAuthority() throws -> CertificateAuthority {
-        try CertificateAuthority(certificate: Certificate(pem: directory.read("pki/ca.pem")), key: PrivateKey(pem: directory.read("pki/ca.key")))
+        try CertificateAuthority(
+            certificate: Certificate(pem: directory.read("pki/ca.pem")),
+            key: PrivateKey(pem: directory.read("pki/ca.key"))
+        )
     }
 
-    /// Puts another certificate for the same identity and key in a participant's directory: one that ends, or begins, in so
-    /// many seconds. `pki` counts in days.
+    /// Puts another certificate for the same identity and key in a participant's directory: one that ends, or begins,
+    /// in so many seconds. `pki` counts in days.
     func reissue(_ name: String, endingIn seconds: Int? = nil, beginningIn later: Int? = nil) throws {
         let former = try Certificate(pem: directory.read("\(name)/certificate.pem"))
         // A certificate is valid from an hour before it is issued, and for whole days after it.
@@ -143,7 +206,12 @@ final class Consortium {
         let offset = seconds.map { $0 - days * 86_400 } ?? (later ?? 0) + 3600
         let now = ConsortiumFixture.systemTime()
         let time = Timestamp(milliseconds: UInt64(Int64(now.milliseconds) + Int64(offset) * 1000))
-        let certificate = try certificateAuthority().issue(former.principal(), for: former.publicKey, days: days, at: time)
+        let certificate = try certificateAuthority().issue(
+            former.principal(),
+            for: former.publicKey,
+            days: days,
+            at: time
+        )
         try IdentityFile.replace(certificate.pem(), at: path("\(name)/certificate.pem"))
     }
 
@@ -171,17 +239,27 @@ final class Consortium {
     func start(_ name: String, _ arguments: [String]) throws -> Process {
         // Appended: a log outlives the kills of its process.
         let process = try Shell.start(
-            ["bash", "-c", "exec \(Shell.kumiai) \(arguments.joined(separator: " ")) 2>> \(path(name)).log"], output: "/dev/null", error: "/dev/null")
+            ["bash", "-c", "exec \(Shell.kumiai) \(arguments.joined(separator: " ")) 2>> \(path(name)).log"],
+            output: "/dev/null",
+            error: "/dev/null"
+        )
         processes.append(process)
         return process
     }
 
-    func startCoordinator() throws -> Process { try start("coordinator", ["coordinator", "run", "--config", path("coordinator/coordinator.toml")]) }
+    func startCoordinator() throws -> Process {
+        try start("coordinator", ["coordinator", "run", "--config", path("coordinator/coordinator.toml")])
+    }
     func startWorker(_ site: Int) throws -> Process {
-        try start(directoryName(site), ["worker", "run", "--log-level", "debug", "--config", path("\(directoryName(site))/worker.toml")])
+        try start(
+            directoryName(site),
+            ["worker", "run", "--log-level", "debug", "--config", path("\(directoryName(site))/worker.toml")]
+        )
     }
 
-    func log(_ name: String) -> String { (try? directory.read("\(name).log")).map { String(decoding: $0, as: UTF8.self) } ?? "" }
+    func log(_ name: String) -> String {
+        (try? directory.read("\(name).log")).map { String(decoding: $0, as: UTF8.self) } ?? ""
+    }
 
     /// Opens the campaign as soon as the coordinator listens.
     func openCampaign() throws {
@@ -212,8 +290,18 @@ final class Consortium {
     func dialer(_ folder: String) throws -> Dialer {
         func bytes(_ name: String) throws -> [UInt8] { try directory.read("\(folder)/\(name)") }
         let context = try TLSContext(
-            .client, chain: Certificate.chain(pem: bytes("certificate.pem")), key: PrivateKey(pem: bytes("key.pem")), roots: TrustRoots(pem: bytes("ca.pem")))
-        return Dialer(host: "127.0.0.1", port: port, context: context, consortium: "test.kumiai.example", group: MultiThreadedEventLoopGroup.singleton)
+            .client,
+            chain: Certificate.chain(pem: bytes("certificate.pem")),
+            key: PrivateKey(pem: bytes("key.pem")),
+            roots: TrustRoots(pem: bytes("ca.pem"))
+        )
+        return Dialer(
+            host: "127.0.0.1",
+            port: port,
+            context: context,
+            consortium: "test.kumiai.example",
+            group: MultiThreadedEventLoopGroup.singleton
+        )
     }
 
     /// Waits until `holds`; `false` where it does not within the time.
@@ -226,7 +314,9 @@ final class Consortium {
         return false
     }
 
-    func waitForEnd(seconds: Double = 60) -> Bool { wait(seconds: seconds) { ["completed", "stopped"].contains(campaign["phase"] as? String) } }
+    func waitForEnd(seconds: Double = 60) -> Bool {
+        wait(seconds: seconds) { ["completed", "stopped"].contains(campaign["phase"] as? String) }
+    }
 
     func stop(_ process: Process) -> Int32 {
         process.terminate()
@@ -237,11 +327,17 @@ final class Consortium {
     /// Cuts the release, stops the coordinator, and returns the audit's findings.
     func finish(_ coordinator: Process) throws -> Shell.Outcome {
         try kumiai(["release", "cut", "FY2027"] + operatorConfig)
-        guard stop(coordinator) == 0 else { throw CommandFailed(arguments: ["stop"], outcome: Shell.Outcome(status: 1, output: "", error: log("coordinator"))) }
+        guard stop(coordinator) == 0 else {
+            throw CommandFailed(
+                arguments: ["stop"],
+                outcome: Shell.Outcome(status: 1, output: "", error: log("coordinator"))
+            )
+        }
         return try attempt(["audit", "verify", data, "--ca", authority, "--json"])
     }
 
     func releaseDigest() throws -> String {
-        try Shell.run(["sha256sum", "\(data)/releases/FY2027/model.safetensors"]).output.split(separator: " ").first.map(String.init) ?? ""
+        try Shell.run(["sha256sum", "\(data)/releases/FY2027/model.safetensors"]).output.split(separator: " ").first
+            .map(String.init) ?? ""
     }
 }

@@ -12,18 +12,26 @@ import Worker
 
     private func read(_ reader: DemonstrationReader, check: () throws -> Void = {}) throws -> DemonstrationSet {
         try reader.read(
-            Repository.example("sites/window-open.hdf5"), split: .train,
-            for: Policy(SafetensorsFile(path: Repository.example("base/state.safetensors"))).configuration, scratch: directory.path, check: check)
+            Repository.example("sites/window-open.hdf5"),
+            split: .train,
+            for: Policy(SafetensorsFile(path: Repository.example("base/state.safetensors"))).configuration,
+            scratch: directory.path,
+            check: check
+        )
     }
 
     private func leftovers() throws -> [String] { try FileManager.default.contentsOfDirectory(atPath: directory.path) }
 
     /// Waits for ever, whatever it is asked.
-    private func stuck(seconds: Int = 600) -> DemonstrationReader { DemonstrationReader(program: ["/bin/sh", "-c", "exec sleep 600"], seconds: seconds) }
+    private func stuck(seconds: Int = 600) -> DemonstrationReader {
+        DemonstrationReader(program: ["/bin/sh", "-c", "exec sleep 600"], seconds: seconds)
+    }
 
     @Test func whatItReadsHasNoNameOnTheDisk() throws {
         var looks: [[String]] = []
-        let set = try read(DemonstrationReader(program: [Shell.kumiai, DemonstrationReader.verb])) { looks.append(try leftovers()) }
+        let set = try read(DemonstrationReader(program: [Shell.kumiai, DemonstrationReader.verb])) {
+            looks.append(try leftovers())
+        }
         #expect(set.count > 100 && looks.allSatisfy(\.isEmpty))
         #expect(try leftovers().isEmpty)
     }
@@ -38,7 +46,9 @@ import Worker
     @Test func aReaderThatIsSlowIsNotCalledAnAttack() throws {
         #expect { try read(stuck(seconds: 1)) } throws: { "\($0)".contains("could not be read within 1 s") }
         let killed = DemonstrationReader(program: ["/bin/sh", "-c", "kill -9 $$"])
-        #expect { try read(killed) } throws: { "\($0)".contains("was killed") && ($0 as? LearningError)?.hint.contains("memory") == true }
+        #expect { try read(killed) } throws: {
+            "\($0)".contains("was killed") && ($0 as? LearningError)?.hint.contains("memory") == true
+        }
         let broken = DemonstrationReader(program: ["/bin/sh", "-c", "kill -SEGV $$"])
         #expect { try read(broken) } throws: { "\($0)".contains("broke the HDF5 library that read it (signal 11)") }
         #expect(try leftovers().isEmpty)
@@ -47,11 +57,16 @@ import Worker
     // MARK: What it is told
 
     private func readWithTheProgram(
-        _ path: String = Repository.example("sites/window-open.hdf5"), declared: DemonstrationFiles.Declaration = .init()
+        _ path: String = Repository.example("sites/window-open.hdf5"),
+        declared: DemonstrationFiles.Declaration = .init()
     ) throws -> DemonstrationSet {
         try DemonstrationReader(program: [Shell.kumiai, DemonstrationReader.verb], seconds: 30).read(
-            path, split: .train, for: Policy(SafetensorsFile(path: Repository.example("base/state.safetensors"))).configuration,
-            declared: declared, scratch: directory.path)
+            path,
+            split: .train,
+            for: Policy(SafetensorsFile(path: Repository.example("base/state.safetensors"))).configuration,
+            declared: declared,
+            scratch: directory.path
+        )
     }
 
     @Test func noTextIsTakenForAnOptionOrCutShort() throws {
@@ -81,7 +96,8 @@ import Worker
         let pipe = directory.file("silent")
         try #require(mkfifo(pipe, 0o600) == 0)
         let words = [
-            "path=/nowhere", "split=train", "memory=\(24 << 30)", "parent=\(parent)", "embodiment=", "instruction=", "control_hz=0.0",
+            "path=/nowhere", "split=train", "memory=\(24 << 30)", "parent=\(parent)", "embodiment=", "instruction=",
+            "control_hz=0.0",
         ]
         let reader = "'\(Shell.kumiai)' \(DemonstrationReader.verb) \(words.joined(separator: " ")) <>'\(pipe)'"
         let script = inBackground ? "\(reader) & echo $! >'\(directory.file("pid"))'; wait" : "exec \(reader)"
@@ -112,7 +128,8 @@ import Worker
                 let text = String(decoding: (try? directory.read("pid")) ?? [], as: UTF8.self)
                 reader = Int32(text.trimmingCharacters(in: .whitespacesAndNewlines)) ?? 0
                 return reader > 0
-            })
+            }
+        )
         try #require(reader > 0)
         // It works until then.
         Thread.sleep(forTimeInterval: 2)

@@ -18,17 +18,23 @@ import Testing
         let worker = try consortium.startWorker(0)
         let name = victim == "coordinator" ? "coordinator" : "acme-osaka"
         #expect(
-            consortium.wait(seconds: 40) { ["full", "No space left"].contains { consortium.log(name).contains($0) } }, "\(consortium.log(name).suffix(1500))")
+            consortium.wait(seconds: 40) { ["full", "No space left"].contains { consortium.log(name).contains($0) } },
+            "\(consortium.log(name).suffix(1500))"
+        )
         #expect(consortium.campaign["phase"] as? String != "completed")
         #expect(coordinator.isRunning && worker.isRunning)
         disk.empty()
-        try #require(consortium.waitForEnd(seconds: 120), "\(consortium.log("coordinator").suffix(1500)) \(consortium.log("acme-osaka").suffix(1500))")
+        try #require(
+            consortium.waitForEnd(seconds: 120),
+            "\(consortium.log("coordinator").suffix(1500)) \(consortium.log("acme-osaka").suffix(1500))"
+        )
         worker.waitUntilExit()
         #expect(consortium.campaign["phase"] as? String == "completed")
         #expect(try consortium.finish(coordinator).status == 0)
     }
 
-    /// A disk that fills up while a site trains: its own status cannot be put in place any more, and is said all the same.
+    /// A disk that fills up while a site trains: its own status cannot be put in place any more, and is said all the
+    /// same.
     @Test func aTrainedUpdateThatWaitsForRoomIsShownOnBothSides() throws {
         let consortium = try Consortium(sites: 1, rounds: 1, localSteps: 200)
         let disk = try SmallDisk(at: consortium.path("acme-osaka/data"), bytes: 48 << 20, scratch: directory)
@@ -38,10 +44,17 @@ import Testing
         let worker = try consortium.startWorker(0)
         try #require(consortium.wait { consortium.siteActivity == "training" })
         disk.fill()
-        func trouble() -> String { ((try? consortium.status())?["sites"] as? [[String: Any]])?.first?["trouble"] as? String ?? "" }
-        #expect(consortium.wait(seconds: 60) { trouble().contains("the update waits for room") }, "\(consortium.log("acme-osaka").suffix(1500))")
+        func trouble() -> String {
+            ((try? consortium.status())?["sites"] as? [[String: Any]])?.first?["trouble"] as? String ?? ""
+        }
+        #expect(
+            consortium.wait(seconds: 60) { trouble().contains("the update waits for room") },
+            "\(consortium.log("acme-osaka").suffix(1500))"
+        )
         let ask = ["worker", "status", "--config", consortium.path("acme-osaka/worker.toml")]
-        #expect(consortium.wait { (try? consortium.attempt(ask))?.output.contains("the update waits for room") == true })
+        #expect(
+            consortium.wait { (try? consortium.attempt(ask))?.output.contains("the update waits for room") == true }
+        )
         #expect(try consortium.attempt(ask).status == 8)
         disk.empty()
         try #require(consortium.waitForEnd(seconds: 120), "\(consortium.log("acme-osaka").suffix(1500))")
@@ -78,7 +91,9 @@ import Testing
     private func acceptedUpdate(_ consortium: Consortium) throws -> String? {
         let objects = consortium.data + "/blobs/objects"
         let base = try Shell.run(["sha256sum", Repository.example("base/state.safetensors")]).output.prefix(64)
-        return FileManager.default.enumerator(atPath: objects)?.compactMap { $0 as? String }.first { $0.count > 60 && !$0.hasSuffix(base) }.map {
+        return FileManager.default.enumerator(atPath: objects)?.compactMap { $0 as? String }.first {
+            $0.count > 60 && !$0.hasSuffix(base)
+        }.map {
             "\(objects)/\($0)"
         }
     }
@@ -94,11 +109,16 @@ import Testing
         sleep(4)
         let prune = ["coordinator", "prune", "--json"] + consortium.operatorConfig
         let preview = try consortium.kumiai(prune + ["--dry-run"])
-        #expect(preview.output.contains("\"removed\" : false") && preview.output.contains("\"rounds\" : 3"), "\(preview.output)")
+        #expect(
+            preview.output.contains("\"removed\" : false") && preview.output.contains("\"rounds\" : 3"),
+            "\(preview.output)"
+        )
         let removal = try consortium.kumiai(prune)
         #expect(removal.output.contains("\"removed\" : true"), "\(removal.output)")
         // The base, the last model and its server state stay.
-        let left = FileManager.default.enumerator(atPath: consortium.data + "/blobs/objects")?.compactMap { $0 as? String }.filter { $0.count > 60 } ?? []
+        let left =
+            FileManager.default.enumerator(atPath: consortium.data + "/blobs/objects")?.compactMap { $0 as? String }
+            .filter { $0.count > 60 } ?? []
         #expect(left.count == 3, "\(left)")
         #expect(try consortium.kumiai(prune).output.contains("\"rounds\" : 0"))
         let audit = try consortium.finish(coordinator)
@@ -106,7 +126,14 @@ import Testing
         #expect(try consortium.kumiai("audit", "rounds", consortium.data).output.contains("pruned"))
         let replay = try consortium.attempt(["audit", "replay", "2", consortium.data, "--ca", consortium.authority])
         #expect(replay.status != 0 && replay.error.contains("retention"), "\(replay.error)")
-        try consortium.kumiai("release", "show", "\(consortium.data)/releases/FY2027", "--verify", "--ca", consortium.authority)
+        try consortium.kumiai(
+            "release",
+            "show",
+            "\(consortium.data)/releases/FY2027",
+            "--verify",
+            "--ca",
+            consortium.authority
+        )
     }
 
     @Test func aWitnessShowsAHistoryThatWasRewritten() throws {
@@ -146,7 +173,8 @@ final class SmallDisk {
         self.path = path
         let copy = scratch.file("copy-\(UUID().uuidString)")
         try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-        let script = "cp -a \(path) \(copy) && mount -t tmpfs -o size=\(bytes) tmpfs \(path) && cp -a \(copy)/. \(path)/"
+        let script =
+            "cp -a \(path) \(copy) && mount -t tmpfs -o size=\(bytes) tmpfs \(path) && cp -a \(copy)/. \(path)/"
         let outcome = try Shell.run((getuid() == 0 ? [] : ["sudo"]) + ["bash", "-c", script])
         guard outcome.status == 0 else { throw Consortium.CommandFailed(arguments: ["mount"], outcome: outcome) }
     }

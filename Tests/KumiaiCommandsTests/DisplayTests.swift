@@ -37,13 +37,19 @@ import Wire
 
     @Test func noPeerForgesALogLineOrAField() throws {
         let lines = try log(.text) { logger in
-            logger.info("peer left", metadata: ["reason": "bye\n2026-01-01T00:00:00Z info     site connected site=acme/osaka"])
+            logger.info(
+                "peer left",
+                metadata: ["reason": "bye\n2026-01-01T00:00:00Z info     site connected site=acme/osaka"]
+            )
             logger.info("peer left", metadata: ["reason": "x\" site=\"bolt/turin", "plain": "a-b", "empty": ""])
         }
         #expect(lines.count == 2)
         #expect(
-            lines[0].hasSuffix("info     peer left reason=\"bye\\n2026-01-01T00:00:00Z info     site connected site=acme/osaka\""),
-            "\(lines)")
+            lines[0].hasSuffix(
+                "info     peer left reason=\"bye\\n2026-01-01T00:00:00Z info     site connected site=acme/osaka\""
+            ),
+            "\(lines)"
+        )
         #expect(lines[1].hasSuffix("peer left plain=a-b reason=\"x\\\" site=\\\"bolt/turin\""), "\(lines)")
     }
 
@@ -63,7 +69,8 @@ import Wire
     }
 
     @Test(arguments: [
-        ("a/b-c.toml", "a/b-c.toml"), ("my plan.toml", "'my plan.toml'"), ("a;b", "'a;b'"), ("it's", #"'it'\''s'"#), ("", "''"),
+        ("a/b-c.toml", "a/b-c.toml"), ("my plan.toml", "'my plan.toml'"), ("a;b", "'a;b'"), ("it's", #"'it'\''s'"#),
+        ("", "''"),
         ("$(x)", "'$(x)'"),
     ])
     func wordsOfCommandsToCopyAreQuoted(text: String, word: String) { #expect(text.shellQuoted == word) }
@@ -78,14 +85,24 @@ import Wire
     @Test func aNumberThatJSONLacksIsNullAndTheReasonStandsBesideIt() throws {
         let value = Numbers(localLoss: .nan, list: [1.5, -.infinity], nested: ["a": .infinity, "b": 2], name: "NaN")
         let json = try JSONText(value)
-        let object = try #require(try JSONSerialization.jsonObject(with: Data(json.text.utf8)) as? [String: Any], "\(json.text)")
+        let object = try #require(
+            try JSONSerialization.jsonObject(with: Data(json.text.utf8)) as? [String: Any],
+            "\(json.text)"
+        )
         #expect(object["local_loss"] is NSNull && object["name"] as? String == "NaN")
         let list = try #require(object["list"] as? [Any])
         #expect(list[0] as? Double == 1.5 && list[1] is NSNull)
         #expect(
-            object["not_finite"] as? [String: String] == ["local_loss": "NaN", "list.1": "-Infinity", "nested.a": "Infinity"],
-            "\(json.text)")
-        #expect(try JSONText([Numbers(localLoss: .nan, list: [], nested: [:], name: "")]).notFinite.map(\.path) == ["0.local_loss"])
+            object["not_finite"] as? [String: String] == [
+                "local_loss": "NaN", "list.1": "-Infinity", "nested.a": "Infinity",
+            ],
+            "\(json.text)"
+        )
+        #expect(
+            try JSONText([Numbers(localLoss: .nan, list: [], nested: [:], name: "")]).notFinite.map(\.path) == [
+                "0.local_loss"
+            ]
+        )
         #expect(!(try JSONText(Numbers(localLoss: 1, list: [], nested: [:], name: "")).text.contains("not_finite")))
     }
 }

@@ -17,11 +17,21 @@ import Testing
         blobs = try BlobStore(directory: directory.file("blobs"))
     }
 
-    func task(model: BlobReference, layout: Digest = Digest(of: "layout"), adapter: BlobReference? = nil, lora: LoRA? = nil) -> TrainingTask {
+    func task(
+        model: BlobReference,
+        layout: Digest = Digest(of: "layout"),
+        adapter: BlobReference? = nil,
+        lora: LoRA? = nil
+    ) -> TrainingTask {
         TrainingTask(
-            campaign: CampaignID("C1")!, key: RoundKey(round: 2, attempt: 1), rounds: 3,
-            model: ModelReference(digest: model.digest, layout: layout, byteCount: model.byteCount), adapter: adapter, deadline: Timestamp(milliseconds: 1),
-            training: Training(localSteps: 1, batch: 1, learningRate: 1e-3, lora: lora))
+            campaign: CampaignID("C1")!,
+            key: RoundKey(round: 2, attempt: 1),
+            rounds: 3,
+            model: ModelReference(digest: model.digest, layout: layout, byteCount: model.byteCount),
+            adapter: adapter,
+            deadline: Timestamp(milliseconds: 1),
+            training: Training(localSteps: 1, batch: 1, learningRate: 1e-3, lora: lora)
+        )
     }
 
     func message(_ body: () throws -> Void) -> String {
@@ -37,20 +47,30 @@ import Testing
         let check = DownloadCheck(blobs: blobs, largestBytes: 1000)
         let tebibyte = BlobReference(digest: Digest(of: "m"), byteCount: 1 << 40)
         let text = message { try check.check(task(model: tebibyte)) }
-        for part in ["\(UInt64(1) << 40)", "at most 1000", "largest_model_gb"] { #expect(text.contains(part), "\(text)") }
+        for part in ["\(UInt64(1) << 40)", "at most 1000", "largest_model_gb"] {
+            #expect(text.contains(part), "\(text)")
+        }
         #expect(message { try check.check(tebibyte.digest, byteCount: tebibyte.byteCount) }.contains("at most 1000"))
         // So is an adapter beside a small model, and a size that no file has.
         let small = BlobReference(digest: Digest(of: "s"), byteCount: 1000)
         let lora = LoRA(rank: 2, alpha: 4, targets: ["a"], aggregation: .average)
         #expect(message { try check.check(task(model: small, adapter: tebibyte, lora: lora)) }.contains("at most 1000"))
-        #expect(message { try check.check(task(model: BlobReference(digest: small.digest, byteCount: 7))) }.contains("7 bytes"))
+        #expect(
+            message { try check.check(task(model: BlobReference(digest: small.digest, byteCount: 7))) }.contains(
+                "7 bytes"
+            )
+        )
         #expect(message { try check.check(task(model: small)) } == "nothing")
         #expect(blobs.unfinished().isEmpty)
     }
 
     @Test func aModelForWhichThereIsNoRoomIsNotBegun() throws {
         let check = DownloadCheck(blobs: blobs, largestBytes: 1 << 40, freeBytes: { _ in 999 })
-        #expect(message { try check.check(Digest(of: "m"), byteCount: 1000) }.contains("1000 bytes are to be fetched, and 999 are free"))
+        #expect(
+            message { try check.check(Digest(of: "m"), byteCount: 1000) }.contains(
+                "1000 bytes are to be fetched, and 999 are free"
+            )
+        )
         #expect(message { try check.check(Digest(of: "m"), byteCount: 999) } == "nothing")
         // What has arrived of it needs no more room.
         let spool = try blobs.spool(Digest(of: "m"), byteCount: 1000)
@@ -74,7 +94,9 @@ import Testing
         #expect(other != path && FileManager.default.contents(atPath: path) == bytes)
         #expect(try FinalModel.keep(blobs, first, of: campaign, in: directory.path) == path)
         let junk = try blobs.add(copyOf: directory.write("junk", Array("{}".utf8))).digest
-        #expect(throws: (any Error).self) { try FinalModel.keep(blobs, junk, of: CampaignID("C2")!, in: directory.path) }
+        #expect(throws: (any Error).self) {
+            try FinalModel.keep(blobs, junk, of: CampaignID("C2")!, in: directory.path)
+        }
         #expect(try FileManager.default.contentsOfDirectory(atPath: directory.file(FinalModel.folder)).count == 2)
     }
 
@@ -96,7 +118,14 @@ import Testing
             let lora = LoRA(rank: 2, alpha: 4, targets: ["a"], aggregation: .average)
             let adapter = adapter.map { BlobReference(digest: Digest(of: "adapter"), byteCount: $0) }
             return message {
-                try check.check(task(model: BlobReference(digest: digest, byteCount: bytes), layout: layout, adapter: adapter, lora: lora))
+                try check.check(
+                    task(
+                        model: BlobReference(digest: digest, byteCount: bytes),
+                        layout: layout,
+                        adapter: adapter,
+                        lora: lora
+                    )
+                )
             }
         }
         #expect(outcome(byteCount) == "nothing")
@@ -113,14 +142,21 @@ import Testing
         let link = FaultyLink(to: consortium.port)
         defer { link.close() }
         let file = "acme-osaka/worker.toml"
-        try consortium.edit(file, "coordinator = \"127.0.0.1:\(consortium.port)\"", "coordinator = \"127.0.0.1:\(link.port)\"")
+        try consortium.edit(
+            file,
+            "coordinator = \"127.0.0.1:\(consortium.port)\"",
+            "coordinator = \"127.0.0.1:\(link.port)\""
+        )
         try consortium.edit(file, "largest_model_gb = 64.0", "largest_model_gb = 0.001")
         let coordinator = try consortium.startCoordinator()
         try consortium.openCampaign()
         let worker = try consortium.startWorker(0)
         func log() -> String { consortium.log("acme-osaka") }
         // Once, and again after a pause.
-        #expect(consortium.wait { log().components(separatedBy: "this site takes at most 1000000").count > 2 }, "\(log())")
+        #expect(
+            consortium.wait { log().components(separatedBy: "this site takes at most 1000000").count > 2 },
+            "\(log())"
+        )
         #expect(log().contains("raise largest_model_gb"))
         #expect(link.bytesDown < 100_000)
         let partial = consortium.path("acme-osaka/data/blobs/partial")
@@ -128,7 +164,10 @@ import Testing
         let status = try consortium.attempt(["worker", "status", "--config", consortium.path(file)])
         #expect((status.output + status.error).contains("this site takes at most"), "\(status.output)")
         let doctor = try consortium.attempt(["worker", "doctor", "--config", consortium.path(file)])
-        #expect(doctor.status != 0 && (doctor.output + doctor.error).contains("this site takes at most"), "\(doctor.output)")
+        #expect(
+            doctor.status != 0 && (doctor.output + doctor.error).contains("this site takes at most"),
+            "\(doctor.output)"
+        )
         #expect(consortium.stop(worker) == 0)
         try consortium.edit(file, "largest_model_gb = 0.001", "largest_model_gb = 0.002")
         let again = try consortium.startWorker(0)

@@ -29,7 +29,9 @@ final class FaultyLink: Sendable {
         var address = Self.loopback(0)
         var length = socklen_t(MemoryLayout<sockaddr_in>.size)
         _ = withUnsafeMutablePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { bind(descriptor, $0, length) == 0 && getsockname(descriptor, $0, &length) == 0 }
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                bind(descriptor, $0, length) == 0 && getsockname(descriptor, $0, &length) == 0
+            }
         }
         port = Int(UInt16(bigEndian: address.sin_port))
         listen(descriptor, 1024)
@@ -79,7 +81,9 @@ final class FaultyLink: Sendable {
             let server = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
             var address = Self.loopback(target)
             let connected = withUnsafePointer(to: &address) { pointer in
-                pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { connect(server, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0 }
+                pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                    connect(server, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
+                }
             }
             guard connected else {
                 Glibc.close(client)
@@ -115,7 +119,8 @@ final class FaultyLink: Sendable {
         }
     }
 
-    private func pump(_ from: Int32, _ to: Int32, _ pair: Pair, _ count: @escaping @Sendable (inout State, Int) -> Void) {
+    private func pump(_ from: Int32, _ to: Int32, _ pair: Pair, _ count: @escaping @Sendable (inout State, Int) -> Void)
+    {
         // What has been read is on its way, a link's latency long, while more is read.
         let delivery = DispatchQueue(label: "link")
         let onTheWay = DispatchSemaphore(value: 256)
@@ -143,7 +148,9 @@ final class FaultyLink: Sendable {
     private static func sendAll(_ bytes: [UInt8], to descriptor: Int32) -> Bool {
         var done = 0
         while done < bytes.count {
-            let written = bytes.withUnsafeBytes { send(descriptor, $0.baseAddress! + done, bytes.count - done, Int32(MSG_NOSIGNAL)) }
+            let written = bytes.withUnsafeBytes {
+                send(descriptor, $0.baseAddress! + done, bytes.count - done, Int32(MSG_NOSIGNAL))
+            }
             guard written > 0 else { return false }
             done += written
         }

@@ -7,7 +7,8 @@ import TestKit
 import Testing
 import Wire
 
-/// A ledger, its blobs, a release and the receipts of two sites, as Kumiai b118d57 wrote them: what verified then verifies for ever.
+/// A ledger, its blobs, a release and the receipts of two sites, as Kumiai b118d57 wrote them: what verified then
+/// verifies for ever.
 ///
 /// Its keys are gone; only the CA's certificate is kept.
 @Suite struct GoldenLedgerTests {
@@ -20,10 +21,21 @@ import Wire
 
     @Test func itVerifiesWithTheReceiptsOfItsSites() throws {
         let audit = try kumiai(
-            "audit", "verify", Self.data, "--ca", Self.authority, "--witness", Self.golden + "/receipts/osaka", "--witness",
-            Self.golden + "/receipts/turin")
+            "audit",
+            "verify",
+            Self.data,
+            "--ca",
+            Self.authority,
+            "--witness",
+            Self.golden + "/receipts/osaka",
+            "--witness",
+            Self.golden + "/receipts/turin"
+        )
         #expect(audit.status == 0, "\(audit.output)")
-        #expect(audit.output.contains("20 entries, 6 updates, 3 rounds, 13 blobs, 1 release, 6 witnesses"), "\(audit.output)")
+        #expect(
+            audit.output.contains("20 entries, 6 updates, 3 rounds, 13 blobs, 1 release, 6 witnesses"),
+            "\(audit.output)"
+        )
     }
 
     @Test func itsRoundsComeToTheSameBits() throws {
@@ -35,18 +47,26 @@ import Wire
     @Test func itsEntriesAreEncodedAsTheyWere() throws {
         let copy = try LedgerCopy(directory: Self.data, authority: Self.authority)
         #expect(copy.entries.count == 20)
-        for index in copy.entries.indices { #expect(try copy.entry(at: index).wireBytes == copy.entries[index].bytes, "entry \(index)") }
+        for index in copy.entries.indices {
+            #expect(try copy.entry(at: index).wireBytes == copy.entries[index].bytes, "entry \(index)")
+        }
     }
 
     @Test func itsReleaseIsGenuineAndItsLineageFollows() throws {
         let release = Self.data + "/releases/FY2027"
         let shown = try kumiai("release", "show", release, "--verify", "--ca", Self.authority)
-        #expect(shown.status == 0 && shown.output.contains("verified") && shown.output.contains(Self.model), "\(shown.output)")
+        #expect(
+            shown.status == 0 && shown.output.contains("verified") && shown.output.contains(Self.model),
+            "\(shown.output)"
+        )
         // Written again from the entries, the lineage has the bytes that were signed.
         let copy = try LedgerCopy(directory: Self.data, authority: Self.authority)
         let directory = ReleaseDirectory(path: release)
         let lineage = try Lineage(
-            entries: copy.entries.indices.map { try copy.entry(at: $0) }, of: #require(ModelName("FY2027")), treeHead: directory.treeHead())
+            entries: copy.entries.indices.map { try copy.entry(at: $0) },
+            of: #require(ModelName("FY2027")),
+            treeHead: directory.treeHead()
+        )
         #expect(try lineage.json == directory.lineage())
     }
 }

@@ -38,27 +38,37 @@ import Testing
         let usage = "USAGE: kumiai x [--add <member/site> ...] --reason <reason> [--config <file>] <campaign>"
         #expect(
             UsageText.wrapped("a\n\(usage)\nb", columns: 42)
-                == "a\nUSAGE: kumiai x [--add <member/site> ...]\n       --reason <reason> [--config <file>]\n       <campaign>\nb")
+                == "a\nUSAGE: kumiai x [--add <member/site> ...]\n       --reason <reason> [--config <file>]\n       <campaign>\nb"
+        )
         #expect(UsageText.wrapped(usage, columns: 200) == usage)
         let help = try Shell.run([Shell.kumiai, "campaign", "amend", "--help"])
         #expect(help.output.split(separator: "\n").allSatisfy { $0.count <= 80 }, "\(help.output)")
     }
 
     @Test func anOptionsHelpIsWrappedBetweenItsWords() {
-        #expect(UsageText.wrapped("Help:  --days <days>  How long it is valid.", columns: 30) == "Help:  --days <days> How long\n       it is valid.")
+        #expect(
+            UsageText.wrapped("Help:  --days <days>  How long it is valid.", columns: 30)
+                == "Help:  --days <days> How long\n       it is valid."
+        )
     }
 
     @Test(arguments: [
-        (["pki", "issue", "operator/x", "--days", "-1"], "--days"), (["campaign", "init", ".", "--rounds", "-3"], "--rounds"),
+        (["pki", "issue", "operator/x", "--days", "-1"], "--days"),
+        (["campaign", "init", ".", "--rounds", "-3"], "--rounds"),
         (["policy", "tune", "-c", "-0.5"], "-c"),
     ])
     func aNegativeNumberIsNamed(arguments: [String], option: String) throws {
         let outcome = try Shell.run([Shell.kumiai] + arguments)
-        #expect(outcome.status == 64 && outcome.error.contains("\(option): expected a number that is not negative"), "\(outcome)")
+        #expect(
+            outcome.status == 64 && outcome.error.contains("\(option): expected a number that is not negative"),
+            "\(outcome)"
+        )
     }
 
     /// As a path, nothing is the root directory: an unset variable in a script would write there.
-    @Test(arguments: [["adapter", "extract", "a", "b", "--out", ""], ["worker", "init", ""], ["audit", "verify", "", "--ca", "x"]])
+    @Test(arguments: [
+        ["adapter", "extract", "a", "b", "--out", ""], ["worker", "init", ""], ["audit", "verify", "", "--ca", "x"],
+    ])
     func anEmptyArgumentIsRefused(arguments: [String]) throws {
         let outcome = try Shell.run([Shell.kumiai] + arguments)
         #expect(outcome.status == 64 && outcome.error.contains("an argument is empty"), "\(outcome)")
@@ -89,7 +99,9 @@ import Testing
             let overview = help.components(separatedBy: "\nUSAGE:")[0].components(separatedBy: "\n")
             for (line, next) in zip(overview, overview.dropFirst()) {
                 #expect(line.count <= max(width, 80), "\(path): \(line)")
-                let isText = !line.isEmpty && !line.hasPrefix(" ") && !next.isEmpty && !next.hasPrefix(" ") && !line.hasSuffix(":")
+                let isText =
+                    !line.isEmpty && !line.hasPrefix(" ") && !next.isEmpty && !next.hasPrefix(" ")
+                    && !line.hasSuffix(":")
                 guard isText, let word = next.split(separator: " ").first else { continue }
                 #expect(line.count + 1 + word.count >= width, "\(path): \(line)\n\(next)")
             }
@@ -97,11 +109,14 @@ import Testing
     }
 
     @Test(arguments: [
-        (["campagin", "status"], "did you mean 'kumiai campaign'?"), (["campaign", "statsu"], "did you mean 'kumiai campaign status'?"),
-        (["audit", "verfiy", "copy"], "did you mean 'kumiai audit verify'?"), (["doctor"], "did you mean 'kumiai worker doctor'?"),
+        (["campagin", "status"], "did you mean 'kumiai campaign'?"),
+        (["campaign", "statsu"], "did you mean 'kumiai campaign status'?"),
+        (["audit", "verfiy", "copy"], "did you mean 'kumiai audit verify'?"),
+        (["doctor"], "did you mean 'kumiai worker doctor'?"),
         (["help", "campagin"], "did you mean 'kumiai campaign'?"),
         (["status"], "'kumiai coordinator status' or 'kumiai worker status' or 'kumiai campaign status'"),
-        (["worker", "xyzzy"], "its commands are init, run, status, doctor"), (["frobnicate"], "its commands are demo, coordinator"),
+        (["worker", "xyzzy"], "its commands are init, run, status, doctor"),
+        (["frobnicate"], "its commands are demo, coordinator"),
     ])
     func aMistypedCommandIsAnsweredWithWhatWasMeant(arguments: [String], answer: String) throws {
         let outcome = try Shell.run([Shell.kumiai] + arguments)
@@ -111,14 +126,16 @@ import Testing
 
     @Test func wordsThatAreNoCommandsAreLeftToTheParser() {
         for arguments in [
-            [], ["--help"], ["--version"], ["help", "campaign"], ["help"], ["campaign"], ["campaign", "--hlep"], ["campaign", "open", "staus"],
+            [], ["--help"], ["--version"], ["help", "campaign"], ["help"], ["campaign"], ["campaign", "--hlep"],
+            ["campaign", "open", "staus"],
             ["read-demonstrations", "x"], ["--generate-completion-script", "bash"],
         ] { #expect(CommandSuggestion(arguments, root: Kumiai.self) == nil, "\(arguments)") }
     }
 
     @Test func editsAreCounted() {
         for (a, b, count) in [
-            ("", "abc", 3), ("abc", "", 3), ("audit", "audit", 0), ("campagin", "campaign", 1), ("relase", "release", 1), ("kitten", "sitting", 3),
+            ("", "abc", 3), ("abc", "", 3), ("audit", "audit", 0), ("campagin", "campaign", 1),
+            ("relase", "release", 1), ("kitten", "sitting", 3),
         ] {
             #expect(CommandSuggestion.edits(from: a, to: b) == count)
         }

@@ -19,7 +19,12 @@ import Testing
     @Test func killsDoNotChangeABitOfWhatAdaptersAndTopKLead() throws {
         let digests = try [0, 15].map { kills in
             let consortium = try Consortium(
-                sites: 3, rounds: 5, localSteps: 60, quorum: 3, learning: ["--lora-rank", "4", "--compression", "topk"])
+                sites: 3,
+                rounds: 5,
+                localSteps: 60,
+                quorum: 3,
+                learning: ["--lora-rank", "4", "--compression", "topk"]
+            )
             try finish(consortium, kills: kills, rounds: 5)
             return try consortium.releaseDigest()
         }
@@ -30,13 +35,20 @@ import Testing
         // Undisturbed; killed, with a snapshot each second; asked to stop, long before the first snapshot is due.
         let digests = try [nil, SIGKILL, SIGTERM].map { signal in
             let consortium = try Consortium(sites: 1, rounds: 1, localSteps: 1000)
-            if signal == SIGKILL { try consortium.edit("acme-osaka/worker.toml", "snapshot_seconds = 60", "snapshot_seconds = 1") }
+            if signal == SIGKILL {
+                try consortium.edit("acme-osaka/worker.toml", "snapshot_seconds = 60", "snapshot_seconds = 1")
+            }
             let coordinator = try consortium.startCoordinator()
             try consortium.openCampaign()
             var worker = try consortium.startWorker(0)
             if let signal {
                 let snapshot = consortium.path("acme-osaka/data/training.snapshot")
-                #expect(consortium.wait { signal == SIGKILL ? FileManager.default.fileExists(atPath: snapshot) : consortium.siteProgress > 0 })
+                #expect(
+                    consortium.wait {
+                        signal == SIGKILL
+                            ? FileManager.default.fileExists(atPath: snapshot) : consortium.siteProgress > 0
+                    }
+                )
                 kill(worker.processIdentifier, signal)
                 worker.waitUntilExit()
                 #expect(FileManager.default.fileExists(atPath: snapshot))
@@ -52,14 +64,21 @@ import Testing
     }
 
     private func finish(_ consortium: Consortium, kills: Int, rounds: Int = 10) throws {
-        for site in 0..<3 { try consortium.edit("\(consortium.directoryName(site))/worker.toml", "snapshot_seconds = 60", "snapshot_seconds = 1") }
+        for site in 0..<3 {
+            try consortium.edit(
+                "\(consortium.directoryName(site))/worker.toml",
+                "snapshot_seconds = 60",
+                "snapshot_seconds = 1"
+            )
+        }
         var coordinator = try consortium.startCoordinator()
         try consortium.openCampaign()
         var workers = try (0..<3).map(consortium.startWorker)
         var random = SystemRandomNumberGenerator()
         var done = 0
         while done < kills {
-            // Wherever the campaign is ahead of the kills, they come faster: on any machine, all are done before it ends.
+            // Wherever the campaign is ahead of the kills, they come faster: on any machine, all are done before it
+            // ends.
             let isLate = receipts(consortium).count * kills > done * (3 * rounds - 6)
             usleep(UInt32.random(in: 10_000...(isLate ? 90_000 : 900_000), using: &random))
             let victim = Int.random(in: 0..<4, using: &random)
@@ -83,8 +102,13 @@ import Testing
         #expect(consortium.campaign["updates_accepted"] as? Int == 3 * rounds)
         #expect(try consortium.finish(coordinator).status == 0)
         #expect(receipts(consortium).count == 3 * rounds)
-        let witnesses = (0..<3).flatMap { ["--witness", consortium.path("\(consortium.directoryName($0))/data/receipts")] }
-        #expect(try consortium.attempt(["audit", "verify", consortium.data, "--ca", consortium.authority] + witnesses).status == 0)
+        let witnesses = (0..<3).flatMap {
+            ["--witness", consortium.path("\(consortium.directoryName($0))/data/receipts")]
+        }
+        #expect(
+            try consortium.attempt(["audit", "verify", consortium.data, "--ca", consortium.authority] + witnesses)
+                .status == 0
+        )
     }
 
     /// The names of all receipts that sites hold by now.
@@ -98,7 +122,9 @@ import Testing
         for line in log.split(separator: "\n") {
             guard let round = line.firstMatch(of: /round=(\d+)/)?.1 else { continue }
             if line.contains("uploading") { finished.insert(String(round)) }
-            if line.contains("training round=") || line.contains(" training ") { #expect(!finished.contains(String(round)), "\(line)") }
+            if line.contains("training round=") || line.contains(" training ") {
+                #expect(!finished.contains(String(round)), "\(line)")
+            }
         }
         #expect(finished.count == 10)
     }

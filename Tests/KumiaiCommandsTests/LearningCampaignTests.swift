@@ -3,7 +3,8 @@ import TestKit
 import Tensors
 import Testing
 
-/// Campaigns of every kind of learning that a plan may ask for, with real processes: they end, verify, and replay bit for bit.
+/// Campaigns of every kind of learning that a plan may ask for, with real processes: they end, verify, and replay bit
+/// for bit.
 @Suite(.serialized) struct LearningCampaignTests {
     struct Kind: CustomStringConvertible, Sendable {
         let description: String
@@ -17,24 +18,44 @@ import Testing
     static let kinds: [Kind] = [
         Kind(description: "exact LoRA", aggregation: "exact"),
         Kind(
-            description: "alternating LoRA, int8, FedAdam", aggregation: "alternating", compression: "int8",
-            edits: [(average, "kind = \"fedadam\"\nlearning_rate = 0.01\nbeta1 = 0.9\nbeta2 = 0.99\ntau = 0.001")]),
+            description: "alternating LoRA, int8, FedAdam",
+            aggregation: "alternating",
+            compression: "int8",
+            edits: [(average, "kind = \"fedadam\"\nlearning_rate = 0.01\nbeta1 = 0.9\nbeta2 = 0.99\ntau = 0.001")]
+        ),
         Kind(
-            description: "frozen LoRA, bfloat16, FedYogi, cosine", aggregation: "frozen_a", compression: "bfloat16",
+            description: "frozen LoRA, bfloat16, FedYogi, cosine",
+            aggregation: "frozen_a",
+            compression: "bfloat16",
             edits: [
-                (average, "kind = \"fedyogi\"\nlearning_rate = 0.01"), ("schedule = \"linear\"\nwarmup_rounds = 0", "schedule = \"cosine\"\nwarmup_rounds = 2"),
-            ]),
+                (average, "kind = \"fedyogi\"\nlearning_rate = 0.01"),
+                ("schedule = \"linear\"\nwarmup_rounds = 0", "schedule = \"cosine\"\nwarmup_rounds = 2"),
+            ]
+        ),
         Kind(description: "averaged LoRA, top-k", aggregation: "average", compression: "topk"),
         Kind(
-            description: "whole model, top-k, DiLoCo, FedProx", compression: "topk",
-            edits: [(average, "kind = \"nesterov\"\nlearning_rate = 0.7\nmomentum = 0.9"), ("proximal = 0.0", "proximal = 0.1")]),
-        Kind(description: "whole model, int8, epochs", compression: "int8", edits: [("local_steps = 2", "local_epochs = 1"), ("batch = 32", "batch = 512")]),
+            description: "whole model, top-k, DiLoCo, FedProx",
+            compression: "topk",
+            edits: [
+                (average, "kind = \"nesterov\"\nlearning_rate = 0.7\nmomentum = 0.9"),
+                ("proximal = 0.0", "proximal = 0.1"),
+            ]
+        ),
+        Kind(
+            description: "whole model, int8, epochs",
+            compression: "int8",
+            edits: [("local_steps = 2", "local_epochs = 1"), ("batch = 32", "batch = 512")]
+        ),
     ]
 
     @Test(arguments: kinds)
     func aCampaignOfThisKindVerifiesAndReplays(kind: Kind) throws {
-        let consortium = try Consortium(learning: (kind.aggregation == nil ? [] : ["--lora-rank", "4"]) + ["--compression", kind.compression])
-        if let aggregation = kind.aggregation { try consortium.edit("operator/plan.toml", "aggregation = \"exact\"", "aggregation = \"\(aggregation)\"") }
+        let consortium = try Consortium(
+            learning: (kind.aggregation == nil ? [] : ["--lora-rank", "4"]) + ["--compression", kind.compression]
+        )
+        if let aggregation = kind.aggregation {
+            try consortium.edit("operator/plan.toml", "aggregation = \"exact\"", "aggregation = \"\(aggregation)\"")
+        }
         for (old, new) in kind.edits {
             #expect(String(decoding: try consortium.directory.read("operator/plan.toml"), as: UTF8.self).contains(old))
             try consortium.edit("operator/plan.toml", old, new)
@@ -49,11 +70,15 @@ import Testing
         for worker in workers { worker.waitUntilExit() }
         let audit = try consortium.finish(coordinator)
         #expect(audit.status == 0, "\(audit.output)")
-        for round in 1...3 { try consortium.kumiai("audit", "replay", "\(round)", consortium.data, "--ca", consortium.authority) }
+        for round in 1...3 {
+            try consortium.kumiai("audit", "replay", "\(round)", consortium.data, "--ca", consortium.authority)
+        }
         // What was learned stands in the release, and everything that has no adapter is as it was.
         let base = try SafetensorsFile(path: Repository.example("base/state.safetensors"))
         let release = try SafetensorsFile(path: "\(consortium.data)/releases/FY2027/model.safetensors")
-        #expect(release.layout == base.layout && release.header.metadata.map(\.name) == base.header.metadata.map(\.name))
+        #expect(
+            release.layout == base.layout && release.header.metadata.map(\.name) == base.header.metadata.map(\.name)
+        )
         for name in ["blocks.0.fc1.weight", "blocks.2.qkv.weight", "word.weight", "blocks.1.ln1.bias"] {
             let tensor = try #require(base.layout[name])
             let adapted = kind.aggregation == nil || name.contains("fc1") || name.contains("qkv")
@@ -64,13 +89,19 @@ import Testing
 
     /// The bytes of the updates that left the sites.
     private func checkBytes(_ consortium: Consortium, _ kind: Kind, whole: Int) throws {
-        let lines = String(decoding: try consortium.directory.read("acme-osaka/data/sent.jsonl"), as: UTF8.self).split(separator: "\n")
-        let sizes = try lines.map { try #require(JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any])["bytes"] as? Int ?? 0 }
+        let lines = String(decoding: try consortium.directory.read("acme-osaka/data/sent.jsonl"), as: UTF8.self).split(
+            separator: "\n"
+        )
+        let sizes = try lines.map {
+            try #require(JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any])["bytes"] as? Int ?? 0
+        }
         #expect(sizes.count == 3)
         // Of the whole model's bytes; a header of a few KiB comes on top. Rank 4 has 18,432 of 390,724 parameters.
         let adapters = kind.aggregation == nil ? 1 : 0.0472
         let form = ["none": 1, "bfloat16": 0.5, "int8": 0.26, "topk": 0.1][kind.compression]!
-        for size in sizes { #expect(Double(size) < Double(whole) * adapters * form * 1.01 + 12_000, "\(kind): \(size) of \(whole)") }
+        for size in sizes {
+            #expect(Double(size) < Double(whole) * adapters * form * 1.01 + 12_000, "\(kind): \(size) of \(whole)")
+        }
     }
 
     @Test func aReleaseMayHoldAnAdapterThatPEFTLoads() throws {
@@ -81,23 +112,40 @@ import Testing
         try consortium.kumiai(["release", "cut", "FY2027", "--adapter", "--rank", "96"] + consortium.operatorConfig)
         // Full rank: nothing but rounding is lost.
         let release = "\(consortium.data)/releases/FY2027"
-        let shown = try json(consortium.kumiai("release", "show", release, "--verify", "--ca", consortium.authority, "--json"))
-        #expect(shown["adapter_rank"] as? Int == 96 && (shown["discarded_energy"] as? Double ?? 1) < 1e-9 && shown["problem"] == nil)
+        let shown = try json(
+            consortium.kumiai("release", "show", release, "--verify", "--ca", consortium.authority, "--json")
+        )
+        #expect(
+            shown["adapter_rank"] as? Int == 96 && (shown["discarded_energy"] as? Double ?? 1) < 1e-9
+                && shown["problem"] == nil
+        )
         let check = try Shell.run([
-            Shell.python, Repository.path("Tests/KumiaiCommandsTests/Python/check_adapter.py"), Repository.example("base/state.safetensors"),
+            Shell.python, Repository.path("Tests/KumiaiCommandsTests/Python/check_adapter.py"),
+            Repository.example("base/state.safetensors"),
             release + "/adapter", PolicyInputs.write(consortium.directory), "--merged", release + "/model.safetensors",
         ])
         #expect(check.status == 0, "\(check.error)")
         // A smaller one lacks something, and says how much.
         let small = try json(
             consortium.kumiai(
-                "adapter", "extract", Repository.example("base/state.safetensors"), release + "/model.safetensors", "--rank", "1", "--out",
-                consortium.path("small"), "--json"))
+                "adapter",
+                "extract",
+                Repository.example("base/state.safetensors"),
+                release + "/model.safetensors",
+                "--rank",
+                "1",
+                "--out",
+                consortium.path("small"),
+                "--json"
+            )
+        )
         let discarded = small["discarded_energy"] as? Double ?? 0
         #expect(discarded > 0.001 && discarded < 0.999)
         // Cutting again changes nothing, and another rank is refused with the way out.
         #expect(try consortium.attempt(["release", "cut", "FY2027"] + consortium.operatorConfig).status == 0)
-        let other = try consortium.attempt(["release", "cut", "FY2027", "--adapter", "--rank", "2"] + consortium.operatorConfig)
+        let other = try consortium.attempt(
+            ["release", "cut", "FY2027", "--adapter", "--rank", "2"] + consortium.operatorConfig
+        )
         #expect(other.status == 5 && other.error.contains("kumiai adapter extract"))
         // A byte of the adapter that was changed is found.
         #expect(consortium.stop(coordinator) == 0)
@@ -105,7 +153,9 @@ import Testing
         var bytes = try Data(contentsOf: url)
         bytes[bytes.count - 7] ^= 1
         try bytes.write(to: url)
-        #expect(try consortium.attempt(["release", "show", release, "--verify", "--ca", consortium.authority]).status == 3)
+        #expect(
+            try consortium.attempt(["release", "show", release, "--verify", "--ca", consortium.authority]).status == 3
+        )
     }
 
     private func json(_ outcome: Shell.Outcome) throws -> [String: Any] {
@@ -118,7 +168,9 @@ import Testing
         #expect(consortium.wait { (try? consortium.status())?["consortium"] != nil })
         func refusal(_ old: String, _ new: String) throws -> String {
             try consortium.edit("operator/plan.toml", old, new)
-            let outcome = try consortium.attempt(["campaign", "open", consortium.path("operator/plan.toml")] + consortium.operatorConfig)
+            let outcome = try consortium.attempt(
+                ["campaign", "open", consortium.path("operator/plan.toml")] + consortium.operatorConfig
+            )
             #expect(outcome.status == 5)
             return outcome.error
         }
@@ -128,7 +180,9 @@ import Testing
         // Without a coordinator too.
         let model = Repository.example("base/state.safetensors")
         func check() throws -> Shell.Outcome {
-            try consortium.attempt(["campaign", "check", consortium.path("operator/plan.toml"), "--base", model, "--json"])
+            try consortium.attempt([
+                "campaign", "check", consortium.path("operator/plan.toml"), "--base", model, "--json",
+            ])
         }
         let unsound = try check()
         #expect(unsound.status == 6 && unsound.error.contains("adapters of rank 1024 take"))
@@ -138,7 +192,10 @@ import Testing
         let sound = try json(check())
         // 18,432 numbers and a header, for each of three rounds and two sites.
         let bytes = sound["update_bytes"] as? Int ?? 0
-        #expect((73_728..<80_000).contains(bytes) && sound["campaign_bytes"] as? Int == 6 * bytes && sound["lora_rank"] as? Int == 4)
+        #expect(
+            (73_728..<80_000).contains(bytes) && sound["campaign_bytes"] as? Int == 6 * bytes
+                && sound["lora_rank"] as? Int == 4
+        )
         #expect(consortium.stop(coordinator) == 0)
     }
 
@@ -147,18 +204,36 @@ import Testing
         let base = try SafetensorsFile(path: Repository.example("base/state.safetensors")), values = try base.float32s()
         func check(_ layout: TensorLayout, _ values: [Float], config: String?, _ texts: String...) throws {
             let path = consortium.path("base.safetensors")
-            let writer = try SafetensorsWriter(path: path, layout: layout, metadata: config.map { [(name: "config", value: $0)] } ?? [])
+            let writer = try SafetensorsWriter(
+                path: path,
+                layout: layout,
+                metadata: config.map { [(name: "config", value: $0)] } ?? []
+            )
             try writer.append(values)
             try writer.finish()
-            let outcome = try consortium.attempt(["campaign", "check", consortium.path("operator/plan.toml"), "--base", path])
+            let outcome = try consortium.attempt([
+                "campaign", "check", consortium.path("operator/plan.toml"), "--base", path,
+            ])
             #expect(outcome.status == 6 && texts.allSatisfy { outcome.error.contains($0) }, "\(outcome.error)")
         }
         let config = try #require(base.header[metadata: "config"])
         try check(base.layout, values, config: nil, "no site can train this model", "no config in its metadata")
         try check(base.layout, values, config: "{\"type\": \"act\"}", "another type than kumiai_vla")
-        try check(base.layout, values, config: config.replacingOccurrences(of: "\"chunk_size\"", with: "\"chunk\""), "chunk is not known")
-        let fewer = base.layout.tensors.filter { $0.name != "blocks.0.ln1.bias" }.map { (name: $0.name, type: $0.type, shape: $0.shape) }
-        try check(TensorLayout(fewer), Array(values.dropLast(base.layout["blocks.0.ln1.bias"]!.elementCount)), config: config, "blocks.0.ln1.bias is missing")
+        try check(
+            base.layout,
+            values,
+            config: config.replacingOccurrences(of: "\"chunk_size\"", with: "\"chunk\""),
+            "chunk is not known"
+        )
+        let fewer = base.layout.tensors.filter { $0.name != "blocks.0.ln1.bias" }.map {
+            (name: $0.name, type: $0.type, shape: $0.shape)
+        }
+        try check(
+            TensorLayout(fewer),
+            Array(values.dropLast(base.layout["blocks.0.ln1.bias"]!.elementCount)),
+            config: config,
+            "blocks.0.ln1.bias is missing"
+        )
         var odd = values
         odd[base.layout["head.weight"]!.range.lowerBound / 4 + 100] = -.infinity
         try check(base.layout, odd, config: config, "head.weight[1, 4] is -infinity")
@@ -186,12 +261,18 @@ import Testing
         let coordinator = try consortium.startCoordinator()
         try consortium.openCampaign()
         let worker = try consortium.startWorker(0)
-        #expect(consortium.wait { consortium.log("acme-osaka").contains("the training diverged in step") }, "\(consortium.log("acme-osaka").suffix(1500))")
+        #expect(
+            consortium.wait { consortium.log("acme-osaka").contains("the training diverged in step") },
+            "\(consortium.log("acme-osaka").suffix(1500))"
+        )
         #expect(
             consortium.wait(seconds: 10) {
-                (try? consortium.attempt(["worker", "status", "--config", consortium.path("acme-osaka/worker.toml")]).output.contains(
-                    "learning_rate in the plan")) == true
-            })
+                (try? consortium.attempt(["worker", "status", "--config", consortium.path("acme-osaka/worker.toml")])
+                    .output.contains(
+                        "learning_rate in the plan"
+                    )) == true
+            }
+        )
         #expect(worker.isRunning && consortium.campaign["updates_accepted"] as? Int == 0)
         _ = consortium.stop(worker)
         #expect(consortium.stop(coordinator) == 0)
@@ -203,26 +284,46 @@ import Testing
         let consortium = try Consortium()
         let coordinator = try consortium.startCoordinator()
         #expect(consortium.wait { (try? consortium.status())?["consortium"] != nil })
-        func doctor() throws -> Shell.Outcome { try consortium.attempt(["worker", "doctor", "--config", consortium.path("acme-osaka/worker.toml")]) }
+        func doctor() throws -> Shell.Outcome {
+            try consortium.attempt(["worker", "doctor", "--config", consortium.path("acme-osaka/worker.toml")])
+        }
         let sound = try doctor()
         #expect(sound.status == 0 && sound.output.contains("they fit the contract for sawyer"), "\(sound.output)")
-        for text in ["Demonstrations to train on", "Demonstrations held out", "Push and open a window", "robot0_eef_pos[2]", "gripper"] {
+        for text in [
+            "Demonstrations to train on", "Demonstrations held out", "Push and open a window", "robot0_eef_pos[2]",
+            "gripper",
+        ] {
             #expect(sound.output.contains(text), "\(text) is not in \(sound.output)")
         }
-        let asked = try consortium.attempt(["worker", "doctor", "--config", consortium.path("acme-osaka/worker.toml"), "--json"])
-        let report = try #require(JSONSerialization.jsonObject(with: Data(asked.output.utf8)) as? [String: Any], "\(asked.output)")
+        let asked = try consortium.attempt([
+            "worker", "doctor", "--config", consortium.path("acme-osaka/worker.toml"), "--json",
+        ])
+        let report = try #require(
+            JSONSerialization.jsonObject(with: Data(asked.output.utf8)) as? [String: Any],
+            "\(asked.output)"
+        )
         let found = try #require(report["demonstrations"] as? [String: [String: Any]])
         #expect(found["train"]?["demonstrations"] as? Int == 18 && found["valid"]?["demonstrations"] as? Int == 2)
         let instructions = try #require(found["train"]?["instructions"] as? [[String: Any]])
         #expect(instructions.count == 1 && instructions[0]["demonstrations"] as? Int == 18)
         let actions = try #require(found["valid"]?["actions"] as? [[String: Any]])
-        #expect(actions.map { $0["name"] as? String } == ["x", "y", "z", "gripper"] && actions.allSatisfy { $0["outside"] as? Int == 0 })
+        #expect(
+            actions.map { $0["name"] as? String } == ["x", "y", "z", "gripper"]
+                && actions.allSatisfy { $0["outside"] as? Int == 0 }
+        )
         #expect(actions.allSatisfy { $0["contract_least"] as? Double == -1 && $0["largest"] as? Double ?? 9 <= 1 })
         try consortium.edit("acme-osaka/worker.toml", "embodiment = \"\"", "embodiment = \"ur5\"")
         let robot = try doctor()
-        #expect(robot.status == 1 && robot.output.contains("embodiment is ur5, the contract is for sawyer"), "\(robot.output)")
+        #expect(
+            robot.status == 1 && robot.output.contains("embodiment is ur5, the contract is for sawyer"),
+            "\(robot.output)"
+        )
         try consortium.edit("acme-osaka/worker.toml", "embodiment = \"ur5\"", "embodiment = \"\"")
-        try consortium.edit("acme-osaka/worker.toml", Repository.example("sites/window-open.hdf5"), Repository.path("Tests/LearningTests/Aloha"))
+        try consortium.edit(
+            "acme-osaka/worker.toml",
+            Repository.example("sites/window-open.hdf5"),
+            Repository.path("Tests/LearningTests/Aloha")
+        )
         let aloha = try doctor()
         #expect(aloha.status == 1 && aloha.output.contains("embodiment is aloha"), "\(aloha.output)")
         try consortium.edit("acme-osaka/worker.toml", Repository.path("Tests/LearningTests/Aloha"), "/nowhere")

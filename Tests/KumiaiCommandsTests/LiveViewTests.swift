@@ -10,19 +10,42 @@ import Testing
     private func report(sites: Int, committed: Int = 3) -> StatusReport {
         let digest = Digest([UInt8](repeating: 1, count: 32))!
         return StatusReport(
-            consortium: "test", time: Timestamp(milliseconds: 1_000_000), ledgerEntries: 9, treeHead: "",
+            consortium: "test",
+            time: Timestamp(milliseconds: 1_000_000),
+            ledgerEntries: 9,
+            treeHead: "",
             campaign: CampaignReport(
-                campaign: CampaignID("FY2026-FY2027")!, phase: "collecting", key: RoundKey(round: committed + 1, attempt: 1), rounds: 60,
-                committed: committed, deadline: nil, model: digest, quorum: 1, updatesInRound: 0, updatesAccepted: 0, updatesRefused: 0, reason: ""),
+                campaign: CampaignID("FY2026-FY2027")!,
+                phase: "collecting",
+                key: RoundKey(round: committed + 1, attempt: 1),
+                rounds: 60,
+                committed: committed,
+                deadline: nil,
+                model: digest,
+                quorum: 1,
+                updatesInRound: 0,
+                updatesAccepted: 0,
+                updatesRefused: 0,
+                reason: ""
+            ),
             sites: (0..<sites).map {
                 SiteReport(
-                    site: SiteID("member/site-\($0)")!, isConnected: !$0.isMultiple(of: 2), heartbeat: Heartbeat(), updatesAccepted: 0,
-                    updatesRefused: 0, lastSeen: nil)
-            }, models: [])
+                    site: SiteID("member/site-\($0)")!,
+                    isConnected: !$0.isMultiple(of: 2),
+                    heartbeat: Heartbeat(),
+                    updatesAccepted: 0,
+                    updatesRefused: 0,
+                    lastSeen: nil
+                )
+            },
+            models: []
+        )
     }
 
     private func lines(sites: Int, _ columns: Int, _ lines: Int, notice: String? = nil) -> [String] {
-        LiveFrame(report: report(sites: sites), bar: "the bar", notice: notice).lines(in: WindowSize(columns: columns, lines: lines))
+        LiveFrame(report: report(sites: sites), bar: "the bar", notice: notice).lines(
+            in: WindowSize(columns: columns, lines: lines)
+        )
     }
 
     @Test(arguments: [1, 2, 3, 5, 8, 24], [1, 7, 20, 40, 80, 200])
@@ -56,7 +79,10 @@ import Testing
     @Test func aDrawingGoesUpByTheRowsThatItTookAndClearsWhatIsLeft() {
         var drawing = InPlaceDrawing()
         let window = WindowSize(columns: 10, lines: 5)
-        #expect(drawing.draw(["one", "two", "three"], in: window) == "\r\u{1b}[2Kone\n\u{1b}[2Ktwo\n\u{1b}[2Kthree\n\u{1b}[J")
+        #expect(
+            drawing.draw(["one", "two", "three"], in: window)
+                == "\r\u{1b}[2Kone\n\u{1b}[2Ktwo\n\u{1b}[2Kthree\n\u{1b}[J"
+        )
         #expect(drawing.draw(["four"], in: window) == "\r\u{1b}[3A\u{1b}[2Kfour\n\u{1b}[J")
         // More lines than there is room for: the last are shown, and the cursor never goes above the window.
         let many = drawing.draw((0..<20).map { "line \($0)" }, in: window)
@@ -70,7 +96,8 @@ import Testing
 
     @Test func eastAsianCharactersTakeTwoColumns() {
         for (text, columns) in [
-            ("osaka", 5), ("大阪工場", 8), ("ｶﾞ", 2), ("が", 2), ("か\u{3099}", 2), ("e\u{301}", 1), ("한국", 4), ("👩‍🏭", 2), ("🇯🇵", 2), ("…–█", 3),
+            ("osaka", 5), ("大阪工場", 8), ("ｶﾞ", 2), ("が", 2), ("か\u{3099}", 2), ("e\u{301}", 1), ("한국", 4), ("👩‍🏭", 2),
+            ("🇯🇵", 2), ("…–█", 3),
             ("（株）", 6), ("", 0),
         ] { #expect(text.columns == columns, "\(text)") }
         #expect("大阪工場".cut(toColumns: 8) == "大阪工場")
@@ -89,7 +116,15 @@ import Testing
 
     @Test func aBarShowsAllThatIsDoneAndItsRateOnlyWhatWasSeen() {
         func bar(_ done: Int, from first: Int, _ seconds: Double, _ columns: Int = 80) -> String {
-            ProgressBar.text("FY2027", "rounds", done: done, total: 60, startedAt: first, seconds: seconds, columns: columns)
+            ProgressBar.text(
+                "FY2027",
+                "rounds",
+                done: done,
+                total: 60,
+                startedAt: first,
+                seconds: seconds,
+                columns: columns
+            )
         }
         // Opened again in the middle: half of the bar is full, and nothing is known of the rate.
         #expect(bar(30, from: 30, 5) == "FY2027 [████████████············] 30/60 rounds")
@@ -126,10 +161,19 @@ import Testing
         try consortium.openCampaign()
         let state = consortium.path("terminal.json")
         let watch = try Shell.start(
-            ["/usr/bin/python3", Repository.path("Tests/KumiaiCommandsTests/Python/terminal.py"), "6", "44", state, Shell.kumiai]
-                + ["campaign", "status", "--watch"] + consortium.operatorConfig, output: consortium.path("watch.out"), error: consortium.path("watch.err"))
+            [
+                "/usr/bin/python3", Repository.path("Tests/KumiaiCommandsTests/Python/terminal.py"), "6", "44", state,
+                Shell.kumiai,
+            ]
+                + ["campaign", "status", "--watch"] + consortium.operatorConfig,
+            output: consortium.path("watch.out"),
+            error: consortium.path("watch.err")
+        )
         defer { stop(watch) }
-        try #require(consortium.wait { terminal(state)?.text.contains("0/1000 rounds") == true }, "\(terminal(state)?.text ?? "nothing")")
+        try #require(
+            consortium.wait { terminal(state)?.text.contains("0/1000 rounds") == true },
+            "\(terminal(state)?.text ?? "nothing")"
+        )
         // A frame may come in two pieces.
         usleep(1_500_000)
         let first = try #require(terminal(state))
@@ -138,10 +182,17 @@ import Testing
         usleep(3_500_000)
         #expect(terminal(state)?.scrolled == first.scrolled && first.scrolled <= 6)
         #expect(consortium.stop(coordinator) == 0)
-        #expect(consortium.wait(seconds: 20) { terminal(state)?.text.contains("cannot be reached") == true }, "\(terminal(state)?.text ?? "")")
+        #expect(
+            consortium.wait(seconds: 20) { terminal(state)?.text.contains("cannot be reached") == true },
+            "\(terminal(state)?.text ?? "")"
+        )
         #expect(watch.isRunning)
         coordinator = try consortium.startCoordinator()
-        #expect(consortium.wait(seconds: 20) { terminal(state).map { !$0.text.contains("cannot be reached") && $0.text.contains("0/1000") } ?? false })
+        #expect(
+            consortium.wait(seconds: 20) {
+                terminal(state).map { !$0.text.contains("cannot be reached") && $0.text.contains("0/1000") } ?? false
+            }
+        )
         #expect(watch.isRunning && terminal(state)?.scrolled == first.scrolled)
         stop(watch)
         #expect(consortium.stop(coordinator) == 0)
@@ -152,8 +203,10 @@ import Testing
         var coordinator = try consortium.startCoordinator()
         try consortium.openCampaign()
         let watch = try Shell.start(
-            [Shell.kumiai, "campaign", "status", "--watch"] + consortium.operatorConfig, output: consortium.path("watch.out"),
-            error: consortium.path("watch.err"))
+            [Shell.kumiai, "campaign", "status", "--watch"] + consortium.operatorConfig,
+            output: consortium.path("watch.out"),
+            error: consortium.path("watch.err")
+        )
         defer { stop(watch) }
         func output() -> String { String(decoding: (try? consortium.directory.read("watch.out")) ?? [], as: UTF8.self) }
         func said(_ text: String) -> Bool { consortium.wait(seconds: 20) { output().contains(text) } }

@@ -22,12 +22,22 @@ import Worker
     private func load(sites: Int, bytes: Int, rounds: Int, residentLimit: Int) async throws {
         Shell.raiseDescriptorLimit()
         let names = (0..<sites).map { "member\($0 % 20)/site\($0)" }
-        let consortium = try Consortium(names: names, rounds: rounds, baseModel: try Consortium.model(bytes: bytes, in: directory))
+        let consortium = try Consortium(
+            names: names,
+            rounds: rounds,
+            baseModel: try Consortium.model(bytes: bytes, in: directory)
+        )
         let coordinator = try consortium.startCoordinator()
         try consortium.openCampaign()
         let workers = NIOThreadPool(numberOfThreads: 2)
         workers.start()
-        let all = try (0..<sites).map { try SyntheticSite(consortium.workerConfiguration(named: names[$0]), value: Float($0 + 1) * 1e-8, workers: workers) }
+        let all = try (0..<sites).map {
+            try SyntheticSite(
+                consortium.workerConfiguration(named: names[$0]),
+                value: Float($0 + 1) * 1e-8,
+                workers: workers
+            )
+        }
         let began = Date()
         for site in all { site.start() }
         var most = (resident: 0, descriptors: 0)
@@ -35,14 +45,16 @@ import Worker
             let usage = Shell.usage(of: coordinator.processIdentifier)
             most = (max(most.resident, usage.resident), max(most.descriptors, usage.descriptors))
             usleep(200_000)
-            // No process is started meanwhile: with more than a thousand open descriptors, Foundation's `Process` reads past
-            // the end of its list of them.
+            // No process is started meanwhile: with more than a thousand open descriptors, Foundation's `Process` reads
+            // past the end of its list of them.
             return consortium.log("coordinator").contains("campaign ended")
         }
         let seconds = Date().timeIntervalSince(began)
         print(
-            "load: \(sites) sites of \(bytes) bytes, \(rounds) rounds in \(String(format: "%.1f", seconds)) s; the coordinator took "
-                + "\(most.resident) MiB and \(most.descriptors) descriptors")
+            "load: \(sites) sites of \(bytes) bytes, \(rounds) rounds in \(String(format: "%.1f", seconds)) s; "
+                + "the coordinator took "
+                + "\(most.resident) MiB and \(most.descriptors) descriptors"
+        )
         #expect(ended, "\(consortium.log("coordinator").suffix(2000))")
         #expect(most.resident < residentLimit)
         await withTaskGroup(of: Void.self) { group in

@@ -12,7 +12,11 @@ import Worker
     /// 256 MB over a slow link that is silent for 30 s, then cut for 30 s, while the coordinator is killed once.
     @Test func aLargeUpdateGetsThroughASlowLinkWithCuts() async throws {
         let bytes = 256 << 20
-        let consortium = try Consortium(sites: 1, rounds: 1, baseModel: try Consortium.model(bytes: bytes, in: directory))
+        let consortium = try Consortium(
+            sites: 1,
+            rounds: 1,
+            baseModel: try Consortium.model(bytes: bytes, in: directory)
+        )
         var coordinator = try consortium.startCoordinator()
         try consortium.openCampaign()
         let link = FaultyLink(to: consortium.port, bytesPerSecond: 40e6, latency: 0.02)
@@ -20,7 +24,9 @@ import Worker
         let site = try SyntheticSite(consortium.workerConfiguration(0, port: link.port))
         site.start()
         let watch = Heartbeats(consortium)
-        func wait(upTo fraction: Double) { _ = consortium.wait(seconds: 90) { Double(link.bytesUp) >= fraction * Double(bytes) } }
+        func wait(upTo fraction: Double) {
+            _ = consortium.wait(seconds: 90) { Double(link.bytesUp) >= fraction * Double(bytes) }
+        }
         wait(upTo: 0.25)
         #expect(watch.longestSilence() < 6, "a heartbeat was starved by a transfer")
         link.setSilent(true)
@@ -45,10 +51,15 @@ import Worker
         #expect(consortium.waitForEnd(seconds: 120), "\(site.log.all.suffix(5))")
         #expect(consortium.campaign["updates_accepted"] as? Int == 1)
         await site.stop()
-        // On the wire: what a broken link repeats is at most a chunk; what a killed process had not read from its socket is
-        // lost with it, and that is at most its buffers. TLS adds 22 bytes to 16 KiB.
+        // On the wire: what a broken link repeats is at most a chunk; what a killed process had not read from its
+        // socket is lost with it, and that is at most its buffers. TLS adds 22 bytes to 16 KiB.
         let repeated = link.bytesUp - bytes - bytes / 500
-        print("network: \(link.bytesUp) bytes up for an update of \(bytes), \(max(0, repeated)) repeated, \(link.accepted) connections")
+        print(
+            """
+            network: \(link.bytesUp) bytes up for an update of \(bytes), \(max(0, repeated)) repeated, \
+            \(link.accepted) connections
+            """
+        )
         #expect(repeated < 2 * 262_144 + 8 << 20)
         #expect(try consortium.finish(coordinator).status == 0)
     }
@@ -56,7 +67,11 @@ import Worker
     /// On a link that only breaks, no more than one chunk is sent twice.
     @Test func aBrokenLinkRepeatsAtMostAChunk() async throws {
         let bytes = 64 << 20
-        let consortium = try Consortium(sites: 1, rounds: 1, baseModel: try Consortium.model(bytes: bytes, in: directory))
+        let consortium = try Consortium(
+            sites: 1,
+            rounds: 1,
+            baseModel: try Consortium.model(bytes: bytes, in: directory)
+        )
         let coordinator = try consortium.startCoordinator()
         try consortium.openCampaign()
         let link = FaultyLink(to: consortium.port, bytesPerSecond: 20e6)
@@ -78,7 +93,12 @@ import Worker
     }
 
     @Test func aSiteThatReadsAByteASecondAndAThousandIdleConnectionsHarmNobody() async throws {
-        let consortium = try Consortium(sites: 2, rounds: 2, quorum: 1, baseModel: try Consortium.model(bytes: 8 << 20, in: directory))
+        let consortium = try Consortium(
+            sites: 2,
+            rounds: 2,
+            quorum: 1,
+            baseModel: try Consortium.model(bytes: 8 << 20, in: directory)
+        )
         try consortium.edit("operator/plan.toml", "deadline_seconds = 3600", "deadline_seconds = 6")
         try consortium.edit("operator/plan.toml", "recruiting_seconds = 30", "recruiting_seconds = 2")
         let coordinator = try consortium.startCoordinator()
@@ -114,7 +134,9 @@ import Worker
             for _ in 0..<12 {
                 group.addTask {
                     do {
-                        try await crowd.withConnection(.control, software: "test") { _ in try await Task.sleep(for: .seconds(2)) }
+                        try await crowd.withConnection(.control, software: "test") { _ in
+                            try await Task.sleep(for: .seconds(2))
+                        }
                         return false
                     } catch {
                         return "\(error)".contains("connections open, the limit for one certificate")
@@ -143,16 +165,28 @@ import Worker
             ConnectPort \(consortium.port)
             """
         try directory.write("tinyproxy.conf", Array(configuration.utf8))
-        let proxy = try Shell.start(["tinyproxy", "-d", "-c", directory.file("tinyproxy.conf")], output: "/dev/null", error: "/dev/null")
+        let proxy = try Shell.start(
+            ["tinyproxy", "-d", "-c", directory.file("tinyproxy.conf")],
+            output: "/dev/null",
+            error: "/dev/null"
+        )
         defer {
             // It waits for its clients where it is asked politely.
             kill(proxy.processIdentifier, SIGKILL)
             proxy.waitUntilExit()
         }
-        try consortium.edit("acme-osaka/worker.toml", "proxy = \"\"", "proxy = \"http://osaka:wrong@127.0.0.1:\(proxyPort)\"")
+        try consortium.edit(
+            "acme-osaka/worker.toml",
+            "proxy = \"\"",
+            "proxy = \"http://osaka:wrong@127.0.0.1:\(proxyPort)\""
+        )
         let wrong = try consortium.startWorker(0)
         #expect(
-            consortium.wait { consortium.log("acme-osaka").contains("401") || consortium.log("acme-osaka").contains("407") }, "\(consortium.log("acme-osaka"))")
+            consortium.wait {
+                consortium.log("acme-osaka").contains("401") || consortium.log("acme-osaka").contains("407")
+            },
+            "\(consortium.log("acme-osaka"))"
+        )
         #expect(consortium.stop(wrong) == 0)
         try consortium.edit("acme-osaka/worker.toml", "osaka:wrong", "osaka:secret")
         let worker = try consortium.startWorker(0)
@@ -166,7 +200,11 @@ import Worker
 
     @Test func transfersKeepToTheirHoursAndTheirBandwidth() async throws {
         let bytes = 4 << 20
-        let consortium = try Consortium(sites: 1, rounds: 1, baseModel: try Consortium.model(bytes: bytes, in: directory))
+        let consortium = try Consortium(
+            sites: 1,
+            rounds: 1,
+            baseModel: try Consortium.model(bytes: bytes, in: directory)
+        )
         let coordinator = try consortium.startCoordinator()
         try consortium.openCampaign()
         var configuration = consortium.workerConfiguration(0)
@@ -184,7 +222,10 @@ import Worker
         #expect(Date().timeIntervalSince(began) > 1.8)
         await waiting.stop()
         #expect(consortium.campaign["updates_accepted"] as? Int == 0)
-        configuration.upload = TransferPolicy(hours: DailyHours("\(clock(minute + 1380))-\(clock(minute + 60))"), megabitsPerSecond: 16)
+        configuration.upload = TransferPolicy(
+            hours: DailyHours("\(clock(minute + 1380))-\(clock(minute + 60))"),
+            megabitsPerSecond: 16
+        )
         let allowed = try SyntheticSite(configuration)
         let uploading = Date()
         allowed.start()

@@ -11,7 +11,9 @@ import Testing
     private func json(_ outcome: Shell.Outcome) throws -> [String: Any] {
         try #require(try JSONSerialization.jsonObject(with: Data(outcome.output.utf8)) as? [String: Any])
     }
-    private func digest(_ path: String) throws -> String { try Shell.run(["sha256sum", path]).output.split(separator: " ").first.map(String.init) ?? "" }
+    private func digest(_ path: String) throws -> String {
+        try Shell.run(["sha256sum", path]).output.split(separator: " ").first.map(String.init) ?? ""
+    }
 
     @Test func aStoppedCampaignsRoundIsReleasedFetchedAuditedAndTrainedOn() throws {
         let consortium = try Consortium(rounds: 1000, learning: ["--lora-rank", "4"])
@@ -33,29 +35,58 @@ import Testing
         #expect(workers.allSatisfy { $0.terminationStatus == 0 })
 
         #expect(try consortium.attempt(["release", "cut", "FY2027"] + consortium.operatorConfig).status == 5)
-        #expect(try consortium.attempt(["release", "cut", "FY2027", "--round", "999"] + consortium.operatorConfig).status == 5)
+        #expect(
+            try consortium.attempt(["release", "cut", "FY2027", "--round", "999"] + consortium.operatorConfig).status
+                == 5
+        )
         try consortium.kumiai(["release", "cut", "FY2027", "--round", "2"] + consortium.operatorConfig)
         try consortium.kumiai(["release", "cut", "FY2027", "--round", "2"] + consortium.operatorConfig)
         let release = "\(consortium.data)/releases/FY2027"
         try consortium.kumiai("release", "show", release, "--verify", "--ca", consortium.authority)
         // Of what came after the round that was cut, nothing is in the release.
         let shown = try json(consortium.kumiai("release", "show", release, "--json"))
-        #expect(shown["round"] as? Int == 2 && shown["rounds"] as? Int == 2 && shown["updates"] as? Int == 4, "\(shown)")
+        #expect(
+            shown["round"] as? Int == 2 && shown["rounds"] as? Int == 2 && shown["updates"] as? Int == 4,
+            "\(shown)"
+        )
         try fetches(consortium, release)
         try trainOn(consortium)
         #expect(consortium.stop(coordinator) == 0)
         let audit = try consortium.attempt(["audit", "verify", consortium.data, "--ca", consortium.authority])
         #expect(audit.status == 0, "\(audit.output)")
-        let replay = try json(consortium.kumiai("audit", "replay", "2", consortium.data, "--campaign", Self.name, "--ca", consortium.authority, "--json"))
+        let replay = try json(
+            consortium.kumiai(
+                "audit",
+                "replay",
+                "2",
+                consortium.data,
+                "--campaign",
+                Self.name,
+                "--ca",
+                consortium.authority,
+                "--json"
+            )
+        )
         let released = try #require(replay["release"] as? [String: Any])
-        #expect(released["recorded"] as? String == (try digest("\(release)/model.safetensors")) && replay["identical"] as? Bool == true)
+        #expect(
+            released["recorded"] as? String == (try digest("\(release)/model.safetensors"))
+                && replay["identical"] as? Bool == true
+        )
         try consortium.kumiai("audit", "replay", "--all", consortium.data, "--ca", consortium.authority)
     }
 
     private func fetches(_ consortium: Consortium, _ release: String) throws {
         for (name, configuration) in [("site", "acme-osaka/worker.toml"), ("operator", "operator/operator.toml")] {
             let out = consortium.path("fetched-\(name)")
-            try consortium.kumiai("release", "fetch", "FY2027", "--out", out, "--config", consortium.path(configuration))
+            try consortium.kumiai(
+                "release",
+                "fetch",
+                "FY2027",
+                "--out",
+                out,
+                "--config",
+                consortium.path(configuration)
+            )
             #expect(try digest("\(out)/model.safetensors") == digest("\(release)/model.safetensors"))
             try consortium.kumiai("release", "show", out, "--verify", "--ca", consortium.authority)
         }
@@ -63,9 +94,13 @@ import Testing
         let taken = consortium.path("taken")
         try FileManager.default.createDirectory(atPath: taken + "~partial", withIntermediateDirectories: true)
         _ = try consortium.directory.write("taken~partial/note", [1])
-        let refused = try consortium.attempt(["release", "fetch", "FY2027", "--out", taken, "--config", consortium.path("operator/operator.toml")])
+        let refused = try consortium.attempt([
+            "release", "fetch", "FY2027", "--out", taken, "--config", consortium.path("operator/operator.toml"),
+        ])
         #expect(refused.status == 1 && refused.error.contains("no fetch has made it"), "\(refused)")
-        #expect(try consortium.directory.read("taken~partial/note") == [1] && !FileManager.default.fileExists(atPath: taken))
+        #expect(
+            try consortium.directory.read("taken~partial/note") == [1] && !FileManager.default.fileExists(atPath: taken)
+        )
         // A lineage that cannot be read any more is tampering, as any other change.
         let copy = consortium.path("fetched-site")
         for content in [Array("x".utf8), Array(#"{"released_at_ms": -1}"#.utf8)] {
@@ -74,32 +109,65 @@ import Testing
             #expect(shown.status == 3 && shown.output.contains("TAMPERED"), "\(shown)")
         }
         let base = consortium.path("base")
-        try consortium.kumiai("model", "fetch", "FY2026", "--out", base, "--config", consortium.path("acme-osaka/worker.toml"))
-        let file = try #require(try FileManager.default.contentsOfDirectory(atPath: base).first { $0.hasSuffix(".safetensors") })
+        try consortium.kumiai(
+            "model",
+            "fetch",
+            "FY2026",
+            "--out",
+            base,
+            "--config",
+            consortium.path("acme-osaka/worker.toml")
+        )
+        let file = try #require(
+            try FileManager.default.contentsOfDirectory(atPath: base).first { $0.hasSuffix(".safetensors") }
+        )
         #expect(try digest("\(base)/\(file)") == digest(Repository.example("base/state.safetensors")))
         // What a site keeps out, its engineer's command keeps out too.
         _ = try consortium.directory.write("acme-osaka/small.toml", consortium.directory.read("acme-osaka/worker.toml"))
         try consortium.edit("acme-osaka/small.toml", "largest_model_gb = 64.0", "largest_model_gb = 0.001")
         let large = try consortium.attempt(
-            ["model", "fetch", "FY2026", "--out", consortium.path("large"), "--config", consortium.path("acme-osaka/small.toml")])
+            [
+                "model", "fetch", "FY2026", "--out", consortium.path("large"), "--config",
+                consortium.path("acme-osaka/small.toml"),
+            ])
         #expect(large.status == 1 && large.error.contains("take more than 1000000 bytes"), "\(large)")
         let unknown = try consortium.attempt([
-            "release", "fetch", "FY2099", "--out", consortium.path("none"), "--config", consortium.path("operator/operator.toml"),
+            "release", "fetch", "FY2099", "--out", consortium.path("none"), "--config",
+            consortium.path("operator/operator.toml"),
         ])
-        #expect(unknown.status == 5 && !FileManager.default.fileExists(atPath: consortium.path("none")), "\(unknown.error)")
+        #expect(
+            unknown.status == 5 && !FileManager.default.fileExists(atPath: consortium.path("none")),
+            "\(unknown.error)"
+        )
     }
 
     private func trainOn(_ consortium: Consortium) throws {
         let plan = consortium.path("operator/plan-FY2028.toml")
         try consortium.kumiai(
-            "campaign", "init", consortium.path("operator"), "--coordinator", "127.0.0.1:\(consortium.port)", "--base", "FY2027", "--release", "FY2028",
-            "--rounds", "1", "--site", "acme/osaka")
+            "campaign",
+            "init",
+            consortium.path("operator"),
+            "--coordinator",
+            "127.0.0.1:\(consortium.port)",
+            "--base",
+            "FY2027",
+            "--release",
+            "FY2028",
+            "--rounds",
+            "1",
+            "--site",
+            "acme/osaka"
+        )
         try consortium.kumiai(["campaign", "open", plan] + consortium.operatorConfig)
         // Opening the same plan again is answered as the first time.
         try consortium.kumiai(["campaign", "open", plan] + consortium.operatorConfig)
         // Who took part last year only, and last year's losses, are not shown.
         let sites = try #require(consortium.status()["sites"] as? [[String: Any]])
-        #expect(sites.map { $0["site"] as? String } == ["acme/osaka"] && sites.allSatisfy { $0["local_loss"] is NSNull || $0["local_loss"] == nil }, "\(sites)")
+        #expect(
+            sites.map { $0["site"] as? String } == ["acme/osaka"]
+                && sites.allSatisfy { $0["local_loss"] is NSNull || $0["local_loss"] == nil },
+            "\(sites)"
+        )
         let worker = try consortium.startWorker(0)
         try #require(consortium.waitForEnd(), "\(consortium.log("acme-osaka"))")
         worker.waitUntilExit()
@@ -120,16 +188,34 @@ import Testing
         try consortium.kumiai(["campaign", "stop", Self.name, "--reason", "test"] + consortium.operatorConfig)
         for worker in workers { worker.waitUntilExit() }
         // The same release by another campaign, for which nobody comes.
-        let again = try consortium.attempt(["campaign", "open", consortium.path("operator/plan.toml")] + consortium.operatorConfig)
+        let again = try consortium.attempt(
+            ["campaign", "open", consortium.path("operator/plan.toml")] + consortium.operatorConfig
+        )
         #expect(again.status == 5 && again.error.contains("give this one another name"), "\(again)")
         try consortium.kumiai(
-            "campaign", "init", consortium.path("operator"), "--coordinator", "127.0.0.1:\(consortium.port)", "--base", "FY2026", "--release", "FY2027",
-            "--campaign", "second-try", "--site", "zeta/nowhere")
+            "campaign",
+            "init",
+            consortium.path("operator"),
+            "--coordinator",
+            "127.0.0.1:\(consortium.port)",
+            "--base",
+            "FY2026",
+            "--release",
+            "FY2027",
+            "--campaign",
+            "second-try",
+            "--site",
+            "zeta/nowhere"
+        )
         let plan = "operator/plan-FY2027.toml"
         try consortium.edit(plan, "recruiting_deadline_seconds = 604800", "recruiting_deadline_seconds = 1")
         try consortium.edit(plan, "maximum_attempts = 3", "maximum_attempts = 1")
         try consortium.kumiai(["campaign", "open", consortium.path(plan)] + consortium.operatorConfig)
-        try #require(consortium.wait { phase(consortium) == "stopped" && consortium.campaign["campaign"] as? String == "second-try" })
+        try #require(
+            consortium.wait {
+                phase(consortium) == "stopped" && consortium.campaign["campaign"] as? String == "second-try"
+            }
+        )
         // A site that had no part in it waits for a campaign of its own.
         let worker = try consortium.startWorker(0)
         #expect(consortium.wait { consortium.log("acme-osaka").contains("no campaign is open") })
@@ -165,14 +251,22 @@ import Testing
         let coordinator = try consortium.startCoordinator()
         try consortium.openCampaign()
         let workers = try [0, 1].map(consortium.startWorker)
-        try #require(consortium.wait { (consortium.campaign["awaited"] as? [String]) == ["cyan/lyon"] }, "\(consortium.campaign)")
-        let check = try consortium.kumiai(["campaign", "check", consortium.path("operator/plan.toml")] + consortium.operatorConfig)
+        try #require(
+            consortium.wait { (consortium.campaign["awaited"] as? [String]) == ["cyan/lyon"] },
+            "\(consortium.campaign)"
+        )
+        let check = try consortium.kumiai(
+            ["campaign", "check", consortium.path("operator/plan.toml")] + consortium.operatorConfig
+        )
         #expect((check.output + check.error).contains("never seen cyan/lyon"), "\(check.output) \(check.error)")
         // A site that has only asked its doctor has been seen.
         _ = try consortium.attempt(["worker", "doctor", "--config", consortium.path("cyan-lyon/worker.toml")])
-        let known = try consortium.kumiai(["campaign", "check", consortium.path("operator/plan.toml")] + consortium.operatorConfig)
+        let known = try consortium.kumiai(
+            ["campaign", "check", consortium.path("operator/plan.toml")] + consortium.operatorConfig
+        )
         #expect(known.output.contains("knows all of these sites"), "\(known.output)")
-        let amend = ["campaign", "amend", Self.name, "--reason", "the plant in Lyon has closed"] + consortium.operatorConfig
+        let amend =
+            ["campaign", "amend", Self.name, "--reason", "the plant in Lyon has closed"] + consortium.operatorConfig
         #expect(try consortium.attempt(amend + ["--drop", "cyan/lyon"]).status == 5, "a quorum of 3 of 2 sites")
         #expect(try consortium.attempt(amend + ["--drop", "bolt/paris", "--quorum", "2"]).status == 5)
         try consortium.kumiai(amend + ["--drop", "cyan/lyon", "--quorum", "2"])
@@ -187,11 +281,15 @@ import Testing
         let consortium = try Consortium()
         let coordinator = try consortium.startCoordinator()
         #expect(consortium.wait { (try? consortium.status())?["consortium"] != nil })
-        let model = ["model", "import", Repository.example("base/image.safetensors"), "--name", "FY2030"] + consortium.operatorConfig
+        let model =
+            ["model", "import", Repository.example("base/image.safetensors"), "--name", "FY2030"]
+            + consortium.operatorConfig
         let first = try json(consortium.kumiai(model + ["--json"]))
         #expect(try json(consortium.kumiai(model + ["--json"]))["entry"] as? Int == first["entry"] as? Int)
         let other = try consortium.attempt(
-            ["model", "import", Repository.example("base/state.safetensors"), "--name", "FY2030"] + consortium.operatorConfig)
+            ["model", "import", Repository.example("base/state.safetensors"), "--name", "FY2030"]
+                + consortium.operatorConfig
+        )
         #expect(other.status == 5, "\(other.error)")
         #expect(consortium.stop(coordinator) == 0)
         #expect(try consortium.attempt(["audit", "verify", consortium.data, "--ca", consortium.authority]).status == 0)

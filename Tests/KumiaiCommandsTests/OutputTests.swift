@@ -13,7 +13,10 @@ import Testing
     }
 
     private func object(_ outcome: Shell.Outcome) throws -> [String: Any] {
-        try #require(try JSONSerialization.jsonObject(with: Data(outcome.output.utf8)) as? [String: Any], "\(outcome.output)")
+        try #require(
+            try JSONSerialization.jsonObject(with: Data(outcome.output.utf8)) as? [String: Any],
+            "\(outcome.output)"
+        )
     }
 
     @Test(arguments: [
@@ -24,7 +27,10 @@ import Testing
     func aFullDiskIsExit1WithItsReason(command: String) throws {
         let outcome = try bash("$KUMIAI \(command) > /dev/full")
         #expect(outcome.status == 1, "\(outcome.status)")
-        #expect(outcome.error.contains("kumiai: error: cannot write to standard output: no space left on device"), "\(outcome.error)")
+        #expect(
+            outcome.error.contains("kumiai: error: cannot write to standard output: no space left on device"),
+            "\(outcome.error)"
+        )
     }
 
     @Test(arguments: ["--help", "policy init", "pki request member/acme/site/osaka --out osaka"])
@@ -48,13 +54,17 @@ import Testing
         let closed = try bash("\(ca) a >&-")
         #expect(
             closed.status == 1 && closed.error.contains("cannot write to standard output: it is closed"),
-            "\(closed.status) \(closed.error)")
+            "\(closed.status) \(closed.error)"
+        )
         #expect(try bash("\(ca) b 2>&-").status == 0)
         #expect(try bash("\(ca) c <&- >&- 2>&-").status == 1)
         for name in ["a", "b", "c"] {
             for file in ["ca.key", "ca.pem"] {
                 let text = String(decoding: try directory.read("\(name)/\(file)"), as: UTF8.self)
-                #expect(text.hasPrefix("-----BEGIN") && !text.contains("made the CA"), "\(name)/\(file): \(text.prefix(80))")
+                #expect(
+                    text.hasPrefix("-----BEGIN") && !text.contains("made the CA"),
+                    "\(name)/\(file): \(text.prefix(80))"
+                )
             }
         }
     }
@@ -71,14 +81,23 @@ import Testing
     @Test(arguments: ["2> /dev/full", "2>&-", "2> >(exit 0)", "> /dev/full 2>&1"])
     func servicesGoOnWhereTheirLogCannotBeWritten(target: String) throws {
         let consortium = try Consortium(sites: 1)
-        let services = try ["coordinator run --config coordinator/coordinator.toml", "worker run --config acme-osaka/worker.toml"].map {
+        let services = try [
+            "coordinator run --config coordinator/coordinator.toml", "worker run --config acme-osaka/worker.toml",
+        ].map {
             command in
             try Shell.start(
-                ["bash", "-c", "exec \(Shell.kumiai) \(command) \(target)"], directory: consortium.directory.path, output: "/dev/null",
-                error: "/dev/null")
+                ["bash", "-c", "exec \(Shell.kumiai) \(command) \(target)"],
+                directory: consortium.directory.path,
+                output: "/dev/null",
+                error: "/dev/null"
+            )
         }
         defer { for service in services where service.isRunning { service.terminate() } }
-        #expect(consortium.wait { ((try? consortium.status())?["sites"] as? [[String: Any]])?.first?["connected"] as? Bool == true })
+        #expect(
+            consortium.wait {
+                ((try? consortium.status())?["sites"] as? [[String: Any]])?.first?["connected"] as? Bool == true
+            }
+        )
         for service in services { kill(service.processIdentifier, SIGHUP) }
         sleep(1)
         #expect((try consortium.status())["consortium"] != nil)
@@ -90,12 +109,23 @@ import Testing
 
     @Test func aHangUpOpensTheLogFileAgainAndEndsNoService() throws {
         let consortium = try Consortium(sites: 1)
-        func log(_ name: String) -> String { (try? consortium.directory.read(name)).map { String(decoding: $0, as: UTF8.self) } ?? "" }
+        func log(_ name: String) -> String {
+            (try? consortium.directory.read(name)).map { String(decoding: $0, as: UTF8.self) } ?? ""
+        }
         let coordinator = try consortium.start(
             "coordinator",
-            ["coordinator", "run", "--config", consortium.path("coordinator/coordinator.toml"), "--log-file", consortium.path("c.log")])
+            [
+                "coordinator", "run", "--config", consortium.path("coordinator/coordinator.toml"), "--log-file",
+                consortium.path("c.log"),
+            ]
+        )
         let worker = try consortium.start(
-            "worker", ["worker", "run", "--config", consortium.path("acme-osaka/worker.toml"), "--log-file", consortium.path("w.log")])
+            "worker",
+            [
+                "worker", "run", "--config", consortium.path("acme-osaka/worker.toml"), "--log-file",
+                consortium.path("w.log"),
+            ]
+        )
         #expect(consortium.wait { log("c.log").contains("site connected") && log("w.log").contains("worker starts") })
         for (service, name) in [(coordinator, "c.log"), (worker, "w.log")] {
             try FileManager.default.moveItem(atPath: consortium.path(name), toPath: consortium.path("\(name).1"))
@@ -113,13 +143,16 @@ import Testing
         let consortium = try Consortium(sites: 1)
         let disk = try SmallDisk(at: consortium.path("logs"), bytes: 1 << 20, scratch: directory)
         defer { disk.unmount() }
-        func log() -> String { (try? consortium.directory.read("logs/c.log")).map { String(decoding: $0, as: UTF8.self) } ?? "" }
+        func log() -> String {
+            (try? consortium.directory.read("logs/c.log")).map { String(decoding: $0, as: UTF8.self) } ?? ""
+        }
         let coordinator = try consortium.start(
             "coordinator",
             [
                 "coordinator", "run", "--config", consortium.path("coordinator/coordinator.toml"), "--log-file",
                 consortium.path("logs/c.log"),
-            ])
+            ]
+        )
         #expect(consortium.wait { log().contains("listening") })
         disk.fill()
         // Each is a line, and the last page of the file has room for some.
@@ -153,16 +186,28 @@ import Testing
         try consortium.openCampaign()
         let worker = try consortium.startWorker(0)
         let log = { consortium.log("acme-osaka") }
-        try #require(consortium.wait { log().contains("the record of what leaves this site cannot be written, and nothing is sent") }, "\(log().suffix(1500))")
+        try #require(
+            consortium.wait {
+                log().contains("the record of what leaves this site cannot be written, and nothing is sent")
+            },
+            "\(log().suffix(1500))"
+        )
         #expect(!log().contains("update accepted"))
         #expect(
             consortium.wait {
-                (try? consortium.kumiai(["coordinator", "status"] + consortium.operatorConfig).output.contains("the record of what leaves")) == true
-            })
+                (try? consortium.kumiai(["coordinator", "status"] + consortium.operatorConfig).output.contains(
+                    "the record of what leaves"
+                )) == true
+            }
+        )
         try FileManager.default.removeItem(atPath: record)
         try #require(consortium.waitForEnd(), "\(log().suffix(1500))")
         worker.waitUntilExit()
-        #expect(String(decoding: try consortium.directory.read("acme-osaka/data/sent.jsonl"), as: UTF8.self).contains("\"round\": 1"))
+        #expect(
+            String(decoding: try consortium.directory.read("acme-osaka/data/sent.jsonl"), as: UTF8.self).contains(
+                "\"round\": 1"
+            )
+        )
         #expect(consortium.stop(coordinator) == 0)
     }
 
@@ -170,12 +215,17 @@ import Testing
         let demo = directory.file("demo")
         let process = try Shell.start(
             [
-                Shell.kumiai, "demo", "--policy", "state", "--sites", "2", "--rounds", "500", "--directory", demo, "--examples",
+                Shell.kumiai, "demo", "--policy", "state", "--sites", "2", "--rounds", "500", "--directory", demo,
+                "--examples",
                 Repository.path("Examples/metaworld"),
             ],
-            output: directory.file("out"), error: directory.file("err"))
+            output: directory.file("out"),
+            error: directory.file("err")
+        )
         let end = Date().addingTimeInterval(60)
-        func coordinatorLog() -> String { (try? String(contentsOfFile: demo + "/logs/coordinator.log", encoding: .utf8)) ?? "" }
+        func coordinatorLog() -> String {
+            (try? String(contentsOfFile: demo + "/logs/coordinator.log", encoding: .utf8)) ?? ""
+        }
         while Date() < end, !coordinatorLog().contains("site connected") { usleep(50_000) }
         #expect(coordinatorLog().contains("site connected"))
         kill(process.processIdentifier, SIGHUP)
@@ -191,7 +241,9 @@ import Testing
     /// The processes that have a text on their command line.
     private func processes(naming text: String) throws -> [String] {
         try FileManager.default.contentsOfDirectory(atPath: "/proc").filter { name in
-            guard Int(name) != nil, let line = FileManager.default.contents(atPath: "/proc/\(name)/cmdline") else { return false }
+            guard Int(name) != nil, let line = FileManager.default.contents(atPath: "/proc/\(name)/cmdline") else {
+                return false
+            }
             return String(decoding: line, as: UTF8.self).contains(text)
         }
     }
@@ -199,20 +251,31 @@ import Testing
     // MARK: JSON
 
     @Test func errorsAreJSONWhereJSONIsExpected() throws {
-        func error(_ outcome: Shell.Outcome) throws -> [String: Any] { try #require(try object(outcome)["error"] as? [String: Any]) }
+        func error(_ outcome: Shell.Outcome) throws -> [String: Any] {
+            try #require(try object(outcome)["error"] as? [String: Any])
+        }
         let missing = try bash("$KUMIAI campaign status --json --config missing.toml")
-        #expect(try error(missing)["code"] as? String == "configuration" && error(missing)["exit"] as? Int == 6 && missing.status == 6)
-        #expect(try #require(error(missing)["message"] as? String).contains("missing.toml") && error(missing)["hint"] is String)
+        #expect(
+            try error(missing)["code"] as? String == "configuration" && error(missing)["exit"] as? Int == 6
+                && missing.status == 6
+        )
+        #expect(
+            try #require(error(missing)["message"] as? String).contains("missing.toml")
+                && error(missing)["hint"] is String
+        )
         #expect(missing.error.contains("kumiai: error: ") && missing.error.contains("missing.toml"))
         let usage = try bash("$KUMIAI demo --json --rouns 3")
-        #expect(try error(usage)["code"] as? String == "usage" && error(usage)["exit"] as? Int == 64 && usage.status == 64)
+        #expect(
+            try error(usage)["code"] as? String == "usage" && error(usage)["exit"] as? Int == 64 && usage.status == 64
+        )
         #expect(try #require(error(usage)["message"] as? String).contains("--rouns"))
         // No coordinator runs.
         let consortium = try Consortium(sites: 1)
         let unreachable = try consortium.attempt(["coordinator", "status", "--json"] + consortium.operatorConfig)
         #expect(
             try error(unreachable)["code"] as? String == "unreachable" && error(unreachable)["exit"] as? Int == 4
-                && unreachable.status == 4)
+                && unreachable.status == 4
+        )
         // Without --json, nothing is on standard output.
         #expect(try bash("$KUMIAI campaign status --config missing.toml").output.isEmpty)
     }
@@ -225,21 +288,50 @@ import Testing
             for key in keys { #expect(object[key] != nil, "\(command): \(object)") }
             return object
         }
-        let authority = try made("pki ca --consortium test.kumiai.example --out pki", "consortium", "certificate", "key", "not_after")
+        let authority = try made(
+            "pki ca --consortium test.kumiai.example --out pki",
+            "consortium",
+            "certificate",
+            "key",
+            "not_after"
+        )
         #expect(authority["certificate"] as? String == "pki/ca.pem")
-        _ = try made("pki issue coordinator/main --ca pki --out coordinator", "identity", "certificate", "key", "not_after")
+        _ = try made(
+            "pki issue coordinator/main --ca pki --out coordinator",
+            "identity",
+            "certificate",
+            "key",
+            "not_after"
+        )
         _ = try made("pki request member/acme/site/osaka --out osaka", "identity", "key", "request")
         let issued = try made(
-            "pki issue member/acme/site/osaka --ca pki --request osaka/request.pem --out osaka", "identity", "certificate", "not_after")
+            "pki issue member/acme/site/osaka --ca pki --request osaka/request.pem --out osaka",
+            "identity",
+            "certificate",
+            "not_after"
+        )
         #expect(issued["key"] == nil)
         let base = Repository.example("base/state.safetensors")
         let founded = try made(
-            "coordinator init coordinator --base-model \(base) --name FY2026", "consortium", "configuration", "name", "model", "bytes")
+            "coordinator init coordinator --base-model \(base) --name FY2026",
+            "consortium",
+            "configuration",
+            "name",
+            "model",
+            "bytes"
+        )
         #expect(founded["name"] as? String == "FY2026" && (founded["model"] as? String)?.count == 64)
-        _ = try made("worker init osaka --coordinator 127.0.0.1:7443 --demonstrations d.hdf5", "configuration", "demonstrations")
+        _ = try made(
+            "worker init osaka --coordinator 127.0.0.1:7443 --demonstrations d.hdf5",
+            "configuration",
+            "demonstrations"
+        )
         let plan = try made(
-            "campaign init alice --coordinator 127.0.0.1:7443 --base FY2026 --release FY2027 --site acme/osaka", "campaign", "plan",
-            "configuration")
+            "campaign init alice --coordinator 127.0.0.1:7443 --base FY2026 --release FY2027 --site acme/osaka",
+            "campaign",
+            "plan",
+            "configuration"
+        )
         #expect(plan["campaign"] as? String == "FY2026-FY2027")
         #expect(try object(bash("$KUMIAI policy init --json"))["type"] as? String != nil)
     }
@@ -248,8 +340,14 @@ import Testing
 
     @Test func noControlCharacterOfAFileReachesTheTerminal() throws {
         let outcome = try bash("$KUMIAI policy show $'model\\e[2J\\nkumiai: hint: run this'")
-        #expect(outcome.status != 0 && outcome.error.contains("\\u{1b}[2J\\nkumiai: hint: run this"), "\(outcome.error)")
-        #expect(!outcome.error.contains("\u{1b}") && !outcome.error.contains("\nkumiai: hint: run this"), "\(outcome.error)")
+        #expect(
+            outcome.status != 0 && outcome.error.contains("\\u{1b}[2J\\nkumiai: hint: run this"),
+            "\(outcome.error)"
+        )
+        #expect(
+            !outcome.error.contains("\u{1b}") && !outcome.error.contains("\nkumiai: hint: run this"),
+            "\(outcome.error)"
+        )
     }
 
     @Test(arguments: ["http://coordinator.example:7443", "https://coordinator.example:7443/path"])
@@ -257,7 +355,9 @@ import Testing
         let outcome = try bash("$KUMIAI worker init osaka --coordinator \(address) --demonstrations d.hdf5")
         #expect(
             outcome.status == 6 && outcome.error.contains("is the web address")
-                && outcome.error.contains("example coordinator.example:7443"), "\(outcome.error)")
+                && outcome.error.contains("example coordinator.example:7443"),
+            "\(outcome.error)"
+        )
         #expect(!FileManager.default.fileExists(atPath: directory.file("osaka")))
     }
 
@@ -265,10 +365,14 @@ import Testing
         let consortium = try Consortium(sites: 1)
         let listener = try listen(on: consortium.port)
         defer { close(listener) }
-        let outcome = try consortium.attempt(["coordinator", "run", "--config", consortium.path("coordinator/coordinator.toml")])
+        let outcome = try consortium.attempt([
+            "coordinator", "run", "--config", consortium.path("coordinator/coordinator.toml"),
+        ])
         #expect(
-            outcome.status == 1 && outcome.error.contains("cannot listen on 127.0.0.1:\(consortium.port): address already in use"),
-            "\(outcome.error)")
+            outcome.status == 1
+                && outcome.error.contains("cannot listen on 127.0.0.1:\(consortium.port): address already in use"),
+            "\(outcome.error)"
+        )
         #expect(outcome.error.contains("kumiai: hint: another program listens there"), "\(outcome.error)")
     }
 

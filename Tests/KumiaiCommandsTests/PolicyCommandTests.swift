@@ -15,7 +15,10 @@ import Testing
     private func kumiai(_ arguments: String...) throws -> Shell.Outcome { try Shell.run([Shell.kumiai] + arguments) }
 
     private func json(_ outcome: Shell.Outcome) throws -> [String: Any] {
-        try #require(JSONSerialization.jsonObject(with: Data(outcome.output.utf8)) as? [String: Any], "\(outcome.error)")
+        try #require(
+            JSONSerialization.jsonObject(with: Data(outcome.output.utf8)) as? [String: Any],
+            "\(outcome.error)"
+        )
     }
 
     /// What a model gives for the sample inputs here.
@@ -29,7 +32,9 @@ import Testing
     /// Model and adapter in PyTorch, through PEFT.
     private func outputsInPython(_ model: String, _ adapter: String, merged: String) throws -> [Float] {
         let script = Repository.path("Tests/KumiaiCommandsTests/Python/check_adapter.py")
-        let outcome = try Shell.run([Shell.python, script, model, adapter, PolicyInputs.write(directory), "--merged", merged])
+        let outcome = try Shell.run([
+            Shell.python, script, model, adapter, PolicyInputs.write(directory), "--merged", merged,
+        ])
         guard outcome.status == 0 else { throw Failed(why: outcome.error) }
         return try JSONDecoder().decode([Float].self, from: Data(outcome.output.utf8))
     }
@@ -43,8 +48,11 @@ import Testing
 
     @Test func aSitesOwnAdapterLearnsAndPEFTComputesTheSameWithIt() throws {
         let adapter = directory.file("own"), merged = directory.file("merged.safetensors")
-        let tuned = try json(kumiai("policy", "tune", Self.base, Self.data, "--rank", "4", "--steps", "60", "--out", adapter, "--json"))
-        let before = try #require(tuned["error_before"] as? Double), after = try #require(tuned["error_after"] as? Double)
+        let tuned = try json(
+            kumiai("policy", "tune", Self.base, Self.data, "--rank", "4", "--steps", "60", "--out", adapter, "--json")
+        )
+        let before = try #require(tuned["error_before"] as? Double),
+            after = try #require(tuned["error_after"] as? Double)
         #expect(after < 0.6 * before && tuned["trained_parameters"] as? Int == 18_432)
         let evaluated = try json(kumiai("policy", "evaluate", Self.base, Self.data, "--adapter", adapter, "--json"))
         #expect(abs((evaluated["error"] as? Double ?? 9) - after) < 1e-4)
@@ -56,7 +64,9 @@ import Testing
 
     @Test func anAdapterThatPEFTWroteIsFoldedInAsPEFTDoes() throws {
         let adapter = directory.file("foreign"), merged = directory.file("merged.safetensors")
-        let written = try Shell.run([Shell.python, Repository.path("Tests/KumiaiCommandsTests/Python/write_adapter.py"), Self.base, adapter])
+        let written = try Shell.run([
+            Shell.python, Repository.path("Tests/KumiaiCommandsTests/Python/write_adapter.py"), Self.base, adapter,
+        ])
         try #require(written.status == 0, "\(written.error)")
         #expect(try kumiai("adapter", "merge", Self.base, adapter, "--out", merged).status == 0)
         expect(try outputs(merged), near: try outputsInPython(Self.base, adapter, merged: merged))
@@ -81,29 +91,54 @@ import Testing
         for index in configuration.contract.cameras.indices {
             (configuration.contract.cameras[index].height, configuration.contract.cameras[index].width) = (24, 32)
         }
-        let config = try directory.write("config.json", Array(configuration.json.utf8)), model = directory.file("base.safetensors")
+        let config = try directory.write("config.json", Array(configuration.json.utf8)),
+            model = directory.file("base.safetensors")
         #expect(try kumiai("policy", "init", config, "--out", model).status == 0)
         let shown = try kumiai("policy", "show", model)
-        #expect(shown.status == 0 && shown.output.contains("embodiment aloha, 50.0 steps a second") && shown.output.contains("left_gripper"))
+        #expect(
+            shown.status == 0 && shown.output.contains("embodiment aloha, 50.0 steps a second")
+                && shown.output.contains("left_gripper")
+        )
         #expect(try PolicyConfiguration(json: kumiai("policy", "show", model, "--json").output) == configuration)
         let data = Repository.path("Tests/LearningTests/Aloha"), adapter = directory.file("adapter")
         let tuned = try json(
             kumiai(
-                "policy", "tune", model, data, "--steps", "80", "--batch", "8", "--learning-rate", "2e-3", "--control-hz", "50",
-                "--out", directory.file("t"), "--json"))
+                "policy",
+                "tune",
+                model,
+                data,
+                "--steps",
+                "80",
+                "--batch",
+                "8",
+                "--learning-rate",
+                "2e-3",
+                "--control-hz",
+                "50",
+                "--out",
+                directory.file("t"),
+                "--json"
+            )
+        )
         #expect((tuned["error_after"] as? Double ?? 9) < 0.7 * (tuned["error_before"] as? Double ?? 0))
         let short = ["policy", "tune", model, data, "--rank", "2", "--steps", "2", "--batch", "4", "--out", adapter]
         // ALOHA files do not say their rate: what cannot be checked is no pass.
         let unsaid = try Shell.run([Shell.kumiai] + short)
         #expect(unsaid.status != 0, "\(unsaid.error)")
-        #expect(unsaid.error.contains("50.0 steps a second cannot be checked: ALOHA files do not say it"), "\(unsaid.error)")
+        #expect(
+            unsaid.error.contains("50.0 steps a second cannot be checked: ALOHA files do not say it"),
+            "\(unsaid.error)"
+        )
         #expect(try Shell.run([Shell.kumiai] + short + ["--control-hz", "50"]).status == 0)
     }
 
     @Test func aCommandThatFailsLeavesWhatStoodThere() throws {
-        let base = directory.file("base.safetensors"), adapter = directory.file("adapter"), other = directory.file("other.safetensors")
+        let base = directory.file("base.safetensors"), adapter = directory.file("adapter"),
+            other = directory.file("other.safetensors")
         try FileManager.default.copyItem(atPath: Self.base, toPath: base)
-        #expect(try kumiai("policy", "tune", base, Self.data, "--rank", "2", "--steps", "2", "--out", adapter).status == 0)
+        #expect(
+            try kumiai("policy", "tune", base, Self.data, "--rank", "2", "--steps", "2", "--out", adapter).status == 0
+        )
         let before = try Data(contentsOf: URL(fileURLWithPath: base))
         // The adapter does not fit this model, and belongs to another.
         let image = Repository.example("base/image.safetensors")
@@ -122,7 +157,18 @@ import Testing
         #expect(forced.status == 0 && forced.error.contains("the adapter belongs to the model"), "\(forced.error)")
         // What cannot be written is said before hours of training.
         let file = try directory.write("file", [1])
-        let blocked = try kumiai("policy", "tune", Self.base, Self.data, "--rank", "2", "--steps", "1000000", "--out", file)
+        let blocked = try kumiai(
+            "policy",
+            "tune",
+            Self.base,
+            Self.data,
+            "--rank",
+            "2",
+            "--steps",
+            "1000000",
+            "--out",
+            file
+        )
         #expect(blocked.status == 6 && blocked.error.contains("cannot be made"), "\(blocked.error)")
     }
 
@@ -131,10 +177,23 @@ import Testing
         try Shell.run(["mkdir", "-p", directory.file("operator")])
         #expect(
             try kumiai(
-                "campaign", "init", directory.file("operator"), "--coordinator", "127.0.0.1:1", "--base", "A", "--release", "B", "--site", "a/b", "--lora-rank",
+                "campaign",
+                "init",
+                directory.file("operator"),
+                "--coordinator",
+                "127.0.0.1:1",
+                "--base",
+                "A",
+                "--release",
+                "B",
+                "--site",
+                "a/b",
+                "--lora-rank",
                 "8",
-                "--compression", "topk"
-            ).status == 0)
+                "--compression",
+                "topk"
+            ).status == 0
+        )
         let text = try String(contentsOfFile: plan, encoding: .utf8)
         func problem(_ old: String, _ new: String) throws -> String {
             #expect(text.contains(old))
@@ -143,7 +202,11 @@ import Testing
         }
         #expect(try problem("rank = 8", "rank = \"8\"").contains("lora.rank is a text; expected another type"))
         #expect(try problem("batch = 32", "bacth = 32").contains("training.batch is missing"))
-        #expect(try problem("fraction = 0.05", "fraction = 0.9").contains("compression.fraction: expected more than 0 and at most 0.25"))
+        #expect(
+            try problem("fraction = 0.05", "fraction = 0.9").contains(
+                "compression.fraction: expected more than 0 and at most 0.25"
+            )
+        )
         // A whole number will do where one with decimals stands.
         let whole = try problem("alpha = 16.0", "alpha = 16")
         #expect(!whole.contains("alpha") && whole.contains("certificate"), "\(whole)")
@@ -154,16 +217,91 @@ import Testing
         func expect(_ outcome: Shell.Outcome, _ status: Int32, _ text: String) {
             #expect(outcome.status == status && outcome.error.contains(text), "\(outcome.error)")
         }
-        try expect(kumiai("policy", "tune", Self.base, Repository.path("Tests/LearningTests/Aloha"), "--out", directory.file("x")), 1, "embodiment is aloha")
-        try expect(kumiai("policy", "tune", Self.base, Self.data, "--rank", "4", "--target", "word", "--out", directory.file("x")), 1, "no adapter for word")
         try expect(
-            kumiai("policy", "tune", Self.base, Self.data, "--rank", "4", "--target", "nothing", "--out", directory.file("x")), 6, "no module named nothing")
+            kumiai(
+                "policy",
+                "tune",
+                Self.base,
+                Repository.path("Tests/LearningTests/Aloha"),
+                "--out",
+                directory.file("x")
+            ),
+            1,
+            "embodiment is aloha"
+        )
         try expect(
-            kumiai("policy", "tune", Self.base, Self.data, "--rank", "4", "--target", "qvk", "fc1", "--out", directory.file("x")), 6, "no module named qvk")
-        try expect(kumiai("adapter", "extract", Self.base, Self.base, "--target", "qvk", "fc1", "--out", directory.file("x")), 6, "no module named qvk")
-        try expect(kumiai("policy", "tune", Self.base, Self.data, "--target", "fc1", "--out", directory.file("x")), 64, "give its --rank too")
-        try expect(kumiai("policy", "init", directory.write("c", Array("{}".utf8)), "--out", directory.file("x")), 1, "another type")
-        try expect(kumiai("policy", "tune", Self.base, Self.data, "--rank", "4000", "--out", directory.file("x")), 64, "--rank is 0 to 1024")
-        try expect(kumiai("adapter", "merge", Self.base, directory.path, "--out", directory.file("x")), 6, "adapter_config.json")
+            kumiai(
+                "policy",
+                "tune",
+                Self.base,
+                Self.data,
+                "--rank",
+                "4",
+                "--target",
+                "word",
+                "--out",
+                directory.file("x")
+            ),
+            1,
+            "no adapter for word"
+        )
+        try expect(
+            kumiai(
+                "policy",
+                "tune",
+                Self.base,
+                Self.data,
+                "--rank",
+                "4",
+                "--target",
+                "nothing",
+                "--out",
+                directory.file("x")
+            ),
+            6,
+            "no module named nothing"
+        )
+        try expect(
+            kumiai(
+                "policy",
+                "tune",
+                Self.base,
+                Self.data,
+                "--rank",
+                "4",
+                "--target",
+                "qvk",
+                "fc1",
+                "--out",
+                directory.file("x")
+            ),
+            6,
+            "no module named qvk"
+        )
+        try expect(
+            kumiai("adapter", "extract", Self.base, Self.base, "--target", "qvk", "fc1", "--out", directory.file("x")),
+            6,
+            "no module named qvk"
+        )
+        try expect(
+            kumiai("policy", "tune", Self.base, Self.data, "--target", "fc1", "--out", directory.file("x")),
+            64,
+            "give its --rank too"
+        )
+        try expect(
+            kumiai("policy", "init", directory.write("c", Array("{}".utf8)), "--out", directory.file("x")),
+            1,
+            "another type"
+        )
+        try expect(
+            kumiai("policy", "tune", Self.base, Self.data, "--rank", "4000", "--out", directory.file("x")),
+            64,
+            "--rank is 0 to 1024"
+        )
+        try expect(
+            kumiai("adapter", "merge", Self.base, directory.path, "--out", directory.file("x")),
+            6,
+            "adapter_config.json"
+        )
     }
 }

@@ -13,7 +13,10 @@ enum PolicyInputs {
 
     static func write(_ directory: TemporaryDirectory) throws -> String {
         let path = directory.file("inputs.safetensors")
-        let writer = try SafetensorsWriter(path: path, layout: TensorLayout([("state", .f32, [samples, 39]), ("words", .i32, [samples, 12])]))
+        let writer = try SafetensorsWriter(
+            path: path,
+            layout: TensorLayout([("state", .f32, [samples, 39]), ("words", .i32, [samples, 12])])
+        )
         try writer.append(state)
         try words.withUnsafeBytes { try writer.append($0) }
         try writer.finish()

@@ -13,26 +13,39 @@ import Wire
     let directory: TemporaryDirectory
     init() throws { directory = try TemporaryDirectory() }
 
-    /// What the coordinator answered to a site that named another's update, and to one that named a blob that nobody has.
+    /// What the coordinator answered to a site that named another's update, and to one that named a blob that nobody
+    /// has.
     private struct Answers: Sendable, Equatable {
         var offers: [String] = []
         var submissions: [UpdateRefusal.Reason?] = []
     }
 
     @Test func aSiteThatNamesAnothersUpdateGetsTheAnswerForABlobThatNobodyHas() async throws {
-        let consortium = try Consortium(sites: 2, rounds: 1, quorum: 2, baseModel: try Consortium.model(bytes: 1 << 20, in: directory))
+        let consortium = try Consortium(
+            sites: 2,
+            rounds: 1,
+            quorum: 2,
+            baseModel: try Consortium.model(bytes: 1 << 20, in: directory)
+        )
         let coordinator = try consortium.startCoordinator()
         try consortium.openCampaign()
         let honest = try SyntheticSite(consortium.workerConfiguration(0))
         honest.start()
         let liar = try consortium.dialer(consortium.directoryName(1))
-        let certificate = try Certificate(pem: consortium.directory.read("\(consortium.directoryName(1))/certificate.pem"))
+        let certificate = try Certificate(
+            pem: consortium.directory.read("\(consortium.directoryName(1))/certificate.pem")
+        )
         let key = try PrivateKey(pem: consortium.directory.read("\(consortium.directoryName(1))/key.pem"))
         let objects = consortium.data + "/blobs/objects"
         let answers = try await liar.withConnection(.control, software: "test") { control in
             let task = try await Self.task(control)
-            for _ in 0..<150 where !honest.log.contains("update accepted") { try await Task.sleep(for: .milliseconds(30)) }
-            let names = FileManager.default.enumerator(atPath: objects)?.compactMap { ($0 as? String)?.split(separator: "/").last.map(String.init) } ?? []
+            for _ in 0..<150 where !honest.log.contains("update accepted") {
+                try await Task.sleep(for: .milliseconds(30))
+            }
+            let names =
+                FileManager.default.enumerator(atPath: objects)?.compactMap {
+                    ($0 as? String)?.split(separator: "/").last.map(String.init)
+                } ?? []
             let theirs = try #require(names.compactMap(Digest.init(hex:)).first { $0 != task.model.digest })
             let path = "\(objects)/\(theirs.hex.prefix(2))/\(theirs.hex)"
             let size = UInt64(try #require(FileManager.default.attributesOfItem(atPath: path)[.size] as? Int))
@@ -40,16 +53,35 @@ import Wire
             for digest in [theirs, Digest(of: "nobody has it")] {
                 answers.offers.append(try await Self.offer(liar, digest, size))
                 let manifest = UpdateManifest(
-                    campaign: task.campaign, key: task.key, site: SiteID(Consortium.sites[1])!, model: task.model.digest, update: digest,
-                    updateByteCount: size, layout: task.model.layout, samples: 1000, localLoss: 0.5, createdAt: ConsortiumFixture.systemTime())
+                    campaign: task.campaign,
+                    key: task.key,
+                    site: SiteID(Consortium.sites[1])!,
+                    model: task.model.digest,
+                    update: digest,
+                    updateByteCount: size,
+                    layout: task.model.layout,
+                    samples: 1000,
+                    localLoss: 0.5,
+                    createdAt: ConsortiumFixture.systemTime()
+                )
                 let bytes = manifest.wireBytes
                 let update = SignedUpdate(
-                    manifest: manifest, manifestBytes: bytes, signature: try key.sign(SignedUpdate.statement(bytes)), certificate: certificate.der)
+                    manifest: manifest,
+                    manifestBytes: bytes,
+                    signature: try key.sign(SignedUpdate.statement(bytes)),
+                    certificate: certificate.der
+                )
                 answers.submissions.append(try await Self.submit(control, update))
             }
             return answers
         }
-        #expect(answers == Answers(offers: ["durable 0, complete false", "durable 0, complete false"], submissions: [.blobMissing, .blobMissing]))
+        #expect(
+            answers
+                == Answers(
+                    offers: ["durable 0, complete false", "durable 0, complete false"],
+                    submissions: [.blobMissing, .blobMissing]
+                )
+        )
         #expect(consortium.campaign["updates_accepted"] as? Int == 1)
         await honest.stop()
         #expect(consortium.stop(coordinator) == 0)
@@ -61,7 +93,9 @@ import Wire
         func send(_ text: String, upTo count: Int? = nil) throws {
             let bytes = Array(text.utf8)
             let spool = try incoming.store(of: site).spool(Digest(of: text), byteCount: UInt64(bytes.count))
-            try bytes[Int(spool.receivedBytes)..<(count ?? bytes.count)].withUnsafeBytes { _ = try spool.append($0, at: spool.receivedBytes) }
+            try bytes[Int(spool.receivedBytes)..<(count ?? bytes.count)].withUnsafeBytes {
+                _ = try spool.append($0, at: spool.receivedBytes)
+            }
         }
         let needed = try blobs.add(copyOf: directory.write("needed", Array("needed".utf8))).digest
         let unneeded = try blobs.add(copyOf: directory.write("unneeded", Array("unneeded".utf8))).digest
@@ -78,7 +112,10 @@ import Wire
         #expect(Set(removed.map(\.digest)) == [unneeded, Digest(of: "old"), Digest(of: "given up")])
         #expect(Set(removed.map(\.site)) == [nil, site])
         let store = try incoming.store(of: site)
-        #expect(blobs.contains(needed) && !blobs.contains(unneeded) && store.contains(Digest(of: "new")) && !store.contains(Digest(of: "old")))
+        #expect(
+            blobs.contains(needed) && !blobs.contains(unneeded) && store.contains(Digest(of: "new"))
+                && !store.contains(Digest(of: "old"))
+        )
         #expect(store.unfinished() == [Digest(of: "growing")])
     }
 
@@ -97,12 +134,16 @@ import Wire
     private static func offer(_ dialer: Dialer, _ digest: Digest, _ size: UInt64) async throws -> String {
         try await dialer.withConnection(.bulk, software: "test") { bulk in
             try await bulk.send(.offerBlob(digest, byteCount: size), id: 2)
-            guard case .blobProgress(let durable, let complete)? = try await bulk.inbox.next()?.message else { return "something else" }
+            guard case .blobProgress(let durable, let complete)? = try await bulk.inbox.next()?.message else {
+                return "something else"
+            }
             return "durable \(durable), complete \(complete)"
         }
     }
 
-    private static func submit(_ control: ClientConnection, _ update: SignedUpdate) async throws -> UpdateRefusal.Reason? {
+    private static func submit(_ control: ClientConnection, _ update: SignedUpdate) async throws -> UpdateRefusal
+        .Reason?
+    {
         try await control.send(.submitUpdate(update), id: 200)
         while let frame = try await control.inbox.next() {
             guard frame.inReplyTo == 200 else { continue }

@@ -13,7 +13,9 @@ import Worker
     let directory: TemporaryDirectory
     init() throws { directory = try TemporaryDirectory() }
 
-    func mode(_ path: String) throws -> Int? { try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int }
+    func mode(_ path: String) throws -> Int? {
+        try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int
+    }
     func status(_ consortium: Consortium, _ name: String) throws -> Shell.Outcome {
         try consortium.directory.write("\(name)/operator.toml", consortium.directory.read("operator/operator.toml"))
         return try consortium.attempt(["coordinator", "status", "--config", consortium.path("\(name)/operator.toml")])
@@ -23,11 +25,15 @@ import Worker
 
     // MARK: Renewal
 
-    /// The certificate ends while an update is on its way, and is renewed before that: nothing is started again, nothing is
-    /// sent twice, and the update that was signed with the old one counts.
+    /// The certificate ends while an update is on its way, and is renewed before that: nothing is started again,
+    /// nothing is sent twice, and the update that was signed with the old one counts.
     @Test func aSiteRenewsItsCertificateInTheMiddleOfAnUpload() async throws {
         let bytes = 48 << 20
-        let consortium = try Consortium(sites: 1, rounds: 1, baseModel: try Consortium.model(bytes: bytes, in: directory))
+        let consortium = try Consortium(
+            sites: 1,
+            rounds: 1,
+            baseModel: try Consortium.model(bytes: bytes, in: directory)
+        )
         let coordinator = try consortium.startCoordinator()
         try consortium.openCampaign()
         try consortium.reissue("acme-osaka", endingIn: 15)
@@ -44,10 +50,15 @@ import Worker
         try consortium.kumiai("pki", "renew", consortium.path("acme-osaka"), "--ca", consortium.path("pki"))
         #expect(consortium.wait(seconds: 10) { site.log.contains("certificates reloaded") }, "\(site.log.all)")
         #expect(
-            consortium.wait(seconds: 30) { consortium.log("coordinator").contains("its certificate does not hold any more") },
-            "\(consortium.log("coordinator"))")
+            consortium.wait(seconds: 30) {
+                consortium.log("coordinator").contains("its certificate does not hold any more")
+            },
+            "\(consortium.log("coordinator"))"
+        )
         try #require(consortium.waitForEnd(seconds: 90), "\(site.log.all.suffix(8)) \(consortium.log("coordinator"))")
-        #expect(consortium.campaign["updates_accepted"] as? Int == 1 && consortium.campaign["updates_refused"] as? Int == 0)
+        #expect(
+            consortium.campaign["updates_accepted"] as? Int == 1 && consortium.campaign["updates_refused"] as? Int == 0
+        )
         #expect(site.log.contains("the update is signed again"), "\(site.log.all)")
         // It went on where it was: what was in flight at the cut is all that was sent twice.
         #expect(link.bytesUp < bytes + bytes / 20, "\(link.bytesUp)")
@@ -67,19 +78,33 @@ import Worker
         let coordinator = try consortium.startCoordinator()
         let worker = try consortium.startWorker(0)
         #expect(
-            consortium.wait { consortium.log("acme-osaka").contains("connected consortium") }, "\(consortium.log("acme-osaka"))")
+            consortium.wait { consortium.log("acme-osaka").contains("connected consortium") },
+            "\(consortium.log("acme-osaka"))"
+        )
         let before = consortium.log("acme-osaka")
         let dialer = try consortium.operatorDialer()
         let former = try await dialer.withConnection(.control, software: "test") { $0.certificate?.digest }
-        try consortium.kumiai("pki", "renew", consortium.path("coordinator"), "--ca", consortium.path("pki"), "--days", "400")
+        try consortium.kumiai(
+            "pki",
+            "renew",
+            consortium.path("coordinator"),
+            "--ca",
+            consortium.path("pki"),
+            "--days",
+            "400"
+        )
         #expect(
             consortium.wait(seconds: 15) { consortium.log("coordinator").contains("certificates reloaded") },
-            "\(consortium.log("coordinator"))")
+            "\(consortium.log("coordinator"))"
+        )
         let newer = try await dialer.withConnection(.control, software: "test") { $0.certificate?.digest }
         #expect(former != nil && newer != nil && newer != former)
         #expect(try newer == Certificate(pem: consortium.directory.read("coordinator/certificate.pem")).digest)
         try await Task.sleep(for: .seconds(3))
-        #expect(!consortium.log("acme-osaka").dropFirst(before.count).contains("not connected"), "\(consortium.log("acme-osaka"))")
+        #expect(
+            !consortium.log("acme-osaka").dropFirst(before.count).contains("not connected"),
+            "\(consortium.log("acme-osaka"))"
+        )
         #expect(consortium.stop(worker) == 0)
         #expect(consortium.stop(coordinator) == 0)
     }
@@ -92,47 +117,74 @@ import Worker
         try consortium.directory.write("coordinator/certificate.pem", Array(whole.prefix(300)))
         #expect(
             consortium.wait(seconds: 15) { consortium.log("coordinator").contains("certificates were not reloaded") },
-            "\(consortium.log("coordinator"))")
+            "\(consortium.log("coordinator"))"
+        )
         #expect(consortium.log("coordinator").contains(consortium.path("coordinator/certificate.pem")))
         #expect(try consortium.status()["consortium"] != nil)
         // Another participant's.
-        try consortium.directory.write("coordinator/certificate.pem", consortium.directory.read("operator/certificate.pem"))
+        try consortium.directory.write(
+            "coordinator/certificate.pem",
+            consortium.directory.read("operator/certificate.pem")
+        )
         #expect(
             consortium.wait(seconds: 15) {
-                consortium.log("coordinator").contains("is the certificate of spiffe://test.kumiai.example/operator/alice")
+                consortium.log("coordinator").contains(
+                    "is the certificate of spiffe://test.kumiai.example/operator/alice"
+                )
             },
-            "\(consortium.log("coordinator"))")
+            "\(consortium.log("coordinator"))"
+        )
         #expect(try consortium.status()["consortium"] != nil)
         try consortium.directory.write("coordinator/certificate.pem", whole)
         #expect(
             consortium.wait(seconds: 15) { consortium.log("coordinator").contains("certificates reloaded") },
-            "\(consortium.log("coordinator"))")
+            "\(consortium.log("coordinator"))"
+        )
         #expect(consortium.stop(coordinator) == 0)
     }
 
     @Test func renewingKeepsTheKeyAndTheOldCertificate() throws {
         let consortium = try Consortium(sites: 1)
-        func certificate() throws -> Certificate { try Certificate(pem: consortium.directory.read("operator/certificate.pem")) }
+        func certificate() throws -> Certificate {
+            try Certificate(pem: consortium.directory.read("operator/certificate.pem"))
+        }
         let key = try consortium.directory.read("operator/key.pem"), first = try certificate()
         let renewed = try consortium.kumiai(
-            "pki", "renew", consortium.path("operator"), "--ca", consortium.path("pki"), "--days", "30")
+            "pki",
+            "renew",
+            consortium.path("operator"),
+            "--ca",
+            consortium.path("pki"),
+            "--days",
+            "30"
+        )
         #expect(renewed.output.contains("operator/alice"), "\(renewed.output)")
         #expect(try consortium.directory.read("operator/key.pem") == key)
         #expect(
             try certificate().digest != first.digest && certificate().publicKey == first.publicKey
-                && certificate().principal() == first.principal())
+                && certificate().principal() == first.principal()
+        )
         let kept = try FileManager.default.contentsOfDirectory(atPath: consortium.path("operator")).filter {
             $0.hasPrefix("certificate-")
         }
-        #expect(try kept.map { try Certificate(pem: consortium.directory.read("operator/\($0)")).digest } == [first.digest])
+        #expect(
+            try kept.map { try Certificate(pem: consortium.directory.read("operator/\($0)")).digest } == [first.digest]
+        )
         // The key is elsewhere: a request for it, and a certificate in place of the old one.
         let second = try certificate()
         try consortium.kumiai("pki", "request", "operator/alice", "--out", consortium.path("operator"))
         #expect(try consortium.directory.read("operator/key.pem") == key)
         try consortium.kumiai(
-            "pki", "issue", "operator/alice", "--ca", consortium.path("pki"), "--request", consortium.path("operator/request.pem"),
+            "pki",
+            "issue",
+            "operator/alice",
+            "--ca",
+            consortium.path("pki"),
+            "--request",
+            consortium.path("operator/request.pem"),
             "--out",
-            consortium.path("operator"))
+            consortium.path("operator")
+        )
         #expect(try certificate().digest != second.digest && certificate().publicKey == first.publicKey)
         // The same request again, and one for another key, which stays.
         try consortium.kumiai("pki", "request", "operator/alice", "--out", consortium.path("operator"))
@@ -145,14 +197,17 @@ import Worker
         #expect(try consortium.directory.read("operator/request.pem") == request)
         // The certificate of another identity is not replaced.
         let other = try consortium.attempt([
-            "pki", "issue", "operator/eve", "--ca", consortium.path("pki"), "--request", consortium.path("operator/request.pem"),
+            "pki", "issue", "operator/eve", "--ca", consortium.path("pki"), "--request",
+            consortium.path("operator/request.pem"),
             "--out",
             consortium.path("operator"),
         ])
         #expect(other.status == 6 && other.error.contains("another identity"), "\(other.error)")
         // Nor one that another CA issued.
         try consortium.kumiai("pki", "ca", "--consortium", "test.kumiai.example", "--out", consortium.path("other"))
-        let foreign = try consortium.attempt(["pki", "renew", consortium.path("operator"), "--ca", consortium.path("other")])
+        let foreign = try consortium.attempt([
+            "pki", "renew", consortium.path("operator"), "--ca", consortium.path("other"),
+        ])
         #expect(foreign.status == 6 && foreign.error.contains("was not issued by the CA"), "\(foreign.error)")
     }
 
@@ -164,24 +219,45 @@ import Worker
         try consortium.kumiai("pki", "renew", site, "--ca", pki)
         let renewed = try Certificate(pem: consortium.directory.read("acme-osaka/certificate.pem"))
         let revoked = try consortium.kumiai("pki", "revoke", site, "--ca", pki)
-        #expect(revoked.output.contains("another certificate of the same key, serial \(first.serial)"), "\(revoked.output)")
-        let list = try RevocationList.lists(consortium.directory.read("pki/crl.pem"), of: [consortium.certificateAuthority().certificate])[0]
+        #expect(
+            revoked.output.contains("another certificate of the same key, serial \(first.serial)"),
+            "\(revoked.output)"
+        )
+        let list = try RevocationList.lists(
+            consortium.directory.read("pki/crl.pem"),
+            of: [consortium.certificateAuthority().certificate]
+        )[0]
         #expect(list.contains(first) && list.contains(renewed))
         // The remedy that keeps the key is none.
         let request = try consortium.kumiai("pki", "request", "member/acme/site/osaka", "--out", site)
         #expect(request.error.contains("the request is for it"), "\(request.error)")
         for out in [site, consortium.path("elsewhere")] {
             let issued = try consortium.attempt(
-                ["pki", "issue", "member/acme/site/osaka", "--ca", pki, "--request", site + "/request.pem", "--out", out])
+                [
+                    "pki", "issue", "member/acme/site/osaka", "--ca", pki, "--request", site + "/request.pem", "--out",
+                    out,
+                ])
             #expect(issued.status == 6 && issued.error.contains("was revoked, serial"), "\(issued)")
         }
         // Also where the CA has not kept what it issued, as before it did.
         try FileManager.default.removeItem(atPath: pki + "/issued")
-        let again = try consortium.attempt(["pki", "issue", "member/acme/site/osaka", "--ca", pki, "--request", site + "/request.pem", "--out", site])
+        let again = try consortium.attempt([
+            "pki", "issue", "member/acme/site/osaka", "--ca", pki, "--request", site + "/request.pem", "--out", site,
+        ])
         #expect(again.status == 6 && again.error.contains("was revoked, serial"), "\(again)")
         let fresh = consortium.path("fresh")
         try consortium.kumiai("pki", "request", "member/acme/site/osaka", "--out", fresh)
-        try consortium.kumiai("pki", "issue", "member/acme/site/osaka", "--ca", pki, "--request", fresh + "/request.pem", "--out", fresh)
+        try consortium.kumiai(
+            "pki",
+            "issue",
+            "member/acme/site/osaka",
+            "--ca",
+            pki,
+            "--request",
+            fresh + "/request.pem",
+            "--out",
+            fresh
+        )
     }
 
     @Test func lifetimesThatMakeNoSenseAreRefusedAndNoneIsLongerThanTheCAs() throws {
@@ -199,14 +275,34 @@ import Worker
         }
         #expect(
             !FileManager.default.fileExists(atPath: consortium.path("bob"))
-                && !FileManager.default.fileExists(atPath: consortium.path("short")))
-        try consortium.kumiai("pki", "ca", "--consortium", "short.example", "--out", consortium.path("short"), "--days", "10")
+                && !FileManager.default.fileExists(atPath: consortium.path("short"))
+        )
+        try consortium.kumiai(
+            "pki",
+            "ca",
+            "--consortium",
+            "short.example",
+            "--out",
+            consortium.path("short"),
+            "--days",
+            "10"
+        )
         let cut = try consortium.kumiai(
-            "pki", "issue", "operator/bob", "--ca", consortium.path("short"), "--out", consortium.path("bob"), "--days", "400")
+            "pki",
+            "issue",
+            "operator/bob",
+            "--ca",
+            consortium.path("short"),
+            "--out",
+            consortium.path("bob"),
+            "--days",
+            "400"
+        )
         #expect(cut.error.contains("ends with its CA"), "\(cut.error)")
         #expect(
             try Certificate(pem: consortium.directory.read("bob/certificate.pem")).notAfter
-                == Certificate(pem: consortium.directory.read("short/ca.pem")).notAfter)
+                == Certificate(pem: consortium.directory.read("short/ca.pem")).notAfter
+        )
     }
 
     // MARK: Ended, not yet valid, revoked
@@ -219,44 +315,61 @@ import Worker
         let end = try Certificate(pem: consortium.directory.read("acme-osaka/certificate.pem")).notAfter.text
         let worker = try consortium.startWorker(0)
         #expect(
-            consortium.wait { consortium.log("acme-osaka").contains("connected consortium") }, "\(consortium.log("acme-osaka"))")
+            consortium.wait { consortium.log("acme-osaka").contains("connected consortium") },
+            "\(consortium.log("acme-osaka"))"
+        )
         #expect(
             consortium.wait(seconds: 30) { consortium.log("coordinator").contains("a peer's certificate was refused") },
-            "\(consortium.log("coordinator"))")
+            "\(consortium.log("coordinator"))"
+        )
         let line =
-            consortium.log("coordinator").split(separator: "\n").first { $0.contains("a peer's certificate was refused") } ?? ""
+            consortium.log("coordinator").split(separator: "\n").first {
+                $0.contains("a peer's certificate was refused")
+            } ?? ""
         #expect(
             line.contains("peer=member/acme/site/osaka") && line.contains("valid_until=\(end)")
-                && line.contains("the certificate has expired"), "\(line)")
+                && line.contains("the certificate has expired"),
+            "\(line)"
+        )
         func workerStatus() -> [String: Any] {
             let outcome = try? consortium.attempt([
                 "worker", "status", "--json", "--config", consortium.path("acme-osaka/worker.toml"),
             ])
-            return ((try? JSONSerialization.jsonObject(with: Data((outcome?.output ?? "").utf8)) as? [String: Any]) ?? [:])[
-                "status"] as? [String: Any] ?? [:]
+            return
+                ((try? JSONSerialization.jsonObject(with: Data((outcome?.output ?? "").utf8)) as? [String: Any]) ?? [:])[
+                    "status"
+                ] as? [String: Any] ?? [:]
         }
         #expect(
             consortium.wait { (workerStatus()["trouble"] as? String)?.contains("our certificate has expired") == true },
-            "\(workerStatus())")
+            "\(workerStatus())"
+        )
         let trouble = workerStatus()["trouble"] as? String ?? ""
         #expect(
-            trouble.contains(end) && trouble.contains("this machine's clock says") && trouble.contains("pki renew"), "\(trouble)")
+            trouble.contains(end) && trouble.contains("this machine's clock says") && trouble.contains("pki renew"),
+            "\(trouble)"
+        )
         #expect(
             consortium.wait { (workerStatus()["certificate_notice"] as? String)?.contains("ended at \(end)") == true },
-            "\(workerStatus())")
+            "\(workerStatus())"
+        )
         #expect(try mode(consortium.path("acme-osaka/data")) == 0o700)
         // Renewed after its end, with nothing started again.
         try consortium.kumiai("pki", "renew", consortium.path("acme-osaka"), "--ca", consortium.path("pki"))
         #expect(
             consortium.wait { consortium.log("acme-osaka").components(separatedBy: "connected consortium").count == 3 },
-            "\(consortium.log("acme-osaka"))")
+            "\(consortium.log("acme-osaka"))"
+        )
         #expect(
-            consortium.wait { workerStatus()["trouble"] == nil && workerStatus()["certificate_notice"] == nil }, "\(workerStatus())"
+            consortium.wait { workerStatus()["trouble"] == nil && workerStatus()["certificate_notice"] == nil },
+            "\(workerStatus())"
         )
         #expect(consortium.stop(worker) == 0)
         // Of a worker that does not run, the file says it.
         try consortium.reissue("acme-osaka", endingIn: 7000)
-        let stopped = try consortium.attempt(["worker", "status", "--config", consortium.path("acme-osaka/worker.toml")])
+        let stopped = try consortium.attempt([
+            "worker", "status", "--config", consortium.path("acme-osaka/worker.toml"),
+        ])
         #expect(stopped.output.contains("this site's certificate ends in 1 hour"), "\(stopped.output)")
         #expect(consortium.stop(coordinator) == 0)
     }
@@ -273,12 +386,18 @@ import Worker
         let ahead = try SyntheticSite(consortium.workerConfiguration(0), clockAheadSeconds: 600)
         ahead.start()
         #expect(
-            consortium.wait { ahead.log.contains("the clocks differ by 6") || ahead.log.contains("the clocks differ by 59") },
-            "\(ahead.log.all)")
+            consortium.wait {
+                ahead.log.contains("the clocks differ by 6") || ahead.log.contains("the clocks differ by 59")
+            },
+            "\(ahead.log.all)"
+        )
         await ahead.stop()
         let status = try #require(try WorkerStatus.read(from: consortium.path("acme-osaka/data")))
         let notice = try #require(status.clockNotice)
-        #expect(notice.contains("the coordinator's said 20") && notice.contains("when this machine's said 20"), "\(notice)")
+        #expect(
+            notice.contains("the coordinator's said 20") && notice.contains("when this machine's said 20"),
+            "\(notice)"
+        )
         let shown = try consortium.attempt(["worker", "status", "--config", consortium.path("acme-osaka/worker.toml")])
         #expect(shown.output.contains("clocks:") && shown.output.contains("certificate: until"), "\(shown.output)")
         #expect(consortium.stop(coordinator) == 0)
@@ -293,7 +412,10 @@ import Worker
         #expect(warned.output.contains("WARN  certificate's end: this site's certificate ends in"), "\(warned.output)")
         try consortium.reissue("acme-osaka", endingIn: 18_000)
         let doctor = try consortium.attempt(ask)
-        #expect(doctor.output.contains("FAIL  certificate's end: this site's certificate ends in 4 hours"), "\(doctor.output)")
+        #expect(
+            doctor.output.contains("FAIL  certificate's end: this site's certificate ends in 4 hours"),
+            "\(doctor.output)"
+        )
         #expect(doctor.output.contains("pki renew"), "\(doctor.output)")
     }
 
@@ -305,18 +427,25 @@ import Worker
         let begin = try Certificate(pem: consortium.directory.read("operator/certificate.pem")).notBefore.text
         let refused = try status(consortium, "operator")
         #expect(
-            refused.status == 5 && refused.error.contains("from \(begin)") && refused.error.contains("clock"), "\(refused.error)")
+            refused.status == 5 && refused.error.contains("from \(begin)") && refused.error.contains("clock"),
+            "\(refused.error)"
+        )
         #expect(
-            consortium.wait { consortium.log("coordinator").contains("peer=operator/alice") }, "\(consortium.log("coordinator"))")
+            consortium.wait { consortium.log("coordinator").contains("peer=operator/alice") },
+            "\(consortium.log("coordinator"))"
+        )
         #expect(
-            consortium.log("coordinator").contains("valid_from=\(begin)") && consortium.log("coordinator").contains("not valid yet")
+            consortium.log("coordinator").contains("valid_from=\(begin)")
+                && consortium.log("coordinator").contains("not valid yet")
         )
         #expect(consortium.stop(coordinator) == 0)
         try consortium.reissue("acme-osaka", beginningIn: 86_400)
         let worker = try consortium.attempt(["worker", "run", "--config", consortium.path("acme-osaka/worker.toml")])
         #expect(
-            worker.status == 6 && worker.error.contains("not valid yet") && worker.error.contains("acme-osaka/certificate.pem"),
-            "\(worker.error)")
+            worker.status == 6 && worker.error.contains("not valid yet")
+                && worker.error.contains("acme-osaka/certificate.pem"),
+            "\(worker.error)"
+        )
         #expect(worker.error.contains("clock"), "\(worker.error)")
     }
 
@@ -328,20 +457,34 @@ import Worker
         let coordinator = try consortium.startCoordinator()
         let worker = try consortium.startWorker(0)
         #expect(
-            consortium.wait { consortium.log("acme-osaka").contains("connected consortium") }, "\(consortium.log("acme-osaka"))")
+            consortium.wait { consortium.log("acme-osaka").contains("connected consortium") },
+            "\(consortium.log("acme-osaka"))"
+        )
         // A site that is connected is put out.
-        let revoked = try consortium.kumiai("pki", "revoke", consortium.path("acme-osaka"), "--ca", consortium.path("pki"))
+        let revoked = try consortium.kumiai(
+            "pki",
+            "revoke",
+            consortium.path("acme-osaka"),
+            "--ca",
+            consortium.path("pki")
+        )
         #expect(revoked.output.contains("member/acme/site/osaka"), "\(revoked.output)")
         try consortium.directory.write("coordinator/crl.pem", consortium.directory.read("pki/crl.pem"))
         #expect(
-            consortium.wait(seconds: 20) { consortium.log("coordinator").contains("its certificate does not hold any more") },
-            "\(consortium.log("coordinator"))")
+            consortium.wait(seconds: 20) {
+                consortium.log("coordinator").contains("its certificate does not hold any more")
+            },
+            "\(consortium.log("coordinator"))"
+        )
         #expect(
             consortium.wait(seconds: 20) { consortium.log("acme-osaka").contains("our certificate was revoked") },
-            "\(consortium.log("acme-osaka"))")
+            "\(consortium.log("acme-osaka"))"
+        )
         #expect(consortium.log("coordinator").contains("the certificate was revoked"))
         #expect(try status(consortium, "auditor").status == 0)
-        let again = try consortium.attempt(["pki", "renew", consortium.path("acme-osaka"), "--ca", consortium.path("pki")])
+        let again = try consortium.attempt([
+            "pki", "renew", consortium.path("acme-osaka"), "--ca", consortium.path("pki"),
+        ])
         #expect(again.status == 6 && again.error.contains("was revoked"), "\(again.error)")
         let shown = try consortium.attempt([
             "pki", "show", consortium.path("acme-osaka/certificate.pem"), "--ca", consortium.authority, "--crl",
@@ -353,33 +496,56 @@ import Worker
         // A list that nobody kept up to date.
         let now = ConsortiumFixture.systemTime()
         let old = try consortium.certificateAuthority().revoke(
-            [], days: 1, at: Timestamp(milliseconds: now.milliseconds - 3 * 86_400_000))
+            [],
+            days: 1,
+            at: Timestamp(milliseconds: now.milliseconds - 3 * 86_400_000)
+        )
         try consortium.directory.write("coordinator/crl.pem", old.pem())
-        let stale = try consortium.attempt(["coordinator", "run", "--config", consortium.path("coordinator/coordinator.toml")])
+        let stale = try consortium.attempt([
+            "coordinator", "run", "--config", consortium.path("coordinator/coordinator.toml"),
+        ])
         #expect(
             stale.status == 6 && stale.error.contains("revoked certificates cannot be relied on")
-                && stale.error.contains("pki revoke"), "\(stale.error)")
+                && stale.error.contains("pki revoke"),
+            "\(stale.error)"
+        )
     }
 
     /// What new connections are refused is no right of those that came in time.
     @Test func whenTheListOfRevokedCertificatesEndsOpenConnectionsEndToo() throws {
         let consortium = try Consortium(sites: 1)
         let now = ConsortiumFixture.systemTime()
-        let list = try consortium.certificateAuthority().revoke([], days: 1, at: Timestamp(milliseconds: now.milliseconds - 86_400_000 + 12_000))
+        let list = try consortium.certificateAuthority().revoke(
+            [],
+            days: 1,
+            at: Timestamp(milliseconds: now.milliseconds - 86_400_000 + 12_000)
+        )
         try consortium.directory.write("coordinator/crl.pem", list.pem())
         try consortium.edit("coordinator/coordinator.toml", "crl = \"\"", "crl = \"crl.pem\"")
         let coordinator = try consortium.startCoordinator()
         let worker = try consortium.startWorker(0)
-        try #require(consortium.wait { consortium.log("acme-osaka").contains("connected consortium") }, "\(consortium.log("acme-osaka"))")
+        try #require(
+            consortium.wait { consortium.log("acme-osaka").contains("connected consortium") },
+            "\(consortium.log("acme-osaka"))"
+        )
         #expect(!consortium.log("coordinator").contains("does not hold any more"))
         #expect(
-            consortium.wait(seconds: 30) { consortium.log("coordinator").contains("its certificate does not hold any more") },
-            "\(consortium.log("coordinator"))")
+            consortium.wait(seconds: 30) {
+                consortium.log("coordinator").contains("its certificate does not hold any more")
+            },
+            "\(consortium.log("coordinator"))"
+        )
         // A newer list lets the site in again.
-        try consortium.directory.write("coordinator/crl.pem", consortium.certificateAuthority().revoke([], after: list, at: now).pem())
+        try consortium.directory.write(
+            "coordinator/crl.pem",
+            consortium.certificateAuthority().revoke([], after: list, at: now).pem()
+        )
         #expect(
-            consortium.wait(seconds: 60) { consortium.log("acme-osaka").components(separatedBy: "connected consortium").count > 2 },
-            "\(consortium.log("acme-osaka"))")
+            consortium.wait(seconds: 60) {
+                consortium.log("acme-osaka").components(separatedBy: "connected consortium").count > 2
+            },
+            "\(consortium.log("acme-osaka"))"
+        )
         #expect(consortium.stop(worker) == 0 && consortium.stop(coordinator) == 0)
     }
 
@@ -392,33 +558,61 @@ import Worker
         let renewed = try fixture.authority.issue(site, for: key.publicKey, at: fixture.now)
         let stranger = try fixture.identity(.site(SiteID("bolt/turin")!))
         let sample = UpdateManifest(
-            campaign: CampaignID("c")!, key: RoundKey(round: 1, attempt: 1), site: SiteID("acme/osaka")!, model: Digest(of: "m"),
+            campaign: CampaignID("c")!,
+            key: RoundKey(round: 1, attempt: 1),
+            site: SiteID("acme/osaka")!,
+            model: Digest(of: "m"),
             update: Digest(of: "u"),
-            updateByteCount: 1, layout: Digest(of: "l"), samples: 1, localLoss: 0, createdAt: fixture.now)
+            updateByteCount: 1,
+            layout: Digest(of: "l"),
+            samples: 1,
+            localLoss: 0,
+            createdAt: fixture.now
+        )
         let bytes = Array("manifest".utf8)
         let update = SignedUpdate(
-            manifest: sample, manifestBytes: bytes, signature: try key.sign(SignedUpdate.statement(bytes)), certificate: first.der)
+            manifest: sample,
+            manifestBytes: bytes,
+            signature: try key.sign(SignedUpdate.statement(bytes)),
+            certificate: first.der
+        )
         func refusal(_ connection: Certificate, at time: Timestamp, roots: TrustRoots? = nil) throws -> Inspection {
             let plan = Plan(
-                campaign: sample.campaign, base: ModelName("a")!, release: ModelName("b")!, sites: [sample.site], rounds: 1,
+                campaign: sample.campaign,
+                base: ModelName("a")!,
+                release: ModelName("b")!,
+                sites: [sample.site],
+                rounds: 1,
                 quorum: 1,
-                recruitingSeconds: 1, deadlineSeconds: 1, maximumAttempts: 1, strategy: .fedAvg(learningRate: 1),
+                recruitingSeconds: 1,
+                deadlineSeconds: 1,
+                maximumAttempts: 1,
+                strategy: .fedAvg(learningRate: 1),
                 bounds: Bounds(weight: 1, norm: 1),
-                training: Training(localSteps: 1, batch: 1, learningRate: 1))
+                training: Training(localSteps: 1, batch: 1, learningRate: 1)
+            )
             let inspector = UpdateInspection(
-                blobs: try BlobStore(directory: directory.file("blobs")), uploads: try BlobStore(directory: directory.file("uploads")), plan: plan,
-                roots: roots ?? fixture.roots)
+                blobs: try BlobStore(directory: directory.file("blobs")),
+                uploads: try BlobStore(directory: directory.file("uploads")),
+                plan: plan,
+                roots: roots ?? fixture.roots
+            )
             return inspector.inspect(update, certificate: connection, at: time)
         }
         // Found sound as far as the signature goes: the blob is what is missing.
         for connection in [first, renewed] {
-            guard case .unsound(let found) = try refusal(connection, at: fixture.now) else { return fail("nothing is missing") }
+            guard case .unsound(let found) = try refusal(connection, at: fixture.now) else {
+                return fail("nothing is missing")
+            }
             #expect(found.reason == .blobMissing, "\(found)")
         }
         guard case .unsound(let found) = try refusal(stranger.certificate, at: fixture.now) else {
             return fail("a stranger's is taken")
         }
-        #expect(found.reason == .badSignature && found.detail.contains("not signed by the site of this connection"), "\(found)")
+        #expect(
+            found.reason == .badSignature && found.detail.contains("not signed by the site of this connection"),
+            "\(found)"
+        )
         // A connection whose certificate has just ended: the update waits for the next one.
         guard case .unavailable = try refusal(first, at: fixture.now.adding(seconds: 400 * 86_400)) else {
             return fail("an ended one is judged")
@@ -439,7 +633,10 @@ import Worker
         for (key, command) in [
             (
                 "operator/key.pem",
-                ["pki", "issue", "operator/alice", "--ca", consortium.path("pki"), "--out", consortium.path("operator")]
+                [
+                    "pki", "issue", "operator/alice", "--ca", consortium.path("pki"), "--out",
+                    consortium.path("operator"),
+                ]
             ),
             ("pki/ca.key", ["pki", "ca", "--consortium", "test.kumiai.example", "--out", consortium.path("pki")]),
         ] {
@@ -455,18 +652,24 @@ import Worker
     @Test func initOverALedgerThatIsMissingTouchesNoKey() throws {
         let consortium = try Consortium(sites: 1)
         let key = try consortium.directory.read("coordinator/data/log.key")
-        for name in try FileManager.default.contentsOfDirectory(atPath: consortium.data) where name.hasPrefix("ledger.") {
+        for name in try FileManager.default.contentsOfDirectory(atPath: consortium.data) where name.hasPrefix("ledger.")
+        {
             try FileManager.default.removeItem(atPath: "\(consortium.data)/\(name)")
         }
         let again = try consortium.attempt([
-            "coordinator", "init", consortium.path("coordinator"), "--base-model", Repository.example("base/state.safetensors"),
+            "coordinator", "init", consortium.path("coordinator"), "--base-model",
+            Repository.example("base/state.safetensors"),
             "--name", "FY2026",
         ])
         #expect(
-            again.status == 1 && again.error.contains("log.key") && again.error.contains("restore ledger.sqlite"), "\(again.error)")
+            again.status == 1 && again.error.contains("log.key") && again.error.contains("restore ledger.sqlite"),
+            "\(again.error)"
+        )
         #expect(try consortium.directory.read("coordinator/data/log.key") == key)
         #expect(!FileManager.default.fileExists(atPath: consortium.data + "/ledger.sqlite"))
-        let run = try consortium.attempt(["coordinator", "run", "--config", consortium.path("coordinator/coordinator.toml")])
+        let run = try consortium.attempt([
+            "coordinator", "run", "--config", consortium.path("coordinator/coordinator.toml"),
+        ])
         #expect(run.status == 1 && run.error.contains("restore ledger.sqlite"), "\(run.error)")
     }
 
@@ -480,15 +683,22 @@ import Worker
         for (key, command) in [
             ("operator/key.pem", ["coordinator", "status"] + consortium.operatorConfig),
             ("acme-osaka/key.pem", ["worker", "run", "--config", worker]),
-            ("coordinator/key.pem", ["coordinator", "run", "--config", consortium.path("coordinator/coordinator.toml")]),
-            ("coordinator/data/log.key", ["coordinator", "run", "--config", consortium.path("coordinator/coordinator.toml")]),
+            (
+                "coordinator/key.pem",
+                ["coordinator", "run", "--config", consortium.path("coordinator/coordinator.toml")]
+            ),
+            (
+                "coordinator/data/log.key",
+                ["coordinator", "run", "--config", consortium.path("coordinator/coordinator.toml")]
+            ),
             ("pki/ca.key", ["pki", "renew", consortium.path("operator"), "--ca", consortium.path("pki")]),
         ] {
             chmod(consortium.path(key), 0o644)
             let outcome = try consortium.attempt(command)
             #expect(
                 outcome.status == 6 && outcome.error.contains(key) && outcome.error.contains("chmod 600"),
-                "\(key): \(outcome.error)")
+                "\(key): \(outcome.error)"
+            )
             chmod(consortium.path(key), 0o600)
         }
         // Without a password it may be read, with one not.
@@ -500,6 +710,7 @@ import Worker
         let exposed = try consortium.attempt(status)
         #expect(
             exposed.status == 6 && exposed.error.contains("password of a proxy") && exposed.error.contains("chmod 600"),
-            "\(exposed.error)")
+            "\(exposed.error)"
+        )
     }
 }

@@ -12,8 +12,12 @@ import Testing
 
     private func committed(_ consortium: Consortium) -> Int { consortium.campaign["committed"] as? Int ?? 0 }
     /// Why the first site is not connected.
-    private func absence(_ consortium: Consortium) -> String { ((try? consortium.status())?["sites"] as? [[String: Any]])?.first?["absence"] as? String ?? "" }
-    private func troubles(_ consortium: Consortium) -> String { ((try? consortium.status())?["troubles"] as? [String] ?? []).joined() }
+    private func absence(_ consortium: Consortium) -> String {
+        ((try? consortium.status())?["sites"] as? [[String: Any]])?.first?["absence"] as? String ?? ""
+    }
+    private func troubles(_ consortium: Consortium) -> String {
+        ((try? consortium.status())?["troubles"] as? [String] ?? []).joined()
+    }
 
     /// A consortium with two rounds in its backup and more in its ledger; its coordinator has ended.
     private func withBackup() throws -> Consortium {
@@ -42,7 +46,9 @@ import Testing
 
     private func receipts(_ consortium: Consortium, _ folder: String = "receipts") throws -> [String: Data] {
         let path = consortium.path("acme-osaka/data/\(folder)")
-        return try FileManager.default.contentsOfDirectory(atPath: path).reduce(into: [:]) { $0[$1] = FileManager.default.contents(atPath: "\(path)/\($1)") }
+        return try FileManager.default.contentsOfDirectory(atPath: path).reduce(into: [:]) {
+            $0[$1] = FileManager.default.contents(atPath: "\(path)/\($1)")
+        }
     }
 
     @Test func aRestoredBackupIsNoticedOnBothSidesAndItsLossIsDeclaredAcceptedAndAudited() throws {
@@ -51,7 +57,10 @@ import Testing
         let evidence = try receipts(consortium)
         let coordinator = try consortium.startCoordinator()
         var workers = try [0, 1].map(consortium.startWorker)
-        try #require(consortium.wait { troubles(consortium).contains("an older backup was restored") }, "\(consortium.log("coordinator"))")
+        try #require(
+            consortium.wait { troubles(consortium).contains("an older backup was restored") },
+            "\(consortium.log("coordinator"))"
+        )
         // What either site shows may put entries back.
         for site in ["acme-osaka", "bolt-turin"] {
             #expect(consortium.wait { consortium.log(site).contains("it was restored from a backup, or rewritten") })
@@ -62,11 +71,20 @@ import Testing
         usleep(1_500_000)
         #expect(try consortium.status()["ledger_entries"] as? Int == entries)
         #expect(try receipts(consortium) == evidence)
-        #expect(try consortium.attempt(["campaign", "stop", "FY2026-FY2027", "--reason", "test"] + consortium.operatorConfig).status != 0)
+        #expect(
+            try consortium.attempt(
+                ["campaign", "stop", "FY2026-FY2027", "--reason", "test"] + consortium.operatorConfig
+            ).status != 0
+        )
 
         try consortium.kumiai(["coordinator", "declare-loss", "--reason", "the disk died"] + consortium.operatorConfig)
-        for site in ["acme-osaka", "bolt-turin"] { #expect(consortium.wait { consortium.log(site).contains("kumiai worker accept-loss") }) }
-        #expect(consortium.wait { absence(consortium).contains("it says: the declared loss waits") }, "\(absence(consortium))")
+        for site in ["acme-osaka", "bolt-turin"] {
+            #expect(consortium.wait { consortium.log(site).contains("kumiai worker accept-loss") })
+        }
+        #expect(
+            consortium.wait { absence(consortium).contains("it says: the declared loss waits") },
+            "\(absence(consortium))"
+        )
         for (site, worker) in workers.enumerated() {
             #expect(consortium.stop(worker) == 0)
             let configuration = ["--config", consortium.path("\(consortium.directoryName(site))/worker.toml")]
@@ -80,7 +98,10 @@ import Testing
         }
         let before = committed(consortium)
         workers = try [0, 1].map(consortium.startWorker)
-        try #require(consortium.wait { committed(consortium) >= before + 2 }, "\(consortium.log("coordinator")) \(consortium.log("acme-osaka"))")
+        try #require(
+            consortium.wait { committed(consortium) >= before + 2 },
+            "\(consortium.log("coordinator")) \(consortium.log("acme-osaka"))"
+        )
         for worker in workers { #expect(consortium.stop(worker) == 0) }
         #expect(consortium.stop(coordinator) == 0)
         // Receipts of rounds that were lost and trained again have the names of the lost ones, which lie aside.
@@ -93,27 +114,44 @@ import Testing
         let site = consortium.path("acme-osaka/data")
         let audit = try consortium.attempt(
             [
-                "audit", "verify", consortium.data, "--ca", consortium.authority, "--witness", "\(site)/receipts", "--witness",
+                "audit", "verify", consortium.data, "--ca", consortium.authority, "--witness", "\(site)/receipts",
+                "--witness",
                 "\(site)/receipts-of-lost-entries",
             ])
-        #expect(audit.status == 0 && audit.output.contains("the disk died") && audit.output.contains("declares lost"), "\(audit.output)")
+        #expect(
+            audit.status == 0 && audit.output.contains("the disk died") && audit.output.contains("declares lost"),
+            "\(audit.output)"
+        )
         let rounds = try consortium.kumiai("audit", "rounds", consortium.data, "--json")
-        let events = try #require((JSONSerialization.jsonObject(with: Data(rounds.output.utf8)) as? [String: Any])?["events"] as? [[String: Any]])
-        #expect(events.contains { ($0["text"] as? String)?.contains("others were lost: the disk died") == true }, "\(rounds.output)")
+        let events = try #require(
+            (JSONSerialization.jsonObject(with: Data(rounds.output.utf8)) as? [String: Any])?["events"]
+                as? [[String: Any]]
+        )
+        #expect(
+            events.contains { ($0["text"] as? String)?.contains("others were lost: the disk died") == true },
+            "\(rounds.output)"
+        )
         // Without the loss's entry, the same receipts would be findings: the backup itself is such a ledger.
         let backup = try consortium.attempt(
-            ["audit", "verify", consortium.path("backup"), "--ca", consortium.authority, "--witness", "\(site)/receipts-of-lost-entries"])
+            [
+                "audit", "verify", consortium.path("backup"), "--ca", consortium.authority, "--witness",
+                "\(site)/receipts-of-lost-entries",
+            ])
         #expect(backup.status == 3, "\(backup.output)")
     }
 
-    /// A deadline that passed meanwhile would put another entry in the place of the one that a site's receipt can put back.
+    /// A deadline that passed meanwhile would put another entry in the place of the one that a site's receipt can put
+    /// back.
     @Test func sitesAreHeardBeforeADeadlineIsDecidedThatPassedMeanwhile() throws {
         let consortium = try Consortium(rounds: 1, localSteps: 300, quorum: 1)
         try consortium.edit("operator/plan.toml", "deadline_seconds = 3600", "deadline_seconds = 12")
         var coordinator = try consortium.startCoordinator()
         try consortium.openCampaign()
         let first = try [0, 1].map(consortium.startWorker)
-        try #require(consortium.wait { consortium.campaign["phase"] as? String == "collecting" }, "\(consortium.log("coordinator"))")
+        try #require(
+            consortium.wait { consortium.campaign["phase"] as? String == "collecting" },
+            "\(consortium.log("coordinator"))"
+        )
         let opened = Date()
         for worker in first { kill(worker.processIdentifier, SIGKILL) }
         #expect(consortium.stop(coordinator) == 0)
@@ -121,7 +159,9 @@ import Testing
 
         coordinator = try consortium.startCoordinator()
         var workers = try [0, 1].map(consortium.startWorker)
-        func connections() -> Int { consortium.log("coordinator").components(separatedBy: "site connected site=bolt").count - 1 }
+        func connections() -> Int {
+            consortium.log("coordinator").components(separatedBy: "site connected site=bolt").count - 1
+        }
         // With both updates the round would be committed, and of that no site has a receipt.
         try #require(consortium.wait { connections() == 2 })
         kill(workers[1].processIdentifier, SIGSTOP)
@@ -132,14 +172,20 @@ import Testing
         usleep(UInt32(max(0, 13 - Date().timeIntervalSince(opened)) * 1_000_000))
 
         coordinator = try consortium.startCoordinator()
-        try #require(consortium.wait { troubles(consortium).contains("has just started") }, "\(consortium.log("coordinator"))")
+        try #require(
+            consortium.wait { troubles(consortium).contains("has just started") },
+            "\(consortium.log("coordinator"))"
+        )
         let entries = try consortium.status()["ledger_entries"] as? Int
         usleep(1_500_000)
         #expect(try consortium.status()["ledger_entries"] as? Int == entries)
         workers = try [0, 1].map(consortium.startWorker)
         try #require(consortium.waitForEnd(), "\(consortium.log("coordinator")) \(consortium.log("acme-osaka"))")
         for worker in workers { worker.waitUntilExit() }
-        #expect(consortium.log("coordinator").contains("entries were restored from receipts"), "\(consortium.log("coordinator"))")
+        #expect(
+            consortium.log("coordinator").contains("entries were restored from receipts"),
+            "\(consortium.log("coordinator"))"
+        )
         #expect(!consortium.log("acme-osaka").contains("accept-loss"))
         #expect(consortium.campaign["phase"] as? String == "completed" && troubles(consortium).isEmpty)
         let all = try receipts(consortium)
@@ -154,8 +200,10 @@ import Testing
         let coordinator = try consortium.startCoordinator()
         try #require(consortium.wait { !coordinator.isRunning })
         #expect(
-            coordinator.terminationStatus == 1 && consortium.log("coordinator").contains("an older copy was put in its place"),
-            "\(consortium.log("coordinator"))")
+            coordinator.terminationStatus == 1
+                && consortium.log("coordinator").contains("an older copy was put in its place"),
+            "\(consortium.log("coordinator"))"
+        )
     }
 
     @Test func aStartThatFailsLeavesTheSealAndAnEmptyLedgerIsNone() throws {
@@ -165,19 +213,32 @@ import Testing
         #expect(consortium.stop(coordinator) == 0)
         let seal = try consortium.directory.read("coordinator/data/ledger.seal")
         let socket = try Shell.start(
-            ["python3", "-c", "import socket,time; s=socket.create_server(('127.0.0.1', \(consortium.port))); time.sleep(60)"],
-            output: "/dev/null", error: "/dev/null")
+            [
+                "python3", "-c",
+                "import socket,time; s=socket.create_server(('127.0.0.1', \(consortium.port))); time.sleep(60)",
+            ],
+            output: "/dev/null",
+            error: "/dev/null"
+        )
         defer { kill(socket.processIdentifier, SIGKILL) }
         usleep(500_000)
         coordinator = try consortium.startCoordinator()
         try #require(consortium.wait { !coordinator.isRunning })
-        #expect(coordinator.terminationStatus == 1 && consortium.log("coordinator").contains("address already in use"), "\(consortium.log("coordinator"))")
+        #expect(
+            coordinator.terminationStatus == 1 && consortium.log("coordinator").contains("address already in use"),
+            "\(consortium.log("coordinator"))"
+        )
         #expect(try consortium.directory.read("coordinator/data/ledger.seal") == seal)
-        for name in ["ledger.sqlite", "ledger.seal"] { try FileManager.default.removeItem(atPath: "\(consortium.data)/\(name)") }
+        for name in ["ledger.sqlite", "ledger.seal"] {
+            try FileManager.default.removeItem(atPath: "\(consortium.data)/\(name)")
+        }
         try consortium.directory.write("coordinator/data/ledger.sqlite", [])
         coordinator = try consortium.startCoordinator()
         try #require(consortium.wait { !coordinator.isRunning })
-        #expect(coordinator.terminationStatus == 1 && consortium.log("coordinator").contains("ledger.sqlite is empty"), "\(consortium.log("coordinator"))")
+        #expect(
+            coordinator.terminationStatus == 1 && consortium.log("coordinator").contains("ledger.sqlite is empty"),
+            "\(consortium.log("coordinator"))"
+        )
     }
 
     /// Nothing is taken over in silence that the seal proves to be changed, and nothing is added to it.
@@ -185,14 +246,21 @@ import Testing
         let consortium = try withBackup()
         func sqlite(_ statement: String) throws {
             let script = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute(sys.argv[2]); c.commit()"
-            #expect(try Shell.run(["python3", "-c", script, consortium.data + "/ledger.sqlite", statement]).status == 0)
+            #expect(
+                try Shell.run(["python3", "-c", script, consortium.data + "/ledger.sqlite", statement]).status == 0
+            )
         }
         func refused(_ text: String) throws {
             let coordinator = try consortium.startCoordinator()
             try #require(consortium.wait { !coordinator.isRunning })
-            #expect(coordinator.terminationStatus == 1 && consortium.log("coordinator").contains(text), "\(consortium.log("coordinator"))")
+            #expect(
+                coordinator.terminationStatus == 1 && consortium.log("coordinator").contains(text),
+                "\(consortium.log("coordinator"))"
+            )
         }
-        try sqlite("CREATE TRIGGER t AFTER INSERT ON entries BEGIN DELETE FROM entries WHERE position = new.position; END")
+        try sqlite(
+            "CREATE TRIGGER t AFTER INSERT ON entries BEGIN DELETE FROM entries WHERE position = new.position; END"
+        )
         try refused("holds a trigger t, which is not of a ledger")
         #expect(try consortium.attempt(["audit", "verify", consortium.data]).status == 3)
         try sqlite("DROP TRIGGER t")
@@ -201,16 +269,28 @@ import Testing
         try FileManager.default.removeItem(atPath: consortium.data + "/ledger.sqlite")
         try copy(consortium.path("backup/ledger.sqlite"), to: consortium.data + "/ledger.sqlite")
         try consortium.kumiai("pki", "ca", "--consortium", "test.kumiai.example", "--out", consortium.path("pki-2027"))
-        try consortium.kumiai("pki", "endorse", consortium.path("pki-2027"), "--ca", consortium.path("pki"), "--out", consortium.path("rotation"))
+        try consortium.kumiai(
+            "pki",
+            "endorse",
+            consortium.path("pki-2027"),
+            "--ca",
+            consortium.path("pki"),
+            "--out",
+            consortium.path("rotation")
+        )
         let before = try consortium.directory.read("coordinator/data/ledger.sqlite")
         let rotation = try consortium.attempt(
-            ["coordinator", "rotate-ca", consortium.path("rotation"), "--config", consortium.path("coordinator/coordinator.toml")])
+            [
+                "coordinator", "rotate-ca", consortium.path("rotation"), "--config",
+                consortium.path("coordinator/coordinator.toml"),
+            ])
         #expect(rotation.status == 1 && rotation.error.contains("an older copy was put in its place"), "\(rotation)")
         #expect(try consortium.directory.read("coordinator/data/ledger.sqlite") == before)
         #expect(FileManager.default.fileExists(atPath: consortium.data + "/ledger.seal"))
     }
 
-    /// What an operator decides at once after a restoration would take the places of what the sites' receipts can put back.
+    /// What an operator decides at once after a restoration would take the places of what the sites' receipts can put
+    /// back.
     @Test func nothingIsDecidedBeforeTheSitesAreHeard() throws {
         let consortium = try Consortium(rounds: 1000)
         let first = try consortium.startCoordinator()
@@ -220,14 +300,22 @@ import Testing
         func entries() -> Int? { (try? consortium.status())?["ledger_entries"] as? Int }
         try #require(consortium.wait { entries() != nil })
         let before = entries()
-        for command in [["campaign", "pause", "FY2026-FY2027", "--reason", "test"], ["campaign", "stop", "FY2026-FY2027", "--reason", "test"]] {
+        for command in [
+            ["campaign", "pause", "FY2026-FY2027", "--reason", "test"],
+            ["campaign", "stop", "FY2026-FY2027", "--reason", "test"],
+        ] {
             let early = try consortium.attempt(command + consortium.operatorConfig)
             #expect(early.status == 5 && early.error.contains("hears its sites before it decides anything"), "\(early)")
         }
         #expect(entries() == before)
         let workers = try [0, 1].map(consortium.startWorker)
         try #require(
-            consortium.wait { (try? consortium.attempt(["campaign", "stop", "FY2026-FY2027", "--reason", "test"] + consortium.operatorConfig).status) == 0 })
+            consortium.wait {
+                (try? consortium.attempt(
+                    ["campaign", "stop", "FY2026-FY2027", "--reason", "test"] + consortium.operatorConfig
+                ).status) == 0
+            }
+        )
         for worker in workers { worker.waitUntilExit() }
         #expect(consortium.stop(coordinator) == 0)
     }
@@ -240,16 +328,32 @@ import Testing
         let ledger = consortium.data + "/ledger.sqlite"
         #expect(rename(ledger, ledger + ".away") == 0)
         // Also while nobody asks for anything.
-        #expect(consortium.wait { consortium.log("coordinator").contains("nothing is decided, and nothing is answered from the ledger") })
-        let again = try consortium.attempt(["campaign", "open", consortium.path("operator/plan.toml")] + consortium.operatorConfig)
+        #expect(
+            consortium.wait {
+                consortium.log("coordinator").contains("nothing is decided, and nothing is answered from the ledger")
+            }
+        )
+        let again = try consortium.attempt(
+            ["campaign", "open", consortium.path("operator/plan.toml")] + consortium.operatorConfig
+        )
         #expect(again.status == 5 && again.error.contains("was removed or replaced while it was in use"), "\(again)")
         #expect(troubles(consortium).contains("was removed or replaced while it was in use"))
         #expect(rename(ledger + ".away", ledger) == 0)
-        #expect(try consortium.attempt(["campaign", "open", consortium.path("operator/plan.toml")] + consortium.operatorConfig).status == 0)
+        #expect(
+            try consortium.attempt(
+                ["campaign", "open", consortium.path("operator/plan.toml")] + consortium.operatorConfig
+            ).status == 0
+        )
         // Another program takes a row away: not the tree head, which would tell at once.
-        let script = "import sqlite3; c = sqlite3.connect('\(ledger)'); c.execute('DELETE FROM entries WHERE position = 1'); c.commit()"
+        let script =
+            """
+            import sqlite3; c = sqlite3.connect('\(ledger)'); c.execute('DELETE FROM entries WHERE position = 1'); \
+            c.commit()
+            """
         #expect(try Shell.run(["python3", "-c", script]).status == 0)
-        let pause = try consortium.attempt(["campaign", "pause", "FY2026-FY2027", "--reason", "test"] + consortium.operatorConfig)
+        let pause = try consortium.attempt(
+            ["campaign", "pause", "FY2026-FY2027", "--reason", "test"] + consortium.operatorConfig
+        )
         #expect(pause.status == 5 && pause.error.contains("the coordinator cannot write its ledger"), "\(pause)")
         kill(coordinator.processIdentifier, SIGKILL)
         coordinator.waitUntilExit()
@@ -262,9 +366,14 @@ import Testing
         let ledger = consortium.data + "/ledger.sqlite"
         try copy(ledger, to: ledger + ".copy")
         #expect(rename(ledger + ".copy", ledger) == 0)
-        let stop = try consortium.attempt(["campaign", "stop", "FY2026-FY2027", "--reason", "test"] + consortium.operatorConfig)
+        let stop = try consortium.attempt(
+            ["campaign", "stop", "FY2026-FY2027", "--reason", "test"] + consortium.operatorConfig
+        )
         #expect(stop.status != 0)
-        #expect(consortium.wait { consortium.log("coordinator").contains("was removed or replaced while it was in use") }, "\(consortium.log("coordinator"))")
+        #expect(
+            consortium.wait { consortium.log("coordinator").contains("was removed or replaced while it was in use") },
+            "\(consortium.log("coordinator"))"
+        )
         kill(coordinator.processIdentifier, SIGKILL)
         coordinator.waitUntilExit()
     }
@@ -280,34 +389,81 @@ import Testing
 
         // A CA of the same name, with certificates of its own.
         try copy(consortium.path("coordinator"), to: consortium.path("coordinator.saved"))
-        for file in ["certificate.pem", "key.pem", "ca.pem"] { try FileManager.default.removeItem(atPath: consortium.path("coordinator/\(file)")) }
-        try consortium.kumiai("pki", "issue", "coordinator/main", "--ca", consortium.path("pki-2027"), "--out", consortium.path("coordinator"))
+        for file in ["certificate.pem", "key.pem", "ca.pem"] {
+            try FileManager.default.removeItem(atPath: consortium.path("coordinator/\(file)"))
+        }
+        try consortium.kumiai(
+            "pki",
+            "issue",
+            "coordinator/main",
+            "--ca",
+            consortium.path("pki-2027"),
+            "--out",
+            consortium.path("coordinator")
+        )
         let other = try consortium.startCoordinator()
         try #require(consortium.wait { !other.isRunning })
-        #expect(other.terminationStatus == 1 && consortium.log("coordinator").contains("kumiai coordinator rotate-ca"), "\(consortium.log("coordinator"))")
+        #expect(
+            other.terminationStatus == 1 && consortium.log("coordinator").contains("kumiai coordinator rotate-ca"),
+            "\(consortium.log("coordinator"))"
+        )
 
         // Both CAs sign the change; the sites' certificates are under the new one from here on.
         for file in ["certificate.pem", "key.pem", "ca.pem"] {
             try FileManager.default.removeItem(atPath: consortium.path("coordinator/\(file)"))
             try copy(consortium.path("coordinator.saved/\(file)"), to: consortium.path("coordinator/\(file)"))
         }
-        try consortium.kumiai("pki", "endorse", consortium.path("pki-2027"), "--ca", consortium.path("pki"), "--out", consortium.path("rotation"))
-        try consortium.kumiai("coordinator", "rotate-ca", consortium.path("rotation"), "--config", consortium.path("coordinator/coordinator.toml"))
-        for name in ["coordinator", "operator", "acme-osaka", "bolt-turin"] { try consortium.directory.write("\(name)/ca.pem", first + second) }
+        try consortium.kumiai(
+            "pki",
+            "endorse",
+            consortium.path("pki-2027"),
+            "--ca",
+            consortium.path("pki"),
+            "--out",
+            consortium.path("rotation")
+        )
+        try consortium.kumiai(
+            "coordinator",
+            "rotate-ca",
+            consortium.path("rotation"),
+            "--config",
+            consortium.path("coordinator/coordinator.toml")
+        )
+        for name in ["coordinator", "operator", "acme-osaka", "bolt-turin"] {
+            try consortium.directory.write("\(name)/ca.pem", first + second)
+        }
         for name in ["acme-osaka"] {
             let folder = consortium.path(name)
-            for file in ["certificate.pem", "key.pem"] { try FileManager.default.moveItem(atPath: "\(folder)/\(file)", toPath: "\(folder)/\(file).2026") }
-            try consortium.kumiai("pki", "issue", "member/acme/site/osaka", "--ca", consortium.path("pki-2027"), "--out", consortium.path("new"))
-            for file in ["certificate.pem", "key.pem"] { try copy(consortium.path("new/\(file)"), to: "\(folder)/\(file)") }
+            for file in ["certificate.pem", "key.pem"] {
+                try FileManager.default.moveItem(atPath: "\(folder)/\(file)", toPath: "\(folder)/\(file).2026")
+            }
+            try consortium.kumiai(
+                "pki",
+                "issue",
+                "member/acme/site/osaka",
+                "--ca",
+                consortium.path("pki-2027"),
+                "--out",
+                consortium.path("new")
+            )
+            for file in ["certificate.pem", "key.pem"] {
+                try copy(consortium.path("new/\(file)"), to: "\(folder)/\(file)")
+            }
         }
         let rotated = try consortium.startCoordinator()
         let workers = try [0, 1].map(consortium.startWorker)
-        try #require(consortium.wait { committed(consortium) >= 2 }, "\(consortium.log("coordinator")) \(consortium.log("acme-osaka"))")
+        try #require(
+            consortium.wait { committed(consortium) >= 2 },
+            "\(consortium.log("coordinator")) \(consortium.log("acme-osaka"))"
+        )
         for worker in workers { #expect(consortium.stop(worker) == 0) }
         #expect(consortium.stop(rotated) == 0)
         // The first CA is enough; the second one alone is not.
         let audit = try consortium.attempt(["audit", "verify", consortium.data, "--ca", consortium.authority])
         #expect(audit.status == 0, "\(audit.output)")
-        #expect(try consortium.attempt(["audit", "verify", consortium.data, "--ca", consortium.path("pki-2027/ca.pem")]).status == 6)
+        #expect(
+            try consortium.attempt(["audit", "verify", consortium.data, "--ca", consortium.path("pki-2027/ca.pem")])
+                .status == 6
+        )
     }
 }

@@ -40,7 +40,9 @@ import Worker
         let consortium = try Consortium(sites: 2, rounds: 50)
         let log = LogLines()
         let service = try CoordinatorService(
-            try CoordinatorFile.load(consortium.path("coordinator/coordinator.toml")), logger: Logger(label: "coordinator") { _ in log })
+            try CoordinatorFile.load(consortium.path("coordinator/coordinator.toml")),
+            logger: Logger(label: "coordinator") { _ in log }
+        )
         let run = Task { try await service.run() }
         #expect(consortium.wait { log.contains("listening") })
         try consortium.openCampaign()

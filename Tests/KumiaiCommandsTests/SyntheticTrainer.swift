@@ -40,13 +40,24 @@ final class SyntheticSite: Sendable {
     let log = LogLines()
     private let task: Mutex<Task<Void, any Error>?> = Mutex(nil)
 
-    init(_ configuration: WorkerConfiguration, value: Float = 1e-5, workers: NIOThreadPool? = nil, clockAheadSeconds: Int = 0) throws {
+    init(
+        _ configuration: WorkerConfiguration,
+        value: Float = 1e-5,
+        workers: NIOThreadPool? = nil,
+        clockAheadSeconds: Int = 0
+    ) throws {
         let log = log
         // A store of its own over the same files: the worker reads what this writes.
         let blobs = try BlobStore(directory: configuration.dataDirectory + "/blobs")
         service = try WorkerService(
-            configuration, logger: Logger(label: "site") { _ in log }, trainer: SyntheticTrainer(blobs: blobs, value: value), workers: workers,
-            clock: { Timestamp(milliseconds: UInt64(Date().timeIntervalSince1970 * 1000)).adding(seconds: clockAheadSeconds) })
+            configuration,
+            logger: Logger(label: "site") { _ in log },
+            trainer: SyntheticTrainer(blobs: blobs, value: value),
+            workers: workers,
+            clock: {
+                Timestamp(milliseconds: UInt64(Date().timeIntervalSince1970 * 1000)).adding(seconds: clockAheadSeconds)
+            }
+        )
     }
 
     func start() { task.withLock { $0 = Task { [service] in try await service.run() } } }

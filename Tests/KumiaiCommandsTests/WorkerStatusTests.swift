@@ -12,7 +12,14 @@ import Testing
 
     private func status(connected: Bool = true, trouble: String? = nil, at time: Timestamp = now) -> WorkerStatus {
         WorkerStatus(
-            site: "acme/osaka", connected: connected, heartbeat: Heartbeat(), receipts: 0, heardAt: nil, trouble: trouble, at: time)
+            site: "acme/osaka",
+            connected: connected,
+            heartbeat: Heartbeat(),
+            receipts: 0,
+            heardAt: nil,
+            trouble: trouble,
+            at: time
+        )
     }
 
     @Test func processesOfThisMachineAreTold() throws {
@@ -80,7 +87,10 @@ import Testing
         try consortium.edit("acme-osaka/data/status.json", "\"pid\":\(worker.processIdentifier)", "\"pid\":\(getpid())")
         let reused = try consortium.attempt(command + ["--json"])
         let report = try JSONSerialization.jsonObject(with: Data(reused.output.utf8)) as? [String: Any]
-        #expect(reused.status == 7 && report?["running"] as? Bool == false && report?["state"] as? String == "stopped", "\(reused)")
+        #expect(
+            reused.status == 7 && report?["running"] as? Bool == false && report?["state"] as? String == "stopped",
+            "\(reused)"
+        )
         #expect((report?["status"] as? [String: Any])?["pid"] as? Int == Int(getpid()))
     }
 }

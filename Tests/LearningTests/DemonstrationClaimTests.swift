@@ -5,7 +5,8 @@ import Testing
 
 @testable import Learning
 
-/// Nothing untrue is believed of demonstrations: what they say of themselves is checked, and what cannot be checked is said.
+/// Nothing untrue is believed of demonstrations: what they say of themselves is checked, and what cannot be checked is
+/// said.
 @Suite struct DemonstrationClaimTests {
     let directory: TemporaryDirectory
     let path: String
@@ -16,13 +17,19 @@ import Testing
     }
 
     private func expect(_ problem: String?, says parts: String..., at location: SourceLocation = #_sourceLocation) {
-        for part in parts { #expect(problem?.contains(part) == true, "\(problem ?? "read without a word")", sourceLocation: location) }
+        for part in parts {
+            #expect(problem?.contains(part) == true, "\(problem ?? "read without a word")", sourceLocation: location)
+        }
     }
 
     @Test func aSoundFileIsRead() throws {
         Recordings.write(path)
-        for configuration in [Recordings.arm(), Recordings.arm(cameras: [Recordings.camera]), Recordings.arm(words: 0)] {
-            #expect(Recordings.problem(path, configuration) == nil && Recordings.problem(path, split: .valid, configuration) == nil)
+        for configuration in [Recordings.arm(), Recordings.arm(cameras: [Recordings.camera]), Recordings.arm(words: 0)]
+        {
+            #expect(
+                Recordings.problem(path, configuration) == nil
+                    && Recordings.problem(path, split: .valid, configuration) == nil
+            )
         }
     }
 
@@ -46,8 +53,10 @@ import Testing
             writer.replaceNames("/mask/train", ["demo_0", "demo_7", "demo_8"])
         }
         expect(
-            Recordings.problem(path), says: "demo_7, which has the same actions as demo_0, stands twice in /mask/train",
-            "demo_2, which has the same actions as demo_8, stands in both")
+            Recordings.problem(path),
+            says: "demo_7, which has the same actions as demo_0, stands twice in /mask/train",
+            "demo_2, which has the same actions as demo_8, stands in both"
+        )
     }
 
     @Test func oneDatasetOfActionsInTwoDemonstrationsIsRefused() {
@@ -72,10 +81,14 @@ import Testing
     // MARK: Types, shapes, values
 
     @Test func imagesOfOtherTypesAreRefusedByTypeAndRange() {
-        let shape = [Recordings.steps, 4, 4, 3], count = Recordings.steps * 48, policy = Recordings.arm(cameras: [Recordings.camera])
+        let shape = [Recordings.steps, 4, 4, 3], count = Recordings.steps * 48,
+            policy = Recordings.arm(cameras: [Recordings.camera])
         let writers: [(String, (HDF5Writer, String) -> Void)] = [
             ("uint16 with values from 0.0 to 4095.0", { $0.words($1, shape, (0..<count).map { $0 == 7 ? 4095 : 0 }) }),
-            ("int8 with values from -128.0 to 1.0", { $0.signedBytes($1, shape, (0..<count).map { $0 == 7 ? -128 : 1 }) }),
+            (
+                "int8 with values from -128.0 to 1.0",
+                { $0.signedBytes($1, shape, (0..<count).map { $0 == 7 ? -128 : 1 }) }
+            ),
             ("float32 with values from 0.0 to 0.5", { $0.floats($1, shape, (0..<count).map { $0 == 7 ? 0.5 : 0 }) }),
         ]
         for (index, (text, write)) in writers.enumerated() {
@@ -84,13 +97,19 @@ import Testing
                 writer.remove("/data/demo_1/obs/front")
                 write(writer, "/data/demo_1/obs/front")
             }
-            expect(Recordings.problem(path, policy), says: "demo_1: /data/demo_1/obs/front holds \(text); images are uint8 from 0 to 255")
+            expect(
+                Recordings.problem(path, policy),
+                says: "demo_1: /data/demo_1/obs/front holds \(text); images are uint8 from 0 to 255"
+            )
         }
     }
 
     @Test func anEmptyDemonstrationIsNamedWithItsShape() {
         Recordings.write(path) { $0.replaceActions(of: "demo_1", []) }
-        expect(Recordings.problem(path), says: "demo_1: /data/demo_1/actions has the shape [0, 2]: the demonstration is empty")
+        expect(
+            Recordings.problem(path),
+            says: "demo_1: /data/demo_1/actions has the shape [0, 2]: the demonstration is empty"
+        )
     }
 
     @Test func valuesThatAreNoNumbersAreNamed() {
@@ -99,7 +118,10 @@ import Testing
             (values[7], values[8]) = (.nan, .infinity)
             writer.replaceState(of: "demo_1", values)
         }
-        expect(Recordings.problem(path), says: "/data/demo_1/obs/eef has 2 values that are not finite as float32, the first in step 2, number 1")
+        expect(
+            Recordings.problem(path),
+            says: "/data/demo_1/obs/eef has 2 values that are not finite as float32, the first in step 2, number 1"
+        )
     }
 
     @Test func oneValueFarOutsideTheContractIsRefused() {
@@ -110,7 +132,10 @@ import Testing
             writer.replaceActions(of: "demo_1", values)
             writer.replaceState(of: "demo_1", Recordings.eef(200))
         }
-        expect(Recordings.problem(path), says: "action b is 1000000.0 in step 17 of demo_1, further outside -1.0 to 1.0 rad")
+        expect(
+            Recordings.problem(path),
+            says: "action b is 1000000.0 in step 17 of demo_1, further outside -1.0 to 1.0 rad"
+        )
     }
 
     @Test func aFewValuesBesideTheContractsRangeAreCounted() throws {
@@ -121,7 +146,10 @@ import Testing
             writer.replaceState(of: "demo_1", Recordings.eef(200))
         }
         let found = try DemonstrationFiles.read(path, split: .train, for: Recordings.arm()).summary.actions
-        #expect(found.map(\.name) == ["a", "b"] && found.map(\.outside) == [1, 1] && found[0].least == -1.01 && found[1].largest == 1.5)
+        #expect(
+            found.map(\.name) == ["a", "b"] && found.map(\.outside) == [1, 1] && found[0].least == -1.01
+                && found[1].largest == 1.5
+        )
         #expect(found.allSatisfy { $0.contractLeast == -1 && $0.contractLargest == 1 && $0.unit == "rad" })
     }
 
@@ -134,7 +162,10 @@ import Testing
             }
         }
         write(path, 1e6)
-        expect(Recordings.problem(path), says: "eef[1] is 1000000.0 in step 3 of demo_1, more than 1000 std from its mean (1 of 12 values")
+        expect(
+            Recordings.problem(path),
+            says: "eef[1] is 1000000.0 in step 3 of demo_1, more than 1000 std from its mean (1 of 12 values"
+        )
         let near = directory.file("near.hdf5")
         write(near, 8)
         let state = try DemonstrationFiles.read(near, split: .train, for: Recordings.arm()).summary.state
@@ -142,7 +173,9 @@ import Testing
     }
 
     @Test func aRangeAlmostAsWideAsFloat32IsCheckedToo() {
-        Recordings.write(path) { $0.replaceActions(of: "demo_0", [Float](repeating: 3.4e38, count: 2 * Recordings.steps)) }
+        Recordings.write(path) {
+            $0.replaceActions(of: "demo_0", [Float](repeating: 3.4e38, count: 2 * Recordings.steps))
+        }
         var wide = Recordings.arm()
         (wide.contract.action.dimensions[0].minimum, wide.contract.action.dimensions[0].maximum) = (-3e38, 3e38)
         wide.contract.action.dimensions[1] = wide.contract.action.dimensions[0]
@@ -153,20 +186,29 @@ import Testing
         let policy = Recordings.arm(cameras: [Recordings.camera])
         Recordings.write(path) { writer in
             writer.remove("/data/demo_1/obs/front")
-            writer.bytes("/data/demo_1/obs/front", [Recordings.steps, 8, 8, 3], [UInt8](repeating: 9, count: Recordings.steps * 192))
+            writer.bytes(
+                "/data/demo_1/obs/front",
+                [Recordings.steps, 8, 8, 3],
+                [UInt8](repeating: 9, count: Recordings.steps * 192)
+            )
             writer.attribute("embodiment", of: "/data", "arm")
         }
         let set = try DemonstrationFiles.read(path, split: .train, for: policy), found = set.summary
         #expect(found.embodiment == "arm" && found.controlHertz == 20 && found.heldOut == 1)
-        #expect(found.instructions == [.init(text: "push the button", demonstrations: 2, alike: nil)] && found.instructionCount == 1)
+        #expect(
+            found.instructions == [.init(text: "push the button", demonstrations: 2, alike: nil)]
+                && found.instructionCount == 1
+        )
         #expect(
             found.images == [
                 .init(camera: "front", height: 4, width: 4, count: 6, least: 0, largest: 250),
                 .init(camera: "front", height: 8, width: 8, count: 6, least: 9, largest: 9),
-            ])
+            ]
+        )
         #expect(
             found.state.map(\.name) == ["eef[0]", "eef[1]", "eef[2]"]
-                && found.state.allSatisfy { $0.contractLargest == 5 && $0.outside == 0 })
+                && found.state.allSatisfy { $0.contractLargest == 5 && $0.outside == 0 }
+        )
         try set.write(to: directory.file("set"))
         #expect(try DemonstrationSet(reading: directory.file("set"), for: policy).summary == found)
     }
@@ -191,9 +233,16 @@ import Testing
     @Test(arguments: [nil, "{}", #"{"env_kwargs": {}}"#])
     func aRateThatIsNotSaidMayBeDeclared(arguments: String?) {
         Recordings.write(path, rate: arguments)
-        expect(Recordings.problem(path), says: "the contract's 20.0 steps a second cannot be checked", "declare control_hz")
+        expect(
+            Recordings.problem(path),
+            says: "the contract's 20.0 steps a second cannot be checked",
+            "declare control_hz"
+        )
         #expect(Recordings.problem(path, declared: .init(controlHertz: 20)) == nil)
-        expect(Recordings.problem(path, declared: .init(controlHertz: 30)), says: "control_hz as it was declared is 30.0")
+        expect(
+            Recordings.problem(path, declared: .init(controlHertz: 30)),
+            says: "control_hz as it was declared is 30.0"
+        )
         var any = Recordings.arm()
         any.contract.controlHertz = 0
         #expect(Recordings.problem(path, any) == nil)
@@ -207,7 +256,10 @@ import Testing
         expect(Recordings.problem(path), says: "the attribute embodiment of /data is not a text")
         let other = directory.file("other.hdf5")
         Recordings.write(other, rate: nil) { $0.attribute("env_args", of: "/data", 20) }
-        expect(Recordings.problem(other, declared: .init(controlHertz: 20)), says: "the attribute env_args of /data is not a text")
+        expect(
+            Recordings.problem(other, declared: .init(controlHertz: 20)),
+            says: "the attribute env_args of /data is not a text"
+        )
     }
 
     @Test func aDemonstrationCountsOnce() {
@@ -255,18 +307,29 @@ import Testing
 
     @Test func whatIsDeclaredMustNotContradictTheFile() {
         Recordings.write(path) { $0.attribute("embodiment", of: "/data", "arm") }
-        expect(Recordings.problem(path, declared: .init(embodiment: "leg")), says: "embodiment is arm, and leg was declared")
-        expect(Recordings.problem(path, declared: .init(controlHertz: 10)), says: "control_freq in env_args is 20.0, and control_hz was declared as 10.0")
+        expect(
+            Recordings.problem(path, declared: .init(embodiment: "leg")),
+            says: "embodiment is arm, and leg was declared"
+        )
+        expect(
+            Recordings.problem(path, declared: .init(controlHertz: 10)),
+            says: "control_freq in env_args is 20.0, and control_hz was declared as 10.0"
+        )
     }
 
     // MARK: Instructions
 
     @Test(
         arguments: [
-            ([0x6F, 0xE9], "is not UTF-8"), ([0x6F, 0, 0x70], "NUL character"), (Array("open \u{7}".utf8), "holds U+0007"),
+            ([0x6F, 0xE9], "is not UTF-8"), ([0x6F, 0, 0x70], "NUL character"),
+            (Array("open \u{7}".utf8), "holds U+0007"),
             (Array("\u{FEFF}open".utf8), "holds U+FEFF"),
-            (Array("one two three four five six".utf8), "has 6 words, and the policy reads 4: it would not see five, six"),
-        ] as [([UInt8], String)])
+            (
+                Array("one two three four five six".utf8),
+                "has 6 words, and the policy reads 4: it would not see five, six"
+            ),
+        ] as [([UInt8], String)]
+    )
     func anInstructionThatThePolicyWouldNotSeeWholeIsRefused(bytes: [UInt8], problem: String) {
         Recordings.write(path) { writer in
             writer.attribute("other", of: "/data/demo_1", bytes: bytes)
@@ -281,7 +344,12 @@ import Testing
     @Test func nothingIsReadOnlyUpToANUL() {
         Recordings.write(path) { writer in
             for demonstration in ["demo_0", "demo_1"] {
-                writer.attribute("other", of: "/data/\(demonstration)", bytes: Array("Push\0open\0".utf8), padding: H5T_STR_NULLTERM)
+                writer.attribute(
+                    "other",
+                    of: "/data/\(demonstration)",
+                    bytes: Array("Push\0open\0".utf8),
+                    padding: H5T_STR_NULLTERM
+                )
             }
         }
         var policy = Recordings.arm()
@@ -291,7 +359,9 @@ import Testing
 
     @Test func aTextOfAnyLengthIsReadToItsEnd() throws {
         Recordings.write(path) { writer in
-            for demonstration in ["demo_0", "demo_1"] { writer.attribute("other", of: "/data/\(demonstration)", variable: "pushXopen") }
+            for demonstration in ["demo_0", "demo_1"] {
+                writer.attribute("other", of: "/data/\(demonstration)", variable: "pushXopen")
+            }
         }
         var policy = Recordings.arm()
         policy.contract.instruction = "other"
@@ -316,7 +386,8 @@ import Testing
         policy.contract.instruction = "number"
         expect(
             Recordings.problem(path, policy, declared: .init(instruction: "push")),
-            says: "the attribute number of /data/demo_0 is not a text")
+            says: "the attribute number of /data/demo_0 is not a text"
+        )
     }
 
     @Test func instructionsInPeoplesOwnLanguagesAreSeen() throws {
@@ -325,10 +396,13 @@ import Testing
         policy.contract.instruction = "absent"
         func words(_ instruction: String) throws -> [Int32] {
             var batch = Batch(count: 1, policy)
-            try DemonstrationFiles.read(path, split: .train, for: policy, declared: .init(instruction: instruction)).fill(&batch, with: [0])
+            try DemonstrationFiles.read(path, split: .train, for: policy, declared: .init(instruction: instruction))
+                .fill(&batch, with: [0])
             return batch.words
         }
-        for (one, other) in [("窓を開ける", "窓を閉める"), ("open drawer １", "open drawer ２"), ("Öffne", "Offne"), ("press 🔴", "press 🔵")] {
+        for (one, other) in [
+            ("窓を開ける", "窓を閉める"), ("open drawer １", "open drawer ２"), ("Öffne", "Offne"), ("press 🔴", "press 🔵"),
+        ] {
             #expect(try words(one) != words(other) && words(one).contains { $0 != 0 })
         }
         #expect(try words("caf\u{E9}") == words("cafe\u{301}"))

@@ -17,7 +17,10 @@ import Testing
         #expect(set.tasks == ["window-open-v3"])
         var batch = Batch(count: 2, image)
         set.fill(&batch, with: [0, set.count - 1])
-        #expect(batch.state.allSatisfy { abs($0) <= 5 } && batch.actions.allSatisfy { abs($0) <= 1 } && batch.patches.allSatisfy { abs($0) <= 1 })
+        #expect(
+            batch.state.allSatisfy { abs($0) <= 5 } && batch.actions.allSatisfy { abs($0) <= 1 }
+                && batch.patches.allSatisfy { abs($0) <= 1 }
+        )
         // Neither sample is blank, and the last one repeats its last action to the end of the chunk.
         #expect(Set(batch.patches).count > 10)
         #expect(batch.actions[16..<20].elementsEqual(batch.actions[20..<24]))
@@ -29,7 +32,11 @@ import Testing
         (silent.words, silent.contract.instruction) = (0, "")
         (vision.words, vision.contract.instruction, vision.contract.state) = (0, "", [])
         for configuration in [try Shapes.both(), blind, silent, vision] {
-            let set = try DemonstrationFiles.read(Repository.example("sites/faucet-open.hdf5"), split: .valid, for: configuration)
+            let set = try DemonstrationFiles.read(
+                Repository.example("sites/faucet-open.hdf5"),
+                split: .valid,
+                for: configuration
+            )
             #expect(set.count > 0)
         }
     }
@@ -38,12 +45,20 @@ import Testing
         let path = Repository.example("sites/window-open.hdf5")
         var other = try Shapes.example("image")
         other.contract.action.dimensions.append(.init(name: "wrist"))
-        other.contract.cameras = [Camera(key: "agentview_image", height: 96, width: 96), Camera(key: "wrist_image", height: 48, width: 48)]
-        other.contract.state = [StateFeature(key: "robot0_eef_pos", unit: "m", mean: [0, 0], std: [1, 1]), StateFeature(key: "torque", mean: [0], std: [1])]
+        other.contract.cameras = [
+            Camera(key: "agentview_image", height: 96, width: 96), Camera(key: "wrist_image", height: 48, width: 48),
+        ]
+        other.contract.state = [
+            StateFeature(key: "robot0_eef_pos", unit: "m", mean: [0, 0], std: [1, 1]),
+            StateFeature(key: "torque", mean: [0], std: [1]),
+        ]
         #expect { try DemonstrationFiles.read(path, split: .train, for: other) } throws: { error in
             let text = "\(error)"
-            return ["actions has the shape", "agentview_image has the shape", "wrist_image is missing", "robot0_eef_pos has the shape", "torque is missing"]
-                .allSatisfy(text.contains)
+            return [
+                "actions has the shape", "agentview_image has the shape", "wrist_image is missing",
+                "robot0_eef_pos has the shape", "torque is missing",
+            ]
+            .allSatisfy(text.contains)
         }
     }
 
@@ -52,20 +67,32 @@ import Testing
         var millimetres = try Shapes.example("image")
         millimetres.contract.state[0].mean = [0, 650, 150]
         millimetres.contract.state[0].std = [0.01, 0.01, 0.01]
-        #expect { try DemonstrationFiles.read(path, split: .train, for: millimetres) } throws: { "\($0)".contains("robot0_eef_pos is beyond") }
+        #expect { try DemonstrationFiles.read(path, split: .train, for: millimetres) } throws: {
+            "\($0)".contains("robot0_eef_pos is beyond")
+        }
         var degrees = try Shapes.example("image")
-        for index in 0..<4 { (degrees.contract.action.dimensions[index].minimum, degrees.contract.action.dimensions[index].maximum) = (10, 20) }
-        #expect { try DemonstrationFiles.read(path, split: .train, for: degrees) } throws: { "\($0)".contains("action x is outside 10.0 to 20.0") }
+        for index in 0..<4 {
+            (degrees.contract.action.dimensions[index].minimum, degrees.contract.action.dimensions[index].maximum) = (
+                10, 20
+            )
+        }
+        #expect { try DemonstrationFiles.read(path, split: .train, for: degrees) } throws: {
+            "\($0)".contains("action x is outside 10.0 to 20.0")
+        }
     }
 
     @Test func anotherRobotIsNamed() throws {
         let path = Repository.example("sites/window-open.hdf5"), image = try Shapes.example("image")
-        #expect { try DemonstrationFiles.read(path, split: .train, for: image, declared: .init(embodiment: "ur5")) } throws: {
+        #expect {
+            try DemonstrationFiles.read(path, split: .train, for: image, declared: .init(embodiment: "ur5"))
+        } throws: {
             "\($0)".contains("embodiment is ur5, the contract is for sawyer")
         }
         var sawyer = Shapes.aloha
         sawyer.contract.embodiment = "sawyer"
-        #expect { try DemonstrationFiles.read(Self.aloha, split: .train, for: sawyer) } throws: { "\($0)".contains("embodiment is aloha") }
+        #expect { try DemonstrationFiles.read(Self.aloha, split: .train, for: sawyer) } throws: {
+            "\($0)".contains("embodiment is aloha")
+        }
     }
 
     // MARK: ALOHA
@@ -74,20 +101,25 @@ import Testing
 
     @Test func alohaDirectoriesAreReadWithTheLastEpisodeHeldOut() throws {
         let c = Shapes.aloha
-        let train = try DemonstrationFiles.read(Self.aloha, split: .train, for: c), valid = try DemonstrationFiles.read(Self.aloha, split: .valid, for: c)
+        let train = try DemonstrationFiles.read(Self.aloha, split: .train, for: c),
+            valid = try DemonstrationFiles.read(Self.aloha, split: .valid, for: c)
         #expect(train.episodes == [0..<6, 6..<13] && valid.episodes == [0..<8])
         var batch = Batch(count: 1, c)
         train.fill(&batch, with: [0])
         // Halved images: 12 × 16 in patches of 4, the left upper quarter of each camera bright.
         let brightness = (0..<c.patches).map { batch.patches[$0 * c.patchPixels] }
         let bright = Float(200) / 127.5 - 1
-        #expect(brightness.prefix(4).elementsEqual([bright, bright, -1, -1]) && brightness.suffix(4).allSatisfy { $0 == -1 })
+        #expect(
+            brightness.prefix(4).elementsEqual([bright, bright, -1, -1]) && brightness.suffix(4).allSatisfy { $0 == -1 }
+        )
         #expect(batch.actions.count == 3 * 14)
     }
 
     @Test func alohaActionsAreNormalisedAsTheContractSays() throws {
         var raw = Shapes.aloha
-        for index in raw.contract.action.dimensions.indices { (raw.contract.action.dimensions[index].mean, raw.contract.action.dimensions[index].std) = (0, 1) }
+        for index in raw.contract.action.dimensions.indices {
+            (raw.contract.action.dimensions[index].mean, raw.contract.action.dimensions[index].std) = (0, 1)
+        }
         let path = Self.aloha + "/episode_0.hdf5"
         var normalised = Batch(count: 1, Shapes.aloha), plain = Batch(count: 1, raw)
         try DemonstrationFiles.read(path, split: .train, for: Shapes.aloha).fill(&normalised, with: [2])
@@ -100,7 +132,8 @@ import Testing
         var speaking = Shapes.aloha
         (speaking.words, speaking.contract.instruction) = (4, "language_instruction")
         func fingerprint(_ instruction: String) throws -> UInt64 {
-            try DemonstrationFiles.read(path, split: .train, for: speaking, declared: .init(instruction: instruction)).fingerprint
+            try DemonstrationFiles.read(path, split: .train, for: speaking, declared: .init(instruction: instruction))
+                .fingerprint
         }
         #expect(try fingerprint("open it") == fingerprint("open it"))
         #expect(try fingerprint("open it") != fingerprint("close it"))
@@ -118,8 +151,15 @@ import Testing
     @Test func anInstructionMayBeDeclaredWhereFilesHaveNone() throws {
         var speaking = Shapes.aloha
         (speaking.words, speaking.contract.instruction) = (4, "language_instruction")
-        #expect { try DemonstrationFiles.read(Self.aloha, split: .train, for: speaking) } throws: { "\($0)".contains("language_instruction is missing") }
-        let set = try DemonstrationFiles.read(Self.aloha, split: .train, for: speaking, declared: .init(instruction: "Transfer the cube"))
+        #expect { try DemonstrationFiles.read(Self.aloha, split: .train, for: speaking) } throws: {
+            "\($0)".contains("language_instruction is missing")
+        }
+        let set = try DemonstrationFiles.read(
+            Self.aloha,
+            split: .train,
+            for: speaking,
+            declared: .init(instruction: "Transfer the cube")
+        )
         #expect(set.tasks == ["Transfer the cube"])
         #expect {
             try DemonstrationFiles.read(Self.aloha, split: .train, for: speaking, declared: .init(instruction: "..."))
@@ -127,11 +167,15 @@ import Testing
     }
 
     @Test func filesThatAreNoHDF5AreRefused() throws {
-        #expect(throws: LearningError.self) { try DemonstrationFiles.read(directory.file("missing"), split: .train, for: Shapes.example("image")) }
+        #expect(throws: LearningError.self) {
+            try DemonstrationFiles.read(directory.file("missing"), split: .train, for: Shapes.example("image"))
+        }
         let whole = try Data(contentsOf: URL(fileURLWithPath: Repository.example("sites/window-open.hdf5")))
         for count in [0, 8, 100, 4096, whole.count / 2] {
             let path = try directory.write("cut", Array(whole.prefix(count)))
-            #expect(throws: LearningError.self) { try DemonstrationFiles.read(path, split: .train, for: Shapes.example("image")) }
+            #expect(throws: LearningError.self) {
+                try DemonstrationFiles.read(path, split: .train, for: Shapes.example("image"))
+            }
         }
     }
 

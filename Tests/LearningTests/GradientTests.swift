@@ -9,7 +9,8 @@ import Testing
 
     static func makePolicy(_ configuration: PolicyConfiguration = configuration, seed: UInt64) -> Policy {
         var generator = SeededGenerator(seed: seed)
-        let weights = (0..<configuration.layout.elementCount).map { _ in Float.random(in: -0.5...0.5, using: &generator) }
+        let weights = (0..<configuration.layout.elementCount).map { _ in Float.random(in: -0.5...0.5, using: &generator)
+        }
         return Policy(configuration, weights: weights)
     }
 
@@ -30,18 +31,31 @@ import Testing
     }
 
     /// Along the gradient itself the loss changes by its norm: one number that checks a whole tensor.
-    private func check(_ name: String, _ elements: Range<Int>, _ gradient: [Float], loss: (_ move: (Int) -> Float) -> Double) {
+    private func check(
+        _ name: String,
+        _ elements: Range<Int>,
+        _ gradient: [Float],
+        loss: (_ move: (Int) -> Float) -> Double
+    ) {
         let norm = elements.reduce(0.0) { $0 + Double(gradient[$1]) * Double(gradient[$1]) }.squareRoot()
         guard norm > 1e-6 else { return }
         let step = 1e-2
-        func at(_ sign: Double) -> Double { loss { elements.contains($0) ? Float(sign * step * Double(gradient[$0]) / norm) : 0 } }
+        func at(_ sign: Double) -> Double {
+            loss { elements.contains($0) ? Float(sign * step * Double(gradient[$0]) / norm) : 0 }
+        }
         let difference = (at(1) - at(-1)) / (2 * step)
         #expect(abs(difference - norm) / norm < 2e-2, "\(name): \(difference) against \(norm)")
     }
 
     static let shapes: [PolicyConfiguration] = [
-        Shapes.small(.absoluteError), Shapes.small(.squaredError, state: 0), Shapes.small(.flowMatching), Shapes.small(.flowMatching, words: 0, cameras: []),
-        Shapes.small(.absoluteError, state: 0, words: 0, cameras: [Camera(key: "a", height: 4, width: 8), Camera(key: "b", height: 8, width: 4)]),
+        Shapes.small(.absoluteError), Shapes.small(.squaredError, state: 0), Shapes.small(.flowMatching),
+        Shapes.small(.flowMatching, words: 0, cameras: []),
+        Shapes.small(
+            .absoluteError,
+            state: 0,
+            words: 0,
+            cameras: [Camera(key: "a", height: 4, width: 8), Camera(key: "b", height: 8, width: 4)]
+        ),
     ]
 
     @Test(arguments: shapes)
@@ -62,7 +76,9 @@ import Testing
         let layout = AdapterLayout(base: policy.layout, rank: 2, targets: ["qkv", "proj", "fc1", "fc2", "head"])
         var generator = SeededGenerator(seed: 6)
         let values = (0..<layout.layout.elementCount).map { _ in Float.random(in: -0.3...0.3, using: &generator) }
-        func trainer(_ values: [Float]) -> Trainer { Trainer(policy, adapter: Adapter(layout, scale: 1.5, values: values), batch: 4) }
+        func trainer(_ values: [Float]) -> Trainer {
+            Trainer(policy, adapter: Adapter(layout, scale: 1.5, values: values), batch: 4)
+        }
         let (_, gradient) = trainer(values).gradients(batch)
         for tensor in layout.layout.tensors {
             check(tensor.name, tensor.range.lowerBound / 4..<tensor.range.upperBound / 4, gradient) { move in
@@ -82,7 +98,10 @@ import Testing
             let end = trainer.parameters
             for module in layout.modules {
                 #expect(Array(end[frozen(module)]) == Array(start[frozen(module)]))
-                #expect(Array(end[frozen(module) == module.a ? module.b : module.a]) != Array(start[frozen(module) == module.a ? module.b : module.a]))
+                #expect(
+                    Array(end[frozen(module) == module.a ? module.b : module.a])
+                        != Array(start[frozen(module) == module.a ? module.b : module.a])
+                )
             }
         }
     }
@@ -93,8 +112,13 @@ import Testing
         let policy = Self.makePolicy(seed: 8), batch = Self.makeBatch(count: count, seed: 9)
         let whole = Trainer(policy, batch: count).gradients(batch)
         let threads = Trainer(policy, batch: count, threads: 3).gradients(batch)
-        #expect(ReferenceTests.relativeError(threads.gradient, whole.gradient) < 1e-5 && abs(threads.loss - whole.loss) < 1e-4)
-        #expect(Trainer(policy, batch: count, threads: 3).outputs(batch) == Trainer(policy, batch: count).outputs(batch))
+        #expect(
+            ReferenceTests.relativeError(threads.gradient, whole.gradient) < 1e-5
+                && abs(threads.loss - whole.loss) < 1e-4
+        )
+        #expect(
+            Trainer(policy, batch: count, threads: 3).outputs(batch) == Trainer(policy, batch: count).outputs(batch)
+        )
     }
 
     @Test func memoryIsTheStatedMultipleWhateverTheBatch() throws {

@@ -34,15 +34,22 @@ final class HDF5Writer {
     func group(_ name: String) { H5Gclose(H5Gcreate2(file, name, links, hid_t(H5P_DEFAULT), hid_t(H5P_DEFAULT))) }
 
     /// Float32 values, row-major; `fill`: the writer's own fill value.
-    func floats(_ name: String, _ shape: [Int], _ values: [Float], _ storage: Storage = .contiguous, fill: Float? = nil) {
+    func floats(_ name: String, _ shape: [Int], _ values: [Float], _ storage: Storage = .contiguous, fill: Float? = nil)
+    {
         write(name, shape, values, H5T_NATIVE_FLOAT_g, storage) { properties in
             if var fill { H5Pset_fill_value(properties, H5T_NATIVE_FLOAT_g, &fill) }
         }
     }
 
-    func bytes(_ name: String, _ shape: [Int], _ values: [UInt8]) { write(name, shape, values, H5T_NATIVE_UINT8_g, .contiguous) }
-    func signedBytes(_ name: String, _ shape: [Int], _ values: [Int8]) { write(name, shape, values, H5T_NATIVE_INT8_g, .contiguous) }
-    func words(_ name: String, _ shape: [Int], _ values: [UInt16]) { write(name, shape, values, H5T_NATIVE_UINT16_g, .contiguous) }
+    func bytes(_ name: String, _ shape: [Int], _ values: [UInt8]) {
+        write(name, shape, values, H5T_NATIVE_UINT8_g, .contiguous)
+    }
+    func signedBytes(_ name: String, _ shape: [Int], _ values: [Int8]) {
+        write(name, shape, values, H5T_NATIVE_INT8_g, .contiguous)
+    }
+    func words(_ name: String, _ shape: [Int], _ values: [UInt16]) {
+        write(name, shape, values, H5T_NATIVE_UINT16_g, .contiguous)
+    }
 
     /// A list of names, each of `width` bytes.
     func names(_ name: String, _ names: [String], width: Int = 16) {
@@ -65,7 +72,15 @@ final class HDF5Writer {
     func attribute(_ name: String, of object: String, bytes: [UInt8], padding: H5T_str_t = H5T_STR_NULLPAD) {
         let type = text(max(1, bytes.count), padding), space = H5Screate(H5S_SCALAR)
         let attribute = H5Acreate_by_name(
-            file, object, name, type, space, hid_t(H5P_DEFAULT), hid_t(H5P_DEFAULT), hid_t(H5P_DEFAULT))
+            file,
+            object,
+            name,
+            type,
+            space,
+            hid_t(H5P_DEFAULT),
+            hid_t(H5P_DEFAULT),
+            hid_t(H5P_DEFAULT)
+        )
         precondition(attribute >= 0 && H5Awrite(attribute, type, bytes.isEmpty ? [0] : bytes) >= 0)
         H5Aclose(attribute)
         H5Sclose(space)
@@ -76,7 +91,15 @@ final class HDF5Writer {
     func attribute(_ name: String, of object: String, variable text: String) {
         let type = variableText(), space = H5Screate(H5S_SCALAR)
         let attribute = H5Acreate_by_name(
-            file, object, name, type, space, hid_t(H5P_DEFAULT), hid_t(H5P_DEFAULT), hid_t(H5P_DEFAULT))
+            file,
+            object,
+            name,
+            type,
+            space,
+            hid_t(H5P_DEFAULT),
+            hid_t(H5P_DEFAULT),
+            hid_t(H5P_DEFAULT)
+        )
         text.withCString { pointer in
             var pointer: UnsafePointer<CChar>? = pointer
             precondition(attribute >= 0 && H5Awrite(attribute, type, &pointer) >= 0)
@@ -92,16 +115,31 @@ final class HDF5Writer {
         return type
     }
 
-    func attribute(_ name: String, of object: String, _ text: String) { attribute(name, of: object, bytes: Array(text.utf8)) }
+    func attribute(_ name: String, of object: String, _ text: String) {
+        attribute(name, of: object, bytes: Array(text.utf8))
+    }
 
     /// An attribute that is a whole number.
-    func attribute(_ name: String, of object: String, count: Int64) { attribute(name, of: object, count, H5T_NATIVE_INT64_g) }
+    func attribute(_ name: String, of object: String, count: Int64) {
+        attribute(name, of: object, count, H5T_NATIVE_INT64_g)
+    }
     /// An attribute that is a number.
-    func attribute(_ name: String, of object: String, _ number: Float) { attribute(name, of: object, number, H5T_NATIVE_FLOAT_g) }
+    func attribute(_ name: String, of object: String, _ number: Float) {
+        attribute(name, of: object, number, H5T_NATIVE_FLOAT_g)
+    }
 
     private func attribute(_ name: String, of object: String, _ value: some BitwiseCopyable, _ type: hid_t) {
         let space = H5Screate(H5S_SCALAR)
-        let attribute = H5Acreate_by_name(file, object, name, type, space, hid_t(H5P_DEFAULT), hid_t(H5P_DEFAULT), hid_t(H5P_DEFAULT))
+        let attribute = H5Acreate_by_name(
+            file,
+            object,
+            name,
+            type,
+            space,
+            hid_t(H5P_DEFAULT),
+            hid_t(H5P_DEFAULT),
+            hid_t(H5P_DEFAULT)
+        )
         var value = value
         precondition(attribute >= 0 && H5Awrite(attribute, type, &value) >= 0)
         H5Aclose(attribute)
@@ -110,7 +148,9 @@ final class HDF5Writer {
 
     // MARK: Links
 
-    func softLink(_ name: String, to target: String) { precondition(H5Lcreate_soft(target, file, name, links, hid_t(H5P_DEFAULT)) >= 0) }
+    func softLink(_ name: String, to target: String) {
+        precondition(H5Lcreate_soft(target, file, name, links, hid_t(H5P_DEFAULT)) >= 0)
+    }
     func hardLink(_ name: String, to target: String) {
         precondition(H5Lcreate_hard(file, target, file, name, links, hid_t(H5P_DEFAULT)) >= 0)
     }
@@ -135,13 +175,19 @@ final class HDF5Writer {
     }
 
     private func write<Element: BitwiseCopyable>(
-        _ name: String, _ shape: [Int], _ values: [Element], _ type: hid_t, _ storage: Storage, _ configure: (hid_t) -> Void = { _ in }
+        _ name: String,
+        _ shape: [Int],
+        _ values: [Element],
+        _ type: hid_t,
+        _ storage: Storage,
+        _ configure: (hid_t) -> Void = { _ in }
     ) {
         let sizes = shape.map { hsize_t($0) }
         // Only a dataset that may grow has chunks that are larger than it.
         var limits = sizes
         if case .chunked(let rows, _) = storage, rows > shape[0] { limits[0] = .max }
-        let space = H5Screate_simple(Int32(shape.count), sizes, limits), properties = H5Pcreate(H5P_CLS_DATASET_CREATE_ID_g)
+        let space = H5Screate_simple(Int32(shape.count), sizes, limits),
+            properties = H5Pcreate(H5P_CLS_DATASET_CREATE_ID_g)
         configure(properties)
         var written = shape.first ?? 0
         switch storage {
@@ -166,7 +212,16 @@ final class HDF5Writer {
         precondition(dataset >= 0, "\(name) cannot be created")
         if case .packed(let bytes) = storage {
             let chunk = Self.zlib(bytes)
-            precondition(H5Dwrite_chunk(dataset, hid_t(H5P_DEFAULT), 0, [hsize_t](repeating: 0, count: shape.count), chunk.count, chunk) >= 0)
+            precondition(
+                H5Dwrite_chunk(
+                    dataset,
+                    hid_t(H5P_DEFAULT),
+                    0,
+                    [hsize_t](repeating: 0, count: shape.count),
+                    chunk.count,
+                    chunk
+                ) >= 0
+            )
         }
         if written > 0 { writeRows(dataset, space, type, sizes, written, values) }
         H5Dclose(dataset)
@@ -183,11 +238,19 @@ final class HDF5Writer {
         }
         let length = UInt16(bytes.count)
         func little(_ value: UInt16) -> [UInt8] { [UInt8(value & 0xff), UInt8(value >> 8)] }
-        return [0x78, 0x01, 0x01] + little(length) + little(~length) + bytes + [b >> 8, b, a >> 8, a].map { UInt8($0 & 0xff) }
+        return [0x78, 0x01, 0x01] + little(length) + little(~length) + bytes
+            + [b >> 8, b, a >> 8, a].map { UInt8($0 & 0xff) }
     }
 
     /// The first rows, and no others.
-    private func writeRows<Element: BitwiseCopyable>(_ dataset: hid_t, _ space: hid_t, _ type: hid_t, _ sizes: [hsize_t], _ rows: Int, _ values: [Element]) {
+    private func writeRows<Element: BitwiseCopyable>(
+        _ dataset: hid_t,
+        _ space: hid_t,
+        _ type: hid_t,
+        _ sizes: [hsize_t],
+        _ rows: Int,
+        _ values: [Element]
+    ) {
         let start = [hsize_t](repeating: 0, count: sizes.count), count = [hsize_t(rows)] + sizes.dropFirst()
         let memory = H5Screate_simple(Int32(sizes.count), count, nil)
         H5Sselect_hyperslab(space, H5S_SELECT_SET, start, nil, count, nil)

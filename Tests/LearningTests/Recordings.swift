@@ -11,10 +11,22 @@ enum Recordings {
     static func arm(cameras: [Camera] = [], words: Int = 4) -> PolicyConfiguration {
         PolicyConfiguration(
             Contract(
-                embodiment: "arm", controlHertz: 20, instruction: words > 0 ? "language_instruction" : "",
+                embodiment: "arm",
+                controlHertz: 20,
+                instruction: words > 0 ? "language_instruction" : "",
                 action: ActionSpace(space: "joints", dimensions: ["a", "b"].map { .init(name: $0, unit: "rad") }),
-                state: [StateFeature(key: "eef", unit: "m", mean: [0, 0, 0], std: [1, 1, 1])], cameras: cameras),
-            patchSide: 4, words: words, vocabulary: 512, width: 8, layers: 1, heads: 2, feedForward: 16, chunk: 2)
+                state: [StateFeature(key: "eef", unit: "m", mean: [0, 0, 0], std: [1, 1, 1])],
+                cameras: cameras
+            ),
+            patchSide: 4,
+            words: words,
+            vocabulary: 512,
+            width: 8,
+            layers: 1,
+            heads: 2,
+            feedForward: 16,
+            chunk: 2
+        )
     }
 
     static let camera = Camera(key: "front", height: 4, width: 4)
@@ -27,7 +39,11 @@ enum Recordings {
     static func pixels(_ steps: Int = steps) -> [UInt8] { (0..<steps * 48).map { UInt8($0 % 251) } }
 
     /// demo_0 and demo_1 to train on, demo_2 held out; `edit` makes of them what a test needs.
-    static func write(_ path: String, rate: String? = #"{"env_kwargs": {"control_freq": 20}}"#, _ edit: (HDF5Writer) -> Void = { _ in }) {
+    static func write(
+        _ path: String,
+        rate: String? = #"{"env_kwargs": {"control_freq": 20}}"#,
+        _ edit: (HDF5Writer) -> Void = { _ in }
+    ) {
         // The library is used by one thread at a time.
         DemonstrationFiles.queue.sync {
             let writer = HDF5Writer(path)
@@ -52,7 +68,9 @@ enum Recordings {
 
     /// What reading says of a file; `nil` where it is read.
     static func problem(
-        _ path: String, split: Split = .train, _ configuration: PolicyConfiguration = arm(),
+        _ path: String,
+        split: Split = .train,
+        _ configuration: PolicyConfiguration = arm(),
         declared: DemonstrationFiles.Declaration = .init()
     ) -> String? {
         do {

@@ -30,14 +30,27 @@ import Testing
         }
 
         private static func adapter(_ file: SafetensorsFile, _ policy: Policy) throws -> Adapter? {
-            guard let json = try file.header[metadata: "lora"].map({ try JSONParser.parse(Array($0.utf8)) }) else { return nil }
+            guard let json = try file.header[metadata: "lora"].map({ try JSONParser.parse(Array($0.utf8)) }) else {
+                return nil
+            }
             let rank = json["r"]!.integer!, targets = json["target_modules"]!.array!.compactMap(\.string)
             let layout = AdapterLayout(base: policy.layout, rank: rank, targets: targets)
-            return Adapter(layout, scale: Float(json["lora_alpha"]!.double!) / Float(rank), values: try floats(file, layout.layout))
+            return Adapter(
+                layout,
+                scale: Float(json["lora_alpha"]!.double!) / Float(rank),
+                values: try floats(file, layout.layout)
+            )
         }
 
         func trainer(threads: Int = 1, proximal: Float = 0) -> Trainer {
-            Trainer(policy, adapter: adapter, batch: 5, threads: threads, optimizer: .init(weightDecay: 1e-2), proximal: proximal)
+            Trainer(
+                policy,
+                adapter: adapter,
+                batch: 5,
+                threads: threads,
+                optimizer: .init(weightDecay: 1e-2),
+                proximal: proximal
+            )
         }
 
         /// What is trained.
@@ -56,20 +69,31 @@ import Testing
             return bytes
         }
 
-        static func floats(_ file: SafetensorsFile, _ name: String) throws -> [Float] { try file.values(of: try #require(file.layout[name])) }
+        static func floats(_ file: SafetensorsFile, _ name: String) throws -> [Float] {
+            try file.values(of: try #require(file.layout[name]))
+        }
 
         static func integers(_ file: SafetensorsFile, _ name: String) throws -> [Int32] {
-            try bytes(file, name).withUnsafeBytes { raw in (0..<raw.count / 4).map { raw.loadUnaligned(fromByteOffset: 4 * $0, as: Int32.self) } }
+            try bytes(file, name).withUnsafeBytes { raw in
+                (0..<raw.count / 4).map { raw.loadUnaligned(fromByteOffset: 4 * $0, as: Int32.self) }
+            }
         }
 
         /// The images through the same path that demonstrations take.
         static func patches(_ file: SafetensorsFile, _ c: PolicyConfiguration) throws -> [Float] {
-            let names = c.contract.cameras.count == 1 ? ["input.image"] : c.contract.cameras.indices.map { "input.image.\($0)" }
+            let names =
+                c.contract.cameras.count == 1 ? ["input.image"] : c.contract.cameras.indices.map { "input.image.\($0)" }
             var set = DemonstrationSet(c)
             set.append(
                 Demonstration(
-                    task: "t", instruction: "", length: 5, states: [Float](repeating: 0, count: 5 * c.stateCount),
-                    images: try names.map { try bytes(file, $0) }, actions: [Float](repeating: 0, count: 5 * c.actionCount)))
+                    task: "t",
+                    instruction: "",
+                    length: 5,
+                    states: [Float](repeating: 0, count: 5 * c.stateCount),
+                    images: try names.map { try bytes(file, $0) },
+                    actions: [Float](repeating: 0, count: 5 * c.actionCount)
+                )
+            )
             var batch = Batch(count: 5, c)
             set.fill(&batch, with: Array(0..<5))
             return batch.patches
@@ -91,7 +115,9 @@ import Testing
     func outputAndLossAgreeWithPyTorch(name: String) throws {
         let reference = try Reference(name)
         let trainer = reference.trainer()
-        #expect(Self.relativeError(trainer.outputs(reference.batch), try Reference.floats(reference.file, "output")) < 1e-5)
+        #expect(
+            Self.relativeError(trainer.outputs(reference.batch), try Reference.floats(reference.file, "output")) < 1e-5
+        )
         let loss = try Reference.floats(reference.file, "loss")[0]
         #expect(abs(trainer.gradients(reference.batch).loss - loss) / loss < 1e-5)
     }
@@ -126,7 +152,12 @@ import Testing
 
     @Test func actionsOfAFlowAgreeWithPyTorch() throws {
         let reference = try Reference("flow")
-        #expect(Self.relativeError(reference.trainer().predict(reference.batch), try Reference.floats(reference.file, "sampled")) < 1e-5)
+        #expect(
+            Self.relativeError(
+                reference.trainer().predict(reference.batch),
+                try Reference.floats(reference.file, "sampled")
+            ) < 1e-5
+        )
     }
 
     /// μ·(w − w₀) is added to the gradient, w₀ being where training began.

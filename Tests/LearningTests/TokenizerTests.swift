@@ -15,14 +15,20 @@ import Testing
 
     @Test func textsInASCIIHaveTheSameIdsAsBefore() {
         var texts = [
-            "Push and open a window", "Rotate the faucet counter-clockwise", "don't, e.g. turn_it 180 degrees!", "", "a\tb\r\nc", "+-*/",
+            "Push and open a window", "Rotate the faucet counter-clockwise", "don't, e.g. turn_it 180 degrees!", "",
+            "a\tb\r\nc", "+-*/",
         ]
         var generator = SystemRandomNumberGenerator()
         for _ in 0..<2000 {
-            texts.append(String((0..<12).map { _ in Character(Unicode.Scalar(UInt8.random(in: 32...126, using: &generator))) }))
+            texts.append(
+                String((0..<12).map { _ in Character(Unicode.Scalar(UInt8.random(in: 32...126, using: &generator))) })
+            )
         }
         for text in texts {
-            #expect(Tokenizer.ids(text, count: 12, vocabulary: 512) == Self.before(text, count: 12, vocabulary: 512), "\(text)")
+            #expect(
+                Tokenizer.ids(text, count: 12, vocabulary: 512) == Self.before(text, count: 12, vocabulary: 512),
+                "\(text)"
+            )
         }
     }
 
@@ -32,7 +38,8 @@ import Testing
         ("引き出しを開けてください", ["引", "き", "出", "しを", "開", "けてください"], [35, 283, 187, 445, 249, 481]),
         ("ページをめくる", ["ページ", "をめくる"], [265, 33]), ("open drawer １", ["open", "drawer", "１"], [286, 381, 202]),
         ("ÖFFNE die Tür", ["öffne", "die", "tür"], [228, 81, 77]), ("press 🔴🔵", ["press", "🔴", "🔵"], [177, 33, 500]),
-        ("cafe\u{301}", ["café"], [18]), ("Σίσυφος ΟΔΟΣ", ["σίσυφος", "οδοσ"], [91, 144]), ("버튼을 누르세요", ["버튼을", "누르세요"], [172, 289]),
+        ("cafe\u{301}", ["café"], [18]), ("Σίσυφος ΟΔΟΣ", ["σίσυφος", "οδοσ"], [91, 144]),
+        ("버튼을 누르세요", ["버튼을", "누르세요"], [172, 289]),
         ("ﾎﾞﾀﾝを押す", ["ﾎﾞﾀﾝ", "を", "押", "す"], [489, 293, 266, 266]), ("हिन्दी बटन", ["हिन्दी", "बटन"], [280, 100]),
         ("90° left – now", ["90", "°", "left", "now"], [282, 83, 124, 502]),
     ]
@@ -47,7 +54,8 @@ import Testing
     /// Joiners and variation selectors change how a sign is drawn, and on some keyboards come with it.
     @Test func whatLooksAlikeIsAlike() {
         for (one, other) in [
-            ("op\u{200D}en", "open"), ("open\u{FE0F} it", "open it"), ("\u{26A0}\u{FE0F}", "\u{26A0}"), ("می\u{200C}خواهم", "میخواهم"),
+            ("op\u{200D}en", "open"), ("open\u{FE0F} it", "open it"), ("\u{26A0}\u{FE0F}", "\u{26A0}"),
+            ("می\u{200C}خواهم", "میخواهم"),
             ("辻\u{E0100}", "辻"),
         ] {
             #expect(Tokenizer.words(one) == Tokenizer.words(other) && Tokenizer.problem(one, count: 4) == nil, "\(one)")
@@ -55,15 +63,20 @@ import Testing
     }
 
     @Test(arguments: [
-        ("+5", "+"), ("10%", "%"), ("10％ 下げる", "％"), ("－5 度", "－"), ("＃3 ねじ", "＃"), ("Ａ＆Ｂ", "＆"), ("5〜10 mm", "〜"), ("1.5 cm", "."),
-        ("3/4 turn", "/"), ("5′ long", "′"), ("x:y", ":"), ("a_b", "_"), ("5-10", "-"), ("10–20", "–"), ("turn -5", "-"), ("don't. push-button, (it)!", ""),
+        ("+5", "+"), ("10%", "%"), ("10％ 下げる", "％"), ("－5 度", "－"), ("＃3 ねじ", "＃"), ("Ａ＆Ｂ", "＆"), ("5〜10 mm", "〜"),
+        ("1.5 cm", "."),
+        ("3/4 turn", "/"), ("5′ long", "′"), ("x:y", ":"), ("a_b", "_"), ("5-10", "-"), ("10–20", "–"),
+        ("turn -5", "-"), ("don't. push-button, (it)!", ""),
         ("窓を開ける。", ""), ("step 1: open", ""), ("press 5.", ""),
     ])
-    func signsThatMayMeanSomethingAreNamed(text: String, signs: String) { #expect(Tokenizer.unseenSigns(text) == signs) }
+    func signsThatMayMeanSomethingAreNamed(text: String, signs: String) {
+        #expect(Tokenizer.unseenSigns(text) == signs)
+    }
 
     @Test func whatThePolicyWouldNotSeeIsNamed() {
         for (text, problem) in [
-            ("a\0b", "U+0000"), ("a\u{1b}[2J", "U+001B"), ("\u{FEFF}open", "U+FEFF"), ("a\u{AD}b", "U+00AD"), ("caf\u{FFFD}", "U+FFFD"),
+            ("a\0b", "U+0000"), ("a\u{1b}[2J", "U+001B"), ("\u{FEFF}open", "U+FEFF"), ("a\u{AD}b", "U+00AD"),
+            ("caf\u{FFFD}", "U+FFFD"),
             ("\u{E000}", "U+E000"), ("、。…", "has no word"), ("", "has no word"), ("a b c d", "would not see c, d"),
             ("窓を開ける", "would not see 開, ける"),
         ] {

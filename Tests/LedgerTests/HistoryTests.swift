@@ -25,12 +25,17 @@ import Wire
             let tree = tree(size)
             for earlier in 0...size {
                 let proof = tree.consistencyProof(from: earlier)
-                #expect(MerkleTree.isConsistent(head(tree, size: earlier), head(tree), proof: proof), "\(earlier) of \(size)")
+                #expect(
+                    MerkleTree.isConsistent(head(tree, size: earlier), head(tree), proof: proof),
+                    "\(earlier) of \(size)"
+                )
                 // Any other root, and any other proof, is refused.
                 if earlier > 0, earlier < size {
                     #expect(!MerkleTree.isConsistent(head(self.tree(earlier, from: 1)), head(tree), proof: proof))
                     #expect(!MerkleTree.isConsistent(head(tree, size: earlier), head(tree), proof: proof + [proof[0]]))
-                    #expect(!MerkleTree.isConsistent(head(tree, size: earlier), head(tree), proof: Array(proof.dropLast())))
+                    #expect(
+                        !MerkleTree.isConsistent(head(tree, size: earlier), head(tree), proof: Array(proof.dropLast()))
+                    )
                     var changed = proof
                     changed[0] = Digest(of: [9])
                     #expect(!MerkleTree.isConsistent(head(tree, size: earlier), head(tree), proof: changed))
@@ -42,15 +47,18 @@ import Wire
     /// The values of RFC 6962's reference tree of eight leaves (Certificate Transparency's merkle_tree_test).
     @Test func aConsistencyProofIsThatOfTheSpecification() {
         let inputs: [[UInt8]] = [
-            [], [0x00], [0x10], [0x20, 0x21], [0x30, 0x31], [0x40, 0x41, 0x42, 0x43], Array(0x50...0x57), Array(0x60...0x6f),
+            [], [0x00], [0x10], [0x20, 0x21], [0x30, 0x31], [0x40, 0x41, 0x42, 0x43], Array(0x50...0x57),
+            Array(0x60...0x6f),
         ]
         var tree = MerkleTree()
         for input in inputs { tree.append(leaf: MerkleTree.leafHash(input)) }
         #expect(
             tree.consistencyProof(from: 6).map(\.hex) == [
-                "0ebc5d3437fbe2db158b9f126a1d118e308181031d0a949f8dededebc558ef6a", "ca854ea128ed050b41b35ffc1b87b8eb2bde461e9e3b5596ece6b9d5975a0ae0",
+                "0ebc5d3437fbe2db158b9f126a1d118e308181031d0a949f8dededebc558ef6a",
+                "ca854ea128ed050b41b35ffc1b87b8eb2bde461e9e3b5596ece6b9d5975a0ae0",
                 "d37ee418976dd95753c1c73862b9398fa2a2cf9b4ff0fdfe8b30cd95209614b7",
-            ])
+            ]
+        )
     }
 
     /// A ledger of a founding and `models` further entries.
@@ -64,10 +72,19 @@ import Wire
     func entries(_ models: Int, seed: UInt8 = 0) throws -> [Entry] {
         let time = Timestamp(milliseconds: 1_780_000_000_000)
         let founding = Founding(
-            consortium: "c", authority: Digest(of: [1]), logKey: try Self.key.publicKey.ed25519Bytes(), coordinatorCertificate: [1], logKeySignature: [2])
+            consortium: "c",
+            authority: Digest(of: [1]),
+            logKey: try Self.key.publicKey.ed25519Bytes(),
+            coordinatorCertificate: [1],
+            logKeySignature: [2]
+        )
         return [Entry(at: time, .founded(founding))]
             + (0..<models).map { index in
-                let model = ModelReference(digest: Digest(of: [seed, UInt8(index)]), layout: Digest(of: [2]), byteCount: 3)
+                let model = ModelReference(
+                    digest: Digest(of: [seed, UInt8(index)]),
+                    layout: Digest(of: [2]),
+                    byteCount: 3
+                )
                 return Entry(at: time, .modelRegistered(ModelName("M\(index)")!, model, by: "operator/o"))
             }
     }
@@ -80,12 +97,24 @@ import Wire
         guard case .isBehind(let seen) = older.standing(of: whole.head.note, losses: []) else { throw Failed() }
         #expect(seen.head.size == 7)
         guard case .isForeign = older.standing(of: "nothing", losses: []) else { throw Failed() }
-        let loss = LossDeclaration(lostTreeHead: whole.head.note, keptEntries: 4, reason: "why", declaredBy: "operator/o")
+        let loss = LossDeclaration(
+            lostTreeHead: whole.head.note,
+            keptEntries: 4,
+            reason: "why",
+            declaredBy: "operator/o"
+        )
         let time = Timestamp(milliseconds: 1_780_000_000_000)
-        let declared = ConsortiumState.RecordedLoss(declaration: loss, index: 4, at: Timestamp(milliseconds: time.milliseconds + 1))
+        let declared = ConsortiumState.RecordedLoss(
+            declaration: loss,
+            index: 4,
+            at: Timestamp(milliseconds: time.milliseconds + 1)
+        )
         #expect(older.standing(of: whole.head.note, losses: [declared]) == .lossDeclared(declared))
         // What was written when it was declared, or later, it does not explain.
-        #expect(older.standing(of: whole.head.note, losses: [.init(declaration: loss, index: 4, at: time)]) == .isBehind(whole.head))
+        #expect(
+            older.standing(of: whole.head.note, losses: [.init(declaration: loss, index: 4, at: time)])
+                == .isBehind(whole.head)
+        )
     }
 
     @Test func receiptsThatFillTheGapBringALedgerBackByteForByte() throws {
@@ -103,17 +132,22 @@ import Wire
         #expect(recovery.isComplete(older.snapshot))
     }
 
-    /// What was written after a restoration is later than all that sites had seen: it is none of what both histories have.
+    /// What was written after a restoration is later than all that sites had seen: it is none of what both histories
+    /// have.
     @Test func entriesWrittenAfterARestorationAreNotThoseOfBefore() throws {
         let directory = try TemporaryDirectory()
         let whole = try ledger(6, store: SQLiteEntryStore(path: directory.path + "/a"))
         let restored = try ledger(3, store: SQLiteEntryStore(path: directory.path + "/b"))
         let kept = restored.count
-        guard case .isBehind(let seen) = restored.standing(of: whole.head.note, losses: []), let time = seen.head.time else { throw Failed() }
+        guard case .isBehind(let seen) = restored.standing(of: whole.head.note, losses: []), let time = seen.head.time
+        else { throw Failed() }
         let recovery = LedgerRecovery(seen)
         #expect(try recovery.keptEntries(restored) == kept)
         for step in 1...8 {
-            let later = Entry(at: Timestamp(milliseconds: time.milliseconds + UInt64(step)), try restored.entry(at: 1).body)
+            let later = Entry(
+                at: Timestamp(milliseconds: time.milliseconds + UInt64(step)),
+                try restored.entry(at: 1).body
+            )
             try restored.append([later])
         }
         #expect(try restored.count > whole.count && recovery.keptEntries(restored) == kept)
@@ -151,7 +185,10 @@ import Wire
         let ledger = try ledger(2, store: SQLiteEntryStore(path: path))
         let older = try names.map { try directory.read($0) }
         func correction(_ reason: String) -> Entry {
-            Entry(at: Timestamp(milliseconds: 1_780_000_000_001), .clockCorrected(ClockCorrection(reason: reason, correctedBy: "o")))
+            Entry(
+                at: Timestamp(milliseconds: 1_780_000_000_001),
+                .clockCorrected(ClockCorrection(reason: reason, correctedBy: "o"))
+            )
         }
         try ledger.append([correction("a")])
         // Reading by others, and moving the newest writes into the main file, changes nothing.

@@ -17,19 +17,27 @@ import Wire
     }
 
     /// RFC 6962 test vectors, as certificate-transparency's own tests have them.
-    static let leaves = ["", "00", "10", "2021", "3031", "40414243", "5051525354555657", "606162636465666768696a6b6c6d6e6f"]
+    static let leaves = [
+        "", "00", "10", "2021", "3031", "40414243", "5051525354555657", "606162636465666768696a6b6c6d6e6f",
+    ]
     static let roots = [
-        "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d", "fac54203e7cc696cf0dfcb42c92a1d9dbaf70ad9e621f4bd8d98662f00e3c125",
-        "aeb6bcfe274b70a14fb067a5e5578264db0fa9b51af5e0ba159158f329e06e77", "d37ee418976dd95753c1c73862b9398fa2a2cf9b4ff0fdfe8b30cd95209614b7",
-        "4e3bbb1f7b478dcfe71fb631631519a3bca12c9aefca1612bfce4c13a86264d4", "76e67dadbcdf1e10e1b74ddc608abd2f98dfb16fbce75277b5232a127f2087ef",
-        "ddb89be403809e325750d3d263cd78929c2942b7942a34b77e122c9594a74c8c", "5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328",
+        "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d",
+        "fac54203e7cc696cf0dfcb42c92a1d9dbaf70ad9e621f4bd8d98662f00e3c125",
+        "aeb6bcfe274b70a14fb067a5e5578264db0fa9b51af5e0ba159158f329e06e77",
+        "d37ee418976dd95753c1c73862b9398fa2a2cf9b4ff0fdfe8b30cd95209614b7",
+        "4e3bbb1f7b478dcfe71fb631631519a3bca12c9aefca1612bfce4c13a86264d4",
+        "76e67dadbcdf1e10e1b74ddc608abd2f98dfb16fbce75277b5232a127f2087ef",
+        "ddb89be403809e325750d3d263cd78929c2942b7942a34b77e122c9594a74c8c",
+        "5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328",
     ]
 
     @Test func rootsAreThoseOfTheRFC() {
         var tree = MerkleTree()
         #expect(tree.root == Digest(of: ""))
         for (leaf, root) in zip(Self.leaves, Self.roots) {
-            let bytes = stride(from: 0, to: leaf.count, by: 2).map { UInt8(Array(leaf)[$0...$0 + 1].map(String.init).joined(), radix: 16)! }
+            let bytes = stride(from: 0, to: leaf.count, by: 2).map {
+                UInt8(Array(leaf)[$0...$0 + 1].map(String.init).joined(), radix: 16)!
+            }
             tree.append(leaf: MerkleTree.leafHash(bytes))
             #expect(tree.root.hex == root)
         }
@@ -44,9 +52,13 @@ import Wire
                 let proof = tree.inclusionProof(of: index, size: size)
                 let leaf = MerkleTree.leafHash([UInt8(index + 1)])
                 #expect(MerkleTree.root(of: leaf, at: index, size: size, proof: proof) == tree.root)
-                #expect(MerkleTree.root(of: MerkleTree.leafHash([99]), at: index, size: size, proof: proof) != tree.root)
+                #expect(
+                    MerkleTree.root(of: MerkleTree.leafHash([99]), at: index, size: size, proof: proof) != tree.root
+                )
                 #expect(MerkleTree.root(of: leaf, at: index, size: size, proof: proof + [leaf]) == nil)
-                if size > 1 { #expect(MerkleTree.root(of: leaf, at: (index + 1) % size, size: size, proof: proof) != tree.root) }
+                if size > 1 {
+                    #expect(MerkleTree.root(of: leaf, at: (index + 1) % size, size: size, proof: proof) != tree.root)
+                }
             }
         }
     }
@@ -57,7 +69,11 @@ import Wire
         #expect(try SignedTreeHead(note: signed.note, origin: "t/ledger", key: publicKey) == signed)
         #expect(throws: LedgerError.self) { try SignedTreeHead(note: signed.note, origin: "u/ledger", key: publicKey) }
         #expect(throws: LedgerError.self) {
-            try SignedTreeHead(note: signed.note, origin: "t/ledger", key: PrivateKey.generate(.ed25519).publicKey.ed25519Bytes())
+            try SignedTreeHead(
+                note: signed.note,
+                origin: "t/ledger",
+                key: PrivateKey.generate(.ed25519).publicKey.ed25519Bytes()
+            )
         }
         for index in signed.note.utf8.indices {
             var bytes = Array(signed.note.utf8)
@@ -69,16 +85,29 @@ import Wire
 
     func entries(_ count: Int) -> [Entry] {
         let logKey = try! key.publicKey.ed25519Bytes()
-        let founding = Founding(consortium: "t", authority: Digest(of: "a"), logKey: logKey, coordinatorCertificate: [], logKeySignature: [])
+        let founding = Founding(
+            consortium: "t",
+            authority: Digest(of: "a"),
+            logKey: logKey,
+            coordinatorCertificate: [],
+            logKeySignature: []
+        )
         return [Entry(at: Timestamp(milliseconds: 1), .founded(founding))]
             + (1..<count).map {
                 Entry(
                     at: Timestamp(milliseconds: UInt64($0)),
-                    .modelRegistered(ModelName("M\($0)")!, ModelReference(digest: Digest(of: "\($0)"), layout: Digest(of: "l"), byteCount: 1), by: ""))
+                    .modelRegistered(
+                        ModelName("M\($0)")!,
+                        ModelReference(digest: Digest(of: "\($0)"), layout: Digest(of: "l"), byteCount: 1),
+                        by: ""
+                    )
+                )
             }
     }
 
-    func open() throws -> Ledger { try Ledger(consortium: "t", store: SQLiteEntryStore(path: directory.file("ledger.sqlite")), key: key) }
+    func open() throws -> Ledger {
+        try Ledger(consortium: "t", store: SQLiteEntryStore(path: directory.file("ledger.sqlite")), key: key)
+    }
 
     @Test func whatWasAppendedIsThereAfterReopening() throws {
         var ledger = try open()
@@ -91,8 +120,15 @@ import Wire
         for index in 0..<20 {
             let receipt = try ledger.receipt(of: UInt64(index))
             #expect(try receipt.verify(consortium: "t", logKey: key.publicKey.ed25519Bytes()) == entries(20)[index])
-            let forged = Receipt(index: receipt.index, entry: entries(20)[(index + 1) % 20].wireBytes, proof: receipt.proof, treeHead: receipt.treeHead)
-            #expect(throws: LedgerError.self) { try forged.verify(consortium: "t", logKey: key.publicKey.ed25519Bytes()) }
+            let forged = Receipt(
+                index: receipt.index,
+                entry: entries(20)[(index + 1) % 20].wireBytes,
+                proof: receipt.proof,
+                treeHead: receipt.treeHead
+            )
+            #expect(throws: LedgerError.self) {
+                try forged.verify(consortium: "t", logKey: key.publicKey.ed25519Bytes())
+            }
         }
     }
 
@@ -100,21 +136,37 @@ import Wire
     @Test func aReceiptHoldsForTheSameUpdateSignedAgain() throws {
         let consortium = try ConsortiumFixture()
         let site = SiteID("acme/osaka")!
-        func update(_ identity: ConsortiumFixture.Identity, loss: Double = 1, signedBy key: PrivateKey? = nil) throws -> SignedUpdate {
+        func update(_ identity: ConsortiumFixture.Identity, loss: Double = 1, signedBy key: PrivateKey? = nil) throws
+            -> SignedUpdate
+        {
             let digest = Digest(of: "x")
             let manifest = UpdateManifest(
-                campaign: CampaignID("c")!, key: RoundKey(round: 1, attempt: 1), site: site, model: digest, update: digest, updateByteCount: 1,
-                layout: digest, samples: 1, localLoss: loss, createdAt: consortium.now)
+                campaign: CampaignID("c")!,
+                key: RoundKey(round: 1, attempt: 1),
+                site: site,
+                model: digest,
+                update: digest,
+                updateByteCount: 1,
+                layout: digest,
+                samples: 1,
+                localLoss: loss,
+                createdAt: consortium.now
+            )
             let bytes = manifest.wireBytes
             return SignedUpdate(
-                manifest: manifest, manifestBytes: bytes, signature: try (key ?? identity.key).sign(SignedUpdate.statement(bytes)),
-                certificate: identity.certificate.der)
+                manifest: manifest,
+                manifestBytes: bytes,
+                signature: try (key ?? identity.key).sign(SignedUpdate.statement(bytes)),
+                certificate: identity.certificate.der
+            )
         }
         let first = try consortium.identity(.site(site)), renewed = try consortium.identity(.site(site))
         let other = try consortium.identity(.site(SiteID("bolt/turin")!))
         let ledger = try open()
         let recorded = [try update(first), try update(other), try update(first, signedBy: other.key)]
-        try ledger.append(recorded.map { Entry(at: consortium.now, .updateAccepted(AcceptedUpdate(update: $0, weight: 1, norm: 1))) })
+        try ledger.append(
+            recorded.map { Entry(at: consortium.now, .updateAccepted(AcceptedUpdate(update: $0, weight: 1, norm: 1))) }
+        )
         let logKey = try key.publicKey.ed25519Bytes()
         func verify(_ index: UInt64, _ update: SignedUpdate) throws {
             try ledger.receipt(of: index).verify(consortium: "t", logKey: logKey, update: update)
@@ -161,11 +213,18 @@ import Wire
         try ledger.append(entries(5))
         try ledger.close()
         #expect(throws: LedgerError.self) {
-            try Ledger(consortium: "t", store: SQLiteEntryStore(path: directory.file("ledger.sqlite")), key: PrivateKey.generate(.ed25519))
+            try Ledger(
+                consortium: "t",
+                store: SQLiteEntryStore(path: directory.file("ledger.sqlite")),
+                key: PrivateKey.generate(.ed25519)
+            )
         }
         try Shell.run([
             "python3", "-c",
-            "import sqlite3; c = sqlite3.connect('\(directory.file("ledger.sqlite"))'); c.execute('DELETE FROM entries WHERE position = 4'); c.commit()",
+            """
+            import sqlite3; c = sqlite3.connect('\(directory.file("ledger.sqlite"))'); c.execute('DELETE FROM entries \
+            WHERE position = 4'); c.commit()
+            """,
         ])
         #expect(throws: LedgerError.self) { try open() }
     }
@@ -174,7 +233,8 @@ import Wire
         let ledger = try open()
         try ledger.append(entries(30))
         try ledger.close()
-        let file = directory.file("ledger.sqlite"), seal = directory.file("seal"), publicKey = try key.publicKey.ed25519Bytes()
+        let file = directory.file("ledger.sqlite"), seal = directory.file("seal"),
+            publicKey = try key.publicKey.ed25519Bytes()
         try LedgerSeal.write(to: seal, ledger: file, size: 30, origin: "t/ledger", key: key)
         try LedgerSeal.verify(seal, ledger: file, size: 30, origin: "t/ledger", logKey: publicKey)
         let whole = try directory.read("ledger.sqlite")
@@ -183,7 +243,13 @@ import Wire
             bytes[index] ^= 0x10
             try directory.write("changed", bytes)
             #expect(throws: LedgerError.self) {
-                try LedgerSeal.verify(seal, ledger: directory.file("changed"), size: 30, origin: "t/ledger", logKey: publicKey)
+                try LedgerSeal.verify(
+                    seal,
+                    ledger: directory.file("changed"),
+                    size: 30,
+                    origin: "t/ledger",
+                    logKey: publicKey
+                )
             }
         }
         let text = try directory.read("seal")
@@ -191,7 +257,15 @@ import Wire
             var bytes = text
             bytes[index] ^= 1
             try directory.write("seal2", bytes)
-            #expect(throws: (any Error).self) { try LedgerSeal.verify(directory.file("seal2"), ledger: file, size: 30, origin: "t/ledger", logKey: publicKey) }
+            #expect(throws: (any Error).self) {
+                try LedgerSeal.verify(
+                    directory.file("seal2"),
+                    ledger: file,
+                    size: 30,
+                    origin: "t/ledger",
+                    logKey: publicKey
+                )
+            }
         }
     }
 }

@@ -13,7 +13,9 @@ import Testing
     }
 
     @Test func rightKernelsAreLeftAlone() {
-        for used in ["SkylakeX", "Cooperlake", "SapphireRapids"] { #expect(BLASCore(used: used, flags: Self.avx512).isRight) }
+        for used in ["SkylakeX", "Cooperlake", "SapphireRapids"] {
+            #expect(BLASCore(used: used, flags: Self.avx512).isRight)
+        }
         for used in ["Haswell", "Zen"] { #expect(BLASCore(used: used, flags: Self.avx2).isRight) }
         #expect(BLASCore(used: "Nehalem", flags: []).isRight)
     }

@@ -11,7 +11,9 @@ import Testing
         #expect(singular.values.count == count && singular.values == singular.values.sorted(by: >))
         for row in 0..<rows {
             for column in 0..<columns {
-                let sum = (0..<count).reduce(0.0) { $0 + singular.u[row * count + $1] * singular.values[$1] * singular.vt[$1 * columns + column] }
+                let sum = (0..<count).reduce(0.0) {
+                    $0 + singular.u[row * count + $1] * singular.values[$1] * singular.vt[$1 * columns + column]
+                }
                 #expect(abs(sum - matrix[row * columns + column]) < 1e-12)
             }
         }

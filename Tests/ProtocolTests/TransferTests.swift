@@ -12,7 +12,9 @@ import Wire
     }
 
     @Test func anUploadSendsWhatTheOtherSideLacksAndNothingTwice() throws {
-        for (byteCount, have, chunkBytes) in [(1000, 0, 64), (1000, 999, 64), (1000, 1000, 64), (1, 0, 1), (65, 64, 64)] as [(UInt64, UInt64, Int)] {
+        for (byteCount, have, chunkBytes) in [
+            (1000, 0, 64), (1000, 999, 64), (1000, 1000, 64), (1, 0, 1), (65, 64, 64),
+        ] as [(UInt64, UInt64, Int)] {
             var sender = UploadSender(digest, byteCount: byteCount, chunkBytes: chunkBytes)
             #expect(sender.nextRange() == nil, "nothing before the other side has answered")
             var receiver = UploadReceiver(digest, byteCount: byteCount, received: have, isComplete: have == byteCount)
@@ -53,9 +55,13 @@ import Wire
     @Test func aDownloadGoesOnWhereItWas() throws {
         var sender = try DownloadSender(byteCount: 1000, from: 300, chunkBytes: 64)
         var receiver = DownloadReceiver(digest, byteCount: 1000, received: 300)
-        guard case .fetchBlob(digest, offset: 300) = receiver.request else { return _ = Issue.record("\(receiver.request)") }
+        guard case .fetchBlob(digest, offset: 300) = receiver.request else {
+            return _ = Issue.record("\(receiver.request)")
+        }
         #expect(try receiver.hear(sender.start) == nil)
-        while let range = sender.nextRange() { #expect(try receiver.hear(.blobChunk(chunk(range)))?.offset == range.lowerBound) }
+        while let range = sender.nextRange() {
+            #expect(try receiver.hear(.blobChunk(chunk(range)))?.offset == range.lowerBound)
+        }
         #expect(receiver.hasAll)
         #expect(throws: Refusal.self) { try DownloadSender(byteCount: 10, from: 11) }
     }

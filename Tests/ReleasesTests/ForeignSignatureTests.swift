@@ -23,15 +23,22 @@ import Testing
 
     /// The payload, indented by two, and the bundle, without spaces, in that program's order of members.
     private func sign(
-        method: String = "files", hash: String = "sha256", links: Bool = false,
+        method: String = "files",
+        hash: String = "sha256",
+        links: Bool = false,
         ignored: [String] = [".github", "model.sig", ".gitattributes", ".gitignore", ".git"],
-        predicate: String = "https://model_signing/signature/v1.0", by another: ConsortiumFixture.Identity? = nil, edit: (String) -> String = { $0 }
+        predicate: String = "https://model_signing/signature/v1.0",
+        by another: ConsortiumFixture.Identity? = nil,
+        edit: (String) -> String = { $0 }
     ) throws {
         let signer = another ?? signer
         let names = ["README.md", "config.json", "lineage.json", "model.safetensors"]
         let digests = try names.map { Digest(of: try directory.read("FY2027/\($0)")) }
         let resources = zip(names, digests).map { name, digest in
-            "      {\n        \"digest\": \"\(digest.hex)\",\n        \"name\": \"\(name)\",\n        \"algorithm\": \"sha256\"\n      }"
+            """
+                  {\n        \"digest\": \"\(digest.hex)\",\n        \"name\": \"\(name)\",\n        \"algorithm\": \
+            \"sha256\"\n      }
+            """
         }
         let payload = """
             {
@@ -61,9 +68,13 @@ import Testing
             }
             """
         let type = "application/vnd.in-toto+json"
-        let signature = try signer.key.sign(Array("DSSEv1 \(type.utf8.count) \(type) \(payload.utf8.count) \(payload)".utf8))
+        let signature = try signer.key.sign(
+            Array("DSSEv1 \(type.utf8.count) \(type) \(payload.utf8.count) \(payload)".utf8)
+        )
         func base64(_ bytes: [UInt8]) -> String { Data(bytes).base64EncodedString() }
-        let chain = [signer.certificate, consortium.authority.certificate].map { "{\"rawBytes\":\"\(base64($0.der))\"}" }.joined(separator: ",")
+        let chain = [signer.certificate, consortium.authority.certificate].map {
+            "{\"rawBytes\":\"\(base64($0.der))\"}"
+        }.joined(separator: ",")
         let bundle = """
             {"mediaType":"application/vnd.dev.sigstore.bundle.v0.3+json","verificationMaterial":{"x509CertificateChain":{"certificates":[\(chain)]},\
             "tlogEntries":[]},"dsseEnvelope":{"payload":"\(base64(Array(payload.utf8)))","payloadType":"\(type)","signatures":[{"sig":\
@@ -78,14 +89,25 @@ import Testing
 
     @Test func aBundleThatTheProgramWroteVerifies() throws {
         try sign()
-        #expect(try release.verify(roots: consortium.roots) == Principal(consortium: ConsortiumFixture.name, role: .coordinator("main")))
+        #expect(
+            try release.verify(roots: consortium.roots)
+                == Principal(consortium: ConsortiumFixture.name, role: .coordinator("main"))
+        )
         // Also where it leaves out what may be left out, or says that links were followed: there are none.
-        try sign(links: true) { $0.replacingOccurrences(of: ",\"tlogEntries\":[]", with: "").replacingOccurrences(of: ",\"keyid\":\"\"", with: "") }
+        try sign(links: true) {
+            $0.replacingOccurrences(of: ",\"tlogEntries\":[]", with: "").replacingOccurrences(
+                of: ",\"keyid\":\"\"",
+                with: ""
+            )
+        }
         #expect(throws: Never.self) { try release.verify(roots: consortium.roots) }
     }
 
     @Test func whatTheSignerLeftOutIsPassedOverWhereItIsGits() throws {
-        try FileManager.default.createDirectory(atPath: directory.file("FY2027/.git/objects"), withIntermediateDirectories: true)
+        try FileManager.default.createDirectory(
+            atPath: directory.file("FY2027/.git/objects"),
+            withIntermediateDirectories: true
+        )
         try directory.write("FY2027/.git/objects/a", [1])
         refused(".git/objects/a is not covered")
         try sign()
@@ -109,9 +131,11 @@ import Testing
 
     @Test func whatIsNotSignedMustSayNothingElse() throws {
         let changes = [
-            ("\"tlogEntries\":[]", "\"tlogEntries\":[1]", "tlogEntries"), ("\"keyid\":\"\"", "\"keyid\":\"x\"", "keyid"),
+            ("\"tlogEntries\":[]", "\"tlogEntries\":[1]", "tlogEntries"),
+            ("\"keyid\":\"\"", "\"keyid\":\"x\"", "keyid"),
             ("v0.3+json", "v0.4+json", "mediaType"),
-            ("\"sig\":", "\"note\":\"\",\"sig\":", "unknown member note"), ("\"x509CertificateChain\"", "\"publicKey\"", "bare key"),
+            ("\"sig\":", "\"note\":\"\",\"sig\":", "unknown member note"),
+            ("\"x509CertificateChain\"", "\"publicKey\"", "bare key"),
             ("\"payloadType\":\"application/vnd.in-toto+json\"", "\"payloadType\":\"text/plain\"", "payloadType"),
         ]
         for (old, new, text) in changes {

@@ -16,7 +16,9 @@ import Testing
         directory = try TemporaryDirectory()
     }
 
-    func release() throws -> ReleaseDirectory { try ReleaseFixture.release(consortium, consortium.identity(.coordinator("main")), in: directory) }
+    func release() throws -> ReleaseDirectory {
+        try ReleaseFixture.release(consortium, consortium.identity(.coordinator("main")), in: directory)
+    }
 
     @Test func releaseVerifiesAndSaysWhatItIs() throws {
         let release = try release()
@@ -34,7 +36,9 @@ import Testing
                 var bytes = whole
                 bytes[index] ^= 1
                 try bytes.write(to: file)
-                #expect(throws: (any Error).self, "\(name) byte \(index)") { try release.verify(roots: consortium.roots) }
+                #expect(throws: (any Error).self, "\(name) byte \(index)") {
+                    try release.verify(roots: consortium.roots)
+                }
             }
             try whole.write(to: file)
         }
@@ -45,7 +49,9 @@ import Testing
         let release = try release()
         let extra = "\(release.path)/extra"
         try "x".write(toFile: extra, atomically: true, encoding: .utf8)
-        #expect(throws: ReleaseError("extra is not covered by the signature")) { try release.verify(roots: consortium.roots) }
+        #expect(throws: ReleaseError("extra is not covered by the signature")) {
+            try release.verify(roots: consortium.roots)
+        }
         try FileManager.default.removeItem(atPath: extra)
         try FileManager.default.removeItem(atPath: "\(release.path)/config.json")
         #expect(throws: ReleaseError("config.json is missing")) { try release.verify(roots: consortium.roots) }
@@ -64,25 +70,37 @@ import Testing
         }
     }
 
-    @Test(arguments: ["model.safetensors", "config.json", "lineage.json", "model.sig"]) func aLinkInAReleaseIsRefused(name: String) throws {
+    @Test(arguments: ["model.safetensors", "config.json", "lineage.json", "model.sig"]) func aLinkInAReleaseIsRefused(
+        name: String
+    ) throws {
         let release = try release(), file = "\(release.path)/\(name)", elsewhere = directory.file("elsewhere")
         // The same bytes, and yet another file.
         try FileManager.default.moveItem(atPath: file, toPath: elsewhere)
         try FileManager.default.createSymbolicLink(atPath: file, withDestinationPath: elsewhere)
-        #expect(performing: { try release.verify(roots: consortium.roots) }, throws: { "\($0)".contains("\(name) is a symbolic link") })
+        #expect(
+            performing: { try release.verify(roots: consortium.roots) },
+            throws: { "\($0)".contains("\(name) is a symbolic link") }
+        )
     }
 
     @Test func aLinkToADirectoryInAReleaseIsRefused() throws {
         let release = try release()
         try FileManager.default.createSymbolicLink(atPath: "\(release.path)/more", withDestinationPath: directory.path)
-        #expect(performing: { try release.verify(roots: consortium.roots) }, throws: { "\($0)".contains("more is a symbolic link") })
+        #expect(
+            performing: { try release.verify(roots: consortium.roots) },
+            throws: { "\($0)".contains("more is a symbolic link") }
+        )
     }
 
-    @Test(.timeLimit(.minutes(1)), arguments: ["model.sig", "lineage.json", "extra"]) func aFIFOInAReleaseIsRefusedAtOnce(name: String) throws {
+    @Test(.timeLimit(.minutes(1)), arguments: ["model.sig", "lineage.json", "extra"])
+    func aFIFOInAReleaseIsRefusedAtOnce(name: String) throws {
         let release = try release(), path = "\(release.path)/\(name)"
         try? FileManager.default.removeItem(atPath: path)
         #expect(mkfifo(path, 0o600) == 0)
-        #expect(performing: { try release.verify(roots: consortium.roots) }, throws: { "\($0)".contains("\(name) is a FIFO") })
+        #expect(
+            performing: { try release.verify(roots: consortium.roots) },
+            throws: { "\($0)".contains("\(name) is a FIFO") }
+        )
     }
 
     @Test func aModelWithAValueThatIsNotFiniteIsNotReleased() throws {
@@ -95,7 +113,12 @@ import Testing
         try writer.append(values)
         try writer.finish()
         let error = #expect(throws: NotFiniteError.self) {
-            try ReleaseFixture.release(consortium, consortium.identity(.coordinator("main")), model: path, in: directory)
+            try ReleaseFixture.release(
+                consortium,
+                consortium.identity(.coordinator("main")),
+                model: path,
+                in: directory
+            )
         }
         #expect(error?.tensor == "head.weight" && error?.index == [0, 3])
         #expect(try FileManager.default.contentsOfDirectory(atPath: directory.path) == ["model"])
@@ -113,7 +136,13 @@ import Testing
         func extract(_ base: SafetensorsFile, _ model: SafetensorsFile) throws -> AdapterExtraction {
             try AdapterExtraction(from: base, to: model, rank: 1, alpha: 1, targets: ["fc1"])
         }
-        #expect(performing: { try extract(sound, odd) }, throws: { "\($0)" == "the other: m.fc1.weight[1, 1] is infinity" })
-        #expect(performing: { try extract(odd, sound) }, throws: { "\($0)" == "the other: m.fc1.weight[1, 1] is infinity" })
+        #expect(
+            performing: { try extract(sound, odd) },
+            throws: { "\($0)" == "the other: m.fc1.weight[1, 1] is infinity" }
+        )
+        #expect(
+            performing: { try extract(odd, sound) },
+            throws: { "\($0)" == "the other: m.fc1.weight[1, 1] is infinity" }
+        )
     }
 }

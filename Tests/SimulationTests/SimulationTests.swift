@@ -9,11 +9,14 @@ import Testing
     @Test func nothingAcknowledgedIsLostInThousandsOfWorlds() {
         let summary = simulator.play(seeds: 1..<2001, threads: 2)
         print("simulation: \(summary.text)")
-        for play in summary.failures { Issue.record("seed \(play.seed): \(play.failure ?? ""); play it again: make simulate SEED=\(play.seed)") }
+        for play in summary.failures {
+            Issue.record("seed \(play.seed): \(play.failure ?? ""); play it again: make simulate SEED=\(play.seed)")
+        }
         // What did not happen was not tested.
         #expect(summary.plays == 2000 && summary.hours > 5000)
         for fault in [
-            "kills", "power failures", "lies", "bytes rotted", "damaged updates found", "deadlines extended", "late updates taken", "rounds abandoned",
+            "kills", "power failures", "lies", "bytes rotted", "damaged updates found", "deadlines extended",
+            "late updates taken", "rounds abandoned",
             "updates refused", "prunings", "blobs claimed",
         ] {
             #expect(summary.count(fault) > 100, "\(fault): \(summary.count(fault))")

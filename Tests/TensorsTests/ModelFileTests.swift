@@ -10,14 +10,25 @@ import Testing
     init() throws { directory = try TemporaryDirectory() }
 
     private func refused(_ path: String, _ texts: String...) {
-        #expect(performing: { try SafetensorsFile(path: path) }, throws: { error in texts.allSatisfy { "\(error)".contains($0) } })
+        #expect(
+            performing: { try SafetensorsFile(path: path) },
+            throws: { error in texts.allSatisfy { "\(error)".contains($0) } }
+        )
     }
 
     @discardableResult
-    private func write(_ name: String, _ tensors: [(name: String, type: ElementType, shape: [Int])], _ values: [Float], config: String? = nil) throws -> String
-    {
+    private func write(
+        _ name: String,
+        _ tensors: [(name: String, type: ElementType, shape: [Int])],
+        _ values: [Float],
+        config: String? = nil
+    ) throws -> String {
         let metadata = config.map { [(name: "config", value: $0)] } ?? []
-        let writer = try SafetensorsWriter(path: directory.file(name), layout: TensorLayout(tensors), metadata: metadata)
+        let writer = try SafetensorsWriter(
+            path: directory.file(name),
+            layout: TensorLayout(tensors),
+            metadata: metadata
+        )
         try writer.append(values)
         try writer.finish()
         return directory.file(name)
@@ -35,10 +46,15 @@ import Testing
 
     @Test func whatIsNoSafetensorsFileIsNamed() throws {
         func write(_ text: String) throws -> String { try directory.write("m.safetensors", Array(text.utf8)) }
-        let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:\(String(repeating: "a", count: 64))\nsize 12345\n"
+        let pointer =
+            "version https://git-lfs.github.com/spec/v1\noid sha256:\(String(repeating: "a", count: 64))\nsize 12345\n"
         try refused(write(pointer), directory.file("m.safetensors"), "Git LFS pointer")
         try refused(write("PK\u{3}\u{4}\u{14}\u{0}\u{0}\u{0}archive/data.pkl"), "zip archive")
-        try refused(directory.write("m.pt", [0x80, 0x02, 0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a]), "m.pt", "pickle")
+        try refused(
+            directory.write("m.pt", [0x80, 0x02, 0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a]),
+            "m.pt",
+            "pickle"
+        )
         try refused(directory.write("m.h5", [0x89, 0x48, 0x44, 0x46, 0x0d, 0x0a, 0x1a, 0x0a, 0, 0]), "HDF5")
         try refused(write("<!DOCTYPE html><html><body>log in</body></html>"), "web page")
         try refused(write(#"{"metadata": {"total_size": 1}, "weight_map": {"a": "b"}}"#), "index of a model")
@@ -67,7 +83,9 @@ import Testing
         let link = directory.file("link")
         try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: long)
         #expect(try RegularFile.read(link, atMost: 200).count == 101)
-        #expect { try RegularFile.read(link, atMost: 200, followsLinks: false) } throws: { "\($0)".contains("a symbolic link") }
+        #expect { try RegularFile.read(link, atMost: 200, followsLinks: false) } throws: {
+            "\($0)".contains("a symbolic link")
+        }
     }
 
     @Test func errorsCallAFileWhatItIsNeededFor() throws {
@@ -80,30 +98,43 @@ import Testing
     // MARK: Several files
 
     private func shards(index: String) throws -> String {
-        try write("model-1.safetensors", [("b.weight", .f32, [2, 3]), ("a.bias", .f32, [2])], [1, 2, 11, 12, 13, 14, 15, 16], config: "c")
+        try write(
+            "model-1.safetensors",
+            [("b.weight", .f32, [2, 3]), ("a.bias", .f32, [2])],
+            [1, 2, 11, 12, 13, 14, 15, 16],
+            config: "c"
+        )
         try write("model-2.safetensors", [("a.weight", .f32, [3]), ("z", .f32, [])], [21, 22, 23, 31], config: "c")
         return try directory.write("model.safetensors.index.json", Array(index.utf8))
     }
 
     private static let index = """
-        {"metadata": {"total_size": 48}, "weight_map": {"a.bias": "model-1.safetensors", "a.weight": "model-2.safetensors",
+        {"metadata": {"total_size": 48}, "weight_map": {"a.bias": "model-1.safetensors", "a.weight": \
+        "model-2.safetensors",
          "b.weight": "model-1.safetensors", "z": "model-2.safetensors"}}
         """
 
     @Test func aModelInSeveralFilesIsReadAsTheOneFileThatItWouldBe() throws {
         let index = try shards(index: Self.index)
         let one = try write(
-            "whole.safetensors", [("b.weight", .f32, [2, 3]), ("a.bias", .f32, [2]), ("a.weight", .f32, [3]), ("z", .f32, [])],
-            [1, 2, 21, 22, 23, 11, 12, 13, 14, 15, 16, 31], config: "c")
+            "whole.safetensors",
+            [("b.weight", .f32, [2, 3]), ("a.bias", .f32, [2]), ("a.weight", .f32, [3]), ("z", .f32, [])],
+            [1, 2, 21, 22, 23, 11, 12, 13, 14, 15, 16, 31],
+            config: "c"
+        )
         for path in [index, directory.path] {
             let file = try SafetensorsFile(path: path)
             try file.copy(to: directory.file("copy"))
             #expect(try directory.read("copy") == directory.read("whole.safetensors"))
-            #expect(try file.layout == SafetensorsFile(path: one).layout && file.values(of: file.layout["b.weight"]!) == [11, 12, 13, 14, 15, 16])
+            #expect(
+                try file.layout == SafetensorsFile(path: one).layout
+                    && file.values(of: file.layout["b.weight"]!) == [11, 12, 13, 14, 15, 16]
+            )
             try file.checkFinite()
         }
         // Any part, from any byte on.
-        let whole = try directory.read("whole.safetensors"), file = try SafetensorsFile(path: index), start = file.header.byteCount
+        let whole = try directory.read("whole.safetensors"), file = try SafetensorsFile(path: index),
+            start = file.header.byteCount
         for offset in 0..<48 {
             for count in 0...(48 - offset) {
                 var bytes = [UInt8](repeating: 0, count: count)
@@ -119,7 +150,12 @@ import Testing
         refused(index, "a.weight and 1 other tensor", "the shard model-2.safetensors, which is missing")
         try write("model-2.safetensors", [("a.weight", .f32, [3])], [1, 2, 3], config: "c")
         refused(index, "the tensor z is not in the shard model-2.safetensors")
-        try write("model-2.safetensors", [("a.weight", .f32, [3]), ("z", .f32, []), ("b.weight", .f32, [])], [1, 2, 3, 4, 5], config: "c")
+        try write(
+            "model-2.safetensors",
+            [("a.weight", .f32, [3]), ("z", .f32, []), ("b.weight", .f32, [])],
+            [1, 2, 3, 4, 5],
+            config: "c"
+        )
         refused(index, "the shard model-2.safetensors holds b.weight")
         try write("model-2.safetensors", [("a.weight", .f32, [3]), ("z", .f32, [])], [1, 2, 3, 4], config: "another")
         refused(index, "its shards disagree about config")
@@ -127,7 +163,10 @@ import Testing
 
     @Test func anIndexLeadsNowhereButBesideItself() throws {
         for place in ["\"../model-1.safetensors\"", "\"/etc/passwd\"", "\"..\"", "7", "\"\""] {
-            refused(try shards(index: "{\"weight_map\": {\"a\": \(place)}}"), "places a in something that is not a file's name")
+            refused(
+                try shards(index: "{\"weight_map\": {\"a\": \(place)}}"),
+                "places a in something that is not a file's name"
+            )
         }
         refused(try shards(index: "{}"), "weight_map is missing")
         refused(try shards(index: "["), "it is not JSON")
@@ -136,21 +175,30 @@ import Testing
     // MARK: NaN and infinity
 
     private static let odd: [(ElementType, [UInt8], String)] = [
-        (.f64, [0, 0, 0, 0, 0, 0, 0xf8, 0x7f], "NaN"), (.f64, [0, 0, 0, 0, 0, 0, 0xf0, 0xff], "-infinity"), (.f32, [0, 0, 0xc0, 0x7f], "NaN"),
-        (.f32, [1, 0, 0x80, 0xff], "NaN"), (.f32, [0, 0, 0x80, 0x7f], "infinity"), (.f16, [0, 0x7e], "NaN"), (.f16, [0, 0x7c], "infinity"),
+        (.f64, [0, 0, 0, 0, 0, 0, 0xf8, 0x7f], "NaN"), (.f64, [0, 0, 0, 0, 0, 0, 0xf0, 0xff], "-infinity"),
+        (.f32, [0, 0, 0xc0, 0x7f], "NaN"),
+        (.f32, [1, 0, 0x80, 0xff], "NaN"), (.f32, [0, 0, 0x80, 0x7f], "infinity"), (.f16, [0, 0x7e], "NaN"),
+        (.f16, [0, 0x7c], "infinity"),
         (.bf16, [0xc0, 0x7f], "NaN"), (.bf16, [0x80, 0xff], "-infinity"),
     ]
 
     @Test(arguments: odd.indices) func aValueThatIsNotFiniteIsNamedByTensorAndIndex(number: Int) throws {
         let (type, value, text) = Self.odd[number]
-        let layout = TensorLayout([(name: "a", type: .u8, shape: [type.byteCount]), (name: "w", type: type, shape: [3, 5])])
+        let layout = TensorLayout([
+            (name: "a", type: .u8, shape: [type.byteCount]), (name: "w", type: type, shape: [3, 5]),
+        ])
         // All bits set are NaN in a float, and nothing special in a whole number.
         var data = [UInt8](repeating: 0, count: 15 * type.byteCount) + [UInt8](repeating: 0xff, count: type.byteCount)
-        func file() throws -> SafetensorsFile { try SafetensorsFile(path: directory.write("f", SafetensorsHeader.encode(layout) + data)) }
+        func file() throws -> SafetensorsFile {
+            try SafetensorsFile(path: directory.write("f", SafetensorsHeader.encode(layout) + data))
+        }
         try file().checkFinite()
         data.replaceSubrange(13 * type.byteCount..<14 * type.byteCount, with: value)
         let error = #expect(throws: NotFiniteError.self) { try file().checkFinite() }
-        #expect(error?.tensor == "w" && error?.index == [2, 3] && error?.value == text && error?.description == "\(directory.file("f")): w[2, 3] is \(text)")
+        #expect(
+            error?.tensor == "w" && error?.index == [2, 3] && error?.value == text
+                && error?.description == "\(directory.file("f")): w[2, 3] is \(text)"
+        )
     }
 
     @Test func theLargestAndSmallestNumbersAreFinite() throws {

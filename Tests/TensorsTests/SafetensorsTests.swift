@@ -16,7 +16,9 @@ import Testing
         return length + header + [UInt8](repeating: 0, count: data)
     }
 
-    func open(_ bytes: [UInt8]) throws -> SafetensorsFile { try SafetensorsFile(path: directory.write("f.safetensors", bytes)) }
+    func open(_ bytes: [UInt8]) throws -> SafetensorsFile {
+        try SafetensorsFile(path: directory.write("f.safetensors", bytes))
+    }
 
     @Test func writtenFilesAreReadBack() throws {
         let layout = TensorLayout([("b", .f32, [2, 3]), ("a", .f32, []), ("c", .f32, [0])])
@@ -38,15 +40,26 @@ import Testing
     }
 
     @Test(arguments: [
-        ("duplicate tensor", #"{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}"#, 4),
-        ("duplicate metadata", #"{"__metadata__":{"k":"1","k":"2"},"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}"#, 4),
+        (
+            "duplicate tensor",
+            #"{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}"#,
+            4
+        ),
+        (
+            "duplicate metadata",
+            #"{"__metadata__":{"k":"1","k":"2"},"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}"#, 4
+        ),
         ("unknown field", #"{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4],"x":1}}"#, 4),
         ("null metadata", #"{"__metadata__":null,"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}"#, 4),
         ("array entry", #"{"a":["F32",[1],[0,4]]}"#, 4),
         ("empty name", #"{"":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}"#, 4),
         ("NUL in a name", #"{"a\u0000b":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}"#, 4),
         ("hole", #"{"a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}"#, 8),
-        ("overlap", #"{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}"#, 8),
+        (
+            "overlap",
+            #"{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}"#,
+            8
+        ),
         ("wrong size", #"{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,4]}}"#, 4),
         ("data too short", #"{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}"#, 4),
         ("data too long", #"{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}"#, 5),
@@ -67,7 +80,9 @@ import Testing
     @Test func lengthsThatLieAreRefusedBeforeAnythingIsAllocated() {
         #expect(throws: SafetensorsError.self) { try open([UInt8](repeating: 0xff, count: 8)) }
         #expect(throws: SafetensorsError.self) { try open([1, 2, 3]) }
-        #expect(throws: SafetensorsError.self) { try open([0, 0, 0, 1, 0, 0, 0, 0] + [UInt8](repeating: 0x20, count: 100)) }
+        #expect(throws: SafetensorsError.self) {
+            try open([0, 0, 0, 1, 0, 0, 0, 0] + [UInt8](repeating: 0x20, count: 100))
+        }
     }
 
     @Test func deepNestingIsRefusedRatherThanOverflowingTheStack() {
@@ -82,8 +97,10 @@ import Testing
 
     @Test func layoutsDifferByNameTypeShapeAndOrder() {
         let layouts = [
-            TensorLayout([("a", .f32, [2, 3])]), TensorLayout([("b", .f32, [2, 3])]), TensorLayout([("a", .f16, [2, 3])]),
-            TensorLayout([("a", .f32, [3, 2])]), TensorLayout([("a", .f32, [6])]), TensorLayout([("a", .f32, [2]), ("b", .f32, [3])]),
+            TensorLayout([("a", .f32, [2, 3])]), TensorLayout([("b", .f32, [2, 3])]),
+            TensorLayout([("a", .f16, [2, 3])]),
+            TensorLayout([("a", .f32, [3, 2])]), TensorLayout([("a", .f32, [6])]),
+            TensorLayout([("a", .f32, [2]), ("b", .f32, [3])]),
         ]
         #expect(Set(layouts.map(\.canonicalBytes)).count == layouts.count)
     }

@@ -13,17 +13,27 @@ public struct ConsortiumFixture: Sendable {
         authority = try CertificateAuthority.create(consortium: name, at: now)
     }
 
-    public static func systemTime() -> Timestamp { Timestamp(milliseconds: UInt64(Date().timeIntervalSince1970 * 1000)) }
+    public static func systemTime() -> Timestamp {
+        Timestamp(milliseconds: UInt64(Date().timeIntervalSince1970 * 1000))
+    }
 
     public struct Identity: Sendable {
         public let certificate: Certificate
         public let key: PrivateKey
     }
 
-    public func identity(_ role: Principal.Role, consortium: String = ConsortiumFixture.name, days: Int? = nil, at time: Timestamp? = nil) throws -> Identity {
+    public func identity(
+        _ role: Principal.Role,
+        consortium: String = ConsortiumFixture.name,
+        days: Int? = nil,
+        at time: Timestamp? = nil
+    ) throws -> Identity {
         let key = try PrivateKey.generate()
         let principal = Principal(consortium: consortium, role: role)
-        return Identity(certificate: try authority.issue(principal, for: key.publicKey, days: days, at: time ?? now), key: key)
+        return Identity(
+            certificate: try authority.issue(principal, for: key.publicKey, days: days, at: time ?? now),
+            key: key
+        )
     }
 
     /// A site's certificate with any subject alternative names, as a careless or hostile CA might issue.
@@ -40,10 +50,19 @@ public struct ConsortiumFixture: Sendable {
                 [lifetimes]
                 odd = 1
 
-                """.utf8))
-        let authority = try CertificateAuthority(certificate: authority.certificate, key: authority.key, profiles: profiles)
+                """.utf8
+            )
+        )
+        let authority = try CertificateAuthority(
+            certificate: authority.certificate,
+            key: authority.key,
+            profiles: profiles
+        )
         let key = try PrivateKey.generate()
-        return Identity(certificate: try authority.issue(profile: "odd", uri: nil, commonName: "odd", for: key.publicKey, at: now), key: key)
+        return Identity(
+            certificate: try authority.issue(profile: "odd", uri: nil, commonName: "odd", for: key.publicKey, at: now),
+            key: key
+        )
     }
 
     public var roots: TrustRoots { TrustRoots([authority.certificate]) }
@@ -55,7 +74,9 @@ public struct ConsortiumFixture: Sendable {
     /// Writes ca.pem, certificate.pem and key.pem.
     public func write(_ identity: Identity, to directory: String) throws {
         try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
-        func write(_ bytes: [UInt8], _ name: String) throws { try Data(bytes).write(to: URL(fileURLWithPath: "\(directory)/\(name)")) }
+        func write(_ bytes: [UInt8], _ name: String) throws {
+            try Data(bytes).write(to: URL(fileURLWithPath: "\(directory)/\(name)"))
+        }
         try write(authority.certificate.pem(), "ca.pem")
         try write(identity.certificate.pem(), "certificate.pem")
         unlink("\(directory)/key.pem")

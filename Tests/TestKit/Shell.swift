@@ -17,20 +17,35 @@ public enum Shell {
     /// Runs to the end. Output and errors go through files, so that no pipe can fill up.
     @discardableResult
     public static func run(
-        _ arguments: [String], environment: [String: String] = [:], input: String? = nil, directory: String? = nil
+        _ arguments: [String],
+        environment: [String: String] = [:],
+        input: String? = nil,
+        directory: String? = nil
     ) throws -> Outcome {
         let scratch = try TemporaryDirectory()
         let process = try start(
-            arguments, environment: environment, input: input, directory: directory, output: scratch.file("out"), error: scratch.file("err"))
+            arguments,
+            environment: environment,
+            input: input,
+            directory: directory,
+            output: scratch.file("out"),
+            error: scratch.file("err")
+        )
         process.waitUntilExit()
         return Outcome(
-            status: process.terminationStatus, output: String(decoding: try scratch.read("out"), as: UTF8.self),
-            error: String(decoding: try scratch.read("err"), as: UTF8.self))
+            status: process.terminationStatus,
+            output: String(decoding: try scratch.read("out"), as: UTF8.self),
+            error: String(decoding: try scratch.read("err"), as: UTF8.self)
+        )
     }
 
     public static func start(
-        _ arguments: [String], environment: [String: String] = [:], input: String? = nil, directory: String? = nil,
-        output: String, error: String
+        _ arguments: [String],
+        environment: [String: String] = [:],
+        input: String? = nil,
+        directory: String? = nil,
+        output: String,
+        error: String
     ) throws -> Process {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
@@ -38,7 +53,9 @@ public enum Shell {
         process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
         if let directory { process.currentDirectoryURL = URL(fileURLWithPath: directory) }
         // A device is written to as it is: `createFile` would put a file in its place.
-        for path in [output, error] where !path.hasPrefix("/dev/") { _ = FileManager.default.createFile(atPath: path, contents: nil) }
+        for path in [output, error] where !path.hasPrefix("/dev/") {
+            _ = FileManager.default.createFile(atPath: path, contents: nil)
+        }
         process.standardOutput = FileHandle(forWritingAtPath: output)
         process.standardError = FileHandle(forWritingAtPath: error)
         if let input {
@@ -57,7 +74,9 @@ public enum Shell {
     /// The `kumiai` program that was built with the tests.
     public static var kumiai: String {
         let folder = URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent().path
-        let candidates = [folder, Repository.path(".build/release"), Repository.path(".build/debug")].map { $0 + "/kumiai" }
+        let candidates = [folder, Repository.path(".build/release"), Repository.path(".build/debug")].map {
+            $0 + "/kumiai"
+        }
         return candidates.first { FileManager.default.isExecutableFile(atPath: $0) } ?? candidates[0]
     }
 
@@ -94,7 +113,9 @@ public enum Shell {
         address.sin_addr.s_addr = inet_addr("127.0.0.1")
         address.sin_port = UInt16(port).bigEndian
         return withUnsafePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { Glibc.connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0 }
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                Glibc.connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
+            }
         }
     }
 

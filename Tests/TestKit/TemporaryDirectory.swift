@@ -5,7 +5,9 @@ public final class TemporaryDirectory: Sendable {
     public let path: String
 
     public init() throws {
-        path = FileManager.default.temporaryDirectory.appendingPathComponent("kumiai-\(UUID().uuidString.lowercased())").path
+        path =
+            FileManager.default.temporaryDirectory.appendingPathComponent("kumiai-\(UUID().uuidString.lowercased())")
+            .path
         try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
     }
 

@@ -9,11 +9,23 @@ import Testing
     func auditor(_ name: String) -> Principal { Principal(consortium: "t", role: .auditor(name)) }
 
     func gate(
-        connections: Int = 8, kept: Int = 0, oversight: Int = 8, handshakes: Int = 8, perAddress: Int = 8, perPeer: Int = .max
+        connections: Int = 8,
+        kept: Int = 0,
+        oversight: Int = 8,
+        handshakes: Int = 8,
+        perAddress: Int = 8,
+        perPeer: Int = .max
     ) -> ConnectionGate {
         ConnectionGate(
             ConnectionGate.Limits(
-                connections: connections, kept: kept, oversight: oversight, handshakes: handshakes, handshakesPerAddress: perAddress, perPeer: perPeer))
+                connections: connections,
+                kept: kept,
+                oversight: oversight,
+                handshakes: handshakes,
+                handshakesPerAddress: perAddress,
+                perPeer: perPeer
+            )
+        )
     }
 
     /// Arrives and shakes hands at once.
@@ -104,7 +116,10 @@ import Testing
     @Test func fewOpenFilesMakeFewPlacesAndLeaveSomeForTheLedger() {
         let limits = ConnectionGate.Limits().fitting(descriptors: 1024)
         #expect(limits.connections + limits.handshakes <= 1024 - TransportLimits.descriptorsKept)
-        #expect(limits.connections > 300 && limits.kept < limits.connections && limits.handshakesPerAddress <= limits.handshakes)
+        #expect(
+            limits.connections > 300 && limits.kept < limits.connections
+                && limits.handshakesPerAddress <= limits.handshakes
+        )
         #expect(ConnectionGate.Limits().fitting(descriptors: 1 << 20) == ConnectionGate.Limits())
     }
 }

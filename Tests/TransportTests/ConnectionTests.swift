@@ -68,7 +68,8 @@ import Wire
             let messages = Messages()
             let server = try await Server(consortium, logger: Logger(label: "test") { _ in messages })
             #expect(try await server.ask())
-            // A descriptor of that connection which is closed later would be room for one more, and the pause would end.
+            // A descriptor of that connection which is closed later would be room for one more, and the pause would
+            // end.
             var open = 0
             while open != Shell.usage(of: getpid()).descriptors {
                 open = Shell.usage(of: getpid()).descriptors
@@ -84,7 +85,9 @@ import Wire
             try await Task.sleep(for: .seconds(3))
             let seconds = Double(clock() - before) / Double(CLOCKS_PER_SEC)
             #expect(seconds < 1.5, "it spun: \(seconds) s of processor time in 3 s")
-            #expect(messages.count("no new connections are accepted for lack of resources; trying again each second") == 1)
+            #expect(
+                messages.count("no new connections are accepted for lack of resources; trying again each second") == 1
+            )
             Shell.raiseDescriptorLimit()
             for socket in sockets { close(socket) }
             #expect(try await server.ask())
@@ -119,7 +122,9 @@ import Wire
         #expect((error as? IdentityError)?.code == .wrongIdentity)
         await server.stop()
         let stranger = try await Server(ConsortiumFixture())
-        let untrusted = await failure(try stranger.dialer(consortium.identity(.operator("alice")), roots: consortium.roots))
+        let untrusted = await failure(
+            try stranger.dialer(consortium.identity(.operator("alice")), roots: consortium.roots)
+        )
         #expect((untrusted as? IdentityError)?.code == .notTrusted, "\(untrusted!)")
         await stranger.stop()
     }
@@ -143,7 +148,9 @@ import Wire
                         // A slow reader holds the other side back rather than filling memory.
                         if index % 16 == 0 { try await Task.sleep(for: .milliseconds(20)) }
                         guard case .blobChunk(let chunk)? = try await connection.inbox.next()?.message else { break }
-                        if chunk.offset == UInt64(index), chunk.payload.bytes.allSatisfy({ $0 == UInt8(index) }) { good += 1 }
+                        if chunk.offset == UInt64(index), chunk.payload.bytes.allSatisfy({ $0 == UInt8(index) }) {
+                            good += 1
+                        }
                     }
                     return good
                 }
@@ -169,7 +176,9 @@ import Wire
     }
 
     @Test func aTimeoutIsThrownAndAResultAndACancellationAreNotWaitedFor() async throws {
-        await #expect(throws: TransportError(.timeout, "")) { try await withTimeout(.milliseconds(20), "it") { try await pause(for: .seconds(60)) } }
+        await #expect(throws: TransportError(.timeout, "")) {
+            try await withTimeout(.milliseconds(20), "it") { try await pause(for: .seconds(60)) }
+        }
         #expect(try await withTimeout(.seconds(60), "it") { 7 } == 7)
         try await pause(for: .zero)
         for milliseconds in 0..<20 {
@@ -197,8 +206,12 @@ import Wire
 
     @Test func nobodyListeningIsSaidSo() async throws {
         let dialer = try Dialer(
-            host: "127.0.0.1", port: Shell.freePort(), context: consortium.context(.client, consortium.identity(.operator("a"))),
-            consortium: ConsortiumFixture.name, group: MultiThreadedEventLoopGroup.singleton)
+            host: "127.0.0.1",
+            port: Shell.freePort(),
+            context: consortium.context(.client, consortium.identity(.operator("a"))),
+            consortium: ConsortiumFixture.name,
+            group: MultiThreadedEventLoopGroup.singleton
+        )
         let error = await failure(dialer)
         #expect((error as? TransportError)?.code == .unreachable)
     }

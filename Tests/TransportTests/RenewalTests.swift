@@ -32,7 +32,9 @@ import Wire
         let error = await failure(try server.dialer(old))
         #expect("\(error!)".contains(old.certificate.notAfter.text), "\(error!)")
         let refused = try await refusals(server, count: 1)
-        #expect(refused.map(\.principal?.site) == [SiteID("acme/osaka")!] && refused.first?.term == old.certificate.term)
+        #expect(
+            refused.map(\.principal?.site) == [SiteID("acme/osaka")!] && refused.first?.term == old.certificate.term
+        )
         // A stranger who calls himself the same is not taken for him.
         _ = await failure(try server.dialer(ConsortiumFixture().identity(osaka), roots: consortium.roots))
         let both = try await refusals(server, count: 2)
@@ -43,7 +45,10 @@ import Wire
     @Test func aRevokedCertificateIsRefusedByName() async throws {
         let site = try consortium.identity(osaka)
         let list = try consortium.authority.revoke([site.certificate], at: consortium.now)
-        let server = try await Server(consortium, roots: TrustRoots([consortium.authority.certificate], revocations: [list]))
+        let server = try await Server(
+            consortium,
+            roots: TrustRoots([consortium.authority.certificate], revocations: [list])
+        )
         let error = await failure(try server.dialer(site))
         #expect("\(error!)".contains("revoked"), "\(error!)")
         #expect(try await refusals(server, count: 1).map(\.principal?.site) == [SiteID("acme/osaka")!])
@@ -77,7 +82,9 @@ import Wire
             do {
                 let frame = try await dialer.withConnection(.control, software: "test") { connection in
                     await server.endConnections { $0.digest == site.certificate.digest ? "it has ended" : nil }
-                    return try await withTimeout(.seconds(5), "the end of the connection") { try await connection.inbox.next() }
+                    return try await withTimeout(.seconds(5), "the end of the connection") {
+                        try await connection.inbox.next()
+                    }
                 }
                 #expect(frame == nil)
             } catch {

@@ -25,7 +25,9 @@ actor Server {
     }
 
     init(
-        _ consortium: ConsortiumFixture, identity: ConsortiumFixture.Identity? = nil, roots: TrustRoots? = nil,
+        _ consortium: ConsortiumFixture,
+        identity: ConsortiumFixture.Identity? = nil,
+        roots: TrustRoots? = nil,
         logger: Logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
     ) async throws {
         self.consortium = consortium
@@ -34,7 +36,9 @@ actor Server {
         let contexts = TLSContextBox(try consortium.context(.server, identity, roots: roots))
         self.contexts = contexts
         let listener = Listener(
-            contexts: contexts, consortium: ConsortiumFixture.name, group: MultiThreadedEventLoopGroup.singleton,
+            contexts: contexts,
+            consortium: ConsortiumFixture.name,
+            group: MultiThreadedEventLoopGroup.singleton,
             logger: logger
         ) { certificate, _ in refusals.note(certificate) }
         let (ports, continuation) = AsyncStream<Int>.makeStream()
@@ -55,8 +59,14 @@ actor Server {
             case .hello(let hello):
                 if hello.purpose == .bulk { connection.limit.allowBulk() }
                 let welcome = Welcome(
-                    version: 1, consortium: ConsortiumFixture.name, time: Timestamp(milliseconds: 1), heartbeatSeconds: 5, chunkBytes: 1,
-                    logKey: [], logKeySignature: [])
+                    version: 1,
+                    consortium: ConsortiumFixture.name,
+                    time: Timestamp(milliseconds: 1),
+                    heartbeatSeconds: 5,
+                    chunkBytes: 1,
+                    logKey: [],
+                    logKeySignature: []
+                )
                 try await connection.send(.welcome(welcome), inReplyTo: frame.id)
             case .heartbeat: try await connection.send(.heartbeatSeen(Timestamp(milliseconds: 42)), inReplyTo: frame.id)
             // Echoes, so that both directions carry bulk.
@@ -76,8 +86,12 @@ actor Server {
 
     nonisolated func dialer(_ identity: ConsortiumFixture.Identity, roots: TrustRoots? = nil) throws -> Dialer {
         Dialer(
-            host: "127.0.0.1", port: port, context: try consortium.context(.client, identity, roots: roots), consortium: ConsortiumFixture.name,
-            group: MultiThreadedEventLoopGroup.singleton)
+            host: "127.0.0.1",
+            port: port,
+            context: try consortium.context(.client, identity, roots: roots),
+            consortium: ConsortiumFixture.name,
+            group: MultiThreadedEventLoopGroup.singleton
+        )
     }
 
     /// A connection that works: the server is up and well.

@@ -16,14 +16,22 @@ import Testing
 
     static func values(seed: UInt64, scale: Float = 1) -> [Float] {
         var generator = SplitMix64(seed: seed)
-        return (0..<count).map { _ in Float.random(in: -scale...scale, using: &generator) * Float.random(in: 0...1, using: &generator) }
+        return (0..<count).map { _ in
+            Float.random(in: -scale...scale, using: &generator) * Float.random(in: 0...1, using: &generator)
+        }
     }
 
     static func format(_ compression: Compression, lora: LoRA? = nil, round: Int = 1) -> UpdateFormat {
-        UpdateFormat(Training(localSteps: 1, batch: 1, learningRate: 1, lora: lora, compression: compression), base: layout, round: round)
+        UpdateFormat(
+            Training(localSteps: 1, batch: 1, learningRate: 1, lora: lora, compression: compression),
+            base: layout,
+            round: round
+        )
     }
 
-    static let compressions: [Compression] = [.none, .bfloat16, .int8(block: 64), .int8(block: 1000), .topK(fraction: 0.1)]
+    static let compressions: [Compression] = [
+        .none, .bfloat16, .int8(block: 64), .int8(block: 1000), .topK(fraction: 0.1),
+    ]
 
     func written(_ values: [Float], _ format: UpdateFormat, rank: Int? = nil) throws -> SafetensorsFile {
         let path = directory.file("u-\(UUID())")
@@ -37,7 +45,8 @@ import Testing
         let whole = try reader.values(0..<Self.count)
         var generator = SplitMix64(seed: 2)
         for _ in 0..<200 {
-            let start = Int.random(in: 0..<Self.count, using: &generator), end = Int.random(in: start...Self.count, using: &generator)
+            let start = Int.random(in: 0..<Self.count, using: &generator),
+                end = Int.random(in: start...Self.count, using: &generator)
             #expect(try reader.values(start..<end) == Array(whole[start..<end]))
         }
     }
@@ -69,7 +78,9 @@ import Testing
 
     @Test func int8IsWithinHalfAStepOfItsBlock() throws {
         let values = Self.values(seed: 4)
-        let decoded = try Self.format(.int8(block: 64)).reader(written(values, Self.format(.int8(block: 64)))).values(0..<Self.count)
+        let decoded = try Self.format(.int8(block: 64)).reader(written(values, Self.format(.int8(block: 64)))).values(
+            0..<Self.count
+        )
         for start in stride(from: 0, to: Self.count, by: 64) {
             let block = start..<min(Self.count, start + 64)
             let step = values[block].map(abs).max()! / 127
@@ -95,7 +106,9 @@ import Testing
 
     @Test func filesWeighWhatTheirFormPromises() throws {
         let values = Self.values(seed: 6)
-        func bytes(_ compression: Compression) throws -> Int { try written(values, Self.format(compression)).layout.byteCount }
+        func bytes(_ compression: Compression) throws -> Int {
+            try written(values, Self.format(compression)).layout.byteCount
+        }
         #expect(try bytes(.none) == 4 * Self.count)
         #expect(try bytes(.bfloat16) == 2 * Self.count)
         #expect(try bytes(.int8(block: 256)) == Self.count + 4 * ((Self.count + 255) / 256))
@@ -119,7 +132,8 @@ import Testing
 
     @Test func onlyTheFactorsOfTheRoundAreTaken() throws {
         let alternating = LoRA(rank: 2, alpha: 4, targets: ["a"], aggregation: .alternating)
-        let odd = Self.format(.none, lora: alternating, round: 1), even = Self.format(.none, lora: alternating, round: 2)
+        let odd = Self.format(.none, lora: alternating, round: 1),
+            even = Self.format(.none, lora: alternating, round: 2)
         #expect(odd.layout().tensors.map(\.name) == ["base_model.model.a.lora_B.weight"])
         #expect(even.layout().tensors.map(\.name) == ["base_model.model.a.lora_A.weight"])
         let file = try written([Float](repeating: 1, count: 2 * 37), odd)
@@ -143,11 +157,16 @@ import Testing
         for (index, bad) in [(1, UInt32(0)), (3, sound[2]), (kept - 1, UInt32(Self.count)), (kept - 1, UInt32.max)] {
             var indices = sound
             indices[index] = bad
-            let writer = try SafetensorsWriter(path: directory.file("bad"), layout: TensorLayout([("indices", .u32, [kept]), ("values", .f32, [kept])]))
+            let writer = try SafetensorsWriter(
+                path: directory.file("bad"),
+                layout: TensorLayout([("indices", .u32, [kept]), ("values", .f32, [kept])])
+            )
             try indices.withUnsafeBytes { try writer.append($0) }
             try writer.append([Float](repeating: 1, count: kept))
             try writer.finish()
-            #expect(throws: UpdateFormatError.self) { try format.reader(SafetensorsFile(path: directory.file("bad"))).inspectedNorm() }
+            #expect(throws: UpdateFormatError.self) {
+                try format.reader(SafetensorsFile(path: directory.file("bad"))).inspectedNorm()
+            }
         }
     }
 

@@ -26,7 +26,9 @@ import Testing
         return scan
     }
 
-    private func file(_ values: [Float], _ format: UpdateFormat, rank: Int? = nil) throws -> (bytes: [UInt8], file: SafetensorsFile) {
+    private func file(_ values: [Float], _ format: UpdateFormat, rank: Int? = nil) throws -> (
+        bytes: [UInt8], file: SafetensorsFile
+    ) {
         let path = directory.file("u-\(UUID())")
         try format.write(values, rank: rank, origin: "here", to: path)
         return (Array(try Data(contentsOf: URL(fileURLWithPath: path))), try SafetensorsFile(path: path))
@@ -45,7 +47,10 @@ import Testing
         // As earlier versions have summed them: blocks of 2^18 values, 16 lanes each.
         var sum = 0.0
         for start in stride(from: 0, to: values.count, by: 1 << 18) {
-            sum += kumiai_sum_of_squares(Array(values[start..<min(values.count, start + 1 << 18)]), Int64(min(values.count - start, 1 << 18)))
+            sum += kumiai_sum_of_squares(
+                Array(values[start..<min(values.count, start + 1 << 18)]),
+                Int64(min(values.count - start, 1 << 18))
+            )
         }
         #expect(norm.bitPattern == sum.squareRoot().bitPattern)
     }
@@ -79,7 +84,9 @@ import Testing
             let scanned = scan(bytes, cuts: &generator, longest: 200).result
             #expect(try scanned.flatMap(format.norm) == nil, "\(compression)")
         }
-        let whole = SafetensorsHeader.encode(EncodingTests.layout) + [UInt8](repeating: 0, count: EncodingTests.layout.byteCount)
+        let whole =
+            SafetensorsHeader.encode(EncodingTests.layout)
+            + [UInt8](repeating: 0, count: EncodingTests.layout.byteCount)
         #expect(scan(whole, cuts: &generator, longest: 64).result != nil)
         var early = UpdateScan(byteCount: UInt64(whole.count + 1))
         whole.withUnsafeBytes { early.see($0) }

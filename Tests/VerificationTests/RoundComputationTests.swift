@@ -33,21 +33,38 @@ import Updates
 
     private func manifest(_ update: BlobReference, byteCount: UInt64? = nil) -> UpdateManifest {
         UpdateManifest(
-            campaign: CampaignID("c")!, key: RoundKey(round: 1, attempt: 1), site: SiteID("acme/osaka")!, model: Digest(of: "m"),
-            update: update.digest, updateByteCount: byteCount ?? update.byteCount, layout: Digest(of: Self.layout.canonicalBytes), samples: 1,
-            localLoss: 0, createdAt: Timestamp(milliseconds: 0))
+            campaign: CampaignID("c")!,
+            key: RoundKey(round: 1, attempt: 1),
+            site: SiteID("acme/osaka")!,
+            model: Digest(of: "m"),
+            update: update.digest,
+            updateByteCount: byteCount ?? update.byteCount,
+            layout: Digest(of: Self.layout.canonicalBytes),
+            samples: 1,
+            localLoss: 0,
+            createdAt: Timestamp(milliseconds: 0)
+        )
     }
 
     @Test func theResultIsTheSameInAnotherStore() throws {
         let model = try blob(values(1)), updates = try [blob(values(0.5)), blob(values(-0.25))]
         let task = AggregationTask(
-            key: RoundKey(round: 1, attempt: 1), start: GlobalState(model: model.digest, modelByteCount: model.byteCount, serverState: nil),
-            strategy: .fedAvgM(learningRate: 1, momentum: 0.5), training: Self.training, isLastRound: false, bound: 1000,
-            scaleBits: FixedPoint.scaleBits(bound: 1000, totalWeight: 100), productScaleBits: 0,
-            contributions: updates.enumerated().map { .init(site: SiteID("s/\($0)")!, update: $1.digest, weight: 10) })
+            key: RoundKey(round: 1, attempt: 1),
+            start: GlobalState(model: model.digest, modelByteCount: model.byteCount, serverState: nil),
+            strategy: .fedAvgM(learningRate: 1, momentum: 0.5),
+            training: Self.training,
+            isLastRound: false,
+            bound: 1000,
+            scaleBits: FixedPoint.scaleBits(bound: 1000, totalWeight: 100),
+            productScaleBits: 0,
+            contributions: updates.enumerated().map { .init(site: SiteID("s/\($0)")!, update: $1.digest, weight: 10) }
+        )
         let other = try BlobStore(directory: directory.file("other"))
         let replayed = try RoundComputation(from: blobs, to: other, threads: 2).run(task)
-        #expect(!blobs.contains(replayed.model) && other.contains(replayed.model) && replayed.serverState.map(other.contains) == true)
+        #expect(
+            !blobs.contains(replayed.model) && other.contains(replayed.model)
+                && replayed.serverState.map(other.contains) == true
+        )
         #expect(try RoundComputation(from: blobs, to: blobs, threads: 1).run(task) == replayed)
         #expect(blobs.contains(replayed.model))
         let result = try SafetensorsFile(blobs, replayed.model).float32s()
@@ -58,9 +75,16 @@ import Updates
         let model = try blob(values(1)), gone = try blob(values(2))
         blobs.remove(gone.digest)
         let task = AggregationTask(
-            key: RoundKey(round: 1, attempt: 1), start: GlobalState(model: model.digest, modelByteCount: model.byteCount, serverState: nil),
-            strategy: .fedAvg(learningRate: 1), training: Self.training, isLastRound: false, bound: 1, scaleBits: 10, productScaleBits: 0,
-            contributions: [.init(site: SiteID("s/1")!, update: gone.digest, weight: 1)])
+            key: RoundKey(round: 1, attempt: 1),
+            start: GlobalState(model: model.digest, modelByteCount: model.byteCount, serverState: nil),
+            strategy: .fedAvg(learningRate: 1),
+            training: Self.training,
+            isLastRound: false,
+            bound: 1,
+            scaleBits: 10,
+            productScaleBits: 0,
+            contributions: [.init(site: SiteID("s/1")!, update: gone.digest, weight: 1)]
+        )
         let other = try BlobStore(directory: directory.file("other"))
         #expect(throws: BlobError.self) { try RoundComputation(from: blobs, to: other, threads: 1).run(task) }
         #expect(try other.all().isEmpty)
@@ -84,6 +108,9 @@ import Updates
         let file = try blobs.create(path)
         try [UInt8](repeating: 7, count: 40).withUnsafeBytes { try file.write($0, at: 0) }
         let (digest, byteCount) = try blobs.adopt(path)
-        #expect(try reason(contents.inspect(manifest(BlobReference(digest: digest, byteCount: byteCount)), in: blobs)) == .malformed)
+        #expect(
+            try reason(contents.inspect(manifest(BlobReference(digest: digest, byteCount: byteCount)), in: blobs))
+                == .malformed
+        )
     }
 }

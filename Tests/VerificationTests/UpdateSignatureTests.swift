@@ -12,16 +12,35 @@ import Testing
 
     static let osaka = SiteID("acme/osaka")!
 
-    private func update(of site: SiteID = osaka, signedBy key: PrivateKey, _ certificate: Certificate) throws -> SignedUpdate {
+    private func update(of site: SiteID = osaka, signedBy key: PrivateKey, _ certificate: Certificate) throws
+        -> SignedUpdate
+    {
         let manifest = UpdateManifest(
-            campaign: CampaignID("c")!, key: RoundKey(round: 1, attempt: 1), site: site, model: Digest(of: "m"), update: Digest(of: "u"),
-            updateByteCount: 1, layout: Digest(of: "l"), samples: 1, localLoss: 0, createdAt: consortium.now)
+            campaign: CampaignID("c")!,
+            key: RoundKey(round: 1, attempt: 1),
+            site: site,
+            model: Digest(of: "m"),
+            update: Digest(of: "u"),
+            updateByteCount: 1,
+            layout: Digest(of: "l"),
+            samples: 1,
+            localLoss: 0,
+            createdAt: consortium.now
+        )
         let bytes = Array("manifest".utf8)
         return SignedUpdate(
-            manifest: manifest, manifestBytes: bytes, signature: try key.sign(SignedUpdate.statement(bytes)), certificate: certificate.der)
+            manifest: manifest,
+            manifestBytes: bytes,
+            signature: try key.sign(SignedUpdate.statement(bytes)),
+            certificate: certificate.der
+        )
     }
 
-    private func problem(_ update: SignedUpdate, consortium name: String = ConsortiumFixture.name, at time: Timestamp? = nil) -> String? {
+    private func problem(
+        _ update: SignedUpdate,
+        consortium name: String = ConsortiumFixture.name,
+        at time: Timestamp? = nil
+    ) -> String? {
         do {
             try UpdateSignature.verify(update, consortium: name, roots: consortium.roots, at: time ?? consortium.now)
             return nil
@@ -29,7 +48,8 @@ import Testing
     }
 
     @Test func theSiteOfTheManifestMustHaveSigned() throws {
-        let osaka = try consortium.identity(.site(Self.osaka)), turin = try consortium.identity(.site(SiteID("bolt/turin")!))
+        let osaka = try consortium.identity(.site(Self.osaka)),
+            turin = try consortium.identity(.site(SiteID("bolt/turin")!))
         let sound = try update(signedBy: osaka.key, osaka.certificate)
         #expect(problem(sound) == nil)
         #expect(problem(try update(signedBy: turin.key, turin.certificate))?.contains("signed by") == true)
@@ -42,7 +62,10 @@ import Testing
     @Test func aKeyOfAnotherKindSignsNothing() throws {
         let key = try PrivateKey.generate(.ed25519)
         let certificate = try consortium.authority.issue(
-            Principal(consortium: ConsortiumFixture.name, role: .site(Self.osaka)), for: key.publicKey, at: consortium.now)
+            Principal(consortium: ConsortiumFixture.name, role: .site(Self.osaka)),
+            for: key.publicKey,
+            at: consortium.now
+        )
         #expect(problem(try update(signedBy: key, certificate))?.contains("not ECDSA P-256") == true)
     }
 }

@@ -24,32 +24,62 @@ import Wire
 
     /// A ledger of a founding and what follows it; the memory never folds it, so that any entries will do.
     private func ledger(_ bodies: [Entry.Body], at time: UInt64 = 0) throws -> Ledger {
-        let founding = Founding(consortium: "c", authority: Digest(of: [1]), logKey: try logKey, coordinatorCertificate: [1], logKeySignature: [2])
+        let founding = Founding(
+            consortium: "c",
+            authority: Digest(of: [1]),
+            logKey: try logKey,
+            coordinatorCertificate: [1],
+            logKeySignature: [2]
+        )
         let store = try SQLiteEntryStore(path: directory.file("ledger-\(UUID().uuidString)"))
         let ledger = try Ledger(consortium: "c", store: store, key: Self.key)
-        try ledger.append(([.founded(founding)] + bodies).map { Entry(at: Timestamp(milliseconds: 1_780_000_000_000 + time), $0) })
+        try ledger.append(
+            ([.founded(founding)] + bodies).map { Entry(at: Timestamp(milliseconds: 1_780_000_000_000 + time), $0) }
+        )
         return ledger
     }
 
-    private func models(_ count: Int, seed: UInt8 = 0) throws -> Ledger { try ledger((0..<count).map { model($0, seed) }) }
+    private func models(_ count: Int, seed: UInt8 = 0) throws -> Ledger {
+        try ledger((0..<count).map { model($0, seed) })
+    }
 
     private func welcome(_ ledger: Ledger, extending seen: Int = 0, loss: Receipt? = nil) throws -> Welcome {
         Welcome(
-            version: 1, consortium: "c", time: Timestamp(milliseconds: 0), heartbeatSeconds: 5, chunkBytes: 1024, logKey: try logKey, logKeySignature: [],
-            treeHead: ledger.head.note, consistencyProof: seen <= ledger.count ? ledger.consistencyProof(from: seen) : [], loss: loss)
+            version: 1,
+            consortium: "c",
+            time: Timestamp(milliseconds: 0),
+            heartbeatSeconds: 5,
+            chunkBytes: 1024,
+            logKey: try logKey,
+            logKeySignature: [],
+            treeHead: ledger.head.note,
+            consistencyProof: seen <= ledger.count ? ledger.consistencyProof(from: seen) : [],
+            loss: loss
+        )
     }
 
     private func update(_ round: Int, _ attempt: Int = 1) -> SignedUpdate {
         let manifest = UpdateManifest(
-            campaign: Self.campaign, key: RoundKey(round: round, attempt: attempt), site: Self.site, model: Digest(of: [1]), update: Digest(of: [3]),
-            updateByteCount: 4, layout: Digest(of: [2]), samples: 5, localLoss: 0.5, createdAt: Timestamp(milliseconds: 1))
+            campaign: Self.campaign,
+            key: RoundKey(round: round, attempt: attempt),
+            site: Self.site,
+            model: Digest(of: [1]),
+            update: Digest(of: [3]),
+            updateByteCount: 4,
+            layout: Digest(of: [2]),
+            samples: 5,
+            localLoss: 0.5,
+            createdAt: Timestamp(milliseconds: 1)
+        )
         return SignedUpdate(manifest: manifest, manifestBytes: [], signature: [], certificate: [])
     }
 
     /// Every file of the site's evidence, by its path.
     private func files() throws -> [String: Data] {
         let paths = FileManager.default.enumerator(atPath: directory.path)?.compactMap { $0 as? String } ?? []
-        return paths.filter { !$0.hasPrefix("ledger-") }.reduce(into: [:]) { $0[$1] = FileManager.default.contents(atPath: directory.file($1)) }
+        return paths.filter { !$0.hasPrefix("ledger-") }.reduce(into: [:]) {
+            $0[$1] = FileManager.default.contents(atPath: directory.file($1))
+        }
     }
 
     @Test func theNewestHeadIsKeptAndAnOlderOrAnotherLedgerIsRefusedAlsoAfterARestart() throws {
@@ -66,7 +96,14 @@ import Wire
         }
         #expect(throws: WorkerError.self) {
             let silent = Welcome(
-                version: 1, consortium: "c", time: Timestamp(milliseconds: 0), heartbeatSeconds: 5, chunkBytes: 1, logKey: try logKey, logKeySignature: [])
+                version: 1,
+                consortium: "c",
+                time: Timestamp(milliseconds: 0),
+                heartbeatSeconds: 5,
+                chunkBytes: 1,
+                logKey: try logKey,
+                logKeySignature: []
+            )
             _ = try first.judge(silent)
         }
     }
@@ -76,7 +113,12 @@ import Wire
         let first = try memory()
         try first.pin(logKey)
         _ = try first.judge(welcome(try models(3)))
-        try first.keep(whole.receipt(of: 5), consistencyProof: whole.consistencyProof(from: 4), of: update(1), logKey: logKey)
+        try first.keep(
+            whole.receipt(of: 5),
+            consistencyProof: whole.consistencyProof(from: 4),
+            of: update(1),
+            logKey: logKey
+        )
         for memory in [first, try memory()] { #expect(memory.treeHead == whole.head.note && memory.receiptCount == 1) }
     }
 
@@ -88,10 +130,14 @@ import Wire
         _ = try memory.judge(welcome(whole))
         for fork in [other, try models(3)] {
             for proof in [[], other.consistencyProof(from: 7)] {
-                #expect(throws: WorkerError.self) { try memory.keep(fork.receipt(of: 3), consistencyProof: proof, of: update(1), logKey: logKey) }
+                #expect(throws: WorkerError.self) {
+                    try memory.keep(fork.receipt(of: 3), consistencyProof: proof, of: update(1), logKey: logKey)
+                }
             }
         }
-        for memory in [memory, try self.memory()] { #expect(memory.treeHead == whole.head.note && memory.receiptCount == 0) }
+        for memory in [memory, try self.memory()] {
+            #expect(memory.treeHead == whole.head.note && memory.receiptCount == 0)
+        }
         #expect(try files().keys.count { $0.hasSuffix(".receipt-conflict") } == 2)
     }
 
@@ -100,9 +146,16 @@ import Wire
         let memory = try memory()
         try memory.pin(logKey)
         _ = try memory.judge(welcome(whole))
-        let declaration = LossDeclaration(lostTreeHead: whole.head.note, keptEntries: 1, reason: "x", declaredBy: "operator/o")
+        let declaration = LossDeclaration(
+            lostTreeHead: whole.head.note,
+            keptEntries: 1,
+            reason: "x",
+            declaredBy: "operator/o"
+        )
         let elsewhere = try ledger([.lossDeclared(declaration)], at: 1)
-        guard case .isBehind = try memory.judge(welcome(try models(3), loss: elsewhere.receipt(of: 1))) else { throw Failed() }
+        guard case .isBehind = try memory.judge(welcome(try models(3), loss: elsewhere.receipt(of: 1))) else {
+            throw Failed()
+        }
     }
 
     @Test func anotherReceiptForAnUpdateIsEvidenceBesideTheFirst() throws {
@@ -113,7 +166,11 @@ import Wire
         let before = try files()
         try memory.keep(whole.receipt(of: 3), consistencyProof: [], of: update(1), logKey: logKey)
         #expect(try files() == before)
-        for _ in 0..<2 { #expect(throws: WorkerError.self) { try memory.keep(whole.receipt(of: 4), consistencyProof: [], of: update(1), logKey: logKey) } }
+        for _ in 0..<2 {
+            #expect(throws: WorkerError.self) {
+                try memory.keep(whole.receipt(of: 4), consistencyProof: [], of: update(1), logKey: logKey)
+            }
+        }
         let after = try files()
         #expect(before.allSatisfy { after[$0.key] == $0.value } && after.count == before.count + 1)
         #expect(after.keys.contains { $0.hasSuffix(".receipt-conflict") })
@@ -131,17 +188,26 @@ import Wire
     private func task(_ round: Int, lost: Receipt? = nil) -> Assignment {
         .train(
             TrainingTask(
-                campaign: Self.campaign, key: RoundKey(round: round, attempt: 2), rounds: 9,
-                model: ModelReference(digest: Digest(of: [1]), layout: Digest(of: [2]), byteCount: 3), deadline: Timestamp(milliseconds: 9),
-                training: Training(localSteps: 1, batch: 1, learningRate: 1), lostUpdate: lost))
+                campaign: Self.campaign,
+                key: RoundKey(round: round, attempt: 2),
+                rounds: 9,
+                model: ModelReference(digest: Digest(of: [1]), layout: Digest(of: [2]), byteCount: 3),
+                deadline: Timestamp(milliseconds: 9),
+                training: Training(localSteps: 1, batch: 1, learningRate: 1),
+                lostUpdate: lost
+            )
+        )
     }
 
     @Test func aReceiptedRoundIsTrainedAgainOnlyWhereTheLedgerSaysThatTheUpdateWasLost() throws {
         func abandoned(_ round: Int, without: [SiteID]) -> Entry.Body {
-            .roundAbandoned(RoundAbandonment(key: RoundKey(round: round, attempt: 1), reason: "updates were lost", without: without))
+            .roundAbandoned(
+                RoundAbandonment(key: RoundKey(round: round, attempt: 1), reason: "updates were lost", without: without)
+            )
         }
         let ledger = try ledger([
-            abandoned(1, without: [Self.site]), model(0, 0), abandoned(1, without: [Self.site]), abandoned(1, without: []), abandoned(2, without: [Self.site]),
+            abandoned(1, without: [Self.site]), model(0, 0), abandoned(1, without: [Self.site]),
+            abandoned(1, without: []), abandoned(2, without: [Self.site]),
         ])
         let memory = try memory()
         try memory.pin(logKey)
@@ -166,7 +232,12 @@ import Wire
         _ = try first.judge(welcome(whole))
         try first.keep(whole.receipt(of: 5), consistencyProof: [], of: update(1), logKey: logKey)
         let before = try files()
-        let declaration = LossDeclaration(lostTreeHead: whole.head.note, keptEntries: 4, reason: "the disk died", declaredBy: "operator/o")
+        let declaration = LossDeclaration(
+            lostTreeHead: whole.head.note,
+            keptEntries: 4,
+            reason: "the disk died",
+            declaredBy: "operator/o"
+        )
         let restored = try ledger((0..<3).map { model($0, 0) } + [.lossDeclared(declaration)], at: 1)
         let answer = try welcome(restored, loss: restored.receipt(of: 4))
         guard case .lossDeclared(let loss) = try first.judge(answer) else { throw Failed() }
@@ -184,9 +255,15 @@ import Wire
         #expect(before.values.allSatisfy { bytes in after.values.contains(bytes) })
     }
 
-    /// The site has accepted a loss, and the coordinator goes on from a ledger of `count` models after it, of a later time.
+    /// The site has accepted a loss, and the coordinator goes on from a ledger of `count` models after it, of a later
+    /// time.
     private func afterALoss(_ memory: LedgerMemory, time: UInt64) throws -> (loss: Receipt, ledger: Ledger) {
-        let declaration = LossDeclaration(lostTreeHead: memory.treeHead, keptEntries: 1, reason: "the disk died", declaredBy: "operator/o")
+        let declaration = LossDeclaration(
+            lostTreeHead: memory.treeHead,
+            keptEntries: 1,
+            reason: "the disk died",
+            declaredBy: "operator/o"
+        )
         let restored = try ledger([.lossDeclared(declaration), model(Int(time), 1), model(Int(time) + 1, 1)], at: time)
         let loss = try restored.receipt(of: 1)
         guard case .lossDeclared(let declared) = try memory.judge(welcome(restored, loss: loss)) else { throw Failed() }
@@ -204,7 +281,18 @@ import Wire
         // Restored once more, with the declaration in it: what the site has seen since is missing.
         try memory.keep(restored.receipt(of: 3), consistencyProof: [], of: update(1), logKey: logKey)
         let again = try ledger(
-            [.lossDeclared(LossDeclaration(lostTreeHead: try models(40).head.note, keptEntries: 1, reason: "x", declaredBy: "operator/o"))], at: 1)
+            [
+                .lossDeclared(
+                    LossDeclaration(
+                        lostTreeHead: try models(40).head.note,
+                        keptEntries: 1,
+                        reason: "x",
+                        declaredBy: "operator/o"
+                    )
+                )
+            ],
+            at: 1
+        )
         for memory in [memory, try self.memory()] {
             guard case .isBehind = try memory.judge(welcome(again, loss: loss)) else { throw Failed() }
             guard case .isBehind = try memory.judge(welcome(again, loss: again.receipt(of: 1))) else { throw Failed() }
@@ -257,7 +345,11 @@ import Wire
             let former = FileManager.default.contents(atPath: directory.file(name))
             try directory.write(name, bytes)
             #expect { _ = try self.memory() } throws: { ($0 as? WorkerError)?.message.contains(name) == true }
-            if let former { try directory.write(name, Array(former)) } else { try FileManager.default.removeItem(atPath: directory.file(name)) }
+            if let former {
+                try directory.write(name, Array(former))
+            } else {
+                try FileManager.default.removeItem(atPath: directory.file(name))
+            }
         }
         #expect(mkfifo(directory.file("tree-head"), 0o600) == 0)
         #expect(throws: (any Error).self) { _ = try self.memory() }

@@ -9,18 +9,40 @@ import Wire
     private let link = LinkID(1)
     private let site = SiteID("acme/osaka")!
     private let welcome = Welcome(
-        version: 1, consortium: "c", time: Timestamp(milliseconds: 1), heartbeatSeconds: 5, chunkBytes: 64, logKey: [1], logKeySignature: [2])
+        version: 1,
+        consortium: "c",
+        time: Timestamp(milliseconds: 1),
+        heartbeatSeconds: 5,
+        chunkBytes: 64,
+        logKey: [1],
+        logKeySignature: [2]
+    )
     private let task = TrainingTask(
-        campaign: CampaignID("C1")!, key: RoundKey(round: 1, attempt: 1), rounds: 2,
-        model: ModelReference(digest: digest(1), layout: digest(2), byteCount: 1000), adapter: BlobReference(digest: digest(3), byteCount: 10),
-        deadline: Timestamp(milliseconds: 1000), training: Training(localSteps: 1, batch: 1, learningRate: 1e-3))
+        campaign: CampaignID("C1")!,
+        key: RoundKey(round: 1, attempt: 1),
+        rounds: 2,
+        model: ModelReference(digest: digest(1), layout: digest(2), byteCount: 1000),
+        adapter: BlobReference(digest: digest(3), byteCount: 10),
+        deadline: Timestamp(milliseconds: 1000),
+        training: Training(localSteps: 1, batch: 1, learningRate: 1e-3)
+    )
 
     private static func digest(_ byte: UInt8) -> Digest { Digest([UInt8](repeating: byte, count: 32))! }
 
     private func update() -> SignedUpdate {
         let manifest = UpdateManifest(
-            campaign: task.campaign, key: task.key, site: site, model: task.model.digest, adapter: task.adapter?.digest, update: Self.digest(60),
-            updateByteCount: 900, layout: task.model.layout, samples: 50, localLoss: 0.5, createdAt: Timestamp(milliseconds: 1))
+            campaign: task.campaign,
+            key: task.key,
+            site: site,
+            model: task.model.digest,
+            adapter: task.adapter?.digest,
+            update: Self.digest(60),
+            updateByteCount: 900,
+            layout: task.model.layout,
+            samples: 50,
+            localLoss: 0.5,
+            createdAt: Timestamp(milliseconds: 1)
+        )
         return SignedUpdate(manifest: manifest, manifestBytes: [1], signature: [2], certificate: [3])
     }
 
@@ -40,7 +62,9 @@ import Wire
     @Test func aTaskIsFollowedFromItsModelToItsReceipt() throws {
         var (driver, _) = opened()
         let assignment = Assignment.train(task)
-        #expect(driver.handle(.heard(link, ServerFrame(inReplyTo: 0, .assignment(assignment)))).admissions == [assignment])
+        #expect(
+            driver.handle(.heard(link, ServerFrame(inReplyTo: 0, .assignment(assignment)))).admissions == [assignment]
+        )
         var effects = driver.handle(.admitted(link, assignment, isAsSent: true))
         // The model first, and then the adapter.
         #expect(effects.downloads.map(\.1.digest) == [task.model.digest])
@@ -50,11 +74,17 @@ import Wire
         guard case .removeModels? = effects.first else { return _ = Issue.record("\(effects)") }
         #expect(effects.contains { if case .train(task) = $0 { true } else { false } })
         let trained = TrainedUpdate(digest: Self.digest(60), byteCount: 900, samples: 50, loss: 0.5)
-        guard case .prepare? = driver.handle(.trained(task, trained)).first else { return _ = Issue.record("the update is prepared first") }
+        guard case .prepare? = driver.handle(.trained(task, trained)).first else {
+            return _ = Issue.record("the update is prepared first")
+        }
         effects = driver.handle(.prepared(task, update()))
         let upload = try #require(effects.uploads.first)
         effects = driver.handle(.transferred(upload))
-        guard case .prepareSubmission(link, let signed)? = effects.last(where: { if case .prepareSubmission = $0 { true } else { false } }) else {
+        guard
+            case .prepareSubmission(link, let signed)? = effects.last(where: {
+                if case .prepareSubmission = $0 { true } else { false }
+            })
+        else {
             return _ = Issue.record("\(effects)")
         }
         effects = driver.handle(.readyToSubmit(link, signed, seenEntries: 3))
@@ -70,7 +100,9 @@ import Wire
     @Test func nothingIsDoneForACoordinatorBeforeItsLedgerIsJudged() throws {
         var driver = WorkerDriver(outbox: update())
         _ = driver.handle(.started)
-        guard case .judge? = driver.handle(.connected(link, welcome)).first else { return _ = Issue.record("no judgement") }
+        guard case .judge? = driver.handle(.connected(link, welcome)).first else {
+            return _ = Issue.record("no judgement")
+        }
         #expect(driver.handle(.heard(link, ServerFrame(inReplyTo: 0, .assignment(.train(task))))).isEmpty)
         let effects = driver.handle(.judged(link, .extends, receipts: []))
         // What waited goes on, and what was held back is looked at.
@@ -101,11 +133,16 @@ import Wire
         _ = driver.handle(.started)
         _ = driver.handle(.connected(link, welcome))
         let loss = DeclaredLoss(
-            declaration: LossDeclaration(lostTreeHead: "", keptEntries: 5, reason: "r", declaredBy: "o"), entry: receipt(9).receipt, isAccepted: true)
+            declaration: LossDeclaration(lostTreeHead: "", keptEntries: 5, reason: "r", declaredBy: "o"),
+            entry: receipt(9).receipt,
+            isAccepted: true
+        )
         var effects = driver.handle(.judged(link, .lossDeclared(loss), receipts: [receipt(4), receipt(6)]))
         effects = driver.handle(.heard(link, ServerFrame(inReplyTo: effects.messages[0].1, .receiptSeen(isHeld: true))))
         #expect(!effects.contains { if case .setAside = $0 { true } else { false } })
-        effects = driver.handle(.heard(link, ServerFrame(inReplyTo: effects.messages[0].1, .receiptSeen(isHeld: false))))
+        effects = driver.handle(
+            .heard(link, ServerFrame(inReplyTo: effects.messages[0].1, .receiptSeen(isHeld: false)))
+        )
         #expect(effects.contains { if case .setAside("r6") = $0 { true } else { false } })
         #expect(effects.contains { if case .goOn(link, _) = $0 { true } else { false } } && !driver.machine.isConnected)
         _ = driver.handle(.wentOn(link))
@@ -138,8 +175,14 @@ import Wire
 }
 
 extension [WorkerEffect] {
-    fileprivate var admissions: [Assignment] { compactMap { if case .admit(_, let assignment, _) = $0 { assignment } else { nil } } }
-    fileprivate var downloads: [(Int, BlobReference)] { compactMap { if case .download(let number, let blob, _) = $0 { (number, blob) } else { nil } } }
+    fileprivate var admissions: [Assignment] {
+        compactMap { if case .admit(_, let assignment, _) = $0 { assignment } else { nil } }
+    }
+    fileprivate var downloads: [(Int, BlobReference)] {
+        compactMap { if case .download(let number, let blob, _) = $0 { (number, blob) } else { nil } }
+    }
     fileprivate var uploads: [Int] { compactMap { if case .upload(let number, _) = $0 { number } else { nil } } }
-    fileprivate var messages: [(ClientMessage, UInt64)] { compactMap { if case .send(_, let message, let id) = $0 { (message, id) } else { nil } } }
+    fileprivate var messages: [(ClientMessage, UInt64)] {
+        compactMap { if case .send(_, let message, let id) = $0 { (message, id) } else { nil } }
+    }
 }

@@ -8,7 +8,9 @@ import Worker
 enum Fuzz {
     static func main() throws {
         let arguments = CommandLine.arguments
-        if arguments.count > 1, arguments[1] == DemonstrationReader.verb { exit(DemonstrationReader.serve(Array(arguments.dropFirst(2)))) }
+        if arguments.count > 1, arguments[1] == DemonstrationReader.verb {
+            exit(DemonstrationReader.serve(Array(arguments.dropFirst(2))))
+        }
         guard arguments.count > 1, let target = FuzzTarget.named(arguments[1]) else {
             print("usage: fuzz \(FuzzTarget.all.map(\.name).joined(separator: "|")) …")
             exit(64)
@@ -42,7 +44,8 @@ enum Fuzz {
                     runDriver(&count, &start) { data, count in
                         Fuzz.current.run(data.map { Array(UnsafeBufferPointer(start: $0, count: count)) } ?? [])
                         return 0
-                    })
+                    }
+                )
             }
         }
     #endif
@@ -55,7 +58,8 @@ enum Fuzz {
 
     @_silgen_name("LLVMFuzzerRunDriver")
     private func runDriver(
-        _ count: UnsafeMutablePointer<Int32>, _ words: UnsafeMutablePointer<UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?>,
+        _ count: UnsafeMutablePointer<Int32>,
+        _ words: UnsafeMutablePointer<UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?>,
         _ callback: @convention(c) (UnsafePointer<UInt8>?, Int) -> Int32
     ) -> Int32
 #endif

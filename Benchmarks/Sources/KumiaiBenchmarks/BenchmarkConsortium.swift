@@ -21,11 +21,25 @@ final class BenchmarkConsortium {
             try command("pki", "issue", identity, "--ca", path("pki"), "--out", path(name))
         }
         try writeModel(bytes: bytes)
-        try command("coordinator", "init", path("coordinator"), "--base-model", path("base.safetensors"), "--name", "FY2026", "--listen", "127.0.0.1:\(port)")
+        try command(
+            "coordinator",
+            "init",
+            path("coordinator"),
+            "--base-model",
+            path("base.safetensors"),
+            "--name",
+            "FY2026",
+            "--listen",
+            "127.0.0.1:\(port)"
+        )
         try makeSites(sites)
         try run(
-            ["campaign", "init", path("operator"), "--coordinator", "127.0.0.1:\(port)", "--base", "FY2026", "--release", "FY2027", "--rounds", "\(rounds)"]
-                + (0..<sites).flatMap { ["--site", "\(Self.site($0))"] })
+            [
+                "campaign", "init", path("operator"), "--coordinator", "127.0.0.1:\(port)", "--base", "FY2026",
+                "--release", "FY2027", "--rounds", "\(rounds)",
+            ]
+                + (0..<sites).flatMap { ["--site", "\(Self.site($0))"] }
+        )
     }
 
     static let name = "bench.example"
@@ -45,7 +59,9 @@ final class BenchmarkConsortium {
         process.standardError = FileHandle.nullDevice
         try process.run()
         process.waitUntilExit()
-        guard process.terminationStatus == 0 else { throw BenchmarkError("kumiai \(arguments.prefix(2).joined(separator: " ")) has failed") }
+        guard process.terminationStatus == 0 else {
+            throw BenchmarkError("kumiai \(arguments.prefix(2).joined(separator: " ")) has failed")
+        }
     }
 
     func start(_ arguments: [String], log: String) throws -> MeasuredProcess {
@@ -56,7 +72,15 @@ final class BenchmarkConsortium {
     /// As soon as the coordinator listens.
     func openCampaign() throws {
         for attempt in 0..<200 {
-            do { return try command("campaign", "open", path("operator/plan.toml"), "--config", path("operator/operator.toml")) } catch {
+            do {
+                return try command(
+                    "campaign",
+                    "open",
+                    path("operator/plan.toml"),
+                    "--config",
+                    path("operator/operator.toml")
+                )
+            } catch {
                 if attempt == 199 { throw error }
                 usleep(50_000)
             }
@@ -65,15 +89,28 @@ final class BenchmarkConsortium {
 
     private func makeSites(_ count: Int) throws {
         func pem(_ name: String) throws -> [UInt8] { Array(try Data(contentsOf: URL(fileURLWithPath: path(name)))) }
-        let authority = try CertificateAuthority(certificate: Certificate(pem: pem("pki/ca.pem")), key: PrivateKey(pem: pem("pki/ca.key")))
+        let authority = try CertificateAuthority(
+            certificate: Certificate(pem: pem("pki/ca.pem")),
+            key: PrivateKey(pem: pem("pki/ca.key"))
+        )
         let now = Timestamp(milliseconds: UInt64(Date().timeIntervalSince1970 * 1000))
         for index in 0..<count {
             let key = try PrivateKey.generate()
-            let certificate = try authority.issue(Principal(consortium: Self.name, role: .site(Self.site(index))), for: key.publicKey, at: now)
+            let certificate = try authority.issue(
+                Principal(consortium: Self.name, role: .site(Self.site(index))),
+                for: key.publicKey,
+                at: now
+            )
             try FileManager.default.createDirectory(atPath: path("site\(index)"), withIntermediateDirectories: true)
-            for (name, bytes) in [("ca", try authority.certificate.pem()), ("certificate", try certificate.pem()), ("key", try key.pem())] {
+            for (name, bytes) in [
+                ("ca", try authority.certificate.pem()), ("certificate", try certificate.pem()), ("key", try key.pem()),
+            ] {
                 let file = path("site\(index)/\(name).pem")
-                FileManager.default.createFile(atPath: file, contents: Data(bytes), attributes: [.posixPermissions: 0o600])
+                FileManager.default.createFile(
+                    atPath: file,
+                    contents: Data(bytes),
+                    attributes: [.posixPermissions: 0o600]
+                )
             }
         }
     }
@@ -81,13 +118,31 @@ final class BenchmarkConsortium {
     /// A policy of zeros of about this size: nearly all of it are words.
     private func writeModel(bytes: Int) throws {
         let contract = Contract(
-            embodiment: "none", instruction: "instruction", action: ActionSpace(space: "none", dimensions: [.init(name: "x")]), state: [], cameras: [])
+            embodiment: "none",
+            instruction: "instruction",
+            action: ActionSpace(space: "none", dimensions: [.init(name: "x")]),
+            state: [],
+            cameras: []
+        )
         for width in [8, 64, 512] {
-            var configuration = PolicyConfiguration(contract, words: 1, vocabulary: 2, width: width, layers: 1, heads: 1, feedForward: width, chunk: 1)
+            var configuration = PolicyConfiguration(
+                contract,
+                words: 1,
+                vocabulary: 2,
+                width: width,
+                layers: 1,
+                heads: 1,
+                feedForward: width,
+                chunk: 1
+            )
             configuration.vocabulary += (bytes / 4 - configuration.layout.elementCount) / width
             guard (2...65_536).contains(configuration.vocabulary) else { continue }
             let read = try PolicyConfiguration(json: configuration.json)
-            let writer = try SafetensorsWriter(path: path("base.safetensors"), layout: read.layout, metadata: [(name: "config", value: read.json)])
+            let writer = try SafetensorsWriter(
+                path: path("base.safetensors"),
+                layout: read.layout,
+                metadata: [(name: "config", value: read.json)]
+            )
             try writer.append([Float](repeating: 0, count: read.layout.elementCount))
             return try writer.finish()
         }

@@ -24,16 +24,25 @@ enum IntakeBenchmark {
             try authority.issue(Principal(consortium: "bench.example", role: role), for: key.publicKey, at: now)
         }
         let coordinator = try certificate(.coordinator("c")), site = try certificate(.site(SiteID("m/s")!))
-        for (name, bytes) in [("ca", try authority.certificate.pem()), ("cert", try coordinator.pem()), ("key", try key.pem())] {
+        for (name, bytes) in [
+            ("ca", try authority.certificate.pem()), ("cert", try coordinator.pem()), ("key", try key.pem()),
+        ] {
             try Data(bytes).write(to: URL(fileURLWithPath: "\(folder)/\(name).pem"))
         }
         let roots = TrustRoots([authority.certificate])
-        let openssl = Main.median(3) { baseline_transfer(folder + "/cert.pem", folder + "/key.pem", folder + "/ca.pem", Int64(byteCount), 0) }
+        let openssl = Main.median(3) {
+            baseline_transfer(folder + "/cert.pem", folder + "/key.pem", folder + "/ca.pem", Int64(byteCount), 0)
+        }
         let intake = try await Self.intake(
-            folder, server: TLSContext(.server, chain: [coordinator], key: key, roots: roots),
-            client: TLSContext(.client, chain: [site], key: key, roots: roots))
+            folder,
+            server: TLSContext(.server, chain: [coordinator], key: key, roots: roots),
+            client: TLSContext(.client, chain: [site], key: key, roots: roots)
+        )
         let megabytes = Double(byteCount) / 1e6
-        return ["openssl_mb_s": megabytes / openssl, "intake_mb_s": megabytes / intake, "intake_vs_openssl": openssl / intake]
+        return [
+            "openssl_mb_s": megabytes / openssl, "intake_mb_s": megabytes / intake,
+            "intake_vs_openssl": openssl / intake,
+        ]
     }
 
     /// Seconds until the last byte is on the disk under its hash; the median of three.
@@ -42,8 +51,11 @@ enum IntakeBenchmark {
         let workers = NIOThreadPool(numberOfThreads: 2)
         workers.start()
         let listener = Listener(
-            context: server, consortium: "bench.example", group: MultiThreadedEventLoopGroup.singleton,
-            logger: Logger(label: "bench") { _ in SwiftLogNoOpLogHandler() })
+            context: server,
+            consortium: "bench.example",
+            group: MultiThreadedEventLoopGroup.singleton,
+            logger: Logger(label: "bench") { _ in SwiftLogNoOpLogHandler() }
+        )
         let (ports, port) = AsyncStream<Int>.makeStream()
         let task = Task {
             try await listener.run(host: "127.0.0.1", port: 0) {
@@ -54,8 +66,12 @@ enum IntakeBenchmark {
             }
         }
         let dialer = Dialer(
-            host: "127.0.0.1", port: await ports.first { _ in true }!, context: client, consortium: "bench.example",
-            group: MultiThreadedEventLoopGroup.singleton)
+            host: "127.0.0.1",
+            port: await ports.first { _ in true }!,
+            context: client,
+            consortium: "bench.example",
+            group: MultiThreadedEventLoopGroup.singleton
+        )
         var times: [Double] = []
         for fill in 1...3 {
             let chunk = Payload([UInt8](repeating: UInt8(fill), count: WireLimits.chunkBytes))
@@ -70,10 +86,12 @@ enum IntakeBenchmark {
                     for offset in stride(from: 0, to: byteCount, by: chunk.count) {
                         try await connection.send(.blobChunk(BlobChunk(offset: UInt64(offset), payload: chunk)), id: 3)
                     }
-                    while case .blobProgress(_, let complete)? = try await connection.inbox.next()?.message, !complete {}
+                    while case .blobProgress(_, let complete)? = try await connection.inbox.next()?.message, !complete {
+                    }
                     let elapsed = start.duration(to: clock.now)
                     return Double(elapsed.components.seconds) + Double(elapsed.components.attoseconds) / 1e18
-                })
+                }
+            )
             store.remove(digest)
         }
         listener.close()
@@ -82,13 +100,21 @@ enum IntakeBenchmark {
     }
 
     /// What the coordinator does with an upload.
-    private static func receive(_ connection: ServerConnection, _ store: BlobStore, _ workers: NIOThreadPool) async throws {
+    private static func receive(_ connection: ServerConnection, _ store: BlobStore, _ workers: NIOThreadPool)
+        async throws
+    {
         while let frame = try await connection.inbox.next() {
             switch frame.message {
             case .hello:
                 let welcome = Welcome(
-                    version: 1, consortium: "bench.example", time: Timestamp(milliseconds: 1), heartbeatSeconds: 5,
-                    chunkBytes: WireLimits.chunkBytes, logKey: [], logKeySignature: [])
+                    version: 1,
+                    consortium: "bench.example",
+                    time: Timestamp(milliseconds: 1),
+                    heartbeatSeconds: 5,
+                    chunkBytes: WireLimits.chunkBytes,
+                    logKey: [],
+                    logKeySignature: []
+                )
                 try await connection.send(.welcome(welcome), inReplyTo: frame.id)
             case .offerBlob(let digest, let byteCount):
                 let spool = try store.spool(digest, byteCount: byteCount)

@@ -11,7 +11,9 @@ struct Main {
         var values: [String: Double] = [:]
         let arguments = Array(CommandLine.arguments.dropFirst())
         ProcessResources.raiseDescriptorLimit()
-        if arguments.first == "sites" { return try await SyntheticSites.run(arguments[1], port: Int(arguments[2])!, sites: Int(arguments[3])!) }
+        if arguments.first == "sites" {
+            return try await SyntheticSites.run(arguments[1], port: Int(arguments[2])!, sites: Int(arguments[3])!)
+        }
         if arguments.first == "train" {
             values = try TrainingBenchmark.run()
         } else if arguments.first == "intake" {
@@ -29,7 +31,9 @@ struct Main {
     }
 
     /// The median of some runs.
-    static func median(_ count: Int, _ body: () throws -> Double) rethrows -> Double { try (0..<count).map { _ in try body() }.sorted()[count / 2] }
+    static func median(_ count: Int, _ body: () throws -> Double) rethrows -> Double {
+        try (0..<count).map { _ in try body() }.sorted()[count / 2]
+    }
 
     static func seconds(_ body: () throws -> Void) rethrows -> Double {
         let clock = ContinuousClock()

@@ -20,16 +20,28 @@ enum ReductionBenchmark {
         }
         let digest = Digest([UInt8](repeating: 0, count: 32))!
         let task = AggregationTask(
-            key: RoundKey(round: 1, attempt: 1), start: GlobalState(model: digest, modelByteCount: 0, serverState: nil),
-            strategy: .fedAvg(learningRate: 1), training: Training(localSteps: 1, batch: 1, learningRate: 1), isLastRound: false, bound: 10, scaleBits: 36,
+            key: RoundKey(round: 1, attempt: 1),
+            start: GlobalState(model: digest, modelByteCount: 0, serverState: nil),
+            strategy: .fedAvg(learningRate: 1),
+            training: Training(localSteps: 1, batch: 1, learningRate: 1),
+            isLastRound: false,
+            bound: 10,
+            scaleBits: 36,
             productScaleBits: 30,
-            contributions: (0..<sites).map { .init(site: SiteID("s/\($0)")!, update: digest, weight: UInt32($0 + 1)) })
+            contributions: (0..<sites).map { .init(site: SiteID("s/\($0)")!, update: digest, weight: UInt32($0 + 1)) }
+        )
         let input = try RoundInput(task, model: files[0], serverState: nil, updates: Array(files.dropFirst()))
         let bytes = Double(sites * elements * 4)
         let reduce = try Main.median(5) {
             // A round makes a new file; an old one's end is not its time.
             defer { try? FileManager.default.removeItem(atPath: folder + "/out") }
-            return try Main.seconds { try RoundReduction(threads: 1).reduce(task, input, RoundOutput(model: folder + "/out", adapter: "", state: "")) }
+            return try Main.seconds {
+                try RoundReduction(threads: 1).reduce(
+                    task,
+                    input,
+                    RoundOutput(model: folder + "/out", adapter: "", state: "")
+                )
+            }
         }
         // As many bytes as the updates have, so that no cache holds them.
         let total = sites * elements * 4
@@ -42,6 +54,8 @@ enum ReductionBenchmark {
         source.initializeMemory(as: UInt8.self, repeating: 1, count: total)
         target.initializeMemory(as: UInt8.self, repeating: 2, count: total)
         let copy = Main.median(5) { Main.seconds { target.copyMemory(from: source, byteCount: total) } }
-        return ["reduce_gb_s": bytes / reduce / 1e9, "memcpy_gb_s": bytes / copy / 1e9, "reduce_vs_memcpy": copy / reduce]
+        return [
+            "reduce_gb_s": bytes / reduce / 1e9, "memcpy_gb_s": bytes / copy / 1e9, "reduce_vs_memcpy": copy / reduce,
+        ]
     }
 }

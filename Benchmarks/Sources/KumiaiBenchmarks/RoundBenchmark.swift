@@ -5,8 +5,9 @@ import Identity
 import Learning
 import Tensors
 
-/// Whole rounds: a real coordinator and real workers, each side in a process of its own, over TLS on the loopback; only the training
-/// is synthetic. Beside the floor: the same bytes, up and down, over bare OpenSSL, hashed once at each end.
+/// Whole rounds: a real coordinator and real workers, each side in a process of its own, over TLS on the loopback; only
+/// the training is synthetic. Beside the floor: the same bytes, up and down, over bare OpenSSL, hashed once at each
+/// end.
 struct RoundBenchmark {
     let sites: Int
     let bytes: Int
@@ -27,27 +28,42 @@ struct RoundBenchmark {
         let consortium = try BenchmarkConsortium(sites: sites, bytes: bytes, rounds: Self.rounds)
         defer { consortium.remove() }
         let coordinator = try consortium.start(
-            [consortium.kumiai, "coordinator", "run", "--config", consortium.path("coordinator/coordinator.toml")], log: "coordinator")
+            [consortium.kumiai, "coordinator", "run", "--config", consortium.path("coordinator/coordinator.toml")],
+            log: "coordinator"
+        )
         defer { coordinator.end() }
         try consortium.openCampaign()
-        let workers = try consortium.start([CommandLine.arguments[0], "sites", consortium.folder, "\(consortium.port)", "\(sites)"], log: "sites")
+        let workers = try consortium.start(
+            [CommandLine.arguments[0], "sites", consortium.folder, "\(consortium.port)", "\(sites)"],
+            log: "sites"
+        )
         defer { workers.end() }
         var begun: (time: Double, coordinator: Double, workers: Double)?
         let log = try FileHandle(forReadingFrom: URL(fileURLWithPath: consortium.path("coordinator.log")))
         var committed = 0
         while true {
-            guard coordinator.isRunning else { throw BenchmarkError("the coordinator has ended: \(consortium.log("coordinator").suffix(1000))") }
+            guard coordinator.isRunning else {
+                throw BenchmarkError("the coordinator has ended: \(consortium.log("coordinator").suffix(1000))")
+            }
             // Only what is new: reading all of it each time would take a core from those that are measured.
-            committed += String(decoding: try log.readToEnd() ?? Data(), as: UTF8.self).components(separatedBy: "round committed").count - 1
-            let now = (time: Date().timeIntervalSinceReferenceDate, coordinator: coordinator.processorSeconds, workers: workers.processorSeconds)
+            committed +=
+                String(decoding: try log.readToEnd() ?? Data(), as: UTF8.self).components(
+                    separatedBy: "round committed"
+                ).count - 1
+            let now = (
+                time: Date().timeIntervalSinceReferenceDate, coordinator: coordinator.processorSeconds,
+                workers: workers.processorSeconds
+            )
             if committed >= 1, begun == nil { begun = now }
             if committed == Self.rounds, let begun {
                 let count = Double(Self.rounds - 1)
                 let (wall, floor) = ((now.time - begun.time) / count, try floor(consortium))
                 return [
-                    "round_\(name)_s": wall, "round_\(name)_floor_s": floor.wall, "round_\(name)_vs_floor": wall / floor.wall,
+                    "round_\(name)_s": wall, "round_\(name)_floor_s": floor.wall,
+                    "round_\(name)_vs_floor": wall / floor.wall,
                     "round_\(name)_coordinator_cpu_s": (now.coordinator - begun.coordinator) / count,
-                    "round_\(name)_sites_cpu_s": (now.workers - begun.workers) / count, "round_\(name)_floor_cpu_s": floor.processor,
+                    "round_\(name)_sites_cpu_s": (now.workers - begun.workers) / count,
+                    "round_\(name)_floor_cpu_s": floor.processor,
                     "round_\(name)_coordinator_mib": coordinator.peakMebibytes,
                 ]
             }
@@ -60,7 +76,12 @@ struct RoundBenchmark {
         let runs = 3
         let wall = Main.median(runs) {
             baseline_transfer(
-                consortium.path("site0/certificate.pem"), consortium.path("site0/key.pem"), consortium.path("site0/ca.pem"), Int64(2 * sites * bytes), 1)
+                consortium.path("site0/certificate.pem"),
+                consortium.path("site0/key.pem"),
+                consortium.path("site0/ca.pem"),
+                Int64(2 * sites * bytes),
+                1
+            )
         }
         return (wall, (Self.ownProcessorSeconds - before) / Double(runs))
     }
@@ -94,7 +115,9 @@ final class MeasuredProcess {
 
     /// Of all its threads, user and system.
     var processorSeconds: Double {
-        guard let text = try? String(contentsOfFile: "/proc/\(process.processIdentifier)/stat", encoding: .utf8), let end = text.lastIndex(of: ")") else {
+        guard let text = try? String(contentsOfFile: "/proc/\(process.processIdentifier)/stat", encoding: .utf8),
+            let end = text.lastIndex(of: ")")
+        else {
             return 0
         }
         let fields = text[text.index(end, offsetBy: 2)...].split(separator: " ")
@@ -104,7 +127,8 @@ final class MeasuredProcess {
     var peakMebibytes: Double {
         let text = (try? String(contentsOfFile: "/proc/\(process.processIdentifier)/status", encoding: .utf8)) ?? ""
         let line = text.split(separator: "\n").first { $0.hasPrefix("VmHWM:") }
-        return (line?.split(whereSeparator: { $0 == " " || $0 == "\t" }).dropFirst().first.flatMap { Double($0) } ?? 0) / 1024
+        return (line?.split(whereSeparator: { $0 == " " || $0 == "\t" }).dropFirst().first.flatMap { Double($0) } ?? 0)
+            / 1024
     }
 
     func end() {

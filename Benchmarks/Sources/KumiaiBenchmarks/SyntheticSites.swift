@@ -17,12 +17,23 @@ enum SyntheticSites {
             for index in 0..<sites {
                 let own = "\(folder)/site\(index)"
                 let configuration = WorkerConfiguration(
-                    consortium: BenchmarkConsortium.name, host: "127.0.0.1", port: port, authority: own + "/ca.pem", certificate: own + "/certificate.pem",
-                    key: own + "/key.pem", dataDirectory: own + "/data", demonstrations: "", exitsWhenFinished: true)
+                    consortium: BenchmarkConsortium.name,
+                    host: "127.0.0.1",
+                    port: port,
+                    authority: own + "/ca.pem",
+                    certificate: own + "/certificate.pem",
+                    key: own + "/key.pem",
+                    dataDirectory: own + "/data",
+                    demonstrations: "",
+                    exitsWhenFinished: true
+                )
                 let service = try WorkerService(
-                    configuration, logger: Logger(label: "site") { _ in SwiftLogNoOpLogHandler() },
-                    trainer: SyntheticTraining(blobs: BlobStore(directory: own + "/data/blobs"), site: index), workers: workers,
-                    clock: { Timestamp(milliseconds: UInt64(Date().timeIntervalSince1970 * 1000)) })
+                    configuration,
+                    logger: Logger(label: "site") { _ in SwiftLogNoOpLogHandler() },
+                    trainer: SyntheticTraining(blobs: BlobStore(directory: own + "/data/blobs"), site: index),
+                    workers: workers,
+                    clock: { Timestamp(milliseconds: UInt64(Date().timeIntervalSince1970 * 1000)) }
+                )
                 group.addTask { try await service.run() }
             }
             try await group.waitForAll()
@@ -39,7 +50,11 @@ private struct SyntheticTraining: SiteTraining {
     func run(_ task: TrainingTask, progress: (Double, Float) throws -> Void) throws -> TrainedUpdate {
         let layout = try SafetensorsFile(path: blobs.path(of: task.model.digest)).layout
         let blob = try BlobWriter(blobs)
-        let writer = try SafetensorsWriter(blob, layout: layout, metadata: [(name: "origin", value: "\(site) \(task.key)")])
+        let writer = try SafetensorsWriter(
+            blob,
+            layout: layout,
+            metadata: [(name: "origin", value: "\(site) \(task.key)")]
+        )
         let scale = Float(site + 1) * Float(task.key.round) * 1e-6
         let block = Self.noise.map { $0 * scale }
         var left = layout.elementCount

@@ -13,7 +13,8 @@ enum TrainingBenchmark {
 
     static func run() throws -> [String: Double] {
         let cases = [
-            Case(name: "state", configuration: state), Case(name: "image", configuration: image), Case(name: "lora_image", configuration: image, rank: 8),
+            Case(name: "state", configuration: state), Case(name: "image", configuration: image),
+            Case(name: "lora_image", configuration: image, rank: 8),
         ]
         var values: [String: Double] = [:]
         for threads in [1, 2] {
@@ -26,7 +27,8 @@ enum TrainingBenchmark {
                     values["native_\(key)"] = rate
                     if benchmark.rank == 0 {
                         values["peak_fraction_\(key)"] = rate * Work.flops(of: benchmark.configuration) / 1e9 / peak
-                        values["memory_multiple_\(key)"] = Double(bytes) / Double(4 * benchmark.configuration.layout.elementCount)
+                        values["memory_multiple_\(key)"] =
+                            Double(bytes) / Double(4 * benchmark.configuration.layout.elementCount)
                     }
                 }
             }
@@ -38,14 +40,21 @@ enum TrainingBenchmark {
     /// Steps a second with batches made from real demonstrations on the way, over those with one batch that is there.
     private static func loading() throws -> Double {
         let policy = try Policy(SafetensorsFile(path: "../Examples/metaworld/base/image.safetensors"))
-        let demonstrations = try DemonstrationFiles.read("../Examples/metaworld/sites/window-open.hdf5", split: .train, for: policy.configuration)
+        let demonstrations = try DemonstrationFiles.read(
+            "../Examples/metaworld/sites/window-open.hdf5",
+            split: .train,
+            for: policy.configuration
+        )
         let trainer = Trainer(policy, batch: 32, threads: 2)
         var batch = Batch(count: 32, policy.configuration)
         demonstrations.fill(&batch, with: Array(0..<32))
         let training = LocalTraining(steps: 100, batch: 32, schedule: Schedule(peak: 1e-3, steps: 100), threads: 2)
         let ratios = try (0..<5).map { _ in
             let without = Main.seconds { for _ in 0..<100 { _ = trainer.step(batch, learningRate: 1e-3) } }
-            return without / (try Main.seconds { _ = try training.run(from: policy, on: demonstrations, seed: SeededGenerator(seed: 1)) })
+            return without
+                / (try Main.seconds {
+                    _ = try training.run(from: policy, on: demonstrations, seed: SeededGenerator(seed: 1))
+                })
         }
         return ratios.sorted()[2]
     }
@@ -58,11 +67,18 @@ enum TrainingBenchmark {
         let numbers = [Float](repeating: 0, count: state)
         return PolicyConfiguration(
             Contract(
-                embodiment: "arm", instruction: "i", action: ActionSpace(space: "s", dimensions: (0..<4).map { .init(name: "\($0)") }),
-                state: [StateFeature(key: "s", mean: numbers, std: numbers.map { _ in 1 })], cameras: cameras))
+                embodiment: "arm",
+                instruction: "i",
+                action: ActionSpace(space: "s", dimensions: (0..<4).map { .init(name: "\($0)") }),
+                state: [StateFeature(key: "s", mean: numbers, std: numbers.map { _ in 1 })],
+                cameras: cameras
+            )
+        )
     }
 
-    private static func rate(_ benchmark: Case, batch count: Int, threads: Int) -> (samplesPerSecond: Double, bytes: Int) {
+    private static func rate(_ benchmark: Case, batch count: Int, threads: Int) -> (
+        samplesPerSecond: Double, bytes: Int
+    ) {
         var generator = SeededGenerator(seed: 1)
         let configuration = benchmark.configuration
         let policy = Policy(configuration, seed: 1)
@@ -74,7 +90,9 @@ enum TrainingBenchmark {
         for index in batch.words.indices { batch.words[index] = .random(in: 0..<512, using: &generator) }
         for _ in 0..<5 { _ = trainer.step(batch, learningRate: 1e-3) }
         let steps = count == 32 ? 60 : 10
-        let rate = Main.median(5) { Double(steps * count) / Main.seconds { for _ in 0..<steps { _ = trainer.step(batch, learningRate: 1e-3) } } }
+        let rate = Main.median(5) {
+            Double(steps * count) / Main.seconds { for _ in 0..<steps { _ = trainer.step(batch, learningRate: 1e-3) } }
+        }
         return (rate, trainer.byteCount)
     }
 

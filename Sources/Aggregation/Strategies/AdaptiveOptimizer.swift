@@ -8,11 +8,24 @@ struct AdaptiveOptimizer: ServerOptimizer {
 
     /// `state`: m and v of each parameter, side by side.
     func step(
-        sums: UnsafeBufferPointer<Int64>, denominator: Double, weights: UnsafeBufferPointer<Float>,
-        state: UnsafeMutableBufferPointer<Float>, next: UnsafeMutableBufferPointer<Float>
+        sums: UnsafeBufferPointer<Int64>,
+        denominator: Double,
+        weights: UnsafeBufferPointer<Float>,
+        state: UnsafeMutableBufferPointer<Float>,
+        next: UnsafeMutableBufferPointer<Float>
     ) {
         kumiai_average_adaptive(
-            sums.baseAddress, weights.baseAddress, state.baseAddress, next.baseAddress, Int64(sums.count), denominator,
-            moments.learningRate, moments.beta1, moments.beta2, moments.adaptivity, isYogi ? 1 : 0)
+            sums.baseAddress,
+            weights.baseAddress,
+            state.baseAddress,
+            next.baseAddress,
+            Int64(sums.count),
+            denominator,
+            moments.learningRate,
+            moments.beta1,
+            moments.beta2,
+            moments.adaptivity,
+            isYogi ? 1 : 0
+        )
     }
 }

@@ -6,11 +6,21 @@ struct FedAvgM: ServerOptimizer {
     let momentum: Double
 
     func step(
-        sums: UnsafeBufferPointer<Int64>, denominator: Double, weights: UnsafeBufferPointer<Float>,
-        state: UnsafeMutableBufferPointer<Float>, next: UnsafeMutableBufferPointer<Float>
+        sums: UnsafeBufferPointer<Int64>,
+        denominator: Double,
+        weights: UnsafeBufferPointer<Float>,
+        state: UnsafeMutableBufferPointer<Float>,
+        next: UnsafeMutableBufferPointer<Float>
     ) {
         kumiai_average_momentum(
-            sums.baseAddress, weights.baseAddress, state.baseAddress, next.baseAddress, Int64(sums.count), denominator,
-            learningRate, momentum)
+            sums.baseAddress,
+            weights.baseAddress,
+            state.baseAddress,
+            next.baseAddress,
+            Int64(sums.count),
+            denominator,
+            learningRate,
+            momentum
+        )
     }
 }

@@ -47,7 +47,9 @@ extension Disk {
         guard byteCount(path) != nil else { return nil }
         let file = try open(path, .reading)
         let count = try file.byteCount
-        guard count <= UInt64(limit) else { throw BlobError(.failed, "\(path) has \(count) bytes; at most \(limit) are read") }
+        guard count <= UInt64(limit) else {
+            throw BlobError(.failed, "\(path) has \(count) bytes; at most \(limit) are read")
+        }
         return try [UInt8](unsafeUninitializedCapacity: Int(count)) { buffer, filled in
             filled = try file.read(into: UnsafeMutableRawBufferPointer(buffer), at: 0)
         }

@@ -5,8 +5,8 @@ import Foundation
 public struct SystemDisk: Disk {
     public init() {}
 
-    /// Makes a directory and those above it that are missing, for their owner alone: what a ledger, a worker or a store keeps
-    /// is nobody else's.
+    /// Makes a directory and those above it that are missing, for their owner alone: what a ledger, a worker or a store
+    /// keeps is nobody else's.
     public func makeDirectory(_ path: String) throws {
         var status = stat()
         if stat(path, &status) == 0 {
@@ -17,7 +17,9 @@ public struct SystemDisk: Disk {
         }
         let parent = Self.folder(of: path)
         if !parent.isEmpty, parent != path, parent != "." { try makeDirectory(parent) }
-        guard mkdir(path, 0o700) == 0 || errno == EEXIST else { throw BlobError.system("cannot make the directory \(path)") }
+        guard mkdir(path, 0o700) == 0 || errno == EEXIST else {
+            throw BlobError.system("cannot make the directory \(path)")
+        }
     }
 
     public func open(_ path: String, _ mode: DiskMode) throws -> any DiskFile { try SystemFile(path, mode) }

@@ -11,7 +11,8 @@ extension CoordinatorDriver {
             case .show(let receipt, let site): take(receipt, from: site, id)
             case .open(let plan, let name): reply(id, .recorded(index: try open(plan, by: name, at: now)))
             case .change(let change): reply(id, .recorded(index: try self.change(change, at: now)))
-            case .register(let name, let model, let by): reply(id, .recorded(index: try register(name, model, by: by, at: now)))
+            case .register(let name, let model, let by):
+                reply(id, .recorded(index: try register(name, model, by: by, at: now)))
             case .cut(let cutting): reply(id, .recorded(index: try cut(cutting, at: now)))
             case .prune(let name):
                 try requireHeard()
@@ -19,7 +20,8 @@ extension CoordinatorDriver {
                 reply(id, .done)
             case .declareLoss(let reason, let name, let missing):
                 reply(id, .recorded(index: try declareLoss(reason, by: name, missing, at: now)))
-            case .correctClock(let reason, let name): reply(id, .recorded(index: try correctClock(reason, by: name, at: now)))
+            case .correctClock(let reason, let name):
+                reply(id, .recorded(index: try correctClock(reason, by: name, at: now)))
             }
         } catch let refusal as Refusal {
             reply(id, .refused(refusal))
@@ -33,16 +35,27 @@ extension CoordinatorDriver {
     private mutating func submit(_ id: RequestID, _ update: SignedUpdate, from site: SiteID, at now: Timestamp) throws {
         if let unreadable { throw unreadable }
         guard hearing == nil else {
-            return reply(id, .submission(.postponed(reason: "the coordinator has just started, and hears its sites before it decides")))
+            return reply(
+                id,
+                .submission(
+                    .postponed(reason: "the coordinator has just started, and hears its sites before it decides")
+                )
+            )
         }
         switch machine.preliminaryAnswer(to: update.manifest, from: site, at: now) {
         case .accepted(let index): reply(id, .submission(.accepted(index: index)))
         case .postponed(let reason): reply(id, .submission(.postponed(reason: reason)))
-        case .refused(let refusal): try settle(id, SubmissionInHand(update: update, site: site), .unsound(refusal), at: now)
+        case .refused(let refusal):
+            try settle(id, SubmissionInHand(update: update, site: site), .unsound(refusal), at: now)
         case nil:
             let state = machine.state
             guard let plan = state.campaign?.plan else {
-                return try settle(id, SubmissionInHand(update: update, site: site), .unavailable("no campaign is open"), at: now)
+                return try settle(
+                    id,
+                    SubmissionInHand(update: update, site: site),
+                    .unavailable("no campaign is open"),
+                    at: now
+                )
             }
             submissions[id] = SubmissionInHand(update: update, site: site)
             // A CA that was replaced, and whose time is over, vouches for no update any more.
@@ -67,11 +80,18 @@ extension CoordinatorDriver {
         }
     }
 
-    private mutating func settle(_ id: RequestID, _ submission: SubmissionInHand, _ inspection: Inspection, at now: Timestamp) throws {
+    private mutating func settle(
+        _ id: RequestID,
+        _ submission: SubmissionInHand,
+        _ inspection: Inspection,
+        at now: Timestamp
+    ) throws {
         let submitted = Submission(sender: submission.site, update: submission.update, inspection: inspection)
         answering = submission
         defer { answering = nil }
-        try request(at: now, answering: id) { machine throws(LedgerViolation) in machine.handle(.submitted(submitted), at: now) }
+        try request(at: now, answering: id) { machine throws(LedgerViolation) in
+            machine.handle(.submitted(submitted), at: now)
+        }
     }
 
     mutating func answered(_ id: RequestID, _ site: SiteID, _ answer: SubmissionAnswer) {
@@ -97,8 +117,12 @@ extension CoordinatorDriver {
         } catch let error as LedgerViolation {
             let isNamed = machine.state.campaign?.end != nil && machine.state.isNamed(plan.campaign)
             throw Refusal(
-                .conflict, "a campaign cannot be opened now: the request \(error.message)",
-                hint: isNamed ? "that campaign has ended: give this one another name, with campaign = in its plan" : "see kumiai campaign status")
+                .conflict,
+                "a campaign cannot be opened now: the request \(error.message)",
+                hint: isNamed
+                    ? "that campaign has ended: give this one another name, with campaign = in its plan"
+                    : "see kumiai campaign status"
+            )
         }
         for site in sites.keys { sites[site]?.forgetLoss() }
         turn.held.append(.sitesChanged)
@@ -106,15 +130,22 @@ extension CoordinatorDriver {
         return machine.state.campaign!.opening.index
     }
 
-    /// Stops, pauses, resumes or amends the campaign. The same change again, after a lost answer, is answered as the first time.
+    /// Stops, pauses, resumes or amends the campaign. The same change again, after a lost answer, is answered as the
+    /// first time.
     private mutating func change(_ change: CampaignChange, at now: Timestamp) throws -> UInt64 {
         if let index = machine.record(of: change) { return index }
         try requireHeard()
         do {
             try request(at: now) { machine throws(LedgerViolation) in try machine.change(change, at: now) }
         } catch let error as LedgerViolation {
-            let hint = change.action.name == "amend" ? "sites and the quorum can be changed in one command: --drop, --add, --quorum; " : ""
-            throw Refusal(.conflict, "\(change.campaign) cannot be changed: the request \(error.message)", hint: hint + "see kumiai campaign status")
+            let hint =
+                change.action.name == "amend"
+                ? "sites and the quorum can be changed in one command: --drop, --add, --quorum; " : ""
+            throw Refusal(
+                .conflict,
+                "\(change.campaign) cannot be changed: the request \(error.message)",
+                hint: hint + "see kumiai campaign status"
+            )
         }
         turn.held.append(.sitesChanged)
         return machine.state.campaign!.lastChange!.index
@@ -123,16 +154,25 @@ extension CoordinatorDriver {
     /// The entry of exactly this model under this name; `nil`: the name is free. Throws where it is another model's.
     package func registration(of name: ModelName, _ digest: Digest) throws -> UInt64? {
         guard let known = machine.state.models[name], let index = machine.state.modelEntries[name] else { return nil }
-        guard known.digest == digest else { throw Refusal(.conflict, "\(name) is registered already, and is another model") }
+        guard known.digest == digest else {
+            throw Refusal(.conflict, "\(name) is registered already, and is another model")
+        }
         return index
     }
 
-    private mutating func register(_ name: ModelName, _ model: ModelReference, by operatorName: String, at now: Timestamp) throws -> UInt64 {
+    private mutating func register(
+        _ name: ModelName,
+        _ model: ModelReference,
+        by operatorName: String,
+        at now: Timestamp
+    ) throws -> UInt64 {
         if let index = try registration(of: name, model.digest) { return index }
         try requireHeard()
         let index = machine.state.entryCount
         do {
-            try request(at: now) { machine throws(LedgerViolation) in try machine.register(name, model, by: operatorName, at: now) }
+            try request(at: now) { machine throws(LedgerViolation) in
+                try machine.register(name, model, by: operatorName, at: now)
+            }
         } catch let error as LedgerViolation {
             throw Refusal(.conflict, "\(name) cannot be registered: the request \(error.message)")
         }
@@ -141,7 +181,9 @@ extension CoordinatorDriver {
     }
 
     private mutating func cut(_ cutting: ReleaseCutting, at now: Timestamp) throws -> UInt64 {
-        guard let campaign = machine.state.campaign else { throw Refusal(.notFound, "there is no campaign to release", hint: "open one: kumiai campaign open") }
+        guard let campaign = machine.state.campaign else {
+            throw Refusal(.notFound, "there is no campaign to release", hint: "open one: kumiai campaign open")
+        }
         try requireHeard()
         let index = machine.state.entryCount
         do {
@@ -149,11 +191,16 @@ extension CoordinatorDriver {
         } catch let error as LedgerViolation {
             let (name, committed) = (cutting.name, campaign.committedRounds)
             guard name == campaign.plan.release else {
-                throw Refusal(.conflict, "\(name) cannot be cut: the request \(error.message)", hint: "the plan's release is \(campaign.plan.release)")
+                throw Refusal(
+                    .conflict,
+                    "\(name) cannot be cut: the request \(error.message)",
+                    hint: "the plan's release is \(campaign.plan.release)"
+                )
             }
             let hint =
                 committed > 0
-                ? "of a stopped campaign, name a committed round: --round 1 to \(committed)" : "no round of it is committed: there is nothing to cut"
+                ? "of a stopped campaign, name a committed round: --round 1 to \(committed)"
+                : "no round of it is committed: there is nothing to cut"
             throw Refusal(.conflict, "\(name) cannot be cut: the request \(error.message)", hint: hint)
         }
         return index
@@ -164,10 +211,14 @@ extension CoordinatorDriver {
         let correction = ClockCorrection(reason: reason, correctedBy: operatorName)
         let index = machine.state.entryCount
         do {
-            try request(at: now, isClockCorrection: true) { machine throws(LedgerViolation) in try machine.correctClock(correction, at: now) }
+            try request(at: now, isClockCorrection: true) { machine throws(LedgerViolation) in
+                try machine.correctClock(correction, at: now)
+            }
         } catch let error as LedgerViolation {
             throw Refusal(
-                .conflict, "the clock cannot be corrected: the request \(error.message)", hint: "the ledger's newest entry is not ahead of this machine's clock"
+                .conflict,
+                "the clock cannot be corrected: the request \(error.message)",
+                hint: "the ledger's newest entry is not ahead of this machine's clock"
             )
         }
         report(.clockCorrected(correction))

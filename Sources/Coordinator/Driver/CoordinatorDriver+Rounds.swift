@@ -31,7 +31,9 @@ extension CoordinatorDriver {
         case .lost(let reason, let sites):
             aggregating = nil
             // A copy that was left would answer for the one that is lost, and may be the same file.
-            for lost in task.contributions where sites.contains(lost.site) { turn.held.append(.discard(lost.update, of: lost.site)) }
+            for lost in task.contributions where sites.contains(lost.site) {
+                turn.held.append(.discard(lost.update, of: lost.site))
+            }
             note(.updatesLost(task.key, reason: reason))
             decide(at: now) { $0.handle(.aggregationFailed(task.key, reason, without: sites), at: now) }
         case .blocked(let reason):

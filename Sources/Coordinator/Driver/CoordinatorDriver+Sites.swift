@@ -37,7 +37,12 @@ extension CoordinatorDriver {
             // It may have been put back, or declared, since the shell has looked.
             guard case .isBehind = ledger.standing(of: head.note, losses: machine.state.losses) else { return }
             noteMissing(head, seenBy: site)
-            note(.turnedAway(site, reason: "it has seen \(head.head.size) entries of the ledger, which holds \(ledger.count)"))
+            note(
+                .turnedAway(
+                    site,
+                    reason: "it has seen \(head.head.size) entries of the ledger, which holds \(ledger.count)"
+                )
+            )
         case .isForeign: note(.turnedAway(site, reason: "it has seen a tree head that this ledger's key did not sign"))
         }
     }

@@ -2,23 +2,41 @@ import Federation
 
 /// What everybody may ask; read when all that was decided is on the disk.
 extension CoordinatorDriver {
-    /// `named`: sites to report on beside the connected ones; without them, the campaign's. `seen`: sites that have shown a
-    /// certificate since the start.
-    func status(of named: [SiteID]?, consortium: String, seen: Set<SiteID>, refused: [SiteID: RefusedSite], at now: Timestamp) -> StatusReport {
+    /// `named`: sites to report on beside the connected ones; without them, the campaign's. `seen`: sites that have
+    /// shown a certificate since the start.
+    func status(
+        of named: [SiteID]?,
+        consortium: String,
+        seen: Set<SiteID>,
+        refused: [SiteID: RefusedSite],
+        at now: Timestamp
+    ) -> StatusReport {
         let (campaign, contributors) = (machine.state.campaign, machine.state.contributors)
         let present = presentSites
         let reported = present.union(named ?? campaign?.plan.sites ?? []).sorted()
         return StatusReport(
-            consortium: consortium, time: now, ledgerEntries: UInt64(ledger.count), treeHead: ledger.head.note, campaign: campaign?.report(present: present),
+            consortium: consortium,
+            time: now,
+            ledgerEntries: UInt64(ledger.count),
+            treeHead: ledger.head.note,
+            campaign: campaign?.report(present: present),
             sites: reported.map { site in
                 let presence = sites[site]
                 let absence = presence?.isConnected == true ? nil : refused[site].map { "\($0.reason) (\($0.at.text))" }
                 return SiteReport(
-                    site: site, isConnected: presence?.isConnected ?? false, heartbeat: presence?.heartbeat ?? Heartbeat(),
-                    updatesAccepted: campaign?.acceptedBySite[site] ?? 0, updatesRefused: campaign?.refusedBySite[site] ?? 0,
-                    lastSeen: presence?.lastSeen, certificateEnds: presence?.certificate?.notAfter,
-                    isKnown: seen.contains(site) || contributors.contains(site), absence: absence ?? "")
-            }, models: machine.state.models.keys.sorted().map(\.text))
+                    site: site,
+                    isConnected: presence?.isConnected ?? false,
+                    heartbeat: presence?.heartbeat ?? Heartbeat(),
+                    updatesAccepted: campaign?.acceptedBySite[site] ?? 0,
+                    updatesRefused: campaign?.refusedBySite[site] ?? 0,
+                    lastSeen: presence?.lastSeen,
+                    certificateEnds: presence?.certificate?.notAfter,
+                    isKnown: seen.contains(site) || contributors.contains(site),
+                    absence: absence ?? ""
+                )
+            },
+            models: machine.state.models.keys.sorted().map(\.text)
+        )
     }
 
     /// Whether a site may fetch this blob: global models, never another site's update.
@@ -30,7 +48,8 @@ extension CoordinatorDriver {
 
     /// The largest update that a site may upload now; `nil` where no campaign takes updates of it.
     package func uploadLimit(for site: SiteID) -> UInt64? {
-        guard let campaign = machine.state.campaign, campaign.end == nil, campaign.plan.sites.contains(site), let model = campaign.plan.model
+        guard let campaign = machine.state.campaign, campaign.end == nil, campaign.plan.sites.contains(site),
+            let model = campaign.plan.model
         else { return nil }
         return model.byteCount + UInt64(CoordinatorLimits.headerSlackBytes)
     }
@@ -40,6 +59,8 @@ extension CoordinatorDriver {
         var preview = machine
         _ = preview.prune(by: "", at: now)
         let (before, after) = (machine.state, preview.state)
-        return (after.archive.prunedCount - before.archive.prunedCount, after.prunedBlobs.subtracting(before.prunedBlobs))
+        return (
+            after.archive.prunedCount - before.archive.prunedCount, after.prunedBlobs.subtracting(before.prunedBlobs)
+        )
     }
 }

@@ -4,9 +4,10 @@ import Wire
 
 /// What lies between the coordinator's machine and the world, without I/O: events in, effects out.
 ///
-/// The shell has a clock, a disk, links and threads. It performs effects in the order in which they come, and reports what
-/// came of them as events; a simulator does the same with its own. Nothing that follows from a decision leaves the driver before
-/// the decision's entries are on the disk: while they are written, further events wait, and are decided and written together.
+/// The shell has a clock, a disk, links and threads. It performs effects in the order in which they come, and reports
+/// what came of them as events; a simulator does the same with its own. Nothing that follows from a decision leaves the
+/// driver before the decision's entries are on the disk: while they are written, further events wait, and are decided
+/// and written together.
 package struct CoordinatorDriver: Sendable {
     package private(set) var machine: CoordinatorMachine
     /// The ledger as it is on the disk.
@@ -106,7 +107,11 @@ package struct CoordinatorDriver: Sendable {
         return waiting.map { .reply($0, .refused(Self.stopping)) } + (isUnsettled ? [] : takeTurn(at: now))
     }
 
-    private static let stopping = Refusal(.unavailable, "the coordinator is stopping", hint: "try again when it has been started")
+    private static let stopping = Refusal(
+        .unavailable,
+        "the coordinator is stopping",
+        hint: "try again when it has been started"
+    )
 
     // MARK: Events
 
@@ -143,7 +148,9 @@ package struct CoordinatorDriver: Sendable {
     }
 
     private func refuseAll(_ events: [CoordinatorEvent]) -> [CoordinatorEffect] {
-        events.compactMap { if case .asked(let request, _) = $0 { .reply(request, .refused(Self.stopping)) } else { nil } }
+        events.compactMap {
+            if case .asked(let request, _) = $0 { .reply(request, .refused(Self.stopping)) } else { nil }
+        }
     }
 
     private mutating func endTurn(at now: Timestamp) -> [CoordinatorEffect] {
@@ -198,7 +205,8 @@ package struct CoordinatorDriver: Sendable {
         take(machine.resume(present: presentSites, at: now))
     }
 
-    /// For what nobody waits for an answer to. What happens while nothing can be decided is made up for by a resumption.
+    /// For what nobody waits for an answer to. What happens while nothing can be decided is made up for by a
+    /// resumption.
     mutating func decide(at now: Timestamp, _ decision: (inout CoordinatorMachine) -> [CoordinatorMachine.Effect]) {
         guard hearing == nil else { return }
         guard obstacle(at: now) == nil else { return mustResume = true }
@@ -224,7 +232,10 @@ package struct CoordinatorDriver: Sendable {
 
     /// Asks the machine for what a request wants; a refusal is thrown.
     mutating func request(
-        at now: Timestamp, isClockCorrection: Bool = false, answering id: RequestID? = nil, despiteObstacle isUrgent: Bool = false,
+        at now: Timestamp,
+        isClockCorrection: Bool = false,
+        answering id: RequestID? = nil,
+        despiteObstacle isUrgent: Bool = false,
         _ decision: (inout CoordinatorMachine) throws(LedgerViolation) -> [CoordinatorMachine.Effect]
     ) throws {
         if !isUrgent, let obstacle = obstacle(at: now, isClockCorrection: isClockCorrection) {
@@ -251,14 +262,16 @@ package struct CoordinatorDriver: Sendable {
         return written.held + settled + takeTurn(at: now)
     }
 
-    /// The ledger is the truth: what could not be written has not happened. Whether it was written is not known before the ledger
-    /// is read again.
+    /// The ledger is the truth: what could not be written has not happened. Whether it was written is not known before
+    /// the ledger is read again.
     private mutating func appendFailed(_ reason: String) -> [CoordinatorEffect] {
         guard case .writing(let lost) = disk else { return [] }
         trouble = "nothing is decided, because the ledger cannot be written: \(reason)"
         let refusal = Refusal(
-            .unavailable, "the coordinator cannot write its ledger: \(reason)",
-            hint: "the operator must look at its disk; it goes on by itself when that is fixed")
+            .unavailable,
+            "the coordinator cannot write its ledger: \(reason)",
+            hint: "the operator must look at its disk; it goes on by itself when that is fixed"
+        )
         var effects: [CoordinatorEffect] = [.report(.undecided(refusal.message, hint: refusal.hint))]
         for effect in lost.held {
             if case .reply(let request, _) = effect { effects.append(.reply(request, .refused(refusal))) }
@@ -270,7 +283,9 @@ package struct CoordinatorDriver: Sendable {
         return effects + [lost.restoration.map { .restore($0.entries) } ?? .reload]
     }
 
-    private mutating func read(_ state: ConsortiumState, _ snapshot: LedgerSnapshot, at now: Timestamp) -> [CoordinatorEffect] {
+    private mutating func read(_ state: ConsortiumState, _ snapshot: LedgerSnapshot, at now: Timestamp)
+        -> [CoordinatorEffect]
+    {
         machine = CoordinatorMachine(state: state, presence: machine.presence)
         ledger = snapshot
         turn = Turn()
@@ -289,7 +304,12 @@ package struct CoordinatorDriver: Sendable {
         var effects: [CoordinatorEffect] = []
         if case .reading(let restoration?) = disk {
             shown[restoration.request] = nil
-            effects = [.reply(restoration.request, .refused(Refusal(.unavailable, "the coordinator cannot use its ledger: \(reason)")))]
+            effects = [
+                .reply(
+                    restoration.request,
+                    .refused(Refusal(.unavailable, "the coordinator cannot use its ledger: \(reason)"))
+                )
+            ]
         }
         disk = .unknown
         trouble = "nothing is decided, because the ledger cannot be read: \(reason)"
@@ -329,7 +349,8 @@ package struct CoordinatorDriver: Sendable {
         }
         guard hearing == nil else { return }
         let assignment = machine.assignment(for: site)
-        // A site that sent its update for the round already is asked again only with the entry that says that it was lost.
+        // A site that sent its update for the round already is asked again only with the entry that says that it was
+        // lost.
         let proof: UInt64? = if case .train = assignment { machine.state.campaign?.lostUpdates[site] } else { nil }
         turn.held.append(.assign(link, assignment, provedBy: proof))
     }

@@ -5,8 +5,8 @@ import Protocol
 import Transport
 import Wire
 
-/// An upload's chunks on their way to the disk: one thread writes them, one hashes them, and one makes them durable, while further
-/// ones arrive.
+/// An upload's chunks on their way to the disk: one thread writes them, one hashes them, and one makes them durable,
+/// while further ones arrive.
 final class SpoolFlow: Sendable {
     /// What there is to say of it.
     enum News: Sendable {
@@ -80,7 +80,9 @@ final class SpoolFlow: Sendable {
         let (isDone, waiting, mayFinish) = state.withLockedValue { state in
             let before = state.inHand
             change(&state)
-            let mayFinish = state.inHand == 0 && state.failure == nil && !state.isFinishing && spool.receivedBytes == spool.byteCount
+            let mayFinish =
+                state.inHand == 0 && state.failure == nil && !state.isFinishing
+                && spool.receivedBytes == spool.byteCount
             if mayFinish { state.isFinishing = true }
             defer { state.waiting = nil }
             return (state.inHand < before, state.waiting, mayFinish)

@@ -1,7 +1,8 @@
 import NIOConcurrencyHelpers
 import Transport
 
-/// Ends a transfer in which nothing moves. A peer that is slow is served; one that does not move at all is not waited for.
+/// Ends a transfer in which nothing moves. A peer that is slow is served; one that does not move at all is not waited
+/// for.
 ///
 /// One task watches a whole transfer: a timer for each message costs as much as the message.
 final class StallWatch: Sendable {

@@ -23,9 +23,16 @@ public struct UploadIntake: Sendable {
     ///   - send: says what is durable, in reply to a message.
     /// - Throws: `BlobError` where the disk fails, a `Refusal` where the sender does not keep to the protocol.
     public func run(
-        offer: UInt64, next: @escaping @Sendable () async throws -> ClientFrame?, send: @escaping @Sendable (ServerMessage, UInt64) async throws -> Void
+        offer: UInt64,
+        next: @escaping @Sendable () async throws -> ClientFrame?,
+        send: @escaping @Sendable (ServerMessage, UInt64) async throws -> Void
     ) async throws {
-        let receiver = UploadReceiver(spool.digest, byteCount: spool.byteCount, received: spool.receivedBytes, isComplete: spool.isComplete)
+        let receiver = UploadReceiver(
+            spool.digest,
+            byteCount: spool.byteCount,
+            received: spool.receivedBytes,
+            isComplete: spool.isComplete
+        )
         try await send(receiver.progress(durable: spool.durableBytes, isComplete: spool.isComplete), offer)
         guard !receiver.wasComplete else { return }
         do {
@@ -45,7 +52,9 @@ public struct UploadIntake: Sendable {
     }
 
     /// Returns whether the sender has left before it had sent all.
-    private func receive(_ receiver: UploadReceiver, _ next: @Sendable () async throws -> ClientFrame?) async throws -> Bool {
+    private func receive(_ receiver: UploadReceiver, _ next: @Sendable () async throws -> ClientFrame?) async throws
+        -> Bool
+    {
         var receiver = receiver
         while !receiver.hasAll {
             try await flow.room()
@@ -57,7 +66,11 @@ public struct UploadIntake: Sendable {
         return false
     }
 
-    private func tell(_ receiver: UploadReceiver, _ offer: UInt64, _ send: @Sendable (ServerMessage, UInt64) async throws -> Void) async throws -> Bool {
+    private func tell(
+        _ receiver: UploadReceiver,
+        _ offer: UInt64,
+        _ send: @Sendable (ServerMessage, UInt64) async throws -> Void
+    ) async throws -> Bool {
         for try await news in flow.news {
             stall.moved()
             switch news {

@@ -27,7 +27,12 @@ package struct RoundAggregation: Sendable {
             let damaged = try setAsideDamaged(task)
             guard damaged.isEmpty else {
                 return .lost(
-                    "the updates of \(damaged.map(\.description).joined(separator: ", ")) are damaged or missing on the coordinator's disk", sites: damaged)
+                    """
+                    the updates of \(damaged.map(\.description).joined(separator: ", ")) are damaged or missing on \
+                    the coordinator's disk
+                    """,
+                    sites: damaged
+                )
             }
             return .done(try RoundComputation(from: blobs, to: blobs, threads: threads).run(task))
         } catch {

@@ -35,10 +35,13 @@ package struct UpdateInspection: Sendable {
         }
     }
 
-    private func signatureRefusal(_ update: SignedUpdate, _ certificate: Certificate, at now: Timestamp) throws -> UpdateRefusal? {
+    private func signatureRefusal(_ update: SignedUpdate, _ certificate: Certificate, at now: Timestamp) throws
+        -> UpdateRefusal?
+    {
         do {
             let sender = try sender(certificate, at: now)
-            // A certificate may be renewed between the signature and the connection: it is enough that both are of one site.
+            // A certificate may be renewed between the signature and the connection: it is enough that both are of one
+            // site.
             guard sender.site == update.manifest.site else {
                 return UpdateRefusal(.badSignature, "the update was not signed by the site of this connection")
             }
@@ -56,12 +59,14 @@ package struct UpdateInspection: Sendable {
         return nil
     }
 
-    /// Whose connection it is. One whose certificate has just ended is about to end too: the update is not to blame, and comes
-    /// again over the next connection.
+    /// Whose connection it is. One whose certificate has just ended is about to end too: the update is not to blame,
+    /// and comes again over the next connection.
     private func sender(_ certificate: Certificate, at now: Timestamp) throws -> Principal {
         do {
             return try roots.verify(certificate, at: now)
-        } catch let error as IdentityError where [.expired, .notYetValid, .revoked, .authorityEnded].contains(error.code) {
+        } catch let error as IdentityError
+            where [.expired, .notYetValid, .revoked, .authorityEnded].contains(error.code)
+        {
             throw Unavailable(description: "the certificate of this connection does not hold now: \(error)")
         }
     }
@@ -73,7 +78,11 @@ package struct UpdateInspection: Sendable {
         // What the site can cure comes before what it cannot.
         if let absence = UpdateContents.absence(of: manifest, in: uploads) { return .unsound(absence) }
         guard let base = plan.model?.digest else { return .unavailable("the campaign has no base model") }
-        return try UpdateContents(plan.training, base: baseLayout(base)).inspect(manifest, in: uploads, scanned: scanned)
+        return try UpdateContents(plan.training, base: baseLayout(base)).inspect(
+            manifest,
+            in: uploads,
+            scanned: scanned
+        )
     }
 
     private func baseLayout(_ base: Digest) throws -> TensorLayout {

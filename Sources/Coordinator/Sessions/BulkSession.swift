@@ -5,7 +5,8 @@ import Protocol
 import Transport
 import Wire
 
-/// A bulk connection: a site's updates or an operator's models up, models and releases down, each from the last durable byte on.
+/// A bulk connection: a site's updates or an operator's models up, models and releases down, each from the last durable
+/// byte on.
 struct BulkSession: ConnectionSession {
     let service: CoordinatorService
     let connection: ServerConnection
@@ -21,14 +22,18 @@ struct BulkSession: ConnectionSession {
                 switch frame.message {
                 case .offerBlob(let digest, let byteCount): try await receive(digest, byteCount, offer: frame.id)
                 case .fetchBlob(let digest, let offset): try await send(digest, from: offset, inReplyTo: frame.id)
-                case .describeModel(let name): try await write(.modelDescription(await service.listing(of: name)), inReplyTo: frame.id)
+                case .describeModel(let name):
+                    try await write(.modelDescription(await service.listing(of: name)), inReplyTo: frame.id)
                 case .registerModel(let name, let blob) where peer.isOperator:
                     try await write(await service.register(name, blob, by: peer.path), inReplyTo: frame.id)
                 case .goodbye: return
                 default: throw Refusal(.invalid, "\(frame.message.name) is not expected on a bulk connection now")
                 }
             } catch let refusal as Refusal {
-                logger.warning("refused a message", metadata: ["message": "\(frame.message.name)", "reason": "\(refusal.message)"])
+                logger.warning(
+                    "refused a message",
+                    metadata: ["message": "\(frame.message.name)", "reason": "\(refusal.message)"]
+                )
                 try await connection.send(.refusal(refusal), inReplyTo: frame.id)
             }
         }
@@ -47,7 +52,10 @@ struct BulkSession: ConnectionSession {
     /// A model that the operator will register.
     private func receiveModel(_ digest: Digest, _ byteCount: UInt64, offer: UInt64) async throws {
         guard (8...CoordinatorLimits.modelBytes).contains(byteCount) else {
-            throw Refusal(.limit, "a model of \(byteCount) bytes was offered; expected 8 to \(CoordinatorLimits.modelBytes)")
+            throw Refusal(
+                .limit,
+                "a model of \(byteCount) bytes was offered; expected 8 to \(CoordinatorLimits.modelBytes)"
+            )
         }
         try await service.modelArrives(digest, from: peer.path)
         do {
@@ -65,23 +73,34 @@ struct BulkSession: ConnectionSession {
         }
         guard byteCount > 0, byteCount <= limit else {
             throw Refusal(
-                .limit, "an update of \(byteCount) bytes was offered; at most \(limit) are taken", hint: "send tensors in the layout of the base model")
+                .limit,
+                "an update of \(byteCount) bytes was offered; at most \(limit) are taken",
+                hint: "send tensors in the layout of the base model"
+            )
         }
         let lease = try await service.spools.lease(digest, of: site, close: connection.close)
         defer { service.spools.release(lease) }
         // Only of what this site has sent: a digest is not possession, and nobody learns here what others have sent.
         let update = ArrivingUpdate(byteCount: byteCount)
         let store = { @Sendable [service] in try service.incoming.store(of: site) }
-        if try await spool(digest, byteCount, into: store, seenBy: update, offer: offer) { service.arrivedUpdates.note(update.result, digest, of: site) }
+        if try await spool(digest, byteCount, into: store, seenBy: update, offer: offer) {
+            service.arrivedUpdates.note(update.result, digest, of: site)
+        }
     }
 
     /// Returns whether all of it is here now.
     @discardableResult
     private func spool(
-        _ digest: Digest, _ byteCount: UInt64, into store: @escaping @Sendable () throws -> BlobStore, seenBy observer: (any SpoolObserver)?, offer: UInt64
+        _ digest: Digest,
+        _ byteCount: UInt64,
+        into store: @escaping @Sendable () throws -> BlobStore,
+        seenBy observer: (any SpoolObserver)?,
+        offer: UInt64
     ) async throws -> Bool {
         let workers = service.workers
-        let spool = try await refusing { try await workers.runIfActive { try store().spool(digest, byteCount: byteCount, observer: observer) } }
+        let spool = try await refusing {
+            try await workers.runIfActive { try store().spool(digest, byteCount: byteCount, observer: observer) }
+        }
         let connection = connection
         try await refusing {
             try await UploadIntake(spool, on: workers, budget: service.intake).run(offer: offer) {
@@ -97,12 +116,16 @@ struct BulkSession: ConnectionSession {
     /// A site that is slow is served; one that does not move at all is not waited for.
     private func next() async throws -> ClientFrame? {
         let connection = connection
-        return try await withTimeout(.seconds(CoordinatorLimits.stalledSeconds), "the next message") { try await connection.inbox.next() }
+        return try await withTimeout(.seconds(CoordinatorLimits.stalledSeconds), "the next message") {
+            try await connection.inbox.next()
+        }
     }
 
     private func write(_ message: ServerMessage, inReplyTo id: UInt64) async throws {
         let connection = connection
-        try await withTimeout(.seconds(CoordinatorLimits.stalledSeconds), "sending a chunk") { try await connection.send(message, inReplyTo: id) }
+        try await withTimeout(.seconds(CoordinatorLimits.stalledSeconds), "sending a chunk") {
+            try await connection.send(message, inReplyTo: id)
+        }
     }
 
     // MARK: Down
@@ -114,7 +137,11 @@ struct BulkSession: ConnectionSession {
         case .blob: reader = try await refusing { try await workers.runIfActive { try BlobReader(blobs, digest) } }
         case .file(let path): reader = try await refusing { try await workers.runIfActive { try BlobReader(path) } }
         case nil:
-            throw Refusal(.role, "blob \(digest.short) is no model that may be fetched", hint: "fetch the model of the newest assignment, or one by its name")
+            throw Refusal(
+                .role,
+                "blob \(digest.short) is no model that may be fetched",
+                hint: "fetch the model of the newest assignment, or one by its name"
+            )
         }
         let sender = try DownloadSender(byteCount: reader.byteCount, from: start, chunkBytes: service.intake.chunkBytes)
         try await write(sender.start, inReplyTo: id)
@@ -136,7 +163,11 @@ struct BulkSession: ConnectionSession {
             switch error.code {
             case .full:
                 await service.noteRoom(isFull: true)
-                throw Refusal(.unavailable, "the coordinator's disk is full", hint: "try again later; what is durable is kept")
+                throw Refusal(
+                    .unavailable,
+                    "the coordinator's disk is full",
+                    hint: "try again later; what is durable is kept"
+                )
             case .missing: throw Refusal(.notFound, error.message)
             case .busy: throw Refusal(.conflict, error.message, hint: "try again in a moment")
             case .damaged, .wrongOffset: throw Refusal(.invalid, error.message, hint: "offer the blob again")

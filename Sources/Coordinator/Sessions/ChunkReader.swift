@@ -30,7 +30,9 @@ struct ChunkReader {
         reading = sender.nextRange().map { range in
             workers.runIfActive(eventLoop: MultiThreadedEventLoopGroup.singleton.any()) { [reader] in
                 let payload = try Payload(capacity: range.count) { try reader.read(into: $0, at: range.lowerBound) }
-                guard payload.count == range.count else { throw Refusal(.unavailable, "the blob became shorter while it was read") }
+                guard payload.count == range.count else {
+                    throw Refusal(.unavailable, "the blob became shorter while it was read")
+                }
                 return BlobChunk(offset: range.lowerBound, payload: payload)
             }
         }

@@ -11,12 +11,19 @@ struct OversightSession: ConnectionSession {
 
     func run() async throws {
         let connection = connection
-        while let frame = try await withTimeout(.seconds(CoordinatorLimits.stalledSeconds), "the next question", { try await connection.inbox.next() }) {
+        while let frame = try await withTimeout(
+            .seconds(CoordinatorLimits.stalledSeconds),
+            "the next question",
+            { try await connection.inbox.next() }
+        ) {
             do {
                 guard let answer = try await answer(frame.message) else { return }
                 try await connection.send(answer, inReplyTo: frame.id)
             } catch let refusal as Refusal {
-                logger.warning("refused a message", metadata: ["message": "\(frame.message.name)", "reason": "\(refusal.message)"])
+                logger.warning(
+                    "refused a message",
+                    metadata: ["message": "\(frame.message.name)", "reason": "\(refusal.message)"]
+                )
                 try await connection.send(.refusal(refusal), inReplyTo: frame.id)
             }
         }
@@ -28,12 +35,18 @@ struct OversightSession: ConnectionSession {
         switch message {
         case .getStatus: return .status(await service.status())
         case .goodbye: return nil
-        case .pruneUpdates(let dryRun) where peer.isOperator: return try await service.prune(by: peer.path, dryRun: dryRun)
+        case .pruneUpdates(let dryRun) where peer.isOperator:
+            return try await service.prune(by: peer.path, dryRun: dryRun)
         case .checkPlan(let plan) where peer.isOperator: return try await service.check(plan)
         case .openCampaign(let plan) where peer.isOperator: return try await service.open(plan, by: peer.path)
         case .changeCampaign(let change) where peer.isOperator:
             // Who asked is what the certificate says.
-            let change = CampaignChange(campaign: change.campaign, action: change.action, reason: change.reason, changedBy: peer.path)
+            let change = CampaignChange(
+                campaign: change.campaign,
+                action: change.action,
+                reason: change.reason,
+                changedBy: peer.path
+            )
             return .recorded(index: try await service.recorded(.change(change)))
         case .declareLoss(let reason) where peer.isOperator:
             return .recorded(index: try await service.declareLoss(reason: reason, by: peer.path))
@@ -45,10 +58,18 @@ struct OversightSession: ConnectionSession {
             } catch let refusal as Refusal {
                 throw refusal
             } catch {
-                throw Refusal(.unavailable, "the release cannot be written: \(describe(error))", hint: "remove the cause and cut it again: nothing is lost")
+                throw Refusal(
+                    .unavailable,
+                    "the release cannot be written: \(describe(error))",
+                    hint: "remove the cause and cut it again: nothing is lost"
+                )
             }
         default:
-            throw Refusal(.role, "\(peer.path) may not send \(message.name)", hint: "operators' commands need an operator's certificate")
+            throw Refusal(
+                .role,
+                "\(peer.path) may not send \(message.name)",
+                hint: "operators' commands need an operator's certificate"
+            )
         }
     }
 }

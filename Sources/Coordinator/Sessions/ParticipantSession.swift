@@ -24,11 +24,15 @@ struct ParticipantSession {
     /// What follows the hello; `nil`: nothing, the peer was turned away.
     private func greeted() async throws -> (any ConnectionSession)? {
         let connection = connection
-        let first = try await withTimeout(.seconds(TransportLimits.helloSeconds), "the hello") { try await connection.inbox.next() }
+        let first = try await withTimeout(.seconds(TransportLimits.helloSeconds), "the hello") {
+            try await connection.inbox.next()
+        }
         guard let frame = first else { return nil }
         if case .goodbye(let reason) = frame.message {
             logger.warning("the peer left", metadata: ["reason": "\(reason)"])
-            if let site = connection.peer.site { await service.observe(.turnedAway(site, reason: "it says: \(reason)")) }
+            if let site = connection.peer.site {
+                await service.observe(.turnedAway(site, reason: "it says: \(reason)"))
+            }
             return nil
         }
         do {
@@ -50,7 +54,9 @@ struct ParticipantSession {
         case (.site(let site), .control):
             let greeting = try await service.greet(hello, version: version, site: site)
             try await connection.send(.welcome(greeting.welcome), inReplyTo: frame.id)
-            if greeting.isRecovery { return RecoverySession(service: service, connection: connection, site: site, logger: logger) }
+            if greeting.isRecovery {
+                return RecoverySession(service: service, connection: connection, site: site, logger: logger)
+            }
             return SiteSession(service: service, connection: connection, site: site, logger: logger)
         case (.site, .bulk), (.operator, .bulk), (.auditor, .bulk):
             connection.limit.allowBulk()
@@ -66,8 +72,13 @@ struct ParticipantSession {
     private func version(_ hello: Hello) async throws -> UInt32 {
         guard hello.versions.overlaps(WireLimits.versions) else {
             let refusal = Refusal(
-                .version, "the client speaks protocol versions \(text(hello.versions)), the coordinator \(text(WireLimits.versions))",
-                hint: "bring the older of the two up to date")
+                .version,
+                """
+                the client speaks protocol versions \(text(hello.versions)), the coordinator \
+                \(text(WireLimits.versions))
+                """,
+                hint: "bring the older of the two up to date"
+            )
             if let site = connection.peer.site { await service.observe(.turnedAway(site, reason: refusal.message)) }
             throw refusal
         }

@@ -3,7 +3,8 @@ import Logging
 import Transport
 import Wire
 
-/// The connection of a site that has seen entries which this ledger lacks: it shows its receipts, and nothing else is taken.
+/// The connection of a site that has seen entries which this ledger lacks: it shows its receipts, and nothing else is
+/// taken.
 struct RecoverySession: ConnectionSession {
     let service: CoordinatorService
     let connection: ServerConnection
@@ -12,16 +13,30 @@ struct RecoverySession: ConnectionSession {
 
     func run() async throws {
         let connection = connection
-        while let frame = try await withTimeout(.seconds(TransportLimits.helloSeconds), "the next receipt", { try await connection.inbox.next() }) {
+        while let frame = try await withTimeout(
+            .seconds(TransportLimits.helloSeconds),
+            "the next receipt",
+            { try await connection.inbox.next() }
+        ) {
             do {
                 switch frame.message {
                 case .presentReceipt(let receipt):
-                    try await connection.send(.receiptSeen(isHeld: await service.take(receipt, from: site)), inReplyTo: frame.id)
+                    try await connection.send(
+                        .receiptSeen(isHeld: await service.take(receipt, from: site)),
+                        inReplyTo: frame.id
+                    )
                 case .goodbye: return
-                default: throw Refusal(.unavailable, "the coordinator's ledger lacks entries that \(site) has seen; only receipts are taken now")
+                default:
+                    throw Refusal(
+                        .unavailable,
+                        "the coordinator's ledger lacks entries that \(site) has seen; only receipts are taken now"
+                    )
                 }
             } catch let refusal as Refusal {
-                logger.warning("refused a message", metadata: ["message": "\(frame.message.name)", "reason": "\(refusal.message)"])
+                logger.warning(
+                    "refused a message",
+                    metadata: ["message": "\(frame.message.name)", "reason": "\(refusal.message)"]
+                )
                 try await connection.send(.refusal(refusal), inReplyTo: frame.id)
             }
         }

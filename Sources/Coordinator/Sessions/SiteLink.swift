@@ -21,7 +21,9 @@ final class SiteLink: Sendable {
         (instructions, queue) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(4))
     }
 
-    func send(_ assignment: Assignment, provedBy proof: UInt64?) { queue.yield(Instruction(assignment: assignment, proof: proof)) }
+    func send(_ assignment: Assignment, provedBy proof: UInt64?) {
+        queue.yield(Instruction(assignment: assignment, proof: proof))
+    }
     /// Ends the connection's task.
     func close() { queue.finish() }
 }

@@ -31,7 +31,9 @@ struct SiteSession: ConnectionSession {
         let connection = connection
         for await instruction in link.instructions {
             let message = await service.message(instruction)
-            try await withTimeout(.seconds(CoordinatorLimits.sendSeconds), "sending to the site") { try await connection.send(message) }
+            try await withTimeout(.seconds(CoordinatorLimits.sendSeconds), "sending to the site") {
+                try await connection.send(message)
+            }
         }
     }
 
@@ -43,7 +45,10 @@ struct SiteSession: ConnectionSession {
                 guard let answer = try await answer(frame.message, link) else { return }
                 try await connection.send(answer, inReplyTo: frame.id)
             } catch let refusal as Refusal {
-                logger.warning("refused a message", metadata: ["message": "\(frame.message.name)", "reason": "\(refusal.message)"])
+                logger.warning(
+                    "refused a message",
+                    metadata: ["message": "\(frame.message.name)", "reason": "\(refusal.message)"]
+                )
                 try await connection.send(.refusal(refusal), inReplyTo: frame.id)
             }
         }
@@ -54,14 +59,23 @@ struct SiteSession: ConnectionSession {
         case .heartbeat(let heartbeat):
             return .heartbeatSeen(await service.beat(site, heartbeat, link))
         case .submitUpdate(let update, let seenEntries):
-            return try await service.submit(update, from: site, certificate: connection.certificate, seenEntries: seenEntries)
+            return try await service.submit(
+                update,
+                from: site,
+                certificate: connection.certificate,
+                seenEntries: seenEntries
+            )
         case .presentReceipt(let receipt): return .receiptSeen(isHeld: try await service.take(receipt, from: site))
         case .goodbye(let reason):
             logger.info("the site says goodbye", metadata: ["reason": "\(reason)"])
             await service.observe(.turnedAway(site, reason: "it says: \(reason)"))
             return nil
         default:
-            throw Refusal(.role, "a site may not send \(message.name)", hint: "operators' commands need an operator's certificate")
+            throw Refusal(
+                .role,
+                "a site may not send \(message.name)",
+                hint: "operators' commands need an operator's certificate"
+            )
         }
     }
 }

@@ -2,8 +2,8 @@ import Federation
 import Synchronization
 import Wire
 
-/// Which connection writes which of a site's blobs: one at a time, and the newest connection wins, because the older one may
-/// be a link that is dead but does not know it yet. What other sites send makes no difference.
+/// Which connection writes which of a site's blobs: one at a time, and the newest connection wins, because the older
+/// one may be a link that is dead but does not know it yet. What other sites send makes no difference.
 final class SpoolRegistry: Sendable {
     struct Lease: Sendable {
         let digest: Digest
@@ -55,20 +55,29 @@ final class SpoolRegistry: Sendable {
 
 extension SpoolRegistry.State {
     fileprivate mutating func checkLimits(_ digest: Digest, _ site: SiteID) throws {
-        guard leases.values.count(where: { $0.site == site && $0.digest != digest }) < CoordinatorLimits.uploadsPerSite else {
-            throw Refusal(.limit, "\(site) uploads \(CoordinatorLimits.uploadsPerSite) blobs already, the limit", hint: "finish one first")
+        guard leases.values.count(where: { $0.site == site && $0.digest != digest }) < CoordinatorLimits.uploadsPerSite
+        else {
+            throw Refusal(
+                .limit,
+                "\(site) uploads \(CoordinatorLimits.uploadsPerSite) blobs already, the limit",
+                hint: "finish one first"
+            )
         }
         offered[site, default: []].insert(digest)
         guard offered[site]!.count <= CoordinatorLimits.blobsPerSiteAndRound else {
             offered[site]!.remove(digest)
             throw Refusal(
-                .limit, "\(site) offered \(CoordinatorLimits.blobsPerSiteAndRound) different blobs in this round, the limit",
-                hint: "an update that was refused need not be sent again; wait for the next round")
+                .limit,
+                "\(site) offered \(CoordinatorLimits.blobsPerSiteAndRound) different blobs in this round, the limit",
+                hint: "an update that was refused need not be sent again; wait for the next round"
+            )
         }
     }
 
     /// The lease, where nobody holds the place.
-    fileprivate mutating func take(_ place: SpoolRegistry.Place, _ close: @escaping @Sendable () -> Void) -> SpoolRegistry.Lease? {
+    fileprivate mutating func take(_ place: SpoolRegistry.Place, _ close: @escaping @Sendable () -> Void)
+        -> SpoolRegistry.Lease?
+    {
         guard leases[place] == nil else { return nil }
         next += 1
         let lease = SpoolRegistry.Lease(digest: place.digest, site: place.site, number: next, close: close)
@@ -77,7 +86,9 @@ extension SpoolRegistry.State {
     }
 
     /// Who holds the place; `continuation` goes on when that is over. `nil`: nobody holds it, and nothing waits.
-    fileprivate mutating func wait(for place: SpoolRegistry.Place, _ continuation: CheckedContinuation<Void, Never>) -> SpoolRegistry.Lease? {
+    fileprivate mutating func wait(for place: SpoolRegistry.Place, _ continuation: CheckedContinuation<Void, Never>)
+        -> SpoolRegistry.Lease?
+    {
         guard let holder = leases[place] else { return nil }
         waiting[place, default: []].append(continuation)
         return holder

@@ -26,7 +26,8 @@ public struct CertificateTerm: Equatable, Sendable {
         return near.map { .endsWithin(days: $0) } ?? .valid
     }
 
-    /// What there is to say about it now; `nil` where it holds for long enough. For example `ends in 6 days, at 2026-12-02T10:00:00Z`.
+    /// What there is to say about it now; `nil` where it holds for long enough. For example `ends in 6 days, at
+    /// 2026-12-02T10:00:00Z`.
     public func notice(at now: Timestamp) -> String? {
         switch standing(at: now) {
         case .valid: nil

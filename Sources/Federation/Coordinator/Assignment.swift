@@ -22,8 +22,15 @@ public struct TrainingTask: Equatable, Sendable {
     public let lostUpdate: Receipt?
 
     public init(
-        campaign: CampaignID, key: RoundKey, rounds: Int, model: ModelReference, adapter: BlobReference? = nil, deadline: Timestamp,
-        training: Training, lateRounds: Int = 0, lostUpdate: Receipt? = nil
+        campaign: CampaignID,
+        key: RoundKey,
+        rounds: Int,
+        model: ModelReference,
+        adapter: BlobReference? = nil,
+        deadline: Timestamp,
+        training: Training,
+        lateRounds: Int = 0,
+        lostUpdate: Receipt? = nil
     ) {
         self.campaign = campaign
         self.key = key
@@ -39,23 +46,37 @@ public struct TrainingTask: Equatable, Sendable {
     /// The same task with the entry that says why it is asked for again.
     public func asking(because lostUpdate: Receipt) -> TrainingTask {
         TrainingTask(
-            campaign: campaign, key: key, rounds: rounds, model: model, adapter: adapter, deadline: deadline, training: training,
-            lateRounds: lateRounds, lostUpdate: lostUpdate)
+            campaign: campaign,
+            key: key,
+            rounds: rounds,
+            model: model,
+            adapter: adapter,
+            deadline: deadline,
+            training: training,
+            lateRounds: lateRounds,
+            lostUpdate: lostUpdate
+        )
     }
 
     /// What a site must have to train.
-    public var blobs: [BlobReference] { [BlobReference(digest: model.digest, byteCount: model.byteCount)] + (adapter.map { [$0] } ?? []) }
+    public var blobs: [BlobReference] {
+        [BlobReference(digest: model.digest, byteCount: model.byteCount)] + (adapter.map { [$0] } ?? [])
+    }
 }
 
 extension CampaignState {
     public func assignment(for site: SiteID) -> Assignment {
         if let end {
             // To a site that had no part in it, it is no campaign that has ended.
-            guard plan.sites.contains(site) || dropped[site] != nil || acceptedBySite[site] != nil else { return .rest(reason: "no campaign is open") }
+            guard plan.sites.contains(site) || dropped[site] != nil || acceptedBySite[site] != nil else {
+                return .rest(reason: "no campaign is open")
+            }
             return .finished(end, model: BlobReference(digest: current.model, byteCount: current.modelByteCount))
         }
         if pause != nil { return .rest(reason: pauseReason) }
-        guard plan.sites.contains(site) else { return .rest(reason: dropped[site] ?? "\(site) is not in the plan of \(plan.campaign)") }
+        guard plan.sites.contains(site) else {
+            return .rest(reason: dropped[site] ?? "\(site) is not in the plan of \(plan.campaign)")
+        }
         let deadline: Timestamp
         switch round.phase {
         case .collecting(let collection): deadline = collection.deadline
@@ -64,13 +85,26 @@ extension CampaignState {
         default: return .rest(reason: round.restReason)
         }
         guard round.inheritance.asked.contains(site) else { return .rest(reason: "joins at the next round") }
-        guard round.inheritance.accepted[site] == nil else { return .rest(reason: "the update is in; waiting for the others") }
+        guard round.inheritance.accepted[site] == nil else {
+            return .rest(reason: "the update is in; waiting for the others")
+        }
         let model = ModelReference(
-            digest: round.start.model, layout: plan.model!.layout, byteCount: round.start.modelByteCount)
+            digest: round.start.model,
+            layout: plan.model!.layout,
+            byteCount: round.start.modelByteCount
+        )
         return .train(
             TrainingTask(
-                campaign: plan.campaign, key: round.key, rounds: plan.rounds, model: model, adapter: round.start.adapter,
-                deadline: deadline, training: plan.training, lateRounds: plan.lateness.rounds))
+                campaign: plan.campaign,
+                key: round.key,
+                rounds: plan.rounds,
+                model: model,
+                adapter: round.start.adapter,
+                deadline: deadline,
+                training: plan.training,
+                lateRounds: plan.lateness.rounds
+            )
+        )
     }
 }
 

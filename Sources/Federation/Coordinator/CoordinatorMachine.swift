@@ -1,7 +1,7 @@
 /// The coordinator's decisions as a value: events in, effects out.
 ///
-/// Two values: the fold of the ledger's entries, which says what is true, and who is present, which says when something happens.
-/// Each entry that is decided is folded once, by the one fold there is.
+/// Two values: the fold of the ledger's entries, which says what is true, and who is present, which says when something
+/// happens. Each entry that is decided is folded once, by the one fold there is.
 public struct CoordinatorMachine: Sendable {
     public private(set) var state: ConsortiumState
     public private(set) var presence: Presence
@@ -47,8 +47,8 @@ public struct CoordinatorMachine: Sendable {
         state.campaign?.assignment(for: site) ?? .rest(reason: "no campaign is open")
     }
 
-    /// What must be done again after a restart, or after a time in which nothing could be decided. `present`: the sites that are
-    /// connected by now.
+    /// What must be done again after a restart, or after a time in which nothing could be decided. `present`: the sites
+    /// that are connected by now.
     public mutating func resume(present: Set<SiteID>, at now: Timestamp) -> [Effect] {
         let now = max(now, state.time)
         presence.sites = present
@@ -72,9 +72,13 @@ public struct CoordinatorMachine: Sendable {
         case .left(let site): presence.sites.remove(site)
         case .submitted(let submission): return submit(submission, at: now) + settle(at: now)
         case .aggregated(let key, let result):
-            if let round = openRound(key), let commit = round.committed(result) { return record(commit, at: now) + settle(at: now) }
+            if let round = openRound(key), let commit = round.committed(result) {
+                return record(commit, at: now) + settle(at: now)
+            }
         case .aggregationFailed(let key, let reason, let sites):
-            if let round = openRound(key), let abandonment = round.failed(reason, without: sites) { return record(abandonment, at: now) + settle(at: now) }
+            if let round = openRound(key), let abandonment = round.failed(reason, without: sites) {
+                return record(abandonment, at: now) + settle(at: now)
+            }
         case .tick: break
         }
         return settle(at: now)
@@ -86,9 +90,13 @@ public struct CoordinatorMachine: Sendable {
     }
 
     /// The answer that an update would get on the strength of its manifest; `nil` where its tensors are worth a look.
-    public func preliminaryAnswer(to manifest: UpdateManifest, from sender: SiteID, at now: Timestamp) -> SubmissionAnswer? {
+    public func preliminaryAnswer(to manifest: UpdateManifest, from sender: SiteID, at now: Timestamp)
+        -> SubmissionAnswer?
+    {
         if manifest.site == sender, let place = state.place(of: manifest) { return .accepted(index: place.index) }
-        guard let campaign = state.campaign, campaign.end == nil else { return .refused(UpdateRefusal(.wrongRound, "no round is open")) }
+        guard let campaign = state.campaign, campaign.end == nil else {
+            return .refused(UpdateRefusal(.wrongRound, "no round is open"))
+        }
         if campaign.pause != nil { return .postponed(reason: campaign.pauseReason) }
         switch campaign.round.verdict(on: manifest, from: sender, at: max(now, state.time)) {
         case .refused(let refusal): return .refused(refusal)
@@ -101,7 +109,9 @@ public struct CoordinatorMachine: Sendable {
 
     /// The entry that opened exactly this plan, if it is that of the newest campaign: an answer may have been lost.
     public func opening(of draft: Plan) -> UInt64? {
-        guard let campaign = state.campaign, campaign.end == nil, campaign.opening.plan == completed(draft) else { return nil }
+        guard let campaign = state.campaign, campaign.end == nil, campaign.opening.plan == completed(draft) else {
+            return nil
+        }
         return campaign.opening.index
     }
 
@@ -118,7 +128,9 @@ public struct CoordinatorMachine: Sendable {
     }
 
     /// Opens a campaign, or says what is wrong with the plan.
-    public mutating func open(_ draft: Plan, by operatorName: String, at now: Timestamp) throws(LedgerViolation) -> [Effect] {
+    public mutating func open(_ draft: Plan, by operatorName: String, at now: Timestamp) throws(LedgerViolation)
+        -> [Effect]
+    {
         let now = max(now, state.time)
         let plan = completed(draft)
         return try note(.campaignOpened(plan, by: operatorName), at: now) + settle(at: now) + [.announce]
@@ -142,7 +154,12 @@ public struct CoordinatorMachine: Sendable {
     }
 
     /// Registers a further base model.
-    public mutating func register(_ name: ModelName, _ model: ModelReference, by operatorName: String, at now: Timestamp) throws(LedgerViolation) -> [Effect] {
+    public mutating func register(
+        _ name: ModelName,
+        _ model: ModelReference,
+        by operatorName: String,
+        at now: Timestamp
+    ) throws(LedgerViolation) -> [Effect] {
         try note(.modelRegistered(name, model, by: operatorName), at: max(now, state.time))
     }
 
@@ -157,7 +174,9 @@ public struct CoordinatorMachine: Sendable {
     }
 
     /// The clock had been ahead: entries go on from `now`, which is earlier than the newest one.
-    public mutating func correctClock(_ correction: ClockCorrection, at now: Timestamp) throws(LedgerViolation) -> [Effect] {
+    public mutating func correctClock(_ correction: ClockCorrection, at now: Timestamp) throws(LedgerViolation)
+        -> [Effect]
+    {
         let former = state.time
         let effects = try note(.clockCorrected(correction), at: now)
         presence.shift(milliseconds: now.milliseconds(since: former))
@@ -182,7 +201,9 @@ public struct CoordinatorMachine: Sendable {
 
     private mutating func submit(_ submission: Submission, at now: Timestamp) -> [Effect] {
         let (sender, manifest) = (submission.sender, submission.update.manifest)
-        if manifest.site == sender, let place = state.place(of: manifest) { return [.answer(sender, .accepted(index: place.index))] }
+        if manifest.site == sender, let place = state.place(of: manifest) {
+            return [.answer(sender, .accepted(index: place.index))]
+        }
         switch judge(submission, at: now) {
         case .accept(let accepted):
             return record(.updateAccepted(accepted), answering: sender, .accepted(index: state.entryCount), at: now)
@@ -194,19 +215,29 @@ public struct CoordinatorMachine: Sendable {
     }
 
     private func judge(_ submission: Submission, at now: Timestamp) -> RoundState.Judgement {
-        guard let campaign = state.campaign else { return .refuse(UpdateRefusal(.wrongRound, "no round is open"), recorded: nil) }
-        guard campaign.end == nil else { return .refuse(UpdateRefusal(.late, "\(campaign.plan.campaign) has ended"), recorded: nil) }
+        guard let campaign = state.campaign else {
+            return .refuse(UpdateRefusal(.wrongRound, "no round is open"), recorded: nil)
+        }
+        guard campaign.end == nil else {
+            return .refuse(UpdateRefusal(.late, "\(campaign.plan.campaign) has ended"), recorded: nil)
+        }
         guard campaign.pause == nil else { return .postpone(campaign.pauseReason) }
         return campaign.round.judge(checked(submission), at: now)
     }
 
-    /// A digest that has its place already is nobody's new update. Decided here and not by the fold, which must go on to take
-    /// ledgers in which it happened; and only of a site that has sent the bytes, so that no answer says what the ledger names.
+    /// A digest that has its place already is nobody's new update. Decided here and not by the fold, which must go on
+    /// to take ledgers in which it happened; and only of a site that has sent the bytes, so that no answer says what
+    /// the ledger names.
     private func checked(_ submission: Submission) -> Submission {
         let manifest = submission.update.manifest
         guard case .sound = submission.inspection, state.hasOtherUse(of: manifest) else { return submission }
         let refusal = UpdateRefusal(
-            .duplicate, "blob \(manifest.update.short) is in the ledger already, and not as an update of \(manifest.site) for round \(manifest.key.round)")
+            .duplicate,
+            """
+            blob \(manifest.update.short) is in the ledger already, and not as an update of \(manifest.site) for \
+            round \(manifest.key.round)
+            """
+        )
         return Submission(sender: submission.sender, update: submission.update, inspection: .unsound(refusal))
     }
 
@@ -238,10 +269,20 @@ public struct CoordinatorMachine: Sendable {
     }
 
     /// The same of an entry that somebody waits for: what cannot be recorded is not answered with yes or no.
-    private mutating func record(_ body: Entry.Body, answering site: SiteID, _ answer: SubmissionAnswer, at now: Timestamp) -> [Effect] {
+    private mutating func record(
+        _ body: Entry.Body,
+        answering site: SiteID,
+        _ answer: SubmissionAnswer,
+        at now: Timestamp
+    ) -> [Effect] {
         let effects = record(body, at: now)
         if case .fault(let violation)? = effects.last {
-            return effects + [.answer(site, .postponed(reason: "the coordinator could not record its decision: the entry \(violation.message)"))]
+            return effects + [
+                .answer(
+                    site,
+                    .postponed(reason: "the coordinator could not record its decision: the entry \(violation.message)")
+                )
+            ]
         }
         return effects + [.answer(site, answer)]
     }
@@ -262,13 +303,19 @@ extension Entry.Body {
     /// Who must hear of this entry: all sites, one, or none.
     var changedAssignments: [CoordinatorMachine.Effect] {
         switch self {
-        case .updateRefused, .founded, .modelRegistered, .releaseCut, .updatesPruned, .clockCorrected, .lossDeclared, .authorityRotated: []
+        case .updateRefused, .founded, .modelRegistered, .releaseCut, .updatesPruned, .clockCorrected, .lossDeclared,
+            .authorityRotated:
+            []
         case .updateAccepted(let accepted): [.assign(accepted.update.manifest.site)]
-        case .campaignOpened, .roundOpened, .roundExtended, .roundClosed, .roundCommitted, .roundAbandoned, .campaignEnded, .campaignChanged: [.announce]
+        case .campaignOpened, .roundOpened, .roundExtended, .roundClosed, .roundCommitted, .roundAbandoned,
+            .campaignEnded, .campaignChanged:
+            [.announce]
         }
     }
 }
 
 extension CampaignState {
-    var pauseReason: String { pause.map { "the campaign is paused by \($0.change.changedBy): \($0.change.reason)" } ?? "" }
+    var pauseReason: String {
+        pause.map { "the campaign is paused by \($0.change.changedBy): \($0.change.reason)" } ?? ""
+    }
 }

@@ -1,5 +1,5 @@
-/// Who is connected, and since when that is enough for a round. Not in the ledger: it decides when something happens, and never
-/// what is true.
+/// Who is connected, and since when that is enough for a round. Not in the ledger: it decides when something happens,
+/// and never what is true.
 public struct Presence: Equatable, Sendable {
     public internal(set) var sites: Set<SiteID>
     private var quorum: Quorum?
@@ -15,7 +15,9 @@ public struct Presence: Equatable, Sendable {
 
     /// Notes whether the quorum of `round` is there.
     mutating func observe(_ round: RoundState, at now: Timestamp) {
-        guard case .recruiting = round.phase, round.cohort(sites).count >= round.plan.quorum else { return quorum = nil }
+        guard case .recruiting = round.phase, round.cohort(sites).count >= round.plan.quorum else {
+            return quorum = nil
+        }
         if quorumSince(of: round) == nil { quorum = Quorum(campaign: round.plan.campaign, key: round.key, since: now) }
     }
 

@@ -11,8 +11,14 @@ public struct StatusReport: Equatable, Sendable {
     public var troubles: [String]
 
     public init(
-        consortium: String, time: Timestamp, ledgerEntries: UInt64, treeHead: String, campaign: CampaignReport?,
-        sites: [SiteReport], models: [String], troubles: [String] = []
+        consortium: String,
+        time: Timestamp,
+        ledgerEntries: UInt64,
+        treeHead: String,
+        campaign: CampaignReport?,
+        sites: [SiteReport],
+        models: [String],
+        troubles: [String] = []
     ) {
         self.consortium = consortium
         self.time = time
@@ -44,8 +50,19 @@ public struct CampaignReport: Equatable, Sendable {
     public var awaited: [SiteID]
 
     public init(
-        campaign: CampaignID, phase: String, key: RoundKey, rounds: Int, committed: Int, deadline: Timestamp?,
-        model: Digest, quorum: Int, updatesInRound: Int, updatesAccepted: Int, updatesRefused: Int, reason: String, awaited: [SiteID] = []
+        campaign: CampaignID,
+        phase: String,
+        key: RoundKey,
+        rounds: Int,
+        committed: Int,
+        deadline: Timestamp?,
+        model: Digest,
+        quorum: Int,
+        updatesInRound: Int,
+        updatesAccepted: Int,
+        updatesRefused: Int,
+        reason: String,
+        awaited: [SiteID] = []
     ) {
         self.campaign = campaign
         self.phase = phase
@@ -84,8 +101,15 @@ public struct SiteReport: Equatable, Sendable {
     public static let absenceBytes = 512
 
     public init(
-        site: SiteID, isConnected: Bool, heartbeat: Heartbeat, updatesAccepted: Int, updatesRefused: Int,
-        lastSeen: Timestamp?, certificateEnds: Timestamp? = nil, isKnown: Bool = true, absence: String = ""
+        site: SiteID,
+        isConnected: Bool,
+        heartbeat: Heartbeat,
+        updatesAccepted: Int,
+        updatesRefused: Int,
+        lastSeen: Timestamp?,
+        certificateEnds: Timestamp? = nil,
+        isKnown: Bool = true,
+        absence: String = ""
     ) {
         self.site = site
         self.isConnected = isConnected
@@ -131,8 +155,19 @@ extension CampaignState {
             deadline = nil
         }
         return CampaignReport(
-            campaign: plan.campaign, phase: phase, key: round.key, rounds: plan.rounds, committed: committedRounds,
-            deadline: deadline, model: current.model, quorum: plan.quorum, updatesInRound: inRound,
-            updatesAccepted: updatesAccepted, updatesRefused: updatesRefused, reason: reason, awaited: end == nil ? awaited : [])
+            campaign: plan.campaign,
+            phase: phase,
+            key: round.key,
+            rounds: plan.rounds,
+            committed: committedRounds,
+            deadline: deadline,
+            model: current.model,
+            quorum: plan.quorum,
+            updatesInRound: inRound,
+            updatesAccepted: updatesAccepted,
+            updatesRefused: updatesRefused,
+            reason: reason,
+            awaited: end == nil ? awaited : []
+        )
     }
 }

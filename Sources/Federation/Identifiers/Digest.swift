@@ -8,7 +8,9 @@ public struct Digest: Hashable, Comparable, Sendable, CustomStringConvertible {
     /// `nil` where `bytes` are not exactly 32.
     public init?(_ bytes: UnsafeRawBufferPointer) {
         guard bytes.count == Self.byteCount else { return nil }
-        func word(_ index: Int) -> UInt64 { UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: 8 * index, as: UInt64.self)) }
+        func word(_ index: Int) -> UInt64 {
+            UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: 8 * index, as: UInt64.self))
+        }
         words = (word(0), word(1), word(2), word(3))
     }
 

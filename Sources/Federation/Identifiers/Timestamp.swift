@@ -8,7 +8,9 @@ public struct Timestamp: Hashable, Comparable, Sendable {
 
     /// Saturates rather than traps: deadlines are computed from a plan, which is input.
     public func adding(seconds: Int) -> Timestamp {
-        let (sum, overflow) = milliseconds.addingReportingOverflow(UInt64(max(0, seconds)).multipliedReportingOverflow(by: 1000).partialValue)
+        let (sum, overflow) = milliseconds.addingReportingOverflow(
+            UInt64(max(0, seconds)).multipliedReportingOverflow(by: 1000).partialValue
+        )
         return Timestamp(milliseconds: overflow ? .max : sum)
     }
 
@@ -22,6 +24,8 @@ public struct Timestamp: Hashable, Comparable, Sendable {
 
     /// Milliseconds from `earlier` to this, negative where this is the earlier one; saturates.
     public func milliseconds(since earlier: Timestamp) -> Int64 {
-        self >= earlier ? Int64(clamping: milliseconds - earlier.milliseconds) : -Int64(clamping: earlier.milliseconds - milliseconds)
+        self >= earlier
+            ? Int64(clamping: milliseconds - earlier.milliseconds)
+            : -Int64(clamping: earlier.milliseconds - milliseconds)
     }
 }

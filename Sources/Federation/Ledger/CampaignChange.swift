@@ -45,7 +45,9 @@ public struct CampaignChange: Equatable, Sendable {
     public static let reasonBytes = 1024
 
     /// Whether people can read it as a reason: not blank, and not too long.
-    static func isReason(_ text: String) -> Bool { text.utf8.count <= reasonBytes && text.contains { !$0.isWhitespace } }
+    static func isReason(_ text: String) -> Bool {
+        text.utf8.count <= reasonBytes && text.contains { !$0.isWhitespace }
+    }
 
     public init(campaign: CampaignID, action: Action, reason: String, changedBy: String) {
         self.campaign = campaign
@@ -68,8 +70,13 @@ public struct PlanAmendment: Equatable, Sendable {
     public var extensions: Extensions?
 
     public init(
-        addedSites: [SiteID] = [], droppedSites: [SiteID] = [], quorum: Int? = nil, recruitingSeconds: Int? = nil,
-        recruitingDeadlineSeconds: Int? = nil, deadlineSeconds: Int? = nil, extensions: Extensions? = nil
+        addedSites: [SiteID] = [],
+        droppedSites: [SiteID] = [],
+        quorum: Int? = nil,
+        recruitingSeconds: Int? = nil,
+        recruitingDeadlineSeconds: Int? = nil,
+        deadlineSeconds: Int? = nil,
+        extensions: Extensions? = nil
     ) {
         self.addedSites = addedSites
         self.droppedSites = droppedSites
@@ -101,9 +108,15 @@ extension Plan {
     /// The plan with an amendment, or what is wrong with that.
     public func amended(by amendment: PlanAmendment) throws(LedgerViolation) -> Plan {
         try require(!amendment.isEmpty, "amends nothing")
-        for sites in [amendment.addedSites, amendment.droppedSites] { try require(Set(sites).count == sites.count, "names a site twice") }
-        if let site = amendment.addedSites.first(where: sites.contains) { throw LedgerViolation("adds \(site), which is in the plan already") }
-        if let site = amendment.droppedSites.first(where: { !sites.contains($0) }) { throw LedgerViolation("drops \(site), which is not in the plan") }
+        for sites in [amendment.addedSites, amendment.droppedSites] {
+            try require(Set(sites).count == sites.count, "names a site twice")
+        }
+        if let site = amendment.addedSites.first(where: sites.contains) {
+            throw LedgerViolation("adds \(site), which is in the plan already")
+        }
+        if let site = amendment.droppedSites.first(where: { !sites.contains($0) }) {
+            throw LedgerViolation("drops \(site), which is not in the plan")
+        }
         var plan = self
         plan.sites = Set(sites).subtracting(amendment.droppedSites).union(amendment.addedSites).sorted()
         plan.quorum = amendment.quorum ?? quorum
@@ -111,7 +124,9 @@ extension Plan {
         plan.recruitingDeadlineSeconds = amendment.recruitingDeadlineSeconds ?? recruitingDeadlineSeconds
         plan.deadlineSeconds = amendment.deadlineSeconds ?? deadlineSeconds
         plan.extensions = amendment.extensions ?? extensions
-        if let problem = plan.problems.first { throw LedgerViolation("makes the plan unsound: \(problem.key): \(problem.message)") }
+        if let problem = plan.problems.first {
+            throw LedgerViolation("makes the plan unsound: \(problem.key): \(problem.message)")
+        }
         return plan
     }
 }

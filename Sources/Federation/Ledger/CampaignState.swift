@@ -16,10 +16,11 @@ public struct CampaignState: Equatable, Sendable {
     public private(set) var end: CampaignEnd?
     /// The newest change, and its entry.
     public private(set) var lastChange: RecordedChange?
-    /// Every accepted update's entry by its digest, so that a site that lost the answer gets its receipt again, and no digest
-    /// counts for two.
+    /// Every accepted update's entry by its digest, so that a site that lost the answer gets its receipt again, and no
+    /// digest counts for two.
     private var places: [Digest: UpdatePlace] = [:]
-    /// Further entries of a digest: another attempt's at the same round, or those of a ledger from when digests could repeat.
+    /// Further entries of a digest: another attempt's at the same round, or those of a ledger from when digests could
+    /// repeat.
     private var furtherPlaces: [Digest: [UpdatePlace]] = [:]
     /// The newest abandonment that dropped a site's update, by site: the site is asked for it again.
     public private(set) var lostUpdates: [SiteID: UInt64] = [:]
@@ -82,7 +83,11 @@ public struct CampaignState: Equatable, Sendable {
         // The plan's own value shares its storage: a ledger has many entries of a few sites.
         let site = plan.sites.first { $0 == manifest.site } ?? manifest.site
         let place = UpdatePlace(index: index, key: manifest.key, site: site)
-        if places[manifest.update] == nil { places[manifest.update] = place } else { furtherPlaces[manifest.update, default: []].append(place) }
+        if places[manifest.update] == nil {
+            places[manifest.update] = place
+        } else {
+            furtherPlaces[manifest.update, default: []].append(place)
+        }
     }
 
     /// How the campaign must end now; `nil` while it goes on.
@@ -93,7 +98,10 @@ public struct CampaignState: Equatable, Sendable {
         if committedRounds == plan.rounds { return ended(true, "all \(plan.rounds) rounds are committed") }
         if let stop { return ended(false, "stopped by \(stop.changedBy): \(stop.reason)") }
         if case .abandoned(let abandonment) = round.phase, round.key.attempt >= plan.maximumAttempts {
-            return ended(false, "round \(round.key.round) was abandoned \(round.key.attempt) times, last: \(abandonment.reason)")
+            return ended(
+                false,
+                "round \(round.key.round) was abandoned \(round.key.attempt) times, last: \(abandonment.reason)"
+            )
         }
         return nil
     }
@@ -140,7 +148,10 @@ public struct CampaignState: Equatable, Sendable {
 
     private mutating func apply(_ change: CampaignChange, at time: Timestamp) throws(LedgerViolation) {
         try require(change.campaign == plan.campaign, "changes \(change.campaign), but \(plan.campaign) is open")
-        try require(CampaignChange.isReason(change.reason), "has no reason, or one longer than \(CampaignChange.reasonBytes) bytes")
+        try require(
+            CampaignChange.isReason(change.reason),
+            "has no reason, or one longer than \(CampaignChange.reasonBytes) bytes"
+        )
         switch change.action {
         case .stop: stop = change
         case .pause:
@@ -152,7 +163,9 @@ public struct CampaignState: Equatable, Sendable {
             self.pause = nil
         case .amend(let amendment):
             plan = try plan.amended(by: amendment)
-            for site in amendment.droppedSites { dropped[site] = "\(change.changedBy) dropped \(site) from \(plan.campaign): \(change.reason)" }
+            for site in amendment.droppedSites {
+                dropped[site] = "\(change.changedBy) dropped \(site) from \(plan.campaign): \(change.reason)"
+            }
             round.adopt(plan, without: amendment.droppedSites)
         }
     }
@@ -172,12 +185,20 @@ public struct CampaignState: Equatable, Sendable {
         switch round.phase {
         case .committed:
             round = RoundState(
-                plan: plan, key: RoundKey(round: round.key.round + 1, attempt: 1), start: current, since: roundEndedAt,
-                inheritance: round.inheritanceOfNextRound())
+                plan: plan,
+                key: RoundKey(round: round.key.round + 1, attempt: 1),
+                start: current,
+                since: roundEndedAt,
+                inheritance: round.inheritanceOfNextRound()
+            )
         case .abandoned(let abandonment):
             round = RoundState(
-                plan: plan, key: RoundKey(round: round.key.round, attempt: round.key.attempt + 1), start: current, since: roundEndedAt,
-                inheritance: round.inheritance.without(abandonment.without))
+                plan: plan,
+                key: RoundKey(round: round.key.round, attempt: round.key.attempt + 1),
+                start: current,
+                since: roundEndedAt,
+                inheritance: round.inheritance.without(abandonment.without)
+            )
         default:
             break
         }

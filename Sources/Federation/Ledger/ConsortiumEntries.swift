@@ -1,5 +1,5 @@
-/// The coordinator's clock had been ahead: from here on entries may be older than those before, and the deadlines of an open
-/// round are earlier by as much.
+/// The coordinator's clock had been ahead: from here on entries may be older than those before, and the deadlines of an
+/// open round are earlier by as much.
 public struct ClockCorrection: Equatable, Sendable {
     public let reason: String
     public let correctedBy: String
@@ -40,7 +40,12 @@ public struct AuthorityRotation: Equatable, Sendable {
     public let rotatedBy: String
 
     public init(
-        authority: [UInt8], authorityDigest: Digest, former: Digest, formerEnds: Timestamp, formerSignature: [UInt8], newSignature: [UInt8],
+        authority: [UInt8],
+        authorityDigest: Digest,
+        former: Digest,
+        formerEnds: Timestamp,
+        formerSignature: [UInt8],
+        newSignature: [UInt8],
         rotatedBy: String
     ) {
         self.authority = authority
@@ -53,8 +58,12 @@ public struct AuthorityRotation: Equatable, Sendable {
     }
 
     /// What both authorities sign.
-    public static func statement(consortium: String, authority: Digest, former: Digest, formerEnds: Timestamp) -> [UInt8] {
-        Array("kumiai ca rotation v1\n\(consortium)\n\(authority.hex)\n\(former.hex)\n\(formerEnds.milliseconds)\n".utf8)
+    public static func statement(consortium: String, authority: Digest, former: Digest, formerEnds: Timestamp)
+        -> [UInt8]
+    {
+        Array(
+            "kumiai ca rotation v1\n\(consortium)\n\(authority.hex)\n\(former.hex)\n\(formerEnds.milliseconds)\n".utf8
+        )
     }
 }
 

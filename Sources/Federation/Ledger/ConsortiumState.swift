@@ -34,7 +34,9 @@ public struct ConsortiumState: Equatable, Sendable {
     }
 
     /// The authorities under which certificates do not hold at `time` any more.
-    public func endedAuthorities(at time: Timestamp) -> Set<Digest> { Set(authorities.filter { !$0.holds(at: time) }.map(\.digest)) }
+    public func endedAuthorities(at time: Timestamp) -> Set<Digest> {
+        Set(authorities.filter { !$0.holds(at: time) }.map(\.digest))
+    }
 
     public init() {}
 
@@ -43,23 +45,33 @@ public struct ConsortiumState: Equatable, Sendable {
         if let campaign {
             return BlobReference(digest: campaign.current.model, byteCount: campaign.current.modelByteCount)
         }
-        return models.min { $0.key < $1.key }.map { BlobReference(digest: $0.value.digest, byteCount: $0.value.byteCount) }
+        return models.min { $0.key < $1.key }.map {
+            BlobReference(digest: $0.value.digest, byteCount: $0.value.byteCount)
+        }
     }
 
     /// Where the ledger holds exactly this update of the present campaign or the one before, if it does.
-    public func place(of manifest: UpdateManifest) -> CampaignState.UpdatePlace? { campaign?.place(of: manifest) ?? formerCampaign?.place(of: manifest) }
+    public func place(of manifest: UpdateManifest) -> CampaignState.UpdatePlace? {
+        campaign?.place(of: manifest) ?? formerCampaign?.place(of: manifest)
+    }
 
-    /// Whether the ledger names this update's digest for anything but this site's update of this round: another site's or round's
-    /// update, a model, an adapter, a server state. Who names such a digest has not trained it.
+    /// Whether the ledger names this update's digest for anything but this site's update of this round: another site's
+    /// or round's update, a model, an adapter, a server state. Who names such a digest has not trained it.
     public func hasOtherUse(of manifest: UpdateManifest) -> Bool {
         let digest = manifest.update
-        return models.values.contains { $0.digest == digest } || archive.names(digest, outsideUpdatesOf: campaign?.plan.campaign)
-            || [campaign, formerCampaign].contains { $0?.hasOtherUpdate(of: manifest) ?? false || $0?.current.blobs.contains(digest) ?? false }
+        return models.values.contains { $0.digest == digest }
+            || archive.names(digest, outsideUpdatesOf: campaign?.plan.campaign)
+            || [campaign, formerCampaign].contains {
+                $0?.hasOtherUpdate(of: manifest) ?? false || $0?.current.blobs.contains(digest) ?? false
+            }
     }
 
     /// Applies the next entry, or says why it may not follow.
     public mutating func apply(_ entry: Entry) throws(LedgerViolation) {
-        try require((entryCount == 0) == entry.isFounding, "the founding is the first entry and the only one of its kind")
+        try require(
+            (entryCount == 0) == entry.isFounding,
+            "the founding is the first entry and the only one of its kind"
+        )
         switch entry.body {
         case .clockCorrected: try require(entry.at < time, "corrects a clock that was not ahead")
         default: try require(entry.at >= time, "is older than the entry before it")
@@ -106,7 +118,10 @@ public struct ConsortiumState: Equatable, Sendable {
 
     private mutating func register(_ name: ModelName, _ reference: ModelReference) throws(LedgerViolation) {
         try require(models[name] == nil, "registers \(name) twice")
-        try require(campaign == nil || campaign?.end != nil || campaign?.plan.release != name, "takes the name of the release that the open campaign leads to")
+        try require(
+            campaign == nil || campaign?.end != nil || campaign?.plan.release != name,
+            "takes the name of the release that the open campaign leads to"
+        )
         models[name] = reference
         modelEntries[name] = entryCount
     }
@@ -115,14 +130,20 @@ public struct ConsortiumState: Equatable, Sendable {
         guard let last = authorities.indices.last, authorities[last].digest == rotation.former else {
             throw LedgerViolation("replaces a certificate authority that is not in force")
         }
-        try require(!authorities.contains { $0.digest == rotation.authorityDigest }, "brings back a certificate authority of before")
+        try require(
+            !authorities.contains { $0.digest == rotation.authorityDigest },
+            "brings back a certificate authority of before"
+        )
         try require(rotation.formerEnds >= time, "ends the former certificate authority before the entry")
         authorities[last].end = rotation.formerEnds
         authorities.append(AuthorityTerm(digest: rotation.authorityDigest))
     }
 
     private func requireReason(_ reason: String) throws(LedgerViolation) {
-        try require(CampaignChange.isReason(reason), "has no reason, or one longer than \(CampaignChange.reasonBytes) bytes")
+        try require(
+            CampaignChange.isReason(reason),
+            "has no reason, or one longer than \(CampaignChange.reasonBytes) bytes"
+        )
     }
 
     private mutating func open(_ plan: Plan, at time: Timestamp) throws(LedgerViolation) {
@@ -139,7 +160,9 @@ public struct ConsortiumState: Equatable, Sendable {
     /// Whether the plan could be opened if no campaign ran; its base.
     @discardableResult
     func checkOpening(_ plan: Plan) throws(LedgerViolation) -> ModelReference {
-        if let problem = plan.problems.first { throw LedgerViolation("opens a campaign with an unsound plan: \(problem.key): \(problem.message)") }
+        if let problem = plan.problems.first {
+            throw LedgerViolation("opens a campaign with an unsound plan: \(problem.key): \(problem.message)")
+        }
         guard let base = models[plan.base], plan.model == base else {
             throw LedgerViolation("opens a campaign from a base that is not the registered \(plan.base)")
         }
@@ -149,15 +172,23 @@ public struct ConsortiumState: Equatable, Sendable {
     }
 
     private mutating func cut(_ cutting: ReleaseCutting) throws(LedgerViolation) {
-        guard let campaign, let end = campaign.end else { throw LedgerViolation("cuts a release of a campaign that has not ended") }
-        try require(cutting.campaign == campaign.plan.campaign && cutting.name == campaign.plan.release, "cuts another release than the plan's")
+        guard let campaign, let end = campaign.end else {
+            throw LedgerViolation("cuts a release of a campaign that has not ended")
+        }
+        try require(
+            cutting.campaign == campaign.plan.campaign && cutting.name == campaign.plan.release,
+            "cuts another release than the plan's"
+        )
         try require(cutting.model.layout == campaign.plan.model?.layout, "releases another model than the campaign's")
         if let round = cutting.round {
             guard let record = archive.record(of: cutting.campaign, round: round) else {
                 throw LedgerViolation("releases round \(round), which is not committed")
             }
             // With an adapter folded in, only computing the round again says which model it must be.
-            try require(record.result.adapter != nil || cutting.model.digest == record.result.model, "releases another model than that of round \(round)")
+            try require(
+                record.result.adapter != nil || cutting.model.digest == record.result.model,
+                "releases another model than that of round \(round)"
+            )
         } else {
             try require(end.completed, "cuts a release without a completed campaign, and names no round")
             try require(cutting.model.digest == end.model, "releases another model than the campaign's")

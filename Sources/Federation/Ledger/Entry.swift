@@ -41,7 +41,10 @@ public struct Founding: Equatable, Sendable {
     public let logKeySignature: [UInt8]
 
     public init(
-        consortium: String, authority: Digest, logKey: [UInt8], coordinatorCertificate: [UInt8],
+        consortium: String,
+        authority: Digest,
+        logKey: [UInt8],
+        coordinatorCertificate: [UInt8],
         logKeySignature: [UInt8]
     ) {
         self.consortium = consortium
@@ -73,7 +76,8 @@ public struct RoundKey: Hashable, Comparable, Sendable, CustomStringConvertible 
 public struct GlobalState: Hashable, Sendable {
     public let model: Digest
     public let modelByteCount: UInt64
-    /// Between the first round and the last of a plan with LoRA; before the first, everybody makes it from the plan's seed.
+    /// Between the first round and the last of a plan with LoRA; before the first, everybody makes it from the plan's
+    /// seed.
     public let adapter: BlobReference?
     public let serverState: Digest?
 
@@ -110,7 +114,12 @@ public struct RoundOpening: Equatable, Sendable {
     public let deadline: Timestamp
 
     public init(
-        campaign: CampaignID, key: RoundKey, cohort: [SiteID], model: Digest, adapter: Digest? = nil, serverState: Digest?,
+        campaign: CampaignID,
+        key: RoundKey,
+        cohort: [SiteID],
+        model: Digest,
+        adapter: Digest? = nil,
+        serverState: Digest?,
         deadline: Timestamp
     ) {
         self.campaign = campaign

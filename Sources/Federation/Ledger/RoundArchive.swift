@@ -12,7 +12,9 @@ public struct RoundArchive: Equatable, Sendable {
         public internal(set) var isPruned = false
 
         /// Whether the plan's retention has passed.
-        public func isExpired(at now: Timestamp) -> Bool { retentionSeconds > 0 && now >= committedAt.adding(seconds: retentionSeconds) }
+        public func isExpired(at now: Timestamp) -> Bool {
+            retentionSeconds > 0 && now >= committedAt.adding(seconds: retentionSeconds)
+        }
 
         var blobs: [Digest] { start.blobs + result.blobs + updates }
     }
@@ -21,13 +23,22 @@ public struct RoundArchive: Equatable, Sendable {
 
     public var prunedCount: Int { records.count(where: \.isPruned) }
 
-    public func record(of campaign: CampaignID, round: Int) -> Record? { records.first { $0.campaign == campaign && $0.round == round } }
+    public func record(of campaign: CampaignID, round: Int) -> Record? {
+        records.first { $0.campaign == campaign && $0.round == round }
+    }
 
     mutating func add(_ task: AggregationTask, _ commit: RoundCommit, of plan: Plan, at time: Timestamp) {
         records.append(
             Record(
-                campaign: plan.campaign, round: commit.key.round, committedAt: time, retentionSeconds: plan.retentionSeconds,
-                start: task.start, result: commit.result, updates: task.contributions.map(\.update)))
+                campaign: plan.campaign,
+                round: commit.key.round,
+                committedAt: time,
+                retentionSeconds: plan.retentionSeconds,
+                start: task.start,
+                result: commit.result,
+                updates: task.contributions.map(\.update)
+            )
+        )
     }
 
     /// What may be pruned now: for each campaign, through which round.
@@ -43,14 +54,17 @@ public struct RoundArchive: Equatable, Sendable {
 
     mutating func prune(_ pruning: Pruning, at now: Timestamp) throws(LedgerViolation) {
         let affected = records.indices.filter {
-            records[$0].campaign == pruning.campaign && records[$0].round <= pruning.throughRound && !records[$0].isPruned
+            records[$0].campaign == pruning.campaign && records[$0].round <= pruning.throughRound
+                && !records[$0].isPruned
         }
         guard let last = affected.last, records[last].round == pruning.throughRound else {
             throw LedgerViolation("prunes rounds of \(pruning.campaign) that are not there, or are pruned already")
         }
         for index in affected {
             guard records[index].isExpired(at: now) else {
-                throw LedgerViolation("prunes round \(records[index].round) of \(pruning.campaign) before its retention has passed")
+                throw LedgerViolation(
+                    "prunes round \(records[index].round) of \(pruning.campaign) before its retention has passed"
+                )
             }
         }
         for index in affected { records[index].isPruned = true }
@@ -59,7 +73,9 @@ public struct RoundArchive: Equatable, Sendable {
     /// Whether a committed round names this digest; the updates of one campaign are not looked at.
     func names(_ digest: Digest, outsideUpdatesOf campaign: CampaignID?) -> Bool {
         records.contains { record in
-            [record.start, record.result].contains { $0.model == digest || $0.adapter?.digest == digest || $0.serverState == digest }
+            [record.start, record.result].contains {
+                $0.model == digest || $0.adapter?.digest == digest || $0.serverState == digest
+            }
                 || record.campaign != campaign && record.updates.contains(digest)
         }
     }

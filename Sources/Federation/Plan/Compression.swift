@@ -23,12 +23,19 @@ public enum Compression: Equatable, Sendable {
         switch self {
         case .int8(let block) where !PlanLimits.compressionBlock.contains(block):
             let range = PlanLimits.compressionBlock
-            return [PlanProblem(key: "compression.block", message: "expected \(range.lowerBound) to \(range.upperBound)")]
+            return [
+                PlanProblem(key: "compression.block", message: "expected \(range.lowerBound) to \(range.upperBound)")
+            ]
         case .topK(let fraction) where !(fraction > 0 && fraction <= PlanLimits.topFraction):
             return [
                 PlanProblem(
                     key: "compression.fraction",
-                    message: "expected more than 0 and at most \(PlanLimits.topFraction): a larger fraction would send more than no compression")
+                    message:
+                        """
+                        expected more than 0 and at most \(PlanLimits.topFraction): a larger fraction would send more \
+                        than no compression
+                        """
+                )
             ]
         default: return []
         }

@@ -3,12 +3,13 @@
 public struct LoRA: Equatable, Sendable {
     /// How the sites' factors become one model. The mean of products is not the product of means.
     public enum Aggregation: String, Sendable, CaseIterable {
-        /// Factors are averaged, and what the average of the products has more than the product of the averages is folded
-        /// into the model (FedEx-LoRA, Singhal 2024, arXiv:2410.09432).
+        /// Factors are averaged, and what the average of the products has more than the product of the averages is
+        /// folded into the model (FedEx-LoRA, Singhal 2024, arXiv:2410.09432).
         case exact
         /// Factors are averaged, and the rest is lost (FedIT, Zhang 2023, arXiv:2305.05644).
         case average
-        /// B in odd rounds and A in even ones, the other frozen: the average is exact (RoLoRA, Chen 2025, arXiv:2502.01755).
+        /// B in odd rounds and A in even ones, the other frozen: the average is exact (RoLoRA, Chen 2025,
+        /// arXiv:2502.01755).
         case alternating
         /// A stays as it began: the average is exact (FFA-LoRA, Sun 2024, arXiv:2403.12313).
         case frozenA = "frozen_a"
@@ -51,7 +52,9 @@ public struct LoRA: Equatable, Sendable {
         require(
             (1...PlanLimits.loraTargets).contains(targets.count) && Set(targets).count == targets.count
                 && targets.allSatisfy { !$0.isEmpty && $0.utf8.count <= 256 },
-            "targets", "expected 1 to \(PlanLimits.loraTargets) names of modules, each once")
+            "targets",
+            "expected 1 to \(PlanLimits.loraTargets) names of modules, each once"
+        )
         return found
     }
 }

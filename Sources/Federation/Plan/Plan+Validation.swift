@@ -43,51 +43,114 @@ extension Plan {
             if !holds { found.append(PlanProblem(key: key, message: message)) }
         }
         require((1...PlanLimits.sites).contains(sites.count), "sites", "expected 1 to \(PlanLimits.sites) sites")
-        let nameBytes = sites.reduce(0) { $0 + $1.description.utf8.count + 2 } + (training.lora?.targets.reduce(0) { $0 + $1.utf8.count + 2 } ?? 0)
+        let nameBytes =
+            sites.reduce(0) { $0 + $1.description.utf8.count + 2 }
+            + (training.lora?.targets.reduce(0) { $0 + $1.utf8.count + 2 } ?? 0)
         require(
-            nameBytes <= PlanLimits.nameBytes, "sites",
-            "the names of sites and adapters' targets take \(nameBytes) bytes together; expected at most \(PlanLimits.nameBytes)")
+            nameBytes <= PlanLimits.nameBytes,
+            "sites",
+            """
+            the names of sites and adapters' targets take \(nameBytes) bytes together; expected at most \
+            \(PlanLimits.nameBytes)
+            """
+        )
         let repeated = zip(sites.sorted(), sites.sorted().dropFirst()).first(where: ==)?.0
-        require(repeated == nil, "sites", "\(repeated.map(\.description) ?? "") is named more than once: name each site once")
+        require(
+            repeated == nil,
+            "sites",
+            "\(repeated.map(\.description) ?? "") is named more than once: name each site once"
+        )
         require(repeated != nil || sites == sites.sorted(), "sites", "expected sorted names")
         require((1...PlanLimits.rounds).contains(rounds), "rounds", "expected 1 to \(PlanLimits.rounds) rounds")
-        require(quorum >= 1 && quorum <= sites.count, "quorum", "expected at least 1 and at most the number of sites, \(sites.count)")
-        require((0...PlanLimits.seconds).contains(recruitingSeconds), "recruiting_seconds", "expected 0 to \(PlanLimits.seconds)")
         require(
-            (0...PlanLimits.seconds).contains(recruitingDeadlineSeconds), "recruiting_deadline_seconds",
-            "expected 0 to \(PlanLimits.seconds); 0 waits for ever")
-        require((1...PlanLimits.seconds).contains(deadlineSeconds), "deadline_seconds", "expected 1 to \(PlanLimits.seconds)")
-        require((1...PlanLimits.attempts).contains(maximumAttempts), "maximum_attempts", "expected 1 to \(PlanLimits.attempts)")
-        require((0...PlanLimits.extensions).contains(extensions.maximum), "maximum_extensions", "expected 0 to \(PlanLimits.extensions)")
-        require((0...PlanLimits.seconds).contains(extensions.seconds), "extension_seconds", "expected 0 to \(PlanLimits.seconds)")
-        require(extensions.maximum == 0 || extensions.seconds > 0, "extension_seconds", "an extension lasts at least 1 second")
-        require((0...PlanLimits.lateRounds).contains(lateness.rounds), "late.rounds", "expected 0 to \(PlanLimits.lateRounds)")
+            quorum >= 1 && quorum <= sites.count,
+            "quorum",
+            "expected at least 1 and at most the number of sites, \(sites.count)"
+        )
+        require(
+            (0...PlanLimits.seconds).contains(recruitingSeconds),
+            "recruiting_seconds",
+            "expected 0 to \(PlanLimits.seconds)"
+        )
+        require(
+            (0...PlanLimits.seconds).contains(recruitingDeadlineSeconds),
+            "recruiting_deadline_seconds",
+            "expected 0 to \(PlanLimits.seconds); 0 waits for ever"
+        )
+        require(
+            (1...PlanLimits.seconds).contains(deadlineSeconds),
+            "deadline_seconds",
+            "expected 1 to \(PlanLimits.seconds)"
+        )
+        require(
+            (1...PlanLimits.attempts).contains(maximumAttempts),
+            "maximum_attempts",
+            "expected 1 to \(PlanLimits.attempts)"
+        )
+        require(
+            (0...PlanLimits.extensions).contains(extensions.maximum),
+            "maximum_extensions",
+            "expected 0 to \(PlanLimits.extensions)"
+        )
+        require(
+            (0...PlanLimits.seconds).contains(extensions.seconds),
+            "extension_seconds",
+            "expected 0 to \(PlanLimits.seconds)"
+        )
+        require(
+            extensions.maximum == 0 || extensions.seconds > 0,
+            "extension_seconds",
+            "an extension lasts at least 1 second"
+        )
+        require(
+            (0...PlanLimits.lateRounds).contains(lateness.rounds),
+            "late.rounds",
+            "expected 0 to \(PlanLimits.lateRounds)"
+        )
         require((1...100).contains(lateness.weightPercent), "late.weight_percent", "expected 1 to 100")
-        require((0...PlanLimits.retentionSeconds).contains(retentionSeconds), "retention_seconds", "expected 0 to \(PlanLimits.retentionSeconds)")
-        require((1...PlanLimits.weight).contains(bounds.weight), "bounds.weight", "expected 1 to \(PlanLimits.weight)")
-        require(PlanLimits.norm.contains(bounds.norm), "bounds.norm", "expected \(PlanLimits.norm.lowerBound) to \(PlanLimits.norm.upperBound)")
         require(
-            training.lora?.aggregation != .alternating || lateness.rounds == 0, "late.rounds",
-            "expected 0 with alternating factors: a late update would hold the other factor")
+            (0...PlanLimits.retentionSeconds).contains(retentionSeconds),
+            "retention_seconds",
+            "expected 0 to \(PlanLimits.retentionSeconds)"
+        )
+        require((1...PlanLimits.weight).contains(bounds.weight), "bounds.weight", "expected 1 to \(PlanLimits.weight)")
+        require(
+            PlanLimits.norm.contains(bounds.norm),
+            "bounds.norm",
+            "expected \(PlanLimits.norm.lowerBound) to \(PlanLimits.norm.upperBound)"
+        )
+        require(
+            training.lora?.aggregation != .alternating || lateness.rounds == 0,
+            "late.rounds",
+            "expected 0 with alternating factors: a late update would hold the other factor"
+        )
         return found + scaleProblems + training.problems + strategy.problems
     }
 
     /// Of bounds that leave the sums too few bits; nothing where the bounds themselves are unsound.
     private var scaleProblems: [PlanProblem] {
-        guard (1...PlanLimits.weight).contains(bounds.weight), PlanLimits.norm.contains(bounds.norm), (1...PlanLimits.sites).contains(sites.count) else {
+        guard (1...PlanLimits.weight).contains(bounds.weight), PlanLimits.norm.contains(bounds.norm),
+            (1...PlanLimits.sites).contains(sites.count)
+        else {
             return []
         }
         // As many late updates as timely ones.
         let cohort = 2 * sites.count
         if scaleBits(cohort: cohort) < PlanLimits.coarsestScaleBits {
-            let message = "values would be rounded too coarsely; choose a smaller bounds.norm or a smaller bounds.weight"
+            let message =
+                "values would be rounded too coarsely; choose a smaller bounds.norm or a smaller bounds.weight"
             return [PlanProblem(key: "bounds.norm", message: message)]
         }
         if training.lora?.aggregation == .exact, productScaleBits(cohort: cohort) < PlanLimits.coarsestScaleBits {
             return [
                 PlanProblem(
                     key: "bounds.norm",
-                    message: "exact aggregation of adapters would round products too coarsely; choose a smaller bounds.norm or a smaller bounds.weight")
+                    message:
+                        """
+                        exact aggregation of adapters would round products too coarsely; choose a smaller bounds.norm \
+                        or a smaller bounds.weight
+                        """
+                )
             ]
         }
         return []

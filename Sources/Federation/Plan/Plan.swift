@@ -23,9 +23,23 @@ public struct Plan: Equatable, Sendable {
     public var training: Training
 
     public init(
-        campaign: CampaignID, base: ModelName, release: ModelName, model: ModelReference? = nil, sites: [SiteID],
-        rounds: Int, quorum: Int, recruitingSeconds: Int = 30, recruitingDeadlineSeconds: Int = 0, deadlineSeconds: Int = 3600, maximumAttempts: Int = 3,
-        extensions: Extensions = .none, lateness: Lateness = .refused, retentionSeconds: Int = 0, strategy: Strategy, bounds: Bounds, training: Training
+        campaign: CampaignID,
+        base: ModelName,
+        release: ModelName,
+        model: ModelReference? = nil,
+        sites: [SiteID],
+        rounds: Int,
+        quorum: Int,
+        recruitingSeconds: Int = 30,
+        recruitingDeadlineSeconds: Int = 0,
+        deadlineSeconds: Int = 3600,
+        maximumAttempts: Int = 3,
+        extensions: Extensions = .none,
+        lateness: Lateness = .refused,
+        retentionSeconds: Int = 0,
+        strategy: Strategy,
+        bounds: Bounds,
+        training: Training
     ) {
         self.campaign = campaign
         self.base = base
@@ -60,8 +74,8 @@ public struct ModelReference: Hashable, Sendable {
     }
 }
 
-/// How often, and by how much, a round's deadline may move: where too few updates are in by then, or where the coordinator
-/// was down over it.
+/// How often, and by how much, a round's deadline may move: where too few updates are in by then, or where the
+/// coordinator was down over it.
 public struct Extensions: Equatable, Sendable {
     public var seconds: Int
     public var maximum: Int

@@ -17,8 +17,17 @@ public struct Training: Equatable, Sendable {
     public var compression: Compression
 
     public init(
-        localSteps: Int, localEpochs: Int = 0, batch: Int, learningRate: Double, schedule: RateSchedule = RateSchedule(), weightDecay: Double = 1e-4,
-        gradientClip: Double = 1, proximal: Double = 0, seed: UInt64 = 0, lora: LoRA? = nil, compression: Compression = .none
+        localSteps: Int,
+        localEpochs: Int = 0,
+        batch: Int,
+        learningRate: Double,
+        schedule: RateSchedule = RateSchedule(),
+        weightDecay: Double = 1e-4,
+        gradientClip: Double = 1,
+        proximal: Double = 0,
+        seed: UInt64 = 0,
+        lora: LoRA? = nil,
+        compression: Compression = .none
     ) {
         self.localSteps = localSteps
         self.localEpochs = localEpochs
@@ -39,7 +48,9 @@ public struct Training: Equatable, Sendable {
     }
 
     /// The peak of the learning rate in `round` (from 1) of `rounds`.
-    public func learningRate(round: Int, of rounds: Int) -> Double { learningRate * schedule.factor(round: round, of: rounds) }
+    public func learningRate(round: Int, of rounds: Int) -> Double {
+        learningRate * schedule.factor(round: round, of: rounds)
+    }
 }
 
 /// The sites' learning rate over the rounds.
@@ -91,13 +102,29 @@ extension Training {
         func require(_ holds: Bool, _ key: String, _ message: String) {
             if !holds { found.append(PlanProblem(key: "training.\(key)", message: message)) }
         }
-        require((0...PlanLimits.localSteps).contains(localSteps), "local_steps", "expected 1 to \(PlanLimits.localSteps)")
-        require((0...PlanLimits.localEpochs).contains(localEpochs), "local_epochs", "expected 1 to \(PlanLimits.localEpochs)")
-        require((localSteps > 0) != (localEpochs > 0), "local_steps", "expected either local_steps or local_epochs, not both")
+        require(
+            (0...PlanLimits.localSteps).contains(localSteps),
+            "local_steps",
+            "expected 1 to \(PlanLimits.localSteps)"
+        )
+        require(
+            (0...PlanLimits.localEpochs).contains(localEpochs),
+            "local_epochs",
+            "expected 1 to \(PlanLimits.localEpochs)"
+        )
+        require(
+            (localSteps > 0) != (localEpochs > 0),
+            "local_steps",
+            "expected either local_steps or local_epochs, not both"
+        )
         require((1...PlanLimits.batch).contains(batch), "batch", "expected 1 to \(PlanLimits.batch)")
         require(learningRate > 0 && learningRate.isFinite, "learning_rate", "expected a number above 0")
         require((0...1).contains(schedule.decayTo), "decay_to", "expected 0 to 1")
-        require((0...PlanLimits.rounds).contains(schedule.warmupRounds), "warmup_rounds", "expected 0 to \(PlanLimits.rounds)")
+        require(
+            (0...PlanLimits.rounds).contains(schedule.warmupRounds),
+            "warmup_rounds",
+            "expected 0 to \(PlanLimits.rounds)"
+        )
         require((0..<1).contains(weightDecay), "weight_decay", "expected at least 0 and less than 1")
         require(gradientClip > 0, "gradient_clip", "expected a number above 0")
         require(proximal >= 0 && proximal <= 1000, "proximal", "expected 0 to 1000")

@@ -26,8 +26,15 @@ public struct AggregationTask: Equatable, Sendable {
     public let contributions: [Contribution]
 
     public init(
-        key: RoundKey, start: GlobalState, strategy: Strategy, training: Training, isLastRound: Bool, bound: Double, scaleBits: Int,
-        productScaleBits: Int, contributions: [Contribution]
+        key: RoundKey,
+        start: GlobalState,
+        strategy: Strategy,
+        training: Training,
+        isLastRound: Bool,
+        bound: Double,
+        scaleBits: Int,
+        productScaleBits: Int,
+        contributions: [Contribution]
     ) {
         self.key = key
         self.start = start
@@ -43,8 +50,16 @@ public struct AggregationTask: Equatable, Sendable {
     /// The same round computed as if it were the plan's last: its adapter is folded into its model.
     public var asLast: AggregationTask {
         AggregationTask(
-            key: key, start: start, strategy: strategy, training: training, isLastRound: true, bound: bound, scaleBits: scaleBits,
-            productScaleBits: productScaleBits, contributions: contributions)
+            key: key,
+            start: start,
+            strategy: strategy,
+            training: training,
+            isLastRound: true,
+            bound: bound,
+            scaleBits: scaleBits,
+            productScaleBits: productScaleBits,
+            contributions: contributions
+        )
     }
 
     /// Whether the round's result has a model of its own: adapters leave it as it is, but for the residual of an exact
@@ -54,12 +69,17 @@ public struct AggregationTask: Equatable, Sendable {
 
     /// The state that the round leads to; each blob is asked for only if the task makes it.
     public func result(
-        model: () throws -> BlobReference, adapter: () throws -> BlobReference, serverState: () throws -> BlobReference
+        model: () throws -> BlobReference,
+        adapter: () throws -> BlobReference,
+        serverState: () throws -> BlobReference
     ) rethrows -> GlobalState {
         let model = try makesModel ? model() : BlobReference(digest: start.model, byteCount: start.modelByteCount)
         return GlobalState(
-            model: model.digest, modelByteCount: model.byteCount, adapter: try makesAdapter ? adapter() : nil,
-            serverState: try strategy.hasServerState ? serverState().digest : nil)
+            model: model.digest,
+            modelByteCount: model.byteCount,
+            adapter: try makesAdapter ? adapter() : nil,
+            serverState: try strategy.hasServerState ? serverState().digest : nil
+        )
     }
 
     public var totalWeight: UInt64 { contributions.reduce(0) { $0 + UInt64($1.weight) } }

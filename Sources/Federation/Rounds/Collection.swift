@@ -51,7 +51,10 @@ extension RoundState {
         var next = RoundInheritance()
         guard plan.lateness.rounds > 0 else { return next }
         let missing = inheritance.asked.subtracting(inheritance.accepted.keys)
-        let former = inheritance.formerRounds + [FormerRound(round: key.round, model: start.model, adapter: start.adapter?.digest, missing: missing)]
+        let former =
+            inheritance.formerRounds + [
+                FormerRound(round: key.round, model: start.model, adapter: start.adapter?.digest, missing: missing)
+            ]
         next.formerRounds = former.filter { key.round + 1 - $0.round <= plan.lateness.rounds && !$0.missing.isEmpty }
         return next
     }

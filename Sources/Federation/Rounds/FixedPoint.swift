@@ -26,6 +26,9 @@ extension Plan {
     }
     /// The scale of sums of products of two factors of one update: their product is at most the square of its norm.
     public func productScaleBits(cohort: Int) -> Int {
-        FixedPoint.scaleBits(bound: bounds.norm * bounds.norm, totalWeight: UInt64(bounds.weight) * UInt64(max(1, cohort)))
+        FixedPoint.scaleBits(
+            bound: bounds.norm * bounds.norm,
+            totalWeight: UInt64(bounds.weight) * UInt64(max(1, cohort))
+        )
     }
 }

@@ -19,7 +19,9 @@ extension RoundState {
         let kept = collection.cohort.filter { site in !dropped.contains(site) || collection.accepted[site] != nil }
         collection.cohort = kept
         // An extension was counted from the old deadline, and stays.
-        if deadlineChanged, collection.extensions == 0 { collection.deadline = collection.openedAt.adding(seconds: amended.deadlineSeconds) }
+        if deadlineChanged, collection.extensions == 0 {
+            collection.deadline = collection.openedAt.adding(seconds: amended.deadlineSeconds)
+        }
         phase = .collecting(collection)
     }
 }

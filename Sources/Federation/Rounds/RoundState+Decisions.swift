@@ -1,4 +1,5 @@
-/// What the coordinator decides about a round: entries that may follow, for the fold to apply. Nothing here changes the round.
+/// What the coordinator decides about a round: entries that may follow, for the fold to apply. Nothing here changes the
+/// round.
 extension RoundState {
     /// Refusals of one site that a round records; further ones are answered only, so that nobody can fill the ledger.
     public static let recordedRefusalsPerSite = 8
@@ -24,20 +25,33 @@ extension RoundState {
     }
 
     /// The sites that a round which opens now asks: those that are there, and those whose update it has inherited.
-    func cohort(_ present: Set<SiteID>) -> Set<SiteID> { present.intersection(plan.sites).union(inheritance.accepted.keys) }
+    func cohort(_ present: Set<SiteID>) -> Set<SiteID> {
+        present.intersection(plan.sites).union(inheritance.accepted.keys)
+    }
 
     private func recruitingIsDue(_ presence: Presence, at now: Timestamp) -> Entry.Body? {
         let cohort = cohort(presence.sites)
         guard let since = presence.quorumSince(of: self) else {
             guard let limit = recruitingDeadline, now >= limit else { return nil }
             let waited = "within \(plan.recruitingDeadlineSeconds) s"
-            return abandonment("\(cohort.count) of the \(plan.quorum) sites that the quorum needs were connected \(waited)")
+            return abandonment(
+                "\(cohort.count) of the \(plan.quorum) sites that the quorum needs were connected \(waited)"
+            )
         }
-        guard cohort.isSuperset(of: plan.sites) || now >= since.adding(seconds: plan.recruitingSeconds) else { return nil }
+        guard cohort.isSuperset(of: plan.sites) || now >= since.adding(seconds: plan.recruitingSeconds) else {
+            return nil
+        }
         return .roundOpened(
             RoundOpening(
-                campaign: plan.campaign, key: key, cohort: cohort.sorted(), model: start.model, adapter: start.adapter?.digest,
-                serverState: start.serverState, deadline: now.adding(seconds: plan.deadlineSeconds)))
+                campaign: plan.campaign,
+                key: key,
+                cohort: cohort.sorted(),
+                model: start.model,
+                adapter: start.adapter?.digest,
+                serverState: start.serverState,
+                deadline: now.adding(seconds: plan.deadlineSeconds)
+            )
+        )
     }
 
     private func collectingIsDue(_ collection: Collection, at now: Timestamp) -> Entry.Body? {
@@ -46,7 +60,9 @@ extension RoundState {
         if count >= plan.quorum { return .roundClosed(key) }
         // Sites were dropped, or the quorum was raised: no update that could still come would be enough.
         if collection.isComplete {
-            return abandonment("all sites that are left have answered, and \(count) updates are fewer than the quorum of \(plan.quorum)")
+            return abandonment(
+                "all sites that are left have answered, and \(count) updates are fewer than the quorum of \(plan.quorum)"
+            )
         }
         let reason = "\(count) of \(plan.quorum) updates by the deadline"
         return extending(collection, reason, at: now) ?? abandonment(reason)
@@ -54,23 +70,31 @@ extension RoundState {
 
     /// A deadline that passed while the coordinator was down gave nobody a chance: it moves where the plan allows it.
     func dueAfterOutage(at now: Timestamp) -> Entry.Body? {
-        guard case .collecting(let collection) = phase, now >= collection.deadline, !collection.isComplete else { return nil }
+        guard case .collecting(let collection) = phase, now >= collection.deadline, !collection.isComplete else {
+            return nil
+        }
         return extending(collection, "the coordinator was down at the deadline", at: now)
     }
 
     private func extending(_ collection: Collection, _ reason: String, at now: Timestamp) -> Entry.Body? {
         guard collection.extensions < plan.extensions.maximum else { return nil }
-        return .roundExtended(RoundExtension(key: key, deadline: now.adding(seconds: plan.extensions.seconds), reason: reason))
+        return .roundExtended(
+            RoundExtension(key: key, deadline: now.adding(seconds: plan.extensions.seconds), reason: reason)
+        )
     }
 
     private func abandonment(_ reason: String, without sites: [SiteID] = []) -> Entry.Body {
-        .roundAbandoned(RoundAbandonment(key: key, reason: reason.cut(toBytes: UpdateRefusal.detailBytes), without: sites))
+        .roundAbandoned(
+            RoundAbandonment(key: key, reason: reason.cut(toBytes: UpdateRefusal.detailBytes), without: sites)
+        )
     }
 
     // MARK: What came of its computation
 
     func committed(_ result: GlobalState) -> Entry.Body? {
-        aggregation.map { .roundCommitted(RoundCommit(key: key, result: result, scaleBits: $0.scaleBits, totalWeight: $0.totalWeight)) }
+        aggregation.map {
+            .roundCommitted(RoundCommit(key: key, result: result, scaleBits: $0.scaleBits, totalWeight: $0.totalWeight))
+        }
     }
 
     /// The round cannot be computed; `sites`: those whose updates are lost.
@@ -104,7 +128,10 @@ extension RoundState {
         case .sound(let norm) where !norm.isFinite:
             return refuse(submission, UpdateRefusal(.notFinite, "the update's norm is not finite"))
         case .sound(let norm) where norm > plan.bounds.norm:
-            return refuse(submission, UpdateRefusal(.normTooLarge, "the update's norm is \(norm), the plan's bound is \(plan.bounds.norm)"))
+            return refuse(
+                submission,
+                UpdateRefusal(.normTooLarge, "the update's norm is \(norm), the plan's bound is \(plan.bounds.norm)")
+            )
         case .sound(let norm):
             return .accept(AcceptedUpdate(update: submission.update, weight: weight(of: manifest), norm: norm))
         }
@@ -117,6 +144,9 @@ extension RoundState {
             collection.refusals[sender, default: 0] < Self.recordedRefusalsPerSite
         else { return .refuse(refusal, recorded: nil) }
         let manifest = submission.update.manifest
-        return .refuse(refusal, recorded: RefusedUpdate(site: sender, key: manifest.key, digest: manifest.update, refusal: refusal))
+        return .refuse(
+            refusal,
+            recorded: RefusedUpdate(site: sender, key: manifest.key, digest: manifest.update, refusal: refusal)
+        )
     }
 }

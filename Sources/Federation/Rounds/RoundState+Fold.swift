@@ -20,7 +20,10 @@ extension RoundState {
         case (.roundClosed(let closed), .collecting(let collection)):
             try require(closed == key, "closes round \(closed), but round \(key) is open")
             try require(collection.accepted.count >= plan.quorum, "closes round \(key) without a quorum")
-            try require(collection.isComplete || entry.at >= collection.deadline, "closes round \(key) before its deadline without all updates")
+            try require(
+                collection.isComplete || entry.at >= collection.deadline,
+                "closes round \(key) before its deadline without all updates"
+            )
             phase = .aggregating(collection)
         case (.roundCommitted(let commit), .aggregating(let collection)):
             try check(commit, against: task(collection))
@@ -29,20 +32,28 @@ extension RoundState {
             try require(abandonment.key == key, "abandons round \(abandonment.key), but round \(key) is open")
             try require(abandonment.without.isEmpty, "drops updates of a round that is collecting them")
             try require(collection.accepted.count < plan.quorum, "abandons round \(key), which could go on")
-            try require(collection.isComplete || entry.at >= collection.deadline, "abandons round \(key), which could go on")
             try require(
-                collection.isComplete || collection.extensions >= plan.extensions.maximum, "abandons round \(key), whose deadline the plan extends")
+                collection.isComplete || entry.at >= collection.deadline,
+                "abandons round \(key), which could go on"
+            )
+            try require(
+                collection.isComplete || collection.extensions >= plan.extensions.maximum,
+                "abandons round \(key), whose deadline the plan extends"
+            )
             phase = .abandoned(abandonment)
         case (.roundAbandoned(let abandonment), .recruiting):
             try require(abandonment.key == key, "abandons round \(abandonment.key), but round \(key) is open")
             try require(abandonment.without.isEmpty, "drops updates of a round that has none")
-            guard let limit = recruitingDeadline, entry.at >= limit else { throw LedgerViolation("abandons round \(key), which may still wait for its quorum") }
+            guard let limit = recruitingDeadline, entry.at >= limit else {
+                throw LedgerViolation("abandons round \(key), which may still wait for its quorum")
+            }
             phase = .abandoned(abandonment)
         case (.roundAbandoned(let abandonment), .aggregating(let collection)):
             try require(abandonment.key == key, "abandons round \(abandonment.key), but round \(key) is open")
             try require(
                 abandonment.without.allSatisfy { collection.accepted[$0] != nil || collection.late[$0] != nil },
-                "drops an update that is not in round \(key)")
+                "drops an update that is not in round \(key)"
+            )
             phase = .abandoned(abandonment)
         default:
             throw LedgerViolation("does not follow in the phase that round \(key) is in")
@@ -73,12 +84,24 @@ extension RoundState {
     }
 
     private func check(_ opening: RoundOpening, at time: Timestamp) throws(LedgerViolation) {
-        try require(opening.deadline == time.adding(seconds: plan.deadlineSeconds), "sets another deadline than the plan's")
+        try require(
+            opening.deadline == time.adding(seconds: plan.deadlineSeconds),
+            "sets another deadline than the plan's"
+        )
         try require(opening.campaign == plan.campaign && opening.key == key, "opens another round than \(key)")
-        try require(opening.cohort == Array(Set(opening.cohort)).sorted(), "names a cohort that is not sorted and unique")
+        try require(
+            opening.cohort == Array(Set(opening.cohort)).sorted(),
+            "names a cohort that is not sorted and unique"
+        )
         // A site that was dropped is not asked, but what it had sent before counts.
-        try require(Set(opening.cohort).isSubset(of: Set(plan.sites).union(inheritance.accepted.keys)), "asks a site that is not in the plan")
-        try require(inheritance.accepted.keys.allSatisfy(opening.cohort.contains), "leaves out a site whose update is in already")
+        try require(
+            Set(opening.cohort).isSubset(of: Set(plan.sites).union(inheritance.accepted.keys)),
+            "asks a site that is not in the plan"
+        )
+        try require(
+            inheritance.accepted.keys.allSatisfy(opening.cohort.contains),
+            "leaves out a site whose update is in already"
+        )
         try require(opening.cohort.count >= plan.quorum, "asks fewer sites than the quorum")
         try require(opening.model == start.model, "starts from another model than the last commit")
         try require(opening.adapter == start.adapter?.digest, "starts from another adapter than the last commit")
@@ -93,23 +116,39 @@ extension RoundState {
         case .postponed(let reason): throw LedgerViolation("accepts an update too early: \(reason)")
         }
         try require(accepted.weight == weight(of: manifest), "gives an update another weight than the plan does")
-        try require(accepted.norm.isFinite && accepted.norm >= 0 && accepted.norm <= plan.bounds.norm, "accepts a norm over the plan's bound")
+        try require(
+            accepted.norm.isFinite && accepted.norm >= 0 && accepted.norm <= plan.bounds.norm,
+            "accepts a norm over the plan's bound"
+        )
     }
 
-    private func check(_ extended: RoundExtension, _ collection: Collection, at time: Timestamp) throws(LedgerViolation) {
+    private func check(_ extended: RoundExtension, _ collection: Collection, at time: Timestamp) throws(LedgerViolation)
+    {
         try require(extended.key == key, "extends round \(extended.key), but round \(key) is open")
         try require(time >= collection.deadline && !collection.isComplete, "extends round \(key) before its deadline")
-        try require(collection.extensions < plan.extensions.maximum, "extends round \(key) more often than the plan allows")
-        try require(extended.deadline == time.adding(seconds: plan.extensions.seconds), "extends round \(key) by another time than the plan's")
+        try require(
+            collection.extensions < plan.extensions.maximum,
+            "extends round \(key) more often than the plan allows"
+        )
+        try require(
+            extended.deadline == time.adding(seconds: plan.extensions.seconds),
+            "extends round \(key) by another time than the plan's"
+        )
     }
 
     private func check(_ commit: RoundCommit, against task: AggregationTask) throws(LedgerViolation) {
         try require(commit.key == key, "commits round \(commit.key), but round \(key) is open")
         try require(commit.scaleBits == task.scaleBits, "was summed at another scale than the plan's")
         try require(commit.totalWeight == task.totalWeight, "was summed with another weight than that of its updates")
-        try require((commit.result.serverState != nil) == plan.strategy.hasServerState, "lacks or invents the strategy's state")
+        try require(
+            (commit.result.serverState != nil) == plan.strategy.hasServerState,
+            "lacks or invents the strategy's state"
+        )
         try require((commit.result.adapter != nil) == task.makesAdapter, "lacks or invents an adapter")
-        try require(task.makesModel || commit.result.model == start.model, "changes the model that the plan leaves as it is")
+        try require(
+            task.makesModel || commit.result.model == start.model,
+            "changes the model that the plan leaves as it is"
+        )
     }
 }
 

@@ -13,12 +13,21 @@ extension RoundState {
         guard manifest.site == sender else {
             return .refused(UpdateRefusal(.wrongSite, "the manifest names \(manifest.site), the certificate \(sender)"))
         }
-        guard manifest.campaign == plan.campaign, manifest.key <= key, manifest.key.round > 0, manifest.key.attempt > 0 else {
+        guard manifest.campaign == plan.campaign, manifest.key <= key, manifest.key.round > 0, manifest.key.attempt > 0
+        else {
             return .refused(
-                UpdateRefusal(.wrongRound, "the update is for round \(manifest.key) of \(manifest.campaign); round \(key) of \(plan.campaign) is open"))
+                UpdateRefusal(
+                    .wrongRound,
+                    """
+                    the update is for round \(manifest.key) of \(manifest.campaign); round \(key) of \(plan.campaign) \
+                    is open
+                    """
+                )
+            )
         }
         if let refusal = contentRefusal(of: manifest) { return .refused(refusal) }
-        return manifest.key.round == key.round ? timelyVerdict(on: manifest, at: now) : lateVerdict(on: manifest, at: now)
+        return manifest.key.round == key.round
+            ? timelyVerdict(on: manifest, at: now) : lateVerdict(on: manifest, at: now)
     }
 
     private func contentRefusal(of manifest: UpdateManifest) -> UpdateRefusal? {
@@ -38,17 +47,27 @@ extension RoundState {
             return .refused(
                 UpdateRefusal(
                     .wrongBase,
-                    "the update was trained from \(manifest.start), round \(key) starts from \(start.model.short)\(start.adapter.map { " and adapter \($0.digest.short)" } ?? "")"
-                ))
+                    """
+                    the update was trained from \(manifest.start), round \(key) starts from \
+                    \(start.model.short)\(start.adapter.map { " and adapter \($0.digest.short)" } ?? "")
+                    """
+                )
+            )
         }
         switch phase {
         case .recruiting:
-            guard inheritance.asked.contains(site) else { return .refused(UpdateRefusal(.notInCohort, "\(site) was not asked in round \(key)")) }
+            guard inheritance.asked.contains(site) else {
+                return .refused(UpdateRefusal(.notInCohort, "\(site) was not asked in round \(key)"))
+            }
             guard inheritance.accepted[site] == nil else { return .refused(duplicate(site)) }
             return .postponed("round \(key) is not open yet")
         case .collecting(let collection):
-            guard now <= collection.deadline else { return .refused(UpdateRefusal(.late, "round \(key) takes no more updates")) }
-            guard inheritance.asked.contains(site) else { return .refused(UpdateRefusal(.notInCohort, "\(site) was not asked in round \(key)")) }
+            guard now <= collection.deadline else {
+                return .refused(UpdateRefusal(.late, "round \(key) takes no more updates"))
+            }
+            guard inheritance.asked.contains(site) else {
+                return .refused(UpdateRefusal(.notInCohort, "\(site) was not asked in round \(key)"))
+            }
             return collection.accepted[site] == nil ? .worthALook : .refused(duplicate(site))
         case .aggregating(let collection):
             guard collection.accepted[site] == nil else { return .refused(duplicate(site)) }
@@ -63,25 +82,40 @@ extension RoundState {
     private func lateVerdict(on manifest: UpdateManifest, at now: Timestamp) -> Verdict {
         let age = key.round - manifest.key.round
         guard plan.lateness.rounds > 0 else {
-            return .refused(UpdateRefusal(.late, "round \(manifest.key.round) is over, and the plan takes no late updates"))
+            return .refused(
+                UpdateRefusal(.late, "round \(manifest.key.round) is over, and the plan takes no late updates")
+            )
         }
         guard age <= plan.lateness.rounds else {
-            return .refused(UpdateRefusal(.late, "the update is \(age) rounds old; the plan takes \(plan.lateness.rounds)"))
+            return .refused(
+                UpdateRefusal(.late, "the update is \(age) rounds old; the plan takes \(plan.lateness.rounds)")
+            )
         }
         guard let former = inheritance.former(manifest.key.round), former.missing.contains(manifest.site) else {
-            return .refused(UpdateRefusal(.duplicate, "round \(manifest.key.round) asked nothing more of \(manifest.site)"))
+            return .refused(
+                UpdateRefusal(.duplicate, "round \(manifest.key.round) asked nothing more of \(manifest.site)")
+            )
         }
         guard manifest.model == former.model, manifest.adapter == former.adapter else {
             return .refused(
-                UpdateRefusal(.wrongBase, "the update was trained from \(manifest.start), round \(manifest.key.round) started from \(former.model.short)")
+                UpdateRefusal(
+                    .wrongBase,
+                    """
+                    the update was trained from \(manifest.start), round \(manifest.key.round) started from \
+                    \(former.model.short)
+                    """
+                )
             )
         }
         switch phase {
         case .recruiting:
             return .postponed("round \(key) is not open yet")
         case .collecting(let collection):
-            guard now <= collection.deadline else { return .refused(UpdateRefusal(.late, "round \(key) takes no more updates")) }
-            return collection.late[manifest.site] == nil ? .worthALook : .postponed("another late update of \(manifest.site) is in round \(key) already")
+            guard now <= collection.deadline else {
+                return .refused(UpdateRefusal(.late, "round \(key) takes no more updates"))
+            }
+            return collection.late[manifest.site] == nil
+                ? .worthALook : .postponed("another late update of \(manifest.site) is in round \(key) already")
         case .aggregating:
             return age < plan.lateness.rounds && key.round < plan.rounds
                 ? .postponed("round \(key) is closed; the next one takes late updates")

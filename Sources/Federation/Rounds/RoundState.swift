@@ -22,7 +22,13 @@ public struct RoundState: Equatable, Sendable {
         case abandoned(RoundAbandonment)
     }
 
-    public init(plan: Plan, key: RoundKey, start: GlobalState, since: Timestamp, inheritance: RoundInheritance = RoundInheritance()) {
+    public init(
+        plan: Plan,
+        key: RoundKey,
+        start: GlobalState,
+        since: Timestamp,
+        inheritance: RoundInheritance = RoundInheritance()
+    ) {
         self.plan = plan
         self.key = key
         self.start = start
@@ -45,12 +51,22 @@ public struct RoundState: Equatable, Sendable {
     public func task(_ collection: Collection) -> AggregationTask {
         let contributions = collection.updates.map { accepted in
             AggregationTask.Contribution(
-                site: accepted.update.manifest.site, update: accepted.update.manifest.update, weight: accepted.weight)
+                site: accepted.update.manifest.site,
+                update: accepted.update.manifest.update,
+                weight: accepted.weight
+            )
         }
         let most = max(collection.cohort.count, contributions.count)
         return AggregationTask(
-            key: key, start: start, strategy: plan.strategy, training: plan.training, isLastRound: key.round == plan.rounds,
-            bound: plan.bounds.norm, scaleBits: plan.scaleBits(cohort: most), productScaleBits: plan.productScaleBits(cohort: most),
-            contributions: contributions)
+            key: key,
+            start: start,
+            strategy: plan.strategy,
+            training: plan.training,
+            isLastRound: key.round == plan.rounds,
+            bound: plan.bounds.norm,
+            scaleBits: plan.scaleBits(cohort: most),
+            productScaleBits: plan.productScaleBits(cohort: most),
+            contributions: contributions
+        )
     }
 }

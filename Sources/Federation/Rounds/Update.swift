@@ -16,8 +16,17 @@ public struct UpdateManifest: Equatable, Sendable {
     public var createdAt: Timestamp
 
     public init(
-        campaign: CampaignID, key: RoundKey, site: SiteID, model: Digest, adapter: Digest? = nil, update: Digest, updateByteCount: UInt64,
-        layout: Digest, samples: UInt32, localLoss: Double, createdAt: Timestamp
+        campaign: CampaignID,
+        key: RoundKey,
+        site: SiteID,
+        model: Digest,
+        adapter: Digest? = nil,
+        update: Digest,
+        updateByteCount: UInt64,
+        layout: Digest,
+        samples: UInt32,
+        localLoss: Double,
+        createdAt: Timestamp
     ) {
         self.campaign = campaign
         self.key = key

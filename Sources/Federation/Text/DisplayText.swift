@@ -1,7 +1,8 @@
 /// Text from outside as a terminal, a log or a table may show it.
 ///
-/// A name, a reason or a file's attribute that someone else wrote may hold characters that move the cursor, begin another
-/// line, or change the order in which others are read (Unicode Technical Report 36, section 3). They are shown as code points.
+/// A name, a reason or a file's attribute that someone else wrote may hold characters that move the cursor, begin
+/// another line, or change the order in which others are read (Unicode Technical Report 36, section 3). They are shown
+/// as code points.
 public enum DisplayText {
     /// `text` with every hidden character written as its code point: `\n`, `\t`, `\u{1b}`, `\u{202e}`.
     ///
@@ -26,8 +27,8 @@ public enum DisplayText {
         }
     }
 
-    /// Whether a scalar is not seen, or changes how others are seen: controls, line separators, bidirectional overrides and
-    /// other format characters, fillers, and what no font knows.
+    /// Whether a scalar is not seen, or changes how others are seen: controls, line separators, bidirectional overrides
+    /// and other format characters, fillers, and what no font knows.
     public static func isHidden(_ scalar: Unicode.Scalar) -> Bool {
         if scalar.isASCII { return scalar.value < 0x20 || scalar.value == 0x7f }
         switch scalar.properties.generalCategory {

@@ -22,8 +22,14 @@ public struct Heartbeat: Equatable, Sendable {
     public static let displayNameBytes = 128
 
     public init(
-        activity: Activity = .idle, round: Int = 0, progress: Double = 0, localLoss: Double = 0, bytesUp: UInt64 = 0,
-        bytesDown: UInt64 = 0, trouble: String = "", displayName: String = ""
+        activity: Activity = .idle,
+        round: Int = 0,
+        progress: Double = 0,
+        localLoss: Double = 0,
+        bytesUp: UInt64 = 0,
+        bytesDown: UInt64 = 0,
+        trouble: String = "",
+        displayName: String = ""
     ) {
         self.activity = activity
         self.round = round

@@ -9,7 +9,15 @@ public struct PreparedUpdate: Equatable, Sendable {
     public let byteCount: UInt64
     public let localLoss: Double
 
-    public init(campaign: CampaignID, key: RoundKey, model: Digest, adapter: Digest? = nil, update: Digest, byteCount: UInt64, localLoss: Double) {
+    public init(
+        campaign: CampaignID,
+        key: RoundKey,
+        model: Digest,
+        adapter: Digest? = nil,
+        update: Digest,
+        byteCount: UInt64,
+        localLoss: Double
+    ) {
         self.campaign = campaign
         self.key = key
         self.model = model

@@ -82,7 +82,9 @@ public struct WorkerMachine: Equatable, Sendable {
         switch event {
         case .connected:
             (isConnected, failedConnections) = (true, 0)
-            if work == .resting(reason: Self.notConnected) { work = .resting(reason: "waits for what the coordinator says") }
+            if work == .resting(reason: Self.notConnected) {
+                work = .resting(reason: "waits for what the coordinator says")
+            }
             return transfer()
         case .disconnected: return disconnected()
         case .assigned(let assignment): return follow(assignment)
@@ -121,7 +123,8 @@ public struct WorkerMachine: Equatable, Sendable {
             guard case .keeping(let end, _) = work, end.campaign == campaign else { return [] }
             defer { failedTransfers += 1 }
             return retry(afterSeconds: pause(failedTransfers, atMost: Self.longestPauseSeconds))
-        case .fetchFailed(let key, _), .trainingFailed(let key, _), .uploadFailed(let key, _), .submissionFailed(let key, _):
+        case .fetchFailed(let key, _), .trainingFailed(let key, _), .uploadFailed(let key, _),
+            .submissionFailed(let key, _):
             return failed(key)
         case .retryDue: return isConnected ? transfer() : []
         }
@@ -156,7 +159,8 @@ public struct WorkerMachine: Equatable, Sendable {
         defer { failedTransfers += 1 }
         switch work {
         case .uploading(let update) where next != nil:
-            // The coordinator wants something else by now and may refuse the blob: ask for the update's receipt, or why not.
+            // The coordinator wants something else by now and may refuse the blob: ask for the update's receipt, or why
+            // not.
             work = .submitting(update)
             return retry(afterSeconds: pause(failedTransfers, atMost: Self.longestSubmissionPauseSeconds))
         case .submitting:
@@ -240,7 +244,8 @@ public struct WorkerMachine: Equatable, Sendable {
     private func isInHand(_ task: TrainingTask) -> Bool {
         switch work {
         case .fetching(let mine), .training(let mine):
-            mine.campaign == task.campaign && mine.key.round == task.key.round && mine.model == task.model && mine.adapter == task.adapter
+            mine.campaign == task.campaign && mine.key.round == task.key.round && mine.model == task.model
+                && mine.adapter == task.adapter
         case .uploading(let update), .submitting(let update):
             update.campaign == task.campaign && update.key.round == task.key.round && update.model == task.model.digest
                 && update.adapter == task.adapter?.digest
@@ -262,7 +267,8 @@ extension TrainingTask {
     func isWorthFinishing(under assignment: Assignment) -> Bool {
         switch assignment {
         case .rest: lateRounds > 0
-        case .train(let newer): newer.campaign == campaign && newer.key.round > key.round && newer.key.round - key.round <= newer.lateRounds
+        case .train(let newer):
+            newer.campaign == campaign && newer.key.round > key.round && newer.key.round - key.round <= newer.lateRounds
         case .finished: false
         }
     }

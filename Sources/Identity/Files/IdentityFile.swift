@@ -14,7 +14,9 @@ public enum IdentityFile {
     public static func read(_ path: String) throws -> [UInt8] { try read(path, isKey: false) }
 
     /// All certificates of a PEM file, leaf first.
-    public static func certificates(_ path: String) throws -> [Certificate] { try naming(path) { try Certificate.chain(pem: $0) } }
+    public static func certificates(_ path: String) throws -> [Certificate] {
+        try naming(path) { try Certificate.chain(pem: $0) }
+    }
 
     /// A private key; refused where others than its owner may read it.
     public static func key(_ path: String) throws -> PrivateKey {
@@ -26,7 +28,9 @@ public enum IdentityFile {
     public static func roots(_ path: String, revocations: String? = nil) throws -> TrustRoots {
         let authorities = try certificates(path)
         guard let revocations else { return TrustRoots(authorities) }
-        return try naming(revocations) { try TrustRoots(authorities, revocations: RevocationList.lists($0, of: authorities)) }
+        return try naming(revocations) {
+            try TrustRoots(authorities, revocations: RevocationList.lists($0, of: authorities))
+        }
     }
 
     private static func naming<R>(_ path: String, _ parse: ([UInt8]) throws -> R) throws -> R {
@@ -37,25 +41,37 @@ public enum IdentityFile {
     private static func read(_ path: String, isKey: Bool) throws -> [UInt8] {
         // Without waiting: a pipe without a writer must not hold up a service.
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-        guard descriptor >= 0 else { throw IdentityError.system(.unreadable, "cannot read the file", path, hint: readHint) }
+        guard descriptor >= 0 else {
+            throw IdentityError.system(.unreadable, "cannot read the file", path, hint: readHint)
+        }
         defer { close(descriptor) }
         var status = stat()
         guard fstat(descriptor, &status) == 0 else {
             throw IdentityError.system(.unreadable, "cannot read the file", path, hint: readHint)
         }
         guard status.st_mode & S_IFMT == S_IFREG else {
-            throw IdentityError(.unreadable, "cannot read the file: it is not a regular file", detail: path, hint: "name a PEM file")
+            throw IdentityError(
+                .unreadable,
+                "cannot read the file: it is not a regular file",
+                detail: path,
+                hint: "name a PEM file"
+            )
         }
         guard !isKey || status.st_mode & 0o077 == 0 else {
             let mode = String(status.st_mode & 0o777, radix: 8)
             throw IdentityError(
-                .exposed, "a private key can be read by others than its owner", detail: "\(path) has mode 0\(mode), expected 0600",
-                hint: "chmod 600 the file; where others may have read it, make a new key and have it certified")
+                .exposed,
+                "a private key can be read by others than its owner",
+                detail: "\(path) has mode 0\(mode), expected 0600",
+                hint: "chmod 600 the file; where others may have read it, make a new key and have it certified"
+            )
         }
         guard status.st_size <= maximumBytes else {
             throw IdentityError(
-                .unreadable, "the file is too large",
-                detail: "\(path) has \(status.st_size) bytes, at most \(maximumBytes) are read")
+                .unreadable,
+                "the file is too large",
+                detail: "\(path) has \(status.st_size) bytes, at most \(maximumBytes) are read"
+            )
         }
         return try readAll(descriptor, atMost: maximumBytes, path)
     }
@@ -66,11 +82,17 @@ public enum IdentityFile {
         while true {
             let count = Glibc.read(descriptor, &buffer, buffer.count)
             if count < 0 && errno == EINTR { continue }
-            guard count >= 0 else { throw IdentityError.system(.unreadable, "cannot read the file", path, hint: readHint) }
+            guard count >= 0 else {
+                throw IdentityError.system(.unreadable, "cannot read the file", path, hint: readHint)
+            }
             if count == 0 { return bytes }
             bytes += buffer.prefix(count)
             guard bytes.count <= limit else {
-                throw IdentityError(.unreadable, "the file is too large", detail: "\(path), at most \(limit) bytes are read")
+                throw IdentityError(
+                    .unreadable,
+                    "the file is too large",
+                    detail: "\(path), at most \(limit) bytes are read"
+                )
             }
         }
     }
@@ -78,7 +100,9 @@ public enum IdentityFile {
     // MARK: Writing
 
     /// Writes a new private key: with mode 0600 from its first moment, durable, and never over a file that is there.
-    public static func create(_ key: PrivateKey, at path: String) throws { try create(key.pem(), at: path, mode: 0o600) }
+    public static func create(_ key: PrivateKey, at path: String) throws {
+        try create(key.pem(), at: path, mode: 0o600)
+    }
 
     /// Writes a new file, durable when this returns; throws ``IdentityError/Code/exists`` where something has its name.
     public static func create(_ bytes: [UInt8], at path: String, mode: mode_t = 0o644) throws {
@@ -119,7 +143,9 @@ public enum IdentityFile {
             guard count > 0 else { throw IdentityError.system(.unreadable, "cannot write the file", path) }
             done += count
         }
-        guard fsync(descriptor) == 0 else { throw IdentityError.system(.unreadable, "cannot make the file durable", path) }
+        guard fsync(descriptor) == 0 else {
+            throw IdentityError.system(.unreadable, "cannot make the file durable", path)
+        }
     }
 
     private static func synchroniseFolder(of path: String) throws {
@@ -127,6 +153,8 @@ public enum IdentityFile {
         let descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard descriptor >= 0 else { throw IdentityError.system(.unreadable, "cannot open the directory", folder) }
         defer { close(descriptor) }
-        guard fsync(descriptor) == 0 else { throw IdentityError.system(.unreadable, "cannot make the directory durable", folder) }
+        guard fsync(descriptor) == 0 else {
+            throw IdentityError.system(.unreadable, "cannot make the directory durable", folder)
+        }
     }
 }

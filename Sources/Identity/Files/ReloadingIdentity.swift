@@ -31,7 +31,8 @@ public struct ReloadingIdentity<Value: Sendable>: Sendable {
         (current, contexts, self.load) = (value, TLSContextBox(context), load)
     }
 
-    /// Reads the files where they were changed since they were last read, and again after a while where they did not hold.
+    /// Reads the files where they were changed since they were last read, and again after a while where they did not
+    /// hold.
     public mutating func look(at now: Timestamp) -> Outcome {
         if watch.hasSettledChange() { return reload(at: now) }
         guard let retryAt, now >= retryAt else { return .unchanged }

@@ -22,7 +22,10 @@ enum PeerAlert {
     func error(about certificate: Certificate, detail: String, at now: Timestamp) -> IdentityError {
         let term = certificate.term
         let dates =
-            "our certificate is valid from \(term.notBefore.text) to \(term.notAfter.text), and this machine's clock says \(now.text)"
+            """
+            our certificate is valid from \(term.notBefore.text) to \(term.notAfter.text), and this machine's clock \
+            says \(now.text)
+            """
         return IdentityError(.handshake, message, detail: "\(detail); \(dates)", hint: hint(term, at: now))
     }
 
@@ -39,13 +42,14 @@ enum PeerAlert {
         switch (self, term.standing(at: now)) {
         case (.unknownAuthority, _):
             return "was the certificate issued by the CA of this consortium? kumiai pki show names its issuer"
-        case (.revoked, _): return "ask the consortium why; to take part again, a new key and a new certificate are needed"
+        case (.revoked, _):
+            return "ask the consortium why; to take part again, a new key and a new certificate are needed"
         case (_, .ended): return "renew it: kumiai pki renew"
         case (_, .notYetValid): return "set this machine's clock: it is behind, or the CA's was ahead"
         case (.expired, _), (.notAccepted, _):
             return """
-                it is valid by the clock here: compare the clocks of both machines; the other side's log names the reason, \
-                such as a CA or a revocation list that has ended
+                it is valid by the clock here: compare the clocks of both machines; the other side's log names the \
+                reason, such as a CA or a revocation list that has ended
                 """
         }
     }

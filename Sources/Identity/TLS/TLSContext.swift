@@ -15,7 +15,8 @@ public final class TLSContext: @unchecked Sendable {
     private static let ciphers = "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256"
 
     public init(_ side: Side, chain: [Certificate], key: PrivateKey, roots: TrustRoots) throws {
-        guard let leaf = chain.first, let context = SSL_CTX_new(side == .client ? TLS_client_method() : TLS_server_method())
+        guard let leaf = chain.first,
+            let context = SSL_CTX_new(side == .client ? TLS_client_method() : TLS_server_method())
         else { throw IdentityError.openSSL(.failed, "cannot make a TLS context") }
         pointer = context
         self.roots = roots
@@ -26,12 +27,18 @@ public final class TLSContext: @unchecked Sendable {
             SSL_CTX_use_certificate(context, leaf.pointer) == 1,
             SSL_CTX_use_PrivateKey(context, key.pointer) == 1,
             SSL_CTX_check_private_key(context) == 1
-        else { throw IdentityError.openSSL(.failed, "the key does not belong to the certificate, or cannot be used for TLS") }
+        else {
+            throw IdentityError.openSSL(
+                .failed,
+                "the key does not belong to the certificate, or cannot be used for TLS"
+            )
+        }
         for certificate in chain.dropFirst() { _ = kumiai_ssl_ctx_add_chain_certificate(context, certificate.pointer) }
         SSL_CTX_set_cert_store(context, roots.makeStore())
         SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nil)
         SSL_CTX_set_verify_depth(context, 4)
-        // Purposes are checked with the identity (``Certificate/principal()``): a participant's certificate is for both.
+        // Purposes are checked with the identity (``Certificate/principal()``): a participant's certificate is for
+        // both.
         SSL_CTX_set_purpose(context, X509_PURPOSE_ANY)
         kumiai_ssl_ctx_set_options(context)
         // Sessions are not resumed: a certificate is looked at on every connection.

@@ -46,7 +46,8 @@ public final class TLSSession {
 
     /// Lends ciphertext for the calls inside `body`; what they do not consume must be lent again.
     /// Returns how many bytes were consumed.
-    public func lending<R>(_ ciphertext: UnsafeRawBufferPointer, _ body: () throws -> R) rethrows -> (consumed: Int, R) {
+    public func lending<R>(_ ciphertext: UnsafeRawBufferPointer, _ body: () throws -> R) rethrows -> (consumed: Int, R)
+    {
         channel.input = ciphertext
         channel.inputOffset = 0
         defer { channel.input = UnsafeRawBufferPointer(start: nil, count: 0) }

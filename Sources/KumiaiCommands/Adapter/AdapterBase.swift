@@ -4,7 +4,9 @@ import Tensors
 /// An adapter belongs to one base model; on another one it does harm.
 enum AdapterBase {
     /// Errors say that it is the base that is meant.
-    static func open(_ path: String) throws -> SafetensorsFile { try SafetensorsFile(path: path, called: "the base model \(path)") }
+    static func open(_ path: String) throws -> SafetensorsFile {
+        try SafetensorsFile(path: path, called: "the base model \(path)")
+    }
 
     /// SHA-256 of a model's file.
     static func digest(of model: SafetensorsFile) throws -> String {
@@ -13,16 +15,20 @@ enum AdapterBase {
         return hash.finish().hex
     }
 
-    /// Why the adapter does not belong to the base; `nil` where it does, or does not say to which it belongs: adapters made
-    /// here do, and others may not.
+    /// Why the adapter does not belong to the base; `nil` where it does, or does not say to which it belongs: adapters
+    /// made here do, and others may not.
     static func mismatch(_ adapter: PEFTAdapter, _ base: SafetensorsFile) throws -> String? {
         guard let expected = adapter.baseDigest else { return nil }
         let found = try digest(of: base)
-        return expected == found ? nil : "the adapter belongs to the model \(expected.prefix(12)), and \(base.name) is \(found.prefix(12))"
+        return expected == found
+            ? nil : "the adapter belongs to the model \(expected.prefix(12)), and \(base.name) is \(found.prefix(12))"
     }
 
     static func check(_ adapter: PEFTAdapter, _ base: SafetensorsFile) throws {
         guard let mismatch = try mismatch(adapter, base) else { return }
-        throw UsageError(mismatch, hint: "apply it to its own base; kumiai adapter merge --force folds it in all the same")
+        throw UsageError(
+            mismatch,
+            hint: "apply it to its own base; kumiai adapter merge --force folds it in all the same"
+        )
     }
 }

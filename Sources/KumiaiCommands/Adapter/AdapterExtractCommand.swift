@@ -7,20 +7,24 @@ import Tensors
 
 struct AdapterExtractCommand: Command {
     static let configuration = CommandConfiguration(
-        commandName: "extract", abstract: "Make the adapter that leads from one model closest to another.",
+        commandName: "extract",
+        abstract: "Make the adapter that leads from one model closest to another.",
         discussion: """
-            For each module the best of its rank, by singular values. Says what part of the change's energy it lacks, also \
-            that of tensors which have no adapter.
-            """)
+            For each module the best of its rank, by singular values. Says what part of the change's energy it lacks, \
+            also that of tensors which have no adapter.
+            """
+    )
 
     @Argument(
         help: ArgumentHelp("The base model.", valueName: "base.safetensors"),
-        completion: .file(extensions: ["safetensors"]))
+        completion: .file(extensions: ["safetensors"])
+    )
     var base: String
 
     @Argument(
         help: ArgumentHelp("The model to come close to.", valueName: "model.safetensors"),
-        completion: .file(extensions: ["safetensors"]))
+        completion: .file(extensions: ["safetensors"])
+    )
     var model: String
 
     @Option(help: ArgumentHelp("Where the adapter goes.", valueName: "directory"), completion: .directory)
@@ -42,7 +46,9 @@ struct AdapterExtractCommand: Command {
     }
 
     func validate() throws {
-        guard (1...PlanLimits.loraRank).contains(rank) else { throw ValidationError("--rank is 1 to \(PlanLimits.loraRank)") }
+        guard (1...PlanLimits.loraRank).contains(rank) else {
+            throw ValidationError("--rank is 1 to \(PlanLimits.loraRank)")
+        }
     }
 
     func execute() async throws {
@@ -51,21 +57,41 @@ struct AdapterExtractCommand: Command {
         try adapter.check(for: start.layout)
         let end = try SafetensorsFile(path: model, called: "the model \(model)")
         try requireOneContract(start, end)
-        try PolicyConfiguration.requireLinear(AdapterLayout(base: start.layout, rank: rank, targets: adapter.targets).modules.map(\.name), of: start)
-        let extraction = try AdapterExtraction(from: start, to: end, rank: rank, alpha: adapter.alpha, targets: adapter.targets)
+        try PolicyConfiguration.requireLinear(
+            AdapterLayout(base: start.layout, rank: rank, targets: adapter.targets).modules.map(\.name),
+            of: start
+        )
+        let extraction = try AdapterExtraction(
+            from: start,
+            to: end,
+            rank: rank,
+            alpha: adapter.alpha,
+            targets: adapter.targets
+        )
         let digest = try AdapterBase.digest(of: start)
         try OutputFile.replaceDirectory(out, files: PEFTAdapter.fileNames, force: force.isOn) {
             try extraction.write(to: $0, base: base, baseDigest: digest)
         }
-        if json.isOn { return try Report(out: out, rank: rank, energy: extraction.energy, discardedEnergy: extraction.discarded).printJSON() }
-        Terminal.print("wrote \(out): rank \(rank), lacks \(Format.number(100 * extraction.discarded, digits: 3)) % of the change's energy")
+        if json.isOn {
+            return try Report(out: out, rank: rank, energy: extraction.energy, discardedEnergy: extraction.discarded)
+                .printJSON()
+        }
+        Terminal.print(
+            """
+            wrote \(out): rank \(rank), lacks \(Format.number(100 * extraction.discarded, digits: 3)) % of the \
+            change's energy
+            """
+        )
     }
 
     /// An adapter changes weights alone: what else is different would be lost without a word.
     private func requireOneContract(_ base: SafetensorsFile, _ model: SafetensorsFile) throws {
-        guard let one = try? PolicyConfiguration(of: base), let other = try? PolicyConfiguration(of: model), one != other else { return }
+        guard let one = try? PolicyConfiguration(of: base), let other = try? PolicyConfiguration(of: model),
+            one != other
+        else { return }
         throw UsageError(
             "\(base.name) and \(model.name) have different configurations or contracts, and an adapter cannot carry that",
-            hint: "name the base that the model was trained from; kumiai policy show prints a model's configuration")
+            hint: "name the base that the model was trained from; kumiai policy show prints a model's configuration"
+        )
     }
 }

@@ -4,29 +4,37 @@ import Tensors
 
 struct AdapterMergeCommand: Command {
     static let configuration = CommandConfiguration(
-        commandName: "merge", abstract: "Fold an adapter into its base model.",
+        commandName: "merge",
+        abstract: "Fold an adapter into its base model.",
         discussion: """
-            Honours r, lora_alpha, rank_pattern, alpha_pattern, use_rslora, fan_in_fan_out, target_modules, exclude_modules, \
-            modules_to_save and bias. Every other option of adapter_config.json that would change the result is refused by its \
-            name. Base, adapter and result must hold finite numbers only.
-            """)
+            Honours r, lora_alpha, rank_pattern, alpha_pattern, use_rslora, fan_in_fan_out, target_modules, \
+            exclude_modules, modules_to_save and bias. Every other option of adapter_config.json that would change \
+            the result is refused by its name. Base, adapter and result must hold finite numbers only.
+            """
+    )
 
     @Argument(
         help: ArgumentHelp("The base model.", valueName: "base.safetensors"),
-        completion: .file(extensions: ["safetensors"]))
+        completion: .file(extensions: ["safetensors"])
+    )
     var base: String
 
     @Argument(
         help: ArgumentHelp("The adapter: adapter_config.json and adapter_model.safetensors.", valueName: "directory"),
-        completion: .directory)
+        completion: .directory
+    )
     var adapter: String
 
     @Option(
         help: ArgumentHelp("Where the merged model goes.", valueName: "file"),
-        completion: .file(extensions: ["safetensors"]))
+        completion: .file(extensions: ["safetensors"])
+    )
     var out: String
 
-    @Flag(name: .customLong("force"), help: "Replace a file that exists, and merge also where the adapter says that it belongs to another base.")
+    @Flag(
+        name: .customLong("force"),
+        help: "Replace a file that exists, and merge also where the adapter says that it belongs to another base."
+    )
     var force = false
 
     @OptionGroup var json: JSONOption

@@ -7,7 +7,11 @@ struct AdapterOptions: ParsableArguments {
     @Option(help: "The adapter's alpha: its scale is alpha / rank.")
     var alpha = Self.defaultAlpha
 
-    @Option(name: .customLong("target"), parsing: .upToNextOption, help: "The modules that get an adapter, one after the other: --target qkv fc1.")
+    @Option(
+        name: .customLong("target"),
+        parsing: .upToNextOption,
+        help: "The modules that get an adapter, one after the other: --target qkv fc1."
+    )
     var targets = Self.defaultTargets
 
     /// Far beyond what anybody uses, and such that the factors stay numbers that float32 has.
@@ -20,7 +24,10 @@ struct AdapterOptions: ParsableArguments {
     func check(for base: TensorLayout) throws {
         let unknown = AdapterLayout.unknownTargets(targets, in: base)
         guard unknown.isEmpty else {
-            throw UsageError("--target: the model has no module named \(unknown.joined(separator: ", "))", hint: "kumiai policy show names them")
+            throw UsageError(
+                "--target: the model has no module named \(unknown.joined(separator: ", "))",
+                hint: "kumiai policy show names them"
+            )
         }
     }
 

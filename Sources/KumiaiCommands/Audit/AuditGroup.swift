@@ -2,11 +2,12 @@ import ArgumentParser
 
 struct AuditGroup: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "audit", abstract: "Check a copy of the ledger, offline, without trusting the coordinator.",
+        commandName: "audit",
+        abstract: "Check a copy of the ledger, offline, without trusting the coordinator.",
         discussion: """
             Works on a copy of the coordinator's data directory. Name the CA that you trust with --ca; without it the \
-            copy's own is used, which proves only that the copy agrees with itself. A ledger of another CA than that is not \
-            audited (exit code 6).
+            copy's own is used, which proves only that the copy agrees with itself. A ledger of another CA than that \
+            is not audited (exit code 6).
 
             Examples:
               kumiai audit verify copy --ca ca.pem      # exits with 3 where tampered with
@@ -16,6 +17,8 @@ struct AuditGroup: AsyncParsableCommand {
               kumiai audit show 17 copy
             """,
         subcommands: [
-            AuditVerifyCommand.self, AuditRoundsCommand.self, AuditShowCommand.self, AuditReplayCommand.self, AuditInitCommand.self,
-        ])
+            AuditVerifyCommand.self, AuditRoundsCommand.self, AuditShowCommand.self, AuditReplayCommand.self,
+            AuditInitCommand.self,
+        ]
+    )
 }

@@ -2,14 +2,16 @@ import ArgumentParser
 
 struct AuditInitCommand: Command {
     static let configuration = CommandConfiguration(
-        commandName: "init", abstract: "Write an auditor's configuration, to ask the coordinator and to fetch models.",
+        commandName: "init",
+        abstract: "Write an auditor's configuration, to ask the coordinator and to fetch models.",
         discussion: """
-            An audit itself needs none: it reads a copy, offline. The file is operator.toml, which all commands that speak to the \
-            coordinator read; what one may ask is decided by the certificate.
+            An audit itself needs none: it reads a copy, offline. The file is operator.toml, which all commands that \
+            speak to the coordinator read; what one may ask is decided by the certificate.
 
             Example:
               kumiai audit init bob --coordinator 127.0.0.1:7443
-            """)
+            """
+    )
 
     @Argument(help: "The auditor's directory, with ca.pem, certificate.pem and key.pem.", completion: .directory)
     var directory: String

@@ -12,7 +12,10 @@ struct AuditOptions: ParsableArguments {
 
 /// `--ca` of an audit.
 struct AuthorityOption: ParsableArguments {
-    @Option(help: ArgumentHelp("The CA certificate that you trust.", valueName: "ca.pem"), completion: .file(extensions: ["pem", "crt", "cer"]))
+    @Option(
+        help: ArgumentHelp("The CA certificate that you trust.", valueName: "ca.pem"),
+        completion: .file(extensions: ["pem", "crt", "cer"])
+    )
     var ca: String?
 
     /// A copy whose ledger was founded under another CA is not audited: that `--ca` is wrong is no finding.

@@ -4,21 +4,26 @@ import Federation
 
 struct AuditReplayCommand: Command {
     static let configuration = CommandConfiguration(
-        commandName: "replay", abstract: "Compute rounds again from their stored updates and compare the digests.",
+        commandName: "replay",
+        abstract: "Compute rounds again from their stored updates and compare the digests.",
         usage: """
             kumiai audit replay <round> <copy> [--campaign <campaign>] [--ca <ca.pem>] [--json]
             kumiai audit replay --all <copy> [--campaign <campaign>] [--ca <ca.pem>] [--json]
             """,
         discussion: """
-            Exits with 3 where a result is not, bit for bit, the recorded one. With --all, also where a blob that a round \
-            needs is missing or damaged; rounds whose updates were pruned cannot be replayed, and are listed. A release that \
-            was cut of a round with an adapter is computed again with its round.
-            """)
+            Exits with 3 where a result is not, bit for bit, the recorded one. With --all, also where a blob that a \
+            round needs is missing or damaged; rounds whose updates were pruned cannot be replayed, and are listed. A \
+            release that was cut of a round with an adapter is computed again with its round.
+            """
+    )
 
     @Argument(
         help: ArgumentHelp(
-            "The round's number, unless --all is given; then a copy of the coordinator's data directory.", valueName: "round-and-copy"),
-        completion: .directory)
+            "The round's number, unless --all is given; then a copy of the coordinator's data directory.",
+            valueName: "round-and-copy"
+        ),
+        completion: .directory
+    )
     var words: [String]
 
     @Flag(help: "Replay every committed round that can be.")
@@ -45,15 +50,21 @@ struct AuditReplayCommand: Command {
             let recorded: String
             let computed: String
 
-            init(_ release: Replay.Release) { (name, recorded, computed) = (release.name.text, release.recorded.hex, release.computed.hex) }
+            init(_ release: Replay.Release) {
+                (name, recorded, computed) = (release.name.text, release.recorded.hex, release.computed.hex)
+            }
         }
     }
 
     func validate() throws {
         if all {
-            guard words.count == 1 else { throw ValidationError("--all takes one argument, the copy: every round is replayed") }
+            guard words.count == 1 else {
+                throw ValidationError("--all takes one argument, the copy: every round is replayed")
+            }
         } else {
-            guard words.count == 2 else { throw ValidationError("expected a round's number and the copy, or --all and the copy") }
+            guard words.count == 2 else {
+                throw ValidationError("expected a round's number and the copy, or --all and the copy")
+            }
             guard Int(words[0]) != nil else { throw ValidationError("\"\(words[0])\" is not the number of a round") }
         }
     }
@@ -70,14 +81,24 @@ struct AuditReplayCommand: Command {
     private func replay(_ round: Int, _ copy: LedgerCopy, campaign: CampaignID?) throws {
         let replay = try Replay.run(copy, round: round, campaign: campaign)
         let report = Report(
-            round: round, updates: replay.task.contributions.count, recorded: replay.recorded.model.hex,
-            computed: replay.computed.model.hex, recordedAdapter: replay.recorded.adapter?.digest.hex,
-            computedAdapter: replay.computed.adapter?.digest.hex, release: replay.release.map(Report.Release.init),
-            identical: replay.isIdentical)
+            round: round,
+            updates: replay.task.contributions.count,
+            recorded: replay.recorded.model.hex,
+            computed: replay.computed.model.hex,
+            recordedAdapter: replay.recorded.adapter?.digest.hex,
+            computedAdapter: replay.computed.adapter?.digest.hex,
+            release: replay.release.map(Report.Release.init),
+            identical: replay.isIdentical
+        )
         if json.isOn {
             try report.printJSON()
         } else {
-            Terminal.print("round \(round): \(counted(report.updates, "update")), weight \(replay.task.totalWeight), scale 2^-\(replay.task.scaleBits)")
+            Terminal.print(
+                """
+                round \(round): \(counted(report.updates, "update")), weight \(replay.task.totalWeight), scale \
+                2^-\(replay.task.scaleBits)
+                """
+            )
             Terminal.print("recorded  \(report.recorded)")
             Terminal.print("computed  \(report.computed)")
             if let adapter = report.recordedAdapter { Terminal.print("adapter   recorded \(adapter)") }
@@ -86,7 +107,10 @@ struct AuditReplayCommand: Command {
                 Terminal.print("release   \(release.name): recorded \(release.recorded)")
                 Terminal.print("          computed \(release.computed)")
             }
-            Terminal.print(report.identical ? Terminal.styled("identical", .green) + ", bit for bit" : Terminal.styled("DIFFERENT", .red))
+            Terminal.print(
+                report.identical
+                    ? Terminal.styled("identical", .green) + ", bit for bit" : Terminal.styled("DIFFERENT", .red)
+            )
         }
         if !report.identical { throw ExitStatus.tampered }
     }

@@ -4,15 +4,18 @@ import Federation
 
 struct AuditRoundsCommand: Command {
     static let configuration = CommandConfiguration(
-        commandName: "rounds", abstract: "List every round: who was asked, who sent, what came of it.",
+        commandName: "rounds",
+        abstract: "List every round: who was asked, who sent, what came of it.",
         discussion: """
             ENTRIES are the numbers of the ledger's entries that opened the round and that committed or abandoned it; \
-            `kumiai audit show` prints one in full. ACCEPTED are the sites whose update of this round counts in it or, where the round came to nothing, had come in; LATE those \
-            whose update of an earlier round does, MISSING those that were asked and sent none that counts. REPLAY says \
-            whether the copy holds all that `kumiai audit replay` needs.
+            `kumiai audit show` prints one in full. ACCEPTED are the sites whose update of this round counts in it \
+            or, where the round came to nothing, had come in; LATE those whose update of an earlier round does, \
+            MISSING those that were asked and sent none that counts. REPLAY says whether the copy holds all that \
+            `kumiai audit replay` needs.
 
             Columns are cut to the window; in a pipe and with --json they are complete.
-            """)
+            """
+    )
 
     @OptionGroup var options: AuditOptions
     @OptionGroup var json: JSONOption
@@ -55,9 +58,13 @@ struct AuditRoundsCommand: Command {
         let copy = try options.open()
         let history = try RoundHistory(copy)
         let rows = history.rounds.map { row($0, copy) }
-        if json.isOn { return try Report(rounds: rows, events: history.events.map { Event(entry: $0.index, text: $0.text) }).printJSON() }
+        if json.isOn {
+            return try Report(rounds: rows, events: history.events.map { Event(entry: $0.index, text: $0.text) })
+                .printJSON()
+        }
         let columns: [(String, Table.Alignment)] = [
-            ("CAMPAIGN", .left), ("ROUND", .right), ("ENTRIES", .left), ("OPENED", .left), ("RESULT", .left), ("ACCEPTED", .left), ("LATE", .left),
+            ("CAMPAIGN", .left), ("ROUND", .right), ("ENTRIES", .left), ("OPENED", .left), ("RESULT", .left),
+            ("ACCEPTED", .left), ("LATE", .left),
             ("MISSING", .left), ("REFUSED", .right), ("MODEL", .left), ("REPLAY", .left),
         ]
         var table = Table(columns)
@@ -65,7 +72,8 @@ struct AuditRoundsCommand: Command {
             let round = row.attempt == 1 ? "\(row.round)" : "\(row.round).\(row.attempt)"
             let model = row.model.map { String($0.prefix(12)) } ?? "–"
             table.append([
-                row.campaign, round, row.entries, row.openedAt, row.result, text(row.accepted), text(row.late), text(row.missing), "\(row.refused)", model,
+                row.campaign, round, row.entries, row.openedAt, row.result, text(row.accepted), text(row.late),
+                text(row.missing), "\(row.refused)", model,
                 row.replayable,
             ])
         }
@@ -75,19 +83,31 @@ struct AuditRoundsCommand: Command {
 
     private func row(_ record: RoundHistory.Record, _ copy: LedgerCopy) -> Row {
         Row(
-            campaign: record.campaign.text, round: record.task.key.round, attempt: record.task.key.attempt, openedEntry: record.openedEntry,
-            endedEntry: record.endedEntry, cohort: record.cohort.map(\.description), updates: record.sites.map(\.description),
-            accepted: record.timely.map(\.description), late: record.late.map(\.description), missing: record.missing.map(\.description),
+            campaign: record.campaign.text,
+            round: record.task.key.round,
+            attempt: record.task.key.attempt,
+            openedEntry: record.openedEntry,
+            endedEntry: record.endedEntry,
+            cohort: record.cohort.map(\.description),
+            updates: record.sites.map(\.description),
+            accepted: record.timely.map(\.description),
+            late: record.late.map(\.description),
+            missing: record.missing.map(\.description),
             refused: record.refusals.count,
             result: result(record),
-            model: record.commit?.result.model.hex, openedAt: Format.time(record.openedAt),
-            replayable: record.replayability(in: copy.blobs).description)
+            model: record.commit?.result.model.hex,
+            openedAt: Format.time(record.openedAt),
+            replayable: record.replayability(in: copy.blobs).description
+        )
     }
 
     private func result(_ record: RoundHistory.Record) -> String {
         if record.commit != nil { return "committed" }
-        return record.abandoned.map { "abandoned: \($0)" } ?? record.ended.map { "ended with its campaign: \($0)" } ?? "open"
+        return record.abandoned.map { "abandoned: \($0)" } ?? record.ended.map { "ended with its campaign: \($0)" }
+            ?? "open"
     }
 
-    private func text(_ sites: [String]) -> String { sites.isEmpty ? "–" : "\(sites.count): \(sites.joined(separator: ", "))" }
+    private func text(_ sites: [String]) -> String {
+        sites.isEmpty ? "–" : "\(sites.count): \(sites.joined(separator: ", "))"
+    }
 }

@@ -4,7 +4,10 @@ import Federation
 import Foundation
 
 struct AuditShowCommand: Command {
-    static let configuration = CommandConfiguration(commandName: "show", abstract: "Print one entry of the ledger in full.")
+    static let configuration = CommandConfiguration(
+        commandName: "show",
+        abstract: "Print one entry of the ledger in full."
+    )
 
     @Argument(help: "The entry's number, from 0.")
     var entry: Int
@@ -25,10 +28,17 @@ struct AuditShowCommand: Command {
         let value = try copy.entry(at: entry)
         let (kind, fields) = EntryText.describe(value)
         let report = Report(
-            entry: entry, at: Format.time(value.at), kind: kind, fields: Dictionary(uniqueKeysWithValues: fields), leaf: copy.entries[entry].leaf.hex)
+            entry: entry,
+            at: Format.time(value.at),
+            kind: kind,
+            fields: Dictionary(uniqueKeysWithValues: fields),
+            leaf: copy.entries[entry].leaf.hex
+        )
         if json.isOn { return try report.printJSON() }
         Terminal.print("\(Terminal.styled("entry \(entry)", .bold))  \(kind)  \(report.at)")
-        for (name, value) in fields { Terminal.print("  \(name.padding(toLength: 14, withPad: " ", startingAt: 0))  \(value)") }
+        for (name, value) in fields {
+            Terminal.print("  \(name.padding(toLength: 14, withPad: " ", startingAt: 0))  \(value)")
+        }
         Terminal.print("  leaf            \(report.leaf)")
     }
 }

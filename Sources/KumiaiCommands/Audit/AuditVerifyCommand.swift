@@ -5,18 +5,25 @@ import Ledger
 
 struct AuditVerifyCommand: Command {
     static let configuration = CommandConfiguration(
-        commandName: "verify", abstract: "Check every hash, every signature, and that each entry follows from those before it.",
+        commandName: "verify",
+        abstract: "Check every hash, every signature, and that each entry follows from those before it.",
         discussion: """
-            Exits with 3 where anything was tampered with, and names it; with 6 where the ledger was founded under another CA \
-            than --ca, and nothing was checked. A history that was rewritten as a whole is sound in itself: give the receipts \
-            that sites hold (--witness SITE/data/receipts), or tree heads from earlier, to find it.
-            """)
+            Exits with 3 where anything was tampered with, and names it; with 6 where the ledger was founded under \
+            another CA than --ca, and nothing was checked. A history that was rewritten as a whole is sound in \
+            itself: give the receipts that sites hold (--witness SITE/data/receipts), or tree heads from earlier, to \
+            find it.
+            """
+    )
 
     @OptionGroup var options: AuditOptions
 
     @Option(
-        help: ArgumentHelp("A receipt, a tree head, or a directory of them, that somebody else holds. May be given more than once.", valueName: "path"),
-        completion: .file())
+        help: ArgumentHelp(
+            "A receipt, a tree head, or a directory of them, that somebody else holds. May be given more than once.",
+            valueName: "path"
+        ),
+        completion: .file()
+    )
     var witness: [String] = []
 
     @OptionGroup var json: JSONOption
@@ -42,28 +49,42 @@ struct AuditVerifyCommand: Command {
         do {
             let copy = try options.open()
             var bar = ProgressBar("checking", unit: "blobs")
-            report = try CopyVerification.run(copy, witnesses: try witness.flatMap(Witness.read)) { bar.update($0, of: $1) }
+            report = try CopyVerification.run(copy, witnesses: try witness.flatMap(Witness.read)) {
+                bar.update($0, of: $1)
+            }
             bar.finish()
         } catch let error as AuditError where error.code == .tampered {
             // A ledger that cannot even be read is a finding, not a failure of the tool.
             report = VerificationReport(unreadable: error.message)
         }
         let output = Report(
-            verified: report.isSound, entries: report.entries, updates: report.updates, rounds: report.rounds, blobs: report.blobs,
-            releases: report.releases, witnesses: report.witnesses, findings: report.findings.map { .init(subject: $0.subject, message: $0.message) },
-            notes: report.notes)
+            verified: report.isSound,
+            entries: report.entries,
+            updates: report.updates,
+            rounds: report.rounds,
+            blobs: report.blobs,
+            releases: report.releases,
+            witnesses: report.witnesses,
+            findings: report.findings.map { .init(subject: $0.subject, message: $0.message) },
+            notes: report.notes
+        )
         if json.isOn { try output.printJSON() } else { show(output) }
         if !report.isSound { throw ExitStatus.tampered }
     }
 
     private func show(_ report: Report) {
-        for finding in report.findings { Terminal.print("\(Terminal.styled("TAMPERED", .red))  \(finding.subject): \(finding.message)") }
+        for finding in report.findings {
+            Terminal.print("\(Terminal.styled("TAMPERED", .red))  \(finding.subject): \(finding.message)")
+        }
         for note in report.notes { Terminal.print("\(Terminal.styled("note", .yellow))      \(note)") }
         let counts =
-            "\(counted(report.entries, "entry", "entries")), \(counted(report.updates, "update")), \(counted(report.rounds, "round")), \(counted(report.blobs, "blob")), "
+            "\(counted(report.entries, "entry", "entries")), \(counted(report.updates, "update")), "
+            + "\(counted(report.rounds, "round")), \(counted(report.blobs, "blob")), "
             + counted(report.releases, "release")
             + (report.witnesses > 0 ? ", " + counted(report.witnesses, "witness", "witnesses") : "")
         Terminal.print(report.verified ? "\(Terminal.styled("verified", .green))  \(counts)" : "checked   \(counts)")
-        if options.authority.ca == nil { Terminal.print("note      checked against the copy's own CA; name the one that you trust with --ca") }
+        if options.authority.ca == nil {
+            Terminal.print("note      checked against the copy's own CA; name the one that you trust with --ca")
+        }
     }
 }

@@ -5,11 +5,21 @@ enum EntryText {
     static func describe(_ entry: Entry) -> (kind: String, fields: [(String, String)]) {
         switch entry.body {
         case .founded(let founding):
-            return ("founded", [("consortium", founding.consortium), ("ca", founding.authority.hex), ("log key", hexadecimal(founding.logKey))])
+            return (
+                "founded",
+                [
+                    ("consortium", founding.consortium), ("ca", founding.authority.hex),
+                    ("log key", hexadecimal(founding.logKey)),
+                ]
+            )
         case .modelRegistered(let name, let model, let by):
             let asker = by.isEmpty ? [] : [("by", by)]
             return (
-                "model registered", asker + [("name", name.text), ("model", model.digest.hex), ("layout", model.layout.hex), ("bytes", "\(model.byteCount)")]
+                "model registered",
+                asker + [
+                    ("name", name.text), ("model", model.digest.hex), ("layout", model.layout.hex),
+                    ("bytes", "\(model.byteCount)"),
+                ]
             )
         case .campaignOpened(let plan, let by):
             return ("campaign opened", [("campaign", plan.campaign.text), ("by", by)] + self.plan(plan))
@@ -30,7 +40,8 @@ enum EntryText {
                     ("site", "\(manifest.site)"), ("round", "\(manifest.key)"), ("update", manifest.update.hex),
                     ("bytes", "\(manifest.updateByteCount)"), ("from model", manifest.model.hex),
                     ("from adapter", manifest.adapter?.hex ?? "none"), ("samples", "\(manifest.samples)"),
-                    ("weight", "\(accepted.weight)"), ("norm", "\(accepted.norm)"), ("local loss", "\(manifest.localLoss)"),
+                    ("weight", "\(accepted.weight)"), ("norm", "\(accepted.norm)"),
+                    ("local loss", "\(manifest.localLoss)"),
                 ]
             )
         case .updateRefused(let refused):
@@ -47,31 +58,52 @@ enum EntryText {
                 "round committed",
                 [
                     ("round", "\(commit.key)"), ("model", commit.result.model.hex),
-                    ("adapter", commit.result.adapter?.digest.hex ?? "none"), ("server state", commit.result.serverState?.hex ?? "none"),
+                    ("adapter", commit.result.adapter?.digest.hex ?? "none"),
+                    ("server state", commit.result.serverState?.hex ?? "none"),
                     ("scale", "2^-\(commit.scaleBits)"), ("weight", "\(commit.totalWeight)"),
                 ]
             )
         case .roundExtended(let extended):
-            return ("round extended", [("round", "\(extended.key)"), ("deadline", Format.time(extended.deadline)), ("reason", extended.reason)])
+            return (
+                "round extended",
+                [
+                    ("round", "\(extended.key)"), ("deadline", Format.time(extended.deadline)),
+                    ("reason", extended.reason),
+                ]
+            )
         case .roundAbandoned(let abandonment):
             let without = abandonment.without.isEmpty ? [] : [("without", list(abandonment.without))]
             return ("round abandoned", [("round", "\(abandonment.key)"), ("reason", abandonment.reason)] + without)
         case .updatesPruned(let pruning):
-            return ("updates pruned", [("campaign", pruning.campaign.text), ("through round", "\(pruning.throughRound)"), ("by", pruning.prunedBy)])
+            return (
+                "updates pruned",
+                [
+                    ("campaign", pruning.campaign.text), ("through round", "\(pruning.throughRound)"),
+                    ("by", pruning.prunedBy),
+                ]
+            )
         case .campaignEnded(let end):
-            return ("campaign ended", [("campaign", end.campaign.text), ("completed", "\(end.completed)"), ("reason", end.reason), ("model", end.model.hex)])
+            return (
+                "campaign ended",
+                [
+                    ("campaign", end.campaign.text), ("completed", "\(end.completed)"), ("reason", end.reason),
+                    ("model", end.model.hex),
+                ]
+            )
         case .releaseCut(let cutting):
             return (
                 "release cut",
                 [
-                    ("release", cutting.name.text), ("campaign", cutting.campaign.text), ("round", cutting.round.map(String.init) ?? "the last"),
+                    ("release", cutting.name.text), ("campaign", cutting.campaign.text),
+                    ("round", cutting.round.map(String.init) ?? "the last"),
                     ("model", cutting.model.digest.hex), ("by", cutting.cutBy),
                 ]
             )
         case .campaignChanged(let change):
             let fields = [("campaign", change.campaign.text), ("by", change.changedBy), ("reason", change.reason)]
             return ("campaign \(past(change.action))", fields + amendment(change.action))
-        case .clockCorrected(let correction): return ("clock corrected", [("by", correction.correctedBy), ("reason", correction.reason)])
+        case .clockCorrected(let correction):
+            return ("clock corrected", [("by", correction.correctedBy), ("reason", correction.reason)])
         case .lossDeclared(let loss):
             return (
                 "loss declared",
@@ -84,7 +116,8 @@ enum EntryText {
             return (
                 "certificate authority changed",
                 [
-                    ("by", rotation.rotatedBy), ("new ca", rotation.authorityDigest.hex), ("former ca", rotation.former.hex),
+                    ("by", rotation.rotatedBy), ("new ca", rotation.authorityDigest.hex),
+                    ("former ca", rotation.former.hex),
                     ("former until", Format.time(rotation.formerEnds)),
                 ]
             )
@@ -107,15 +140,20 @@ enum EntryText {
 
     private static func plan(_ plan: Plan) -> [(String, String)] {
         [
-            ("base", plan.base.text), ("release", plan.release.text), ("sites", list(plan.sites)), ("rounds", "\(plan.rounds)"),
-            ("quorum", "\(plan.quorum)"), ("recruiting", "\(plan.recruitingSeconds) s"), ("recruiting deadline", "\(plan.recruitingDeadlineSeconds) s"),
+            ("base", plan.base.text), ("release", plan.release.text), ("sites", list(plan.sites)),
+            ("rounds", "\(plan.rounds)"),
+            ("quorum", "\(plan.quorum)"), ("recruiting", "\(plan.recruitingSeconds) s"),
+            ("recruiting deadline", "\(plan.recruitingDeadlineSeconds) s"),
             ("attempts", "\(plan.maximumAttempts)"), ("deadline", "\(plan.deadlineSeconds) s"),
             ("extensions", "\(plan.extensions.maximum) of \(plan.extensions.seconds) s"),
             (
                 "late updates",
-                plan.lateness.rounds == 0 ? "refused" : "up to \(counted(plan.lateness.rounds, "round")), \(plan.lateness.weightPercent) % a round"
+                plan.lateness.rounds == 0
+                    ? "refused"
+                    : "up to \(counted(plan.lateness.rounds, "round")), \(plan.lateness.weightPercent) % a round"
             ),
-            ("retention", plan.retentionSeconds == 0 ? "for ever" : "\(plan.retentionSeconds) s"), ("strategy", plan.strategy.text),
+            ("retention", plan.retentionSeconds == 0 ? "for ever" : "\(plan.retentionSeconds) s"),
+            ("strategy", plan.strategy.text),
             ("weight bound", "\(plan.bounds.weight)"), ("norm bound", "\(plan.bounds.norm)"),
         ] + training(plan.training)
     }
@@ -123,12 +161,29 @@ enum EntryText {
     private static func training(_ training: Training) -> [(String, String)] {
         let schedule = training.schedule
         var fields = [
-            ("training", "\(training.length) in batches of \(training.batch), rate \(training.learningRate), seed \(training.seed)"),
-            ("schedule", "\(schedule.shape.rawValue) to \(schedule.decayTo) of the rate, \(counted(schedule.warmupRounds, "round")) of warm-up"),
+            (
+                "training",
+                "\(training.length) in batches of \(training.batch), rate \(training.learningRate), seed \(training.seed)"
+            ),
+            (
+                "schedule",
+                """
+                \(schedule.shape.rawValue) to \(schedule.decayTo) of the rate, \
+                \(counted(schedule.warmupRounds, "round")) of warm-up
+                """
+            ),
         ]
         if training.proximal > 0 { fields.append(("proximal", "\(training.proximal)")) }
         if let lora = training.lora {
-            fields.append(("adapters", "rank \(lora.rank), alpha \(lora.alpha), \(lora.targets.joined(separator: ", ")); \(lora.aggregation.rawValue)"))
+            fields.append(
+                (
+                    "adapters",
+                    """
+                    rank \(lora.rank), alpha \(lora.alpha), \(lora.targets.joined(separator: ", ")); \
+                    \(lora.aggregation.rawValue)
+                    """
+                )
+            )
         }
         if training.compression != .none { fields.append(("compression", training.compression.text)) }
         return fields

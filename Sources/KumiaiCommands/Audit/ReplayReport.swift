@@ -38,22 +38,38 @@ struct ReplayReport: Encodable {
             case .pruned: ("pruned", nil)
             case .unreadable(let message): ("unreadable", message)
             }
-        return Round(campaign: outcome.campaign.text, round: outcome.round, updates: outcome.updates, result: result, problem: problem)
+        return Round(
+            campaign: outcome.campaign.text,
+            round: outcome.round,
+            updates: outcome.updates,
+            result: result,
+            problem: problem
+        )
     }
 
     func show() {
         for round in rounds {
             guard let problem = round.problem else { continue }
-            Terminal.print("\(Terminal.styled(round.result.uppercased(), .red))  \(round.campaign) round \(round.round): \(problem)")
+            Terminal.print(
+                "\(Terminal.styled(round.result.uppercased(), .red))  \(round.campaign) round \(round.round): \(problem)"
+            )
         }
         for (campaign, numbers) in Self.prunedRounds(of: rounds) {
-            Terminal.print("\(Terminal.styled("pruned", .yellow))     \(campaign) rounds \(numbers): their retention had passed, they cannot be replayed")
+            Terminal.print(
+                """
+                \(Terminal.styled("pruned", .yellow))     \(campaign) rounds \(numbers): their retention had passed, \
+                they cannot be replayed
+                """
+            )
         }
         let state = sound ? Terminal.styled("identical", .green) : Terminal.styled("NOT IDENTICAL", .red)
         Terminal.print(
             rounds.isEmpty
                 ? "no round is committed"
-                : "\(state)  \(identical) of \(counted(rounds.count, "round")), bit for bit; \(pruned) pruned, \(different) different, \(unreadable) unreadable"
+                : """
+                \(state)  \(identical) of \(counted(rounds.count, "round")), bit for bit; \(pruned) pruned, \
+                \(different) different, \(unreadable) unreadable
+                """
         )
     }
 
@@ -70,7 +86,12 @@ struct ReplayReport: Encodable {
             }
         }
         return spans.map { campaign, spans in
-            (campaign, spans.map { $0.count == 1 ? "\($0.lowerBound)" : "\($0.lowerBound)–\($0.upperBound)" }.joined(separator: ", "))
+            (
+                campaign,
+                spans.map { $0.count == 1 ? "\($0.lowerBound)" : "\($0.lowerBound)–\($0.upperBound)" }.joined(
+                    separator: ", "
+                )
+            )
         }
     }
 }

@@ -22,7 +22,9 @@ struct CampaignChangeOptions: ParsableArguments {
         }
         let change = CampaignChange(campaign: campaign, action: action, reason: request.reason, changedBy: "")
         let index = try await request.record(.changeCampaign(change))
-        if request.json.isOn { return try Report(campaign: campaign.text, action: action.name, entry: index).printJSON() }
+        if request.json.isOn {
+            return try Report(campaign: campaign.text, action: action.name, entry: index).printJSON()
+        }
         Terminal.print("\(action.verb) \(campaign) (ledger entry \(index))")
     }
 }

@@ -7,27 +7,33 @@ import Updates
 
 struct CampaignCheckCommand: Command {
     static let configuration = CommandConfiguration(
-        commandName: "check", abstract: "Check a plan, and say what it asks of the sites; the plan is not sent.",
+        commandName: "check",
+        abstract: "Check a plan, and say what it asks of the sites; the plan is not sent.",
         discussion: """
-            With the base model it also checks that sites can train it as the plan wants, and says how many bytes they send. \
-            Where there is an operator's configuration (--config, KUMIAI_CONFIG, or operator.toml in this directory), it also asks \
-            the coordinator, which refuses what it would not open, and warns of sites that it has never seen: a mistyped name, say.
+            With the base model it also checks that sites can train it as the plan wants, and says how many bytes \
+            they send. Where there is an operator's configuration (--config, KUMIAI_CONFIG, or operator.toml in this \
+            directory), it also asks the coordinator, which refuses what it would not open, and warns of sites that \
+            it has never seen: a mistyped name, say.
 
             Example:
               kumiai campaign check alice/plan.toml --base base.safetensors
-            """)
+            """
+    )
 
     @Argument(help: ArgumentHelp("The plan.", valueName: "plan.toml"), completion: .file(extensions: ["toml"]))
     var plan: String
 
     @Option(
         help: ArgumentHelp("The base model's file.", valueName: "base.safetensors"),
-        completion: .file(extensions: ["safetensors"]))
+        completion: .file(extensions: ["safetensors"])
+    )
     var base: String?
 
     @Option(
-        name: .shortAndLong, help: ArgumentHelp("The operator's configuration, to ask the coordinator.", valueName: "file"),
-        completion: .file(extensions: ["toml"]))
+        name: .shortAndLong,
+        help: ArgumentHelp("The operator's configuration, to ask the coordinator.", valueName: "file"),
+        completion: .file(extensions: ["toml"])
+    )
     var config: String?
 
     @OptionGroup var json: JSONOption
@@ -50,8 +56,14 @@ struct CampaignCheckCommand: Command {
     func execute() async throws {
         let plan = try PlanFile.load(plan)
         var report = Report(
-            campaign: plan.campaign.text, rounds: plan.rounds, sites: plan.sites.count, quorum: plan.quorum, strategy: plan.strategy.name,
-            compression: plan.training.compression.name, loraRank: plan.training.lora?.rank)
+            campaign: plan.campaign.text,
+            rounds: plan.rounds,
+            sites: plan.sites.count,
+            quorum: plan.quorum,
+            strategy: plan.strategy.name,
+            compression: plan.training.compression.name,
+            loraRank: plan.training.lora?.rank
+        )
         if let base {
             let model = try SafetensorsFile(path: base)
             try PlanFile.requireNone(PlanFit.problems(of: plan, base: model), of: self.plan)
@@ -78,24 +90,42 @@ struct CampaignCheckCommand: Command {
         return plan.sites.filter { !known.contains($0) }.map(\.description)
     }
 
-    private func updateBytes(_ plan: Plan, _ base: TensorLayout, round: Int) -> Int { UpdateFormat(plan.training, base: base, round: round).fileByteCount }
+    private func updateBytes(_ plan: Plan, _ base: TensorLayout, round: Int) -> Int {
+        UpdateFormat(plan.training, base: base, round: round).fileByteCount
+    }
 
     private func showUnknown(_ sites: [String]) {
         guard !sites.isEmpty else { return Terminal.print("the coordinator knows all of these sites") }
         Terminal.print("warning: the coordinator has never seen \(sites.joined(separator: ", "))")
-        Terminal.print("         they have not connected since it was started, and its ledger holds no update of them: are the names right?")
+        Terminal.print(
+            """
+                     they have not connected since it was started, and its ledger holds no update of them: are the \
+            names right?
+            """
+        )
     }
 
     private func show(_ report: Report) {
         defer { report.unknownSites.map(showUnknown) }
         Terminal.print("\(report.campaign): the plan is sound")
         Terminal.print(
-            "\(counted(report.rounds, "round")) of \(counted(report.sites, "site")), of which \(report.quorum) must take part; \(report.strategy)")
+            """
+            \(counted(report.rounds, "round")) of \(counted(report.sites, "site")), of which \(report.quorum) must \
+            take part; \(report.strategy)
+            """
+        )
         let what = report.loraRank.map { "an adapter of rank \($0)" } ?? "the whole model"
         let form = report.compression == "none" ? "float32" : report.compression
         guard let update = report.updateBytes, let all = report.campaignBytes else {
-            return Terminal.print("each update is \(what) as \(form); with --base it is checked against the model, and its bytes are counted")
+            return Terminal.print(
+                """
+                each update is \(what) as \(form); with --base it is checked against the model, and its bytes are \
+                counted
+                """
+            )
         }
-        Terminal.print("each update is \(what) as \(form): \(Format.bytes(update)), \(Format.bytes(all)) in all from all sites")
+        Terminal.print(
+            "each update is \(what) as \(form): \(Format.bytes(update)), \(Format.bytes(all)) in all from all sites"
+        )
     }
 }

@@ -2,10 +2,13 @@ import ArgumentParser
 
 struct CampaignGroup: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "campaign", abstract: "Plan, open, watch and change a campaign.",
+        commandName: "campaign",
+        abstract: "Plan, open, watch and change a campaign.",
         discussion: "A campaign is the rounds that lead from one base model to the next release, under one fixed plan.",
         subcommands: [
-            CampaignInitCommand.self, CampaignCheckCommand.self, CampaignOpenCommand.self, CampaignStatusCommand.self, CampaignAmendCommand.self,
+            CampaignInitCommand.self, CampaignCheckCommand.self, CampaignOpenCommand.self, CampaignStatusCommand.self,
+            CampaignAmendCommand.self,
             CampaignPauseCommand.self, CampaignResumeCommand.self, CampaignStopCommand.self,
-        ])
+        ]
+    )
 }

@@ -3,15 +3,18 @@ import Foundation
 
 struct CampaignInitCommand: Command {
     static let configuration = CommandConfiguration(
-        commandName: "init", abstract: "Write an operator's configuration and a plan to edit.",
+        commandName: "init",
+        abstract: "Write an operator's configuration and a plan to edit.",
         discussion: """
-            Where plan.toml is an earlier release's plan, the new one is written beside it as plan-RELEASE.toml, and where that is \
-            the plan of an earlier campaign, as plan-CAMPAIGN.toml. A plan that exists is never overwritten.
+            Where plan.toml is an earlier release's plan, the new one is written beside it as plan-RELEASE.toml, and \
+            where that is the plan of an earlier campaign, as plan-CAMPAIGN.toml. A plan that exists is never \
+            overwritten.
 
             Example:
               kumiai campaign init alice --coordinator 127.0.0.1:7443 --base FY2026 \\
                 --release FY2027 --site acme/osaka --site bolt/turin
-            """)
+            """
+    )
 
     @Argument(help: "The operator's directory, with ca.pem, certificate.pem and key.pem.", completion: .directory)
     var directory: String
@@ -25,10 +28,15 @@ struct CampaignInitCommand: Command {
     @Option(help: "The release that the campaign leads to.")
     var release: String
 
-    @Option(help: "The campaign's name; by default BASE-RELEASE. One that has ended, or was stopped, is not named again.")
+    @Option(
+        help: "The campaign's name; by default BASE-RELEASE. One that has ended, or was stopped, is not named again."
+    )
     var campaign: String?
 
-    @Option(name: .customLong("site"), help: ArgumentHelp("A site that takes part; repeat it.", valueName: "member/site"))
+    @Option(
+        name: .customLong("site"),
+        help: ArgumentHelp("A site that takes part; repeat it.", valueName: "member/site")
+    )
     var sites: [String]
 
     @Option(help: "Rounds to commit.")
@@ -51,16 +59,30 @@ struct CampaignInitCommand: Command {
 
     func execute() async throws {
         let text = PlanFile.text(
-            campaign: campaign ?? "\(base)-\(release)", base: base, release: release, sites: sites.sorted(), rounds: rounds, seed: seed,
-            learning: options.learning)
+            campaign: campaign ?? "\(base)-\(release)",
+            base: base,
+            release: release,
+            sites: sites.sorted(),
+            rounds: rounds,
+            seed: seed,
+            learning: options.learning
+        )
         // Before anything is written.
         let plan = try PlanFile.parse(text, path: "these options")
         let place = try PlanPlace(in: directory, for: plan, text: text)
         let file = try OperatorFile.write(to: directory, coordinator: coordinator)
-        if place.isWritten { Terminal.note("\(place.path) exists already and is this plan") } else { try ConfigurationWriter.write(new: text, to: place.path) }
+        if place.isWritten {
+            Terminal.note("\(place.path) exists already and is this plan")
+        } else {
+            try ConfigurationWriter.write(new: text, to: place.path)
+        }
         if json.isOn {
             return try Report(
-                campaign: plan.campaign.text, plan: place.path, configuration: file.path, kept: file.kept, ignored: file.ignored
+                campaign: plan.campaign.text,
+                plan: place.path,
+                configuration: file.path,
+                kept: file.kept,
+                ignored: file.ignored
             ).printJSON()
         }
         let path = place.path.shellQuoted

@@ -3,11 +3,14 @@ import Transport
 
 struct CampaignOpenCommand: Command {
     static let configuration = CommandConfiguration(
-        commandName: "open", abstract: "Open a campaign by a plan.",
+        commandName: "open",
+        abstract: "Open a campaign by a plan.",
         discussion: """
-            The plan goes into the ledger. Afterwards only who takes part and how long is waited can be changed (kumiai campaign \
-            amend). Rounds begin when enough sites are connected. Opening the same plan again is answered as the first time.
-            """)
+            The plan goes into the ledger. Afterwards only who takes part and how long is waited can be changed \
+            (kumiai campaign amend). Rounds begin when enough sites are connected. Opening the same plan again is \
+            answered as the first time.
+            """
+    )
 
     @Argument(help: ArgumentHelp("The plan.", valueName: "plan.toml"), completion: .file(extensions: ["toml"]))
     var plan: String
@@ -21,7 +24,11 @@ struct CampaignOpenCommand: Command {
     }
 
     func execute() async throws {
-        guard case .campaignAccepted(let campaign, let index) = try await options.ask(.openCampaign(try PlanFile.load(plan))) else {
+        guard
+            case .campaignAccepted(let campaign, let index) = try await options.ask(
+                .openCampaign(try PlanFile.load(plan))
+            )
+        else {
             throw TransportError(.unexpected, "the coordinator did not say whether the campaign is open")
         }
         if json.isOn { return try Report(campaign: campaign.text, entry: index).printJSON() }

@@ -3,11 +3,13 @@ import Federation
 
 struct CampaignResumeCommand: Command {
     static let configuration = CommandConfiguration(
-        commandName: "resume", abstract: "Go on with a campaign that is paused.",
+        commandName: "resume",
+        abstract: "Go on with a campaign that is paused.",
         discussion: """
             Example:
               kumiai campaign resume FY2026-FY2027 --reason "maintenance is over"
-            """)
+            """
+    )
 
     @OptionGroup var change: CampaignChangeOptions
 

@@ -25,7 +25,9 @@ struct CampaignWatch {
         }
         guard report.campaign != nil else {
             throw UsageError(
-                "the coordinator does not know the campaign any more", hint: "was its data directory replaced by an older copy? ask its operator")
+                "the coordinator does not know the campaign any more",
+                hint: "was its data directory replaced by an older copy? ask its operator"
+            )
         }
         return report
     }
@@ -36,7 +38,8 @@ struct CampaignWatch {
         case is CancellationError, is UsageError: false
         case let refusal as Refusal: refusal.code == .unavailable || refusal.code == .limit
         // A connection that breaks off in the handshake tells nothing about the certificates.
-        case let error as IdentityError: error.code == .truncated || error.code == .handshake && !error.detail.contains("alert")
+        case let error as IdentityError:
+            error.code == .truncated || error.code == .handshake && !error.detail.contains("alert")
         case let error as TransportError: [.unreachable, .closed, .timeout].contains(error.code)
         // Errors of NIO and of the system: a connection that was reset.
         default: true

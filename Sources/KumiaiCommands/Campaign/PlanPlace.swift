@@ -2,7 +2,8 @@ import Federation
 import Foundation
 import Tensors
 
-/// Where `campaign init` puts a plan: plan.toml, and where that is an earlier plan, plan-RELEASE.toml or plan-CAMPAIGN.toml beside it.
+/// Where `campaign init` puts a plan: plan.toml, and where that is an earlier plan, plan-RELEASE.toml or
+/// plan-CAMPAIGN.toml beside it.
 struct PlanPlace {
     let path: String
     /// The same plan is there already.
@@ -10,8 +11,15 @@ struct PlanPlace {
 
     init(in directory: String, for plan: Plan, text: String) throws {
         let names = [PlanFile.name, "plan-\(plan.release).toml", "plan-\(plan.campaign).toml"]
-        guard let free = try names.map({ "\(directory)/\($0)" }).first(where: { try Self.isFree($0, for: plan, text: text) }) else {
-            throw UsageError("\(directory)/\(names[2]) exists already and is the plan of another campaign", hint: "move it away and try again")
+        guard
+            let free = try names.map({ "\(directory)/\($0)" }).first(where: {
+                try Self.isFree($0, for: plan, text: text)
+            })
+        else {
+            throw UsageError(
+                "\(directory)/\(names[2]) exists already and is the plan of another campaign",
+                hint: "move it away and try again"
+            )
         }
         path = free
         isWritten = FileManager.default.fileExists(atPath: path)
@@ -23,9 +31,11 @@ struct PlanPlace {
             return !FileManager.default.fileExists(atPath: path)
         }
         if bytes == Array(text.utf8) { return true }
-        guard let other = try? PlanFile.load(path), other.release == plan.release, other.campaign == plan.campaign else { return false }
+        guard let other = try? PlanFile.load(path), other.release == plan.release, other.campaign == plan.campaign
+        else { return false }
         throw UsageError(
             "\(path) exists already, and is a different plan for the release \(plan.release)",
-            hint: "edit it and open it, move it away, or give the new one a name with --campaign")
+            hint: "edit it and open it, move it away, or give the new one a name with --campaign"
+        )
     }
 }

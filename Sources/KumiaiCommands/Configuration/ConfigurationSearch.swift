@@ -23,7 +23,10 @@ extension RoleFile {
 
     /// What `--help` says of `--config`.
     static var help: ArgumentHelp {
-        ArgumentHelp("The configuration; otherwise what \(ConfigurationSearch.variable) names, or \(name) in this directory.", valueName: "file")
+        ArgumentHelp(
+            "The configuration; otherwise what \(ConfigurationSearch.variable) names, or \(name) in this directory.",
+            valueName: "file"
+        )
     }
 }
 
@@ -57,14 +60,21 @@ struct ConfigurationSearch {
     /// Of a configuration that cannot be read: all places that were looked at.
     func failure(reading path: String, _ reason: String) -> UsageError {
         let hint = "name it with --config or in \(Self.variable); `\(author)` writes one"
-        guard path == self.path else { return UsageError("cannot read the configuration \(path): \(reason)", hint: hint) }
+        guard path == self.path else {
+            return UsageError("cannot read the configuration \(path): \(reason)", hint: hint)
+        }
         guard let named else {
             return UsageError(
                 """
                 no configuration was found: --config is not given, \(Self.variable) is not set, and \(name) in \
                 \(FileManager.default.currentDirectoryPath) cannot be read: \(reason)
-                """, hint: hint)
+                """,
+                hint: hint
+            )
         }
-        return UsageError("cannot read the configuration \(path), which \(Self.variable)=\(named) names: \(reason)", hint: hint)
+        return UsageError(
+            "cannot read the configuration \(path), which \(Self.variable)=\(named) names: \(reason)",
+            hint: hint
+        )
     }
 }

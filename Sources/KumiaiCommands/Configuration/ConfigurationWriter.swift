@@ -16,7 +16,10 @@ enum ConfigurationWriter {
     /// `ignored`: the options of the command line that a kept file does not follow.
     /// `isPrivate`: it may come to hold a password.
     static func write<Role: RoleFile>(
-        _ text: String, to path: String, isPrivate: Bool = false, ignored: (TOMLFile<Role>) throws -> [String]
+        _ text: String,
+        to path: String,
+        isPrivate: Bool = false,
+        ignored: (TOMLFile<Role>) throws -> [String]
     ) throws -> Outcome {
         guard FileManager.default.fileExists(atPath: path) else {
             try write(new: text, to: path, isPrivate: isPrivate)
@@ -31,9 +34,10 @@ enum ConfigurationWriter {
         guard !options.isEmpty else { return Terminal.note("\(path) exists already and was kept") }
         Terminal.note(
             """
-            \(path) exists already and was kept; it has other values, so these options were ignored: \(options.joined(separator: ", ")). \
-            Edit the file, or move it away and try again
-            """)
+            \(path) exists already and was kept; it has other values, so these options were ignored: \
+            \(options.joined(separator: ", ")). Edit the file, or move it away and try again
+            """
+        )
     }
 
     static func write(new text: String, to path: String, isPrivate: Bool = false) throws {
@@ -44,7 +48,10 @@ enum ConfigurationWriter {
         } catch let error as IdentityError {
             throw error
         } catch {
-            throw UsageError("cannot write \(path)", hint: "may you write there, is \(folder) a directory, and is the disk full?")
+            throw UsageError(
+                "cannot write \(path)",
+                hint: "may you write there, is \(folder) a directory, and is the disk full?"
+            )
         }
         Terminal.note("wrote \(path)")
     }

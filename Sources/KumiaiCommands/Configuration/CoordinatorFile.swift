@@ -16,15 +16,25 @@ struct CoordinatorFile: RoleFile {
         let file = try TOMLFile<CoordinatorFile>(path)
         let content = file.content
         let endpoint = try Endpoint(content.listen, key: "listen")
-        guard (1...3600).contains(content.heartbeat_seconds) else { throw UsageError("\(path): heartbeat_seconds: expected 1 to 3600") }
-        guard (1...256).contains(content.aggregation_threads) else { throw UsageError("\(path): aggregation_threads: expected 1 to 256") }
+        guard (1...3600).contains(content.heartbeat_seconds) else {
+            throw UsageError("\(path): heartbeat_seconds: expected 1 to 3600")
+        }
+        guard (1...256).contains(content.aggregation_threads) else {
+            throw UsageError("\(path): aggregation_threads: expected 1 to 256")
+        }
         let certificate = file.resolve(content.identity.certificate)
         return CoordinatorConfiguration(
-            consortium: try Credentials.principal(ofCertificate: certificate).consortium, host: endpoint.host, port: endpoint.port,
-            authority: file.resolve(content.identity.ca), certificate: certificate, key: file.resolve(content.identity.key),
-            revocations: content.identity.revocations(of: file), dataDirectory: file.resolve(content.data),
+            consortium: try Credentials.principal(ofCertificate: certificate).consortium,
+            host: endpoint.host,
+            port: endpoint.port,
+            authority: file.resolve(content.identity.ca),
+            certificate: certificate,
+            key: file.resolve(content.identity.key),
+            revocations: content.identity.revocations(of: file),
+            dataDirectory: file.resolve(content.data),
             heartbeatSeconds: content.heartbeat_seconds,
-            aggregationThreads: content.aggregation_threads)
+            aggregationThreads: content.aggregation_threads
+        )
     }
 
     static func text(listen: String) -> String {

@@ -10,14 +10,16 @@ struct OperatorFile: RoleFile {
     static func write(to directory: String, coordinator: String) throws -> ConfigurationWriter.Outcome {
         _ = try Endpoint(coordinator, key: "--coordinator")
         let path = "\(directory)/\(name)"
-        return try ConfigurationWriter.write(text(coordinator: coordinator), to: path) { (kept: TOMLFile<OperatorFile>) in
+        return try ConfigurationWriter.write(text(coordinator: coordinator), to: path) {
+            (kept: TOMLFile<OperatorFile>) in
             kept.content.coordinator == coordinator ? [] : ["--coordinator \(coordinator)"]
         }
     }
 
     static func text(coordinator: String) -> String {
         """
-        # An operator, or an auditor, of a Kumiai consortium. Paths count from this file's directory. Unknown keys are errors.
+        # An operator, or an auditor, of a Kumiai consortium. Paths count from this file's directory. Unknown keys \
+        are errors.
 
         coordinator = \(coordinator.tomlQuoted)
 

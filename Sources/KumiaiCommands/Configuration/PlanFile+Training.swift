@@ -19,14 +19,20 @@ extension PlanFile {
                 return .fedAvg(learningRate: learning_rate.value)
             case "fedavgm", "nesterov":
                 try refuse([("beta1", beta1), ("beta2", beta2), ("tau", tau)], wrong)
-                guard let momentum else { throw wrong("strategy.momentum", "\(kind) needs one, for example \(kind == "nesterov" ? 0.9 : 0.7)") }
+                guard let momentum else {
+                    throw wrong("strategy.momentum", "\(kind) needs one, for example \(kind == "nesterov" ? 0.9 : 0.7)")
+                }
                 return kind == "nesterov"
                     ? .nesterov(learningRate: learning_rate.value, momentum: momentum.value)
                     : .fedAvgM(learningRate: learning_rate.value, momentum: momentum.value)
             case "fedadam", "fedyogi":
                 try refuse([("momentum", momentum)], wrong)
                 let moments = AdaptiveMoments(
-                    learningRate: learning_rate.value, beta1: beta1?.value ?? 0.9, beta2: beta2?.value ?? 0.99, adaptivity: tau?.value ?? 1e-3)
+                    learningRate: learning_rate.value,
+                    beta1: beta1?.value ?? 0.9,
+                    beta2: beta2?.value ?? 0.99,
+                    adaptivity: tau?.value ?? 1e-3
+                )
                 return kind == "fedadam" ? .fedAdam(moments) : .fedYogi(moments)
             default: throw wrong("strategy.kind", "\"\(kind)\" is none of fedavg, fedavgm, nesterov, fedadam, fedyogi")
             }
@@ -52,12 +58,27 @@ extension PlanFile {
 
         func value(lora: LoRA?, compression: Compression, _ wrong: Wrong) throws -> Training {
             guard let shape = RateSchedule.Shape(rawValue: schedule ?? "linear") else {
-                throw wrong("training.schedule", "\"\(schedule ?? "")\" is none of \(RateSchedule.Shape.allCases.map(\.rawValue).joined(separator: ", "))")
+                throw wrong(
+                    "training.schedule",
+                    """
+                    \"\(schedule ?? "")\" is none of \
+                    \(RateSchedule.Shape.allCases.map(\.rawValue).joined(separator: ", "))
+                    """
+                )
             }
             return Training(
-                localSteps: local_steps ?? 0, localEpochs: local_epochs ?? 0, batch: batch, learningRate: learning_rate.value,
-                schedule: RateSchedule(shape, decayTo: decay_to.value, warmupRounds: warmup_rounds ?? 0), weightDecay: weight_decay.value,
-                gradientClip: gradient_clip.value, proximal: proximal?.value ?? 0, seed: UInt64(bitPattern: Int64(seed)), lora: lora, compression: compression)
+                localSteps: local_steps ?? 0,
+                localEpochs: local_epochs ?? 0,
+                batch: batch,
+                learningRate: learning_rate.value,
+                schedule: RateSchedule(shape, decayTo: decay_to.value, warmupRounds: warmup_rounds ?? 0),
+                weightDecay: weight_decay.value,
+                gradientClip: gradient_clip.value,
+                proximal: proximal?.value ?? 0,
+                seed: UInt64(bitPattern: Int64(seed)),
+                lora: lora,
+                compression: compression
+            )
         }
     }
 
@@ -70,7 +91,12 @@ extension PlanFile {
         func value(_ wrong: Wrong) throws -> LoRA {
             guard let aggregation = LoRA.Aggregation(rawValue: aggregation ?? "exact") else {
                 throw wrong(
-                    "lora.aggregation", "\"\(aggregation ?? "")\" is none of \(LoRA.Aggregation.allCases.map(\.rawValue).joined(separator: ", "))")
+                    "lora.aggregation",
+                    """
+                    \"\(aggregation ?? "")\" is none of \
+                    \(LoRA.Aggregation.allCases.map(\.rawValue).joined(separator: ", "))
+                    """
+                )
             }
             return LoRA(rank: rank, alpha: alpha.value, targets: targets, aggregation: aggregation)
         }
@@ -82,8 +108,12 @@ extension PlanFile {
         let fraction: Decimal?
 
         func value(_ wrong: Wrong) throws -> Compression {
-            guard block == nil || kind == "int8" else { throw wrong("compression.block", "\(kind) has none; int8 does") }
-            guard fraction == nil || kind == "topk" else { throw wrong("compression.fraction", "\(kind) has none; topk does") }
+            guard block == nil || kind == "int8" else {
+                throw wrong("compression.block", "\(kind) has none; int8 does")
+            }
+            guard fraction == nil || kind == "topk" else {
+                throw wrong("compression.fraction", "\(kind) has none; topk does")
+            }
             switch kind {
             case "none": return .none
             case "bfloat16": return .bfloat16

@@ -35,7 +35,9 @@ struct PlanFile: Decodable {
     static func load(_ path: String) throws -> Plan { try plan(TOMLFile<PlanFile>(path)) }
 
     /// `path`: what messages call the text.
-    static func parse(_ text: String, path: String) throws -> Plan { try plan(TOMLFile<PlanFile>(text: text, path: path)) }
+    static func parse(_ text: String, path: String) throws -> Plan {
+        try plan(TOMLFile<PlanFile>(text: text, path: path))
+    }
 
     private static func plan(_ file: TOMLFile<PlanFile>) throws -> Plan {
         let plan = try file.content.plan(file.path)
@@ -51,7 +53,9 @@ struct PlanFile: Decodable {
 
     private func plan(_ path: String) throws -> Plan {
         func wrong(_ key: String, _ message: String) -> UsageError { UsageError("\(path): \(key): \(message)") }
-        guard let campaign = CampaignID(campaign) else { throw wrong("campaign", "expected at most 64 letters, digits, . _ -") }
+        guard let campaign = CampaignID(campaign) else {
+            throw wrong("campaign", "expected at most 64 letters, digits, . _ -")
+        }
         guard let base = ModelName(base), let release = ModelName(release) else {
             throw wrong("base, release", "expected names of at most 64 letters, digits, . _ -")
         }
@@ -60,17 +64,37 @@ struct PlanFile: Decodable {
             return site
         }
         return Plan(
-            campaign: campaign, base: base, release: release, sites: sites.sorted(), rounds: rounds, quorum: quorum,
-            recruitingSeconds: recruiting_seconds, recruitingDeadlineSeconds: recruiting_deadline_seconds ?? 0, deadlineSeconds: deadline_seconds,
+            campaign: campaign,
+            base: base,
+            release: release,
+            sites: sites.sorted(),
+            rounds: rounds,
+            quorum: quorum,
+            recruitingSeconds: recruiting_seconds,
+            recruitingDeadlineSeconds: recruiting_deadline_seconds ?? 0,
+            deadlineSeconds: deadline_seconds,
             maximumAttempts: maximum_attempts,
             extensions: Extensions(seconds: extension_seconds ?? 0, maximum: maximum_extensions ?? 0),
-            lateness: late.map { Lateness(rounds: $0.rounds, weightPercent: $0.weight_percent) } ?? .refused, retentionSeconds: retention_seconds ?? 0,
-            strategy: try strategy.value(wrong), bounds: Bounds(weight: UInt32(clamping: bounds.weight), norm: bounds.norm.value),
-            training: try training.value(lora: lora?.value(wrong), compression: compression?.value(wrong) ?? .none, wrong))
+            lateness: late.map { Lateness(rounds: $0.rounds, weightPercent: $0.weight_percent) } ?? .refused,
+            retentionSeconds: retention_seconds ?? 0,
+            strategy: try strategy.value(wrong),
+            bounds: Bounds(weight: UInt32(clamping: bounds.weight), norm: bounds.norm.value),
+            training: try training.value(
+                lora: lora?.value(wrong),
+                compression: compression?.value(wrong) ?? .none,
+                wrong
+            )
+        )
     }
 
     static func text(
-        campaign: String, base: String, release: String, sites: [String], rounds: Int, seed: Int, deadlineSeconds: Int = 3600,
+        campaign: String,
+        base: String,
+        release: String,
+        sites: [String],
+        rounds: Int,
+        seed: Int,
+        deadlineSeconds: Int = 3600,
         learning: PlanOptions.Learning = .init()
     ) -> String {
         """
@@ -85,7 +109,8 @@ struct PlanFile: Decodable {
         sites = [\(sites.map(\.tomlQuoted).joined(separator: ", "))]
 
         rounds = \(rounds)
-        # Updates that a round needs at least: two thirds of the sites, so that one that is away does not stop the others.
+        # Updates that a round needs at least: two thirds of the sites, so that one that is away does not stop the \
+        others.
         quorum = \(max(1, (2 * sites.count + 2) / 3))
         # Once a quorum is present, how long a round waits for the other sites.
         recruiting_seconds = 30
@@ -94,7 +119,8 @@ struct PlanFile: Decodable {
         # How long a round collects updates, and how often it may be tried.
         deadline_seconds = \(deadlineSeconds)
         maximum_attempts = 3
-        # Where too few updates are in at the deadline, or the coordinator was down over it, the deadline moves by so much,
+        # Where too few updates are in at the deadline, or the coordinator was down over it, the deadline moves by so \
+        much,
         # so often in one attempt.
         extension_seconds = 600
         maximum_extensions = 1
@@ -103,7 +129,8 @@ struct PlanFile: Decodable {
         # with `kumiai coordinator prune`.
         retention_seconds = 0
 
-        # An update that comes up to so many rounds late counts in the open round, with this percentage of its weight for
+        # An update that comes up to so many rounds late counts in the open round, with this percentage of its weight \
+        for
         # each round of its age; 0 rounds: late updates are refused.
         [late]
         rounds = 0
@@ -113,7 +140,8 @@ struct PlanFile: Decodable {
         # fedavg: w += learning_rate * mean
         # fedavgm: m = momentum * m + mean, w += learning_rate * m
         # nesterov (DiLoCo): the same m, w += learning_rate * (mean + momentum * m); for few, long rounds 0.7 and 0.9
-        # fedadam, fedyogi: adaptive; a learning_rate of about 0.01, and beta1, beta2 and tau (0.9, 0.99 and 0.001 where not given)
+        # fedadam, fedyogi: adaptive; a learning_rate of about 0.01, and beta1, beta2 and tau (0.9, 0.99 and 0.001 \
+        where not given)
         [strategy]
         kind = "fedavgm"
         learning_rate = 1.0
@@ -131,7 +159,8 @@ struct PlanFile: Decodable {
         local_steps = 10
         batch = 32
         learning_rate = \(learning.rank > 0 ? "5e-3" : "1e-3")
-        # The learning rate rises over the first rounds, and falls over the rounds to a fraction: linear, cosine, or constant.
+        # The learning rate rises over the first rounds, and falls over the rounds to a fraction: linear, cosine, or \
+        constant.
         schedule = "linear"
         warmup_rounds = 0
         decay_to = 0.1

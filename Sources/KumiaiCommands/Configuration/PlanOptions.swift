@@ -26,22 +26,29 @@ struct PlanOptions: ParsableArguments {
 
         private var adapters: String {
             """
-            # Adapters in place of the whole model. aggregation: exact (FedEx-LoRA), average (FedIT), alternating (RoLoRA) or
+            # Adapters in place of the whole model. aggregation: exact (FedEx-LoRA), average (FedIT), alternating \
+            (RoLoRA) or
             # frozen_a (FFA-LoRA).
             \(lines(["[lora]", "rank = \(rank > 0 ? rank : 8)", "alpha = \(Double(rank > 0 ? 2 * rank : 16))", #"targets = ["qkv", "proj", "fc1", "fc2"]"#, #"aggregation = "exact""#], rank > 0))
             """
         }
 
         private var form: String {
-            let settings = compression == .topk ? ["fraction = 0.05"] : compression == .int8 || compression == .none ? ["block = 256"] : []
+            let settings =
+                compression == .topk
+                ? ["fraction = 0.05"] : compression == .int8 || compression == .none ? ["block = 256"] : []
             let kind = compression == .none ? "int8" : compression.rawValue
             return """
-                # The form in which updates are sent: none (4 bytes a value), bfloat16 (2), int8 with a scale for each block of values
-                # (1), or topk: only the largest values, a fraction of all, 8 bytes each; the site keeps the rest for its next update.
+                # The form in which updates are sent: none (4 bytes a value), bfloat16 (2), int8 with a scale for \
+                each block of values
+                # (1), or topk: only the largest values, a fraction of all, 8 bytes each; the site keeps the rest for \
+                its next update.
                 \(lines(["[compression]", "kind = \"\(kind)\""] + settings, compression != .none))
                 """
         }
 
-        private func lines(_ lines: [String], _ isChosen: Bool) -> String { lines.map { isChosen ? $0 : "# \($0)" }.joined(separator: "\n") }
+        private func lines(_ lines: [String], _ isChosen: Bool) -> String {
+            lines.map { isChosen ? $0 : "# \($0)" }.joined(separator: "\n")
+        }
     }
 }

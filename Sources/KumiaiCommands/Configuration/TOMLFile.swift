@@ -42,14 +42,20 @@ struct TOMLFile<Content: Decodable> {
             do {
                 content = try decoder.decode(Content.self, from: table)
             } catch let error as DecodingError {
-                throw UsageError("\(path): \(Self.text(error, in: table))", hint: "`init` writes all keys with comments")
+                throw UsageError(
+                    "\(path): \(Self.text(error, in: table))",
+                    hint: "`init` writes all keys with comments"
+                )
             }
         } catch let problem as TOMLGrammar.Problem {
             throw UsageError("\(path), line \(problem.line): \(problem.message)")
         } catch let error as UnexpectedKeysError {
             let keys = error.keys.keys.sorted().joined(separator: ", ")
             let role = (Content.self as? any RoleFile.Type).map { ", or is this not \($0.name)" } ?? ""
-            throw UsageError("\(path) has unknown keys: \(keys)", hint: "is a name misspelt\(role)? `init` writes all keys with comments")
+            throw UsageError(
+                "\(path) has unknown keys: \(keys)",
+                hint: "is a name misspelt\(role)? `init` writes all keys with comments"
+            )
         } catch let error as TOMLParseError {
             throw UsageError("\(path), line \(error.source.begin.line): \(error.description)")
         }
@@ -60,10 +66,13 @@ struct TOMLFile<Content: Decodable> {
         switch error {
         case .keyNotFound(let key, let context):
             // The decoder names a key twice, and says of one with another type that it is not there.
-            let path = context.codingPath.last?.stringValue == key.stringValue ? context.codingPath : context.codingPath + [key]
+            let path =
+                context.codingPath.last?.stringValue == key.stringValue
+                ? context.codingPath : context.codingPath + [key]
             guard let found = value(at: path.map(\.stringValue), in: table) else { return "\(name(path)) is missing" }
             return "\(name(path)) is \(kind(found)); expected another type"
-        case .typeMismatch(_, let context), .valueNotFound(_, let context): return "\(name(context.codingPath)) has the wrong type"
+        case .typeMismatch(_, let context), .valueNotFound(_, let context):
+            return "\(name(context.codingPath)) has the wrong type"
         case .dataCorrupted(let context): return "\(name(context.codingPath)): \(context.debugDescription)"
         @unknown default: return "\(error)"
         }
@@ -89,7 +98,8 @@ struct TOMLFile<Content: Decodable> {
 
     /// A path of the file, which counts from the file's own directory.
     func resolve(_ relative: String) -> String {
-        relative.utf8.first == UInt8(ascii: "/") ? relative : URL(fileURLWithPath: path).deletingLastPathComponent().appendingPathComponent(relative).path
+        relative.utf8.first == UInt8(ascii: "/")
+            ? relative : URL(fileURLWithPath: path).deletingLastPathComponent().appendingPathComponent(relative).path
     }
 }
 
@@ -103,13 +113,19 @@ struct Endpoint {
             let rest = text[scheme.upperBound...].prefix { $0 != "/" }
             throw UsageError(
                 "\(key) is the web address \"\(text)\"; expected host:port",
-                hint: "leave out \(text[..<scheme.upperBound]) and what follows the port, for example \(Self.example(rest))")
+                hint:
+                    "leave out \(text[..<scheme.upperBound]) and what follows the port, for example \(Self.example(rest))"
+            )
         }
-        guard let colon = text.lastIndex(of: ":"), let port = Int(text[text.index(after: colon)...]), (0...65_535).contains(port), colon > text.startIndex
+        guard let colon = text.lastIndex(of: ":"), let port = Int(text[text.index(after: colon)...]),
+            (0...65_535).contains(port), colon > text.startIndex
         else { throw UsageError("\(key) is \"\(text)\"; expected host:port", hint: "for example 127.0.0.1:7443") }
         host = String(text[..<colon]).trimmingCharacters(in: CharacterSet(charactersIn: "[]"))
         guard !host.isEmpty, host.unicodeScalars.allSatisfy(Self.hostCharacters.contains) else {
-            throw UsageError("\(key) is \"\(text)\", and \"\(host)\" is no name of a host", hint: "for example 127.0.0.1:7443")
+            throw UsageError(
+                "\(key) is \"\(text)\", and \"\(host)\" is no name of a host",
+                hint: "for example 127.0.0.1:7443"
+            )
         }
         self.port = port
     }
@@ -131,14 +147,17 @@ struct IdentitySection: Decodable {
     let crl: String?
 
     /// `nil` where none is named, or "" is.
-    func revocations<Content>(of file: TOMLFile<Content>) -> String? { crl.flatMap { $0.isEmpty ? nil : file.resolve($0) } }
+    func revocations<Content>(of file: TOMLFile<Content>) -> String? {
+        crl.flatMap { $0.isEmpty ? nil : file.resolve($0) }
+    }
 
     /// Its lines of a configuration that `init` writes, under the heading.
     static let text = """
         ca = "ca.pem"
         certificate = "certificate.pem"
         key = "key.pem"
-        # The CA's list of revoked certificates (kumiai pki revoke), for example "crl.pem"; "" is none. Where there is one, it must
+        # The CA's list of revoked certificates (kumiai pki revoke), for example "crl.pem"; "" is none. Where there \
+        is one, it must
         # be kept up to date: past its end, no certificate is accepted.
         crl = ""
         """
@@ -150,6 +169,10 @@ struct Decimal: Decodable {
 
     init(from decoder: any Decoder) throws {
         let container = try decoder.singleValueContainer()
-        if let whole = try? container.decode(Int.self) { value = Double(whole) } else { value = try container.decode(Double.self) }
+        if let whole = try? container.decode(Int.self) {
+            value = Double(whole)
+        } else {
+            value = try container.decode(Double.self)
+        }
     }
 }

@@ -62,10 +62,14 @@ struct TOMLGrammar {
 
     private mutating func key(_ what: String) throws(Problem) {
         let start = position
-        while let scalar = next, scalar.isASCII, scalar.properties.isAlphabetic || ("0"..."9").contains(scalar) || scalar == "_" || scalar == "-" {
+        while let scalar = next, scalar.isASCII,
+            scalar.properties.isAlphabetic || ("0"..."9").contains(scalar) || scalar == "_" || scalar == "-"
+        {
             position += 1
         }
-        guard position > start, position - start <= Self.longestKey else { throw wrong("expected \(what) here: letters, digits, _ and -") }
+        guard position > start, position - start <= Self.longestKey else {
+            throw wrong("expected \(what) here: letters, digits, _ and -")
+        }
     }
 
     private mutating func value(depth: Int) throws(Problem) {
@@ -80,7 +84,9 @@ struct TOMLGrammar {
     private mutating func string(closing: Unicode.Scalar, escapes: Bool) throws(Problem) {
         position += 1
         while let scalar = next, scalar != closing {
-            guard !Self.isOdd(scalar), scalar != "\n", scalar != "\r" else { throw wrong("a text ends in the line in which it begins, with \(closing)") }
+            guard !Self.isOdd(scalar), scalar != "\n", scalar != "\r" else {
+                throw wrong("a text ends in the line in which it begins, with \(closing)")
+            }
             position += 1
             if escapes, scalar == "\\" { try escape() }
         }
@@ -124,13 +130,17 @@ struct TOMLGrammar {
     /// A number or a truth value.
     private mutating func word() throws(Problem) {
         let start = position
-        while let scalar = next, scalar.isASCII, scalar.properties.isAlphabetic || ("0"..."9").contains(scalar) || ["+", "-", ".", "_"].contains(scalar) {
+        while let scalar = next, scalar.isASCII,
+            scalar.properties.isAlphabetic || ("0"..."9").contains(scalar) || ["+", "-", ".", "_"].contains(scalar)
+        {
             position += 1
         }
         var text = String.UnicodeScalarView()
         text.append(contentsOf: scalars[start..<position].prefix(64))
         let word = String(text)
-        guard position - start < 64, word.wholeMatch(of: /true|false|[+-]?(0|[1-9](_?[0-9])*)(\.[0-9](_?[0-9])*)?([eE][+-]?[0-9]{1,4})?/) != nil else {
+        guard position - start < 64,
+            word.wholeMatch(of: /true|false|[+-]?(0|[1-9](_?[0-9])*)(\.[0-9](_?[0-9])*)?([eE][+-]?[0-9]{1,4})?/) != nil
+        else {
             throw wrong("\"\(word)\" is no value: expected a \"text\", a number, true, false or a [list]")
         }
     }
@@ -164,7 +174,9 @@ struct TOMLGrammar {
             let endsLine = scalar == "\r" && position + 1 < scalars.count && scalars[position + 1] == "\n"
             if endsLine { return }
             guard !Self.isOdd(scalar) else {
-                throw wrong("the character U+\(String(scalar.value, radix: 16, uppercase: true)) has no place in a configuration")
+                throw wrong(
+                    "the character U+\(String(scalar.value, radix: 16, uppercase: true)) has no place in a configuration"
+                )
             }
             position += 1
         }
@@ -173,6 +185,7 @@ struct TOMLGrammar {
     /// Control characters, and what Unicode takes for the end of a line.
     private static func isOdd(_ scalar: Unicode.Scalar) -> Bool {
         if scalar == "\t" { return false }
-        return scalar.value < 0x20 || (0x7f..<0xa0).contains(scalar.value) || ["\u{2028}", "\u{2029}", "\u{feff}", "\u{fffd}"].contains(scalar)
+        return scalar.value < 0x20 || (0x7f..<0xa0).contains(scalar.value)
+            || ["\u{2028}", "\u{2029}", "\u{feff}", "\u{fffd}"].contains(scalar)
     }
 }

@@ -7,7 +7,8 @@ import Tensors
 
 struct CoordinatorInitCommand: Command {
     static let configuration = CommandConfiguration(
-        commandName: "init", abstract: "Write the configuration and found the consortium's ledger.",
+        commandName: "init",
+        abstract: "Write the configuration and found the consortium's ledger.",
         discussion: """
             The directory must hold ca.pem, certificate.pem and key.pem (kumiai pki issue coordinator/main). The base \
             model is imported under its name; campaigns start from it.
@@ -15,14 +16,16 @@ struct CoordinatorInitCommand: Command {
             Example:
               kumiai coordinator init coordinator --base-model base.safetensors \\
                 --name FY2026
-            """)
+            """
+    )
 
     @Argument(help: "The coordinator's directory.", completion: .directory)
     var directory: String
 
     @Option(
         help: ArgumentHelp("The base model: safetensors, float32.", valueName: "file"),
-        completion: .file(extensions: ["safetensors"]))
+        completion: .file(extensions: ["safetensors"])
+    )
     var baseModel: String
 
     @Option(help: "The base model's name.")
@@ -48,11 +51,15 @@ struct CoordinatorInitCommand: Command {
 
     func execute() async throws {
         guard let name = ModelName(name) else {
-            throw UsageError("\"\(name)\" is not a name of a model", hint: "expected at most 64 letters, digits, . _ -, for example FY2026")
+            throw UsageError(
+                "\"\(name)\" is not a name of a model",
+                hint: "expected at most 64 letters, digits, . _ -, for example FY2026"
+            )
         }
         if let listen { _ = try Endpoint(listen, key: "--listen") }
         let path = directory + "/" + CoordinatorFile.name
-        let file = try ConfigurationWriter.write(CoordinatorFile.text(listen: listen ?? Self.defaultListen), to: path) { (kept: TOMLFile<CoordinatorFile>) in
+        let file = try ConfigurationWriter.write(CoordinatorFile.text(listen: listen ?? Self.defaultListen), to: path) {
+            (kept: TOMLFile<CoordinatorFile>) in
             listen.map { $0 == kept.content.listen ? [] : ["--listen \($0)"] } ?? []
         }
         let configuration = try CoordinatorFile.load(path)
@@ -60,11 +67,18 @@ struct CoordinatorInitCommand: Command {
         UntrainableNote.print(of: try SafetensorsFile(path: baseModel))
         if json.isOn {
             return try Report(
-                consortium: configuration.consortium, configuration: path, name: name.text, model: model.digest.hex, bytes: model.byteCount, kept: file.kept,
+                consortium: configuration.consortium,
+                configuration: path,
+                name: name.text,
+                model: model.digest.hex,
+                bytes: model.byteCount,
+                kept: file.kept,
                 ignored: file.ignored
             ).printJSON()
         }
-        Terminal.print("founded \(configuration.consortium) with \(name) (\(model.digest.short), \(Format.bytes(model.byteCount)))")
+        Terminal.print(
+            "founded \(configuration.consortium) with \(name) (\(model.digest.short), \(Format.bytes(model.byteCount)))"
+        )
         Terminal.print("next: kumiai coordinator run --config \(path.shellQuoted)")
     }
 }

@@ -5,13 +5,15 @@ import Wire
 
 struct CoordinatorPruneCommand: Command {
     static let configuration = CommandConfiguration(
-        commandName: "prune", abstract: "Remove updates and models whose retention has passed.",
+        commandName: "prune",
+        abstract: "Remove updates and models whose retention has passed.",
         discussion: """
-            The plan says how long the updates of a round are kept (retention_seconds). What is older is removed from the \
-            coordinator's disk; the ledger records it and keeps its entries, so that those rounds can still be verified, but \
-            no longer replayed. Models that a release, a later round or another campaign needs stay. Needs an operator's \
-            certificate.
-            """)
+            The plan says how long the updates of a round are kept (retention_seconds). What is older is removed from \
+            the coordinator's disk; the ledger records it and keeps its entries, so that those rounds can still be \
+            verified, but no longer replayed. Models that a release, a later round or another campaign needs stay. \
+            Needs an operator's certificate.
+            """
+    )
 
     @Flag(help: "Say what would go, and remove nothing.")
     var dryRun = false
@@ -31,9 +33,17 @@ struct CoordinatorPruneCommand: Command {
             throw TransportError(.unexpected, "the coordinator did not say what was removed")
         }
         let removed = !dryRun && report.rounds > 0
-        if json.isOn { return try Report(removed: removed, rounds: report.rounds, blobs: report.blobs, bytes: report.byteCount).printJSON() }
+        if json.isOn {
+            return try Report(removed: removed, rounds: report.rounds, blobs: report.blobs, bytes: report.byteCount)
+                .printJSON()
+        }
         guard report.rounds > 0 else { return Terminal.print("no round's retention has passed") }
         let verb = dryRun ? "would remove" : "removed"
-        Terminal.print("\(verb) \(counted(report.blobs, "blob")) (\(Format.bytes(report.byteCount))) of \(counted(report.rounds, "round"))")
+        Terminal.print(
+            """
+            \(verb) \(counted(report.blobs, "blob")) (\(Format.bytes(report.byteCount))) of \
+            \(counted(report.rounds, "round"))
+            """
+        )
     }
 }

@@ -6,15 +6,17 @@ import Wire
 
 struct CoordinatorRotateCACommand: Command {
     static let configuration = CommandConfiguration(
-        commandName: "rotate-ca", abstract: "Record that the consortium's certificate authority changes.",
+        commandName: "rotate-ca",
+        abstract: "Record that the consortium's certificate authority changes.",
         discussion: """
-            Takes the file that `kumiai pki endorse` wrote, signed by the old CA and the new one, and adds it to the ledger of a \
-            coordinator that is stopped. Before it is started again, ca.pem must hold both CA certificates. Auditors go on \
-            trusting the first CA alone: the ledger says which followed.
+            Takes the file that `kumiai pki endorse` wrote, signed by the old CA and the new one, and adds it to the \
+            ledger of a coordinator that is stopped. Before it is started again, ca.pem must hold both CA \
+            certificates. Auditors go on trusting the first CA alone: the ledger says which followed.
 
             Example:
               kumiai coordinator rotate-ca rotation --config coordinator/coordinator.toml
-            """)
+            """
+    )
 
     @Argument(help: "The file of kumiai pki endorse.", completion: .file())
     var file: String
@@ -33,17 +35,23 @@ struct CoordinatorRotateCACommand: Command {
     func execute() async throws {
         let configuration = try CoordinatorFile.load(config)
         let rotation: AuthorityRotation
-        do { rotation = try AuthorityRotation(wireBytes: RegularFile.read(file, atMost: WireLimits.entryBytes)) } catch let error as WireError {
+        do {
+            rotation = try AuthorityRotation(wireBytes: RegularFile.read(file, atMost: WireLimits.entryBytes))
+        } catch let error as WireError {
             throw UsageError("\(file) is not a change of the CA: \(error)", hint: "kumiai pki endorse writes one")
         }
         let entry = try AuthorityChange(configuration).record(rotation, at: systemTime())
         if json.isOn {
             return try Report(
-                authority: rotation.authorityDigest.hex, formerHoldsUntilMs: rotation.formerEnds.milliseconds, entry: entry
+                authority: rotation.authorityDigest.hex,
+                formerHoldsUntilMs: rotation.formerEnds.milliseconds,
+                entry: entry
             ).printJSON()
         }
         Terminal.print("the CA is \(rotation.authorityDigest.short) from now on (ledger entry \(entry))")
         Terminal.print("certificates under the former one hold until \(Format.time(rotation.formerEnds))")
-        Terminal.print("next: put both CA certificates into \(configuration.authority.shellQuoted), and start the coordinator")
+        Terminal.print(
+            "next: put both CA certificates into \(configuration.authority.shellQuoted), and start the coordinator"
+        )
     }
 }

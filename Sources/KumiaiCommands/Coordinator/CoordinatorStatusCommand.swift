@@ -3,8 +3,10 @@ import Federation
 
 struct CoordinatorStatusCommand: Command {
     static let configuration = CommandConfiguration(
-        commandName: "status", abstract: "Ask a running coordinator what it and every site are doing.",
-        discussion: "Needs an operator's or an auditor's certificate.")
+        commandName: "status",
+        abstract: "Ask a running coordinator what it and every site are doing.",
+        discussion: "Needs an operator's or an auditor's certificate."
+    )
 
     @OptionGroup var options: OperatorOptions
     @OptionGroup var json: JSONOption
@@ -12,7 +14,12 @@ struct CoordinatorStatusCommand: Command {
     func execute() async throws {
         let report = try await options.status()
         if json.isOn { return try StatusOutput(report).printJSON() }
-        Terminal.print("\(Terminal.styled(report.consortium, .bold))  \(report.ledgerEntries) ledger entries, models: \(report.models.joined(separator: ", "))")
+        Terminal.print(
+            """
+            \(Terminal.styled(report.consortium, .bold))  \(report.ledgerEntries) ledger entries, models: \
+            \(report.models.joined(separator: ", "))
+            """
+        )
         for trouble in report.troubles { Terminal.print("trouble: \(trouble)") }
         if let campaign = report.campaign {
             for line in CampaignText.lines(campaign, now: report.time) { Terminal.print(line) }

@@ -16,6 +16,11 @@ struct DemoAudit {
         let report = try CopyVerification.run(copy)
         let last = try RoundHistory(copy).rounds.last { $0.commit != nil }?.task.key.round ?? 0
         let replay = try Replay.run(copy, round: last)
-        return Outcome(entries: report.entries, verified: report.isSound, replayIdentical: replay.isIdentical, replayedRound: last)
+        return Outcome(
+            entries: report.entries,
+            verified: report.isSound,
+            replayIdentical: replay.isIdentical,
+            replayedRound: last
+        )
     }
 }

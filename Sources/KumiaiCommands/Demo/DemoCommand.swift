@@ -5,14 +5,16 @@ struct DemoCommand: Command {
     enum PolicyKind: String, ExpressibleByArgument, CaseIterable { case image, state }
 
     static let configuration = CommandConfiguration(
-        commandName: "demo", abstract: "Run a whole consortium on this machine and show what it gained.",
+        commandName: "demo",
+        abstract: "Run a whole consortium on this machine and show what it gained.",
         discussion: """
             Founds a consortium, makes its certificates, starts one coordinator and a worker a site as real processes \
             with mutual TLS over loopback, runs a campaign on real robot demonstrations, cuts a release, and audits it.
 
             Example:
               kumiai demo --sites 3 --rounds 20 --policy state
-            """)
+            """
+    )
 
     @Option(help: "Seed of every site's training.")
     var seed: UInt32 = 0
@@ -28,12 +30,14 @@ struct DemoCommand: Command {
 
     @Option(
         help: ArgumentHelp("Where everything is put; must not exist yet.", valueName: "path"),
-        completion: .directory)
+        completion: .directory
+    )
     var directory = "kumiai-demo"
 
     @Option(
         help: ArgumentHelp("The sample data: Examples/metaworld of the repository.", valueName: "path"),
-        completion: .directory)
+        completion: .directory
+    )
     var examples: String?
 
     @OptionGroup var options: PlanOptions
@@ -63,15 +67,32 @@ struct DemoCommand: Command {
     private func demonstrate() async throws {
         let started = Date()
         let layout = try DemoLayout(
-            directory: freeDirectory(), examples: try DemoData.locate(examples), policy: policy.rawValue, siteCount: sites)
+            directory: freeDirectory(),
+            examples: try DemoData.locate(examples),
+            policy: policy.rawValue,
+            siteCount: sites
+        )
         let output: LiveView.Output = json.isOn ? .standardError : .standardOutput
-        let consortium = DemoConsortium(layout: layout, rounds: rounds, seed: Int(seed), learning: options.learning, output: output)
+        let consortium = DemoConsortium(
+            layout: layout,
+            rounds: rounds,
+            seed: Int(seed),
+            learning: options.learning,
+            output: output
+        )
         let campaign = try await consortium.run()
-        let comparison = try await DemoComparison(layout: layout, rounds: rounds, seed: UInt64(seed), output: output).run()
+        let comparison = try await DemoComparison(layout: layout, rounds: rounds, seed: UInt64(seed), output: output)
+            .run()
         let audit = try DemoAudit(layout: layout).run()
         let report = DemoReport(
-            policy: policy.rawValue, rounds: rounds, learning: options.learning, comparison: comparison, campaign: campaign, audit: audit,
-            seconds: Date().timeIntervalSince(started))
+            policy: policy.rawValue,
+            rounds: rounds,
+            learning: options.learning,
+            comparison: comparison,
+            campaign: campaign,
+            audit: audit,
+            seconds: Date().timeIntervalSince(started)
+        )
         if json.isOn { try report.printJSON() } else { report.show(layout) }
         guard audit.verified, audit.replayIdentical else { throw ExitStatus.tampered }
     }
@@ -80,7 +101,9 @@ struct DemoCommand: Command {
     private func freeDirectory() throws -> String {
         let manager = FileManager.default
         if !manager.fileExists(atPath: directory) { return absolute(directory) }
-        guard directory == "kumiai-demo" else { throw UsageError("\(directory) exists", hint: "choose a directory that does not") }
+        guard directory == "kumiai-demo" else {
+            throw UsageError("\(directory) exists", hint: "choose a directory that does not")
+        }
         return absolute((2...).lazy.map { "kumiai-demo-\($0)" }.first { !manager.fileExists(atPath: $0) }!)
     }
 

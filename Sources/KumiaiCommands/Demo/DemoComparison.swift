@@ -32,23 +32,38 @@ struct DemoComparison {
     func run() async throws -> Outcome {
         let base = try Policy(SafetensorsFile(path: layout.baseModel))
         let federated = try Policy(SafetensorsFile(path: layout.releaseDirectory + "/model.safetensors"))
-        let valid = try layout.sites.map { try DemonstrationFiles.read(layout.demonstrations($0), split: .valid, for: base.configuration) }
+        let valid = try layout.sites.map {
+            try DemonstrationFiles.read(layout.demonstrations($0), split: .valid, for: base.configuration)
+        }
         let alone = try await trainAlone(base)
         func errors(_ policy: Policy) -> [Double] { valid.map { Evaluation.error(of: policy, on: $0) } }
         let baseErrors = errors(base), federatedErrors = errors(federated), aloneErrors = alone.map(errors)
         let rows = layout.sites.enumerated().map { index, site in
             Outcome.Row(
-                task: site.task, site: site.id.description, base: baseErrors[index], alone: aloneErrors[index][index],
-                federated: federatedErrors[index])
+                task: site.task,
+                site: site.id.description,
+                base: baseErrors[index],
+                alone: aloneErrors[index][index],
+                federated: federatedErrors[index]
+            )
         }
         func mean(_ values: [Double]) -> Double { values.reduce(0, +) / Double(values.count) }
         return Outcome(
-            rows: rows, meanBase: mean(baseErrors), meanFederated: mean(federatedErrors), bestAlone: aloneErrors.map(mean).min() ?? 0)
+            rows: rows,
+            meanBase: mean(baseErrors),
+            meanFederated: mean(federatedErrors),
+            bestAlone: aloneErrors.map(mean).min() ?? 0
+        )
     }
 
     /// Two at a time: one for each core that the demo counts on.
     private func trainAlone(_ base: Policy) async throws -> [Policy] {
-        output.say("for comparison, training each site alone: \(rounds * Self.localSteps) steps of the whole model, as many as in the campaign")
+        output.say(
+            """
+            for comparison, training each site alone: \(rounds * Self.localSteps) steps of the whole model, as many \
+            as in the campaign
+            """
+        )
         var bar = ProgressBar("sites alone", unit: "sites")
         var models = [Policy?](repeating: nil, count: layout.sites.count)
         try await withThrowingTaskGroup(of: (Int, Policy).self) { group in
@@ -77,9 +92,20 @@ struct DemoComparison {
 
     private func trainAlone(_ base: Policy, at site: DemoLayout.Site) throws -> Policy {
         let steps = rounds * Self.localSteps
-        let demonstrations = try DemonstrationFiles.read(layout.demonstrations(site), split: .train, for: base.configuration)
+        let demonstrations = try DemonstrationFiles.read(
+            layout.demonstrations(site),
+            split: .train,
+            for: base.configuration
+        )
         let training = LocalTraining(
-            steps: steps, batch: Self.batch, schedule: Schedule(peak: 1e-3, warmupSteps: min(10, steps / 2), decayTo: 0.1, steps: steps))
-        return try training.run(from: base, on: demonstrations, seed: SeededGenerator(seed: seed, label: "alone \(site.id)", round: 0)).policy
+            steps: steps,
+            batch: Self.batch,
+            schedule: Schedule(peak: 1e-3, warmupSteps: min(10, steps / 2), decayTo: 0.1, steps: steps)
+        )
+        return try training.run(
+            from: base,
+            on: demonstrations,
+            seed: SeededGenerator(seed: seed, label: "alone \(site.id)", round: 0)
+        ).policy
     }
 }

@@ -27,11 +27,26 @@ struct DemoConsortium {
         try found(address)
         var processes: [DemoProcess] = []
         defer { for process in processes.reversed() { process.stop() } }
-        processes.append(try start("coordinator", ["coordinator", "run", "--config", "\(layout.coordinator)/\(CoordinatorFile.name)"]))
+        processes.append(
+            try start(
+                "coordinator",
+                ["coordinator", "run", "--config", "\(layout.coordinator)/\(CoordinatorFile.name)"]
+            )
+        )
         for site in layout.sites {
-            processes.append(try start("\(site.id.member)-\(site.id.site)", ["worker", "run", "--config", "\(layout.worker(site))/\(WorkerFile.name)"]))
+            processes.append(
+                try start(
+                    "\(site.id.member)-\(site.id.site)",
+                    ["worker", "run", "--config", "\(layout.worker(site))/\(WorkerFile.name)"]
+                )
+            )
         }
-        output.say("started one coordinator and \(layout.sites.count) workers, each with its own demonstrations; logs in \(layout.logs)")
+        output.say(
+            """
+            started one coordinator and \(layout.sites.count) workers, each with its own demonstrations; logs in \
+            \(layout.logs)
+            """
+        )
         let dialer = try operatorDialer()
         try await open(dialer, processes)
         let status = try await watch(dialer, processes)
@@ -39,7 +54,10 @@ struct DemoConsortium {
             throw UsageError("the campaign stopped: \(status.campaign?.reason ?? "")", hint: "look into \(layout.logs)")
         }
         guard
-            case .releaseReady(_, let model, _, _) = try await dialer.ask(.cutRelease(DemoLayout.release, round: nil, adapterRank: 0), software: "kumiai demo")
+            case .releaseReady(_, let model, _, _) = try await dialer.ask(
+                .cutRelease(DemoLayout.release, round: nil, adapterRank: 0),
+                software: "kumiai demo"
+            )
         else {
             throw TransportError(.unexpected, "the release was not cut")
         }
@@ -48,8 +66,11 @@ struct DemoConsortium {
         for process in processes.dropFirst() { process.wait() }
         let workers = try layout.sites.compactMap { try WorkerStatus.read(from: layout.worker($0) + "/data") }
         return Outcome(
-            updatesAccepted: campaign.updatesAccepted, bytesUp: workers.reduce(0) { $0 + $1.bytesUp },
-            bytesDown: workers.reduce(0) { $0 + $1.bytesDown }, releaseModel: model)
+            updatesAccepted: campaign.updatesAccepted,
+            bytesUp: workers.reduce(0) { $0 + $1.bytesUp },
+            bytesDown: workers.reduce(0) { $0 + $1.bytesDown },
+            releaseModel: model
+        )
     }
 
     // MARK: Founding
@@ -74,7 +95,8 @@ struct DemoConsortium {
             try FileManager.default.copyItem(atPath: site.source, toPath: layout.demonstrations(site))
             try write(
                 WorkerFile.text(coordinator: address, demonstrations: "demonstrations.hdf5", exitWhenFinished: true),
-                to: "\(layout.worker(site))/\(WorkerFile.name)")
+                to: "\(layout.worker(site))/\(WorkerFile.name)"
+            )
         }
         let configuration = try CoordinatorFile.load("\(layout.coordinator)/\(CoordinatorFile.name)")
         _ = try ConsortiumFounder(configuration).found(base: DemoLayout.base, modelPath: layout.baseModel, at: now)
@@ -82,11 +104,23 @@ struct DemoConsortium {
 
     private var planText: String {
         PlanFile.text(
-            campaign: "\(DemoLayout.base)-\(DemoLayout.release)", base: DemoLayout.base.text, release: DemoLayout.release.text,
-            sites: layout.sites.map(\.id.description).sorted(), rounds: rounds, seed: seed, deadlineSeconds: 300, learning: learning)
+            campaign: "\(DemoLayout.base)-\(DemoLayout.release)",
+            base: DemoLayout.base.text,
+            release: DemoLayout.release.text,
+            sites: layout.sites.map(\.id.description).sorted(),
+            rounds: rounds,
+            seed: seed,
+            deadlineSeconds: 300,
+            learning: learning
+        )
     }
 
-    private func issue(_ role: Principal.Role, to directory: String, _ authority: CertificateAuthority, _ now: Timestamp) throws {
+    private func issue(
+        _ role: Principal.Role,
+        to directory: String,
+        _ authority: CertificateAuthority,
+        _ now: Timestamp
+    ) throws {
         let files = PKIFiles(directory: directory)
         try files.create()
         let key = try PrivateKey.generate()
@@ -96,7 +130,9 @@ struct DemoConsortium {
         try files.write(authority.certificate.pem(), to: files.authority)
     }
 
-    private func write(_ text: String, to path: String) throws { try text.write(toFile: path, atomically: true, encoding: .utf8) }
+    private func write(_ text: String, to path: String) throws {
+        try text.write(toFile: path, atomically: true, encoding: .utf8)
+    }
 
     /// A port that nobody uses now.
     private func freePort() throws -> Int {
@@ -107,7 +143,9 @@ struct DemoConsortium {
         address.sin_addr.s_addr = inet_addr("127.0.0.1")
         var length = socklen_t(MemoryLayout<sockaddr_in>.size)
         let isBound = withUnsafeMutablePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { bind(descriptor, $0, length) == 0 && getsockname(descriptor, $0, &length) == 0 }
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                bind(descriptor, $0, length) == 0 && getsockname(descriptor, $0, &length) == 0
+            }
         }
         guard isBound else { throw UsageError("no free port on 127.0.0.1") }
         return Int(UInt16(bigEndian: address.sin_port))

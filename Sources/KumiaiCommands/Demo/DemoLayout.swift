@@ -14,8 +14,12 @@ struct DemoLayout {
     static let base = ModelName("FY2026")!
     static let release = ModelName("FY2027")!
     /// The tasks in the order in which sites join; the last is hard, and needs `--sites 6`.
-    private static let tasks = ["window-open", "window-close", "drawer-open", "faucet-open", "button-press-topdown", "dial-turn"]
-    private static let members = ["aizu/kanazawa", "borealis/oulu", "cascadia/tacoma", "danubia/linz", "estrela/porto", "fjordane/bergen"]
+    private static let tasks = [
+        "window-open", "window-close", "drawer-open", "faucet-open", "button-press-topdown", "dial-turn",
+    ]
+    private static let members = [
+        "aizu/kanazawa", "borealis/oulu", "cascadia/tacoma", "danubia/linz", "estrela/porto", "fjordane/bergen",
+    ]
 
     let directory: String
     let examples: String
@@ -58,7 +62,9 @@ enum DemoData {
         }
         guard let found = candidates.first(where: { manager.fileExists(atPath: $0 + "/base/image.safetensors") }) else {
             throw UsageError(
-                "the sample data are not at \(candidates[0])", hint: "run the demo in a clone of the repository, or name Examples/metaworld with --examples")
+                "the sample data are not at \(candidates[0])",
+                hint: "run the demo in a clone of the repository, or name Examples/metaworld with --examples"
+            )
         }
         return URL(fileURLWithPath: found).path
     }

@@ -9,8 +9,12 @@ final class DemoProcess {
     init(_ name: String, _ arguments: [String], log: String) throws {
         self.name = name
         self.log = log
-        guard FileManager.default.createFile(atPath: log, contents: nil) else { throw UsageError("cannot write \(log)") }
-        process.executableURL = URL(fileURLWithPath: try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe"))
+        guard FileManager.default.createFile(atPath: log, contents: nil) else {
+            throw UsageError("cannot write \(log)")
+        }
+        process.executableURL = URL(
+            fileURLWithPath: try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
+        )
         process.arguments = arguments
         process.standardInput = FileHandle.nullDevice
         process.standardOutput = FileHandle(forWritingAtPath: log)
@@ -23,7 +27,9 @@ final class DemoProcess {
     /// Throws where the process ended though nobody asked it to.
     func checkAlive() throws {
         guard !process.isRunning, process.terminationStatus != 0 else { return }
-        let last = ((try? String(contentsOfFile: log, encoding: .utf8)) ?? "").split(separator: "\n").last ?? "nothing in its log"
+        let last =
+            ((try? String(contentsOfFile: log, encoding: .utf8)) ?? "").split(separator: "\n").last
+            ?? "nothing in its log"
         throw UsageError("\(name) ended with \(process.terminationStatus): \(last)", hint: "its log is \(log)")
     }
 

@@ -37,8 +37,13 @@ struct DemoReport: Encodable {
     let seconds: Double
 
     init(
-        policy: String, rounds: Int, learning: PlanOptions.Learning, comparison: DemoComparison.Outcome, campaign: DemoConsortium.Outcome,
-        audit: DemoAudit.Outcome, seconds: Double
+        policy: String,
+        rounds: Int,
+        learning: PlanOptions.Learning,
+        comparison: DemoComparison.Outcome,
+        campaign: DemoConsortium.Outcome,
+        audit: DemoAudit.Outcome,
+        seconds: Double
     ) {
         self.policy = policy
         self.rounds = rounds
@@ -46,9 +51,17 @@ struct DemoReport: Encodable {
         compression = learning.compression.rawValue
         sites = comparison.rows.count
         tasks = comparison.rows.map {
-            TaskErrors(task: $0.task, site: $0.site, error: Errors(base: $0.base, alone: $0.alone, federated: $0.federated))
+            TaskErrors(
+                task: $0.task,
+                site: $0.site,
+                error: Errors(base: $0.base, alone: $0.alone, federated: $0.federated)
+            )
         }
-        meanError = MeanErrors(base: comparison.meanBase, bestAlone: comparison.bestAlone, federated: comparison.meanFederated)
+        meanError = MeanErrors(
+            base: comparison.meanBase,
+            bestAlone: comparison.bestAlone,
+            federated: comparison.meanFederated
+        )
         updatesAccepted = campaign.updatesAccepted
         bytesUp = campaign.bytesUp
         bytesDown = campaign.bytesDown
@@ -62,26 +75,47 @@ struct DemoReport: Encodable {
     func show(_ layout: DemoLayout) {
         func number(_ value: Double) -> String { Format.number(value, digits: 4) }
         Terminal.print()
-        Terminal.print("Error of the predicted actions on held-out demonstrations (mean absolute, actions in −1…1; lower is better):")
+        Terminal.print(
+            "Error of the predicted actions on held-out demonstrations (mean absolute, actions in −1…1; lower is better):"
+        )
         Terminal.print()
-        var table = Table([("TASK", .left), ("SITE", .left), ("BASE", .right), ("SITE ALONE", .right), ("FEDERATED", .right)])
-        for row in tasks { table.append([row.task, row.site, number(row.error.base), number(row.error.alone), number(row.error.federated)]) }
-        table.append(["mean over all tasks", "", number(meanError.base), "\(number(meanError.bestAlone))*", number(meanError.federated)])
+        var table = Table([
+            ("TASK", .left), ("SITE", .left), ("BASE", .right), ("SITE ALONE", .right), ("FEDERATED", .right),
+        ])
+        for row in tasks {
+            table.append([
+                row.task, row.site, number(row.error.base), number(row.error.alone), number(row.error.federated),
+            ])
+        }
+        table.append([
+            "mean over all tasks", "", number(meanError.base), "\(number(meanError.bestAlone))*",
+            number(meanError.federated),
+        ])
         table.print()
         Terminal.print()
-        Terminal.print("* of the best site's own model over every site's task. What this shows: one model with every site's skill,")
+        Terminal.print(
+            "* of the best site's own model over every site's task. What this shows: one model with every site's skill,"
+        )
         Terminal.print("  without sharing data; not a gain on a site's own task.")
         Terminal.print()
         Terminal.print(
-            "\(updatesAccepted) signed updates taken in, \(Format.bytes(bytesUp)) up, \(Format.bytes(bytesDown)) down, \(Format.duration(seconds)) in all")
+            """
+            \(updatesAccepted) signed updates taken in, \(Format.bytes(bytesUp)) up, \(Format.bytes(bytesDown)) down, \
+            \(Format.duration(seconds)) in all
+            """
+        )
         let good = Terminal.styled("verified", .green), bad = Terminal.styled("NOT VERIFIED", .red)
         Terminal.print(
-            "ledger of \(counted(ledgerEntries, "entry", "entries")): \(ledgerVerified ? good : bad); last round computed again: \(replayIdentical ? "identical, bit for bit" : "DIFFERENT")"
+            """
+            ledger of \(counted(ledgerEntries, "entry", "entries")): \(ledgerVerified ? good : bad); last round \
+            computed again: \(replayIdentical ? "identical, bit for bit" : "DIFFERENT")
+            """
         )
         Terminal.print()
         Terminal.print("Everything lies in \(layout.directory):")
         for (path, what) in [
-            (layout.releaseDirectory, "release \(release)"), (layout.data, "ledger and blobs"), (layout.logs, "logs of the processes"),
+            (layout.releaseDirectory, "release \(release)"), (layout.data, "ledger and blobs"),
+            (layout.logs, "logs of the processes"),
             (layout.worker(layout.sites[0]) + "/data", "a site's receipts, and sent.jsonl: what left it"),
         ] {
             Terminal.print("  \(relative(path, to: layout).padded(44))  \(what)")
@@ -93,7 +127,9 @@ struct DemoReport: Encodable {
         Terminal.print("  kumiai audit rounds \(layout.data)")
     }
 
-    private func relative(_ path: String, to layout: DemoLayout) -> String { String(path.dropFirst(layout.directory.count + 1)) }
+    private func relative(_ path: String, to layout: DemoLayout) -> String {
+        String(path.dropFirst(layout.directory.count + 1))
+    }
 }
 
 extension String {

@@ -7,16 +7,21 @@ import Worker
 
 struct ModelImportCommand: Command {
     static let configuration = CommandConfiguration(
-        commandName: "import", abstract: "Register a further base model.",
+        commandName: "import",
+        abstract: "Register a further base model.",
         discussion: """
-            Sends the model to the coordinator and registers it under its name in the ledger: campaigns can start from it. Needs an \
-            operator's certificate. The same model under the same name again changes nothing.
+            Sends the model to the coordinator and registers it under its name in the ledger: campaigns can start \
+            from it. Needs an operator's certificate. The same model under the same name again changes nothing.
 
             Example:
               kumiai model import base.safetensors --name FY2028
-            """)
+            """
+    )
 
-    @Argument(help: ArgumentHelp("The model: safetensors, float32.", valueName: "file"), completion: .file(extensions: ["safetensors"]))
+    @Argument(
+        help: ArgumentHelp("The model: safetensors, float32.", valueName: "file"),
+        completion: .file(extensions: ["safetensors"])
+    )
     var file: String
 
     @Option(help: "The name to register it under.")
@@ -34,9 +39,14 @@ struct ModelImportCommand: Command {
 
     func execute() async throws {
         guard let name = ModelName(name) else {
-            throw UsageError("\"\(name)\" is not a name of a model", hint: "expected at most 64 letters, digits, . _ -, for example FY2028")
+            throw UsageError(
+                "\"\(name)\" is not a name of a model",
+                hint: "expected at most 64 letters, digits, . _ -, for example FY2028"
+            )
         }
-        let scratch = FileManager.default.temporaryDirectory.appendingPathComponent("kumiai-import-\(UUID().uuidString)").path
+        let scratch = FileManager.default.temporaryDirectory.appendingPathComponent(
+            "kumiai-import-\(UUID().uuidString)"
+        ).path
         let whole = scratch + ".safetensors"
         defer { unlink(whole) }
         // What is checked is what is sent; several files become one.
@@ -45,7 +55,12 @@ struct ModelImportCommand: Command {
         try ModelImport.check(checked)
         UntrainableNote.print(of: checked)
         let (entry, model) = try await ModelClient(options.dialer()).register(whole, as: name, scratch: scratch)
-        if json.isOn { return try Report(name: name.text, model: model.digest.hex, bytes: model.byteCount, entry: entry).printJSON() }
-        Terminal.print("registered \(name) (\(model.digest.short), \(Format.bytes(model.byteCount)), ledger entry \(entry))")
+        if json.isOn {
+            return try Report(name: name.text, model: model.digest.hex, bytes: model.byteCount, entry: entry)
+                .printJSON()
+        }
+        Terminal.print(
+            "registered \(name) (\(model.digest.short), \(Format.bytes(model.byteCount)), ledger entry \(entry))"
+        )
     }
 }

@@ -2,8 +2,8 @@ import Blobs
 import Foundation
 import Identity
 
-/// What a CA has issued, as it keeps it beside its key: a list of revoked certificates has serial numbers alone, and a key may have
-/// several certificates.
+/// What a CA has issued, as it keeps it beside its key: a list of revoked certificates has serial numbers alone, and a
+/// key may have several certificates.
 struct IssuedCertificates {
     private let directory: String
     private let authority: Certificate
@@ -23,26 +23,38 @@ struct IssuedCertificates {
 
     /// Those of a key that are known here, or lie in `folder`, where a renewal leaves the former one.
     private func certificates(of key: PublicKey, beside folder: String) throws -> [Certificate] {
-        let all = try Self.certificates(in: directory) { _ in true } + Self.certificates(in: folder) { $0.hasPrefix("certificate") }
+        let all =
+            try Self.certificates(in: directory) { _ in true }
+            + Self.certificates(in: folder) { $0.hasPrefix("certificate") }
         return try all.filter { try $0.isSigned(by: authority) && $0.publicKey == key }
     }
 
     /// Other certificates of a certificate's key; its file is at `path`.
     func siblings(of certificate: Certificate, at path: String) throws -> [Certificate] {
         var seen: Set<String> = [certificate.serial]
-        return try certificates(of: certificate.publicKey, beside: SystemDisk.folder(of: path)).filter { seen.insert($0.serial).inserted }
+        return try certificates(of: certificate.publicKey, beside: SystemDisk.folder(of: path)).filter {
+            seen.insert($0.serial).inserted
+        }
     }
 
-    /// Throws where a certificate of this key was revoked: somebody else may have the key. `folder`: where others of the key may lie.
-    func requireNotRevoked(_ key: PublicKey, by list: RevocationList?, called name: String, beside folder: String) throws {
-        guard let list, let revoked = try certificates(of: key, beside: folder).first(where: list.contains) else { return }
+    /// Throws where a certificate of this key was revoked: somebody else may have the key. `folder`: where others of
+    /// the key may lie.
+    func requireNotRevoked(_ key: PublicKey, by list: RevocationList?, called name: String, beside folder: String)
+        throws
+    {
+        guard let list, let revoked = try certificates(of: key, beside: folder).first(where: list.contains) else {
+            return
+        }
         throw UsageError(
             "the key of \(name) had a certificate that was revoked, serial \(revoked.serial)",
-            hint: "make a new key, in a new directory: kumiai pki request, then kumiai pki issue")
+            hint: "make a new key, in a new directory: kumiai pki request, then kumiai pki issue"
+        )
     }
 
     private static func certificates(in directory: String, where isWanted: (String) -> Bool) throws -> [Certificate] {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []
-        return try names.sorted().filter { $0.hasSuffix(".pem") && isWanted($0) }.map { try IdentityFile.certificates("\(directory)/\($0)")[0] }
+        return try names.sorted().filter { $0.hasSuffix(".pem") && isWanted($0) }.map {
+            try IdentityFile.certificates("\(directory)/\($0)")[0]
+        }
     }
 }

@@ -15,6 +15,8 @@ struct LifetimeOption: ParsableArguments {
     /// Says so where the CA's own end cut a certificate short.
     func note(_ certificate: Certificate, of authority: Certificate) {
         guard certificate.notAfter == authority.notAfter else { return }
-        Terminal.note("the certificate ends with its CA, at \(certificate.notAfter.text): a CA's certificates do not outlive it")
+        Terminal.note(
+            "the certificate ends with its CA, at \(certificate.notAfter.text): a CA's certificates do not outlive it"
+        )
     }
 }

@@ -6,8 +6,10 @@ import Identity
 
 struct PKIAuthorityCommand: Command {
     static let configuration = CommandConfiguration(
-        commandName: "ca", abstract: "Make a consortium's certificate authority.",
-        discussion: "Writes ca.pem and ca.key. Keep the key offline: who has it can pose as anybody.")
+        commandName: "ca",
+        abstract: "Make a consortium's certificate authority.",
+        discussion: "Writes ca.pem and ca.key. Keep the key offline: who has it can pose as anybody."
+    )
 
     @Option(help: ArgumentHelp("The consortium's name, a SPIFFE trust domain.", valueName: "robots.example"))
     var consortium: String
@@ -30,7 +32,10 @@ struct PKIAuthorityCommand: Command {
         let files = PKIFiles(directory: out)
         // The key may have been moved away, as it should be: a new one beside the old certificate would fit nothing.
         for path in [files.authority, files.authorityKey] where FileManager.default.fileExists(atPath: path) {
-            throw UsageError("\(path) is there already, and nothing is overwritten", hint: "choose another directory with --out")
+            throw UsageError(
+                "\(path) is there already, and nothing is overwritten",
+                hint: "choose another directory with --out"
+            )
         }
         try files.create()
         let authority = try CertificateAuthority.create(consortium: consortium, days: lifetime.days, at: systemTime())
@@ -38,7 +43,12 @@ struct PKIAuthorityCommand: Command {
         try files.write(authority.certificate.pem(), to: files.authority)
         if json.isOn {
             let notAfter = Format.time(authority.certificate.notAfter)
-            return try Report(consortium: consortium, certificate: files.authority, key: files.authorityKey, notAfter: notAfter).printJSON()
+            return try Report(
+                consortium: consortium,
+                certificate: files.authority,
+                key: files.authorityKey,
+                notAfter: notAfter
+            ).printJSON()
         }
         Terminal.print("made the CA of \(consortium): \(files.authority), key in \(files.authorityKey)")
     }

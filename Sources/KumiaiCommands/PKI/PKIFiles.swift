@@ -14,7 +14,11 @@ struct PKIFiles {
 
     /// A directory for keys is its owner's alone.
     func create() throws {
-        try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+        try FileManager.default.createDirectory(
+            atPath: directory,
+            withIntermediateDirectories: true,
+            attributes: [.posixPermissions: 0o700]
+        )
     }
 
     /// Never overwrites: a key that is gone cannot be had again.
@@ -26,7 +30,8 @@ struct PKIFiles {
                 "\(path) is there already, and nothing is overwritten",
                 hint: isPrivate
                     ? "a new certificate for this key: kumiai pki renew; a new key goes to another directory"
-                    : "choose another directory with --out")
+                    : "choose another directory with --out"
+            )
         } catch let error as IdentityError {
             throw UsageError("cannot write \(error.detail)", hint: error.hint)
         }
@@ -51,7 +56,11 @@ struct PKIFiles {
     /// The CA's certificate and key in this directory.
     func loadAuthority(profiles: CertificateProfiles = .standard) throws -> CertificateAuthority {
         let certificate = try IdentityFile.certificates(authority)[0]
-        return try CertificateAuthority(certificate: certificate, key: IdentityFile.key(authorityKey), profiles: profiles)
+        return try CertificateAuthority(
+            certificate: certificate,
+            key: IdentityFile.key(authorityKey),
+            profiles: profiles
+        )
     }
 
     /// The CA's list of revoked certificates; `nil` where it has revoked none.

@@ -2,7 +2,8 @@ import ArgumentParser
 
 struct PKIGroup: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "pki", abstract: "Make and read certificates.",
+        commandName: "pki",
+        abstract: "Make and read certificates.",
         discussion: """
             Every participant has one certificate with one SPIFFE URI:
               member/M/site/S, operator/O, auditor/A or coordinator/C of a consortium.
@@ -18,7 +19,9 @@ struct PKIGroup: AsyncParsableCommand {
               kumiai pki show osaka/certificate.pem
             """,
         subcommands: [
-            PKIAuthorityCommand.self, PKIRequestCommand.self, PKIIssueCommand.self, PKIRenewCommand.self, PKIRevokeCommand.self, PKIEndorseCommand.self,
+            PKIAuthorityCommand.self, PKIRequestCommand.self, PKIIssueCommand.self, PKIRenewCommand.self,
+            PKIRevokeCommand.self, PKIEndorseCommand.self,
             PKIShowCommand.self,
-        ])
+        ]
+    )
 }

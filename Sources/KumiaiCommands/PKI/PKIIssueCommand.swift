@@ -6,16 +6,19 @@ import Identity
 
 struct PKIIssueCommand: Command {
     static let configuration = CommandConfiguration(
-        commandName: "issue", abstract: "Issue a participant's certificate.",
+        commandName: "issue",
+        abstract: "Issue a participant's certificate.",
         discussion: """
-            With --request, certifies the key of a request; otherwise makes the key too, which is for trying things out. Where \
-            --out holds a certificate of the same identity and key, the new one takes its place, and the old one stays beside it.
+            With --request, certifies the key of a request; otherwise makes the key too, which is for trying things \
+            out. Where --out holds a certificate of the same identity and key, the new one takes its place, and the \
+            old one stays beside it.
 
             Examples:
               kumiai pki issue operator/alice --ca pki --out alice
               kumiai pki issue member/acme/site/osaka --ca pki \\
                 --request request.pem --out osaka
-            """)
+            """
+    )
 
     @Argument(help: ArgumentHelp("member/M/site/S, operator/O, auditor/A or coordinator/C", valueName: "identity"))
     var identity: String
@@ -25,7 +28,8 @@ struct PKIIssueCommand: Command {
 
     @Option(
         help: ArgumentHelp("A PKCS #10 request made where the key is.", valueName: "file"),
-        completion: .file(extensions: ["pem", "crt", "cer"]))
+        completion: .file(extensions: ["pem", "crt", "cer"])
+    )
     var request: String?
 
     @Option(help: "Where to write certificate.pem, ca.pem and, without --request, key.pem.", completion: .directory)
@@ -53,7 +57,12 @@ struct PKIIssueCommand: Command {
         let made = try request == nil ? PrivateKey.generate() : nil
         let publicKey = try made?.publicKey ?? CertificateRequest(pem: Credentials.read(request!)).publicKey
         let issued = IssuedCertificates(from, of: authority.certificate)
-        try issued.requireNotRevoked(publicKey, by: from.loadRevocations(of: authority.certificate), called: request ?? identity, beside: out)
+        try issued.requireNotRevoked(
+            publicKey,
+            by: from.loadRevocations(of: authority.certificate),
+            called: request ?? identity,
+            beside: out
+        )
         let former = try former(files, principal, publicKey)
         let certificate = try authority.issue(principal, for: publicKey, days: lifetime.days, at: systemTime())
         try issued.keep(certificate)
@@ -68,7 +77,8 @@ struct PKIIssueCommand: Command {
         try writeAuthority(authority.certificate, from, files)
         if json.isOn {
             let (key, notAfter) = (request == nil ? files.key : nil, Format.time(certificate.notAfter))
-            return try Report(identity: "\(principal)", certificate: files.certificate, key: key, notAfter: notAfter).printJSON()
+            return try Report(identity: "\(principal)", certificate: files.certificate, key: key, notAfter: notAfter)
+                .printJSON()
         }
         Terminal.print("issued \(principal) until \(Format.time(certificate.notAfter)): \(files.certificate)")
         lifetime.note(certificate, of: authority.certificate)
@@ -81,7 +91,8 @@ struct PKIIssueCommand: Command {
         guard try former.principal() == principal, try former.publicKey == key else {
             throw UsageError(
                 "\(files.certificate) is there already, of another identity or another key, and nothing is overwritten",
-                hint: "for the key that is there: kumiai pki renew; for a new key, choose another directory with --out")
+                hint: "for the key that is there: kumiai pki renew; for a new key, choose another directory with --out"
+            )
         }
         return former
     }
@@ -102,7 +113,10 @@ extension CertificateAuthority {
         get throws {
             let suffix = " certificate authority"
             guard let name = certificate.subject.components(separatedBy: "CN = ").last, name.hasSuffix(suffix) else {
-                throw UsageError("\(certificate.subject) does not name a consortium", hint: "issue with the openssl command instead: certs/README.md")
+                throw UsageError(
+                    "\(certificate.subject) does not name a consortium",
+                    hint: "issue with the openssl command instead: certs/README.md"
+                )
             }
             return String(name.dropLast(suffix.count))
         }

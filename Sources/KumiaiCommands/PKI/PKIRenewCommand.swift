@@ -6,15 +6,17 @@ import Identity
 
 struct PKIRenewCommand: Command {
     static let configuration = CommandConfiguration(
-        commandName: "renew", abstract: "Issue a new certificate in place of one that ends, for the same key.",
+        commandName: "renew",
+        abstract: "Issue a new certificate in place of one that ends, for the same key.",
         discussion: """
-            Replaces DIRECTORY/certificate.pem; the old one stays beside it, and the key is not touched. A worker or a coordinator \
-            that runs takes the new certificate within seconds. The key may be elsewhere: a copy of the certificate is enough here, \
-            and the new one is then put in place of the old one where the key is.
+            Replaces DIRECTORY/certificate.pem; the old one stays beside it, and the key is not touched. A worker or \
+            a coordinator that runs takes the new certificate within seconds. The key may be elsewhere: a copy of the \
+            certificate is enough here, and the new one is then put in place of the old one where the key is.
 
             Example:
               kumiai pki renew osaka --ca pki
-            """)
+            """
+    )
 
     @Argument(help: "The directory with certificate.pem.", completion: .directory)
     var directory: String
@@ -46,27 +48,42 @@ struct PKIRenewCommand: Command {
         let kept = try files.replaceCertificate(former, with: certificate)
         if json.isOn {
             return try Report(
-                identity: "\(principal)", notAfter: certificate.notAfter.text, certificate: files.certificate, former: kept
+                identity: "\(principal)",
+                notAfter: certificate.notAfter.text,
+                certificate: files.certificate,
+                former: kept
             ).printJSON()
         }
         Terminal.print(
-            "renewed \(principal) until \(Format.time(certificate.notAfter)): \(files.certificate); the former one is \(kept)")
+            """
+            renewed \(principal) until \(Format.time(certificate.notAfter)): \(files.certificate); the former one is \
+            \(kept)
+            """
+        )
         lifetime.note(certificate, of: authority.certificate)
     }
 
-    private func check(_ former: Certificate, _ files: PKIFiles, _ from: PKIFiles, _ authority: CertificateAuthority) throws
+    private func check(_ former: Certificate, _ files: PKIFiles, _ from: PKIFiles, _ authority: CertificateAuthority)
+        throws
         -> Principal
     {
         guard former.isSigned(by: authority.certificate) else {
             throw UsageError(
                 "\(files.certificate) was not issued by the CA in \(ca), but by \(former.issuer)",
-                hint: "name its CA with --ca; a certificate under another CA is issued with kumiai pki issue --request")
+                hint: "name its CA with --ca; a certificate under another CA is issued with kumiai pki issue --request"
+            )
         }
         try IssuedCertificates(from, of: authority.certificate).requireNotRevoked(
-            former.publicKey, by: from.loadRevocations(of: authority.certificate), called: files.certificate, beside: directory)
+            former.publicKey,
+            by: from.loadRevocations(of: authority.certificate),
+            called: files.certificate,
+            beside: directory
+        )
         if FileManager.default.fileExists(atPath: files.key), try !former.matches(IdentityFile.key(files.key)) {
             throw UsageError(
-                "\(files.key) is not the key of \(files.certificate)", hint: "make a request for the key: kumiai pki request")
+                "\(files.key) is not the key of \(files.certificate)",
+                hint: "make a request for the key: kumiai pki request"
+            )
         }
         return try former.principal()
     }

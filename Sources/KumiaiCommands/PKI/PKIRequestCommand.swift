@@ -4,11 +4,13 @@ import Identity
 
 struct PKIRequestCommand: Command {
     static let configuration = CommandConfiguration(
-        commandName: "request", abstract: "Make a key and a request for its certificate, where the key will be used.",
+        commandName: "request",
+        abstract: "Make a key and a request for its certificate, where the key will be used.",
         discussion: """
-            Writes key.pem, which stays here, and request.pem, which goes to the CA. Where key.pem is there already, it is kept, and \
-            the request is for it: a certificate that ends is renewed in this way.
-            """)
+            Writes key.pem, which stays here, and request.pem, which goes to the CA. Where key.pem is there already, \
+            it is kept, and the request is for it: a certificate that ends is renewed in this way.
+            """
+    )
 
     @Argument(help: ArgumentHelp("The identity, for the request's name.", valueName: "member/M/site/S"))
     var identity: String
@@ -36,7 +38,9 @@ struct PKIRequestCommand: Command {
         // No secret, and made from the key at any time.
         try IdentityFile.replace(CertificateRequest.pem(for: key, commonName: identity), at: files.request)
         if json.isOn { return try Report(identity: identity, key: files.key, request: files.request).printJSON() }
-        if isThere { Terminal.note("\(files.key) was there, and the request is for it; a new key is made in a new directory") }
+        if isThere {
+            Terminal.note("\(files.key) was there, and the request is for it; a new key is made in a new directory")
+        }
         Terminal.print("made \(isThere ? "" : "\(files.key) and ")\(files.request); send the request to the CA")
     }
 
@@ -45,7 +49,10 @@ struct PKIRequestCommand: Command {
         guard FileManager.default.fileExists(atPath: files.request) else { return }
         let former = try? CertificateRequest(pem: Credentials.read(files.request)).publicKey
         guard former == key.publicKey else {
-            throw UsageError("\(files.request) is there already, and is no request for this key: nothing is overwritten", hint: "move it away")
+            throw UsageError(
+                "\(files.request) is there already, and is no request for this key: nothing is overwritten",
+                hint: "move it away"
+            )
         }
     }
 }

@@ -6,21 +6,25 @@ import Identity
 
 struct PKIRevokeCommand: Command {
     static let configuration = CommandConfiguration(
-        commandName: "revoke", abstract: "Revoke a certificate: write the CA's list of revoked certificates.",
+        commandName: "revoke",
+        abstract: "Revoke a certificate: write the CA's list of revoked certificates.",
         discussion: """
-            Writes crl.pem beside the CA. It has effect where coordinator.toml, worker.toml or operator.toml names a copy of it: \
-            crl = "crl.pem" under [identity]; services that run take a new list within seconds. Without a certificate, the list is \
-            made anew with a later end: past its end, no certificate is accepted. All certificates of the same key are revoked with it \
-            that the CA has issued or that lie beside it, such as the one before a renewal.
+            Writes crl.pem beside the CA. It has effect where coordinator.toml, worker.toml or operator.toml names a \
+            copy of it: crl = "crl.pem" under [identity]; services that run take a new list within seconds. Without a \
+            certificate, the list is made anew with a later end: past its end, no certificate is accepted. All \
+            certificates of the same key are revoked with it that the CA has issued or that lie beside it, such as \
+            the one before a renewal.
 
             Examples:
               kumiai pki revoke osaka --ca pki
               kumiai pki revoke --ca pki          # only a later end
-            """)
+            """
+    )
 
     @Argument(
         help: ArgumentHelp("The certificate, or the directory with certificate.pem.", valueName: "certificate"),
-        completion: .file(extensions: ["pem", "crt", "cer"]))
+        completion: .file(extensions: ["pem", "crt", "cer"])
+    )
     var certificate: String?
 
     @Option(help: "The CA's directory, with ca.pem and ca.key.", completion: .directory)
@@ -53,22 +57,34 @@ struct PKIRevokeCommand: Command {
         let revoked = try certificate.map { try IdentityFile.certificates(path($0))[0] }
         let former = try files.loadRevocations(of: authority.certificate)
         let issued = IssuedCertificates(files, of: authority.certificate)
-        // A renewal leaves the former certificate, which may hold for long: the key is what is not to be trusted any more.
+        // A renewal leaves the former certificate, which may hold for long: the key is what is not to be trusted any
+        // more.
         let siblings = try revoked.map { try issued.siblings(of: $0, at: path(certificate!)) } ?? []
-        let list = try authority.revoke((revoked.map { [$0] } ?? []) + siblings, after: former, days: days, at: systemTime())
+        let list = try authority.revoke(
+            (revoked.map { [$0] } ?? []) + siblings,
+            after: former,
+            days: days,
+            at: systemTime()
+        )
         // Known from here on, so that its key is not certified again.
         try revoked.map(issued.keep)
         try IdentityFile.replace(list.pem(), at: files.revocations)
         if json.isOn {
             return try Report(
-                revoked: revoked.map { (try? $0.principal().description) ?? $0.subject }, serial: revoked.map { "\($0.serial)" },
+                revoked: revoked.map { (try? $0.principal().description) ?? $0.subject },
+                serial: revoked.map { "\($0.serial)" },
                 alsoRevoked: siblings.map(\.serial),
-                list: files.revocations, notAfter: list.term.notAfter.text
+                list: files.revocations,
+                notAfter: list.term.notAfter.text
             ).printJSON()
         }
         if let revoked {
-            Terminal.print("revoked \((try? revoked.principal().description) ?? revoked.subject), serial \(revoked.serial)")
-            for sibling in siblings { Terminal.print("revoked another certificate of the same key, serial \(sibling.serial)") }
+            Terminal.print(
+                "revoked \((try? revoked.principal().description) ?? revoked.subject), serial \(revoked.serial)"
+            )
+            for sibling in siblings {
+                Terminal.print("revoked another certificate of the same key, serial \(sibling.serial)")
+            }
         }
         Terminal.print("wrote \(files.revocations), to be relied on until \(Format.time(list.term.notAfter))")
         Terminal.note("copy it to the coordinator, and name it in coordinator.toml under [identity]: crl = \"crl.pem\"")

@@ -6,27 +6,34 @@ import Transport
 
 struct PKIShowCommand: Command {
     static let configuration = CommandConfiguration(
-        commandName: "show", abstract: "Say whom a certificate speaks for, and whether it can be used.")
+        commandName: "show",
+        abstract: "Say whom a certificate speaks for, and whether it can be used."
+    )
 
     @Argument(
         help: ArgumentHelp("PEM certificate, or a directory with certificate.pem.", valueName: "file"),
-        completion: .file(extensions: ["pem", "crt", "cer"]))
+        completion: .file(extensions: ["pem", "crt", "cer"])
+    )
     var file: String
 
     @Option(
         help: ArgumentHelp("Check it against this CA.", valueName: "ca.pem"),
-        completion: .file(extensions: ["pem", "crt", "cer"]))
+        completion: .file(extensions: ["pem", "crt", "cer"])
+    )
     var ca: String?
 
     @Option(
         help: ArgumentHelp("Check it against this list of revoked certificates; needs --ca.", valueName: "crl.pem"),
-        completion: .file(extensions: ["pem"]))
+        completion: .file(extensions: ["pem"])
+    )
     var crl: String?
 
     @OptionGroup var json: JSONOption
 
     func validate() throws {
-        if crl != nil, ca == nil { throw ValidationError("--crl needs --ca: the CA's signature is what makes a list believable") }
+        if crl != nil, ca == nil {
+            throw ValidationError("--crl needs --ca: the CA's signature is what makes a list believable")
+        }
     }
 
     struct Report: Encodable {
@@ -54,8 +61,14 @@ struct PKIShowCommand: Command {
             identity = try? certificate.principal().description
         }
         let report = Report(
-            subject: certificate.subject, issuer: certificate.issuer, identity: identity, problem: problem,
-            notBefore: Format.time(certificate.notBefore), notAfter: Format.time(certificate.notAfter), sha256: certificate.digest.hex)
+            subject: certificate.subject,
+            issuer: certificate.issuer,
+            identity: identity,
+            problem: problem,
+            notBefore: Format.time(certificate.notBefore),
+            notAfter: Format.time(certificate.notAfter),
+            sha256: certificate.digest.hex
+        )
         if json.isOn { try report.printJSON() } else { show(report, certificate) }
         if problem != nil { throw ExitStatus.failed }
     }
@@ -65,9 +78,13 @@ struct PKIShowCommand: Command {
         Terminal.print("issuer    \(report.issuer)")
         Terminal.print("identity  \(report.identity ?? (certificate.isAuthority ? "a certificate authority" : "none"))")
         Terminal.print("valid     \(report.notBefore) to \(report.notAfter)")
-        if let notice = certificate.term.notice(at: systemTime()) { Terminal.print("          " + Terminal.styled("it \(notice)", .red)) }
+        if let notice = certificate.term.notice(at: systemTime()) {
+            Terminal.print("          " + Terminal.styled("it \(notice)", .red))
+        }
         Terminal.print("SHA-256   \(report.sha256)")
-        if report.problem == nil, let ca { Terminal.print("verified  under \(ca)\(crl.map { ", and not revoked by \($0)" } ?? "")") }
+        if report.problem == nil, let ca {
+            Terminal.print("verified  under \(ca)\(crl.map { ", and not revoked by \($0)" } ?? "")")
+        }
         if let problem = report.problem { Terminal.print("problem   " + Terminal.styled(problem, .red)) }
     }
 }

@@ -5,8 +5,11 @@ import Identity
 struct ProfilesOption: ParsableArguments {
     @Option(
         help: ArgumentHelp("Your own certificate profiles, in place of certs/kumiai.cnf.", valueName: "file"),
-        completion: .file())
+        completion: .file()
+    )
     var profiles: String?
 
-    func load() throws -> CertificateProfiles { try profiles.map { CertificateProfiles(configuration: try Credentials.read($0)) } ?? .standard }
+    func load() throws -> CertificateProfiles {
+        try profiles.map { CertificateProfiles(configuration: try Credentials.read($0)) } ?? .standard
+    }
 }

@@ -4,22 +4,26 @@ import Learning
 
 struct PolicyEvaluateCommand: Command {
     static let configuration = CommandConfiguration(
-        commandName: "evaluate", abstract: "Measure how far a policy's actions are from an expert's on held-out demonstrations.",
+        commandName: "evaluate",
+        abstract: "Measure how far a policy's actions are from an expert's on held-out demonstrations.",
         discussion: """
-            The error of whole chunks is in normalised units; that of each executed number, chunks averaged by temporal \
-            ensembling as a robot would execute them, in the unit of the contract.
-            """)
+            The error of whole chunks is in normalised units; that of each executed number, chunks averaged by \
+            temporal ensembling as a robot would execute them, in the unit of the contract.
+            """
+    )
 
     @Argument(
         help: ArgumentHelp("The model.", valueName: "model.safetensors"),
-        completion: .file(extensions: ["safetensors"]))
+        completion: .file(extensions: ["safetensors"])
+    )
     var model: String
 
     @OptionGroup var demonstrations: DemonstrationOptions
 
     @Option(
         help: ArgumentHelp("An adapter to fold in, as PEFT keeps it.", valueName: "directory"),
-        completion: .directory)
+        completion: .directory
+    )
     var adapter: String?
 
     @Flag(help: "Measure on the training split instead of the held-out one.")
@@ -47,18 +51,34 @@ struct PolicyEvaluateCommand: Command {
         let evaluation = Evaluation(of: policy, on: set, threads: threads)
         guard evaluation.error.isFinite else {
             throw LearningError(
-                "the actions of \(model) are not finite on these demonstrations: its weights are too large to compute with",
-                hint: "take an earlier version of the model, from before its training diverged")
+                """
+                the actions of \(model) are not finite on these demonstrations: its weights are too large to compute \
+                with
+                """,
+                hint: "take an earlier version of the model, from before its training diverged"
+            )
         }
         let dimensions = policy.configuration.contract.action.dimensions
         if json.isOn {
             let executed = Dictionary(zip(dimensions.map(\.name), evaluation.executed)) { first, _ in first }
-            return try Report(error: evaluation.error, executed: executed, samples: set.count, demonstrations: set.demonstrationCount).printJSON()
+            return try Report(
+                error: evaluation.error,
+                executed: executed,
+                samples: set.count,
+                demonstrations: set.demonstrationCount
+            ).printJSON()
         }
-        Terminal.print("\(counted(set.demonstrationCount, "demonstration")), \(counted(set.count, "sample")) of \(set.tasks.joined(separator: ", "))")
+        Terminal.print(
+            """
+            \(counted(set.demonstrationCount, "demonstration")), \(counted(set.count, "sample")) of \
+            \(set.tasks.joined(separator: ", "))
+            """
+        )
         Terminal.print("mean absolute error of chunks, normalised: \(Format.number(evaluation.error, digits: 4))")
         var table = Table([("EXECUTED", .left), ("ERROR", .right), ("UNIT", .left)])
-        for (dimension, error) in zip(dimensions, evaluation.executed) { table.append([dimension.name, Format.number(error, digits: 4), dimension.unit]) }
+        for (dimension, error) in zip(dimensions, evaluation.executed) {
+            table.append([dimension.name, Format.number(error, digits: 4), dimension.unit])
+        }
         table.lines().forEach { Terminal.print($0) }
     }
 }

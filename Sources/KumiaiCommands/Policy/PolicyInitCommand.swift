@@ -5,24 +5,28 @@ import Tensors
 
 struct PolicyInitCommand: Command {
     static let configuration = CommandConfiguration(
-        commandName: "init", abstract: "Make a fresh policy from a config.json: a base model before its first training.",
+        commandName: "init",
+        abstract: "Make a fresh policy from a config.json: a base model before its first training.",
         discussion: """
-            config.json says the policy's shape and its contract: the robot, the cameras, the numbers of its state and of \
-            its actions with their units and normalisation. Without a file, an example is printed.
+            config.json says the policy's shape and its contract: the robot, the cameras, the numbers of its state \
+            and of its actions with their units and normalisation. Without a file, an example is printed.
 
             Example:
               kumiai policy init > config.json
               kumiai policy init config.json --out base.safetensors
-            """)
+            """
+    )
 
     @Argument(
         help: ArgumentHelp("The policy's configuration.", valueName: "config.json"),
-        completion: .file(extensions: ["json"]))
+        completion: .file(extensions: ["json"])
+    )
     var configuration: String?
 
     @Option(
         help: ArgumentHelp("Where the model goes.", valueName: "file"),
-        completion: .file(extensions: ["safetensors"]))
+        completion: .file(extensions: ["safetensors"])
+    )
     var out: String?
 
     @Option(help: "The seed of its weights.")
@@ -38,7 +42,9 @@ struct PolicyInitCommand: Command {
 
     func execute() async throws {
         guard let configuration else {
-            guard out == nil else { throw ValidationError("expected a config.json: `kumiai policy init > config.json` prints an example") }
+            guard out == nil else {
+                throw ValidationError("expected a config.json: `kumiai policy init > config.json` prints an example")
+            }
             return Terminal.printJSON(try PolicyExample.text())
         }
         guard let out else { throw ValidationError("--out is missing: where does the model go?") }
@@ -55,7 +61,9 @@ struct PolicyInitCommand: Command {
 
     private static func read(_ path: String) throws -> PolicyConfiguration {
         do {
-            return try PolicyConfiguration(json: String(decoding: RegularFile.read(path, atMost: maximumBytes), as: UTF8.self))
+            return try PolicyConfiguration(
+                json: String(decoding: RegularFile.read(path, atMost: maximumBytes), as: UTF8.self)
+            )
         } catch let error as InputFileError {
             throw UsageError(error.message, hint: error.hint)
         } catch let error as LearningError {
@@ -77,14 +85,38 @@ enum PolicyExample {
     static var aloha: PolicyConfiguration {
         let joints = ["waist", "shoulder", "elbow", "forearm_roll", "wrist_angle", "wrist_rotate", "gripper"]
         let dimensions = ["left", "right"].flatMap { arm in
-            joints.map { ActionSpace.Dimension(name: "\(arm)_\($0)", unit: $0 == "gripper" ? "1" : "rad", minimum: -3.2, maximum: 3.2) }
+            joints.map {
+                ActionSpace.Dimension(
+                    name: "\(arm)_\($0)",
+                    unit: $0 == "gripper" ? "1" : "rad",
+                    minimum: -3.2,
+                    maximum: 3.2
+                )
+            }
         }
         return PolicyConfiguration(
             Contract(
-                embodiment: "aloha", controlHertz: 50, instruction: "language_instruction",
+                embodiment: "aloha",
+                controlHertz: 50,
+                instruction: "language_instruction",
                 action: ActionSpace(space: "joint positions", dimensions: dimensions),
-                state: [StateFeature(key: "qpos", unit: "rad", mean: [Float](repeating: 0, count: 14), std: [Float](repeating: 1, count: 14))],
-                cameras: [Camera(key: "top", height: 48, width: 64), Camera(key: "angle", height: 48, width: 64)]),
-            objective: .flowMatching, patchSide: 8, width: 128, layers: 4, heads: 4, feedForward: 512, chunk: 16)
+                state: [
+                    StateFeature(
+                        key: "qpos",
+                        unit: "rad",
+                        mean: [Float](repeating: 0, count: 14),
+                        std: [Float](repeating: 1, count: 14)
+                    )
+                ],
+                cameras: [Camera(key: "top", height: 48, width: 64), Camera(key: "angle", height: 48, width: 64)]
+            ),
+            objective: .flowMatching,
+            patchSide: 8,
+            width: 128,
+            layers: 4,
+            heads: 4,
+            feedForward: 512,
+            chunk: 16
+        )
     }
 }

@@ -7,27 +7,45 @@ import Worker
 /// Demonstrations on the command line.
 struct DemonstrationOptions: ParsableArguments {
     @Argument(
-        help: ArgumentHelp("A robomimic or ALOHA HDF5 file, or a directory of ALOHA files.", valueName: "demonstrations"),
-        completion: .file())
+        help: ArgumentHelp(
+            "A robomimic or ALOHA HDF5 file, or a directory of ALOHA files.",
+            valueName: "demonstrations"
+        ),
+        completion: .file()
+    )
     var demonstrations: String
 
     @Option(help: "What the demonstrations show, where their files do not say it.")
     var instruction = ""
 
-    @Option(help: ArgumentHelp("Steps a second of the demonstrations, where their files do not say it; 0: not said.", valueName: "hertz"))
+    @Option(
+        help: ArgumentHelp(
+            "Steps a second of the demonstrations, where their files do not say it; 0: not said.",
+            valueName: "hertz"
+        )
+    )
     var controlHz = 0.0
 
     func validate() throws {
-        guard (0...10_000).contains(controlHz) else { throw ValidationError("--control-hz is \(controlHz); expected 0 to 10000") }
+        guard (0...10_000).contains(controlHz) else {
+            throw ValidationError("--control-hz is \(controlHz); expected 0 to 10000")
+        }
     }
 
     func read(_ split: Split, for configuration: PolicyConfiguration) throws -> DemonstrationSet {
         guard RegularFile.kind(of: demonstrations) != nil else {
-            throw UsageError("\(demonstrations) does not exist", hint: "name the demonstrations: a file, or a directory of ALOHA files")
+            throw UsageError(
+                "\(demonstrations) does not exist",
+                hint: "name the demonstrations: a file, or a directory of ALOHA files"
+            )
         }
         return try DemonstrationReader().read(
-            demonstrations, split: split, for: configuration, declared: .init(instruction: instruction, controlHertz: controlHz),
-            scratch: FileManager.default.temporaryDirectory.path)
+            demonstrations,
+            split: split,
+            for: configuration,
+            declared: .init(instruction: instruction, controlHertz: controlHz),
+            scratch: FileManager.default.temporaryDirectory.path
+        )
     }
 }
 
@@ -36,7 +54,8 @@ enum PolicyFile {
     static func load(_ model: String, adapter: String?) throws -> Policy {
         guard let adapter else { return try Policy(SafetensorsFile(path: model)) }
         let base = try AdapterBase.open(model)
-        let merged = FileManager.default.temporaryDirectory.appendingPathComponent("kumiai-merged-\(UUID().uuidString)").path
+        let merged = FileManager.default.temporaryDirectory.appendingPathComponent("kumiai-merged-\(UUID().uuidString)")
+            .path
         defer { unlink(merged) }
         let read = try PEFTAdapter(reading: adapter)
         try AdapterBase.check(read, base)

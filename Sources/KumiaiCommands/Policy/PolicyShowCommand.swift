@@ -5,11 +5,14 @@ import Tensors
 
 struct PolicyShowCommand: Command {
     static let configuration = CommandConfiguration(
-        commandName: "show", abstract: "Say what a policy is and which data it needs: its contract.")
+        commandName: "show",
+        abstract: "Say what a policy is and which data it needs: its contract."
+    )
 
     @Argument(
         help: ArgumentHelp("The model.", valueName: "model.safetensors"),
-        completion: .file(extensions: ["safetensors"]))
+        completion: .file(extensions: ["safetensors"])
+    )
     var model: String
 
     @Flag(name: .customLong("json"), help: "Print its config.json.")
@@ -21,20 +24,37 @@ struct PolicyShowCommand: Command {
         if json { return Terminal.printJSON(c.json) }
         Terminal.print("\(model): \(policy.weights.count) parameters, \(c.objective.rawValue)")
         Terminal.print(
-            "\(c.layers) layers of width \(c.width), \(c.heads) heads, feed-forward \(c.feedForward), \(c.tokens) tokens, chunks of \(c.chunk) actions")
-        let rate = c.contract.controlHertz > 0 ? ", \(Format.number(c.contract.controlHertz, digits: 1)) steps a second" : ""
+            """
+            \(c.layers) layers of width \(c.width), \(c.heads) heads, feed-forward \(c.feedForward), \(c.tokens) \
+            tokens, chunks of \(c.chunk) actions
+            """
+        )
+        let rate =
+            c.contract.controlHertz > 0 ? ", \(Format.number(c.contract.controlHertz, digits: 1)) steps a second" : ""
         Terminal.print("embodiment \(c.contract.embodiment)\(rate)")
-        Terminal.print(c.words > 0 ? "instruction: \(c.words) words, attribute \(c.contract.instruction)" : "no instruction")
+        Terminal.print(
+            c.words > 0 ? "instruction: \(c.words) words, attribute \(c.contract.instruction)" : "no instruction"
+        )
         var features = Table([("OBSERVATION", .left), ("STEP", .right), ("NUMBERS", .left), ("UNIT", .left)])
-        for camera in c.contract.cameras { features.append([camera.key, "0", "\(camera.height) × \(camera.width) × RGB", "bytes"]) }
-        for feature in c.contract.state { features.append([feature.key, "\(feature.offset)", "\(feature.count)", feature.unit]) }
+        for camera in c.contract.cameras {
+            features.append([camera.key, "0", "\(camera.height) × \(camera.width) × RGB", "bytes"])
+        }
+        for feature in c.contract.state {
+            features.append([feature.key, "\(feature.offset)", "\(feature.count)", feature.unit])
+        }
         features.lines().forEach { Terminal.print($0) }
         var actions = Table([("ACTION", .left), ("FROM", .right), ("TO", .right), ("UNIT", .left)])
         for dimension in c.contract.action.dimensions {
             actions.append([dimension.name, "\(dimension.minimum)", "\(dimension.maximum)", dimension.unit])
         }
         actions.lines().forEach { Terminal.print($0) }
-        let modules = AdapterLayout(base: policy.layout, rank: 1, targets: ["qkv", "proj", "fc1", "fc2", "head"]).modules
-        Terminal.print("adapters for: \(Set(modules.compactMap { $0.name.split(separator: ".").last.map(String.init) }).sorted().joined(separator: ", "))")
+        let modules = AdapterLayout(base: policy.layout, rank: 1, targets: ["qkv", "proj", "fc1", "fc2", "head"])
+            .modules
+        Terminal.print(
+            """
+            adapters for: \
+            \(Set(modules.compactMap { $0.name.split(separator: ".").last.map(String.init) }).sorted().joined(separator: ", "))
+            """
+        )
     }
 }

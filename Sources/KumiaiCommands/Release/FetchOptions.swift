@@ -12,13 +12,20 @@ struct FetchOptions: ParsableArguments {
     @Argument(help: "The name, for example FY2027.")
     var name: String
 
-    @Option(help: ArgumentHelp("Where to put it; by default a directory of that name here.", valueName: "directory"), completion: .directory)
+    @Option(
+        help: ArgumentHelp("Where to put it; by default a directory of that name here.", valueName: "directory"),
+        completion: .directory
+    )
     var out: String?
 
     @Option(
         name: .shortAndLong,
-        help: ArgumentHelp("operator.toml or worker.toml; by default one of them in this directory, or what KUMIAI_CONFIG names.", valueName: "file"),
-        completion: .file(extensions: ["toml"]))
+        help: ArgumentHelp(
+            "operator.toml or worker.toml; by default one of them in this directory, or what KUMIAI_CONFIG names.",
+            valueName: "file"
+        ),
+        completion: .file(extensions: ["toml"])
+    )
     var config: String?
 
     @Option(help: "The most bytes that are taken, in units of 1,000,000,000; by default as worker.toml says, or 64.")
@@ -36,7 +43,9 @@ struct FetchOptions: ParsableArguments {
     }
 
     func validate() throws {
-        guard (0.0001...1e6).contains(largestModelGb ?? 64) else { throw ValidationError("--largest-model-gb: expected 0.0001 to 1000000") }
+        guard (0.0001...1e6).contains(largestModelGb ?? 64) else {
+            throw ValidationError("--largest-model-gb: expected 0.0001 to 1000000")
+        }
     }
 
     /// Fetches and checks; a release's signature too, and a name that is no release is refused where one is expected.
@@ -51,22 +60,36 @@ struct FetchOptions: ParsableArguments {
         let client = ModelClient(try participant.dialer(), knownLogKey: participant.knownLogKey, download: policy)
         let listing = try await client.listing(of: name)
         let isRelease = listing.files.contains { $0.path == ModelSignature.fileName }
-        guard isRelease || !expectsRelease else { throw UsageError("\(name) is a model, and not a release", hint: "kumiai model fetch \(name)") }
+        guard isRelease || !expectsRelease else {
+            throw UsageError("\(name) is a model, and not a release", hint: "kumiai model fetch \(name)")
+        }
         var signer: String?
         if let hours = policy.hours, !hours.contains(minute: DailyHours.minuteOfDay(at: systemTime().milliseconds)) {
             Terminal.note("worker.toml lets models in at \(hours) only: waiting")
         }
         try await showingProgress(client) {
-            try await client.fetch(listing, to: target, largestBytes: largestModelGb.map { UInt64($0 * 1e9) } ?? participant.largestModelBytes) { draft in
+            try await client.fetch(
+                listing,
+                to: target,
+                largestBytes: largestModelGb.map { UInt64($0 * 1e9) } ?? participant.largestModelBytes
+            ) { draft in
                 guard isRelease else { return }
                 let release = ReleaseDirectory(path: draft)
                 signer = try release.verify(roots: participant.roots()).description
-                guard try release.summary().release == name.text else { throw UsageError("the coordinator sent another release than \(name)") }
+                guard try release.summary().release == name.text else {
+                    throw UsageError("the coordinator sent another release than \(name)")
+                }
             }
         }
         let model = listing.files.first { $0.path == "model.safetensors" }!.blob.digest
         let report = Report(
-            name: name.text, directory: target, model: model.hex, files: listing.files.map(\.path), entry: listing.proof.index, signer: signer)
+            name: name.text,
+            directory: target,
+            model: model.hex,
+            files: listing.files.map(\.path),
+            entry: listing.proof.index,
+            signer: signer
+        )
         if json.isOn { return try report.printJSON() }
         Terminal.print("fetched \(name) into \(target): \(counted(listing.files.count, "file")), model \(model.short)")
         Terminal.print("verified: ledger entry \(listing.proof.index)\(signer.map { ", signed by \($0)" } ?? "")")
@@ -100,7 +123,9 @@ struct Participant {
         let names = path.map { [$0] } ?? [OperatorFile.defaultPath, WorkerFile.defaultPath]
         guard let found = names.first(where: { FileManager.default.fileExists(atPath: $0) }) else {
             throw UsageError(
-                "no configuration was found: \(names.joined(separator: " and ")) do not exist", hint: "name operator.toml or worker.toml with --config")
+                "no configuration was found: \(names.joined(separator: " and ")) do not exist",
+                hint: "name operator.toml or worker.toml with --config"
+            )
         }
         if let worker = try? TOMLFile<WorkerFile>(found) {
             kind = .site(try WorkerFile.load(worker.path))
@@ -138,7 +163,8 @@ struct Participant {
 
     func roots() throws -> TrustRoots {
         switch kind {
-        case .site(let configuration): try IdentityFile.roots(configuration.authority, revocations: configuration.revocations)
+        case .site(let configuration):
+            try IdentityFile.roots(configuration.authority, revocations: configuration.revocations)
         case .overseer(let options): try IdentityFile.roots(options.authority, revocations: nil)
         }
     }

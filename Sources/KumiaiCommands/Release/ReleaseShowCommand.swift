@@ -7,11 +7,13 @@ import Transport
 
 struct ReleaseShowCommand: Command {
     static let configuration = CommandConfiguration(
-        commandName: "show", abstract: "Say what a release is and, with --verify, whether it is genuine.",
+        commandName: "show",
+        abstract: "Say what a release is and, with --verify, whether it is genuine.",
         discussion: """
-            Exits with 3 where the signature or a file does not hold, and with 6 where the release was signed under another CA \
-            than --ca.
-            """)
+            Exits with 3 where the signature or a file does not hold, and with 6 where the release was signed under \
+            another CA than --ca.
+            """
+    )
 
     @Argument(help: "The release's directory.", completion: .directory)
     var directory: String
@@ -21,7 +23,8 @@ struct ReleaseShowCommand: Command {
 
     @Option(
         help: ArgumentHelp("The consortium's CA certificate; with it, the release is verified.", valueName: "ca.pem"),
-        completion: .file(extensions: ["pem", "crt", "cer"]))
+        completion: .file(extensions: ["pem", "crt", "cer"])
+    )
     var ca: String?
 
     @OptionGroup var json: JSONOption
@@ -52,20 +55,27 @@ struct ReleaseShowCommand: Command {
 
     func execute() async throws {
         guard RegularFile.kind(of: directory) == .directory else {
-            throw UsageError("there is no directory \(directory)", hint: "name a release: the directory that kumiai release fetch makes")
+            throw UsageError(
+                "there is no directory \(directory)",
+                hint: "name a release: the directory that kumiai release fetch makes"
+            )
         }
         let release = ReleaseDirectory(path: directory)
         var signer: String?
         var problem: String?
         if verify || ca != nil {
-            guard let ca else { throw UsageError("--verify needs the consortium's CA certificate", hint: "name it with --ca ca.pem") }
+            guard let ca else {
+                throw UsageError("--verify needs the consortium's CA certificate", hint: "name it with --ca ca.pem")
+            }
             let roots = try IdentityFile.roots(ca)
             do {
                 signer = try release.verify(roots: roots).description
             } catch let error as IdentityError where error.isOfUnknownAuthority {
                 throw UsageError(
                     "not verified: the release was not signed under the CA \(ca): \(error.detail)",
-                    hint: "--ca must name the CA of this consortium; if you are sure that it does, do not use this release")
+                    hint:
+                        "--ca must name the CA of this consortium; if you are sure that it does, do not use this release"
+                )
             } catch {
                 problem = describe(error)
             }
@@ -73,27 +83,61 @@ struct ReleaseShowCommand: Command {
         // Of a release that does not hold, the rest is shown as far as it can be read.
         let summary: ReleaseDirectory.Summary
         do { summary = try release.summary() } catch  where problem != nil {
-            if json.isOn { try Broken(directory: directory, problem: problem!).printJSON() } else { show(problem: problem!) }
+            if json.isOn {
+                try Broken(directory: directory, problem: problem!).printJSON()
+            } else {
+                show(problem: problem!)
+            }
             throw ExitStatus.tampered
         }
         let adapter = problem == nil ? try release.adapterReport() : try? release.adapterReport()
         let report = Report(
-            release: summary.release, consortium: summary.consortium, campaign: summary.campaign, base: summary.base,
-            model: summary.model, round: summary.round, rounds: summary.rounds, updates: summary.updates, sites: summary.sites,
-            releasedAt: Format.time(summary.releasedAt), adapterRank: adapter?.rank, discardedEnergy: adapter?.discarded, signer: signer, problem: problem)
+            release: summary.release,
+            consortium: summary.consortium,
+            campaign: summary.campaign,
+            base: summary.base,
+            model: summary.model,
+            round: summary.round,
+            rounds: summary.rounds,
+            updates: summary.updates,
+            sites: summary.sites,
+            releasedAt: Format.time(summary.releasedAt),
+            adapterRank: adapter?.rank,
+            discardedEnergy: adapter?.discarded,
+            signer: signer,
+            problem: problem
+        )
         if json.isOn { try report.printJSON() } else { show(report) }
         if problem != nil { throw ExitStatus.tampered }
     }
 
     private func show(_ report: Report) {
-        Terminal.print("release   \(Terminal.styled(report.release, .bold)) of \(report.consortium), \(report.releasedAt)")
-        Terminal.print("base      \(report.base), campaign \(report.campaign)\(report.round.map { ", of which this is round \($0)" } ?? "")")
+        Terminal.print(
+            "release   \(Terminal.styled(report.release, .bold)) of \(report.consortium), \(report.releasedAt)"
+        )
+        Terminal.print(
+            """
+            base      \(report.base), campaign \
+            \(report.campaign)\(report.round.map { ", of which this is round \($0)" } ?? "")
+            """
+        )
         Terminal.print("model     \(report.model)")
-        Terminal.print("lineage   \(counted(report.rounds, "round")), \(counted(report.updates, "update")) of \(report.sites.joined(separator: ", "))")
+        Terminal.print(
+            """
+            lineage   \(counted(report.rounds, "round")), \(counted(report.updates, "update")) of \
+            \(report.sites.joined(separator: ", "))
+            """
+        )
         if let rank = report.adapterRank, let discarded = report.discardedEnergy {
-            Terminal.print("adapter   rank \(rank), lacks \(Format.number(100 * discarded, digits: 3)) % of the change's energy")
+            Terminal.print(
+                "adapter   rank \(rank), lacks \(Format.number(100 * discarded, digits: 3)) % of the change's energy"
+            )
         }
-        if let signer = report.signer { Terminal.print(Terminal.styled("verified", .green) + "  signed by \(signer); all files are as they were signed") }
+        if let signer = report.signer {
+            Terminal.print(
+                Terminal.styled("verified", .green) + "  signed by \(signer); all files are as they were signed"
+            )
+        }
         report.problem.map(show(problem:))
     }
 
@@ -101,7 +145,8 @@ struct ReleaseShowCommand: Command {
 }
 
 extension IdentityError {
-    /// No trusted CA has the name and the key that the certificate says it was issued by: OpenSSL looks for it and finds none.
+    /// No trusted CA has the name and the key that the certificate says it was issued by: OpenSSL looks for it and
+    /// finds none.
     fileprivate var isOfUnknownAuthority: Bool {
         code == .notTrusted && ["(unable to get", "(self-signed", "(self signed"].contains { detail.contains($0) }
     }

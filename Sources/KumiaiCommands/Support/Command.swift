@@ -51,7 +51,9 @@ struct Failure {
             (message, self.hint, code) = ("the coordinator refused: \(error.message)", hint, ExitStatus.refused)
         case let error as TransportError: (message, hint, code) = (error.message, Self.hint(error), Self.code(error))
         case is NIOConnectionError, is IOError, is ChannelError:
-            (message, hint, code) = ("the connection to the coordinator broke: \(describe(error))", Self.tryAgain, ExitStatus.unreachable)
+            (message, hint, code) = (
+                "the connection to the coordinator broke: \(describe(error))", Self.tryAgain, ExitStatus.unreachable
+            )
         case let error as IdentityError:
             message = error.description
             hint = error.hint.isEmpty ? Self.hint(error) : error.hint
@@ -63,9 +65,15 @@ struct Failure {
         case let error as PEFTError: (message, hint) = (error.message, error.hint)
         case let error as LedgerViolation: message = "a ledger entry \(error.message)"
         case let error as ValidationError: (message, code) = (error.message, ExitCode.validationFailure)
-        case let error as InputFileError: (message, hint, code) = (error.message, error.hint, error.isAbsent ? ExitStatus.configuration : ExitStatus.failed)
+        case let error as InputFileError:
+            (message, hint, code) = (
+                error.message, error.hint, error.isAbsent ? ExitStatus.configuration : ExitStatus.failed
+            )
         case let error as LedgerError:
-            (message, code) = (error.message, [.tampered, .badSignature].contains(error.code) ? ExitStatus.tampered : ExitStatus.failed)
+            (message, code) = (
+                error.message,
+                [.tampered, .badSignature].contains(error.code) ? ExitStatus.tampered : ExitStatus.failed
+            )
         case let error as NotFiniteError: (message, hint) = (error.message, error.hint)
         default: message = describe(error)
         }
@@ -120,9 +128,15 @@ struct Failure {
         switch error.code {
         case .expired: "renew the certificate: kumiai pki renew"
         case .notTrusted: "was the certificate issued by the CA of this consortium? kumiai pki show names its issuer"
-        case .handshake where error.isOfNoTLS: "the other side does not speak TLS: is it the coordinator's address and port?"
-        case .handshake where error.detail.contains("alert"): "the other side said no: its log names the reason; kumiai pki show prints your certificate"
-        case .wrongIdentity: "identities are coordinator/NAME, operator/NAME, auditor/NAME and member/M/site/S, of a consortium named as in robots.example"
+        case .handshake where error.isOfNoTLS:
+            "the other side does not speak TLS: is it the coordinator's address and port?"
+        case .handshake where error.detail.contains("alert"):
+            "the other side said no: its log names the reason; kumiai pki show prints your certificate"
+        case .wrongIdentity:
+            """
+            identities are coordinator/NAME, operator/NAME, auditor/NAME and member/M/site/S, of a consortium named \
+            as in robots.example
+            """
         default: ""
         }
     }
@@ -143,6 +157,8 @@ struct UsageError: Error {
 extension IdentityError {
     /// What answered a handshake is no TLS at all.
     fileprivate var isOfNoTLS: Bool {
-        code == .handshake && ["wrong version number", "packet length too long", "unexpected message", "record layer failure"].contains { detail.contains($0) }
+        code == .handshake
+            && ["wrong version number", "packet length too long", "unexpected message", "record layer failure"].contains
+            { detail.contains($0) }
     }
 }

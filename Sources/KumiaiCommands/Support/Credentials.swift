@@ -10,11 +10,16 @@ import Wire
 enum Credentials {
     static func read(_ path: String) throws -> [UInt8] {
         do { return try IdentityFile.read(path) } catch {
-            throw UsageError("cannot read \(path)", hint: "is the path right, is it a regular file, and may you read it?")
+            throw UsageError(
+                "cannot read \(path)",
+                hint: "is the path right, is it a regular file, and may you read it?"
+            )
         }
     }
 
-    static func principal(ofCertificate path: String) throws -> Principal { try Certificate(pem: read(path)).principal() }
+    static func principal(ofCertificate path: String) throws -> Principal {
+        try Certificate(pem: read(path)).principal()
+    }
 }
 
 /// `--config` of operators' and auditors' commands.
@@ -30,14 +35,27 @@ struct OperatorOptions: ParsableArguments {
         let endpoint = try Endpoint(file.content.coordinator, key: "coordinator")
         let identity = file.content.identity
         let chain = try IdentityFile.certificates(file.resolve(identity.certificate))
-        if let notice = chain[0].term.notice(at: systemTime()) { Terminal.note("your certificate \(notice): kumiai pki renew") }
+        if let notice = chain[0].term.notice(at: systemTime()) {
+            Terminal.note("your certificate \(notice): kumiai pki renew")
+        }
         let roots = try IdentityFile.roots(file.resolve(identity.ca), revocations: identity.revocations(of: file))
         // Where a clock is wrong, the coordinator says whose; what has ended is known here.
-        if chain[0].term.standing(at: systemTime()) == .ended { _ = try roots.verify(chain, in: file.resolve(identity.certificate), at: systemTime()) }
-        let context = try TLSContext(.client, chain: chain, key: try IdentityFile.key(file.resolve(identity.key)), roots: roots)
+        if chain[0].term.standing(at: systemTime()) == .ended {
+            _ = try roots.verify(chain, in: file.resolve(identity.certificate), at: systemTime())
+        }
+        let context = try TLSContext(
+            .client,
+            chain: chain,
+            key: try IdentityFile.key(file.resolve(identity.key)),
+            roots: roots
+        )
         return Dialer(
-            host: endpoint.host, port: endpoint.port, context: context, consortium: try chain[0].principal().consortium,
-            group: MultiThreadedEventLoopGroup.singleton)
+            host: endpoint.host,
+            port: endpoint.port,
+            context: context,
+            consortium: try chain[0].principal().consortium,
+            group: MultiThreadedEventLoopGroup.singleton
+        )
     }
 
     /// The file of the authority that this person trusts.
@@ -55,10 +73,14 @@ struct OperatorOptions: ParsableArguments {
         return try await options.ask(message)
     }
 
-    func ask(_ message: ClientMessage) async throws -> ServerMessage { try await dialer().ask(message, software: "kumiai 0.1.0") }
+    func ask(_ message: ClientMessage) async throws -> ServerMessage {
+        try await dialer().ask(message, software: "kumiai 0.1.0")
+    }
 
     func status() async throws -> StatusReport {
-        guard case .status(let report) = try await ask(.getStatus) else { throw TransportError(.unexpected, "the coordinator did not answer with its status") }
+        guard case .status(let report) = try await ask(.getStatus) else {
+            throw TransportError(.unexpected, "the coordinator did not answer with its status")
+        }
         return report
     }
 }

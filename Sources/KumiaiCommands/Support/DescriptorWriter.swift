@@ -2,15 +2,19 @@ import Foundation
 
 /// Writes text to a descriptor with write(2), whole or with the reason why not.
 ///
-/// Everything that the program prints or logs goes through here: `FileHandle` and `print` end the process, or say nothing,
-/// when the disk is full or the reader has left. SIGPIPE is ignored from the start (``Kumiai/prepare()``).
+/// Everything that the program prints or logs goes through here: `FileHandle` and `print` end the process, or say
+/// nothing, when the disk is full or the reader has left. SIGPIPE is ignored from the start (``Kumiai/prepare()``).
 enum DescriptorWriter {
     /// Why a text could not be written, and how many of its bytes were.
     struct Failure: Error, Equatable {
         let code: Int32
         let writtenBytes: Int
 
-        var reason: String { code == EBADF ? "it is closed" : code == EAGAIN ? "its reader does not read" : String(cString: strerror(code)).lowercasedFirst }
+        var reason: String {
+            code == EBADF
+                ? "it is closed"
+                : code == EAGAIN ? "its reader does not read" : String(cString: strerror(code)).lowercasedFirst
+        }
     }
 
     /// `patience`: milliseconds to wait for a reader that does not read; `nil`: for ever.

@@ -5,7 +5,12 @@ import Foundation
 struct JSONOption: ParsableArguments {
     @Flag(
         name: .customLong("json"),
-        help: "Print one JSON object on standard output; an error too: {\"error\": {\"code\", \"exit\", \"hint\", \"message\"}}.")
+        help:
+            """
+            Print one JSON object on standard output; an error too: {\"error\": {\"code\", \"exit\", \"hint\", \
+            \"message\"}}.
+            """
+    )
     var isOn = false
 
     /// Whether this process was asked for JSON. Errors need to know it also where the command line could not be parsed.
@@ -36,6 +41,11 @@ struct ErrorOutput: Encodable {
     let error: Body
 
     init(_ code: ExitCode, _ message: String, hint: String = "") {
-        error = Body(code: ExitStatus.name(of: code), exit: code.rawValue, message: message, hint: hint.isEmpty ? nil : hint)
+        error = Body(
+            code: ExitStatus.name(of: code),
+            exit: code.rawValue,
+            message: message,
+            hint: hint.isEmpty ? nil : hint
+        )
     }
 }

@@ -1,7 +1,7 @@
 import Foundation
 
-/// A value as JSON, which has no NaN and no infinity: where a number is none of JSON's, there stands null, and `not_finite`
-/// says where and what it was.
+/// A value as JSON, which has no NaN and no infinity: where a number is none of JSON's, there stands null, and
+/// `not_finite` says where and what it was.
 struct JSONText {
     let text: String
     /// Dotted paths to the numbers that are null, and what they are: NaN, Infinity or -Infinity.
@@ -14,7 +14,10 @@ struct JSONText {
         encoder.outputFormatting = [.sortedKeys, .prettyPrinted, .withoutEscapingSlashes]
         encoder.keyEncodingStrategy = .convertToSnakeCase
         encoder.nonConformingFloatEncodingStrategy = .convertToString(
-            positiveInfinity: "\(mark)Infinity", negativeInfinity: "\(mark)-Infinity", nan: "\(mark)NaN")
+            positiveInfinity: "\(mark)Infinity",
+            negativeInfinity: "\(mark)-Infinity",
+            nan: "\(mark)NaN"
+        )
         let data = try encoder.encode(value)
         let encoded = String(decoding: data, as: UTF8.self)
         guard encoded.contains(mark) else {
@@ -23,15 +26,20 @@ struct JSONText {
         }
         notFinite = Self.marked(mark, in: try JSONSerialization.jsonObject(with: data))
         var result = encoded
-        for number in ["Infinity", "-Infinity", "NaN"] { result = result.replacingOccurrences(of: "\"\(mark)\(number)\"", with: "null") }
+        for number in ["Infinity", "-Infinity", "NaN"] {
+            result = result.replacingOccurrences(of: "\"\(mark)\(number)\"", with: "null")
+        }
         text = Self.adding(notFinite, to: result)
     }
 
     private static func marked(_ mark: String, in value: Any, path: [String] = []) -> [(path: String, number: String)] {
         switch value {
-        case let text as String where text.hasPrefix(mark): [(path.joined(separator: "."), String(text.dropFirst(mark.count)))]
-        case let object as [String: Any]: object.sorted { $0.key < $1.key }.flatMap { marked(mark, in: $0.value, path: path + [$0.key]) }
-        case let array as [Any]: array.enumerated().flatMap { marked(mark, in: $0.element, path: path + ["\($0.offset)"]) }
+        case let text as String where text.hasPrefix(mark):
+            [(path.joined(separator: "."), String(text.dropFirst(mark.count)))]
+        case let object as [String: Any]:
+            object.sorted { $0.key < $1.key }.flatMap { marked(mark, in: $0.value, path: path + [$0.key]) }
+        case let array as [Any]:
+            array.enumerated().flatMap { marked(mark, in: $0.element, path: path + ["\($0.offset)"]) }
         default: []
         }
     }

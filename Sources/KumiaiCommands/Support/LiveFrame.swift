@@ -17,19 +17,24 @@ struct LiveFrame {
         let shown = room - tail.count - 2
         guard shown >= 1 else { return cut(Array(tail.suffix(room)), window) }
         let hidden = report.sites.dropFirst(shown)
-        let rest = "… \(hidden.count) more site\(hidden.count == 1 ? "" : "s"), \(hidden.count(where: \.isConnected)) connected"
+        let rest =
+            "… \(hidden.count) more site\(hidden.count == 1 ? "" : "s"), \(hidden.count(where: \.isConnected)) connected"
         return cut(Array(table.prefix(shown + 1)) + [rest] + tail, window)
     }
 
     /// Why it does not go on, and what is wrong; a few lines at most.
     private var words: [String] {
         var lines: [String] = []
-        if let campaign = report.campaign, !campaign.reason.isEmpty { lines.append("\(campaign.phase): \(campaign.reason)") }
+        if let campaign = report.campaign, !campaign.reason.isEmpty {
+            lines.append("\(campaign.phase): \(campaign.reason)")
+        }
         lines += report.troubles.map { "trouble: \($0)" } + SiteTable.troubles(report)
         return Array(lines.prefix(Self.wordLines)).map(DisplayText.escaped)
     }
 
     private static let wordLines = 4
 
-    private func cut(_ lines: [String], _ window: WindowSize) -> [String] { lines.map { $0.cut(toColumns: window.columns) } }
+    private func cut(_ lines: [String], _ window: WindowSize) -> [String] {
+        lines.map { $0.cut(toColumns: window.columns) }
+    }
 }

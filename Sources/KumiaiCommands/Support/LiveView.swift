@@ -14,7 +14,8 @@ struct LiveView {
         func say(_ text: String) { stream.print(StyledText(text)) }
     }
 
-    /// Since when a campaign is watched, and how many of its rounds were committed then: those say nothing about the rate.
+    /// Since when a campaign is watched, and how many of its rounds were committed then: those say nothing about the
+    /// rate.
     private struct Start {
         let campaign: CampaignID
         let committed: Int
@@ -56,21 +57,35 @@ struct LiveView {
         guard let report = last, let campaign = report.campaign, let start else { return }
         let window = output.window
         let bar = ProgressBar.text(
-            "\(campaign.campaign)", "rounds", done: campaign.committed, total: campaign.rounds, startedAt: start.committed,
-            seconds: Date().timeIntervalSince(start.time), columns: window.columns)
-        output.stream.write(trusted: drawing.draw(LiveFrame(report: report, bar: bar, notice: problem).lines(in: window), in: window))
+            "\(campaign.campaign)",
+            "rounds",
+            done: campaign.committed,
+            total: campaign.rounds,
+            startedAt: start.committed,
+            seconds: Date().timeIntervalSince(start.time),
+            columns: window.columns
+        )
+        output.stream.write(
+            trusted: drawing.draw(LiveFrame(report: report, bar: bar, notice: problem).lines(in: window), in: window)
+        )
     }
 
     private mutating func log(_ report: StatusReport, _ campaign: CampaignReport) {
         guard campaign.committed != lastCommitted else { return }
         // Rounds that were committed between two looks: what the sites' losses were then is not known.
         if lastCommitted >= 0, campaign.committed > lastCommitted + 1 {
-            for round in lastCommitted + 1..<campaign.committed { output.say("round \(round)/\(campaign.rounds) committed") }
+            for round in lastCommitted + 1..<campaign.committed {
+                output.say("round \(round)/\(campaign.rounds) committed")
+            }
         }
         lastCommitted = campaign.committed
-        let losses = report.sites.filter { $0.heartbeat.localLoss != 0 }.map { "\($0.site.site) \(Format.number($0.heartbeat.localLoss, digits: 3))" }
+        let losses = report.sites.filter { $0.heartbeat.localLoss != 0 }.map {
+            "\($0.site.site) \(Format.number($0.heartbeat.localLoss, digits: 3))"
+        }
         output.say(
-            "round \(campaign.committed)/\(campaign.rounds) committed" + (losses.isEmpty ? "" : "; local loss: \(losses.joined(separator: ", "))"))
+            "round \(campaign.committed)/\(campaign.rounds) committed"
+                + (losses.isEmpty ? "" : "; local loss: \(losses.joined(separator: ", "))")
+        )
     }
 
     func finish() { if output.isInteractive { output.say("") } }

@@ -45,7 +45,10 @@ final class LogSink: Sendable {
     func write(_ line: String, notice: (Lost) -> String) {
         state.withLockedValue { state in
             guard Self.isAllowed(&state) else {
-                state.lost = Lost(count: state.lost.count + 1, reason: state.lost.count == 0 ? "there were too many in a short time" : state.lost.reason)
+                state.lost = Lost(
+                    count: state.lost.count + 1,
+                    reason: state.lost.count == 0 ? "there were too many in a short time" : state.lost.reason
+                )
                 return
             }
             if state.lost.count > 0 {
@@ -80,7 +83,13 @@ final class LogSink: Sendable {
 
     private static func put(_ line: String, _ state: inout State) -> DescriptorWriter.Failure? {
         let text = (state.isTorn ? "\n" : "") + line + "\n"
-        guard let failure = DescriptorWriter.write(text, to: state.descriptor, patience: state.lost.count == 0 ? patienceMilliseconds : 0) else {
+        guard
+            let failure = DescriptorWriter.write(
+                text,
+                to: state.descriptor,
+                patience: state.lost.count == 0 ? patienceMilliseconds : 0
+            )
+        else {
             state.isTorn = false
             return nil
         }
@@ -88,19 +97,23 @@ final class LogSink: Sendable {
         return failure
     }
 
-    /// Appends, so that a rotation which copies and truncates works too. Readable by the group, as logs are; never a pipe or
-    /// a device, where a write may wait for ever.
+    /// Appends, so that a rotation which copies and truncates works too. Readable by the group, as logs are; never a
+    /// pipe or a device, where a write may wait for ever.
     private static func open(_ path: String) throws -> State {
         let descriptor = Glibc.open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0o640)
         guard descriptor >= 0 else {
             throw UsageError(
                 "cannot open the log file \(path): \(String(cString: strerror(errno)))",
-                hint: "name a file that may be written to with --log-file")
+                hint: "name a file that may be written to with --log-file"
+            )
         }
         var status = stat()
         guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
             close(descriptor)
-            throw UsageError("the log file \(path) is not a regular file", hint: "without --log-file, the log goes to standard error")
+            throw UsageError(
+                "the log file \(path) is not a regular file",
+                hint: "without --log-file, the log goes to standard error"
+            )
         }
         // What a process wrote last before it was killed, or before the disk was full.
         var last: UInt8 = 0

@@ -15,7 +15,9 @@ struct LogOptions: ParsableArguments {
     var logFormat: Style = .text
 
     @Option(
-        help: ArgumentHelp("Log into this file instead of standard error; SIGHUP reopens it.", valueName: "file"), completion: .file())
+        help: ArgumentHelp("Log into this file instead of standard error; SIGHUP reopens it.", valueName: "file"),
+        completion: .file()
+    )
     var logFile: String?
 
     func open(_ label: String) throws -> ServiceLog {
@@ -38,14 +40,17 @@ struct ServiceLog: Sendable {
         } catch {
             let failure = Failure(error)
             if sink.path != nil {
-                logger.critical("the service ended", metadata: ["reason": "\(failure.message)", "hint": "\(failure.hint)"])
+                logger.critical(
+                    "the service ended",
+                    metadata: ["reason": "\(failure.message)", "hint": "\(failure.hint)"]
+                )
             }
             throw error
         }
     }
 
-    /// Reopens the log file, for log rotation. Where it cannot be opened, the old one stays in use; it may have been removed, so
-    /// standard error hears of it too.
+    /// Reopens the log file, for log rotation. Where it cannot be opened, the old one stays in use; it may have been
+    /// removed, so standard error hears of it too.
     func reopen() {
         guard let path = sink.path else { return }
         do {
@@ -91,8 +96,12 @@ struct LineLogHandler: LogHandler {
     }
 
     private func text(_ level: Logger.Level, _ message: String, _ values: [String: String], _ time: String) -> String {
-        let fields = values.sorted { $0.key < $1.key }.filter { !$0.value.isEmpty }.map { " \($0.key)=\(quoted($0.value))" }.joined()
-        return DisplayText.escaped("\(time) \(level.rawValue.padding(toLength: 9, withPad: " ", startingAt: 0))\(message)\(fields)")
+        let fields = values.sorted { $0.key < $1.key }.filter { !$0.value.isEmpty }.map {
+            " \($0.key)=\(quoted($0.value))"
+        }.joined()
+        return DisplayText.escaped(
+            "\(time) \(level.rawValue.padding(toLength: 9, withPad: " ", startingAt: 0))\(message)\(fields)"
+        )
     }
 
     /// A value with a space, an equals sign or a quotation mark in it must not read as several fields.

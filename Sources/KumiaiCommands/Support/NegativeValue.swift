@@ -8,13 +8,19 @@ struct NegativeValue {
     /// `nil` where there is none.
     init?(_ arguments: [String]) {
         let arguments = arguments.prefix { $0 != "--" }
-        guard let found = zip(arguments, arguments.dropFirst()).first(where: { $0.hasPrefix("-") && Double($0) == nil && Self.isNegative($1) }) else {
+        guard
+            let found = zip(arguments, arguments.dropFirst()).first(where: {
+                $0.hasPrefix("-") && Double($0) == nil && Self.isNegative($1)
+            })
+        else {
             return nil
         }
         (option, value) = found
     }
 
-    private static func isNegative(_ word: String) -> Bool { word.hasPrefix("-") && word.dropFirst().first?.isNumber == true && Double(word) != nil }
+    private static func isNegative(_ word: String) -> Bool {
+        word.hasPrefix("-") && word.dropFirst().first?.isNumber == true && Double(word) != nil
+    }
 
     /// Wrong usage, as it is reported.
     var failure: Failure {

@@ -24,7 +24,11 @@ enum OutputFile {
             guard force || RegularFile.kind(of: path, followsLinks: false) == nil else {
                 throw UsageError("\(path) exists; it was not overwritten", hint: forceHint)
             }
-        case let kind?: throw UsageError("\(path) is \(kind.rawValue); expected a file, or a place for one", hint: "choose another place with --out")
+        case let kind?:
+            throw UsageError(
+                "\(path) is \(kind.rawValue); expected a file, or a place for one",
+                hint: "choose another place with --out"
+            )
         }
         try requireDirectory(SystemDisk.folder(of: path))
     }
@@ -33,8 +37,15 @@ enum OutputFile {
     static func requireOther(_ path: String, than inputs: [String]) throws {
         func place(_ path: String) -> String { URL(fileURLWithPath: path).resolvingSymlinksInPath().path }
         let isThere = RegularFile.kind(of: path) != nil
-        guard let input = inputs.first(where: { place(path) == place($0) || isThere && place(path).hasPrefix(place($0) + "/") }) else { return }
-        throw UsageError("\(path) is \(input), or in it, which is read: nothing was written", hint: "choose another place with --out")
+        guard
+            let input = inputs.first(where: {
+                place(path) == place($0) || isThere && place(path).hasPrefix(place($0) + "/")
+            })
+        else { return }
+        throw UsageError(
+            "\(path) is \(input), or in it, which is read: nothing was written",
+            hint: "choose another place with --out"
+        )
     }
 
     /// Says before the work begins whether `files` can be written into a directory.
@@ -42,7 +53,9 @@ enum OutputFile {
         try requireDirectory(path)
         for file in files {
             guard let kind = RegularFile.kind(of: "\(path)/\(file)", followsLinks: false) else { continue }
-            guard kind == .file || kind == .link else { throw UsageError("\(path)/\(file) is \(kind.rawValue)", hint: "choose another place with --out") }
+            guard kind == .file || kind == .link else {
+                throw UsageError("\(path)/\(file) is \(kind.rawValue)", hint: "choose another place with --out")
+            }
             guard force else { throw UsageError("\(path)/\(file) exists; it was not overwritten", hint: forceHint) }
         }
     }
@@ -50,19 +63,27 @@ enum OutputFile {
     /// Throws where files cannot be written to a directory, or where it is not there and cannot be made.
     private static func requireDirectory(_ path: String) throws {
         var place = path
-        while RegularFile.kind(of: place, followsLinks: false) == nil, place != ".", place != "/" { place = SystemDisk.folder(of: place) }
+        while RegularFile.kind(of: place, followsLinks: false) == nil, place != ".", place != "/" {
+            place = SystemDisk.folder(of: place)
+        }
         guard RegularFile.kind(of: place) == .directory else { throw cannotMake(path) }
         guard access(place, W_OK) == 0 else {
-            throw place == path ? UsageError("\(path) cannot be written to", hint: "choose another place with --out") : cannotMake(path)
+            throw place == path
+                ? UsageError("\(path) cannot be written to", hint: "choose another place with --out") : cannotMake(path)
         }
     }
 
     private static func cannotMake(_ path: String) -> UsageError {
-        UsageError("the directory \(path) cannot be made", hint: "is there a file of that name, or no permission to write there?")
+        UsageError(
+            "the directory \(path) cannot be made",
+            hint: "is there a file of that name, or no permission to write there?"
+        )
     }
 
     private static func makeDirectory(_ path: String) throws {
-        do { try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true) } catch { throw cannotMake(path) }
+        do { try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true) } catch {
+            throw cannotMake(path)
+        }
     }
 
     /// Calls `write` with a path beside the target, and moves what it wrote there.
@@ -76,9 +97,10 @@ enum OutputFile {
         }
     }
 
-    /// Calls `write` with a directory beside the target, and moves these files of it there. The last one makes the others
-    /// whole: it goes first, where it was there, and comes last.
-    static func replaceDirectory(_ path: String, files: [String], force: Bool, _ write: (String) throws -> Void) throws {
+    /// Calls `write` with a directory beside the target, and moves these files of it there. The last one makes the
+    /// others whole: it goes first, where it was there, and comes last.
+    static func replaceDirectory(_ path: String, files: [String], force: Bool, _ write: (String) throws -> Void) throws
+    {
         try prepareDirectory(path, for: files, force: force)
         try makeDirectory(path)
         try withScratch(in: path) { scratch in
@@ -88,11 +110,15 @@ enum OutputFile {
         }
     }
 
-    /// Lends a new directory of a name that nothing has. A name of ours that somebody may have used would cost them their file.
+    /// Lends a new directory of a name that nothing has. A name of ours that somebody may have used would cost them
+    /// their file.
     private static func withScratch(in folder: String, _ body: (String) throws -> Void) throws {
         var template = Array("\(folder)/.kumiai-XXXXXX".utf8CString)
         guard mkdtemp(&template) != nil else {
-            throw UsageError("cannot write to \(folder): \(String(cString: strerror(errno)))", hint: "choose another place with --out")
+            throw UsageError(
+                "cannot write to \(folder): \(String(cString: strerror(errno)))",
+                hint: "choose another place with --out"
+            )
         }
         let scratch = template.withUnsafeBufferPointer { String(cString: $0.baseAddress!) }
         defer { try? FileManager.default.removeItem(atPath: scratch) }
@@ -108,6 +134,8 @@ enum OutputFile {
             }
         }
         // Also where the file system has no hard links.
-        guard rename(draft, path) == 0 else { throw UsageError("cannot write \(path): \(String(cString: strerror(errno)))") }
+        guard rename(draft, path) == 0 else {
+            throw UsageError("cannot write \(path): \(String(cString: strerror(errno)))")
+        }
     }
 }

@@ -5,9 +5,13 @@ extension Strategy {
     var text: String {
         switch self {
         case .fedAvg: "\(name), learning rate \(learningRate)"
-        case .fedAvgM(_, let momentum), .nesterov(_, let momentum): "\(name), learning rate \(learningRate), momentum \(momentum)"
+        case .fedAvgM(_, let momentum), .nesterov(_, let momentum):
+            "\(name), learning rate \(learningRate), momentum \(momentum)"
         case .fedAdam(let moments), .fedYogi(let moments):
-            "\(name), learning rate \(learningRate), beta1 \(moments.beta1), beta2 \(moments.beta2), tau \(moments.adaptivity)"
+            """
+            \(name), learning rate \(learningRate), beta1 \(moments.beta1), beta2 \(moments.beta2), tau \
+            \(moments.adaptivity)
+            """
         }
     }
 }

@@ -5,10 +5,12 @@ import Foundation
 extension Kumiai {
     /// Parses the command line, runs its command, and returns the exit code.
     ///
-    /// In place of `ArgumentParser`'s own `main`, which prints with `print`: help on a full disk would be nothing, and done.
+    /// In place of `ArgumentParser`'s own `main`, which prints with `print`: help on a full disk would be nothing, and
+    /// done.
     public static func perform() async -> Int32 {
         let work = Task { await runCommand() }
-        // Cancelled, and not ended on the spot: a command cleans up what it began, and stops the processes that it started.
+        // Cancelled, and not ended on the spot: a command cleans up what it began, and stops the processes that it
+        // started.
         StandardStream.output.whenBroken { work.cancel() }
         let status = await work.value
         return StandardStream.output.status(after: status)
@@ -30,7 +32,8 @@ extension Kumiai {
 
     /// What is wrong with words of which the parser only says that they are unexpected, or that a value is missing.
     private static func failure(of arguments: [String]) -> Failure? {
-        CommandSuggestion(arguments, root: Kumiai.self)?.failure ?? EmptyArgument(arguments)?.failure ?? NegativeValue(arguments)?.failure
+        CommandSuggestion(arguments, root: Kumiai.self)?.failure ?? EmptyArgument(arguments)?.failure
+            ?? NegativeValue(arguments)?.failure
     }
 
     /// Prints what the parser has to say: help, the version, completions, or what is wrong with the command line.
@@ -41,7 +44,9 @@ extension Kumiai {
         if code.isSuccess {
             StandardStream.output.write(trusted: text + "\n")
         } else {
-            for line in text.split(separator: "\n", omittingEmptySubsequences: false) { StandardStream.error.print("\(line)") }
+            for line in text.split(separator: "\n", omittingEmptySubsequences: false) {
+                StandardStream.error.print("\(line)")
+            }
             if JSONOption.isRequested { try? ErrorOutput(code, message(for: error), hint: "see --help").printJSON() }
         }
         return code.rawValue

@@ -19,7 +19,13 @@ struct ProgressBar {
         let window = WindowSize(of: STDERR_FILENO)
         // Not into the last column: some terminals would begin a new line.
         let text = Self.text(
-            title, unit, done: done, total: total, seconds: Date().timeIntervalSince(started), columns: window.columns - 1)
+            title,
+            unit,
+            done: done,
+            total: total,
+            seconds: Date().timeIntervalSince(started),
+            columns: window.columns - 1
+        )
         StandardStream.error.write(trusted: "\r\u{1b}[K\(DisplayText.escaped(text))")
     }
 
@@ -32,7 +38,13 @@ struct ProgressBar {
     ///
     /// `startedAt`: what was done before `seconds` began to count. The bar shows it, the rate does not.
     static func text(
-        _ title: String, _ unit: String, done: Int, total: Int, startedAt first: Int = 0, seconds: Double, columns: Int = 80
+        _ title: String,
+        _ unit: String,
+        done: Int,
+        total: Int,
+        startedAt first: Int = 0,
+        seconds: Double,
+        columns: Int = 80
     ) -> String {
         let rate = seconds > 0 ? Double(max(0, done - first)) / seconds : 0
         let left = rate > 0 && total > done ? "  " + Format.duration(Double(total - done) / rate) + " left" : ""
@@ -42,12 +54,14 @@ struct ProgressBar {
         let cells = min(24, room)
         let fraction = total == 0 ? 1 : Double(done) / Double(total)
         let filled = Int(min(1, max(0, fraction)) * Double(cells))
-        return "\(title) [" + String(repeating: "█", count: filled) + String(repeating: "·", count: cells - filled) + "] \(end)"
+        return "\(title) [" + String(repeating: "█", count: filled) + String(repeating: "·", count: cells - filled)
+            + "] \(end)"
     }
 
     /// Of a second, a minute or an hour, so that a slow one is not 0.0.
     private static func text(rate: Double) -> String {
         if rate >= 0.1 { return "\(Format.number(rate, digits: 1))/s" }
-        return rate * 60 >= 0.1 ? "\(Format.number(rate * 60, digits: 1))/min" : "\(Format.number(rate * 3600, digits: 1))/h"
+        return rate * 60 >= 0.1
+            ? "\(Format.number(rate * 60, digits: 1))/min" : "\(Format.number(rate * 3600, digits: 1))/h"
     }
 }

@@ -1,8 +1,8 @@
 @preconcurrency import Dispatch
 import Foundation
 
-/// Ctrl-C and SIGTERM stop gracefully; a second one ends the process at once. SIGHUP makes a service read again what it can
-/// read while it runs.
+/// Ctrl-C and SIGTERM stop gracefully; a second one ends the process at once. SIGHUP makes a service read again what it
+/// can read while it runs.
 final class Signals: Sendable {
     private let sources: [any DispatchSourceSignal]
 
@@ -10,7 +10,9 @@ final class Signals: Sendable {
     ///
     /// Without `reload`, SIGHUP keeps its default: a command ends with its terminal.
     init(
-        on numbers: [Int32] = [SIGINT, SIGTERM], stop: @escaping @Sendable () async -> Void, reload: (@Sendable () async -> Void)? = nil
+        on numbers: [Int32] = [SIGINT, SIGTERM],
+        stop: @escaping @Sendable () async -> Void,
+        reload: (@Sendable () async -> Void)? = nil
     ) {
         var sources = numbers.map { number in
             Self.source(number) {

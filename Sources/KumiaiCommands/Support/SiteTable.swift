@@ -4,14 +4,17 @@ import Federation
 enum SiteTable {
     static func table(_ report: StatusReport) -> Table {
         var table = Table([
-            ("SITE", .left), ("STATE", .left), ("LOCAL LOSS", .right), ("UP", .right), ("DOWN", .right), ("TAKEN IN", .right),
+            ("SITE", .left), ("STATE", .left), ("LOCAL LOSS", .right), ("UP", .right), ("DOWN", .right),
+            ("TAKEN IN", .right),
             ("REFUSED", .right), ("SEEN", .right),
         ])
         for site in report.sites {
             let beat = site.heartbeat
             table.append([
-                name(site), state(site, now: report.time), beat.localLoss == 0 ? "–" : Format.number(beat.localLoss, digits: 4),
-                Format.bytes(beat.bytesUp), Format.bytes(beat.bytesDown), "\(site.updatesAccepted)", "\(site.updatesRefused)",
+                name(site), state(site, now: report.time),
+                beat.localLoss == 0 ? "–" : Format.number(beat.localLoss, digits: 4),
+                Format.bytes(beat.bytesUp), Format.bytes(beat.bytesDown), "\(site.updatesAccepted)",
+                "\(site.updatesRefused)",
                 Format.ago(site.lastSeen, now: report.time),
             ])
         }
@@ -26,8 +29,12 @@ enum SiteTable {
     static func troubles(_ report: StatusReport) -> [String] {
         report.sites.flatMap { site -> [String] in
             var lines: [String] = []
-            if site.isConnected, !site.heartbeat.trouble.isEmpty { lines.append("\(site.site) says: \(site.heartbeat.trouble)") }
-            if !site.isConnected, !site.absence.isEmpty { lines.append("\(site.site) is not connected: \(site.absence)") }
+            if site.isConnected, !site.heartbeat.trouble.isEmpty {
+                lines.append("\(site.site) says: \(site.heartbeat.trouble)")
+            }
+            if !site.isConnected, !site.absence.isEmpty {
+                lines.append("\(site.site) is not connected: \(site.absence)")
+            }
             // A connected site says so itself, and may have renewed its certificate since it connected.
             if !site.isConnected, let end = site.certificateEnds,
                 let notice = CertificateTerm(notBefore: .init(milliseconds: 0), notAfter: end).notice(at: report.time)
@@ -44,7 +51,9 @@ enum SiteTable {
     /// Slow, silent and gone look different.
     private static func state(_ site: SiteReport, now: Timestamp) -> String {
         guard site.isConnected else { return site.absence.isEmpty ? "not connected" : "turned away" }
-        if let seen = site.lastSeen, now > seen, now.milliseconds - seen.milliseconds > silentMilliseconds { return "silent, was \(activity(site.heartbeat))" }
+        if let seen = site.lastSeen, now > seen, now.milliseconds - seen.milliseconds > silentMilliseconds {
+            return "silent, was \(activity(site.heartbeat))"
+        }
         return activity(site.heartbeat)
     }
 
@@ -61,17 +70,34 @@ enum SiteTable {
 enum CampaignText {
     static func lines(_ campaign: CampaignReport, now: Timestamp) -> [String] {
         var lines = [
-            "campaign \(campaign.campaign): \(campaign.phase), \(campaign.committed) of \(counted(campaign.rounds, "round")) committed, model \(campaign.model.short)"
+            """
+            campaign \(campaign.campaign): \(campaign.phase), \(campaign.committed) of \
+            \(counted(campaign.rounds, "round")) committed, model \(campaign.model.short)
+            """
         ]
         if campaign.phase == "recruiting" {
             let left =
-                campaign.deadline.map { ", given up \($0 > now ? "in " + Format.duration(Double($0.milliseconds - now.milliseconds) / 1000) : "now")" } ?? ""
+                campaign.deadline.map {
+                    """
+                    , given up \
+                    \($0 > now ? "in " + Format.duration(Double($0.milliseconds - now.milliseconds) / 1000) : "now")
+                    """
+                } ?? ""
             lines.append("round \(campaign.key): waits for its quorum of \(counted(campaign.quorum, "site"))\(left)")
         } else if let deadline = campaign.deadline {
-            let left = deadline > now ? Format.duration(Double(deadline.milliseconds - now.milliseconds) / 1000) + " left" : "deadline passed"
-            lines.append("round \(campaign.key): \(counted(campaign.updatesInRound, "update")) in, quorum \(campaign.quorum), \(left)")
+            let left =
+                deadline > now
+                ? Format.duration(Double(deadline.milliseconds - now.milliseconds) / 1000) + " left" : "deadline passed"
+            lines.append(
+                """
+                round \(campaign.key): \(counted(campaign.updatesInRound, "update")) in, quorum \(campaign.quorum), \
+                \(left)
+                """
+            )
         }
-        if !campaign.awaited.isEmpty { lines.append("waits for: \(campaign.awaited.map(\.description).joined(separator: ", "))") }
+        if !campaign.awaited.isEmpty {
+            lines.append("waits for: \(campaign.awaited.map(\.description).joined(separator: ", "))")
+        }
         if !campaign.reason.isEmpty { lines.append("reason: \(campaign.reason)") }
         lines.append("updates: \(campaign.updatesAccepted) accepted, \(campaign.updatesRefused) refused")
         return lines

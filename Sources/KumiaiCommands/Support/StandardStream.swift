@@ -54,8 +54,8 @@ final class StandardStream: Sendable {
     /// The text with our control sequences, where they are understood.
     func rendered(_ text: StyledText) -> String { text.rendered(inColour: isInteractive && Self.allowsColour) }
 
-    /// Writes text as it is. Only our own: nothing in it may come from a peer, a file or a certificate unless it went through
-    /// ``DisplayText`` or a ``StyledText``.
+    /// Writes text as it is. Only our own: nothing in it may come from a peer, a file or a certificate unless it went
+    /// through ``DisplayText`` or a ``StyledText``.
     func write(trusted text: String) {
         let broken = state.withLockedValue { state -> (@Sendable () -> Void)? in
             guard state.failure == nil || !stopsAtFailure else { return nil }
@@ -68,15 +68,16 @@ final class StandardStream: Sendable {
 
     /// What the program ends with where its command ended with `status`.
     ///
-    /// A command's own failure matters more than its lost report. Where the reader closed the pipe, nothing is said, and the
-    /// status is that of a program which SIGPIPE ended.
+    /// A command's own failure matters more than its lost report. Where the reader closed the pipe, nothing is said,
+    /// and the status is that of a program which SIGPIPE ended.
     func status(after status: Int32) -> Int32 {
         guard let failure else { return status }
         // What the command found out stays its exit code.
         guard failure.code != EPIPE else { return status == 0 ? ExitStatus.brokenPipe.rawValue : status }
         Terminal.error(
             "cannot write to standard output: \(failure.reason)",
-            hint: "the command's work is done, only its report is lost: make room, or redirect the output elsewhere")
+            hint: "the command's work is done, only its report is lost: make room, or redirect the output elsewhere"
+        )
         return status == 0 ? ExitStatus.failed.rawValue : status
     }
 }

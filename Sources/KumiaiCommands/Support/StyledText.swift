@@ -1,7 +1,7 @@
 import Federation
 
-/// Text for a terminal. What stands in the source is printed as it is; what is interpolated into it may come from anyone, and
-/// is escaped.
+/// Text for a terminal. What stands in the source is printed as it is; what is interpolated into it may come from
+/// anyone, and is escaped.
 struct StyledText: ExpressibleByStringInterpolation {
     fileprivate struct Run {
         var text: String
@@ -29,7 +29,9 @@ struct StyledText: ExpressibleByStringInterpolation {
         mutating func appendInterpolation(_ value: some Any) { runs.append(Run(text: DisplayText.escaped("\(value)"))) }
     }
 
-    func styled(_ style: Terminal.Style) -> StyledText { StyledText(runs: runs.map { Run(text: $0.text, style: $0.style ?? style) }) }
+    func styled(_ style: Terminal.Style) -> StyledText {
+        StyledText(runs: runs.map { Run(text: $0.text, style: $0.style ?? style) })
+    }
 
     static func + (a: StyledText, b: StyledText) -> StyledText { StyledText(runs: a.runs + b.runs) }
 

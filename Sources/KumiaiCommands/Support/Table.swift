@@ -20,9 +20,13 @@ struct Table {
 
     /// The lines, headings first; each fits `limit` columns, also where that takes half of a cell.
     func plainLines(width limit: Int) -> [String] {
-        var widths = headings.indices.map { column in ([headings[column].title] + rows.map { $0[column] }).map(\.columns).max() ?? 0 }
+        var widths = headings.indices.map { column in
+            ([headings[column].title] + rows.map { $0[column] }).map(\.columns).max() ?? 0
+        }
         let gaps = 2 * (headings.count - 1)
-        while widths.reduce(gaps, +) > limit, let widest = widths.indices.max(by: { widths[$0] < widths[$1] }), widths[widest] > Self.narrowest {
+        while widths.reduce(gaps, +) > limit, let widest = widths.indices.max(by: { widths[$0] < widths[$1] }),
+            widths[widest] > Self.narrowest
+        {
             widths[widest] -= 1
         }
         return ([headings.map(\.title)] + rows).map { line($0, widths).cut(toColumns: limit) }

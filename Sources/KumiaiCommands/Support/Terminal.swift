@@ -12,7 +12,8 @@ enum Terminal {
 
     static func styled(_ text: StyledText, _ style: Style) -> StyledText { text.styled(style) }
 
-    // Disfavoured, so that a literal is a `StyledText`: its own characters are ours, and what it interpolates keeps its style.
+    // Disfavoured, so that a literal is a `StyledText`: its own characters are ours, and what it interpolates keeps its
+    // style.
     @_disfavoredOverload
     static func styled(_ text: String, _ style: Style) -> StyledText { StyledText(text).styled(style) }
 

@@ -1,5 +1,5 @@
-/// The parser wraps all that it prints but the lines of a command's usage and of an option's help, which may have hundreds of
-/// characters.
+/// The parser wraps all that it prints but the lines of a command's usage and of an option's help, which may have
+/// hundreds of characters.
 enum UsageText {
     /// `text` with such lines broken between options and words to at most `columns`.
     static func wrapped(_ text: String, columns: Int) -> String {
@@ -33,7 +33,8 @@ enum UsageText {
         var parts: [String] = []
         var depth = 0
         for word in line.split(separator: " ") {
-            let isValue = word.hasPrefix("<") && parts.last?.hasPrefix("-") == true && parts.last?.contains(" ") == false
+            let isValue =
+                word.hasPrefix("<") && parts.last?.hasPrefix("-") == true && parts.last?.contains(" ") == false
             if depth > 0 || isValue { parts[parts.count - 1] += " \(word)" } else { parts.append(String(word)) }
             depth += word.count { $0 == "[" } - word.count { $0 == "]" }
         }

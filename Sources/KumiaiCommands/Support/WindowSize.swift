@@ -14,6 +14,9 @@ struct WindowSize: Equatable {
     init(of descriptor: Int32) {
         var size = winsize()
         let isKnown = ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0
-        self.init(columns: isKnown && size.ws_col > 0 ? Int(size.ws_col) : 80, lines: isKnown && size.ws_row > 0 ? Int(size.ws_row) : 24)
+        self.init(
+            columns: isKnown && size.ws_col > 0 ? Int(size.ws_col) : 80,
+            lines: isKnown && size.ws_row > 0 ? Int(size.ws_row) : 24
+        )
     }
 }

@@ -9,7 +9,8 @@ enum CertificateLines {
     static func of(_ status: WorkerStatus, certificate: String?) -> [String] {
         var notice = status.certificateNotice
         var end = status.certificateEndMilliseconds.map(Timestamp.init(milliseconds:))
-        if status.liveness != .running, let certificate, let term = try? IdentityFile.certificates(certificate)[0].term {
+        if status.liveness != .running, let certificate, let term = try? IdentityFile.certificates(certificate)[0].term
+        {
             notice = term.notice(at: systemTime()).map { "this site's certificate \($0)" }
             end = term.notAfter
         }

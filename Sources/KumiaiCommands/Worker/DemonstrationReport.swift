@@ -59,20 +59,38 @@ struct DemonstrationReport: Encodable {
         images = summary.images.map { images in
             let camera = contract.cameras.first { $0.key == images.camera }
             return Images(
-                camera: images.camera, height: images.height, width: images.width, contractHeight: camera?.height ?? 0,
-                contractWidth: camera?.width ?? 0, count: images.count, least: images.least, largest: images.largest)
+                camera: images.camera,
+                height: images.height,
+                width: images.width,
+                contractHeight: camera?.height ?? 0,
+                contractWidth: camera?.width ?? 0,
+                count: images.count,
+                least: images.least,
+                largest: images.largest
+            )
         }
-        instructions = summary.instructions.map { Instruction(text: $0.text, demonstrations: $0.demonstrations, alike: $0.alike) }
+        instructions = summary.instructions.map {
+            Instruction(text: $0.text, demonstrations: $0.demonstrations, alike: $0.alike)
+        }
         instructionCount = summary.instructionCount
-        self.contract = ContractSide(controlHz: contract.controlHertz > 0 ? contract.controlHertz : nil, embodiment: contract.embodiment)
+        self.contract = ContractSide(
+            controlHz: contract.controlHertz > 0 ? contract.controlHertz : nil,
+            embodiment: contract.embodiment
+        )
     }
 }
 
 extension DemonstrationReport.Dimension {
     init(_ found: DemonstrationSummary.Dimension) {
         self.init(
-            name: found.name, unit: found.unit, least: found.least, largest: found.largest, contractLeast: found.contractLeast,
-            contractLargest: found.contractLargest, outside: found.outside)
+            name: found.name,
+            unit: found.unit,
+            least: found.least,
+            largest: found.largest,
+            contractLeast: found.contractLeast,
+            contractLargest: found.contractLargest,
+            outside: found.outside
+        )
     }
 }
 
@@ -86,7 +104,9 @@ extension DemonstrationReport {
         printOverview()
         print("action", actions)
         print("state", Array(state.prefix(Self.stateRows)))
-        if state.count > Self.stateRows { Terminal.print("and \(state.count - Self.stateRows) more numbers: --json has all") }
+        if state.count > Self.stateRows {
+            Terminal.print("and \(state.count - Self.stateRows) more numbers: --json has all")
+        }
         printImages()
         printInstructions()
         if !remarks.isEmpty { Terminal.print() }
@@ -97,7 +117,9 @@ extension DemonstrationReport {
         var table = Table([("", .left), ("found", .left), ("contract", .left)])
         table.append(["demonstrations", "\(demonstrations)", ""])
         table.append(["steps", "\(steps)", ""])
-        table.append(["steps a second", controlHz.map { "\($0)" } ?? "not said", contract.controlHz.map { "\($0)" } ?? "not said"])
+        table.append([
+            "steps a second", controlHz.map { "\($0)" } ?? "not said", contract.controlHz.map { "\($0)" } ?? "not said",
+        ])
         table.append(["robot", embodiment ?? "not said", contract.embodiment])
         table.print()
     }
@@ -105,12 +127,14 @@ extension DemonstrationReport {
     private func print(_ title: String, _ dimensions: [Dimension]) {
         guard !dimensions.isEmpty else { return }
         var table = Table([
-            (title, .left), ("unit", .left), ("least", .right), ("largest", .right), ("contract from", .right), ("to", .right),
+            (title, .left), ("unit", .left), ("least", .right), ("largest", .right), ("contract from", .right),
+            ("to", .right),
             ("outside", .right),
         ])
         for found in dimensions {
             table.append([
-                found.name, found.unit, "\(found.least)", "\(found.largest)", "\(found.contractLeast)", "\(found.contractLargest)",
+                found.name, found.unit, "\(found.least)", "\(found.largest)", "\(found.contractLeast)",
+                "\(found.contractLargest)",
                 found.outside == 0 ? "0" : "\(found.outside) of \(steps)",
             ])
         }
@@ -120,10 +144,13 @@ extension DemonstrationReport {
 
     private func printImages() {
         guard !images.isEmpty else { return }
-        var table = Table([("camera", .left), ("images", .right), ("size", .left), ("contract", .left), ("values", .left)])
+        var table = Table([
+            ("camera", .left), ("images", .right), ("size", .left), ("contract", .left), ("values", .left),
+        ])
         for found in images {
             table.append([
-                found.camera, "\(found.count)", "\(found.height) × \(found.width)", "\(found.contractHeight) × \(found.contractWidth)",
+                found.camera, "\(found.count)", "\(found.height) × \(found.width)",
+                "\(found.contractHeight) × \(found.contractWidth)",
                 "\(found.least) to \(found.largest)",
             ])
         }
@@ -135,10 +162,14 @@ extension DemonstrationReport {
         guard !instructions.isEmpty else { return }
         var table = Table([("instruction", .left), ("demonstrations", .right), ("", .left)])
         for found in instructions {
-            table.append([found.text, "\(found.demonstrations)", found.alike.map { "the same to the policy as: \($0)" } ?? ""])
+            table.append([
+                found.text, "\(found.demonstrations)", found.alike.map { "the same to the policy as: \($0)" } ?? "",
+            ])
         }
         Terminal.print()
         table.print()
-        if instructionCount > instructions.count { Terminal.print("and \(instructionCount - instructions.count) more instructions") }
+        if instructionCount > instructions.count {
+            Terminal.print("and \(instructionCount - instructions.count) more instructions")
+        }
     }
 }

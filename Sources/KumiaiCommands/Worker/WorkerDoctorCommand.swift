@@ -11,19 +11,26 @@ import Worker
 
 struct WorkerDoctorCommand: Command {
     static let configuration = CommandConfiguration(
-        commandName: "doctor", abstract: "Check a site before its first round.",
+        commandName: "doctor",
+        abstract: "Check a site before its first round.",
         discussion: """
-            Configuration, certificate, the way to the coordinator, linear algebra, and whether the demonstrations, those held \
-            out too, fit the contract of the model that the next round starts from: robot, cameras, keys, shapes, units. Shows \
-            what it found in them beside the contract. Changes nothing. Ends with the exit code of the first check that failed.
-            """)
+            Configuration, certificate, the way to the coordinator, linear algebra, and whether the demonstrations, \
+            those held out too, fit the contract of the model that the next round starts from: robot, cameras, keys, \
+            shapes, units. Shows what it found in them beside the contract. Changes nothing. Ends with the exit code \
+            of the first check that failed.
+            """
+    )
 
     @Option(name: .shortAndLong, help: WorkerFile.help, completion: .file(extensions: ["toml"]))
     var config = WorkerFile.defaultPath
 
     @Option(
-        help: ArgumentHelp("Check the demonstrations against this model instead of the coordinator's.", valueName: "model.safetensors"),
-        completion: .file(extensions: ["safetensors"]))
+        help: ArgumentHelp(
+            "Check the demonstrations against this model instead of the coordinator's.",
+            valueName: "model.safetensors"
+        ),
+        completion: .file(extensions: ["safetensors"])
+    )
     var model: String?
 
     @OptionGroup var json: JSONOption
@@ -39,13 +46,24 @@ struct WorkerDoctorCommand: Command {
 
         enum CodingKeys: CodingKey { case name, ok, warning, detail }
 
-        init(_ name: String, ok: Bool = true, warning: Bool = false, _ detail: String, code: ExitCode = ExitStatus.failed) {
+        init(
+            _ name: String,
+            ok: Bool = true,
+            warning: Bool = false,
+            _ detail: String,
+            code: ExitCode = ExitStatus.failed
+        ) {
             (self.name, self.ok, self.warning, self.detail, self.code) = (name, ok, warning, detail, code)
         }
 
         init(_ name: String, _ error: any Error) {
             let failure = Failure(error)
-            self.init(name, ok: false, [failure.message, failure.hint].filter { !$0.isEmpty }.joined(separator: "; "), code: failure.code)
+            self.init(
+                name,
+                ok: false,
+                [failure.message, failure.hint].filter { !$0.isEmpty }.joined(separator: "; "),
+                code: failure.code
+            )
         }
     }
 
@@ -69,7 +87,8 @@ struct WorkerDoctorCommand: Command {
             check("certificate") {
                 let identity = try identity.get()
                 return "\(identity.site), until \(Format.time(identity.chain[0].notAfter))"
-            })
+            }
+        )
         if let identity = try? identity.get() { checks.append(CertificateCheck.check(identity, at: systemTime())) }
         let core = BLASCore.current
         checks.append(Self.check(core, chosen: BLASCore.chosen))
@@ -86,8 +105,18 @@ struct WorkerDoctorCommand: Command {
     static func check(_ core: BLASCore, chosen: String?) -> Check {
         guard let wanted = core.wanted else { return Check("linear algebra", ok: true, "OpenBLAS core \(core.used)") }
         let better = "this processor has those of \(wanted), which may be faster"
-        if let chosen { return Check("linear algebra", ok: true, "OpenBLAS core \(core.used), as \(BLASCore.variable)=\(chosen) says; \(better)") }
-        return Check("linear algebra", ok: false, "OpenBLAS uses \(core.used); \(better): set \(BLASCore.variable)=\(wanted)")
+        if let chosen {
+            return Check(
+                "linear algebra",
+                ok: true,
+                "OpenBLAS core \(core.used), as \(BLASCore.variable)=\(chosen) says; \(better)"
+            )
+        }
+        return Check(
+            "linear algebra",
+            ok: false,
+            "OpenBLAS uses \(core.used); \(better): set \(BLASCore.variable)=\(wanted)"
+        )
     }
 
     private func check(_ name: String, _ body: () throws -> String) -> Check {
@@ -100,17 +129,24 @@ struct WorkerDoctorCommand: Command {
         do {
             return try DeclaredLosses(configuration).proposed.map { loss in
                 Check(
-                    "ledger", ok: false,
-                    "\(loss.declaredBy) declares that of an earlier ledger at most the first \(loss.keptEntries) entries were kept, and the others lost: \(loss.reason); "
-                        + "nothing is sent until this site accepts it, once: kumiai worker accept-loss")
+                    "ledger",
+                    ok: false,
+                    "\(loss.declaredBy) declares that of an earlier ledger at most the first \(loss.keptEntries) "
+                        + "entries were kept, and the others lost: \(loss.reason); "
+                        + "nothing is sent until this site accepts it, once: kumiai worker accept-loss"
+                )
             }
         } catch { return [Check("ledger", error)] }
     }
 
-    private static func policy(_ path: String) throws -> PolicyConfiguration { try Policy(SafetensorsFile(path: path)).configuration }
+    private static func policy(_ path: String) throws -> PolicyConfiguration {
+        try Policy(SafetensorsFile(path: path)).configuration
+    }
 
     /// Both splits; `policy` is that of the coordinator's model, where it was reached.
-    private func demonstrations(_ configuration: WorkerConfiguration, reached policy: PolicyConfiguration?) -> ([Check], Found) {
+    private func demonstrations(_ configuration: WorkerConfiguration, reached policy: PolicyConfiguration?) -> (
+        [Check], Found
+    ) {
         var found = Found()
         var heldOut = 0
         var checks = [
@@ -130,24 +166,36 @@ struct WorkerDoctorCommand: Command {
                 found.valid = DemonstrationReport(set)
                 if let problem = set.summary.problem { throw problem }
                 return Self.text(set)
-            })
+            }
+        )
         return (checks, found)
     }
 
-    private func read(_ configuration: WorkerConfiguration, _ split: Split, for policy: PolicyConfiguration?) throws -> DemonstrationSet {
+    private func read(_ configuration: WorkerConfiguration, _ split: Split, for policy: PolicyConfiguration?) throws
+        -> DemonstrationSet
+    {
         guard let policy else {
-            throw UsageError("no model to check them against", hint: "reach the coordinator, or name a model with --model base.safetensors")
+            throw UsageError(
+                "no model to check them against",
+                hint: "reach the coordinator, or name a model with --model base.safetensors"
+            )
         }
         return try DemonstrationReader().inspect(
-            configuration.demonstrations, split: split, for: policy, declared: configuration.declared,
-            scratch: FileManager.default.temporaryDirectory.path)
+            configuration.demonstrations,
+            split: split,
+            for: policy,
+            declared: configuration.declared,
+            scratch: FileManager.default.temporaryDirectory.path
+        )
     }
 
     private static let namedTasks = 8
 
     private static func text(_ set: DemonstrationSet) -> String {
-        let tasks = set.tasks.prefix(namedTasks).joined(separator: ", ") + (set.tasks.count > namedTasks ? " and others" : "")
-        let outside = set.summary.actions.reduce(0) { $0 + $1.outside }, clamped = set.summary.state.reduce(0) { $0 + $1.outside }
+        let tasks =
+            set.tasks.prefix(namedTasks).joined(separator: ", ") + (set.tasks.count > namedTasks ? " and others" : "")
+        let outside = set.summary.actions.reduce(0) { $0 + $1.outside },
+            clamped = set.summary.state.reduce(0) { $0 + $1.outside }
         return """
             \(counted(set.demonstrationCount, "demonstration")), \(counted(set.count, "sample")) of \(tasks); \
             they fit the contract for \(set.configuration.contract.embodiment)\
@@ -157,16 +205,28 @@ struct WorkerDoctorCommand: Command {
     }
 
     /// Whether the coordinator welcomes this site, and the policy that the next round starts from.
-    private func coordinator(_ configuration: WorkerConfiguration, _ identity: Result<WorkerIdentity, any Error>) async -> ([Check], PolicyConfiguration?) {
+    private func coordinator(_ configuration: WorkerConfiguration, _ identity: Result<WorkerIdentity, any Error>) async
+        -> ([Check], PolicyConfiguration?)
+    {
         let name = "coordinator"
         do {
             let dialer = try identity.get().dialer(configuration)
             // A bulk connection: a control connection would take the place of a running worker's.
-            let (welcome, here, header) = try await dialer.withConnection(.bulk, software: "kumiai 0.1.0") { connection in
-                (connection.welcome, systemTime(), try await ModelProbe.header(connection, largestBytes: configuration.largestModelBytes))
+            let (welcome, here, header) = try await dialer.withConnection(.bulk, software: "kumiai 0.1.0") {
+                connection in
+                (
+                    connection.welcome, systemTime(),
+                    try await ModelProbe.header(connection, largestBytes: configuration.largestModelBytes)
+                )
             }
             let policy = try header?[metadata: "config"].map { try PolicyConfiguration(json: $0) }
-            let reached = Check(name, "\(configuration.host):\(configuration.port) welcomes this site, protocol version \(welcome?.version ?? 0)")
+            let reached = Check(
+                name,
+                """
+                \(configuration.host):\(configuration.port) welcomes this site, protocol version \
+                \(welcome?.version ?? 0)
+                """
+            )
             return ([reached] + (welcome.map { [Self.clocks(here: here, there: $0.time)] } ?? []), policy)
         } catch {
             return ([Check(name, error)], nil)
@@ -175,7 +235,8 @@ struct WorkerDoctorCommand: Command {
 
     /// Certificates hold by a clock, and deadlines count by the coordinator's.
     private static func clocks(here: Timestamp, there: Timestamp) -> Check {
-        let seconds = here.seconds(to: there), text = "the coordinator's clock says \(Format.time(there)), this machine's \(Format.time(here))"
+        let seconds = here.seconds(to: there),
+            text = "the coordinator's clock says \(Format.time(there)), this machine's \(Format.time(here))"
         guard seconds > WorkerService.clockToleranceSeconds else { return Check("clocks", "less than a minute apart") }
         return Check("clocks", warning: true, "they are \(seconds) s apart: \(text); set the one that is wrong")
     }

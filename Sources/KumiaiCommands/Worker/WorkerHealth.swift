@@ -19,7 +19,11 @@ struct WorkerHealth {
         guard liveness == .running else { return nil }
         if now > writtenAt.adding(seconds: WorkerStatus.stalenessSeconds) {
             return
-                "it has written nothing for \(Format.duration(Double(now.milliseconds - writtenAt.milliseconds) / 1000)): does the process hang, or is its disk full?"
+                """
+                it has written nothing for \
+                \(Format.duration(Double(now.milliseconds - writtenAt.milliseconds) / 1000)): does the process hang, \
+                or is its disk full?
+                """
         }
         return status.trouble ?? status.certificateNotice ?? status.clockNotice
     }
@@ -42,10 +46,15 @@ struct WorkerHealth {
             case .running: "running (pid \(status.pid)), \(link), \(seen)"
             case .stopped: "not running; it was \(link) when it last wrote its status, \(seen)"
             case .unknown:
-                "not known whether it runs: there is a process \(status.pid), which this user cannot look at; its status was written \(seen)"
+                """
+                not known whether it runs: there is a process \(status.pid), which this user cannot look at; its \
+                status was written \(seen)
+                """
             }
         let progress = status.round > 0 ? ", round \(status.round), \(percent(status.progress))" : ""
-        var lines = ["\(status.site): \(state)", "\(liveness == .running ? "now: " : "then:")     \(status.activity)\(progress)"]
+        var lines = [
+            "\(status.site): \(state)", "\(liveness == .running ? "now: " : "then:")     \(status.activity)\(progress)",
+        ]
         if let reason = status.waitsBecause, liveness == .running { lines.append("because:  \(reason)") }
         if let heard = status.heardMilliseconds {
             lines.append("heard:    \(Format.ago(Timestamp(milliseconds: heard), now: now)) from the coordinator")

@@ -3,14 +3,16 @@ import Foundation
 
 struct WorkerInitCommand: Command {
     static let configuration = CommandConfiguration(
-        commandName: "init", abstract: "Write a worker's configuration.",
+        commandName: "init",
+        abstract: "Write a worker's configuration.",
         discussion: """
             The directory should hold ca.pem, certificate.pem and key.pem (kumiai pki request, kumiai pki issue).
 
             Example:
               kumiai worker init osaka --coordinator 127.0.0.1:7443 \\
                 --demonstrations demos.hdf5
-            """)
+            """
+    )
 
     @Argument(help: "The worker's directory.", completion: .directory)
     var directory: String
@@ -38,14 +40,26 @@ struct WorkerInitCommand: Command {
         _ = try Endpoint(coordinator, key: "--coordinator")
         let path = directory + "/" + WorkerFile.name
         // The configuration counts paths from its own directory; the command line counts from here.
-        let absolute = demonstrations.utf8.first == UInt8(ascii: "/") ? demonstrations : URL(fileURLWithPath: demonstrations).path
-        let text = WorkerFile.text(coordinator: coordinator, demonstrations: absolute, exitWhenFinished: exitWhenFinished)
+        let absolute =
+            demonstrations.utf8.first == UInt8(ascii: "/") ? demonstrations : URL(fileURLWithPath: demonstrations).path
+        let text = WorkerFile.text(
+            coordinator: coordinator,
+            demonstrations: absolute,
+            exitWhenFinished: exitWhenFinished
+        )
         let file = try ConfigurationWriter.write(text, to: path, isPrivate: true) { ignored(by: $0, absolute) }
         let used = try TOMLFile<WorkerFile>(path)
         let demonstrations = used.resolve(used.content.training.demonstrations)
-        if !FileManager.default.fileExists(atPath: demonstrations) { Terminal.note("there are no demonstrations at \(demonstrations) yet") }
+        if !FileManager.default.fileExists(atPath: demonstrations) {
+            Terminal.note("there are no demonstrations at \(demonstrations) yet")
+        }
         if json.isOn {
-            return try Report(configuration: path, demonstrations: demonstrations, kept: file.kept, ignored: file.ignored).printJSON()
+            return try Report(
+                configuration: path,
+                demonstrations: demonstrations,
+                kept: file.kept,
+                ignored: file.ignored
+            ).printJSON()
         }
         Terminal.print("next: kumiai worker doctor --config \(path.shellQuoted)")
     }
@@ -54,7 +68,8 @@ struct WorkerInitCommand: Command {
         let content = kept.content
         return [
             content.coordinator == coordinator ? nil : "--coordinator \(coordinator)",
-            kept.resolve(content.training.demonstrations) == demonstrations ? nil : "--demonstrations \(self.demonstrations)",
+            kept.resolve(content.training.demonstrations) == demonstrations
+                ? nil : "--demonstrations \(self.demonstrations)",
             exitWhenFinished && !content.exit_when_finished ? "--exit-when-finished" : nil,
         ].compactMap(\.self)
     }

@@ -5,12 +5,14 @@ import Worker
 
 struct WorkerRunCommand: Command {
     static let configuration = CommandConfiguration(
-        commandName: "run", abstract: "Take part in campaigns until Ctrl-C or SIGTERM.",
+        commandName: "run",
+        abstract: "Take part in campaigns until Ctrl-C or SIGTERM.",
         discussion: """
             Started again after any end, also kill -9, it goes on where it was. SIGHUP reopens the file of --log-file \
             and takes certificates from their files anew. \
             Log lines that cannot be written are counted, and the log says how many as soon as it can be written again.
-            """)
+            """
+    )
 
     @Option(name: .shortAndLong, help: WorkerFile.help, completion: .file(extensions: ["toml"]))
     var config = WorkerFile.defaultPath
@@ -24,7 +26,10 @@ struct WorkerRunCommand: Command {
         let core = BLASCore.current
         logger.info("linear algebra", metadata: ["openblas_core": "\(core.used)"])
         if let wanted = core.wanted {
-            logger.warning("OpenBLAS uses slow kernels", metadata: ["used": "\(core.used)", "wanted": "\(wanted)", "hint": "kumiai worker doctor"])
+            logger.warning(
+                "OpenBLAS uses slow kernels",
+                metadata: ["used": "\(core.used)", "wanted": "\(wanted)", "hint": "kumiai worker doctor"]
+            )
         }
         try await log.explainingEnd {
             let service = try WorkerService(try WorkerFile.load(config), logger: logger, clock: systemTime)

@@ -6,7 +6,8 @@ import Worker
 
 struct WorkerStatusCommand: Command {
     static let configuration = CommandConfiguration(
-        commandName: "status", abstract: "Say what this site's worker is doing.",
+        commandName: "status",
+        abstract: "Say what this site's worker is doing.",
         discussion: """
             Reads the worker's directory; needs no connection.
 
@@ -18,7 +19,8 @@ struct WorkerStatusCommand: Command {
               7   it does not run
               8   it runs and something is wrong: the output says what
               9   this user cannot see whether it runs
-            """)
+            """
+    )
 
     @Option(name: .shortAndLong, help: WorkerFile.help, completion: .file(extensions: ["toml"]))
     var config = WorkerFile.defaultPath
@@ -39,13 +41,23 @@ struct WorkerStatusCommand: Command {
         let directory = try WorkerFile.dataDirectory(config)
         try requireReadable(directory)
         guard let status = try WorkerStatus.read(from: directory) else {
-            throw UsageError("no worker has run with \(config) yet", hint: "kumiai worker run --config \(config.shellQuoted)")
+            throw UsageError(
+                "no worker has run with \(config) yet",
+                hint: "kumiai worker run --config \(config.shellQuoted)"
+            )
         }
         let health = WorkerHealth(status, status.liveness, now: systemTime())
         if json.isOn {
-            try Report(running: health.liveness == .running, state: health.liveness, problem: health.problem, status: status).printJSON()
+            try Report(
+                running: health.liveness == .running,
+                state: health.liveness,
+                problem: health.problem,
+                status: status
+            ).printJSON()
         } else {
-            for line in health.lines(dataDirectory: directory, certificate: try? WorkerFile.load(config).certificate) { Terminal.print(line) }
+            for line in health.lines(dataDirectory: directory, certificate: try? WorkerFile.load(config).certificate) {
+                Terminal.print(line)
+            }
         }
         if let code = health.exitCode { throw code }
     }

@@ -36,11 +36,23 @@ public struct Adapter: Sendable {
                 values.withUnsafeBufferPointer { values in
                     for module in layout.modules {
                         let start = module.weight.lowerBound
-                        (weights.baseAddress! + start).update(from: base.baseAddress! + start, count: module.weight.count)
+                        (weights.baseAddress! + start).update(
+                            from: base.baseAddress! + start,
+                            count: module.weight.count
+                        )
                         BLAS.multiply(
-                            values.baseAddress! + module.b.lowerBound, layout.rank, values.baseAddress! + module.a.lowerBound, module.inputs,
-                            into: weights.baseAddress! + start, module.inputs, m: module.outputs, n: module.inputs, k: layout.rank, scale: scale,
-                            adding: true)
+                            values.baseAddress! + module.b.lowerBound,
+                            layout.rank,
+                            values.baseAddress! + module.a.lowerBound,
+                            module.inputs,
+                            into: weights.baseAddress! + start,
+                            module.inputs,
+                            m: module.outputs,
+                            n: module.inputs,
+                            k: layout.rank,
+                            scale: scale,
+                            adding: true
+                        )
                     }
                 }
             }
@@ -53,7 +65,10 @@ extension AdapterLayout {
     public func checkTrainable() throws {
         guard !modules.isEmpty else { throw LearningError("the adapter's targets name no module of the model") }
         for module in modules where !module.name.hasPrefix("blocks.") && module.name != "head" {
-            throw LearningError("the native trainer has no adapter for \(module.name)", hint: "targets are qkv, proj, fc1, fc2 and head")
+            throw LearningError(
+                "the native trainer has no adapter for \(module.name)",
+                hint: "targets are qkv, proj, fc1, fc2 and head"
+            )
         }
     }
 }

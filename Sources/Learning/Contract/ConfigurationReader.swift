@@ -6,7 +6,8 @@ struct ConfigurationReader {
     private let place: String
     private static let maximumTextBytes = 256
 
-    /// `names`: of all members that there may be. What is not understood is refused: a policy that ignored it would be another.
+    /// `names`: of all members that there may be. What is not understood is refused: a policy that ignored it would be
+    /// another.
     init(_ json: JSONValue, in place: String, names: [String]) throws {
         self.json = json
         self.place = place
@@ -16,11 +17,17 @@ struct ConfigurationReader {
         }
     }
 
-    static func wrong(_ name: String, _ what: String) -> LearningError { LearningError("the model's config: \(name) \(what)") }
-    private func wrong(_ name: String, _ what: String) -> LearningError { Self.wrong(place.isEmpty ? name : "\(place).\(name)", what) }
+    static func wrong(_ name: String, _ what: String) -> LearningError {
+        LearningError("the model's config: \(name) \(what)")
+    }
+    private func wrong(_ name: String, _ what: String) -> LearningError {
+        Self.wrong(place.isEmpty ? name : "\(place).\(name)", what)
+    }
 
     func text(_ name: String) throws -> String {
-        guard let text = json[name]?.string, text.utf8.count <= Self.maximumTextBytes, !text.unicodeScalars.contains(where: { $0.value < 0x20 }) else {
+        guard let text = json[name]?.string, text.utf8.count <= Self.maximumTextBytes,
+            !text.unicodeScalars.contains(where: { $0.value < 0x20 })
+        else {
             throw wrong(name, "is not a text of at most \(Self.maximumTextBytes) bytes without control characters")
         }
         return text
@@ -44,7 +51,9 @@ struct ConfigurationReader {
     }
 
     func number(_ name: String) throws -> Float {
-        guard let value = json[name]?.double.map({ Float($0) }), value.isFinite else { throw wrong(name, "is not a finite number") }
+        guard let value = json[name]?.double.map({ Float($0) }), value.isFinite else {
+            throw wrong(name, "is not a finite number")
+        }
         return value
     }
 
@@ -56,13 +65,17 @@ struct ConfigurationReader {
 
     func numbers(_ name: String) throws -> [Float] {
         try list(name, atMost: Contract.maximumNumbers).map { element in
-            guard let value = element.double.map({ Float($0) }), value.isFinite else { throw wrong(name, "has something that is not a finite number") }
+            guard let value = element.double.map({ Float($0) }), value.isFinite else {
+                throw wrong(name, "has something that is not a finite number")
+            }
             return value
         }
     }
 
     func list(_ name: String, atMost limit: Int) throws -> [JSONValue] {
-        guard let values = json[name]?.array, values.count <= limit else { throw wrong(name, "is not a list of at most \(limit)") }
+        guard let values = json[name]?.array, values.count <= limit else {
+            throw wrong(name, "is not a list of at most \(limit)")
+        }
         return values
     }
 }

@@ -13,24 +13,36 @@ extension Contract {
     init(json: JSONValue?) throws {
         guard let json, json.object != nil else { throw ConfigurationReader.wrong("contract", "is missing") }
         let reader = try ConfigurationReader(
-            json, in: "contract", names: ["embodiment", "control_hz", "instruction", "action", "state", "cameras"])
+            json,
+            in: "contract",
+            names: ["embodiment", "control_hz", "instruction", "action", "state", "cameras"]
+        )
         let hertz = json["control_hz"] == nil ? 0 : json["control_hz"]?.double ?? -1
-        guard (0...10_000).contains(hertz) else { throw ConfigurationReader.wrong("contract.control_hz", "is not 0 to 10000") }
+        guard (0...10_000).contains(hertz) else {
+            throw ConfigurationReader.wrong("contract.control_hz", "is not 0 to 10000")
+        }
         self.init(
-            embodiment: try reader.text("embodiment"), controlHertz: hertz, instruction: try reader.text("instruction"),
+            embodiment: try reader.text("embodiment"),
+            controlHertz: hertz,
+            instruction: try reader.text("instruction"),
             action: try ActionSpace(json: json["action"]),
             state: try reader.list("state", atMost: Self.maximumFeatures).map(StateFeature.init(json:)),
-            cameras: try reader.list("cameras", atMost: Self.maximumCameras).map(Camera.init(json:)))
+            cameras: try reader.list("cameras", atMost: Self.maximumCameras).map(Camera.init(json:))
+        )
         guard stateCount <= Self.maximumNumbers else {
-            throw ConfigurationReader.wrong("contract.state", "has \(stateCount) numbers; at most \(Self.maximumNumbers) are taken")
+            throw ConfigurationReader.wrong(
+                "contract.state",
+                "has \(stateCount) numbers; at most \(Self.maximumNumbers) are taken"
+            )
         }
     }
 
     var json: String {
         """
-        {"embodiment": \(embodiment.jsonQuoted), "control_hz": \(controlHertz), "instruction": \(instruction.jsonQuoted), \
-        "action": {"space": \(action.space.jsonQuoted), "dimensions": [\(action.dimensions.map(\.json).joined(separator: ", "))]}, \
-        "state": [\(state.map(\.json).joined(separator: ", "))], "cameras": [\(cameras.map(\.json).joined(separator: ", "))]}
+        {"embodiment": \(embodiment.jsonQuoted), "control_hz": \(controlHertz), "instruction": \
+        \(instruction.jsonQuoted), "action": {"space": \(action.space.jsonQuoted), "dimensions": \
+        [\(action.dimensions.map(\.json).joined(separator: ", "))]}, "state": \
+        [\(state.map(\.json).joined(separator: ", "))], "cameras": [\(cameras.map(\.json).joined(separator: ", "))]}
         """
     }
 }
@@ -50,28 +62,51 @@ extension ActionSpace {
 
 extension ActionSpace.Dimension {
     fileprivate init(json: JSONValue) throws {
-        let reader = try ConfigurationReader(json, in: "contract.action.dimensions", names: ["name", "unit", "mean", "std", "minimum", "maximum"])
+        let reader = try ConfigurationReader(
+            json,
+            in: "contract.action.dimensions",
+            names: ["name", "unit", "mean", "std", "minimum", "maximum"]
+        )
         self.init(
-            name: try reader.text("name"), unit: try reader.text("unit"), mean: try reader.number("mean"), std: try reader.deviation("std"),
-            minimum: try reader.number("minimum"), maximum: try reader.number("maximum"))
-        guard minimum < maximum else { throw ConfigurationReader.wrong("contract.action.dimensions", "\(name): minimum is not less than maximum") }
+            name: try reader.text("name"),
+            unit: try reader.text("unit"),
+            mean: try reader.number("mean"),
+            std: try reader.deviation("std"),
+            minimum: try reader.number("minimum"),
+            maximum: try reader.number("maximum")
+        )
+        guard minimum < maximum else {
+            throw ConfigurationReader.wrong("contract.action.dimensions", "\(name): minimum is not less than maximum")
+        }
     }
 
     fileprivate var json: String {
         """
-        {"name": \(name.jsonQuoted), "unit": \(unit.jsonQuoted), "mean": \(mean), "std": \(std), "minimum": \(minimum), "maximum": \(maximum)}
+        {"name": \(name.jsonQuoted), "unit": \(unit.jsonQuoted), "mean": \(mean), "std": \(std), "minimum": \
+        \(minimum), "maximum": \(maximum)}
         """
     }
 }
 
 extension StateFeature {
     fileprivate init(json: JSONValue) throws {
-        let reader = try ConfigurationReader(json, in: "contract.state", names: ["key", "offset", "unit", "mean", "std"])
+        let reader = try ConfigurationReader(
+            json,
+            in: "contract.state",
+            names: ["key", "offset", "unit", "mean", "std"]
+        )
         self.init(
-            key: try reader.key("key"), offset: try reader.integer("offset", in: Contract.offsets), unit: try reader.text("unit"),
-            mean: try reader.numbers("mean"), std: try reader.numbers("std"))
+            key: try reader.key("key"),
+            offset: try reader.integer("offset", in: Contract.offsets),
+            unit: try reader.text("unit"),
+            mean: try reader.numbers("mean"),
+            std: try reader.numbers("std")
+        )
         guard !mean.isEmpty, mean.count == std.count, std.allSatisfy({ $0 > 0 }) else {
-            throw ConfigurationReader.wrong("contract.state", "\(key): mean and std are not as long as one another, or a std is not positive")
+            throw ConfigurationReader.wrong(
+                "contract.state",
+                "\(key): mean and std are not as long as one another, or a std is not positive"
+            )
         }
     }
 
@@ -86,7 +121,11 @@ extension Camera {
     fileprivate init(json: JSONValue) throws {
         let reader = try ConfigurationReader(json, in: "contract.cameras", names: ["key", "height", "width"])
         let sides = 1...Contract.maximumSide
-        self.init(key: try reader.key("key"), height: try reader.integer("height", in: sides), width: try reader.integer("width", in: sides))
+        self.init(
+            key: try reader.key("key"),
+            height: try reader.integer("height", in: sides),
+            width: try reader.integer("width", in: sides)
+        )
     }
 
     fileprivate var json: String { "{\"key\": \(key.jsonQuoted), \"height\": \(height), \"width\": \(width)}" }

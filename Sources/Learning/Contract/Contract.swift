@@ -13,7 +13,12 @@ public struct Contract: Equatable, Sendable {
     public var cameras: [Camera]
 
     public init(
-        embodiment: String, controlHertz: Double = 0, instruction: String, action: ActionSpace, state: [StateFeature], cameras: [Camera]
+        embodiment: String,
+        controlHertz: Double = 0,
+        instruction: String,
+        action: ActionSpace,
+        state: [StateFeature],
+        cameras: [Camera]
     ) {
         self.embodiment = embodiment
         self.controlHertz = controlHertz
@@ -43,7 +48,14 @@ public struct ActionSpace: Equatable, Sendable {
         public var minimum: Float
         public var maximum: Float
 
-        public init(name: String, unit: String = "1", mean: Float = 0, std: Float = 1, minimum: Float = -1, maximum: Float = 1) {
+        public init(
+            name: String,
+            unit: String = "1",
+            mean: Float = 0,
+            std: Float = 1,
+            minimum: Float = -1,
+            maximum: Float = 1
+        ) {
             self.name = name
             self.unit = unit
             self.mean = mean

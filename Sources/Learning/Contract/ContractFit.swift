@@ -14,7 +14,8 @@ struct ContractFit {
     private static let slack = 0.05
     /// No single value may be further beyond its range, in widths of the range.
     private static let farthest = 1.0
-    /// No single value of the state may be so many std from its mean: it is clamped long before, but no robot was there.
+    /// No single value of the state may be so many std from its mean: it is clamped long before, but no robot was
+    /// there.
     private static let farthestDeviations = 1000.0
 
     /// What was found of one number.
@@ -40,7 +41,8 @@ struct ContractFit {
         actions = [Spread](repeating: Spread(), count: contract.action.dimensions.count)
     }
 
-    /// Notes a demonstration's values of the feature whose numbers begin at `column`, as they stand in the file, a row after the other.
+    /// Notes a demonstration's values of the feature whose numbers begin at `column`, as they stand in the file, a row
+    /// after the other.
     mutating func note(state values: [Float], _ feature: StateFeature, column: Int, of demonstration: String) {
         for (index, value) in values.enumerated() {
             let number = index % feature.count
@@ -82,7 +84,12 @@ struct ContractFit {
         guard !problems.isEmpty else { return nil }
         return LearningError(
             "\(path): \(problems.joined(separator: "; "))",
-            hint: "convert the data to the units of the base model's contract, and leave out what a sensor or a recorder spoiled")
+            hint:
+                """
+                convert the data to the units of the base model's contract, and leave out what a sensor or a recorder \
+                spoiled
+                """
+        )
     }
 
     private func stateProblems() -> [String] {
@@ -92,27 +99,35 @@ struct ContractFit {
             let found = state[column..<column + feature.count]
             let (clamped, all) = (found.reduce(0) { $0 + $1.outside }, stateSteps * feature.count)
             if Double(clamped) > Self.suspiciousShare * Double(all) {
-                return ["\(percent(clamped, all)) of \(feature.key) is beyond ±5 std: in another unit than \(feature.unit)?"]
+                return [
+                    "\(percent(clamped, all)) of \(feature.key) is beyond ±5 std: in another unit than \(feature.unit)?"
+                ]
             }
             return found.enumerated().compactMap { index, found in
                 guard let worst = found.worst, worst.excess > Self.farthestDeviations else { return nil }
-                return "\(feature.key)[\(index)] is \(worst.value) in step \(worst.step) of \(worst.demonstration), more than "
-                    + "\(Int(Self.farthestDeviations)) std from its mean (\(found.outside) of \(stateSteps) values are beyond ±5 std)"
+                return
+                    "\(feature.key)[\(index)] is \(worst.value) in step \(worst.step) of \(worst.demonstration), "
+                    + "more than "
+                    + "\(Int(Self.farthestDeviations)) std from its mean (\(found.outside) of \(stateSteps) values "
+                    + "are beyond ±5 std)"
             }
         }
     }
 
     private func actionProblems() -> [String] {
         zip(contract.action.dimensions, actions).flatMap { dimension, found -> [String] in
-            let range = "\(dimension.minimum) to \(dimension.maximum)" + (dimension.unit == "1" ? "" : " \(dimension.unit)")
+            let range =
+                "\(dimension.minimum) to \(dimension.maximum)" + (dimension.unit == "1" ? "" : " \(dimension.unit)")
             var problems: [String] = []
             if Double(found.wrong) > Self.outsideShare * Double(actionSteps) {
                 problems.append("\(percent(found.wrong, actionSteps)) of action \(dimension.name) is outside \(range)")
             }
             if let worst = found.worst, worst.excess > Self.farthest * dimension.span {
                 problems.append(
-                    "action \(dimension.name) is \(worst.value) in step \(worst.step) of \(worst.demonstration), further outside \(range) "
-                        + "than that range is wide (\(found.outside) of \(actionSteps) values are outside)")
+                    "action \(dimension.name) is \(worst.value) in step \(worst.step) of \(worst.demonstration), "
+                        + "further outside \(range) "
+                        + "than that range is wide (\(found.outside) of \(actionSteps) values are outside)"
+                )
             }
             return problems
         }
@@ -130,8 +145,14 @@ struct ContractFit {
         guard actionSteps > 0 else { return [] }
         return zip(contract.action.dimensions, actions).map { dimension, found in
             DemonstrationSummary.Dimension(
-                name: dimension.name, unit: dimension.unit, least: found.least, largest: found.largest, contractLeast: dimension.minimum,
-                contractLargest: dimension.maximum, outside: found.outside)
+                name: dimension.name,
+                unit: dimension.unit,
+                least: found.least,
+                largest: found.largest,
+                contractLeast: dimension.minimum,
+                contractLargest: dimension.maximum,
+                outside: found.outside
+            )
         }
     }
 
@@ -143,9 +164,14 @@ struct ContractFit {
             return (0..<feature.count).map { index -> DemonstrationSummary.Dimension in
                 let (found, reach) = (state[column + index], StateFeature.clamp * feature.std[index])
                 return DemonstrationSummary.Dimension(
-                    name: "\(feature.key)[\(index)]" + (feature.offset == 0 ? "" : " of step \(feature.offset)"), unit: feature.unit,
-                    least: found.least, largest: found.largest, contractLeast: Self.finite(feature.mean[index] - reach),
-                    contractLargest: Self.finite(feature.mean[index] + reach), outside: found.outside)
+                    name: "\(feature.key)[\(index)]" + (feature.offset == 0 ? "" : " of step \(feature.offset)"),
+                    unit: feature.unit,
+                    least: found.least,
+                    largest: found.largest,
+                    contractLeast: Self.finite(feature.mean[index] - reach),
+                    contractLargest: Self.finite(feature.mean[index] + reach),
+                    outside: found.outside
+                )
             }
         }
     }

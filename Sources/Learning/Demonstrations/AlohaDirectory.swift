@@ -17,7 +17,9 @@ struct AlohaDirectory {
             .sorted { ($0.number, $0.name) < ($1.number, $1.name) }
         for (one, next) in zip(numbered, numbered.dropFirst()) where one.number == next.number {
             throw LearningError(
-                "\(path): \(one.name) and \(next.name) have the same number", hint: "remove one of them, or give it another number")
+                "\(path): \(one.name) and \(next.name) have the same number",
+                hint: "remove one of them, or give it another number"
+            )
         }
         gaps = zip(numbered, numbered.dropFirst()).filter { $0.number + 1 < $1.number }.map { one, next in
             next.number - one.number == 2 ? "\(one.number + 1)" : "\(one.number + 1) to \(next.number - 1)"
@@ -30,7 +32,9 @@ struct AlohaDirectory {
         let paths = split == .train ? Array(paths.dropLast(heldOut)) : Array(paths.suffix(heldOut))
         guard !paths.isEmpty else {
             throw LearningError(
-                "\(path) has no files for \(split.rawValue)", hint: "a directory of ALOHA data holds episode_0.hdf5, episode_1.hdf5, …")
+                "\(path) has no files for \(split.rawValue)",
+                hint: "a directory of ALOHA data holds episode_0.hdf5, episode_1.hdf5, …"
+            )
         }
         return paths
     }
@@ -50,8 +54,10 @@ struct AlohaDirectory {
         }.sorted()
         guard let first = others.first else { return }
         throw LearningError(
-            "\(path) holds \(first)" + (others.count > 1 ? " and \(others.count - 1) more files" : "") + ", which would not be read",
-            hint: "episodes are named episode_0.hdf5, episode_1.hdf5, …: give it such a name, or move it away")
+            "\(path) holds \(first)" + (others.count > 1 ? " and \(others.count - 1) more files" : "")
+                + ", which would not be read",
+            hint: "episodes are named episode_0.hdf5, episode_1.hdf5, …: give it such a name, or move it away"
+        )
     }
 
     /// A link to an episode would count it twice, or hold out what is trained on.
@@ -60,15 +66,22 @@ struct AlohaDirectory {
         var seen: [Place: String] = [:]
         for path in paths {
             var status = stat()
-            guard stat(path, &status) == 0 else { throw LearningError("\(path) cannot be read: \(String(cString: strerror(errno)))") }
+            guard stat(path, &status) == 0 else {
+                throw LearningError("\(path) cannot be read: \(String(cString: strerror(errno)))")
+            }
             if let other = seen.updateValue(path, forKey: Place(device: status.st_dev, file: status.st_ino)) {
-                throw LearningError("\(other) and \(path) are the same file", hint: "remove the link: each episode counts once")
+                throw LearningError(
+                    "\(other) and \(path) are the same file",
+                    hint: "remove the link: each episode counts once"
+                )
             }
         }
     }
 
     private static func contents(of path: String) throws -> [String] {
-        guard let directory = opendir(path) else { throw LearningError("\(path) cannot be read: \(String(cString: strerror(errno)))") }
+        guard let directory = opendir(path) else {
+            throw LearningError("\(path) cannot be read: \(String(cString: strerror(errno)))")
+        }
         defer { closedir(directory) }
         var names: [String] = []
         while let entry = readdir(directory) {
@@ -76,7 +89,9 @@ struct AlohaDirectory {
                 throw LearningError("\(path) has more than \(DemonstrationLimits.demonstrations) files")
             }
             names.append(
-                withUnsafePointer(to: &entry.pointee.d_name) { $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) } }
+                withUnsafePointer(to: &entry.pointee.d_name) {
+                    $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+                }
             )
         }
         return names

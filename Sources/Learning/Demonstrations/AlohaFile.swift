@@ -5,9 +5,13 @@ enum AlohaFile {
 
     static func episode(_ file: HDF5File) -> Episode {
         Episode(
-            file: file, name: file.path.utf8.split(separator: UInt8(ascii: "/")).last.map { String(Substring($0)) } ?? file.path, object: "/",
+            file: file,
+            name: file.path.utf8.split(separator: UInt8(ascii: "/")).last.map { String(Substring($0)) } ?? file.path,
+            object: "/",
             actions: "/action",
-            stateGroup: "/observations", imageGroup: "/observations/images")
+            stateGroup: "/observations",
+            imageGroup: "/observations/images"
+        )
     }
 
     static func recording(_ file: HDF5File) throws -> Recording {

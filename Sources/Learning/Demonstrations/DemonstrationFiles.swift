@@ -35,16 +35,23 @@ public enum DemonstrationFiles {
 
     /// Reads the demonstrations of a split; throws, with names, where they do not fit the policy's contract.
     public static func read(
-        _ path: String, split: Split, for configuration: PolicyConfiguration, declared: Declaration = Declaration()
+        _ path: String,
+        split: Split,
+        for configuration: PolicyConfiguration,
+        declared: Declaration = Declaration()
     ) throws -> DemonstrationSet {
         let set = try inspect(path, split: split, for: configuration, declared: declared)
         if let problem = set.summary.problem { throw problem }
         return set
     }
 
-    /// The same; what does not fit is in the summary of a set without samples. Throws where the files cannot be read at all.
+    /// The same; what does not fit is in the summary of a set without samples. Throws where the files cannot be read at
+    /// all.
     public static func inspect(
-        _ path: String, split: Split, for configuration: PolicyConfiguration, declared: Declaration = Declaration()
+        _ path: String,
+        split: Split,
+        for configuration: PolicyConfiguration,
+        declared: Declaration = Declaration()
     ) throws -> DemonstrationSet {
         try queue.sync {
             var reader = EpisodeReader(path, configuration, declared)
@@ -55,11 +62,16 @@ public enum DemonstrationFiles {
                 for name in try directory.paths(of: split) { try read(HDF5File(path: name), split, into: &reader) }
                 reader.heldOut = directory.heldOut
                 guard split == .train, directory.heldOut > 0 else { break }
-                for name in try directory.paths(of: .valid) { if let file = try? HDF5File(path: name) { reader.compare(heldOut: AlohaFile.episode(file)) } }
+                for name in try directory.paths(of: .valid) {
+                    if let file = try? HDF5File(path: name) { reader.compare(heldOut: AlohaFile.episode(file)) }
+                }
             case .file:
                 let file = try HDF5File(path: path)
                 guard try split == .train || !AlohaFile.isOne(file) else {
-                    throw LearningError("\(path) is one ALOHA episode: nothing is held out", hint: "name the directory of all episodes")
+                    throw LearningError(
+                        "\(path) is one ALOHA episode: nothing is held out",
+                        hint: "name the directory of all episodes"
+                    )
                 }
                 try read(file, split, into: &reader)
             }
@@ -71,7 +83,9 @@ public enum DemonstrationFiles {
         switch try (RobomimicFile.isOne(file), AlohaFile.isOne(file)) {
         case (true, true):
             throw LearningError(
-                "\(file.path) has /data and also /action: it could be read as robomimic and as ALOHA data", hint: "keep one of them in a file")
+                "\(file.path) has /data and also /action: it could be read as robomimic and as ALOHA data",
+                hint: "keep one of them in a file"
+            )
         case (true, false):
             try reader.check(RobomimicFile.recording(file), in: file)
             for episode in try RobomimicFile.episodes(of: file, split) { try reader.read(episode) }
@@ -83,7 +97,9 @@ public enum DemonstrationFiles {
             try reader.read(AlohaFile.episode(file))
         case (false, false):
             throw LearningError(
-                "\(file.path) is neither robomimic nor ALOHA data", hint: "one has /data, the other /observations and /action")
+                "\(file.path) is neither robomimic nor ALOHA data",
+                hint: "one has /data, the other /observations and /action"
+            )
         }
     }
 }

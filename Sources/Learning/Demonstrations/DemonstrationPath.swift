@@ -6,19 +6,25 @@ enum DemonstrationPath {
 
     /// Looks before anything is opened: opening a FIFO waits for a writer, and a device has no end.
     init(_ path: String) throws {
-        guard !path.utf8.contains(0) else { throw LearningError("the path of the demonstrations holds a NUL character") }
+        guard !path.utf8.contains(0) else {
+            throw LearningError("the path of the demonstrations holds a NUL character")
+        }
         var status = stat()
         guard stat(path, &status) == 0 else {
             let problem = errno
             throw LearningError(
-                problem == ENOENT ? "\(path) does not exist" : "\(path) cannot be read: \(String(cString: strerror(problem)))")
+                problem == ENOENT
+                    ? "\(path) does not exist" : "\(path) cannot be read: \(String(cString: strerror(problem)))"
+            )
         }
         switch status.st_mode & S_IFMT {
         case S_IFREG: self = .file
         case S_IFDIR: self = .directory
         case let other:
             throw LearningError(
-                "\(path) is a \(Self.name(other)), not a file", hint: "demonstrations are an HDF5 file, or a directory of ALOHA files")
+                "\(path) is a \(Self.name(other)), not a file",
+                hint: "demonstrations are an HDF5 file, or a directory of ALOHA files"
+            )
         }
     }
 

@@ -2,13 +2,18 @@ import Tensors
 
 /// A demonstration set as a safetensors file: how one process hands it to another.
 extension DemonstrationSet {
-    /// Writes `lengths` (steps of each demonstration), `state` (samples × state numbers), `words`, `actions` (samples × chunk × action) and, with images, `pixels`.
+    /// Writes `lengths` (steps of each demonstration), `state` (samples × state numbers), `words`, `actions` (samples ×
+    /// chunk × action) and, with images, `pixels`.
     public func write(to path: String) throws {
         let metadata = [
-            (name: "tasks", value: "[\(tasks.map(\.jsonQuoted).joined(separator: ","))]"), (name: "summary", value: summary.json),
+            (name: "tasks", value: "[\(tasks.map(\.jsonQuoted).joined(separator: ","))]"),
+            (name: "summary", value: summary.json),
         ]
         let writer = try SafetensorsWriter(
-            path: path, layout: Self.layout(configuration, samples: count, demonstrations: demonstrationCount), metadata: metadata)
+            path: path,
+            layout: Self.layout(configuration, samples: count, demonstrations: demonstrationCount),
+            metadata: metadata
+        )
         try writer.append(actions)
         try episodes.map { Int32($0.count) }.withUnsafeBytes { try writer.append($0) }
         try writer.append(state)
@@ -24,10 +29,12 @@ extension DemonstrationSet {
         let samples = file.layout["actions"]?.shape.first ?? 0
         let demonstrations = file.layout["lengths"]?.shape.first ?? 0
         // A sample has four bytes at least: no product of shapes can overflow.
-        guard (0...max(1, file.layout.byteCount / 4)).contains(samples), (min(1, samples)...samples).contains(demonstrations),
+        guard (0...max(1, file.layout.byteCount / 4)).contains(samples),
+            (min(1, samples)...samples).contains(demonstrations),
             file.layout == Self.layout(configuration, samples: samples, demonstrations: demonstrations),
             let tasks = file.header[metadata: "tasks"].flatMap({ try? JSONParser.parse(Array($0.utf8)) })?.array,
-            let summary = file.header[metadata: "summary"].flatMap(DemonstrationSummary.init(json:)), samples > 0 || summary.problem != nil
+            let summary = file.header[metadata: "summary"].flatMap(DemonstrationSummary.init(json:)),
+            samples > 0 || summary.problem != nil
         else { throw LearningError("\(path) is not a set of demonstrations for this policy") }
         var offset = 0
         func next<Element>(_ count: Int, of zero: Element) throws -> [Element] {
@@ -39,12 +46,21 @@ extension DemonstrationSet {
         let c = configuration
         let actions = try next(samples * c.chunk * c.actionCount, of: Float(0))
         let lengths = try next(demonstrations, of: Int32(0)).map { Int($0) }
-        guard lengths.allSatisfy({ $0 > 0 }), lengths.reduce(0, +) == samples else { throw LearningError("\(path) has demonstrations without samples") }
+        guard lengths.allSatisfy({ $0 > 0 }), lengths.reduce(0, +) == samples else {
+            throw LearningError("\(path) has demonstrations without samples")
+        }
         try take(
-            actions: actions, state: next(samples * c.stateCount, of: Float(0)), words: next(samples * c.words, of: Int32(0)),
-            pixels: next(samples * c.patches * c.patchPixels, of: UInt8(0)), lengths: lengths, tasks: tasks.compactMap(\.string),
-            summary: summary)
-        guard actions.allSatisfy(\.isFinite), state.allSatisfy(\.isFinite), words.allSatisfy({ (0..<Int32(c.vocabulary)).contains($0) }) else {
+            actions: actions,
+            state: next(samples * c.stateCount, of: Float(0)),
+            words: next(samples * c.words, of: Int32(0)),
+            pixels: next(samples * c.patches * c.patchPixels, of: UInt8(0)),
+            lengths: lengths,
+            tasks: tasks.compactMap(\.string),
+            summary: summary
+        )
+        guard actions.allSatisfy(\.isFinite), state.allSatisfy(\.isFinite),
+            words.allSatisfy({ (0..<Int32(c.vocabulary)).contains($0) })
+        else {
             throw LearningError("\(path) has values that no demonstration has")
         }
     }

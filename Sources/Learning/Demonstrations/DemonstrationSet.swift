@@ -31,7 +31,13 @@ public struct DemonstrationSet: Sendable {
     }
 
     mutating func take(
-        actions: [Float], state: [Float], words: [Int32], pixels: [UInt8], lengths: [Int], tasks: [String], summary: DemonstrationSummary
+        actions: [Float],
+        state: [Float],
+        words: [Int32],
+        pixels: [UInt8],
+        lengths: [Int],
+        tasks: [String],
+        summary: DemonstrationSummary
     ) {
         (self.actions, self.state, self.words, self.pixels, self.tasks) = (actions, state, words, pixels, tasks)
         self.summary = summary
@@ -51,7 +57,11 @@ public struct DemonstrationSet: Sendable {
             guard c.usesImages else { continue }
             batch.patches.withUnsafeMutableBufferPointer { out in
                 pixels.withUnsafeBufferPointer { pixels in
-                    kumiai_normalise_bytes(pixels.baseAddress! + index * patchCount, out.baseAddress! + row * patchCount, Int64(patchCount))
+                    kumiai_normalise_bytes(
+                        pixels.baseAddress! + index * patchCount,
+                        out.baseAddress! + row * patchCount,
+                        Int64(patchCount)
+                    )
                 }
             }
         }

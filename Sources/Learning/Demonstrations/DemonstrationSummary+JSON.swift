@@ -16,7 +16,8 @@ extension DemonstrationSummary {
     /// `nil` where the text is no summary.
     init?(json text: String) {
         guard let json = try? JSONParser.parse(Array(text.utf8)), let heldOut = json["held_out"]?.integer,
-            let count = json["instruction_count"]?.integer, let demonstrations = json["demonstrations"]?.integer, let steps = json["steps"]?.integer
+            let count = json["instruction_count"]?.integer, let demonstrations = json["demonstrations"]?.integer,
+            let steps = json["steps"]?.integer
         else { return nil }
         self.init()
         func list<Element>(_ name: String, _ make: (JSONValue) -> Element?) -> [Element]? {
@@ -30,7 +31,9 @@ extension DemonstrationSummary {
         else { return nil }
         (embodiment, controlHertz) = (json["embodiment"]?.string, json["control_hz"]?.double)
         (self.heldOut, instructionCount, self.demonstrations, self.steps) = (heldOut, count, demonstrations, steps)
-        (self.actions, self.state, self.images, self.instructions, self.remarks) = (actions, state, images, instructions, remarks)
+        (self.actions, self.state, self.images, self.instructions, self.remarks) = (
+            actions, state, images, instructions, remarks
+        )
         if let problem = json["problem"]?.array {
             guard problem.count == 2, let message = problem[0].string, let hint = problem[1].string else { return nil }
             self.problem = LearningError(message, hint: hint)
@@ -66,11 +69,14 @@ extension DemonstrationSummary.Images {
     }
 
     fileprivate init?(json: JSONValue) {
-        guard let camera = json["camera"]?.string, let height = json["height"]?.integer, let width = json["width"]?.integer,
+        guard let camera = json["camera"]?.string, let height = json["height"]?.integer,
+            let width = json["width"]?.integer,
             let count = json["count"]?.integer, let least = json["least"]?.integer.flatMap({ UInt8(exactly: $0) }),
             let largest = json["largest"]?.integer.flatMap({ UInt8(exactly: $0) })
         else { return nil }
-        (self.camera, self.height, self.width, self.count, self.least, self.largest) = (camera, height, width, count, least, largest)
+        (self.camera, self.height, self.width, self.count, self.least, self.largest) = (
+            camera, height, width, count, least, largest
+        )
     }
 }
 

@@ -7,7 +7,8 @@ public struct DemonstrationSummary: Equatable, Sendable {
         public var unit: String
         public var least: Float
         public var largest: Float
-        /// The contract's range: an action's minimum and maximum, or a state's mean ± 5 std, beyond which it is clamped.
+        /// The contract's range: an action's minimum and maximum, or a state's mean ± 5 std, beyond which it is
+        /// clamped.
         public var contractLeast: Float
         public var contractLargest: Float
         /// Steps whose value lies outside the contract's range.

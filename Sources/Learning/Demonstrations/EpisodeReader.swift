@@ -25,7 +25,8 @@ struct EpisodeReader {
 
     var contract: Contract { c.contract }
 
-    /// What the file, or the engineer, says of the robot must agree with the contract. What cannot be checked does not agree.
+    /// What the file, or the engineer, says of the robot must agree with the contract. What cannot be checked does not
+    /// agree.
     mutating func check(_ recording: Recording, in file: HDF5File) {
         fileProblems = []
         let said = recording.embodiment.flatMap { $0.isEmpty ? nil : $0 }
@@ -45,14 +46,20 @@ struct EpisodeReader {
         case .said(let hertz):
             check(hertz, "control_freq in env_args")
             if declared.controlHertz > 0, !isRate(declared.controlHertz, hertz) {
-                fileProblems.append("control_freq in env_args is \(hertz), and control_hz was declared as \(declared.controlHertz)")
+                fileProblems.append(
+                    "control_freq in env_args is \(hertz), and control_hz was declared as \(declared.controlHertz)"
+                )
             }
         case .unsaid(let reason):
             if declared.controlHertz > 0 {
                 check(declared.controlHertz, "control_hz as it was declared")
             } else if contract.controlHertz > 0 {
                 fileProblems.append(
-                    "\(unchecked): \(reason); where the rate is known, declare control_hz (in worker.toml, or with --control-hz)")
+                    """
+                    \(unchecked): \(reason); where the rate is known, declare control_hz (in worker.toml, or with \
+                    --control-hz)
+                    """
+                )
             }
         case .unreadable(let reason):
             if contract.controlHertz > 0 { fileProblems.append("\(unchecked): \(reason)") }
@@ -61,12 +68,16 @@ struct EpisodeReader {
 
     mutating func remark(_ kind: Remarks.Kind, _ example: String) { remarks.note(kind, example) }
 
-    private var unchecked: String { "whether the data have the contract's \(contract.controlHertz) steps a second cannot be checked" }
+    private var unchecked: String {
+        "whether the data have the contract's \(contract.controlHertz) steps a second cannot be checked"
+    }
 
     private mutating func check(_ hertz: Double, _ what: String) {
         found.controlHertz = hertz
         guard contract.controlHertz > 0, !isRate(hertz, contract.controlHertz) else { return }
-        fileProblems.append("\(what) is \(hertz), the contract has \(contract.controlHertz): resample the demonstrations to that rate")
+        fileProblems.append(
+            "\(what) is \(hertz), the contract has \(contract.controlHertz): resample the demonstrations to that rate"
+        )
     }
 
     private func isRate(_ one: Double, _ other: Double) -> Bool { abs(one - other) <= 0.01 * other }
@@ -83,7 +94,8 @@ struct EpisodeReader {
     /// A demonstration that is held out must not be one of those that were read.
     mutating func compare(heldOut episode: Episode) {
         // One that cannot be read is none of those that were.
-        guard let length = try? episode.file.shape(episode.actions).first, let recorded = try? recorded(episode, length) else { return }
+        guard let length = try? episode.file.shape(episode.actions).first, let recorded = try? recorded(episode, length)
+        else { return }
         let own = c.words > 0 ? (try? episode.attribute(contract.instruction)) ?? "" : ""
         guard let other = contents[recorded.content(own.isEmpty ? declared.instruction : own)] else { return }
         misfits.note(episode.wrong(["it is held out, and \(other) is the same demonstration"], hint: Self.onceHint))
@@ -99,12 +111,17 @@ struct EpisodeReader {
             throw episode.wrong(["it is the same demonstration as \(other)"], hint: Self.onceHint)
         }
         let images = try zip(contract.cameras, recorded.images).map { try pixels($0, $1, episode, checked.length) }
-        byteCount += images.reduce(0) { $0 + $1.count } + 4 * checked.length * (c.stateCount + c.actionCount * c.chunk + c.words)
+        byteCount +=
+            images.reduce(0) { $0 + $1.count } + 4 * checked.length * (c.stateCount + c.actionCount * c.chunk + c.words)
         fit.note(actions: recorded.actions, of: episode.name)
         let demonstration = try Demonstration(
-            task: (try? episode.attribute("task")) ?? checked.instruction ?? "unnamed", instruction: checked.instruction ?? "",
-            length: checked.length, states: normalised(recorded.states, episode, checked.length), images: images,
-            actions: normalised(recorded.actions, episode))
+            task: (try? episode.attribute("task")) ?? checked.instruction ?? "unnamed",
+            instruction: checked.instruction ?? "",
+            length: checked.length,
+            states: normalised(recorded.states, episode, checked.length),
+            images: images,
+            actions: normalised(recorded.actions, episode)
+        )
         found.note(checked.instruction, steps: checked.length)
         // Where something does not fit, nobody will train on the others.
         if misfits.isEmpty, byteCount <= DemonstrationLimits.bytes { set.append(demonstration) }
@@ -112,7 +129,14 @@ struct EpisodeReader {
 
     /// Refuses steps that were never written, and remarks on what only looks like it.
     private mutating func checkSteps(_ episode: Episode, _ length: Int, _ recorded: RecordedValues) throws {
-        let steps = try StepCheck(episode, contract, length: length, actions: recorded.actions, states: recorded.states, images: recorded.images)
+        let steps = try StepCheck(
+            episode,
+            contract,
+            length: length,
+            actions: recorded.actions,
+            states: recorded.states,
+            images: recorded.images
+        )
         try steps.check()
         for range in steps.zeroRuns { remarks.note(.zeroStart, "\(episode.name) (\(StepCheck.text(range)))") }
         if let count = steps.zeroTail { remarks.note(.zeroTail, "\(episode.name) (\(count) of \(length) steps)") }
@@ -139,7 +163,10 @@ struct EpisodeReader {
         RecordedValues(
             actions: try values(episode, episode.actions, [length, c.actionCount]),
             states: try contract.state.map { try values(episode, episode.state($0.key), [length, $0.count]) },
-            images: try contract.cameras.map { try episode.file.bytes(episode.images($0.key), shape: episode.file.shape(episode.images($0.key))) })
+            images: try contract.cameras.map {
+                try episode.file.bytes(episode.images($0.key), shape: episode.file.shape(episode.images($0.key)))
+            }
+        )
     }
 
     private func values(_ episode: Episode, _ name: String, _ shape: [Int]) throws -> [Float] {
@@ -147,7 +174,10 @@ struct EpisodeReader {
         guard let first = values.firstIndex(where: { !$0.isFinite }) else { return values }
         let count = values.reduce(0) { $0 + ($1.isFinite ? 0 : 1) }
         throw episode.wrong([
-            "\(name) has \(count) values that are not finite as float32, the first in step \(first / shape[1]), number \(first % shape[1])"
+            """
+            \(name) has \(count) values that are not finite as float32, the first in step \(first / shape[1]), number \
+            \(first % shape[1])
+            """
         ])
     }
 
@@ -176,7 +206,10 @@ struct EpisodeReader {
                 let source = max(0, step + feature.offset)
                 for index in 0..<feature.count {
                     let value = (values[source * feature.count + index] - feature.mean[index]) / feature.std[index]
-                    states[step * c.stateCount + column + index] = max(-StateFeature.clamp, min(StateFeature.clamp, value))
+                    states[step * c.stateCount + column + index] = max(
+                        -StateFeature.clamp,
+                        min(StateFeature.clamp, value)
+                    )
                 }
             }
             column += feature.count
@@ -185,7 +218,9 @@ struct EpisodeReader {
     }
 
     /// length × height × width × 3, as the contract has them.
-    private mutating func pixels(_ camera: Camera, _ bytes: [UInt8], _ episode: Episode, _ length: Int) throws -> [UInt8] {
+    private mutating func pixels(_ camera: Camera, _ bytes: [UInt8], _ episode: Episode, _ length: Int) throws
+        -> [UInt8]
+    {
         let shape = try episode.file.shape(episode.images(camera.key))
         found.note(camera.key, shape, bytes)
         guard let factor = EpisodeCheck.shrink(shape, camera), factor > 1 else { return bytes }

@@ -2,8 +2,8 @@ import CHDF5
 
 /// That a dataset stores as many bytes as its shape takes.
 ///
-/// The library does not look: where a chunk unpacks to fewer bytes, it takes what lies behind them in memory for values, and
-/// where one is declared to be huge, it makes room for it.
+/// The library does not look: where a chunk unpacks to fewer bytes, it takes what lies behind them in memory for
+/// values, and where one is declared to be huge, it makes room for it.
 extension HDF5File {
     func checkBytes(_ dataset: hid_t, _ shape: [Int], _ name: String) throws {
         let type = H5Dget_type(dataset)
@@ -14,32 +14,48 @@ extension HDF5File {
         try withProperties(of: dataset, name) { properties in
             guard H5Pget_layout(properties) == H5D_CHUNKED else {
                 let stored = Int(clamping: H5Dget_storage_size(dataset))
-                guard stored == needed else { throw wrong("\(name) is damaged: it stores \(stored) bytes, and its shape \(shape) takes \(needed)") }
+                guard stored == needed else {
+                    throw wrong("\(name) is damaged: it stores \(stored) bytes, and its shape \(shape) takes \(needed)")
+                }
                 return
             }
-            let chunks = try ChunkGrid(shape, sides: chunkSides(properties, rank: shape.count, name), elementBytes: elementBytes)
+            let chunks = try ChunkGrid(
+                shape,
+                sides: chunkSides(properties, rank: shape.count, name),
+                elementBytes: elementBytes
+            )
             guard let chunks, chunks.byteCount <= max(2 * needed, Self.maximumChunkBytes) else {
                 throw wrong(
-                    "\(name) has the shape \(shape) and chunks of another size: expected chunks of at most \(max(2 * needed, Self.maximumChunkBytes)) bytes")
+                    """
+                    \(name) has the shape \(shape) and chunks of another size: expected chunks of at most \
+                    \(max(2 * needed, Self.maximumChunkBytes)) bytes
+                    """
+                )
             }
             let used = try filters(properties, name)
             guard let known = ChunkFilters(used, properties) else {
                 throw wrong(
-                    "\(name) is compressed with \(used.map(Self.filterName).joined(separator: " and ")), and chunks of that form cannot be checked",
-                    hint: "write it with gzip, with or without shuffle, or without compression")
+                    """
+                    \(name) is compressed with \(used.map(Self.filterName).joined(separator: " and ")), and chunks of \
+                    that form cannot be checked
+                    """,
+                    hint: "write it with gzip, with or without shuffle, or without compression"
+                )
             }
             try checkChunks(dataset, chunks, known, name)
         }
     }
 
-    /// Bytes of one element in the file. A text of any length lies elsewhere, and its element says where: a length of 4 bytes, an
-    /// address, and an index of 4 bytes (HDF5 file format, IV.B: global heap).
+    /// Bytes of one element in the file. A text of any length lies elsewhere, and its element says where: a length of 4
+    /// bytes, an address, and an index of 4 bytes (HDF5 file format, IV.B: global heap).
     private func storedBytes(of type: hid_t, _ name: String) throws -> Int {
         guard H5Tis_variable_str(type) > 0 else { return H5Tget_size(type) }
         let creation = H5Fget_create_plist(file)
         defer { H5Pclose(creation) }
         var (addressBytes, lengthBytes) = (0, 0)
-        guard creation >= 0, H5Pget_sizes(creation, &addressBytes, &lengthBytes) >= 0 else { throw wrong("the file's sizes cannot be read, for \(name)") }
+        guard creation >= 0, H5Pget_sizes(creation, &addressBytes, &lengthBytes) >= 0 else {
+            throw wrong("the file's sizes cannot be read, for \(name)")
+        }
         return 4 + addressBytes + 4
     }
 
@@ -59,17 +75,25 @@ extension HDF5File {
         try chunks.forEach { start in
             let place = start.map { hsize_t($0) }
             var byteCount: hsize_t = 0
-            guard H5Dget_chunk_storage_size(dataset, place, &byteCount) >= 0 else { throw wrong("the chunks of \(name) cannot be read") }
+            guard H5Dget_chunk_storage_size(dataset, place, &byteCount) >= 0 else {
+                throw wrong("the chunks of \(name) cannot be read")
+            }
             let problem = "\(name) is damaged: its chunk at \(start)"
-            guard byteCount > 0, byteCount <= hsize_t(ChunkFilters.largestStored(chunks.byteCount)) else { throw wrong("\(problem) stores \(byteCount) bytes") }
+            guard byteCount > 0, byteCount <= hsize_t(ChunkFilters.largestStored(chunks.byteCount)) else {
+                throw wrong("\(problem) stores \(byteCount) bytes")
+            }
             stored += Int(byteCount)
             guard !filters.isEmpty else {
-                guard Int(byteCount) == chunks.byteCount else { throw wrong("\(problem) stores \(byteCount) of \(chunks.byteCount) bytes") }
+                guard Int(byteCount) == chunks.byteCount else {
+                    throw wrong("\(problem) stores \(byteCount) of \(chunks.byteCount) bytes")
+                }
                 return
             }
             var skipped: UInt32 = 0
             var bytes = [UInt8](repeating: 0, count: Int(byteCount))
-            guard H5Dread_chunk(dataset, hid_t(H5P_DEFAULT), place, &skipped, &bytes) >= 0 else { throw wrong("\(problem) cannot be read") }
+            guard H5Dread_chunk(dataset, hid_t(H5P_DEFAULT), place, &skipped, &bytes) >= 0 else {
+                throw wrong("\(problem) cannot be read")
+            }
             guard filters.hold(bytes, skipped: skipped, chunkBytes: chunks.byteCount) else {
                 throw wrong("\(problem) does not unpack to its \(chunks.byteCount) bytes")
             }
@@ -77,7 +101,9 @@ extension HDF5File {
         // A file of a few bytes can declare a dataset of any size and store little of it.
         let (largest, overflow) = stored.multipliedReportingOverflow(by: Self.maximumCompression)
         guard overflow || chunks.count * chunks.byteCount <= max(largest, Self.maximumCompression) else {
-            throw wrong("\(name) declares \(chunks.count) chunks of \(chunks.byteCount) bytes and stores \(stored) bytes")
+            throw wrong(
+                "\(name) declares \(chunks.count) chunks of \(chunks.byteCount) bytes and stores \(stored) bytes"
+            )
         }
     }
 }
@@ -132,24 +158,33 @@ struct ChunkFilters {
     /// `nil` where there are others, or an order in which nobody writes them.
     init?(_ filters: [H5Z_filter_t], _ properties: hid_t) {
         var options: UInt32 = 0
-        guard filters.allSatisfy([Self.deflate, Self.shuffle, Self.fletcher32].contains), filters.count(where: { $0 == Self.deflate }) <= 1,
+        guard filters.allSatisfy([Self.deflate, Self.shuffle, Self.fletcher32].contains),
+            filters.count(where: { $0 == Self.deflate }) <= 1,
             // Chunks at the edges that are stored otherwise than the rest.
             filters.isEmpty || (H5Pget_chunk_opts(properties, &options) >= 0 && options == 0)
         else { return nil }
-        if let position = filters.firstIndex(of: Self.deflate), filters[position...].contains(Self.shuffle) { return nil }
+        if let position = filters.firstIndex(of: Self.deflate), filters[position...].contains(Self.shuffle) {
+            return nil
+        }
         self.filters = filters
     }
 
     /// More than any of them makes of a chunk.
     static func largestStored(_ chunkBytes: Int) -> Int { chunkBytes + chunkBytes / 64 + 1024 }
 
-    /// Whether the stored bytes of a chunk lead back to `chunkBytes`. `skipped`: a bit for each filter that was left out.
+    /// Whether the stored bytes of a chunk lead back to `chunkBytes`. `skipped`: a bit for each filter that was left
+    /// out.
     func hold(_ stored: [UInt8], skipped: UInt32, chunkBytes: Int) -> Bool {
         let used = filters.enumerated().filter { skipped & (1 << UInt32($0.offset)) == 0 }.map(\.element)
-        func checksums(_ filters: some Sequence<H5Z_filter_t>) -> Int { filters.reduce(0) { $0 + ($1 == Self.fletcher32 ? Self.checksumBytes : 0) } }
-        guard let position = used.firstIndex(of: Self.deflate) else { return stored.count == chunkBytes + checksums(used) }
+        func checksums(_ filters: some Sequence<H5Z_filter_t>) -> Int {
+            filters.reduce(0) { $0 + ($1 == Self.fletcher32 ? Self.checksumBytes : 0) }
+        }
+        guard let position = used.firstIndex(of: Self.deflate) else {
+            return stored.count == chunkBytes + checksums(used)
+        }
         let (before, behind) = (checksums(used[..<position]), checksums(used[position...]))
         guard stored.count > behind else { return false }
-        return Deflate.unpackedByteCount(Array(stored.dropLast(behind)), atMost: chunkBytes + before) == chunkBytes + before
+        return Deflate.unpackedByteCount(Array(stored.dropLast(behind)), atMost: chunkBytes + before) == chunkBytes
+            + before
     }
 }

@@ -28,7 +28,8 @@ extension HDF5File {
         try read(name, expected, kumiai_h5t_uint8(), of: "uint8") { $0.isByte }
     }
 
-    /// The least and the largest number of a dataset of any type, for an error's text; `nil` where it would take too long to say.
+    /// The least and the largest number of a dataset of any type, for an error's text; `nil` where it would take too
+    /// long to say.
     func extremes(_ name: String) -> (least: Float, largest: Float)? {
         guard let shape = try? shape(name), (1...Self.maximumExtremes).contains(shape.reduce(1, *)),
             let values: [Float] = try? read(name, shape, kumiai_h5t_float(), of: "numbers", where: { $0.isNumber }),
@@ -44,7 +45,9 @@ extension HDF5File {
         try withDataset(name) { dataset in
             try withProperties(of: dataset, name) { properties in
                 var status = H5D_FILL_VALUE_ERROR
-                guard H5Pfill_value_defined(properties, &status) >= 0 else { throw wrong("the fill value of \(name) cannot be read") }
+                guard H5Pfill_value_defined(properties, &status) >= 0 else {
+                    throw wrong("the fill value of \(name) cannot be read")
+                }
                 guard status == H5D_FILL_VALUE_USER_DEFINED else { return (0, false) }
                 var value: Float = 0
                 guard H5Pget_fill_value(properties, kumiai_h5t_float(), &value) >= 0 else {
@@ -56,7 +59,11 @@ extension HDF5File {
     }
 
     private func read<Element: HDF5Element>(
-        _ name: String, _ expected: [Int], _ memoryType: hid_t, of kind: String, where isRight: (HDF5Type) -> Bool
+        _ name: String,
+        _ expected: [Int],
+        _ memoryType: hid_t,
+        of kind: String,
+        where isRight: (HDF5Type) -> Bool
     ) throws -> [Element] {
         try withDataset(name) { dataset in
             let type = H5Dget_type(dataset)
@@ -70,7 +77,15 @@ extension HDF5File {
             try checkWritten(dataset, found, name)
             try checkBytes(dataset, found, name)
             return try [Element](unsafeUninitializedCapacity: count) { buffer, initialized in
-                guard H5Dread(dataset, memoryType, kumiai_h5s_all(), kumiai_h5s_all(), hid_t(H5P_DEFAULT), buffer.baseAddress) >= 0
+                guard
+                    H5Dread(
+                        dataset,
+                        memoryType,
+                        kumiai_h5s_all(),
+                        kumiai_h5s_all(),
+                        hid_t(H5P_DEFAULT),
+                        buffer.baseAddress
+                    ) >= 0
                 else { throw wrong("\(name) cannot be read: it is damaged") }
                 initialized = count
             }
@@ -100,7 +115,12 @@ extension HDF5File {
         guard let place = try resolve(name) else { throw wrong("\(name) is missing") }
         let dataset = H5Dopen2(file, place, hid_t(H5P_DEFAULT))
         guard dataset >= 0 else {
-            throw wrong("\(name) is not a dataset, or was written for a newer HDF5 library than \(Self.version), which is in use here")
+            throw wrong(
+                """
+                \(name) is not a dataset, or was written for a newer HDF5 library than \(Self.version), which is in \
+                use here
+                """
+            )
         }
         defer { H5Dclose(dataset) }
         try checkStorage(dataset, name)

@@ -19,14 +19,21 @@ extension HDF5File {
                 done = place
             case H5L_TYPE_SOFT:
                 followed += 1
-                guard followed <= Self.maximumLinks else { throw wrong("\(name) leads through more than \(Self.maximumLinks) links") }
+                guard followed <= Self.maximumLinks else {
+                    throw wrong("\(name) leads through more than \(Self.maximumLinks) links")
+                }
                 let target = try target(of: place, byteCount: link.value_size)
                 if target.utf8.first == UInt8(ascii: "/") { done = "" }
                 pending = Self.parts(target) + pending
             default:
                 throw wrong(
                     "\(place) is a link to another file, and no other file is opened",
-                    hint: "copy what it leads to into the file, for example with h5py: File.copy(source, dest, expand_external=True)")
+                    hint:
+                        """
+                        copy what it leads to into the file, for example with h5py: File.copy(source, dest, \
+                        expand_external=True)
+                        """
+                )
             }
         }
         return done.isEmpty ? "/" : done
@@ -44,8 +51,8 @@ extension HDF5File {
         return link
     }
 
-    /// As the library parts names: at each byte that is a slash. To Swift, a slash with a combining mark after it is another
-    /// character, and the library would follow links in a part that was taken for one name.
+    /// As the library parts names: at each byte that is a slash. To Swift, a slash with a combining mark after it is
+    /// another character, and the library would follow links in a part that was taken for one name.
     private static func parts(_ name: String) -> [String] {
         name.utf8.split(separator: UInt8(ascii: "/")).map { String(Substring($0)) }.filter { $0 != "." }
     }
@@ -57,7 +64,9 @@ extension HDF5File {
             throw wrong("\(place) is a link of \(byteCount) bytes; expected 1 to \(Self.maximumTargetBytes)")
         }
         var bytes = [UInt8](repeating: 0, count: byteCount)
-        guard H5Lget_val(file, place, &bytes, byteCount, hid_t(H5P_DEFAULT)) >= 0 else { throw wrong("the link \(place) cannot be read") }
+        guard H5Lget_val(file, place, &bytes, byteCount, hid_t(H5P_DEFAULT)) >= 0 else {
+            throw wrong("the link \(place) cannot be read")
+        }
         return String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
     }
 }

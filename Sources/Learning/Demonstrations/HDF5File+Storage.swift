@@ -2,24 +2,29 @@ import CHDF5
 
 /// Where a dataset's values lie, and whether they were written.
 extension HDF5File {
-    /// Throws where values lie outside the file, or where a filter is missing. It comes before anything that would open another file.
+    /// Throws where values lie outside the file, or where a filter is missing. It comes before anything that would open
+    /// another file.
     func checkStorage(_ dataset: hid_t, _ name: String) throws {
         try withProperties(of: dataset, name) { properties in
             guard H5Pget_layout(properties) != H5D_VIRTUAL else {
                 throw wrong(
                     "\(name) is a virtual dataset: its values lie in other datasets, and no other file is opened",
-                    hint: "write the values themselves into the file")
+                    hint: "write the values themselves into the file"
+                )
             }
             guard H5Pget_external_count(properties) == 0 else {
                 throw wrong(
                     "\(name) has external storage: its values lie in other files, and no other file is opened",
-                    hint: "write the values themselves into the file, for example with h5repack")
+                    hint: "write the values themselves into the file, for example with h5repack"
+                )
             }
             let missing = try filters(properties, name).filter { H5Zfilter_avail($0) <= 0 }
             guard missing.isEmpty else {
                 throw wrong(
                     "\(name) is compressed with \(missing.map(Self.filterName).joined(separator: " and ")), "
-                        + "which the HDF5 library here does not have", hint: "write it with gzip, or without compression")
+                        + "which the HDF5 library here does not have",
+                    hint: "write it with gzip, or without compression"
+                )
             }
         }
     }
@@ -44,7 +49,8 @@ extension HDF5File {
     /// The HDF Group's register of filters. The name in the file itself is anybody's text.
     static func filterName(_ filter: H5Z_filter_t) -> String {
         let names: [H5Z_filter_t: String] = [
-            1: "gzip", 2: "shuffle", 3: "fletcher32", 4: "szip", 5: "nbit", 6: "scaleoffset", 307: "bzip2", 32000: "lzf", 32001: "blosc",
+            1: "gzip", 2: "shuffle", 3: "fletcher32", 4: "szip", 5: "nbit", 6: "scaleoffset", 307: "bzip2",
+            32000: "lzf", 32001: "blosc",
             32004: "lz4", 32008: "bitshuffle", 32013: "zfp", 32015: "zstd", 32026: "blosc2",
         ]
         return "\(names[filter].map { "\($0), " } ?? "")HDF5 filter \(filter)"
@@ -53,12 +59,19 @@ extension HDF5File {
     /// Throws where parts of a dataset were never written: the library would give its fill value for them.
     func checkWritten(_ dataset: hid_t, _ shape: [Int], _ name: String) throws {
         guard shape.allSatisfy({ $0 > 0 }) else { return }
-        guard H5Dget_storage_size(dataset) > 0 else { throw wrong("\(name) has the shape \(shape), and nothing of it was ever written") }
+        guard H5Dget_storage_size(dataset) > 0 else {
+            throw wrong("\(name) has the shape \(shape), and nothing of it was ever written")
+        }
         guard let chunks = try chunks(dataset, shape, name) else { return }
         guard chunks.written == chunks.all else {
             throw wrong(
                 "\(name) has the shape \(shape), and only \(chunks.written) of its \(chunks.all) chunks were ever written",
-                hint: "its recording was cut short: make the dataset as long as what was recorded, or leave the demonstration out")
+                hint:
+                    """
+                    its recording was cut short: make the dataset as long as what was recorded, or leave the \
+                    demonstration out
+                    """
+            )
         }
     }
 
@@ -66,11 +79,15 @@ extension HDF5File {
     private func chunks(_ dataset: hid_t, _ shape: [Int], _ name: String) throws -> (written: Int, all: Int)? {
         try withProperties(of: dataset, name) { properties in
             guard H5Pget_layout(properties) == H5D_CHUNKED else { return nil }
-            let all = zip(shape, try chunkSides(properties, rank: shape.count, name)).reduce(1) { $0 * (($1.0 - 1) / $1.1 + 1) }
+            let all = zip(shape, try chunkSides(properties, rank: shape.count, name)).reduce(1) {
+                $0 * (($1.0 - 1) / $1.1 + 1)
+            }
             let space = H5Dget_space(dataset)
             defer { H5Sclose(space) }
             var written: hsize_t = 0
-            guard H5Dget_num_chunks(dataset, space, &written) >= 0 else { throw wrong("the chunks of \(name) cannot be counted") }
+            guard H5Dget_num_chunks(dataset, space, &written) >= 0 else {
+                throw wrong("the chunks of \(name) cannot be counted")
+            }
             return (Int(clamping: written), all)
         }
     }

@@ -32,16 +32,20 @@ extension HDF5File {
     func count(_ name: String, of object: String) throws -> Int? {
         try withAttribute(name, of: object) { attribute, type, isSingle, label in
             var value: Int64 = 0
-            guard H5Tget_class(type) == H5T_INTEGER, isSingle, H5Aread(attribute, kumiai_h5t_int64(), &value) >= 0 else {
+            guard H5Tget_class(type) == H5T_INTEGER, isSingle, H5Aread(attribute, kumiai_h5t_int64(), &value) >= 0
+            else {
                 throw wrong("\(label) is not a whole number")
             }
             return Int(value)
         }
     }
 
-    /// `body` gets the attribute, its type, whether it is one value, and what errors call it. `nil` where there is none.
+    /// `body` gets the attribute, its type, whether it is one value, and what errors call it. `nil` where there is
+    /// none.
     private func withAttribute<R>(
-        _ name: String, of object: String, _ body: (_ attribute: hid_t, _ type: hid_t, _ isSingle: Bool, _ label: String) throws -> R
+        _ name: String,
+        of object: String,
+        _ body: (_ attribute: hid_t, _ type: hid_t, _ isSingle: Bool, _ label: String) throws -> R
     ) throws -> R? {
         guard let place = try resolve(object) else { throw wrong("\(object) is missing") }
         let found = H5Aexists_by_name(file, place, name, hid_t(H5P_DEFAULT))
@@ -61,14 +65,20 @@ extension HDF5File {
     }
 
     private func texts(
-        _ type: hid_t, count: Int, _ name: String, _ read: (hid_t, UnsafeMutableRawPointer) -> herr_t
+        _ type: hid_t,
+        count: Int,
+        _ name: String,
+        _ read: (hid_t, UnsafeMutableRawPointer) -> herr_t
     ) throws -> [String] {
         H5Tis_variable_str(type) > 0
             ? try variableTexts(type, count: count, name, read) : try fixedTexts(type, count: count, name, read)
     }
 
     private func fixedTexts(
-        _ type: hid_t, count: Int, _ name: String, _ read: (hid_t, UnsafeMutableRawPointer) -> herr_t
+        _ type: hid_t,
+        count: Int,
+        _ name: String,
+        _ read: (hid_t, UnsafeMutableRawPointer) -> herr_t
     ) throws -> [String] {
         let width = H5Tget_size(type)
         guard width > 0, width <= Self.maximumTextBytes else {
@@ -78,7 +88,9 @@ extension HDF5File {
             throw wrong("the texts in \(name) take more than \(Self.maximumTextsBytes) bytes")
         }
         var bytes = [UInt8](repeating: 0, count: max(1, count * width))
-        guard bytes.withUnsafeMutableBytes({ read(type, $0.baseAddress!) }) >= 0 else { throw wrong("\(name) cannot be read") }
+        guard bytes.withUnsafeMutableBytes({ read(type, $0.baseAddress!) }) >= 0 else {
+            throw wrong("\(name) cannot be read")
+        }
         let padding = H5Tget_strpad(type)
         return try (0..<count).map { index in
             var text = bytes[index * width..<(index + 1) * width]
@@ -89,16 +101,23 @@ extension HDF5File {
     }
 
     private func variableTexts(
-        _ type: hid_t, count: Int, _ name: String, _ read: (hid_t, UnsafeMutableRawPointer) -> herr_t
+        _ type: hid_t,
+        count: Int,
+        _ name: String,
+        _ read: (hid_t, UnsafeMutableRawPointer) -> herr_t
     ) throws -> [String] {
         // As lists of bytes, which have a length: as texts they would end at their first NUL.
         let bytes = H5Tvlen_create(kumiai_h5t_uint8())
         defer { H5Tclose(bytes) }
         var lists = [hvl_t](repeating: hvl_t(), count: max(1, count))
-        guard lists.withUnsafeMutableBytes({ read(bytes, $0.baseAddress!) }) >= 0 else { throw wrong("\(name) cannot be read") }
+        guard lists.withUnsafeMutableBytes({ read(bytes, $0.baseAddress!) }) >= 0 else {
+            throw wrong("\(name) cannot be read")
+        }
         defer { for list in lists where list.p != nil { H5free_memory(list.p) } }
         return try lists.prefix(count).map { list in
-            guard list.len <= Self.maximumTextBytes else { throw wrong("a text in \(name) is longer than \(Self.maximumTextBytes) bytes") }
+            guard list.len <= Self.maximumTextBytes else {
+                throw wrong("a text in \(name) is longer than \(Self.maximumTextBytes) bytes")
+            }
             // Some programs store the NUL that ends a text in memory.
             var text = Array(UnsafeRawBufferPointer(start: list.p, count: list.len))
             while text.last == 0 { text.removeLast() }
@@ -109,9 +128,14 @@ extension HDF5File {
     /// A text that was read with replacement characters, or only up to a NUL, would be another text.
     private func text(_ bytes: some Sequence<UInt8>, _ name: String) throws -> String {
         let bytes = Array(bytes)
-        guard !bytes.contains(0) else { throw wrong("\(name) has a text with a NUL character in it", hint: "write the text without it") }
+        guard !bytes.contains(0) else {
+            throw wrong("\(name) has a text with a NUL character in it", hint: "write the text without it")
+        }
         guard let text = String(validating: bytes, as: UTF8.self) else {
-            throw wrong("\(name) has a text that is not UTF-8", hint: "write texts as UTF-8; in Latin-1, for example, é is another byte")
+            throw wrong(
+                "\(name) has a text that is not UTF-8",
+                hint: "write texts as UTF-8; in Latin-1, for example, é is another byte"
+            )
         }
         return text
     }

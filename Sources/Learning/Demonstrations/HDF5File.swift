@@ -20,12 +20,17 @@ final class HDF5File {
 
     init(path: String) throws {
         self.path = path
-        guard try DemonstrationPath(path) == .file else { throw LearningError("\(path) is a directory, not an HDF5 file") }
+        guard try DemonstrationPath(path) == .file else {
+            throw LearningError("\(path) is a directory, not an HDF5 file")
+        }
         H5Eset_auto2(hid_t(H5E_DEFAULT), nil, nil)
         file = H5Fopen(path, kumiai_h5f_read_only(), hid_t(H5P_DEFAULT))
         guard file >= 0 else {
             guard let kind = ForeignFormat(at: path), kind != .hdf5 else {
-                throw LearningError("\(path) is not an HDF5 file, or was cut short", hint: "is it still being written, or was it copied as a whole?")
+                throw LearningError(
+                    "\(path) is not an HDF5 file, or was cut short",
+                    hint: "is it still being written, or was it copied as a whole?"
+                )
             }
             throw LearningError("\(path) is \(kind.name), not an HDF5 file", hint: kind.remedy)
         }

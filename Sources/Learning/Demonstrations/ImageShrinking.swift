@@ -13,7 +13,9 @@ enum ImageShrinking {
                             let line = ((image * height + row) * factor + y) * width * factor
                             for x in 0..<factor { sum += UInt32(images[(line + column * factor + x) * 3 + channel]) }
                         }
-                        out[((image * height + row) * width + column) * 3 + channel] = UInt8((sum + square / 2) / square)
+                        out[((image * height + row) * width + column) * 3 + channel] = UInt8(
+                            (sum + square / 2) / square
+                        )
                     }
                 }
             }

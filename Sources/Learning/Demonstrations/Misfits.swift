@@ -18,7 +18,11 @@ struct Misfits {
         guard texts.count < Self.described else { return }
         if texts.isEmpty { hint = error.hint }
         let text = "\(error)"
-        texts.append(texts.isEmpty ? text : [", ", ": "].reduce(text) { $0.hasPrefix(path + $1) ? String($0.dropFirst((path + $1).count)) : $0 })
+        texts.append(
+            texts.isEmpty
+                ? text
+                : [", ", ": "].reduce(text) { $0.hasPrefix(path + $1) ? String($0.dropFirst((path + $1).count)) : $0 }
+        )
     }
 
     /// `nil` where everything fits.
@@ -26,6 +30,8 @@ struct Misfits {
         guard !isEmpty else { return nil }
         let others = count - texts.count
         return LearningError(
-            texts.joined(separator: "; ") + (others > 0 ? "; and \(others) more demonstrations do not fit" : ""), hint: hint)
+            texts.joined(separator: "; ") + (others > 0 ? "; and \(others) more demonstrations do not fit" : ""),
+            hint: hint
+        )
     }
 }

@@ -33,7 +33,8 @@ struct Remarks {
             guard let count = counts[kind] else { return nil }
             let listed = examples[kind] ?? []
             guard !listed.isEmpty else { return kind.text }
-            return "\(kind.text): \(listed.joined(separator: ", "))" + (count > listed.count ? " and \(count - listed.count) more" : "")
+            return "\(kind.text): \(listed.joined(separator: ", "))"
+                + (count > listed.count ? " and \(count - listed.count) more" : "")
         }
     }
 }

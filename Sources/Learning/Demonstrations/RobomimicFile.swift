@@ -9,7 +9,13 @@ enum RobomimicFile {
         return try masks.names(of: split).map { name in
             let group = "/data/\(name)"
             return Episode(
-                file: file, name: name, object: group, actions: "\(group)/actions", stateGroup: "\(group)/obs", imageGroup: "\(group)/obs")
+                file: file,
+                name: name,
+                object: group,
+                actions: "\(group)/actions",
+                stateGroup: "\(group)/obs",
+                imageGroup: "\(group)/obs"
+            )
         }
     }
 
@@ -29,12 +35,18 @@ enum RobomimicFile {
         guard let text else { return .unsaid("/data has no attribute env_args") }
         let arguments: JSONValue
         do { arguments = try JSONParser.parse(Array(text.utf8)) } catch {
-            return .unreadable("the attribute env_args of /data is not JSON (\(error)); NaN and Infinity are not JSON either")
+            return .unreadable(
+                "the attribute env_args of /data is not JSON (\(error)); NaN and Infinity are not JSON either"
+            )
         }
-        guard arguments.object != nil else { return .unreadable("the attribute env_args of /data is not a JSON object") }
+        guard arguments.object != nil else {
+            return .unreadable("the attribute env_args of /data is not a JSON object")
+        }
         guard let keywords = arguments["env_kwargs"] else { return .unsaid("env_args of /data has no env_kwargs") }
         guard keywords.object != nil else { return .unreadable("env_kwargs in env_args of /data is not a JSON object") }
-        guard let frequency = keywords["control_freq"] else { return .unsaid("env_args of /data has no env_kwargs.control_freq") }
+        guard let frequency = keywords["control_freq"] else {
+            return .unsaid("env_args of /data has no env_kwargs.control_freq")
+        }
         guard let hertz = frequency.double, hertz.isFinite, hertz > 0 else {
             return .unreadable("env_kwargs.control_freq in env_args of /data is not a positive number")
         }
@@ -56,14 +68,17 @@ struct RobomimicMasks {
         guard problems.isEmpty else {
             throw LearningError(
                 "\(path): \(problems.joined(separator: "; "))",
-                hint: "each demonstration belongs once into /mask/train, or once into /mask/valid, which holds it out")
+                hint: "each demonstration belongs once into /mask/train, or once into /mask/valid, which holds it out"
+            )
         }
     }
 
     func names(of split: Split) throws -> [String] {
         guard let names = split == .train ? train : valid else {
             throw LearningError(
-                "\(path): \(Self.mask(split)) is missing", hint: "it lists the names of the demonstrations to use, for example demo_0")
+                "\(path): \(Self.mask(split)) is missing",
+                hint: "it lists the names of the demonstrations to use, for example demo_0"
+            )
         }
         guard !names.isEmpty else { throw LearningError("\(path): \(Self.mask(split)) names no demonstrations") }
         return names
@@ -75,7 +90,9 @@ struct RobomimicMasks {
         guard try file.exists(mask(split)) else { return nil }
         let names = try file.strings(mask(split), atMost: DemonstrationLimits.demonstrations)
         for name in names where name.isEmpty || name.utf8.contains(UInt8(ascii: "/")) || name == "." || name == ".." {
-            throw LearningError("\(file.path): \(mask(split)) has \"\(name.prefix(64))\", which is not the name of a demonstration")
+            throw LearningError(
+                "\(file.path): \(mask(split)) has \"\(name.prefix(64))\", which is not the name of a demonstration"
+            )
         }
         return names
     }
@@ -98,7 +115,8 @@ struct RobomimicMasks {
             }
         }
         if !missing.isEmpty { problems.insert("/data does not have \(Self.list(missing))", at: 0) }
-        return problems.count > Self.listed ? problems.prefix(Self.listed) + ["and \(problems.count - Self.listed) more"] : problems
+        return problems.count > Self.listed
+            ? problems.prefix(Self.listed) + ["and \(problems.count - Self.listed) more"] : problems
     }
 
     private static func twice(_ name: String, _ split: Split, _ other: String, _ otherSplit: Split) -> String {

@@ -20,7 +20,16 @@ struct SummaryBuilder {
         let (least, largest) = (bytes.min() ?? 0, bytes.max() ?? 0)
         let found = images.firstIndex { $0.camera == camera && $0.height == shape[1] && $0.width == shape[2] }
         guard let found else {
-            images.append(.init(camera: camera, height: shape[1], width: shape[2], count: shape[0], least: least, largest: largest))
+            images.append(
+                .init(
+                    camera: camera,
+                    height: shape[1],
+                    width: shape[2],
+                    count: shape[0],
+                    least: least,
+                    largest: largest
+                )
+            )
             return
         }
         images[found].count += shape[0]
@@ -28,7 +37,8 @@ struct SummaryBuilder {
         images[found].largest = max(images[found].largest, largest)
     }
 
-    func summary(_ fit: ContractFit, _ c: PolicyConfiguration, heldOut: Int, _ remarks: Remarks) -> DemonstrationSummary {
+    func summary(_ fit: ContractFit, _ c: PolicyConfiguration, heldOut: Int, _ remarks: Remarks) -> DemonstrationSummary
+    {
         var remarks = remarks
         var summary = DemonstrationSummary()
         (summary.embodiment, summary.controlHertz, summary.heldOut) = (embodiment, controlHertz, heldOut)
@@ -39,11 +49,17 @@ struct SummaryBuilder {
         for (text, count) in sorted {
             let ids = Tokenizer.ids(text, count: c.words, vocabulary: c.vocabulary)
             let other = seen[ids]
-            if let other { remarks.note(.alike, "\"\(Self.short(text))\" and \"\(Self.short(other))\"") } else { seen[ids] = text }
+            if let other {
+                remarks.note(.alike, "\"\(Self.short(text))\" and \"\(Self.short(other))\"")
+            } else {
+                seen[ids] = text
+            }
             let signs = Tokenizer.unseenSigns(text)
             if !signs.isEmpty { remarks.note(.unseenSigns, "\(signs) in \"\(Self.short(text))\"") }
             guard summary.instructions.count < DemonstrationLimits.listedInstructions else { continue }
-            summary.instructions.append(.init(text: Self.short(text), demonstrations: count, alike: other.map(Self.short)))
+            summary.instructions.append(
+                .init(text: Self.short(text), demonstrations: count, alike: other.map(Self.short))
+            )
         }
         if robotIsUnsaid { remarks.note(.robotUnsaid) }
         (summary.demonstrations, summary.steps, summary.remarks) = (demonstrations, steps, remarks.lines)

@@ -38,12 +38,14 @@ enum TokenKind: Equatable {
         default: break
         }
         switch scalar.properties.generalCategory {
-        case .uppercaseLetter, .lowercaseLetter, .titlecaseLetter, .modifierLetter, .otherLetter, .decimalNumber, .letterNumber,
+        case .uppercaseLetter, .lowercaseLetter, .titlecaseLetter, .modifierLetter, .otherLetter, .decimalNumber,
+            .letterNumber,
             .otherNumber:
             return .letter(script(scalar.value))
         case .nonspacingMark, .spacingMark, .enclosingMark: return .mark
         case .mathSymbol, .currencySymbol, .modifierSymbol, .otherSymbol: return .symbol
-        case .connectorPunctuation, .dashPunctuation, .openPunctuation, .closePunctuation, .initialPunctuation, .finalPunctuation,
+        case .connectorPunctuation, .dashPunctuation, .openPunctuation, .closePunctuation, .initialPunctuation,
+            .finalPunctuation,
             .otherPunctuation, .spaceSeparator, .lineSeparator, .paragraphSeparator:
             return .separator
         default: return .unreadable

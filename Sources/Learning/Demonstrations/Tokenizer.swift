@@ -1,11 +1,12 @@
 import Foundation
 
-/// Instructions in any script to ids by a hash, without a vocabulary file (FNV-1a, 32 bits, over the UTF-8 of each word).
+/// Instructions in any script to ids by a hash, without a vocabulary file (FNV-1a, 32 bits, over the UTF-8 of each
+/// word).
 ///
-/// A text is normalised to NFC and made lower-case. A word is a run of letters, marks and digits; where Han, Hiragana, Katakana
-/// and other scripts meet, a word ends, because Japanese has no spaces: 窓を開ける is 窓, を, 開, ける. A symbol outside ASCII is
-/// a word of its own. Spaces, punctuation and ASCII symbols part words. A text in ASCII has the words that it always had.
-/// `tokenize` in Examples/pytorch/kumiai_policy.py does the same.
+/// A text is normalised to NFC and made lower-case. A word is a run of letters, marks and digits; where Han, Hiragana,
+/// Katakana and other scripts meet, a word ends, because Japanese has no spaces: 窓を開ける is 窓, を, 開, ける. A symbol outside
+/// ASCII is a word of its own. Spaces, punctuation and ASCII symbols part words. A text in ASCII has the words that it
+/// always had. `tokenize` in Examples/pytorch/kumiai_policy.py does the same.
 enum Tokenizer {
     /// Why the policy would not see all of the text; `nil` where it does.
     static func problem(_ text: String, count: Int) -> String? {
@@ -30,19 +31,22 @@ enum Tokenizer {
         return "U+" + String(repeating: "0", count: max(0, 4 - hex.count)) + hex
     }
 
-    /// Signs that may mean something and that no policy sees, such as those of +5, 10 % and 1.5; in their order, each once.
+    /// Signs that may mean something and that no policy sees, such as those of +5, 10 % and 1.5; in their order, each
+    /// once.
     static func unseenSigns(_ text: String) -> String {
         var signs: [Character] = []
         let characters = Array(text)
         for (index, character) in characters.enumerated() where !signs.contains(character) {
-            let before = index > 0 ? characters[index - 1] : " ", after = index + 1 < characters.count ? characters[index + 1] : " "
+            let before = index > 0 ? characters[index - 1] : " ",
+                after = index + 1 < characters.count ? characters[index + 1] : " "
             if hasMeaning(character, between: before, and: after) { signs.append(character) }
         }
         return signs.map(String.init).joined(separator: " ")
     }
 
     private static func hasMeaning(_ character: Character, between before: Character, and after: Character) -> Bool {
-        guard let scalar = character.unicodeScalars.first, TokenKind(scalar) == .separator, !character.isWhitespace else { return false }
+        guard let scalar = character.unicodeScalars.first, TokenKind(scalar) == .separator, !character.isWhitespace
+        else { return false }
         // Full-width forms are what they look like.
         let plain = String(character).precomposedStringWithCompatibilityMapping
         if plain.contains(where: "+%‰=<>&@#$^~〜*_/\\|′″".contains) { return true }
@@ -101,7 +105,8 @@ enum Tokenizer {
         return (words, unreadable)
     }
 
-    /// NFC and lower-case, a scalar at a time: no rule depends on the language of the machine, or on the letters around.
+    /// NFC and lower-case, a scalar at a time: no rule depends on the language of the machine, or on the letters
+    /// around.
     private static func normalised(_ text: String) -> String.UnicodeScalarView {
         var lower = String.UnicodeScalarView()
         for scalar in text.precomposedStringWithCanonicalMapping.unicodeScalars {

@@ -25,7 +25,10 @@ public struct Batch: Sendable {
     /// Throws where a batch of `count` samples would take more.
     public static func check(count: Int, _ configuration: PolicyConfiguration, hint: String) throws {
         guard byteCount(count: count, configuration) <= maximumBytes else {
-            throw LearningError("a batch of \(count) samples of this policy takes more than \(maximumBytes) bytes", hint: hint)
+            throw LearningError(
+                "a batch of \(count) samples of this policy takes more than \(maximumBytes) bytes",
+                hint: hint
+            )
         }
     }
 

@@ -8,7 +8,16 @@ extension Pass {
         embed()
         for layer in 0..<c.layers { forwardLayer(layer) }
         let d = c.width
-        kumiai_layer_norm(space.xq, w + o.norm.weight, w + o.norm.bias, space.h, space.normalised, space.rstd, Int64(queryRows), Int64(d))
+        kumiai_layer_norm(
+            space.xq,
+            w + o.norm.weight,
+            w + o.norm.bias,
+            space.h,
+            space.normalised,
+            space.rstd,
+            Int64(queryRows),
+            Int64(d)
+        )
         linear(space.h, d, o.head, into: space.output, rows: queryRows, outputs: c.actionCount)
     }
 
@@ -19,7 +28,16 @@ extension Pass {
         let d = c.width, f = c.feedForward
         let last = isLast(index)
         let queries = last ? queryRows : rows
-        kumiai_layer_norm(space.x, w + block.norm1.weight, w + block.norm1.bias, layer.h1, layer.normalised1, layer.rstd1, Int64(rows), Int64(d))
+        kumiai_layer_norm(
+            space.x,
+            w + block.norm1.weight,
+            w + block.norm1.bias,
+            layer.h1,
+            layer.normalised1,
+            layer.rstd1,
+            Int64(rows),
+            Int64(d)
+        )
         if last {
             gatherQueries(layer.h1, into: layer.hq)
             gatherQueries(space.x, into: space.xq)
@@ -29,7 +47,16 @@ extension Pass {
         linear(layer.h1, d, block.qkv.rows(from: d, inputs: d), into: layer.kv, rows: rows, outputs: 2 * d)
         attend(layer, queries: last ? c.chunk : c.tokens)
         linear(layer.context, d, block.proj, into: stream, rows: queries, outputs: d, adding: true)
-        kumiai_layer_norm(stream, w + block.norm2.weight, w + block.norm2.bias, layer.h2, layer.normalised2, layer.rstd2, Int64(queries), Int64(d))
+        kumiai_layer_norm(
+            stream,
+            w + block.norm2.weight,
+            w + block.norm2.bias,
+            layer.h2,
+            layer.normalised2,
+            layer.rstd2,
+            Int64(queries),
+            Int64(d)
+        )
         linear(layer.h2, d, block.fc1, into: layer.f1, rows: queries, outputs: f)
         kumiai_gelu(layer.f1, layer.f2, layer.tanh, Int64(queries * f))
         linear(layer.f2, f, block.fc2, into: stream, rows: queries, outputs: d, adding: true)
@@ -46,7 +73,17 @@ extension Pass {
                 let p = layer.probabilities + (sample * c.heads + head) * queries * tokens
                 BLAS.multiply(q, d, k, 2 * d, bTransposed: true, into: p, tokens, m: queries, n: tokens, k: h)
                 kumiai_softmax(p, Int64(queries), Int64(tokens), Int64(tokens), scale)
-                BLAS.multiply(p, tokens, k + d, 2 * d, into: layer.context + sample * queries * d + head * h, d, m: queries, n: h, k: tokens)
+                BLAS.multiply(
+                    p,
+                    tokens,
+                    k + d,
+                    2 * d,
+                    into: layer.context + sample * queries * d + head * h,
+                    d,
+                    m: queries,
+                    n: h,
+                    k: tokens
+                )
             }
         }
     }
@@ -55,18 +92,36 @@ extension Pass {
     private func gatherQueries(_ all: UnsafePointer<Float>, into queries: UnsafeMutablePointer<Float>) {
         let count = c.chunk * c.width
         for sample in 0..<shard.count {
-            queries.advanced(by: sample * count).update(from: all + (sample + 1) * c.tokens * c.width - count, count: count)
+            queries.advanced(by: sample * count).update(
+                from: all + (sample + 1) * c.tokens * c.width - count,
+                count: count
+            )
         }
     }
 
     /// y = x·Wᵀ + b, or y += where `adding`.
     private func linear(
-        _ x: UnsafePointer<Float>, _ inputs: Int, _ weights: Offsets.Linear, into y: UnsafeMutablePointer<Float>, rows: Int,
-        outputs: Int, adding: Bool = false
+        _ x: UnsafePointer<Float>,
+        _ inputs: Int,
+        _ weights: Offsets.Linear,
+        into y: UnsafeMutablePointer<Float>,
+        rows: Int,
+        outputs: Int,
+        adding: Bool = false
     ) {
         BLAS.multiply(
-            x, inputs, w + weights.weight, inputs, bTransposed: true, into: y, outputs, m: rows, n: outputs, k: inputs,
-            adding: adding)
+            x,
+            inputs,
+            w + weights.weight,
+            inputs,
+            bTransposed: true,
+            into: y,
+            outputs,
+            m: rows,
+            n: outputs,
+            k: inputs,
+            adding: adding
+        )
         kumiai_add_bias(y, w + weights.bias, Int64(rows), Int64(outputs))
     }
 }

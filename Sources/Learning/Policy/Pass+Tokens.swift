@@ -32,8 +32,18 @@ extension Pass {
                 let start = patches.baseAddress! + (shard.range.lowerBound + sample) * c.patches * pixels
                 let x = space.x + sample * c.tokens * d
                 BLAS.multiply(
-                    start, pixels, w + o.patch.weight, pixels, bTransposed: true, into: x, d, m: c.patches, n: d, k: pixels,
-                    adding: true)
+                    start,
+                    pixels,
+                    w + o.patch.weight,
+                    pixels,
+                    bTransposed: true,
+                    into: x,
+                    d,
+                    m: c.patches,
+                    n: d,
+                    k: pixels,
+                    adding: true
+                )
                 kumiai_add_bias(x, w + o.patch.bias, Int64(c.patches), Int64(d))
             }
         }
@@ -46,8 +56,18 @@ extension Pass {
             // Row i of the states goes to the state's token of sample i: a leading dimension of T·D.
             let x = space.x + c.statePosition * d
             BLAS.multiply(
-                start, c.stateCount, w + o.state.weight, c.stateCount, bTransposed: true, into: x, c.tokens * d,
-                m: shard.count, n: d, k: c.stateCount, adding: true)
+                start,
+                c.stateCount,
+                w + o.state.weight,
+                c.stateCount,
+                bTransposed: true,
+                into: x,
+                c.tokens * d,
+                m: shard.count,
+                n: d,
+                k: c.stateCount,
+                adding: true
+            )
             for sample in 0..<shard.count { kumiai_add(x + sample * c.tokens * d, w + o.state.bias, Int64(d)) }
         }
     }
@@ -58,14 +78,37 @@ extension Pass {
     private func embedFlow() {
         let d = c.width, a = c.actionCount
         mixNoise()
-        for sample in 0..<shard.count { FlowTime.features(shard.batch.time[shard.range.lowerBound + sample], into: space.phi + sample * d, width: d) }
-        BLAS.multiply(space.phi, d, w + o.time.weight, d, bTransposed: true, into: space.timeTokens, d, m: shard.count, n: d, k: d)
+        for sample in 0..<shard.count {
+            FlowTime.features(shard.batch.time[shard.range.lowerBound + sample], into: space.phi + sample * d, width: d)
+        }
+        BLAS.multiply(
+            space.phi,
+            d,
+            w + o.time.weight,
+            d,
+            bTransposed: true,
+            into: space.timeTokens,
+            d,
+            m: shard.count,
+            n: d,
+            k: d
+        )
         kumiai_add_bias(space.timeTokens, w + o.time.bias, Int64(shard.count), Int64(d))
         for sample in 0..<shard.count {
             let queries = space.x + (sample * c.tokens + firstQuery) * d
             BLAS.multiply(
-                space.noisy + sample * c.chunk * a, a, w + o.actionIn.weight, a, bTransposed: true, into: queries, d, m: c.chunk, n: d, k: a,
-                adding: true)
+                space.noisy + sample * c.chunk * a,
+                a,
+                w + o.actionIn.weight,
+                a,
+                bTransposed: true,
+                into: queries,
+                d,
+                m: c.chunk,
+                n: d,
+                k: a,
+                adding: true
+            )
             kumiai_add_bias(queries, w + o.actionIn.bias, Int64(c.chunk), Int64(d))
             kumiai_add_bias(queries, space.timeTokens + sample * d, Int64(c.chunk), Int64(d))
         }
@@ -78,7 +121,9 @@ extension Pass {
             let index = shard.range.lowerBound + sample
             let t = shard.batch.time[index]
             for number in 0..<width {
-                space.noisy[sample * width + number] = t * shard.batch.actions[index * width + number] + (1 - t) * shard.batch.noise[index * width + number]
+                space.noisy[sample * width + number] =
+                    t * shard.batch.actions[index * width + number] + (1 - t)
+                    * shard.batch.noise[index * width + number]
             }
         }
     }
@@ -107,8 +152,18 @@ extension Pass {
         for sample in 0..<shard.count { kumiai_add(g + o.state.bias, dx + sample * c.tokens * d, Int64(d)) }
         shard.batch.state.withUnsafeBufferPointer { state in
             BLAS.multiply(
-                dx, c.tokens * d, aTransposed: true, state.baseAddress! + shard.range.lowerBound * c.stateCount, c.stateCount,
-                into: g + o.state.weight, c.stateCount, m: d, n: c.stateCount, k: shard.count, adding: true)
+                dx,
+                c.tokens * d,
+                aTransposed: true,
+                state.baseAddress! + shard.range.lowerBound * c.stateCount,
+                c.stateCount,
+                into: g + o.state.weight,
+                c.stateCount,
+                m: d,
+                n: c.stateCount,
+                k: shard.count,
+                adding: true
+            )
         }
     }
 
@@ -118,7 +173,19 @@ extension Pass {
             for sample in 0..<shard.count {
                 let start = patches.baseAddress! + (shard.range.lowerBound + sample) * c.patches * pixels
                 let dx = space.dx + sample * c.tokens * d
-                BLAS.multiply(dx, d, aTransposed: true, start, pixels, into: g + o.patch.weight, pixels, m: d, n: pixels, k: c.patches, adding: true)
+                BLAS.multiply(
+                    dx,
+                    d,
+                    aTransposed: true,
+                    start,
+                    pixels,
+                    into: g + o.patch.weight,
+                    pixels,
+                    m: d,
+                    n: pixels,
+                    k: c.patches,
+                    adding: true
+                )
                 kumiai_bias_backward(dx, g + o.patch.bias, Int64(c.patches), Int64(d))
             }
         }
@@ -132,9 +199,32 @@ extension Pass {
             kumiai_bias_backward(dx, space.dtimeTokens + sample * d, Int64(c.chunk), Int64(d))
             kumiai_bias_backward(dx, g + o.actionIn.bias, Int64(c.chunk), Int64(d))
             BLAS.multiply(
-                dx, d, aTransposed: true, space.noisy + sample * c.chunk * a, a, into: g + o.actionIn.weight, a, m: d, n: a, k: c.chunk, adding: true)
+                dx,
+                d,
+                aTransposed: true,
+                space.noisy + sample * c.chunk * a,
+                a,
+                into: g + o.actionIn.weight,
+                a,
+                m: d,
+                n: a,
+                k: c.chunk,
+                adding: true
+            )
         }
-        BLAS.multiply(space.dtimeTokens, d, aTransposed: true, space.phi, d, into: g + o.time.weight, d, m: d, n: d, k: shard.count, adding: true)
+        BLAS.multiply(
+            space.dtimeTokens,
+            d,
+            aTransposed: true,
+            space.phi,
+            d,
+            into: g + o.time.weight,
+            d,
+            m: d,
+            n: d,
+            k: shard.count,
+            adding: true
+        )
         kumiai_bias_backward(space.dtimeTokens, g + o.time.bias, Int64(shard.count), Int64(d))
     }
 }
@@ -156,6 +246,9 @@ enum FlowTime {
         }
     }
 
-    /// A time in 0…1 that favours noisy actions: 0.999·(1 − b), b of the Beta distribution (1.5, 1) (π0, arXiv:2410.24164).
-    static func sample(using generator: inout SeededGenerator) -> Float { 0.999 * (1 - powf(generator.uniform(), 2 / 3)) }
+    /// A time in 0…1 that favours noisy actions: 0.999·(1 − b), b of the Beta distribution (1.5, 1) (π0,
+    /// arXiv:2410.24164).
+    static func sample(using generator: inout SeededGenerator) -> Float {
+        0.999 * (1 - powf(generator.uniform(), 2 / 3))
+    }
 }

@@ -1,8 +1,8 @@
 import Tensors
 
-/// The built-in vision-language-action policy: one bidirectional transformer encoder over
-/// [image patches | words | state | action queries], giving a chunk of actions. Cameras, instruction and state may each be
-/// absent; for flow matching the queries carry the noisy actions and the time.
+/// The built-in vision-language-action policy: one bidirectional transformer encoder over [image patches | words |
+/// state | action queries], giving a chunk of actions. Cameras, instruction and state may each be absent; for flow
+/// matching the queries carry the noisy actions and the time.
 ///
 /// Pre-LayerNorm, GELU (tanh), learned positions; all weights lie in one flat buffer in the order of their file, so an
 /// update is one subtraction and an optimiser step one loop.

@@ -19,8 +19,16 @@ public struct PolicyConfiguration: Equatable, Sendable {
     public var chunk: Int
 
     public init(
-        _ contract: Contract, objective: Objective = .absoluteError, patchSide: Int = 12, words: Int = 12, vocabulary: Int = 512, width: Int = 96,
-        layers: Int = 3, heads: Int = 4, feedForward: Int = 384, chunk: Int = 4
+        _ contract: Contract,
+        objective: Objective = .absoluteError,
+        patchSide: Int = 12,
+        words: Int = 12,
+        vocabulary: Int = 512,
+        width: Int = 96,
+        layers: Int = 3,
+        heads: Int = 4,
+        feedForward: Int = 384,
+        chunk: Int = 4
     ) {
         self.contract = contract
         self.objective = objective

@@ -52,11 +52,22 @@ final class Workspace {
             let h1 = make(rows * d)
             layers.append(
                 Layer(
-                    normalised1: make(rows * d), rstd1: make(rows), h1: h1, hq: isLast ? make(queries * d) : h1,
-                    q: make(queries * d), kv: make(rows * 2 * d),
+                    normalised1: make(rows * d),
+                    rstd1: make(rows),
+                    h1: h1,
+                    hq: isLast ? make(queries * d) : h1,
+                    q: make(queries * d),
+                    kv: make(rows * 2 * d),
                     probabilities: make(capacity * c.heads * (isLast ? c.chunk : c.tokens) * c.tokens),
-                    context: make(queries * d), normalised2: make(queries * d), rstd2: make(queries), h2: make(queries * d),
-                    f1: make(queries * f), tanh: make(queries * f), f2: make(queries * f)))
+                    context: make(queries * d),
+                    normalised2: make(queries * d),
+                    rstd2: make(queries),
+                    h2: make(queries * d),
+                    f1: make(queries * f),
+                    tanh: make(queries * f),
+                    f2: make(queries * f)
+                )
+            )
         }
         self.layers = layers
         x = make(rows * d)

@@ -10,7 +10,13 @@ public struct AdamW: Sendable {
         /// Largest Euclidean norm of the whole gradient.
         public var clip: Float
 
-        public init(beta1: Float = 0.9, beta2: Float = 0.95, epsilon: Float = 1e-8, weightDecay: Float = 1e-4, clip: Float = 1) {
+        public init(
+            beta1: Float = 0.9,
+            beta2: Float = 0.95,
+            epsilon: Float = 1e-8,
+            weightDecay: Float = 1e-4,
+            clip: Float = 1
+        ) {
             self.beta1 = beta1
             self.beta2 = beta2
             self.epsilon = epsilon
@@ -44,7 +50,9 @@ public struct AdamW: Sendable {
     }
 
     /// `ranges`: the weights that may change; the gradient of the others must be zero. Returns the gradient's norm.
-    mutating func step(_ weights: inout [Float], _ gradient: [Float], learningRate: Float, in ranges: [Range<Int>]) -> Float {
+    mutating func step(_ weights: inout [Float], _ gradient: [Float], learningRate: Float, in ranges: [Range<Int>])
+        -> Float
+    {
         power1 *= Double(settings.beta1)
         power2 *= Double(settings.beta2)
         let norm = Float(kumiai_sum_of_squares(gradient, Int64(gradient.count)).squareRoot())
@@ -56,9 +64,20 @@ public struct AdamW: Sendable {
                         for range in ranges {
                             let start = range.lowerBound
                             kumiai_adamw(
-                                weights.baseAddress! + start, gradient.baseAddress! + start, m.baseAddress! + start, v.baseAddress! + start,
-                                Int64(range.count), learningRate, settings.beta1, settings.beta2, settings.epsilon, settings.weightDecay,
-                                Float(1 - power1), Float(1 - power2), clip)
+                                weights.baseAddress! + start,
+                                gradient.baseAddress! + start,
+                                m.baseAddress! + start,
+                                v.baseAddress! + start,
+                                Int64(range.count),
+                                learningRate,
+                                settings.beta1,
+                                settings.beta2,
+                                settings.epsilon,
+                                settings.weightDecay,
+                                Float(1 - power1),
+                                Float(1 - power2),
+                                clip
+                            )
                         }
                     }
                 }

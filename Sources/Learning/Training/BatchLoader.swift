@@ -19,7 +19,14 @@ final class BatchLoader: @unchecked Sendable {
         let generator: UInt64
     }
 
-    init(_ demonstrations: DemonstrationSet, batch: Int, sampling: Sampling, seed: UInt64, generator: SeededGenerator, steps: Range<Int>) {
+    init(
+        _ demonstrations: DemonstrationSet,
+        batch: Int,
+        sampling: Sampling,
+        seed: UInt64,
+        generator: SeededGenerator,
+        steps: Range<Int>
+    ) {
         self.demonstrations = demonstrations
         self.batch = batch
         self.steps = steps.upperBound

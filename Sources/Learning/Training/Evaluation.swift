@@ -2,8 +2,8 @@
 public struct Evaluation: Equatable, Sendable {
     /// The mean absolute error over all samples, each step's whole chunk counted, in the contract's normalised units.
     public let error: Double
-    /// The mean absolute error of the actions that a robot would execute, chunks averaged by ``TemporalEnsemble``; for each
-    /// dimension of an action, in its unit.
+    /// The mean absolute error of the actions that a robot would execute, chunks averaged by ``TemporalEnsemble``; for
+    /// each dimension of an action, in its unit.
     public let executed: [Double]
 
     public init(of policy: Policy, on demonstrations: DemonstrationSet, threads: Int = 1) {
@@ -17,10 +17,14 @@ public struct Evaluation: Equatable, Sendable {
             var ensemble = TemporalEnsemble(actionCount: c.actionCount)
             for sample in episode {
                 let action = ensemble.step(Array(predictions[sample * width..<(sample + 1) * width]))
-                for number in 0..<c.actionCount { sums[number] += Double(abs(action[number] - wanted[sample * width + number])) }
+                for number in 0..<c.actionCount {
+                    sums[number] += Double(abs(action[number] - wanted[sample * width + number]))
+                }
             }
         }
-        executed = zip(sums, c.contract.action.dimensions).map { $0 * Double($1.std) / Double(max(1, demonstrations.count)) }
+        executed = zip(sums, c.contract.action.dimensions).map {
+            $0 * Double($1.std) / Double(max(1, demonstrations.count))
+        }
     }
 
     /// The mean absolute error alone.

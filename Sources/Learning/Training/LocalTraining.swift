@@ -12,7 +12,12 @@ public struct LocalTraining: Sendable {
     public var threads: Int
 
     public init(
-        steps: Int, batch: Int, sampling: Sampling = .random, schedule: Schedule, optimizer: AdamW.Settings = .init(), proximal: Float = 0,
+        steps: Int,
+        batch: Int,
+        sampling: Sampling = .random,
+        schedule: Schedule,
+        optimizer: AdamW.Settings = .init(),
+        proximal: Float = 0,
         threads: Int = 1
     ) {
         self.steps = steps
@@ -41,21 +46,40 @@ public struct LocalTraining: Sendable {
         public let snapshot: () -> TrainingSnapshot
     }
 
-    /// Trains the policy, or the adapter beside it; `progress` is called after each step, and stops the work by throwing.
+    /// Trains the policy, or the adapter beside it; `progress` is called after each step, and stops the work by
+    /// throwing.
     ///
     /// From a snapshot of the same training it goes on where that was, and comes to the same weights. Throws
     /// ``TrainingDivergence`` where loss, gradient or weights stop being finite.
     public func run(
-        from start: Policy, adapter: Adapter? = nil, on demonstrations: DemonstrationSet, seed generator: SeededGenerator,
-        resuming snapshot: TrainingSnapshot? = nil, progress: (Progress) throws -> Void = { _ in }
+        from start: Policy,
+        adapter: Adapter? = nil,
+        on demonstrations: DemonstrationSet,
+        seed generator: SeededGenerator,
+        resuming snapshot: TrainingSnapshot? = nil,
+        progress: (Progress) throws -> Void = { _ in }
     ) throws -> Outcome {
-        let trainer = Trainer(start, adapter: adapter, batch: batch, threads: threads, optimizer: optimizer, proximal: proximal)
+        let trainer = Trainer(
+            start,
+            adapter: adapter,
+            batch: batch,
+            threads: threads,
+            optimizer: optimizer,
+            proximal: proximal
+        )
         var (sum, first, current) = (0.0, 0, generator)
         if let snapshot, snapshot.weights.count == trainer.parameters.count, snapshot.step <= steps {
             trainer.restore(parameters: snapshot.weights, m: snapshot.m, v: snapshot.v, steps: snapshot.step)
             (current, sum, first) = (SeededGenerator(seed: snapshot.generator), snapshot.lossSum, snapshot.step)
         }
-        let loader = BatchLoader(demonstrations, batch: batch, sampling: sampling, seed: generator.state, generator: current, steps: first..<steps)
+        let loader = BatchLoader(
+            demonstrations,
+            batch: batch,
+            sampling: sampling,
+            seed: generator.state,
+            generator: current,
+            steps: first..<steps
+        )
         var range = LossRange(snapshot.flatMap { first > 0 ? Float($0.lossSum / Double(first)) : nil })
         for step in first..<steps {
             let loaded = loader.next()
@@ -68,8 +92,15 @@ public struct LocalTraining: Sendable {
                 Progress(step: step + 1, loss: loss) {
                     let moments = trainer.moments
                     return TrainingSnapshot(
-                        step: step + 1, generator: loaded.generator, lossSum: total, weights: trainer.parameters, m: moments.m, v: moments.v)
-                })
+                        step: step + 1,
+                        generator: loaded.generator,
+                        lossSum: total,
+                        weights: trainer.parameters,
+                        m: moments.m,
+                        v: moments.v
+                    )
+                }
+            )
         }
         try check(trainer)
         if let what = range.divergence { throw TrainingDivergence(step: steps, steps: steps, what: what) }

@@ -7,7 +7,8 @@ import LinearAlgebra
 ///
 /// The same seed gives the same weights, bit for bit, on the same machine and number of threads.
 ///
-/// Memory: see ``byteCount``. Activations are those of ``microBatch(of:)`` samples a thread, however large the batch is.
+/// Memory: see ``byteCount``. Activations are those of ``microBatch(of:)`` samples a thread, however large the batch
+/// is.
 public final class Trainer {
     /// With the adapter, where there is one, folded in.
     public private(set) var policy: Policy
@@ -43,14 +44,22 @@ public final class Trainer {
     private static let microRows = 128
 
     /// Samples that a thread works on at a time.
-    public static func microBatch(of configuration: PolicyConfiguration) -> Int { max(1, microRows / configuration.tokens) }
+    public static func microBatch(of configuration: PolicyConfiguration) -> Int {
+        max(1, microRows / configuration.tokens)
+    }
 
     /// - Parameters:
     ///   - adapter: trained in place of the policy's weights.
     ///   - batch: the largest number of samples that a step will see.
-    ///   - proximal: μ of FedProx (Li 2020, arXiv:1812.06127): μ/2·‖w − w₀‖² is added to the loss, w₀ where training began.
+    ///   - proximal: μ of FedProx (Li 2020, arXiv:1812.06127): μ/2·‖w − w₀‖² is added to the loss, w₀ where training
+    ///     began.
     public init(
-        _ policy: Policy, adapter: Adapter? = nil, batch: Int, threads: Int = 1, optimizer: AdamW.Settings = .init(), proximal: Float = 0
+        _ policy: Policy,
+        adapter: Adapter? = nil,
+        batch: Int,
+        threads: Int = 1,
+        optimizer: AdamW.Settings = .init(),
+        proximal: Float = 0
     ) {
         precondition(batch > 0 && threads > 0)
         BLAS.useOneThread()
@@ -67,13 +76,16 @@ public final class Trainer {
         anchor = proximal > 0 ? trained : []
         let capacity = min(batch, Self.microBatch(of: policy.configuration))
         lanes = (0..<threads).map { _ in
-            Lane(Workspace(policy.configuration, capacity: capacity, rank: adapter?.layout.rank ?? 0), parameters: trained.count)
+            Lane(
+                Workspace(policy.configuration, capacity: capacity, rank: adapter?.layout.rank ?? 0),
+                parameters: trained.count
+            )
         }
         fold()
     }
 
-    /// Bytes of weights, gradients, moments and activations: (3 + threads) × trained parameters, frozen weights twice, and
-    /// the activations of ``microBatch(of:)`` samples a thread.
+    /// Bytes of weights, gradients, moments and activations: (3 + threads) × trained parameters, frozen weights twice,
+    /// and the activations of ``microBatch(of:)`` samples a thread.
     public var byteCount: Int {
         let trained = adapter?.values.count ?? policy.weights.count
         let frozen = adapter == nil ? 0 : policy.weights.count + base.count
@@ -100,10 +112,20 @@ public final class Trainer {
     public func step(_ batch: Batch, learningRate: Float) -> Float {
         let loss = lossAndGradient(batch)
         if adapter != nil {
-            gradientNorm = optimizer.step(&adapter!.values, lanes[0].gradient, learningRate: learningRate, in: adapter!.trainedRanges)
+            gradientNorm = optimizer.step(
+                &adapter!.values,
+                lanes[0].gradient,
+                learningRate: learningRate,
+                in: adapter!.trainedRanges
+            )
             fold()
         } else {
-            gradientNorm = optimizer.step(&policy.weights, lanes[0].gradient, learningRate: learningRate, in: [0..<policy.weights.count])
+            gradientNorm = optimizer.step(
+                &policy.weights,
+                lanes[0].gradient,
+                learningRate: learningRate,
+                in: [0..<policy.weights.count]
+            )
         }
         return loss
     }
@@ -119,7 +141,9 @@ public final class Trainer {
             pass.forward()
             lane.loss += pass.loss(total: batch.count)
             lane.gradient.withUnsafeMutableBufferPointer { g in
-                pass.backward(into: self.adapter == nil ? Gradients(weights: g.baseAddress) : Gradients(factors: g.baseAddress))
+                pass.backward(
+                    into: self.adapter == nil ? Gradients(weights: g.baseAddress) : Gradients(factors: g.baseAddress)
+                )
             }
         }
         // In the order of the lanes, whichever was first to end.
@@ -139,8 +163,8 @@ public final class Trainer {
 
     /// What the network gives for a batch, count × chunk × actionCount: actions, or, for flow matching, velocities.
     ///
-    /// The same numbers for any number of threads: the kernels of linear algebra round by the rows that they get at a time, and
-    /// a thread takes whole micro-batches here.
+    /// The same numbers for any number of threads: the kernels of linear algebra round by the rows that they get at a
+    /// time, and a thread takes whole micro-batches here.
     public func outputs(_ batch: Batch) -> [Float] {
         let width = policy.configuration.chunk * policy.configuration.actionCount
         let micro = lanes[0].space.capacity, shares = (batch.count + micro - 1) / micro
@@ -168,8 +192,15 @@ public final class Trainer {
                         body(
                             lane,
                             Pass(
-                                c: policy.configuration, o: offsets, w: weights.baseAddress!, factors: factors.baseAddress, scale: adapter?.scale ?? 0,
-                                space: lane.space, shard: shard))
+                                c: policy.configuration,
+                                o: offsets,
+                                w: weights.baseAddress!,
+                                factors: factors.baseAddress,
+                                scale: adapter?.scale ?? 0,
+                                space: lane.space,
+                                shard: shard
+                            )
+                        )
                     }
                 }
             }

@@ -15,12 +15,18 @@ public struct TrainingSnapshot: Equatable, Sendable {
     /// Writes a safetensors file; durable when this returns. `task` says which training it belongs to.
     public func write(to path: String, task: String) throws {
         let layout = TensorLayout(
-            ["m", "v", "weights"].map { (name: $0, type: ElementType.f32, shape: [weights.count]) })
+            ["m", "v", "weights"].map { (name: $0, type: ElementType.f32, shape: [weights.count]) }
+        )
         // Bits and not digits: a number that was rounded would come to other weights.
         let metadata = [
-            ("generator", String(generator)), ("loss_sum", String(lossSum.bitPattern)), ("step", String(step)), ("task", task),
+            ("generator", String(generator)), ("loss_sum", String(lossSum.bitPattern)), ("step", String(step)),
+            ("task", task),
         ]
-        let writer = try SafetensorsWriter(path: path, layout: layout, metadata: metadata.map { (name: $0.0, value: $0.1) })
+        let writer = try SafetensorsWriter(
+            path: path,
+            layout: layout,
+            metadata: metadata.map { (name: $0.0, value: $0.1) }
+        )
         for values in [m, v, weights] { try writer.append(values) }
         try writer.finish()
     }
@@ -30,12 +36,18 @@ public struct TrainingSnapshot: Equatable, Sendable {
         let file = try SafetensorsFile(path: path)
         func text(_ name: String) -> String { file.header[metadata: name] ?? "" }
         guard text("task") == task, file.layout.elementCount == 3 * parameters, let step = Int(text("step")), step >= 0,
-            let generator = UInt64(text("generator")), let lossSum = UInt64(text("loss_sum")).map(Double.init(bitPattern:))
+            let generator = UInt64(text("generator")),
+            let lossSum = UInt64(text("loss_sum")).map(Double.init(bitPattern:))
         else { return nil }
         let values = try file.float32s()
         self.init(
-            step: step, generator: generator, lossSum: lossSum, weights: Array(values[(2 * parameters)...]), m: Array(values[..<parameters]),
-            v: Array(values[parameters..<(2 * parameters)]))
+            step: step,
+            generator: generator,
+            lossSum: lossSum,
+            weights: Array(values[(2 * parameters)...]),
+            m: Array(values[..<parameters]),
+            v: Array(values[parameters..<(2 * parameters)])
+        )
     }
 
     init(step: Int, generator: UInt64, lossSum: Double, weights: [Float], m: [Float], v: [Float]) {

@@ -2,8 +2,8 @@ import Federation
 
 /// Gathers what sites hold of entries that a restored ledger lacks, until the receipts fill the gap.
 ///
-/// A receipt carries its entry's exact bytes under a tree head that this ledger's key signed. When every entry up to such a
-/// head is there, and the tree over them has the head's root, the history is whole again.
+/// A receipt carries its entry's exact bytes under a tree head that this ledger's key signed. When every entry up to
+/// such a head is there, and the tree over them has the head's root, the history is whole again.
 public struct LedgerRecovery: Sendable {
     /// The largest tree head that a site has shown.
     public private(set) var newest: SignedTreeHead
@@ -36,7 +36,8 @@ public struct LedgerRecovery: Sendable {
         note(head)
     }
 
-    /// The entries that bring `ledger` to a head that sites have seen, if all of them are there; the longest such history.
+    /// The entries that bring `ledger` to a head that sites have seen, if all of them are there; the longest such
+    /// history.
     public func restorable(_ ledger: LedgerSnapshot) -> [[UInt8]]? {
         var tree = ledger.tree
         var found: [[UInt8]] = []
@@ -49,8 +50,8 @@ public struct LedgerRecovery: Sendable {
         return longest
     }
 
-    /// Entries that the ledger has in common with what sites have seen, at most: what stands in it from there on was written after
-    /// it was restored, and what sites have seen from there on is lost.
+    /// Entries that the ledger has in common with what sites have seen, at most: what stands in it from there on was
+    /// written after it was restored, and what sites have seen from there on is lost.
     ///
     /// The newest head has the latest time of its entries; whatever was written after the restoration is later.
     public func keptEntries(_ ledger: Ledger) throws -> Int {

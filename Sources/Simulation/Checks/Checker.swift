@@ -84,8 +84,13 @@ final class Checker {
     private func task(_ update: SignedUpdate) -> TrainingTask {
         let manifest = update.manifest
         return TrainingTask(
-            campaign: manifest.campaign, key: manifest.key, rounds: 1, model: ModelReference(digest: manifest.model, layout: manifest.layout, byteCount: 0),
-            deadline: Timestamp(milliseconds: 0), training: world.scenario.plan.training)
+            campaign: manifest.campaign,
+            key: manifest.key,
+            rounds: 1,
+            model: ModelReference(digest: manifest.model, layout: manifest.layout, byteCount: 0),
+            deadline: Timestamp(milliseconds: 0),
+            training: world.scenario.plan.training
+        )
     }
 
     func acknowledged(_ receipt: Receipt) { acknowledged[receipt.index] = receipt.entry }
@@ -95,7 +100,9 @@ final class Checker {
     func heard(_ receipt: Receipt, by site: SimulatedSite) {
         outboxes[site.index] = nil
         heardEntries[receipt.index] = receipt.entry
-        guard acknowledged[receipt.index] == receipt.entry else { return fail("\(site.id) holds a receipt that the coordinator never gave") }
+        guard acknowledged[receipt.index] == receipt.entry else {
+            return fail("\(site.id) holds a receipt that the coordinator never gave")
+        }
     }
 
     func refused(_ site: SimulatedSite) { outboxes[site.index] = nil }
@@ -112,7 +119,9 @@ final class Checker {
         promises[upload] = max(bytes, promises[upload] ?? 0)
     }
     func published(_ digest: Digest, _ bytes: [UInt8]?) {
-        if let bytes, Digest(of: bytes) != digest { fail("blob \(digest.short) was published with other bytes than its name says") }
+        if let bytes, Digest(of: bytes) != digest {
+            fail("blob \(digest.short) was published with other bytes than its name says")
+        }
     }
     /// `site`: whose copy; `nil`: the shared store's, which nobody was promised.
     func discarded(_ digest: Digest, of site: SiteID? = nil) {
@@ -120,7 +129,9 @@ final class Checker {
         promises[Upload(digest: digest, site: site)] = nil
     }
     func resumed(_ spool: Spool, of site: SiteID) {
-        guard let promise = promises[Upload(digest: spool.digest, site: site)], !spool.isComplete, spool.receivedBytes < promise else { return }
+        guard let promise = promises[Upload(digest: spool.digest, site: site)], !spool.isComplete,
+            spool.receivedBytes < promise
+        else { return }
         fail("\(promise) bytes of an upload were said to be durable, \(spool.receivedBytes) are left")
     }
 
@@ -156,7 +167,9 @@ final class Checker {
     }
 
     func afterStep() -> Failure? {
-        if failure == nil, world.coordinator.node.isUp, !world.coordinator.node.disk.isDead, world.coordinator.ledger.count != head?.size {
+        if failure == nil, world.coordinator.node.isUp, !world.coordinator.node.disk.isDead,
+            world.coordinator.ledger.count != head?.size
+        {
             checkHead()
             foldNewEntries()
         }
@@ -168,7 +181,8 @@ final class Checker {
     /// An entry's case and round: signatures differ from play to play.
     private static func kind(_ body: Entry.Body) -> String {
         switch body {
-        case .updateAccepted(let accepted): "accepted \(accepted.update.manifest.site) \(accepted.update.manifest.update.short)"
+        case .updateAccepted(let accepted):
+            "accepted \(accepted.update.manifest.site) \(accepted.update.manifest.update.short)"
         case .updateRefused(let refused): "refused \(refused.site) \(refused.refusal.reason.rawValue)"
         case .roundOpened(let opening): "opened \(opening.key)"
         case .roundClosed(let key): "closed \(key)"
@@ -184,7 +198,9 @@ final class Checker {
     private func foldNewEntries() {
         let ledger = world.coordinator.ledger
         while foldedEntries < ledger.count, failure == nil {
-            guard let entry = try? ledger.entry(at: foldedEntries) else { return fail("entry \(foldedEntries) cannot be read") }
+            guard let entry = try? ledger.entry(at: foldedEntries) else {
+                return fail("entry \(foldedEntries) cannot be read")
+            }
             foldedEntries += 1
             fold(entry)
         }
@@ -199,7 +215,9 @@ final class Checker {
         case .roundAbandoned(let abandonment):
             world.count("rounds abandoned")
             for site in abandonment.without {
-                for update in [oracle.timely.removeValue(forKey: site), oracle.late.removeValue(forKey: site)].compactMap({ $0 }) {
+                for update in [oracle.timely.removeValue(forKey: site), oracle.late.removeValue(forKey: site)]
+                    .compactMap({ $0 })
+                {
                     oracle.dropped.insert(update.update.identity)
                 }
             }
@@ -218,12 +236,18 @@ final class Checker {
 
     private func accept(_ accepted: AcceptedUpdate) {
         let identity = accepted.update.identity
-        guard honest[identity] != nil else { return fail("an update was accepted that no honest site trained: \(identity.site), round \(identity.key)") }
-        guard oracle.accepted.insert(identity).inserted else { return fail("an update of \(identity.site) was accepted twice") }
+        guard honest[identity] != nil else {
+            return fail("an update was accepted that no honest site trained: \(identity.site), round \(identity.key)")
+        }
+        guard oracle.accepted.insert(identity).inserted else {
+            return fail("an update of \(identity.site) was accepted twice")
+        }
         let age = oracle.round - identity.key.round
         var weight = min(accepted.update.manifest.samples, world.scenario.plan.bounds.weight)
         for _ in 0..<max(0, age) { weight = weight * UInt32(world.scenario.plan.lateness.weightPercent) / 100 }
-        guard accepted.weight == max(1, weight) else { return fail("an update of \(identity.site) has the weight \(accepted.weight), the plan says \(weight)") }
+        guard accepted.weight == max(1, weight) else {
+            return fail("an update of \(identity.site) has the weight \(accepted.weight), the plan says \(weight)")
+        }
         if age == 0 {
             oracle.timely[identity.site] = accepted
         } else {
@@ -240,18 +264,34 @@ final class Checker {
         guard commit.totalWeight == updates.reduce(0, { $0 + UInt64($1.weight) }) else {
             return fail("round \(commit.key) was committed with the weight \(commit.totalWeight)")
         }
-        if world.scenario.plan.training.lora == nil { checkModel(commit, updates) } else { checkAdapter(commit, updates) }
+        if world.scenario.plan.training.lora == nil {
+            checkModel(commit, updates)
+        } else {
+            checkAdapter(commit, updates)
+        }
         (oracle.timely, oracle.late) = ([:], [:])
         world.count("rounds committed")
     }
 
     private func checkModel(_ commit: RoundCommit, _ updates: [AcceptedUpdate]) {
         let contributions = updates.map { update in
-            let format = UpdateFormat(world.scenario.plan.training, base: Tiny.layout, round: update.update.manifest.key.round)
-            return Oracle.Contribution(values: Tiny.decoded(honest[update.update.identity]!, format), weight: UInt64(update.weight))
+            let format = UpdateFormat(
+                world.scenario.plan.training,
+                base: Tiny.layout,
+                round: update.update.manifest.key.round
+            )
+            return Oracle.Contribution(
+                values: Tiny.decoded(honest[update.update.identity]!, format),
+                weight: UInt64(update.weight)
+            )
         }
         (oracle.model, oracle.state) = Oracle.step(
-            model: oracle.model, state: oracle.state, contributions, scaleBits: commit.scaleBits, strategy: world.scenario.plan.strategy)
+            model: oracle.model,
+            state: oracle.state,
+            contributions,
+            scaleBits: commit.scaleBits,
+            strategy: world.scenario.plan.strategy
+        )
         guard Digest(of: Tiny.file(oracle.model)) == commit.result.model else {
             return fail("round \(commit.key) was committed with another model than its updates give")
         }
@@ -263,8 +303,13 @@ final class Checker {
     private func checkAdapter(_ commit: RoundCommit, _ updates: [AcceptedUpdate]) {
         do {
             let files = updates.map { honest[$0.update.identity]! }
-            guard try rehearsal.step(commit, Array(zip(updates, files)), cohort: max(oracle.cohort.count, updates.count)) == commit.result else {
-                return fail("round \(commit.key) was committed with another model, adapter or server state than its updates give")
+            guard
+                try rehearsal.step(commit, Array(zip(updates, files)), cohort: max(oracle.cohort.count, updates.count))
+                    == commit.result
+            else {
+                return fail(
+                    "round \(commit.key) was committed with another model, adapter or server state than its updates give"
+                )
             }
             world.count("rounds with adapters")
         } catch {
@@ -296,13 +341,17 @@ final class Checker {
     private func checkOrders(_ entry: Entry) {
         switch entry.body {
         case .roundOpened(let opening):
-            if orders.isStopped || orders.isPaused { return fail("round \(opening.key) was opened in a campaign that was stopped or paused") }
+            if orders.isStopped || orders.isPaused {
+                return fail("round \(opening.key) was opened in a campaign that was stopped or paused")
+            }
             if let site = opening.cohort.first(where: { orders.dropped.contains($0) && oracle.timely[$0] == nil }) {
                 fail("\(site) was asked although it was dropped")
             }
         case .updateAccepted(let accepted):
             if orders.isStopped || orders.isPaused {
-                fail("an update of \(accepted.update.manifest.site) was accepted in a campaign that was stopped or paused")
+                fail(
+                    "an update of \(accepted.update.manifest.site) was accepted in a campaign that was stopped or paused"
+                )
             }
         default: break
         }
@@ -327,14 +376,18 @@ final class Checker {
     /// All that sites have shown is there again; another site may have seen more.
     func historyIsWhole() {
         let ledger = world.coordinator.ledger
-        isBehind = !acknowledged.allSatisfy { index, entry in index < ledger.count && (try? ledger.entry(at: Int(index)).wireBytes) == entry }
+        isBehind = !acknowledged.allSatisfy { index, entry in
+            index < ledger.count && (try? ledger.entry(at: Int(index)).wireBytes) == entry
+        }
     }
 
     /// What is missing is declared: only what is left must be there from here on.
     private func lossIsDeclared() {
         isBehind = false
         let ledger = world.coordinator.ledger
-        acknowledged = acknowledged.filter { index, entry in index < ledger.count && (try? ledger.entry(at: Int(index)).wireBytes) == entry }
+        acknowledged = acknowledged.filter { index, entry in
+            index < ledger.count && (try? ledger.entry(at: Int(index)).wireBytes) == entry
+        }
         worked = [:]
     }
 
@@ -344,7 +397,9 @@ final class Checker {
         guard let head = try? SignedTreeHead(note: note, origin: ledger.origin, key: ledger.publicKey).head else {
             return fail("\(site.id) works under a tree head that is none")
         }
-        if let former = worked[site.index], former.size > head.size { return fail("\(site.id) has seen \(former.size) entries and works under \(head.size)") }
+        if let former = worked[site.index], former.size > head.size {
+            return fail("\(site.id) has seen \(former.size) entries and works under \(head.size)")
+        }
         worked[site.index] = head
     }
 
@@ -353,19 +408,25 @@ final class Checker {
     // MARK: The end
 
     var isOver: Bool {
-        guard world.now > world.scenario.faultsEnd, world.coordinator.node.isUp, world.coordinator.machine.state.campaign?.end != nil else { return false }
+        guard world.now > world.scenario.faultsEnd, world.coordinator.node.isUp,
+            world.coordinator.machine.state.campaign?.end != nil
+        else { return false }
         return world.sites.allSatisfy(\.hasFinished)
     }
 
     func atTheEnd() -> Failure? {
-        guard let campaign = world.coordinator.machine.state.campaign, let end = campaign.end, end.completed || campaign.stop != nil else {
+        guard let campaign = world.coordinator.machine.state.campaign, let end = campaign.end,
+            end.completed || campaign.stop != nil
+        else {
             return Failure("the campaign stopped: \(world.coordinator.machine.state.campaign?.end?.reason ?? "")")
         }
         restarted()
         // What a stop cuts off counts in no round.
         guard end.completed else { return failure }
         let lost = oracle.accepted.subtracting(oracle.counted).subtracting(oracle.dropped)
-        if failure == nil, let update = lost.first { fail("an accepted update of \(update.site) for round \(update.key) was never counted") }
+        if failure == nil, let update = lost.first {
+            fail("an accepted update of \(update.site) for round \(update.key) was never counted")
+        }
         if failure == nil, !outboxes.isEmpty { fail("an update waits in an outbox although the campaign has ended") }
         return failure
     }
@@ -380,7 +441,15 @@ final class Checker {
             contributions.append(twice)
         }
         return AggregationTask(
-            key: task.key, start: task.start, strategy: task.strategy, training: task.training, isLastRound: task.isLastRound, bound: task.bound,
-            scaleBits: task.scaleBits, productScaleBits: task.productScaleBits, contributions: contributions)
+            key: task.key,
+            start: task.start,
+            strategy: task.strategy,
+            training: task.training,
+            isLastRound: task.isLastRound,
+            bound: task.bound,
+            scaleBits: task.scaleBits,
+            productScaleBits: task.productScaleBits,
+            contributions: contributions
+        )
     }
 }

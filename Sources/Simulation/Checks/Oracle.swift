@@ -10,7 +10,11 @@ enum Oracle {
 
     /// The next model and the next server state.
     static func step(
-        model: [Float], state: [Float]?, _ contributions: [Contribution], scaleBits: Int, strategy: Strategy
+        model: [Float],
+        state: [Float]?,
+        _ contributions: [Contribution],
+        scaleBits: Int,
+        strategy: Strategy
     ) -> (model: [Float], state: [Float]?) {
         let scale = Double(sign: .plus, exponent: scaleBits, significand: 1)
         let total = contributions.reduce(0) { $0 + $1.weight }
@@ -24,8 +28,12 @@ enum Oracle {
             }
             let mean = Double(sum) / (Double(total) * scale)
             var change = strategy.learningRate * move(mean, strategy, &kept, at: slots * index)
-            if case .fedAdam(let moments) = strategy { change /= Double(kept[2 * index + 1]).squareRoot() + moments.adaptivity }
-            if case .fedYogi(let moments) = strategy { change /= Double(kept[2 * index + 1]).squareRoot() + moments.adaptivity }
+            if case .fedAdam(let moments) = strategy {
+                change /= Double(kept[2 * index + 1]).squareRoot() + moments.adaptivity
+            }
+            if case .fedYogi(let moments) = strategy {
+                change /= Double(kept[2 * index + 1]).squareRoot() + moments.adaptivity
+            }
             next[index] = Float(Double(model[index]) + change)
         }
         return (next, strategy.hasServerState ? kept : nil)
@@ -47,7 +55,9 @@ enum Oracle {
             if case .fedAdam = strategy {
                 state[place + 1] = Float(moments.beta2 * old + (1 - moments.beta2) * square)
             } else {
-                state[place + 1] = Float(old - (1 - moments.beta2) * square * (old > square ? 1 : old < square ? -1 : 0))
+                state[place + 1] = Float(
+                    old - (1 - moments.beta2) * square * (old > square ? 1 : old < square ? -1 : 0)
+                )
             }
             return Double(state[place])
         }

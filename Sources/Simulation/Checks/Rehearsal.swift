@@ -18,14 +18,29 @@ final class Rehearsal {
         try blobs.store(base)
     }
 
-    func step(_ commit: RoundCommit, _ updates: [(update: AcceptedUpdate, file: [UInt8])], cohort: Int) throws -> GlobalState {
-        let contributions = try updates.sorted { $0.update.update.manifest.site > $1.update.update.manifest.site }.map { update, file in
-            AggregationTask.Contribution(site: update.update.manifest.site, update: try blobs.store(file).digest, weight: update.weight)
+    func step(_ commit: RoundCommit, _ updates: [(update: AcceptedUpdate, file: [UInt8])], cohort: Int) throws
+        -> GlobalState
+    {
+        let contributions = try updates.sorted { $0.update.update.manifest.site > $1.update.update.manifest.site }.map {
+            update,
+            file in
+            AggregationTask.Contribution(
+                site: update.update.manifest.site,
+                update: try blobs.store(file).digest,
+                weight: update.weight
+            )
         }
         let task = AggregationTask(
-            key: commit.key, start: start, strategy: plan.strategy, training: plan.training, isLastRound: commit.key.round == plan.rounds,
-            bound: plan.bounds.norm, scaleBits: plan.scaleBits(cohort: cohort), productScaleBits: plan.productScaleBits(cohort: cohort),
-            contributions: contributions)
+            key: commit.key,
+            start: start,
+            strategy: plan.strategy,
+            training: plan.training,
+            isLastRound: commit.key.round == plan.rounds,
+            bound: plan.bounds.norm,
+            scaleBits: plan.scaleBits(cohort: cohort),
+            productScaleBits: plan.productScaleBits(cohort: cohort),
+            contributions: contributions
+        )
         let outcome = RoundAggregation(blobs: blobs, threads: 1).attempt(task)
         guard case .done(let result) = outcome else { throw Failed(outcome: outcome) }
         start = result

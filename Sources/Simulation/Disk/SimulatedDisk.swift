@@ -179,7 +179,11 @@ extension SimulatedDisk.Content {
 
 extension [UInt8] {
     fileprivate mutating func resize(to count: Int) {
-        if count < self.count { removeLast(self.count - count) } else { append(contentsOf: repeatElement(0, count: count - self.count)) }
+        if count < self.count {
+            removeLast(self.count - count)
+        } else {
+            append(contentsOf: repeatElement(0, count: count - self.count))
+        }
     }
 }
 

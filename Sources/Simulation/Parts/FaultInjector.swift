@@ -30,7 +30,8 @@ final class FaultInjector {
         case .powerFailure: if world.chance(0.5) { coordinator.crash(power: true) } else { site.crash(power: true) }
         case .crashAtEffect: if node.isUp { node.disk.fuse = Int.random(in: 0...40, using: &world.random) }
         case .cutLink: site.cutLinks()
-        case .partition: world.partitions[site.index] = world.now + UInt64.random(in: 1000...3_600_000, using: &world.random)
+        case .partition:
+            world.partitions[site.index] = world.now + UInt64.random(in: 1000...3_600_000, using: &world.random)
         case .fullDisk: fill(node)
         case .clockStep: node.clockOffset = Int64.random(in: -600_000...600_000, using: &world.random)
         case .bitRot: coordinator.rot()

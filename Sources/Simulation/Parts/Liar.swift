@@ -5,7 +5,8 @@ import Wire
 final class Liar {
     private unowned let site: SimulatedSite
     /// Of each lying connection, what it offers and what it sends.
-    private var uploads: [ObjectIdentifier: (link: SimulatedLink, offered: BlobReference, bytes: [UInt8], then: SignedUpdate?)] = [:]
+    private var uploads:
+        [ObjectIdentifier: (link: SimulatedLink, offered: BlobReference, bytes: [UInt8], then: SignedUpdate?)] = [:]
     private var old: SignedUpdate?
     private var task: TrainingTask?
     /// What other sites have sent.
@@ -41,11 +42,29 @@ final class Liar {
         old = site.pending ?? old
     }
 
-    private func submit(_ bytes: [UInt8], _ task: TrainingTask, as other: SiteID? = nil, round: Int? = nil, forged: Bool = false) {
-        guard var signed = try? site.sign((Digest(of: bytes), UInt64(bytes.count)), task, samples: 1000, as: other, round: round) else { return }
+    private func submit(
+        _ bytes: [UInt8],
+        _ task: TrainingTask,
+        as other: SiteID? = nil,
+        round: Int? = nil,
+        forged: Bool = false
+    ) {
+        guard
+            var signed = try? site.sign(
+                (Digest(of: bytes), UInt64(bytes.count)),
+                task,
+                samples: 1000,
+                as: other,
+                round: round
+            )
+        else { return }
         if forged {
             signed = SignedUpdate(
-                manifest: signed.manifest, manifestBytes: signed.manifestBytes, signature: signed.signature.reversed(), certificate: signed.certificate)
+                manifest: signed.manifest,
+                manifestBytes: signed.manifestBytes,
+                signature: signed.signature.reversed(),
+                certificate: signed.certificate
+            )
         }
         upload(bytes, as: BlobReference(digest: Digest(of: bytes), byteCount: UInt64(bytes.count)), then: signed)
     }
@@ -92,7 +111,10 @@ final class Liar {
         case .welcome: link.sendUp(.offerBlob(lie.offered.digest, byteCount: lie.offered.byteCount), id: 2)
         case .blobProgress(let durable, let complete) where frame.inReplyTo == 2 || complete:
             if !complete, !lie.bytes.isEmpty {
-                return link.sendUp(.blobChunk(BlobChunk(offset: durable, payload: Payload(Array(lie.bytes.dropFirst(Int(durable)))))), id: 3)
+                return link.sendUp(
+                    .blobChunk(BlobChunk(offset: durable, payload: Payload(Array(lie.bytes.dropFirst(Int(durable)))))),
+                    id: 3
+                )
             }
             if let update = lie.then { site.sayOnControl(.submitUpdate(update)) }
             end(link)

@@ -13,7 +13,9 @@ struct SimulatedUpload {
 /// Updates up, models and adapters down.
 extension SimulatedCoordinator {
     func receive(_ digest: Digest, _ byteCount: UInt64, _ id: UInt64, _ link: SimulatedLink) {
-        guard let limit = driver.uploadLimit(for: link.site.id), byteCount <= limit else { return refuse(Refusal(.conflict, "no campaign"), id, link) }
+        guard let limit = driver.uploadLimit(for: link.site.id), byteCount <= limit else {
+            return refuse(Refusal(.conflict, "no campaign"), id, link)
+        }
         if world.mistake == .shareUploads, owner(of: digest) != nil {
             return link.sendDown(.blobProgress(durable: byteCount, complete: true), inReplyTo: id)
         }
@@ -26,8 +28,15 @@ extension SimulatedCoordinator {
         do {
             let spool = try incoming.store(of: link.site.id).spool(digest, byteCount: byteCount)
             world.checker.resumed(spool, of: link.site.id)
-            let receiver = UploadReceiver(digest, byteCount: byteCount, received: spool.receivedBytes, isComplete: spool.isComplete)
-            if !spool.isComplete { uploads[ObjectIdentifier(link)] = SimulatedUpload(link: link, spool: spool, receiver: receiver) }
+            let receiver = UploadReceiver(
+                digest,
+                byteCount: byteCount,
+                received: spool.receivedBytes,
+                isComplete: spool.isComplete
+            )
+            if !spool.isComplete {
+                uploads[ObjectIdentifier(link)] = SimulatedUpload(link: link, spool: spool, receiver: receiver)
+            }
             say(receiver.progress(durable: spool.durableBytes, isComplete: spool.isComplete), of: spool, id, link)
         } catch {
             // All of it was there when the coordinator died, and it was not what its name says.
@@ -44,7 +53,14 @@ extension SimulatedCoordinator {
             if world.mistake == .trustBlobNames, upload.receiver.hasAll { return believe(chunk, spool, id, link) }
             let isNews = try chunk.payload.withUnsafeBytes { try spool.append($0, at: chunk.offset) }
             uploads[ObjectIdentifier(link)] = spool.isComplete ? nil : upload
-            if isNews { say(upload.receiver.progress(durable: spool.durableBytes, isComplete: spool.isComplete), of: spool, id, link) }
+            if isNews {
+                say(
+                    upload.receiver.progress(durable: spool.durableBytes, isComplete: spool.isComplete),
+                    of: spool,
+                    id,
+                    link
+                )
+            }
         } catch {
             try? spool.checkpoint()
             uploads[ObjectIdentifier(link)] = nil
@@ -54,11 +70,14 @@ extension SimulatedCoordinator {
         if spool.isComplete { world.checker.published(spool.digest, node.disk.bytes(uploadPath(spool.digest, link))) }
     }
 
-    private func uploadPath(_ digest: Digest, _ link: SimulatedLink) -> String { (try? incoming.store(of: link.site.id))?.path(of: digest) ?? "" }
+    private func uploadPath(_ digest: Digest, _ link: SimulatedLink) -> String {
+        (try? incoming.store(of: link.site.id))?.path(of: digest) ?? ""
+    }
 
     /// The mistake: publishes whatever came.
     private func believe(_ chunk: BlobChunk, _ spool: Spool, _ id: UInt64, _ link: SimulatedLink) {
-        let bytes = (node.disk.bytes("blobs/incoming/\(link.site.id)/partial/\(spool.digest.hex)") ?? []) + chunk.payload.bytes
+        let bytes =
+            (node.disk.bytes("blobs/incoming/\(link.site.id)/partial/\(spool.digest.hex)") ?? []) + chunk.payload.bytes
         uploads[ObjectIdentifier(link)] = nil
         guard let file = try? node.disk.open(uploadPath(spool.digest, link), .replacing) else { return }
         try? bytes.withUnsafeBytes { try file.write($0, at: 0) }
@@ -72,7 +91,9 @@ extension SimulatedCoordinator {
     }
 
     /// For the mistake of ``Mistake/shareUploads``: the site that sent a blob, not the one that asks.
-    func owner(of digest: Digest) -> SiteID? { incoming.sites().first { (try? incoming.store(of: $0))?.contains(digest) == true } }
+    func owner(of digest: Digest) -> SiteID? {
+        incoming.sites().first { (try? incoming.store(of: $0))?.contains(digest) == true }
+    }
 
     func send(_ digest: Digest, from start: UInt64, _ id: UInt64, _ link: SimulatedLink) {
         do {

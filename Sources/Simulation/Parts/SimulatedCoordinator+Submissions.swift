@@ -24,7 +24,12 @@ extension SimulatedCoordinator {
         guard let sender = world.sites.first(where: { $0.id == site }) else { return .unavailable("a stranger") }
         let owner = world.mistake == .shareUploads ? owner(of: update.manifest.update) ?? site : site
         do {
-            let inspection = UpdateInspection(blobs: blobs, uploads: try incoming.store(of: owner), plan: plan, roots: world.cast.roots)
+            let inspection = UpdateInspection(
+                blobs: blobs,
+                uploads: try incoming.store(of: owner),
+                plan: plan,
+                roots: world.cast.roots
+            )
             return inspection.inspect(update, certificate: world.cast.sites[sender.index].certificate, at: now)
         } catch {
             return .unavailable("\(error)")
@@ -42,16 +47,30 @@ extension SimulatedCoordinator {
     private func acknowledge(_ index: UInt64, _ seen: UInt64, _ id: UInt64, _ link: SimulatedLink) {
         guard !node.disk.isDead else { return }
         let snapshot = ledger.snapshot
-        guard let receipt = try? ledger.receipt(of: index, under: snapshot) else { return world.checker.fail("entry \(index) cannot be read again") }
+        guard let receipt = try? ledger.receipt(of: index, under: snapshot) else {
+            return world.checker.fail("entry \(index) cannot be read again")
+        }
         world.checker.acknowledged(receipt)
-        link.sendDown(.receipt(receipt, consistencyProof: snapshot.consistencyProof(from: min(Int(clamping: seen), snapshot.count))), inReplyTo: id)
+        link.sendDown(
+            .receipt(
+                receipt,
+                consistencyProof: snapshot.consistencyProof(from: min(Int(clamping: seen), snapshot.count))
+            ),
+            inReplyTo: id
+        )
     }
 
     /// The mistake: the ledger could not be written, and the site is told that its update is in it.
     func answerUnrecorded(_ entries: [Entry]) {
         for entry in entries {
-            guard case .updateAccepted(let accepted) = entry.body, let (id, link) = unanswered[accepted.update.identity] else { continue }
-            let receipt = Receipt(index: UInt64(ledger.count), entry: entry.wireBytes, proof: [], treeHead: ledger.head.note)
+            guard case .updateAccepted(let accepted) = entry.body, let (id, link) = unanswered[accepted.update.identity]
+            else { continue }
+            let receipt = Receipt(
+                index: UInt64(ledger.count),
+                entry: entry.wireBytes,
+                proof: [],
+                treeHead: ledger.head.note
+            )
             world.checker.acknowledged(receipt)
             link.sendDown(.receipt(receipt), inReplyTo: id)
         }

@@ -53,7 +53,8 @@ final class SimulatedCoordinator: @unchecked Sendable {
     var description: String {
         guard node.isUp, let campaign = machine.state.campaign else { return "the coordinator is down" }
         return "round \(campaign.round.key) is \(campaign.round.phaseName), \(links.count) sites present"
-            + (campaign.pause == nil ? "" : ", paused") + (driver.recovery.map { ", lacking entries up to \($0.newest.head.size)" } ?? "")
+            + (campaign.pause == nil ? "" : ", paused")
+            + (driver.recovery.map { ", lacking entries up to \($0.newest.head.size)" } ?? "")
     }
 
     private func found() throws {
@@ -62,7 +63,8 @@ final class SimulatedCoordinator: @unchecked Sendable {
         let (ledger, state) = try Ledger.open(consortium: world.cast.consortium, store: store, key: world.cast.logKey)
         var machine = CoordinatorMachine(state: state)
         try ledger.append([
-            Entry(at: now, .founded(world.cast.founding)), Entry(at: now, .modelRegistered(world.scenario.plan.base, world.scenario.plan.model!, by: "")),
+            Entry(at: now, .founded(world.cast.founding)),
+            Entry(at: now, .modelRegistered(world.scenario.plan.base, world.scenario.plan.model!, by: "")),
         ])
         machine = CoordinatorMachine(state: try ledger.reload())
         let effects = try machine.open(world.scenario.plan, by: "operator/sim", at: now)
@@ -81,9 +83,17 @@ final class SimulatedCoordinator: @unchecked Sendable {
             blobs.removeLeftovers()
             incoming = IncomingBlobs(blobs)
             sweeper = BlobSweeper(blobs, incoming)
-            let (ledger, state) = try Ledger.open(consortium: world.cast.consortium, store: store, key: world.cast.logKey)
+            let (ledger, state) = try Ledger.open(
+                consortium: world.cast.consortium,
+                store: store,
+                key: world.cast.logKey
+            )
             openLedger = ledger
-            driver = CoordinatorDriver(state: state, ledger: ledger.snapshot, recovery: try missing.load(ledger.snapshot))
+            driver = CoordinatorDriver(
+                state: state,
+                ledger: ledger.snapshot,
+                recovery: try missing.load(ledger.snapshot)
+            )
         } catch {
             // A ledger that does not open is for the checker; a disk that died again, for the next start.
             if !node.disk.isDead { world.checker.fail("the coordinator cannot start: \(error)") }
@@ -148,9 +158,20 @@ final class SimulatedCoordinator: @unchecked Sendable {
         link.sendDown(
             .welcome(
                 Welcome(
-                    version: 1, consortium: world.cast.consortium, time: now, heartbeatSeconds: 5, chunkBytes: 64, logKey: world.cast.logKeyBytes,
-                    logKeySignature: world.cast.founding.logKeySignature, treeHead: ledger.head.note, consistencyProof: proof,
-                    loss: loss.flatMap { try? self.ledger.receipt(of: $0.index, under: ledger) })), inReplyTo: 1)
+                    version: 1,
+                    consortium: world.cast.consortium,
+                    time: now,
+                    heartbeatSeconds: 5,
+                    chunkBytes: 64,
+                    logKey: world.cast.logKeyBytes,
+                    logKeySignature: world.cast.founding.logKeySignature,
+                    treeHead: ledger.head.note,
+                    consistencyProof: proof,
+                    loss: loss.flatMap { try? self.ledger.receipt(of: $0.index, under: ledger) }
+                )
+            ),
+            inReplyTo: 1
+        )
         guard link.purpose == .control else { return }
         // What was decided meanwhile is on the disk; the driver is free again when this returns.
         later(0) { self.begin(link, standing) }
@@ -194,11 +215,17 @@ final class SimulatedCoordinator: @unchecked Sendable {
         }
     }
 
-    func refuse(_ refusal: Refusal, _ id: UInt64, _ link: SimulatedLink) { link.sendDown(.refusal(refusal), inReplyTo: id) }
+    func refuse(_ refusal: Refusal, _ id: UInt64, _ link: SimulatedLink) {
+        link.sendDown(.refusal(refusal), inReplyTo: id)
+    }
 
     // MARK: The driver
 
-    func ask(_ request: CoordinatorRequest, _ update: SignedUpdate? = nil, _ answer: @escaping (CoordinatorAnswer) -> Void) {
+    func ask(
+        _ request: CoordinatorRequest,
+        _ update: SignedUpdate? = nil,
+        _ answer: @escaping (CoordinatorAnswer) -> Void
+    ) {
         numbers += 1
         let id = RequestID(numbers)
         requests[id] = Request(update: update, answer: answer)
@@ -227,7 +254,8 @@ final class SimulatedCoordinator: @unchecked Sendable {
         case .inspect(let id, let update, let plan, _):
             // Other things happen while the tensors are read.
             later(1...3000) { self.handle(.inspected(id, self.inspect(update, plan))) }
-        case .publish(let id, let manifest, let inspection): later(0...50) { self.handle(.published(id, self.publish(manifest, inspection))) }
+        case .publish(let id, let manifest, let inspection):
+            later(0...50) { self.handle(.published(id, self.publish(manifest, inspection))) }
         case .compute(let task): compute(task)
         case .remove(let digests):
             for digest in digests {
@@ -240,7 +268,9 @@ final class SimulatedCoordinator: @unchecked Sendable {
             world.checker.discarded(digest, of: site)
         case .sweep(let wasAbandoned):
             let needed = sweeper.needsAll(wasAbandoned: wasAbandoned) ? driver.neededBlobs : nil
-            for place in (try? sweeper.sweep(needed: needed)) ?? [] { world.checker.discarded(place.digest, of: place.site) }
+            for place in (try? sweeper.sweep(needed: needed)) ?? [] {
+                world.checker.discarded(place.digest, of: place.site)
+            }
         case .assign(let id, let assignment, let proof): assign(id, assignment, proof)
         case .close(let id): links.removeValue(forKey: id)?.closeFromCoordinator()
         case .reply(let id, let answer): requests.removeValue(forKey: id)?.answer(answer)
@@ -280,7 +310,9 @@ final class SimulatedCoordinator: @unchecked Sendable {
 
     private func assign(_ id: LinkID, _ assignment: Assignment, _ proof: UInt64?) {
         guard let link = links[id] else { return }
-        guard case .train(let task) = assignment, let proof, let receipt = try? ledger.receipt(of: proof) else { return link.sendDown(.assignment(assignment)) }
+        guard case .train(let task) = assignment, let proof, let receipt = try? ledger.receipt(of: proof) else {
+            return link.sendDown(.assignment(assignment))
+        }
         link.sendDown(.assignment(.train(task.asking(because: receipt))))
     }
 
@@ -304,7 +336,9 @@ final class SimulatedCoordinator: @unchecked Sendable {
         guard task != forgotten else { return }
         later(10...60_000) {
             let outcome = RoundAggregation(blobs: self.blobs, threads: 1).attempt(self.world.checker.spoil(task))
-            guard case .done(let result) = outcome, self.world.mistake == .sumInOrderOfArrival else { return self.handle(.computed(task, outcome)) }
+            guard case .done(let result) = outcome, self.world.mistake == .sumInOrderOfArrival else {
+                return self.handle(.computed(task, outcome))
+            }
             self.handle(.computed(task, .done(self.sumFloats(task) ?? result)))
         }
     }
@@ -312,10 +346,14 @@ final class SimulatedCoordinator: @unchecked Sendable {
     /// The mistake: float32 sums, which depend on the order.
     private func sumFloats(_ task: AggregationTask) -> GlobalState? {
         func values(_ digest: Digest) -> [Float] { Tiny.values(node.disk.bytes(blobs.path(of: digest)) ?? []) }
-        guard !task.strategy.hasServerState, task.training.lora == nil, task.training.compression == .none else { return nil }
+        guard !task.strategy.hasServerState, task.training.lora == nil, task.training.compression == .none else {
+            return nil
+        }
         var sum = [Float](repeating: 0, count: Tiny.parameters)
         for contribution in task.contributions.shuffled(using: &world.random) {
-            for (index, value) in values(contribution.update).enumerated() { sum[index] += Float(contribution.weight) * value }
+            for (index, value) in values(contribution.update).enumerated() {
+                sum[index] += Float(contribution.weight) * value
+            }
         }
         let rate = Float(task.strategy.learningRate) / Float(task.totalWeight)
         let next = zip(values(task.start.model), sum).map { $0 + rate * $1 }
@@ -377,10 +415,16 @@ final class SimulatedCoordinator: @unchecked Sendable {
     }
 
     private func declareLoss() {
-        guard let recovery = driver.recovery, let kept = try? recovery.keptEntries(ledger) else { return waitsToDeclare = false }
+        guard let recovery = driver.recovery, let kept = try? recovery.keptEntries(ledger) else {
+            return waitsToDeclare = false
+        }
         let missing = (head: recovery.newest, kept: UInt64(kept))
         ask(.declareLoss(reason: "a disk was lost", by: "operator/sim", missing: missing)) { answer in
-            if case .recorded = answer { self.waitsToDeclare = false } else { self.later(60_000) { self.declareLoss() } }
+            if case .recorded = answer {
+                self.waitsToDeclare = false
+            } else {
+                self.later(60_000) { self.declareLoss() }
+            }
         }
     }
 }

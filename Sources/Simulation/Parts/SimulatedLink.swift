@@ -31,7 +31,9 @@ final class SimulatedLink: @unchecked Sendable {
     }
 
     private var isSiteThere: Bool { site.node.isUp && site.node.epoch == siteEpoch }
-    private var isCoordinatorThere: Bool { world.coordinator.node.isUp && world.coordinator.node.epoch == coordinatorEpoch }
+    private var isCoordinatorThere: Bool {
+        world.coordinator.node.isUp && world.coordinator.node.epoch == coordinatorEpoch
+    }
     private var isPartitioned: Bool { world.partitions[site.index].map { $0 > world.now } ?? false }
 
     func sendUp(_ message: ClientMessage, id: UInt64) {

@@ -16,11 +16,19 @@ final class SimulatedOperator {
         case 1..<16:
             change(.pause)
             world.schedule(after: Int.random(in: 60_000...7_200_000, using: &world.random)) { self.resume() }
-        case 16..<26: if let site = campaign.plan.sites.randomElement(using: &world.random) { drop(site, campaign.plan) }
+        case 16..<26:
+            if let site = campaign.plan.sites.randomElement(using: &world.random) { drop(site, campaign.plan) }
         case 26..<34: if let site = dropped.first { change(.amend(PlanAmendment(addedSites: [site]))) }
         default:
             let deadline = [900, 3600, 14_400].randomElement(using: &world.random)!
-            change(.amend(PlanAmendment(quorum: Int.random(in: 1...campaign.plan.sites.count, using: &world.random), deadlineSeconds: deadline)))
+            change(
+                .amend(
+                    PlanAmendment(
+                        quorum: Int.random(in: 1...campaign.plan.sites.count, using: &world.random),
+                        deadlineSeconds: deadline
+                    )
+                )
+            )
         }
     }
 
@@ -28,7 +36,8 @@ final class SimulatedOperator {
     func settle() { resume() }
 
     private var openCampaign: CampaignState? {
-        guard world.coordinator.node.isUp, let campaign = world.coordinator.machine.state.campaign, campaign.end == nil else { return nil }
+        guard world.coordinator.node.isUp, let campaign = world.coordinator.machine.state.campaign, campaign.end == nil
+        else { return nil }
         return campaign
     }
 
@@ -39,14 +48,21 @@ final class SimulatedOperator {
 
     /// Again and again until it is done: the coordinator may be down, or its disk full.
     private func resume() {
-        guard let campaign = openCampaign else { return world.coordinator.hasEnded ? () : world.schedule(after: 60_000) { self.resume() } }
+        guard let campaign = openCampaign else {
+            return world.coordinator.hasEnded ? () : world.schedule(after: 60_000) { self.resume() }
+        }
         guard campaign.pause != nil else { return }
         change(.resume)
         world.schedule(after: 60_000) { self.resume() }
     }
 
     private func change(_ action: CampaignChange.Action) {
-        let change = CampaignChange(campaign: world.scenario.plan.campaign, action: action, reason: "as it was simulated", changedBy: "operator/sim")
+        let change = CampaignChange(
+            campaign: world.scenario.plan.campaign,
+            action: action,
+            reason: "as it was simulated",
+            changedBy: "operator/sim"
+        )
         world.checker.attempting(change)
         world.coordinator.change(change) { self.heard(change) }
     }

@@ -36,7 +36,10 @@ extension SimulatedSite {
                 guard let half = try open() else { return self.transferred() }
                 self.transfer?.half = half
             } catch {
-                return self.transferFailed("\(error)", kind: (error as? BlobError)?.code == .missing ? .updateLost : .other)
+                return self.transferFailed(
+                    "\(error)",
+                    kind: (error as? BlobError)?.code == .missing ? .updateLost : .other
+                )
             }
             guard !self.isCutOff else { return self.transferFailed("unreachable") }
             let link = SimulatedLink(self.world, self, .bulk)
@@ -47,7 +50,9 @@ extension SimulatedSite {
 
     private func download(_ blob: BlobReference) throws -> SimulatedTransfer.Half? {
         let spool = try blobs.spool(blob.digest, byteCount: blob.byteCount)
-        guard spool.isComplete else { return .down(DownloadReceiver(blob.digest, byteCount: blob.byteCount, received: spool.receivedBytes), spool) }
+        guard spool.isComplete else {
+            return .down(DownloadReceiver(blob.digest, byteCount: blob.byteCount, received: spool.receivedBytes), spool)
+        }
         do { try blobs.verify(blob.digest) } catch {
             blobs.remove(blob.digest)
             throw error
@@ -86,7 +91,13 @@ extension SimulatedSite {
         return false
     }
 
-    private func hear(_ message: ServerMessage, _ sender: UploadSender, _ reader: BlobReader, _ update: SignedUpdate, _ link: SimulatedLink) throws {
+    private func hear(
+        _ message: ServerMessage,
+        _ sender: UploadSender,
+        _ reader: BlobReader,
+        _ update: SignedUpdate,
+        _ link: SimulatedLink
+    ) throws {
         var sender = sender
         let step = try sender.hear(message)
         if case .complete = step {

@@ -34,7 +34,8 @@ final class SimulatedSite {
     var pending: SignedUpdate? { driver.pending }
     var description: String {
         guard node.isUp else { return "\(id) is down" }
-        return "\(id) \(driver.machine.work) \(driver.machine.isConnected ? "connected" : "not connected")".prefix(160).description
+        return "\(id) \(driver.machine.work) \(driver.machine.isConnected ? "connected" : "not connected")".prefix(160)
+            .description
     }
     var hasFinished: Bool { if case .finished = driver.machine.work { node.isUp } else { false } }
 
@@ -117,7 +118,9 @@ final class SimulatedSite {
             later(0) { self.handle(.admitted(id, admitted, isAsSent: admitted == assignment)) }
         case .download, .upload, .keepModel, .endTransfer: transfer(effect)
         case .removeModels(let kept):
-            for digest in (try? blobs.all()) ?? [] where !kept.contains(digest) && digest != pending?.manifest.update { blobs.remove(digest) }
+            for digest in (try? blobs.all()) ?? [] where !kept.contains(digest) && digest != pending?.manifest.update {
+                blobs.remove(digest)
+            }
         case .train(let task): train(task)
         case .stopTraining: training += 1
         case .prepare(let task, let update): prepare(task, update)
@@ -251,7 +254,17 @@ final class SimulatedSite {
             do {
                 let honest = Honest(self.index, task)
                 let blob = try self.blobs.store(honest.file(honest.values))
-                self.handle(.trained(task, TrainedUpdate(digest: blob.digest, byteCount: blob.byteCount, samples: honest.samples, loss: 0.5)))
+                self.handle(
+                    .trained(
+                        task,
+                        TrainedUpdate(
+                            digest: blob.digest,
+                            byteCount: blob.byteCount,
+                            samples: honest.samples,
+                            loss: 0.5
+                        )
+                    )
+                )
             } catch {
                 self.handle(.trainingFailed(task, WorkerFailure("\(error)")))
             }
@@ -270,17 +283,35 @@ final class SimulatedSite {
         }
     }
 
-    func sign(_ blob: (digest: Digest, byteCount: UInt64), _ task: TrainingTask, samples: UInt32, as site: SiteID? = nil, round: Int? = nil) throws
+    func sign(
+        _ blob: (digest: Digest, byteCount: UInt64),
+        _ task: TrainingTask,
+        samples: UInt32,
+        as site: SiteID? = nil,
+        round: Int? = nil
+    ) throws
         -> SignedUpdate
     {
         let manifest = UpdateManifest(
-            campaign: task.campaign, key: RoundKey(round: round ?? task.key.round, attempt: task.key.attempt), site: site ?? id,
-            model: task.model.digest, adapter: task.adapter?.digest, update: blob.digest, updateByteCount: blob.byteCount, layout: task.model.layout,
+            campaign: task.campaign,
+            key: RoundKey(round: round ?? task.key.round, attempt: task.key.attempt),
+            site: site ?? id,
+            model: task.model.digest,
+            adapter: task.adapter?.digest,
+            update: blob.digest,
+            updateByteCount: blob.byteCount,
+            layout: task.model.layout,
             samples: samples,
-            localLoss: 0.5, createdAt: world.timestamp(node.clockOffset))
+            localLoss: 0.5,
+            createdAt: world.timestamp(node.clockOffset)
+        )
         let bytes = manifest.wireBytes
         let (certificate, key) = world.cast.sites[index]
         return SignedUpdate(
-            manifest: manifest, manifestBytes: bytes, signature: try key.sign(SignedUpdate.statement(bytes)), certificate: certificate.der)
+            manifest: manifest,
+            manifestBytes: bytes,
+            signature: try key.sign(SignedUpdate.statement(bytes)),
+            certificate: certificate.der
+        )
     }
 }

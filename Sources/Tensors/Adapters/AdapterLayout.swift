@@ -44,13 +44,20 @@ public struct AdapterLayout: Equatable, Sendable {
             if factors.contains(.b) { tensors.append((Self.nameOfB(module.name), .f32, [module.outputs, rank])) }
         }
         let layout = TensorLayout(tensors)
-        let ranges = Dictionary(uniqueKeysWithValues: layout.tensors.map { ($0.name, $0.range.lowerBound / 4..<$0.range.upperBound / 4) })
+        let ranges = Dictionary(
+            uniqueKeysWithValues: layout.tensors.map { ($0.name, $0.range.lowerBound / 4..<$0.range.upperBound / 4) }
+        )
         self.rank = rank
         self.layout = layout
         self.modules = modules.map {
             Module(
-                name: $0.name, outputs: $0.outputs, inputs: $0.inputs, weight: $0.weight, a: ranges[Self.nameOfA($0.name)] ?? 0..<0,
-                b: ranges[Self.nameOfB($0.name)] ?? 0..<0)
+                name: $0.name,
+                outputs: $0.outputs,
+                inputs: $0.inputs,
+                weight: $0.weight,
+                a: ranges[Self.nameOfA($0.name)] ?? 0..<0,
+                b: ranges[Self.nameOfB($0.name)] ?? 0..<0
+            )
         }
     }
 
@@ -60,7 +67,9 @@ public struct AdapterLayout: Equatable, Sendable {
     }
 
     /// The linear modules of `base` that the targets name.
-    private static func modules(of base: TensorLayout, targets: [String]) -> [(name: String, outputs: Int, inputs: Int, weight: Range<Int>)] {
+    private static func modules(of base: TensorLayout, targets: [String]) -> [(
+        name: String, outputs: Int, inputs: Int, weight: Range<Int>
+    )] {
         base.tensors.compactMap { tensor in
             guard tensor.shape.count == 2, tensor.elementCount > 0, tensor.name.hasSuffix(".weight") else { return nil }
             let name = String(tensor.name.dropLast(".weight".count))

@@ -43,12 +43,22 @@ public struct PEFTAdapter: Sendable {
     ///   - alpha: the scale is alpha over the layout's rank.
     ///   - baseDigest: SHA-256 of the base model's file in hexadecimal.
     public static func write(
-        _ values: [Float], of layout: AdapterLayout, alpha: Double, targets: [String], base: String, baseDigest: String? = nil, to directory: String
+        _ values: [Float],
+        of layout: AdapterLayout,
+        alpha: Double,
+        targets: [String],
+        base: String,
+        baseDigest: String? = nil,
+        to directory: String
     ) throws {
         let metadata = [(name: "format", value: "pt")] + (baseDigest.map { [(name: baseDigestName, value: $0)] } ?? [])
         // New weights beside an old scale would be another adapter: without a configuration there is none.
         unlink("\(directory)/\(configurationName)")
-        let writer = try SafetensorsWriter(path: "\(directory)/\(weightsName)", layout: layout.layout, metadata: metadata)
+        let writer = try SafetensorsWriter(
+            path: "\(directory)/\(weightsName)",
+            layout: layout.layout,
+            metadata: metadata
+        )
         try writer.append(values)
         try writer.finish()
         let whole = alpha == alpha.rounded() && abs(alpha) < 1e9
@@ -77,11 +87,14 @@ public struct PEFTAdapter: Sendable {
     // MARK: Reading
 
     /// Reads a directory; honours `r`, `lora_alpha`, `rank_pattern`, `alpha_pattern`, `use_rslora`, `fan_in_fan_out`,
-    /// `target_modules`, `exclude_modules`, `modules_to_save` and `bias`, and refuses by name what else would change the weights.
+    /// `target_modules`, `exclude_modules`, `modules_to_save` and `bias`, and refuses by name what else would change
+    /// the weights.
     public init(reading directory: String) throws {
         let path = "\(directory)/\(Self.configurationName)"
         let configuration = try PEFTConfiguration(
-            RegularFile.read(path, called: "the adapter's \(path)", atMost: PEFTConfiguration.maximumBytes), path: path)
+            RegularFile.read(path, called: "the adapter's \(path)", atMost: PEFTConfiguration.maximumBytes),
+            path: path
+        )
         let weights = "\(directory)/\(Self.weightsName)"
         let file = try SafetensorsFile(path: weights, called: "the adapter's \(weights)")
         try file.checkFinite()
@@ -102,7 +115,9 @@ public struct PEFTAdapter: Sendable {
                 replacements[name] = Replacement(shape: tensor.shape, values: try file.values(of: tensor))
             }
         }
-        modules = try factors.sorted { $0.key < $1.key }.map { try Self.module($0.key, $0.value, of: file, configuration, directory) }
+        modules = try factors.sorted { $0.key < $1.key }.map {
+            try Self.module($0.key, $0.value, of: file, configuration, directory)
+        }
         self.configuration = configuration
         let adapted = Set(modules.map(\.name))
         self.replacements = try Self.unwrapped(replacements, adapted: adapted, directory)
@@ -111,10 +126,12 @@ public struct PEFTAdapter: Sendable {
         for name in self.replacements.keys.sorted() { try Self.check(name, configuration, adapted: adapted, directory) }
     }
 
-    /// By the names that the base has. PEFT wraps a module with factors, and calls what it had before `base_layer`; under its former
-    /// name it would not find a tensor.
+    /// By the names that the base has. PEFT wraps a module with factors, and calls what it had before `base_layer`;
+    /// under its former name it would not find a tensor.
     private static func unwrapped(
-        _ replacements: [String: Replacement], adapted: Set<String>, _ directory: String
+        _ replacements: [String: Replacement],
+        adapted: Set<String>,
+        _ directory: String
     ) throws -> [String: Replacement] {
         var result: [String: Replacement] = [:]
         for (name, replacement) in replacements {
@@ -122,10 +139,13 @@ public struct PEFTAdapter: Sendable {
             if adapted.contains(module) {
                 throw PEFTError(
                     "\(directory): it holds \(name), and factors for \(module)",
-                    hint: "PEFT would leave it out: it looks for \(module).base_layer.\(name.dropFirst(module.count + 1))")
+                    hint:
+                        "PEFT would leave it out: it looks for \(module).base_layer.\(name.dropFirst(module.count + 1))"
+                )
             }
             let isWrapped = module.hasSuffix(wrapped) && adapted.contains(String(module.dropLast(wrapped.count)))
-            result[isWrapped ? String(module.dropLast(wrapped.count)) + name.dropFirst(module.count) : name] = replacement
+            result[isWrapped ? String(module.dropLast(wrapped.count)) + name.dropFirst(module.count) : name] =
+                replacement
         }
         return result
     }
@@ -133,7 +153,10 @@ public struct PEFTAdapter: Sendable {
     private static let wrapped = ".base_layer"
 
     private static func module(
-        _ name: String, _ pair: (a: TensorDescription?, b: TensorDescription?), of file: SafetensorsFile, _ configuration: PEFTConfiguration,
+        _ name: String,
+        _ pair: (a: TensorDescription?, b: TensorDescription?),
+        of file: SafetensorsFile,
+        _ configuration: PEFTConfiguration,
         _ directory: String
     ) throws -> Module {
         guard let a = pair.a, let b = pair.b, a.shape.count == 2, b.shape.count == 2, a.shape[0] == b.shape[1] else {
@@ -141,17 +164,34 @@ public struct PEFTAdapter: Sendable {
         }
         if let reason = configuration.reasonAgainstFactors(of: name) {
             throw PEFTError(
-                "\(directory): the adapter has factors for \(name), and \(reason)", hint: "PEFT would leave them out: correct the option, or the weights")
+                "\(directory): the adapter has factors for \(name), and \(reason)",
+                hint: "PEFT would leave them out: correct the option, or the weights"
+            )
         }
         let rank = configuration.rank(of: name)
-        guard a.shape[0] == rank else { throw PEFTError("\(directory): the factors of \(name) have rank \(a.shape[0]), the configuration says \(rank)") }
+        guard a.shape[0] == rank else {
+            throw PEFTError(
+                "\(directory): the factors of \(name) have rank \(a.shape[0]), the configuration says \(rank)"
+            )
+        }
         return Module(
-            name: name, rank: rank, outputs: b.shape[0], inputs: a.shape[1], scale: configuration.scale(of: name), a: try file.values(of: a),
-            b: try file.values(of: b))
+            name: name,
+            rank: rank,
+            outputs: b.shape[0],
+            inputs: a.shape[1],
+            scale: configuration.scale(of: name),
+            a: try file.values(of: a),
+            b: try file.values(of: b)
+        )
     }
 
     /// PEFT loads a tensor that is no factor where `modules_to_save` or `bias` says so, and passes over any other one.
-    private static func check(_ name: String, _ configuration: PEFTConfiguration, adapted: Set<String>, _ directory: String) throws {
+    private static func check(
+        _ name: String,
+        _ configuration: PEFTConfiguration,
+        adapted: Set<String>,
+        _ directory: String
+    ) throws {
         if configuration.isSaved(name) { return }
         let isBias = name.hasSuffix(".bias")
         switch configuration.bias {
@@ -159,8 +199,12 @@ public struct PEFTAdapter: Sendable {
         case .loraOnly where isBias && adapted.contains(String(name.dropLast(".bias".count))): return
         default:
             throw PEFTError(
-                "\(directory): the adapter holds \(name), which neither modules_to_save nor bias (\(configuration.bias.rawValue)) names",
-                hint: "PEFT would leave it out: correct the option, or the weights")
+                """
+                \(directory): the adapter holds \(name), which neither modules_to_save nor bias \
+                (\(configuration.bias.rawValue)) names
+                """,
+                hint: "PEFT would leave it out: correct the option, or the weights"
+            )
         }
     }
 
@@ -186,27 +230,46 @@ public struct PEFTAdapter: Sendable {
     /// Throws where the adapter is not one of this base.
     private func check(_ base: SafetensorsFile) throws {
         let name = base.name.isEmpty ? "the base model" : base.name
-        if let odd = base.layout.tensors.first(where: { $0.type != .f32 }) { throw PEFTError("\(name) has \(odd.name) in \(odd.type.rawValue); expected F32") }
+        if let odd = base.layout.tensors.first(where: { $0.type != .f32 }) {
+            throw PEFTError("\(name) has \(odd.name) in \(odd.type.rawValue); expected F32")
+        }
         let tensors = Dictionary(uniqueKeysWithValues: base.layout.tensors.map { ($0.name, $0) })
         let hint = "is it the base that the adapter was trained on?"
         for module in modules {
-            guard let weight = tensors["\(module.name).weight"] else { throw PEFTError("\(name) has no \(module.name).weight", hint: hint) }
-            guard weight.shape == (configuration.isTransposed ? [module.inputs, module.outputs] : [module.outputs, module.inputs]) else {
+            guard let weight = tensors["\(module.name).weight"] else {
+                throw PEFTError("\(name) has no \(module.name).weight", hint: hint)
+            }
+            guard
+                weight.shape
+                    == (configuration.isTransposed
+                        ? [module.inputs, module.outputs] : [module.outputs, module.inputs])
+            else {
                 throw PEFTError(
-                    "\(module.name).weight has the shape \(weight.shape) in \(name), the adapter is for \(module.outputs) outputs and \(module.inputs) inputs"
-                        + (configuration.isTransposed ? ", with fan_in_fan_out" : ""), hint: hint)
+                    "\(module.name).weight has the shape \(weight.shape) in \(name), the adapter is for "
+                        + "\(module.outputs) outputs and \(module.inputs) inputs"
+                        + (configuration.isTransposed ? ", with fan_in_fan_out" : ""),
+                    hint: hint
+                )
             }
         }
         // PEFT passes over the option where a module keeps its weight as [out, in]; a square one does not tell.
-        guard !configuration.isTransposed || modules.isEmpty || modules.contains(where: { $0.inputs != $0.outputs }) else {
+        guard !configuration.isTransposed || modules.isEmpty || modules.contains(where: { $0.inputs != $0.outputs })
+        else {
             throw PEFTError(
-                "fan_in_fan_out is true, and all weights that have factors are square: whether \(name) keeps them as [in, out] cannot be seen",
-                hint: "set fan_in_fan_out to false where they are torch.nn.Linear's; otherwise merge with PEFT")
+                """
+                fan_in_fan_out is true, and all weights that have factors are square: whether \(name) keeps them as \
+                [in, out] cannot be seen
+                """,
+                hint: "set fan_in_fan_out to false where they are torch.nn.Linear's; otherwise merge with PEFT"
+            )
         }
         for (replaced, replacement) in replacements.sorted(by: { $0.key < $1.key }) {
             guard let tensor = tensors[replaced] else { throw PEFTError("\(name) has no \(replaced)", hint: hint) }
             guard tensor.shape == replacement.shape else {
-                throw PEFTError("\(replaced) has the shape \(tensor.shape) in \(name), and \(replacement.shape) in the adapter", hint: hint)
+                throw PEFTError(
+                    "\(replaced) has the shape \(tensor.shape) in \(name), and \(replacement.shape) in the adapter",
+                    hint: hint
+                )
             }
         }
         try checkNothingIsMissing(base, name)
@@ -214,18 +277,29 @@ public struct PEFTAdapter: Sendable {
 
     /// An adapter that lost some of its tensors would become half of what was trained.
     private func checkNothingIsMissing(_ base: SafetensorsFile, _ name: String) throws {
-        let adapted = Set(modules.map(\.name)), hint = "was the adapter copied as a whole, and is it the base that it was trained on?"
+        let adapted = Set(modules.map(\.name)),
+            hint = "was the adapter copied as a whole, and is it the base that it was trained on?"
         for tensor in base.layout.tensors where replacements[tensor.name] == nil {
             if configuration.isSaved(tensor.name) {
-                throw PEFTError("modules_to_save covers \(tensor.name) of \(name), and the adapter does not hold it", hint: hint)
+                throw PEFTError(
+                    "modules_to_save covers \(tensor.name) of \(name), and the adapter does not hold it",
+                    hint: hint
+                )
             }
-            if tensor.name.hasSuffix(".bias"), configuration.needsBias(of: String(tensor.name.dropLast(".bias".count)), adapted: adapted) {
-                throw PEFTError("bias is \"\(configuration.bias.rawValue)\", and the adapter does not hold \(tensor.name) of \(name)", hint: hint)
+            if tensor.name.hasSuffix(".bias"),
+                configuration.needsBias(of: String(tensor.name.dropLast(".bias".count)), adapted: adapted)
+            {
+                throw PEFTError(
+                    "bias is \"\(configuration.bias.rawValue)\", and the adapter does not hold \(tensor.name) of \(name)",
+                    hint: hint
+                )
             }
             guard tensor.shape.count == 2, tensor.elementCount > 0, tensor.name.hasSuffix(".weight") else { continue }
             let module = String(tensor.name.dropLast(".weight".count))
             if !adapted.contains(module), configuration.needsFactors(module, adapted: adapted) {
-                let reason = configuration.targets == nil ? "modules that are called alike have factors" : "target_modules names \(module) of \(name)"
+                let reason =
+                    configuration.targets == nil
+                    ? "modules that are called alike have factors" : "target_modules names \(module) of \(name)"
                 throw PEFTError("\(reason), and the adapter has no factors for \(module)", hint: hint)
             }
         }
@@ -240,7 +314,8 @@ public struct PEFTAdapter: Sendable {
                 for input in row.indices { row[input] += factor * Double(module.a[start + input]) }
             }
             for input in row.indices {
-                let index = configuration.isTransposed ? input * module.outputs + output : output * module.inputs + input
+                let index =
+                    configuration.isTransposed ? input * module.outputs + output : output * module.inputs + input
                 weights[index] = Float(Double(weights[index]) + module.scale * row[input])
             }
         }

@@ -2,8 +2,9 @@ import Glibc
 
 /// What `adapter_config.json` says of a LoRA adapter, as PEFT's `LoraConfig` (0.21) names it.
 ///
-/// Options that decide what the merged weights are, are honoured; those that only steered the training or describe the file
-/// are passed over. Every other one must be at its neutral value: an adapter that was trained with it is another adapter.
+/// Options that decide what the merged weights are, are honoured; those that only steered the training or describe the
+/// file are passed over. Every other one must be at its neutral value: an adapter that was trained with it is another
+/// adapter.
 struct PEFTConfiguration {
     let isRankStabilised: Bool
     let isTransposed: Bool
@@ -32,12 +33,15 @@ struct PEFTConfiguration {
     private static let maximumRank = 65_536
 
     private static let honoured: Set<String> = [
-        "peft_type", "r", "lora_alpha", "rank_pattern", "alpha_pattern", "use_rslora", "fan_in_fan_out", "modules_to_save", "bias", "target_modules",
+        "peft_type", "r", "lora_alpha", "rank_pattern", "alpha_pattern", "use_rslora", "fan_in_fan_out",
+        "modules_to_save", "bias", "target_modules",
         "exclude_modules", "init_lora_weights",
     ]
-    /// They describe the file, or steer a training that is over; the last two count only beside options that are refused.
+    /// They describe the file, or steer a training that is over; the last two count only beside options that are
+    /// refused.
     private static let harmless: Set<String> = [
-        "task_type", "auto_mapping", "peft_version", "base_model_name_or_path", "revision", "inference_mode", "lora_dropout", "runtime_config",
+        "task_type", "auto_mapping", "peft_version", "base_model_name_or_path", "revision", "inference_mode",
+        "lora_dropout", "runtime_config",
         "merge_weights", "eva_config", "megatron_core", "qalora_group_size",
     ]
     /// Ways to begin that leave the base model's weights as they are.
@@ -56,8 +60,12 @@ struct PEFTConfiguration {
         try Self.refuseTheRest(reader)
         rank = try reader.rank("r", json["r"], atMost: Self.maximumRank)
         alpha = try reader.finite("lora_alpha", json["lora_alpha"])
-        ranks = try reader.patterns("rank_pattern").map { ($0.name, try reader.rank("rank_pattern.\($0.name)", $0.value, atMost: Self.maximumRank)) }
-        alphas = try reader.patterns("alpha_pattern").map { ($0.name, try reader.finite("alpha_pattern.\($0.name)", $0.value)) }
+        ranks = try reader.patterns("rank_pattern").map {
+            ($0.name, try reader.rank("rank_pattern.\($0.name)", $0.value, atMost: Self.maximumRank))
+        }
+        alphas = try reader.patterns("alpha_pattern").map {
+            ($0.name, try reader.finite("alpha_pattern.\($0.name)", $0.value))
+        }
         isRankStabilised = try reader.flag("use_rslora")
         isTransposed = try reader.flag("fan_in_fan_out")
         guard let bias = Bias(rawValue: json["bias"].map { $0.string ?? "" } ?? "none") else {
@@ -70,7 +78,8 @@ struct PEFTConfiguration {
     }
 
     private static func refuseTheRest(_ reader: PEFTOptionReader) throws {
-        for (name, value) in reader.json.object ?? [] where !honoured.contains(name) && !harmless.contains(name) && !isNeutral(value, of: name) {
+        for (name, value) in reader.json.object ?? []
+        where !honoured.contains(name) && !harmless.contains(name) && !isNeutral(value, of: name) {
             throw reader.refused(name, value)
         }
         switch reader.json["init_lora_weights"] ?? .null {
@@ -79,12 +88,17 @@ struct PEFTConfiguration {
         case let value:
             throw PEFTError(
                 "\(reader.path): init_lora_weights is \(value.excerpt), which may have changed the base model's weights",
-                hint: "convert the adapter to plain LoRA with PEFT: save_pretrained(…, path_initial_model_for_weight_conversion=…)")
+                hint:
+                    """
+                    convert the adapter to plain LoRA with PEFT: save_pretrained(…, \
+                    path_initial_model_for_weight_conversion=…)
+                    """
+            )
         }
     }
 
-    /// The value at which an option changes nothing, as PEFT reads it: of an empty object it makes the settings of a variant, and
-    /// asks of a list whether there is one.
+    /// The value at which an option changes nothing, as PEFT reads it: of an empty object it makes the settings of a
+    /// variant, and asks of a list whether there is one.
     private static func isNeutral(_ value: JSONValue, of name: String) -> Bool {
         switch value {
         case .null: true
@@ -104,8 +118,12 @@ struct PEFTConfiguration {
         // PEFT writes the modules' names when it saves; "all linear ones" of a model are not seen in its file.
         guard text != "all-linear" else {
             throw PEFTError(
-                "\(reader.path): target_modules is \"all-linear\", which does not say of which modules the adapter must have factors",
-                hint: "name them, as PEFT does when it saves an adapter: \"target_modules\": [\"qkv\", \"fc1\"]")
+                """
+                \(reader.path): target_modules is \"all-linear\", which does not say of which modules the adapter \
+                must have factors
+                """,
+                hint: "name them, as PEFT does when it saves an adapter: \"target_modules\": [\"qkv\", \"fc1\"]"
+            )
         }
         try reader.requireName("target_modules", text)
         return .exactly(text)
@@ -123,7 +141,10 @@ struct PEFTConfiguration {
     /// As PEFT matches `(.*\.)?(pattern)$`, where a point stands for any character.
     private static func matches(_ pattern: String, _ module: String) -> Bool {
         let (pattern, module) = (Array(pattern.unicodeScalars), Array(module.unicodeScalars))
-        guard module.count == pattern.count || module.count > pattern.count && module[module.count - pattern.count - 1] == "." else { return false }
+        guard
+            module.count == pattern.count
+                || module.count > pattern.count && module[module.count - pattern.count - 1] == "."
+        else { return false }
         return zip(pattern, module.suffix(pattern.count)).allSatisfy { $0 == "." || $0 == $1 }
     }
 
@@ -153,12 +174,14 @@ struct PEFTConfiguration {
         guard !modulesToSave.isEmpty else { return false }
         let parts = module.split(separator: ".", omittingEmptySubsequences: false)
         return parts.indices.contains { first in
-            parts.indices[first...].contains { last in modulesToSave.contains(parts[first...last].joined(separator: ".")) }
+            parts.indices[first...].contains { last in
+                modulesToSave.contains(parts[first...last].joined(separator: "."))
+            }
         }
     }
 
-    /// Whether the adapter must have factors for this module of the base. Where the configuration does not name its modules, it
-    /// must for all that are called like one of `adapted`, which have them.
+    /// Whether the adapter must have factors for this module of the base. Where the configuration does not name its
+    /// modules, it must for all that are called like one of `adapted`, which have them.
     func needsFactors(_ module: String, adapted: Set<String>) -> Bool {
         guard reasonAgainstFactors(of: module) == nil else { return false }
         return targets != nil || adapted.contains { Self.lastName($0) == Self.lastName(module) }

@@ -15,7 +15,8 @@ struct PEFTOptionReader {
     func refused(_ name: String, _ value: JSONValue) -> PEFTError {
         PEFTError(
             "\(path): \(name) is \(value.excerpt); this version cannot merge an adapter with that option",
-            hint: "merge it with PEFT, or train an adapter without \(name)")
+            hint: "merge it with PEFT, or train an adapter without \(name)"
+        )
     }
 
     func flag(_ name: String) throws -> Bool {
@@ -28,7 +29,9 @@ struct PEFTOptionReader {
 
     func rank(_ name: String, _ value: JSONValue?, atMost limit: Int) throws -> Int {
         guard let rank = value?.integer, (1...limit).contains(rank) else {
-            throw PEFTError("\(path): \(name) is \(value?.excerpt ?? "missing"); expected a whole number from 1 to \(limit)")
+            throw PEFTError(
+                "\(path): \(name) is \(value?.excerpt ?? "missing"); expected a whole number from 1 to \(limit)"
+            )
         }
         return rank
     }
@@ -51,7 +54,9 @@ struct PEFTOptionReader {
     /// A list of modules' names; none where it is absent, null or empty.
     func names(_ name: String) throws -> [String] {
         guard let value = json[name], value != .null else { return [] }
-        guard let values = value.array, values.allSatisfy({ $0.string != nil }) else { throw wrong(name, "a list of modules' names") }
+        guard let values = value.array, values.allSatisfy({ $0.string != nil }) else {
+            throw wrong(name, "a list of modules' names")
+        }
         return try values.compactMap(\.string).map {
             try requireName(name, $0)
             return $0
@@ -62,8 +67,12 @@ struct PEFTOptionReader {
     func requireName(_ option: String, _ name: String) throws {
         guard !name.isEmpty, !name.contains(where: { #"\[](){}*+?^$|"#.contains($0) }) else {
             throw PEFTError(
-                "\(path): \(option) has \(JSONValue.string(name).excerpt), which is a regular expression; expected a module's name",
-                hint: "list the names of the modules instead")
+                """
+                \(path): \(option) has \(JSONValue.string(name).excerpt), which is a regular expression; expected a \
+                module's name
+                """,
+                hint: "list the names of the modules instead"
+            )
         }
     }
 }
@@ -77,7 +86,8 @@ extension JSONValue {
             case .boolean(let value): "\(value)"
             case .number(let number): number
             case .string(let string): string.jsonQuoted
-            case .array(let values): "[\(values.prefix(8).map(\.excerpt).joined(separator: ", "))\(values.count > 8 ? ", …" : "")]"
+            case .array(let values):
+                "[\(values.prefix(8).map(\.excerpt).joined(separator: ", "))\(values.count > 8 ? ", …" : "")]"
             case .object(let members):
                 "{\(members.prefix(4).map { "\($0.name.jsonQuoted): \($0.value.excerpt)" }.joined(separator: ", "))\(members.count > 4 ? ", …" : "")}"
             }

@@ -13,8 +13,14 @@ public enum RegularFile {
         let descriptor = Glibc.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | (followsLinks ? 0 : O_NOFOLLOW))
         guard descriptor >= 0 else {
             let errno = errno, reason = String(cString: strerror(errno))
-            if let kind = kind(of: path, followsLinks: followsLinks), kind != .file { throw InputFileError.wrongKind(name, kind) }
-            throw InputFileError("cannot open \(name): \(reason)", hint: "is the path right, and may you read it?", isAbsent: errno == ENOENT)
+            if let kind = kind(of: path, followsLinks: followsLinks), kind != .file {
+                throw InputFileError.wrongKind(name, kind)
+            }
+            throw InputFileError(
+                "cannot open \(name): \(reason)",
+                hint: "is the path right, and may you read it?",
+                isAbsent: errno == ENOENT
+            )
         }
         var status = stat()
         guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
@@ -25,22 +31,31 @@ public enum RegularFile {
     }
 
     /// Reads a file of at most `limit` bytes as a whole.
-    public static func read(_ path: String, called name: String? = nil, atMost limit: Int, followsLinks: Bool = true) throws -> [UInt8] {
+    public static func read(_ path: String, called name: String? = nil, atMost limit: Int, followsLinks: Bool = true)
+        throws -> [UInt8]
+    {
         let name = name ?? path
         let descriptor = try open(path, called: name, followsLinks: followsLinks)
         defer { close(descriptor) }
         var status = stat()
         fstat(descriptor, &status)
-        guard status.st_size <= limit else { throw InputFileError("\(name) has \(status.st_size) bytes; at most \(limit) are read") }
+        guard status.st_size <= limit else {
+            throw InputFileError("\(name) has \(status.st_size) bytes; at most \(limit) are read")
+        }
         var bytes = [UInt8](repeating: 0, count: Int(status.st_size))
         let count = try bytes.withUnsafeMutableBytes { try fill($0, from: descriptor, at: 0, called: name) }
-        guard count == bytes.count else { throw InputFileError("\(name) became shorter while it was read", hint: "try again when nothing writes it") }
+        guard count == bytes.count else {
+            throw InputFileError("\(name) became shorter while it was read", hint: "try again when nothing writes it")
+        }
         return bytes
     }
 
     /// Calls `body` with all bytes of a file, block after block.
     public static func forEachBlock(
-        of path: String, called name: String? = nil, followsLinks: Bool = true, _ body: (UnsafeRawBufferPointer) throws -> Void
+        of path: String,
+        called name: String? = nil,
+        followsLinks: Bool = true,
+        _ body: (UnsafeRawBufferPointer) throws -> Void
     ) throws {
         let name = name ?? path
         let descriptor = try open(path, called: name, followsLinks: followsLinks)
@@ -57,7 +72,12 @@ public enum RegularFile {
     }
 
     /// Reads from `offset` on until the buffer is full or the file ends; returns how many bytes were read.
-    static func fill(_ buffer: UnsafeMutableRawBufferPointer, from descriptor: Int32, at offset: Int, called name: String) throws -> Int {
+    static func fill(
+        _ buffer: UnsafeMutableRawBufferPointer,
+        from descriptor: Int32,
+        at offset: Int,
+        called name: String
+    ) throws -> Int {
         var done = 0
         while done < buffer.count {
             let count = pread(descriptor, buffer.baseAddress! + done, buffer.count - done, off_t(offset + done))
@@ -112,6 +132,9 @@ public struct InputFileError: Error, Equatable, Sendable, CustomStringConvertibl
     public var description: String { message }
 
     static func wrongKind(_ name: String, _ kind: RegularFile.Kind) -> InputFileError {
-        InputFileError("\(name) is \(kind.rawValue); expected a regular file", hint: "name a file that is stored on a disk")
+        InputFileError(
+            "\(name) is \(kind.rawValue); expected a regular file",
+            hint: "name a file that is stored on a disk"
+        )
     }
 }

@@ -45,7 +45,9 @@ public struct JSONParser {
         }
     }
 
-    private mutating func nested(_ body: (inout JSONParser) throws(JSONError) -> JSONValue) throws(JSONError) -> JSONValue {
+    private mutating func nested(_ body: (inout JSONParser) throws(JSONError) -> JSONValue) throws(JSONError)
+        -> JSONValue
+    {
         depth += 1
         guard depth <= Self.maximumDepth else { throw error("nested deeper than \(Self.maximumDepth)") }
         let value = try body(&self)
@@ -89,7 +91,9 @@ public struct JSONParser {
         let start = offset
         if peek(UInt8(ascii: "-")) { offset += 1 }
         let whole = digits()
-        guard whole > 0, whole == 1 || bytes[offset - whole] != UInt8(ascii: "0") else { throw error("not a JSON value") }
+        guard whole > 0, whole == 1 || bytes[offset - whole] != UInt8(ascii: "0") else {
+            throw error("not a JSON value")
+        }
         if peek(UInt8(ascii: ".")) {
             offset += 1
             guard digits() > 0 else { throw error("expected digits after the point") }

@@ -22,7 +22,9 @@ public enum JSONValue: Equatable, Sendable {
 
     public var string: String? { if case .string(let text) = self { text } else { nil } }
     public var array: [JSONValue]? { if case .array(let values) = self { values } else { nil } }
-    public var object: [(name: String, value: JSONValue)]? { if case .object(let members) = self { members } else { nil } }
+    public var object: [(name: String, value: JSONValue)]? {
+        if case .object(let members) = self { members } else { nil }
+    }
     public var double: Double? { if case .number(let text) = self { Double(text) } else { nil } }
     /// A number without fraction, exponent or sign.
     public var integer: Int? {

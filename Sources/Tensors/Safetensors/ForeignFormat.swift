@@ -19,8 +19,8 @@ public enum ForeignFormat: Equatable, Sendable {
     /// How much of a file is looked at: an index names its metadata first.
     private static let lookedAt = 4096
 
-    /// `nil` where it is none of these. To be asked only of what is not a valid safetensors file: the first bytes of one, a
-    /// length, may be those of a pickle.
+    /// `nil` where it is none of these. To be asked only of what is not a valid safetensors file: the first bytes of
+    /// one, a length, may be those of a pickle.
     init?(of source: any ByteSource) {
         var bytes = [UInt8](repeating: 0, count: min(source.byteCount, Self.lookedAt))
         guard (try? bytes.withUnsafeMutableBytes({ try source.fill($0, at: 0) })) != nil else { return nil }
@@ -32,7 +32,11 @@ public enum ForeignFormat: Equatable, Sendable {
         guard let descriptor = try? RegularFile.open(path) else { return nil }
         defer { close(descriptor) }
         var bytes = [UInt8](repeating: 0, count: Self.lookedAt)
-        guard let count = try? bytes.withUnsafeMutableBytes({ try RegularFile.fill($0, from: descriptor, at: 0, called: path) }) else { return nil }
+        guard
+            let count = try? bytes.withUnsafeMutableBytes({
+                try RegularFile.fill($0, from: descriptor, at: 0, called: path)
+            })
+        else { return nil }
         let start = Array(bytes[..<count])
         if let kind = Self(start) {
             self = kind
@@ -116,17 +120,42 @@ public enum ForeignFormat: Equatable, Sendable {
         case .annexPointer, .gzip, .numpy, .parquet, .safetensors:
             InputFileError("\(name) is \(self.name); expected a safetensors file", hint: remedy)
         case .zip:
-            InputFileError("\(name) is a zip archive, perhaps a PyTorch checkpoint (.pt, .pth); expected a safetensors file", hint: Self.convert)
+            InputFileError(
+                "\(name) is a zip archive, perhaps a PyTorch checkpoint (.pt, .pth); expected a safetensors file",
+                hint: Self.convert
+            )
         case .pickle:
-            InputFileError("\(name) is a Python pickle, perhaps a PyTorch checkpoint (.pt, .bin); expected a safetensors file", hint: Self.convert)
-        case .hdf5: InputFileError("\(name) is an HDF5 file; expected a safetensors file", hint: "are model and demonstrations in the right order?")
-        case .gguf: InputFileError("\(name) is a GGUF file; expected a safetensors file", hint: "take the model from before its conversion to GGUF")
+            InputFileError(
+                "\(name) is a Python pickle, perhaps a PyTorch checkpoint (.pt, .bin); expected a safetensors file",
+                hint: Self.convert
+            )
+        case .hdf5:
+            InputFileError(
+                "\(name) is an HDF5 file; expected a safetensors file",
+                hint: "are model and demonstrations in the right order?"
+            )
+        case .gguf:
+            InputFileError(
+                "\(name) is a GGUF file; expected a safetensors file",
+                hint: "take the model from before its conversion to GGUF"
+            )
         case .webPage: InputFileError("\(name) is a web page, not a model", hint: remedy)
         case .index:
-            InputFileError("\(name) is the index of a model in several files, under another name", hint: "give its name back the end .index.json")
-        case .json: InputFileError("\(name) is a JSON file; expected a safetensors file", hint: "name the file with the weights, such as model.safetensors")
+            InputFileError(
+                "\(name) is the index of a model in several files, under another name",
+                hint: "give its name back the end .index.json"
+            )
+        case .json:
+            InputFileError(
+                "\(name) is a JSON file; expected a safetensors file",
+                hint: "name the file with the weights, such as model.safetensors"
+            )
         }
     }
 
-    private static let convert = "convert it in Python, where its source is trusted: safetensors.torch.save_file(state_dict, \"model.safetensors\")"
+    private static let convert =
+        """
+        convert it in Python, where its source is trusted: safetensors.torch.save_file(state_dict, \
+        \"model.safetensors\")
+        """
 }

@@ -21,11 +21,14 @@ struct ModelPlace {
                 hasFile
                     ? "\(name) is a directory with both \(Self.fileName) and \(Self.fileName)\(Self.indexSuffix)"
                     : "\(name) is a directory without \(Self.fileName) and without \(Self.fileName)\(Self.indexSuffix)",
-                hint: "name the model's file, or its index")
+                hint: "name the model's file, or its index"
+            )
         }
         (self.path, isIndex) = (hasFile ? file : index, hasIndex)
         self.name = "\(name)/\(Self.fileName)" + (hasIndex ? Self.indexSuffix : "")
     }
 
-    func open() throws -> any ByteSource { try isIndex ? ShardedSource(index: path, called: name) : FileSource(path: path, called: name) }
+    func open() throws -> any ByteSource {
+        try isIndex ? ShardedSource(index: path, called: name) : FileSource(path: path, called: name)
+    }
 }

@@ -10,7 +10,8 @@ public final class SafetensorsFile: Sendable {
 
     /// Opens and checks the whole header; the data are not looked at.
     ///
-    /// The path is that of a safetensors file, of the index of a model in several files, or of a directory with one of them.
+    /// The path is that of a safetensors file, of the index of a model in several files, or of a directory with one of
+    /// them.
     /// - Parameter name: what errors call the file; its path where nothing is said.
     public convenience init(path: String, called name: String? = nil) throws {
         let place = try ModelPlace(path, called: name ?? path)
@@ -62,7 +63,10 @@ public final class SafetensorsFile: Sendable {
     /// `count` elements of float32 tensors from byte `offset` of the data on.
     public func float32s(at offset: Int, count: Int) throws -> [Float] {
         try [Float](unsafeUninitializedCapacity: count) { buffer, initialized in
-            try read(into: UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(buffer)[..<(4 * count)]), at: offset)
+            try read(
+                into: UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(buffer)[..<(4 * count)]),
+                at: offset
+            )
             initialized = count
         }
     }
@@ -70,8 +74,8 @@ public final class SafetensorsFile: Sendable {
     /// Bytes that are held at a time by what reads a file to its end.
     static let blockBytes = 1 << 20
 
-    /// Calls `body` with all bytes of the file, block after block; of a model in several files, those of the one file that
-    /// they would be.
+    /// Calls `body` with all bytes of the file, block after block; of a model in several files, those of the one file
+    /// that they would be.
     public func forEachBlock(_ body: (UnsafeRawBufferPointer) throws -> Void) throws {
         let block = UnsafeMutableRawBufferPointer.allocate(byteCount: Self.blockBytes, alignment: 16)
         defer { block.deallocate() }

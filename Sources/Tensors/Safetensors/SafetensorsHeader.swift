@@ -78,7 +78,9 @@ extension SafetensorsHeader {
         tensors.sort { ($0.range.lowerBound, $0.range.upperBound) < ($1.range.lowerBound, $1.range.upperBound) }
         var end = 0
         for tensor in tensors {
-            guard tensor.range.lowerBound == end else { throw SafetensorsError("a hole or an overlap before \(tensor.name)") }
+            guard tensor.range.lowerBound == end else {
+                throw SafetensorsError("a hole or an overlap before \(tensor.name)")
+            }
             end = tensor.range.upperBound
         }
         byteCount = 8 + json.count
@@ -93,7 +95,9 @@ extension SafetensorsHeader {
         guard let members = value.object else { throw SafetensorsError("__metadata__ is not an object") }
         var result: [(name: String, value: String)] = []
         for (name, value) in members {
-            guard let text = value.string else { throw SafetensorsError("__metadata__ maps to something else than text") }
+            guard let text = value.string else {
+                throw SafetensorsError("__metadata__ maps to something else than text")
+            }
             result.append((name, text))
         }
         return result
@@ -101,25 +105,32 @@ extension SafetensorsHeader {
 
     private static func tensor(_ name: String, _ value: JSONValue) throws(SafetensorsError) -> TensorDescription {
         guard !name.isEmpty, name.utf8.count <= SafetensorsLimits.nameBytes, !name.utf8.contains(0) else {
-            throw SafetensorsError("a tensor's name is empty, has a NUL or is longer than \(SafetensorsLimits.nameBytes) bytes")
+            throw SafetensorsError(
+                "a tensor's name is empty, has a NUL or is longer than \(SafetensorsLimits.nameBytes) bytes"
+            )
         }
         guard let members = value.object, members.count == 3, let typeName = value["dtype"]?.string,
             let dimensions = value["shape"]?.array, let offsets = value["data_offsets"]?.array, offsets.count == 2
         else { throw SafetensorsError("\(name) is not {dtype, shape, data_offsets}") }
-        guard let type = ElementType(rawValue: typeName) else { throw SafetensorsError("\(name) has the unknown type \(typeName.prefix(16))") }
+        guard let type = ElementType(rawValue: typeName) else {
+            throw SafetensorsError("\(name) has the unknown type \(typeName.prefix(16))")
+        }
         guard dimensions.count <= SafetensorsLimits.dimensions else {
             throw SafetensorsError("\(name) has more than \(SafetensorsLimits.dimensions) dimensions")
         }
         var shape: [Int] = []
         var byteCount = type.byteCount
         for dimension in dimensions {
-            guard let size = dimension.integer else { throw SafetensorsError("\(name) has a dimension that is no whole number") }
+            guard let size = dimension.integer else {
+                throw SafetensorsError("\(name) has a dimension that is no whole number")
+            }
             let (product, overflow) = byteCount.multipliedReportingOverflow(by: size)
             guard !overflow else { throw SafetensorsError("the size of \(name) overflows") }
             byteCount = product
             shape.append(size)
         }
-        guard let begin = offsets[0].integer, let end = offsets[1].integer, begin <= end, end - begin == byteCount else {
+        guard let begin = offsets[0].integer, let end = offsets[1].integer, begin <= end, end - begin == byteCount
+        else {
             throw SafetensorsError("the offsets of \(name) do not fit its shape")
         }
         return TensorDescription(name: name, type: type, shape: shape, range: begin..<end)

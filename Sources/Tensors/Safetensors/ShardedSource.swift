@@ -1,5 +1,5 @@
-/// A model in several safetensors files (shards) and an index that says which tensor is in which, read as the one file that
-/// it would be: tensors in the official writer's order, metadata of all shards.
+/// A model in several safetensors files (shards) and an index that says which tensor is in which, read as the one file
+/// that it would be: tensors in the official writer's order, metadata of all shards.
 final class ShardedSource: ByteSource {
     private struct Segment {
         /// Within the data of the whole.
@@ -24,15 +24,23 @@ final class ShardedSource: ByteSource {
         for (shardName, shard) in shards {
             for tensor in shard.layout.tensors {
                 guard map[tensor.name] == shardName else {
-                    throw SafetensorsError("the shard \(shardName) holds \(tensor.name), which the index does not say", file: name)
+                    throw SafetensorsError(
+                        "the shard \(shardName) holds \(tensor.name), which the index does not say",
+                        file: name
+                    )
                 }
                 places[tensor.name] = (shard, tensor)
             }
         }
         if let missing = map.keys.sorted().first(where: { places[$0] == nil }) {
-            throw SafetensorsError("the tensor \(missing) is not in the shard \(map[missing]!), where the index places it", file: name)
+            throw SafetensorsError(
+                "the tensor \(missing) is not in the shard \(map[missing]!), where the index places it",
+                file: name
+            )
         }
-        let layout = TensorLayout(places.map { (name: $0.key, type: $0.value.tensor.type, shape: $0.value.tensor.shape) })
+        let layout = TensorLayout(
+            places.map { (name: $0.key, type: $0.value.tensor.type, shape: $0.value.tensor.shape) }
+        )
         segments = layout.tensors.filter { !$0.range.isEmpty }.map {
             let place = places[$0.name]!
             return Segment(range: $0.range, shard: place.shard, offset: place.tensor.range.lowerBound)
@@ -45,38 +53,58 @@ final class ShardedSource: ByteSource {
     private static func weightMap(_ path: String, _ name: String) throws -> [String: String] {
         let bytes = try RegularFile.read(path, called: name, atMost: SafetensorsLimits.headerBytes)
         let json: JSONValue
-        do { json = try JSONParser.parse(bytes) } catch { throw InputFileError("\(name) is not the index of a model: it is not JSON: \(error)") }
-        guard let members = json["weight_map"]?.object, !members.isEmpty, members.count <= SafetensorsLimits.tensors else {
-            throw InputFileError("\(name) is not the index of a model: weight_map is missing, or not an object of 1 to \(SafetensorsLimits.tensors) tensors")
+        do { json = try JSONParser.parse(bytes) } catch {
+            throw InputFileError("\(name) is not the index of a model: it is not JSON: \(error)")
+        }
+        guard let members = json["weight_map"]?.object, !members.isEmpty, members.count <= SafetensorsLimits.tensors
+        else {
+            throw InputFileError(
+                """
+                \(name) is not the index of a model: weight_map is missing, or not an object of 1 to \
+                \(SafetensorsLimits.tensors) tensors
+                """
+            )
         }
         var map: [String: String] = [:]
         for member in members {
             // A shard lies beside its index, and nowhere else.
-            guard let shard = member.value.string, !shard.isEmpty, !shard.utf8.contains(UInt8(ascii: "/")), !shard.utf8.contains(0),
+            guard let shard = member.value.string, !shard.isEmpty, !shard.utf8.contains(UInt8(ascii: "/")),
+                !shard.utf8.contains(0),
                 ![".", ".."].contains(shard)
-            else { throw InputFileError("\(name): weight_map places \(member.name) in something that is not a file's name") }
+            else {
+                throw InputFileError("\(name): weight_map places \(member.name) in something that is not a file's name")
+            }
             map[member.name] = shard
         }
         return map
     }
 
-    private static func open(_ map: [String: String], in prefix: String, _ name: String) throws -> [(name: String, file: SafetensorsFile)] {
+    private static func open(_ map: [String: String], in prefix: String, _ name: String) throws -> [(
+        name: String, file: SafetensorsFile
+    )] {
         let names = Set(map.values).sorted()
-        guard names.count <= maximumShards else { throw InputFileError("\(name) names \(names.count) shards; at most \(maximumShards) are read") }
+        guard names.count <= maximumShards else {
+            throw InputFileError("\(name) names \(names.count) shards; at most \(maximumShards) are read")
+        }
         return try names.map { shard in
             let path = prefix + shard
             guard RegularFile.kind(of: path) != nil else {
                 let tensors = map.filter { $0.value == shard }.keys.sorted()
-                let others = tensors.count > 1 ? " and \(tensors.count - 1) other tensor\(tensors.count > 2 ? "s" : "")" : ""
+                let others =
+                    tensors.count > 1 ? " and \(tensors.count - 1) other tensor\(tensors.count > 2 ? "s" : "")" : ""
                 throw InputFileError(
-                    "\(name) places \(tensors[0])\(others) in the shard \(shard), which is missing", hint: "copy all shards of the model to \(path)")
+                    "\(name) places \(tensors[0])\(others) in the shard \(shard), which is missing",
+                    hint: "copy all shards of the model to \(path)"
+                )
             }
             return (shard, try SafetensorsFile(FileSource(path: path, called: path), called: path))
         }
     }
 
     /// Of all shards; they may say the same thing, and not two different ones.
-    private static func metadata(of shards: [(name: String, file: SafetensorsFile)], _ name: String) throws -> [(name: String, value: String)] {
+    private static func metadata(of shards: [(name: String, file: SafetensorsFile)], _ name: String) throws -> [(
+        name: String, value: String
+    )] {
         var all: [String: String] = [:]
         for shard in shards {
             for entry in shard.file.header.metadata {
@@ -89,7 +117,9 @@ final class ShardedSource: ByteSource {
     }
 
     func fill(_ buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws {
-        guard offset >= 0, offset <= byteCount, buffer.count <= byteCount - offset else { throw SafetensorsError("it ends early") }
+        guard offset >= 0, offset <= byteCount, buffer.count <= byteCount - offset else {
+            throw SafetensorsError("it ends early")
+        }
         var done = 0
         if offset < header.count {
             done = min(buffer.count, header.count - offset)
@@ -100,7 +130,9 @@ final class ShardedSource: ByteSource {
             let segment = segments[number], place = offset + done - header.count
             let count = min(buffer.count - done, segment.range.upperBound - place)
             try segment.shard.read(
-                into: UnsafeMutableRawBufferPointer(rebasing: buffer[done..<done + count]), at: segment.offset + place - segment.range.lowerBound)
+                into: UnsafeMutableRawBufferPointer(rebasing: buffer[done..<done + count]),
+                at: segment.offset + place - segment.range.lowerBound
+            )
             done += count
             number += 1
         }

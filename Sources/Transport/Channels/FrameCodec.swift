@@ -61,7 +61,9 @@ final class FrameCodec<Inbound: WireFrame, Outbound: WireFrame>: ChannelDuplexHa
             value |= Int(byte & 0x7f) << (7 * index)
             if byte & 0x80 == 0 { return (value, index + 1) }
         }
-        guard buffer.readableBytes < 5 else { throw TransportError(.frameTooLarge, "a frame's length does not end within 5 bytes") }
+        guard buffer.readableBytes < 5 else {
+            throw TransportError(.frameTooLarge, "a frame's length does not end within 5 bytes")
+        }
         return nil
     }
 

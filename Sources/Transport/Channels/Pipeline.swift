@@ -31,11 +31,17 @@ final class SecureChannel<Inbound: WireFrame, Outbound: WireFrame>: Sendable {
             throw error
         }
         let strategy = NIOAsyncSequenceProducerBackPressureStrategies.HighLowWatermark(
-            lowWatermark: TransportLimits.framesInFlight / 2, highWatermark: TransportLimits.framesInFlight)
+            lowWatermark: TransportLimits.framesInFlight / 2,
+            highWatermark: TransportLimits.framesInFlight
+        )
         frames = try NIOAsyncChannel(
             wrappingChannelSynchronously: channel,
             configuration: .init(
-                backPressureStrategy: strategy, inboundType: Inbound.self, outboundType: Outbound.self))
+                backPressureStrategy: strategy,
+                inboundType: Inbound.self,
+                outboundType: Outbound.self
+            )
+        )
     }
 
     /// The certificate of the peer, as soon as the handshake is done. One that hangs holds up nobody who is cancelled.
@@ -55,7 +61,8 @@ final class SecureChannel<Inbound: WireFrame, Outbound: WireFrame>: Sendable {
         return try await frames.executeThenClose { try await body($0, $1) }
     }
 
-    /// A listener that stops drops a peer that has just connected, and NIO ends the process for a channel that is never closed.
+    /// A listener that stops drops a peer that has just connected, and NIO ends the process for a channel that is never
+    /// closed.
     deinit {
         guard !isTaken.withLockedValue({ $0 }) else { return }
         Task { [frames] in try await frames.executeThenClose { _, _ in } }
@@ -66,13 +73,14 @@ final class SecureChannel<Inbound: WireFrame, Outbound: WireFrame>: Sendable {
 enum SocketOptions {
     // Small at first: each connection keeps its own, and most of them wait most of the time.
     static let receiveBuffers = AdaptiveRecvByteBufferAllocator(minimum: 2048, initial: 2048, maximum: 65_536)
-    /// Outbound bytes of one of a coordinator's many connections that may wait for the socket before writers are held back.
+    /// Outbound bytes of one of a coordinator's many connections that may wait for the socket before writers are held
+    /// back.
     static let writeWaterMark = ChannelOptions.Types.WriteBufferWaterMark(low: 128 * 1024, high: 256 * 1024)
     /// The same of a participant, which has one or two: the next chunk is ready while one is sent.
     static let clientWriteWaterMark = ChannelOptions.Types.WriteBufferWaterMark(low: 512 * 1024, high: 1024 * 1024)
 
-    /// Asks the kernel to find out that a peer is gone: after 30 s of silence it is probed, and within a minute given up.
-    /// A link that is back by then goes on as if nothing had been.
+    /// Asks the kernel to find out that a peer is gone: after 30 s of silence it is probed, and within a minute given
+    /// up. A link that is back by then goes on as if nothing had been.
     static let keepAlive: [(ChannelOptions.Types.SocketOption, ChannelOptions.Types.SocketOption.Value)] = [
         (.init(level: .init(SOL_SOCKET), name: .init(SO_KEEPALIVE)), 1),
         (.init(level: .init(IPPROTO_TCP), name: .init(TCP_KEEPIDLE)), 30),

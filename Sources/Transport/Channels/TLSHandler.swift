@@ -12,8 +12,8 @@ final class TLSHandler: ChannelDuplexHandler {
     typealias OutboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
-    /// Plaintext encrypted in one go: four records, so that writes to the socket are large and buffers stay in cache. With
-    /// what each record adds it fits 64 KiB; a byte more, and the allocator would take 128.
+    /// Plaintext encrypted in one go: four records, so that writes to the socket are large and buffers stay in cache.
+    /// With what each record adds it fits 64 KiB; a byte more, and the allocator would take 128.
     private static let pieceBytes = 63 * 1024
     private static let recordBytes = 16 * 1024
     private static let lingerMilliseconds: Int64 = 500
@@ -58,7 +58,9 @@ final class TLSHandler: ChannelDuplexHandler {
 
     func channelInactive(context: ChannelHandlerContext) {
         if state == .open && !hasPeerClosed {
-            context.fireErrorCaught(IdentityError(.truncated, "the connection broke off: the other side did not close it"))
+            context.fireErrorCaught(
+                IdentityError(.truncated, "the connection broke off: the other side did not close it")
+            )
         }
         end(TransportError(.closed, "the peer closed the connection during the handshake"))
         context.fireChannelInactive()
@@ -80,7 +82,9 @@ final class TLSHandler: ChannelDuplexHandler {
     }
 
     private func decrypt(_ ciphertext: ByteBuffer, _ context: ChannelHandlerContext) throws -> ByteBuffer {
-        var plaintext = context.channel.allocator.buffer(capacity: state == .open ? ciphertext.readableBytes + Self.recordBytes : 0)
+        var plaintext = context.channel.allocator.buffer(
+            capacity: state == .open ? ciphertext.readableBytes + Self.recordBytes : 0
+        )
         try ciphertext.withUnsafeReadableBytes { bytes in
             _ = try session.lending(bytes) {
                 if state == .handshaking, try session.handshake() == .complete {
@@ -155,7 +159,9 @@ final class TLSHandler: ChannelDuplexHandler {
         context.flush()
     }
 
-    private func encrypt(_ plaintext: ByteBuffer, _ context: ChannelHandlerContext, _ promise: EventLoopPromise<Void>?) throws {
+    private func encrypt(_ plaintext: ByteBuffer, _ context: ChannelHandlerContext, _ promise: EventLoopPromise<Void>?)
+        throws
+    {
         try plaintext.withUnsafeReadableBytes { bytes in
             var offset = 0
             repeat {

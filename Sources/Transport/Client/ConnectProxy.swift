@@ -49,14 +49,20 @@ final class ConnectHandler: ChannelInboundHandler, RemovableChannelHandler {
         var arrived = unwrapInboundIn(data)
         if answer == nil { answer = arrived } else { answer!.writeBuffer(&arrived) }
         guard let end = endOfHeaders() else {
-            if answer!.readableBytes > Self.answerBytes { fail(context, "its answer is longer than \(Self.answerBytes) bytes") }
+            if answer!.readableBytes > Self.answerBytes {
+                fail(context, "its answer is longer than \(Self.answerBytes) bytes")
+            }
             return
         }
         let head = answer!.readString(length: end) ?? ""
         let status = head.split(separator: "\r\n").first ?? ""
         let words = status.split(separator: " ", maxSplits: 2)
-        guard words.count >= 2, words[0].hasPrefix("HTTP/1."), words[1].count == 3 else { return fail(context, "its answer is not HTTP") }
-        guard words[1].hasPrefix("2") else { return fail(context, "it answered \"\(words.dropFirst().joined(separator: " ").prefix(100))\"") }
+        guard words.count >= 2, words[0].hasPrefix("HTTP/1."), words[1].count == 3 else {
+            return fail(context, "its answer is not HTTP")
+        }
+        guard words[1].hasPrefix("2") else {
+            return fail(context, "it answered \"\(words.dropFirst().joined(separator: " ").prefix(100))\"")
+        }
         isOpen = true
         tunnel.succeed(())
         context.fireChannelActive()
@@ -69,12 +75,15 @@ final class ConnectHandler: ChannelInboundHandler, RemovableChannelHandler {
         guard let bytes = answer?.readableBytesView else { return nil }
         let mark = Array("\r\n\r\n".utf8)
         guard bytes.count >= mark.count else { return nil }
-        for start in 0...(bytes.count - mark.count) where bytes.dropFirst(start).prefix(mark.count).elementsEqual(mark) { return start + mark.count }
+        for start in 0...(bytes.count - mark.count) where bytes.dropFirst(start).prefix(mark.count).elementsEqual(mark)
+        { return start + mark.count }
         return nil
     }
 
     func channelInactive(context: ChannelHandlerContext) {
-        if !isOpen { tunnel.fail(TransportError(.unreachable, "the proxy closed the connection before there was a tunnel")) }
+        if !isOpen {
+            tunnel.fail(TransportError(.unreachable, "the proxy closed the connection before there was a tunnel"))
+        }
         context.fireChannelInactive()
     }
 

@@ -67,7 +67,9 @@ extension Dialer {
                     return nil
                 }
                 group.addTask {
-                    try await withTimeout(.seconds(TransportLimits.answerSeconds), "the answer") { try await conversation.ask(message) }
+                    try await withTimeout(.seconds(TransportLimits.answerSeconds), "the answer") {
+                        try await conversation.ask(message)
+                    }
                 }
                 defer { group.cancelAll() }
                 while let answer = try await group.next() {

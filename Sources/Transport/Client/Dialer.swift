@@ -14,12 +14,31 @@ public struct Dialer: Sendable {
     public let consortium: String
     private let group: any EventLoopGroup
 
-    public init(host: String, port: Int, proxy: ConnectProxy? = nil, context: TLSContext, consortium: String, group: any EventLoopGroup) {
-        self.init(host: host, port: port, proxy: proxy, contexts: TLSContextBox(context), consortium: consortium, group: group)
+    public init(
+        host: String,
+        port: Int,
+        proxy: ConnectProxy? = nil,
+        context: TLSContext,
+        consortium: String,
+        group: any EventLoopGroup
+    ) {
+        self.init(
+            host: host,
+            port: port,
+            proxy: proxy,
+            contexts: TLSContextBox(context),
+            consortium: consortium,
+            group: group
+        )
     }
 
     public init(
-        host: String, port: Int, proxy: ConnectProxy? = nil, contexts: TLSContextBox, consortium: String, group: any EventLoopGroup
+        host: String,
+        port: Int,
+        proxy: ConnectProxy? = nil,
+        contexts: TLSContextBox,
+        consortium: String,
+        group: any EventLoopGroup
     ) {
         self.host = host
         self.port = port
@@ -31,7 +50,9 @@ public struct Dialer: Sendable {
 
     /// Connects, says hello, and calls `body` with the connection, which ends with it.
     public func withConnection<Result: Sendable>(
-        _ purpose: Hello.Purpose, software: String, treeHead: String = "",
+        _ purpose: Hello.Purpose,
+        software: String,
+        treeHead: String = "",
         _ body: @Sendable @escaping (ClientConnection) async throws -> Result
     ) async throws -> Result {
         let secure = try await connect()
@@ -41,7 +62,8 @@ public struct Dialer: Sendable {
             do {
                 let certificate = try await secure.peerCertificate()
                 try check(certificate)
-                let welcome = try await withTimeout(.seconds(TransportLimits.helloSeconds), "the coordinator's welcome") {
+                let welcome = try await withTimeout(.seconds(TransportLimits.helloSeconds), "the coordinator's welcome")
+                {
                     try await connection.hello(purpose, software: software, treeHead: treeHead)
                 }
                 if purpose == .bulk { secure.limit.allowBulk() }
@@ -67,7 +89,9 @@ public struct Dialer: Sendable {
         do {
             let secure = try await bootstrap.connect(host: proxy?.host ?? host, port: proxy?.port ?? port) { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    let handler = proxy.map { ConnectHandler(host: host, port: port, authorization: $0.authorization, tunnel: tunnel) }
+                    let handler = proxy.map {
+                        ConnectHandler(host: host, port: port, authorization: $0.authorization, tunnel: tunnel)
+                    }
                     return try SecureChannel<ServerFrame, ClientFrame>(channel, context, behind: handler)
                 }
             }
@@ -87,7 +111,11 @@ public struct Dialer: Sendable {
     private func check(_ certificate: Certificate) throws {
         let peer = try certificate.principal()
         guard peer.isCoordinator, peer.consortium == consortium else {
-            throw IdentityError(.wrongIdentity, "the other side is not the coordinator of \(consortium)", detail: "\(peer)")
+            throw IdentityError(
+                .wrongIdentity,
+                "the other side is not the coordinator of \(consortium)",
+                detail: "\(peer)"
+            )
         }
     }
 }
@@ -103,8 +131,11 @@ public struct ClientConnection: Sendable {
     private let channel: any Channel
 
     init(
-        inbox: Inbox<ServerFrame>, outbound: NIOAsyncChannelOutboundWriter<ClientFrame>,
-        welcome: Welcome? = nil, certificate: Certificate? = nil, channel: any Channel
+        inbox: Inbox<ServerFrame>,
+        outbound: NIOAsyncChannelOutboundWriter<ClientFrame>,
+        welcome: Welcome? = nil,
+        certificate: Certificate? = nil,
+        channel: any Channel
     ) {
         self.inbox = inbox
         self.outbound = outbound
@@ -116,7 +147,8 @@ public struct ClientConnection: Sendable {
     /// Ends the connection from outside its task.
     public func close() { channel.close(promise: nil) }
 
-    /// Returns once the event loop has the message in hand; while ``SocketOptions/clientWriteWaterMark`` is passed, it waits.
+    /// Returns once the event loop has the message in hand; while ``SocketOptions/clientWriteWaterMark`` is passed, it
+    /// waits.
     public func send(_ message: ClientMessage, id: UInt64) async throws {
         try await outbound.write(ClientFrame(id: id, message))
         // As in ServerConnection: otherwise a large blob is encrypted as a whole before its first byte goes out.
@@ -137,7 +169,10 @@ public struct ClientConnection: Sendable {
         switch frame.message {
         case .welcome(let welcome):
             guard WireLimits.versions.contains(welcome.version) else {
-                throw Refusal(.version, "the coordinator chose protocol version \(welcome.version), which we do not speak")
+                throw Refusal(
+                    .version,
+                    "the coordinator chose protocol version \(welcome.version), which we do not speak"
+                )
             }
             return welcome
         case .refusal(let refusal): throw refusal

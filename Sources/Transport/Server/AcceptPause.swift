@@ -7,8 +7,8 @@ import NIOCore
 
 /// Stops accepting for a moment where the system has no descriptor or no memory for a connection, and says so once.
 ///
-/// NIO goes on to read its listening socket after such an error, and the kernel goes on to say that somebody waits there: a
-/// whole processor would do nothing else. Who waits is accepted when there is room again.
+/// NIO goes on to read its listening socket after such an error, and the kernel goes on to say that somebody waits
+/// there: a whole processor would do nothing else. Who waits is accepted when there is room again.
 final class AcceptPause: ChannelDuplexHandler {
     typealias InboundIn = NIOAny
     typealias OutboundIn = NIOAny
@@ -25,7 +25,9 @@ final class AcceptPause: ChannelDuplexHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        guard let error = error as? IOError, let hint = Self.hint(error.errnoCode) else { return context.fireErrorCaught(error) }
+        guard let error = error as? IOError, let hint = Self.hint(error.errnoCode) else {
+            return context.fireErrorCaught(error)
+        }
         // A peer that has left while it waited is gone from the queue: nothing to wait for.
         guard error.errnoCode != ECONNABORTED else { return }
         say(error, hint)
@@ -50,9 +52,11 @@ final class AcceptPause: ChannelDuplexHandler {
         logger.error(
             "no new connections are accepted for lack of resources; trying again each second",
             metadata: [
-                "reason": "\(String(cString: strerror(error.errnoCode)))", "open_files_limit": "\(ProcessResources.descriptorLimit)",
+                "reason": "\(String(cString: strerror(error.errnoCode)))",
+                "open_files_limit": "\(ProcessResources.descriptorLimit)",
                 "hint": "\(hint)",
-            ])
+            ]
+        )
     }
 
     private static func hint(_ number: CInt) -> String? {

@@ -1,7 +1,8 @@
 import NIOConcurrencyHelpers
 import NIOCore
 
-/// The connections whose certificates were admitted: one that does not hold any more must not stay until its peer leaves.
+/// The connections whose certificates were admitted: one that does not hold any more must not stay until its peer
+/// leaves.
 final class AdmittedConnections: Sendable {
     private let open = NIOLockedValueBox<[ObjectIdentifier: ServerConnection]>([:])
 

@@ -1,13 +1,13 @@
 import Federation
 import Wire
 
-/// Who may connect, as a value. Handshakes in progress and admitted peers count apart: a peer that has shown no certificate takes no
-/// place of one who has.
+/// Who may connect, as a value. Handshakes in progress and admitted peers count apart: a peer that has shown no
+/// certificate takes no place of one who has.
 ///
-/// A newcomer for whose handshake there is no place takes the place of the oldest one that is unfinished, of his own address
-/// where that has too many, or else of the address that has the most. An honest handshake takes some round trips and is among
-/// the youngest, so a flood must fill all places anew within that time to end it; refusing newcomers instead would let
-/// one flood a handshake's time limit keep everybody out.
+/// A newcomer for whose handshake there is no place takes the place of the oldest one that is unfinished, of his own
+/// address where that has too many, or else of the address that has the most. An honest handshake takes some round
+/// trips and is among the youngest, so a flood must fill all places anew within that time to end it; refusing newcomers
+/// instead would let one flood a handshake's time limit keep everybody out.
 struct ConnectionGate: Sendable {
     struct Limits: Equatable, Sendable {
         var connections = TransportLimits.connections
@@ -90,10 +90,12 @@ struct ConnectionGate: Sendable {
 
     // MARK: Admission
 
-    /// Counts a connection as its peer's, once its handshake is over; or says why not. One that is refused counts among the
-    /// unfinished handshakes until it ends.
+    /// Counts a connection as its peer's, once its handshake is over; or says why not. One that is refused counts among
+    /// the unfinished handshakes until it ends.
     mutating func admit(_ number: UInt64, _ peer: Principal) -> Refusal? {
-        guard addresses[number] != nil else { return Refusal(.limit, "the handshake took too long while many others waited", hint: "try again") }
+        guard addresses[number] != nil else {
+            return Refusal(.limit, "the handshake took too long while many others waited", hint: "try again")
+        }
         if let refusal = refusal(of: peer) { return refusal }
         endHandshake(number)
         admitted[number] = peer
@@ -108,22 +110,34 @@ struct ConnectionGate: Sendable {
         let own = perPeer[peer] ?? 0
         guard own < limits.perPeer else {
             return Refusal(
-                .limit, "\(peer.path) has \(limits.perPeer) connections open, the limit for one certificate",
-                hint: "does another process use the same certificate?")
+                .limit,
+                "\(peer.path) has \(limits.perPeer) connections open, the limit for one certificate",
+                hint: "does another process use the same certificate?"
+            )
         }
         let free = limits.connections - admittedCount
         guard free > 0 else {
-            return Refusal(.limit, "the coordinator has \(limits.connections) connections open, its limit", hint: "try again later")
+            return Refusal(
+                .limit,
+                "the coordinator has \(limits.connections) connections open, its limit",
+                hint: "try again later"
+            )
         }
         guard free > limits.kept || own < Self.connectionsInUse && known.contains(peer) else {
             return Refusal(
                 .limit,
-                "the coordinator's last \(limits.kept) connections are kept for peers that it knows, and for each one's first "
+                "the coordinator's last \(limits.kept) connections are kept for peers that it knows, and for each "
+                    + "one's first "
                     + "\(Self.connectionsInUse)",
-                hint: "try again later")
+                hint: "try again later"
+            )
         }
         guard peer.site != nil || oversightCount < limits.oversight else {
-            return Refusal(.limit, "operators and auditors have \(limits.oversight) connections open, their limit", hint: "try again later")
+            return Refusal(
+                .limit,
+                "operators and auditors have \(limits.oversight) connections open, their limit",
+                hint: "try again later"
+            )
         }
         return nil
     }

@@ -17,8 +17,8 @@ final class ConnectionRegistry: Sendable {
     init(_ limits: ConnectionGate.Limits) { state = NIOLockedValueBox(State(gate: ConnectionGate(limits))) }
 
     var limits: ConnectionGate.Limits { state.withLockedValue { $0.gate.limits } }
-    /// Handshakes that ended because newer ones needed their places, and failed ones of which nothing was said, since this was
-    /// asked last.
+    /// Handshakes that ended because newer ones needed their places, and failed ones of which nothing was said, since
+    /// this was asked last.
     func takeCounts() -> (dropped: Int, unsaid: Int) {
         state.withLockedValue { state in
             defer { (state.dropped, state.failed) = (0, 0) }
@@ -101,7 +101,8 @@ extension SocketAddress {
         guard case .v6(let address) = self else { return ipAddress ?? "" }
         return withUnsafeBytes(of: address.address.sin6_addr) { bytes in
             // IPv4 in IPv6 clothes.
-            bytes.prefix(10).allSatisfy { $0 == 0 } && bytes[10] == 0xff && bytes[11] == 0xff ? hexadecimal(bytes) : hexadecimal(bytes.prefix(8))
+            bytes.prefix(10).allSatisfy { $0 == 0 } && bytes[10] == 0xff && bytes[11] == 0xff
+                ? hexadecimal(bytes) : hexadecimal(bytes.prefix(8))
         }
     }
 }

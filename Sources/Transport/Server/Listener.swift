@@ -19,8 +19,8 @@ public struct ServerConnection: Sendable {
     /// Returns once the event loop has the message in hand; while ``SocketOptions/writeWaterMark`` is passed, it waits.
     public func send(_ message: ServerMessage, inReplyTo id: UInt64 = 0) async throws {
         try await outbound.write(ServerFrame(inReplyTo: id, message))
-        // The writer learns from the event loop alone that the buffer is full, and a loop with many connections tells it late:
-        // without this turn, ten chunks waited for each of two hundred sites that fetched a model.
+        // The writer learns from the event loop alone that the buffer is full, and a loop with many connections tells
+        // it late: without this turn, ten chunks waited for each of two hundred sites that fetched a model.
         try await channel.eventLoop.submit {}.get()
     }
 
@@ -41,14 +41,30 @@ public final class Listener: Sendable {
     private let admitted = AdmittedConnections()
     private let refused: @Sendable (RefusedCertificate, String) async -> Void
 
-    public convenience init(context: TLSContext, consortium: String, peerLimit: Int = .max, group: any EventLoopGroup, logger: Logger) {
-        self.init(contexts: TLSContextBox(context), consortium: consortium, peerLimit: peerLimit, group: group, logger: logger)
+    public convenience init(
+        context: TLSContext,
+        consortium: String,
+        peerLimit: Int = .max,
+        group: any EventLoopGroup,
+        logger: Logger
+    ) {
+        self.init(
+            contexts: TLSContextBox(context),
+            consortium: consortium,
+            peerLimit: peerLimit,
+            group: group,
+            logger: logger
+        )
     }
 
-    /// `contexts`: new handshakes use the current one. `peerLimit`: connections that one certificate's holder may have open.
-    /// `refused` hears of each certificate that a handshake did not accept, and why.
+    /// `contexts`: new handshakes use the current one. `peerLimit`: connections that one certificate's holder may have
+    /// open. `refused` hears of each certificate that a handshake did not accept, and why.
     public init(
-        contexts: TLSContextBox, consortium: String, peerLimit: Int = .max, group: any EventLoopGroup, logger: Logger,
+        contexts: TLSContextBox,
+        consortium: String,
+        peerLimit: Int = .max,
+        group: any EventLoopGroup,
+        logger: Logger,
         refused: @escaping @Sendable (RefusedCertificate, String) async -> Void = { _, _ in }
     ) {
         self.contexts = contexts
@@ -66,21 +82,27 @@ public final class Listener: Sendable {
 
     /// Listens until ``close()`` or cancellation. `ready` gets the port, which may have been chosen by the system.
     public func run(
-        host: String, port: Int, ready: @Sendable (Int) async -> Void,
+        host: String,
+        port: Int,
+        ready: @Sendable (Int) async -> Void,
         serve: @escaping @Sendable (ServerConnection) async throws -> Void
     ) async throws {
         let (contexts, logger) = (contexts, logger)
         noteLimits()
         var bootstrap = ServerBootstrap(group: group)
             .serverChannelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(AcceptPause(logger: logger)) }
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(AcceptPause(logger: logger))
+                }
             }
             .serverChannelOption(.backlog, value: 1024)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
             .childChannelOption(.recvAllocator, value: SocketOptions.receiveBuffers)
             .childChannelOption(.writeBufferWaterMark, value: SocketOptions.writeWaterMark)
-        for (option, value) in SocketOptions.keepAlive { bootstrap = bootstrap.childChannelOption(option, value: value) }
+        for (option, value) in SocketOptions.keepAlive {
+            bootstrap = bootstrap.childChannelOption(option, value: value)
+        }
         let channel: NIOAsyncChannel<Secure, Never>
         do {
             channel = try await bootstrap.bind(host: host, port: port) { channel in
@@ -112,9 +134,11 @@ public final class Listener: Sendable {
         logger.warning(
             "the limit of open files leaves room for fewer connections",
             metadata: [
-                "connections": "\(limits.connections)", "handshakes": "\(limits.handshakes)", "open_files_limit": "\(ProcessResources.descriptorLimit)",
+                "connections": "\(limits.connections)", "handshakes": "\(limits.handshakes)",
+                "open_files_limit": "\(ProcessResources.descriptorLimit)",
                 "hint": "raise it: ulimit -n, or LimitNOFILE in the systemd unit",
-            ])
+            ]
+        )
     }
 
     /// One line for a flood, rather than one for each of its connections.
@@ -126,9 +150,11 @@ public final class Listener: Sendable {
             logger.warning(
                 "many handshakes are not finished",
                 metadata: [
-                    "displaced_by_newer": "\(dropped)", "failed_and_not_logged": "\(unsaid)", "seconds": "\(TransportLimits.handshakeSeconds)",
+                    "displaced_by_newer": "\(dropped)", "failed_and_not_logged": "\(unsaid)",
+                    "seconds": "\(TransportLimits.handshakeSeconds)",
                     "hint": "somebody opens connections and shows no certificate that holds",
-                ])
+                ]
+            )
         }
     }
 
@@ -147,7 +173,8 @@ public final class Listener: Sendable {
             guard let reason = problem(connection.certificate) else { continue }
             logger.warning(
                 "a connection is ended: its certificate does not hold any more",
-                metadata: ["peer": "\(connection.peer.path)", "reason": "\(reason)"])
+                metadata: ["peer": "\(connection.peer.path)", "reason": "\(reason)"]
+            )
             connection.close()
         }
     }
@@ -167,8 +194,14 @@ public final class Listener: Sendable {
                 switch self.admit(certificate, ticket) {
                 case .success(let peer):
                     let connection = ServerConnection(
-                        peer: peer, certificate: certificate, remoteAddress: address, limit: secure.limit,
-                        inbox: inbox, outbound: outbound, channel: channel)
+                        peer: peer,
+                        certificate: certificate,
+                        remoteAddress: address,
+                        limit: secure.limit,
+                        inbox: inbox,
+                        outbound: outbound,
+                        channel: channel
+                    )
                     try await self.admitted.keeping(connection, serve)
                 case .failure(let refusal):
                     logger.warning("refused a certificate", metadata: ["reason": "\(refusal.message)"])
@@ -201,7 +234,8 @@ public final class Listener: Sendable {
                 "peer": "\(certificate.principal?.path ?? "unknown; it calls itself \(certificate.name)")",
                 "valid_from": "\(certificate.term.notBefore.text)", "valid_until": "\(certificate.term.notAfter.text)",
                 "reason": "\(error)", "hint": "\(error.hint)",
-            ])
+            ]
+        )
         await refused(certificate, "\(error)")
     }
 
@@ -210,9 +244,12 @@ public final class Listener: Sendable {
         try? await secure.executeThenClose { _, _ in }
     }
 
-    /// Answers the hello with a refusal, and lets the peer close: a close with input unread could take the answer with it.
+    /// Answers the hello with a refusal, and lets the peer close: a close with input unread could take the answer with
+    /// it.
     private func refuse(
-        _ refusal: Refusal, _ inbox: Inbox<ClientFrame>, _ outbound: NIOAsyncChannelOutboundWriter<ServerFrame>
+        _ refusal: Refusal,
+        _ inbox: Inbox<ClientFrame>,
+        _ outbound: NIOAsyncChannelOutboundWriter<ServerFrame>
     ) async throws {
         try await withTimeout(.seconds(TransportLimits.helloSeconds), "the hello") {
             let hello = try await inbox.next()

@@ -22,7 +22,8 @@ struct Int8Encoding: UpdateEncoding {
                 try file.read(into: UnsafeMutableRawBufferPointer(scales), at: first * 4)
                 try file.read(into: UnsafeMutableRawBufferPointer(bytes), at: blocks * 4 + start)
                 for number in first...last {
-                    let from = max(start, number * block) - start, to = min(start + values.count, (number + 1) * block) - start
+                    let from = max(start, number * block) - start,
+                        to = min(start + values.count, (number + 1) * block) - start
                     kumiai_expand_int8(bytes.baseAddress! + from, out + from, Int64(to - from), scales[number - first])
                 }
             }
@@ -37,7 +38,12 @@ struct Int8Encoding: UpdateEncoding {
                 for number in 0..<blocks {
                     let start = number * block, length = min(block, count - start)
                     scales[number] = kumiai_largest_magnitude(values.baseAddress! + start, Int64(length)) / 127
-                    kumiai_round_int8(values.baseAddress! + start, bytes.baseAddress! + start, Int64(length), scales[number])
+                    kumiai_round_int8(
+                        values.baseAddress! + start,
+                        bytes.baseAddress! + start,
+                        Int64(length),
+                        scales[number]
+                    )
                 }
             }
         }

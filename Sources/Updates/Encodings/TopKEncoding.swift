@@ -23,8 +23,18 @@ struct TopKEncoding: UpdateEncoding {
                 while place < kept {
                     // No more can fall into the range.
                     let size = min(Self.pairsAtATime, kept - place, values.count)
-                    try file.read(into: UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(indices)[..<(4 * size)]), at: 4 * place)
-                    try file.read(into: UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(numbers)[..<(4 * size)]), at: 4 * (kept + place))
+                    try file.read(
+                        into: UnsafeMutableRawBufferPointer(
+                            rebasing: UnsafeMutableRawBufferPointer(indices)[..<(4 * size)]
+                        ),
+                        at: 4 * place
+                    )
+                    try file.read(
+                        into: UnsafeMutableRawBufferPointer(
+                            rebasing: UnsafeMutableRawBufferPointer(numbers)[..<(4 * size)]
+                        ),
+                        at: 4 * (kept + place)
+                    )
                     for pair in 0..<size {
                         let index = Int(indices[pair])
                         guard index < end else { return }
@@ -54,7 +64,9 @@ struct TopKEncoding: UpdateEncoding {
         var indices = [UInt32](repeating: 0, count: min(kept, Self.pairsAtATime))
         for place in stride(from: 0, to: kept, by: indices.count) {
             let size = min(indices.count, kept - place)
-            try indices.withUnsafeMutableBytes { try file.read(into: UnsafeMutableRawBufferPointer(rebasing: $0[..<(4 * size)]), at: 4 * place) }
+            try indices.withUnsafeMutableBytes {
+                try file.read(into: UnsafeMutableRawBufferPointer(rebasing: $0[..<(4 * size)]), at: 4 * place)
+            }
             for index in indices[..<size] {
                 guard Int(index) >= next, Int(index) < count else {
                     throw UpdateFormatError("the file's indices do not ascend, or are not below \(count)")

@@ -16,7 +16,8 @@ final class Arena {
 
     /// A message, set to its defaults by its generated `init` function and then by `body`.
     func make<Message>(
-        _ initialise: (UnsafeMutablePointer<Message>?) -> Void, _ body: (inout Message) -> Void
+        _ initialise: (UnsafeMutablePointer<Message>?) -> Void,
+        _ body: (inout Message) -> Void
     ) -> UnsafeMutablePointer<Message> {
         let message = allocate(MemoryLayout<Message>.size).bindMemory(to: Message.self, capacity: 1)
         initialise(message)
@@ -43,7 +44,10 @@ final class Arena {
 
     func array<Element>(_ elements: [Element]) -> UnsafeMutablePointer<Element>? {
         guard !elements.isEmpty else { return nil }
-        let copy = allocate(elements.count * MemoryLayout<Element>.stride).bindMemory(to: Element.self, capacity: elements.count)
+        let copy = allocate(elements.count * MemoryLayout<Element>.stride).bindMemory(
+            to: Element.self,
+            capacity: elements.count
+        )
         copy.initialize(from: elements, count: elements.count)
         return copy
     }

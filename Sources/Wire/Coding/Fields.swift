@@ -3,7 +3,9 @@ import Federation
 
 /// Fields of unpacked messages, checked before use.
 enum Field {
-    static func text(_ pointer: UnsafeMutablePointer<CChar>?, _ field: String, atMost limit: Int = WireLimits.textBytes) throws -> String {
+    static func text(_ pointer: UnsafeMutablePointer<CChar>?, _ field: String, atMost limit: Int = WireLimits.textBytes)
+        throws -> String
+    {
         guard let pointer else { return "" }
         guard let text = String(validatingCString: pointer) else { throw WireError(field, "not UTF-8") }
         guard text.utf8.count <= limit else { throw WireError(field, "longer than \(limit) bytes") }
@@ -18,7 +20,9 @@ enum Field {
     }
 
     static func name<N: Name>(_ pointer: UnsafeMutablePointer<CChar>?, _ field: String) throws -> N {
-        guard let name = N(try text(pointer, field)) else { throw WireError(field, "not a name of 1 to \(maximumNameBytes) of A-Z a-z 0-9 . _ -") }
+        guard let name = N(try text(pointer, field)) else {
+            throw WireError(field, "not a name of 1 to \(maximumNameBytes) of A-Z a-z 0-9 . _ -")
+        }
         return name
     }
 
@@ -39,7 +43,9 @@ enum Field {
 
     static func optionalDigest(_ data: ProtobufCBinaryData, _ field: String) throws -> Digest? {
         guard data.len > 0 else { return nil }
-        guard let digest = Digest(UnsafeRawBufferPointer(start: data.data, count: data.len)) else { throw WireError(field, "not 32 bytes") }
+        guard let digest = Digest(UnsafeRawBufferPointer(start: data.data, count: data.len)) else {
+            throw WireError(field, "not 32 bytes")
+        }
         return digest
     }
 
@@ -54,7 +60,11 @@ enum Field {
     }
 
     static func list<T, R>(
-        _ start: UnsafeMutablePointer<T>?, _ count: Int, _ field: String, atMost limit: Int, _ read: (T) throws -> R
+        _ start: UnsafeMutablePointer<T>?,
+        _ count: Int,
+        _ field: String,
+        atMost limit: Int,
+        _ read: (T) throws -> R
     ) throws -> [R] {
         guard count <= limit else { throw WireError(field, "more than \(limit)") }
         return try UnsafeBufferPointer(start: start, count: count).map(read)

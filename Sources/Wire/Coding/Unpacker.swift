@@ -10,8 +10,11 @@ enum Unpacker {
 
     /// Calls `body` with the message; it lives until `body` returns.
     static func unpack<Message, Result>(
-        _ bytes: UnsafeRawBufferPointer, as name: String,
-        _ unpack: (UnsafeMutablePointer<ProtobufCAllocator>?, Int, UnsafePointer<UInt8>?) -> UnsafeMutablePointer<Message>?,
+        _ bytes: UnsafeRawBufferPointer,
+        as name: String,
+        _ unpack: (UnsafeMutablePointer<ProtobufCAllocator>?, Int, UnsafePointer<UInt8>?) -> UnsafeMutablePointer<
+            Message
+        >?,
         _ body: (UnsafeMutablePointer<Message>) throws -> Result
     ) throws -> Result {
         let budget = Budget(WireLimits.unpackBudget(frameBytes: bytes.count))
@@ -24,13 +27,17 @@ enum Unpacker {
                     return malloc(max(1, size))
                 },
                 free: { _, pointer in Glibc.free(pointer) },
-                allocator_data: Unmanaged.passUnretained(budget).toOpaque())
+                allocator_data: Unmanaged.passUnretained(budget).toOpaque()
+            )
             return try withUnsafeMutablePointer(to: &allocator) { allocator in
-                guard let message = unpack(allocator, bytes.count, bytes.baseAddress?.assumingMemoryBound(to: UInt8.self))
+                guard
+                    let message = unpack(allocator, bytes.count, bytes.baseAddress?.assumingMemoryBound(to: UInt8.self))
                 else { throw WireError(name, "not a well-formed message, or one that needs too much memory") }
                 defer {
                     protobuf_c_message_free_unpacked(
-                        UnsafeMutableRawPointer(message).assumingMemoryBound(to: ProtobufCMessage.self), allocator)
+                        UnsafeMutableRawPointer(message).assumingMemoryBound(to: ProtobufCMessage.self),
+                        allocator
+                    )
                 }
                 return try body(message)
             }

@@ -14,7 +14,8 @@ public indirect enum ClientMessage: Sendable {
     case openCampaign(Plan)
     /// Whether a campaign could be opened by this plan; nothing is opened.
     case checkPlan(Plan)
-    /// Of a committed round, or of the last one of a completed campaign; with an adapter of this rank beside it, 0: without.
+    /// Of a committed round, or of the last one of a completed campaign; with an adapter of this rank beside it, 0:
+    /// without.
     case cutRelease(ModelName, round: Int?, adapterRank: Int)
     case changeCampaign(CampaignChange)
     /// A model whose blob was uploaded on this connection.
@@ -72,7 +73,12 @@ public struct Hello: Equatable, Sendable {
     /// The newest tree head that the site has seen, a signed note; empty where it has seen none.
     public let treeHead: String
 
-    public init(versions: ClosedRange<UInt32> = WireLimits.versions, purpose: Purpose, software: String, treeHead: String = "") {
+    public init(
+        versions: ClosedRange<UInt32> = WireLimits.versions,
+        purpose: Purpose,
+        software: String,
+        treeHead: String = ""
+    ) {
         self.versions = versions
         self.purpose = purpose
         self.software = software
@@ -103,7 +109,9 @@ extension ClientFrame {
             arena.make(kumiai__v1__client_message__init) { m in
                 m.id = id
                 fill(&m, arena)
-            }, payload: payload)
+            },
+            payload: payload
+        )
     }
 
     private func fill(_ m: inout Kumiai__V1__ClientMessage, _ arena: Arena) {
@@ -155,7 +163,9 @@ extension ClientFrame {
             m.open_campaign = arena.make(kumiai__v1__open_campaign__init) { $0.plan = plan.packed(in: arena) }
         case .checkPlan(let plan):
             m.body_case = KUMIAI__V1__CLIENT_MESSAGE__BODY_OPEN_CAMPAIGN
-            m.open_campaign = arena.make(kumiai__v1__open_campaign__init) { ($0.plan, $0.check_only) = (plan.packed(in: arena), 1) }
+            m.open_campaign = arena.make(kumiai__v1__open_campaign__init) {
+                ($0.plan, $0.check_only) = (plan.packed(in: arena), 1)
+            }
         case .cutRelease(let name, let round, let rank):
             m.body_case = KUMIAI__V1__CLIENT_MESSAGE__BODY_CUT_RELEASE
             m.cut_release = arena.make(kumiai__v1__cut_release__init) {
@@ -210,7 +220,9 @@ extension BlobChunk {
 
     /// Takes the data out of the message, so that they are not copied again.
     init(stealing pointer: UnsafeMutablePointer<Kumiai__V1__BlobChunk>) throws {
-        guard pointer.pointee.data.len > 0, let data = pointer.pointee.data.data else { throw WireError("blob_chunk.data", "missing") }
+        guard pointer.pointee.data.len > 0, let data = pointer.pointee.data.data else {
+            throw WireError("blob_chunk.data", "missing")
+        }
         guard pointer.pointee.data.len <= WireLimits.chunkBytes else {
             throw WireError("blob_chunk.data", "longer than \(WireLimits.chunkBytes) bytes")
         }
@@ -238,7 +250,10 @@ extension ClientFrame {
             return .heartbeat(try Heartbeat(try Field.present(m.heartbeat, "heartbeat").pointee))
         case KUMIAI__V1__CLIENT_MESSAGE__BODY_SUBMIT_UPDATE:
             let submit = try Field.present(m.submit_update, "submit_update").pointee
-            return .submitUpdate(try SignedUpdate(try Field.present(submit.update, "submit_update.update").pointee), seenEntries: submit.seen_entries)
+            return .submitUpdate(
+                try SignedUpdate(try Field.present(submit.update, "submit_update.update").pointee),
+                seenEntries: submit.seen_entries
+            )
         case KUMIAI__V1__CLIENT_MESSAGE__BODY_OFFER_BLOB:
             let offer = try Field.present(m.offer_blob, "offer_blob").pointee
             return .offerBlob(try Field.digest(offer.digest, "offer_blob.digest"), byteCount: offer.bytes)
@@ -253,30 +268,56 @@ extension ClientFrame {
             return open.check_only != 0 ? .checkPlan(plan) : .openCampaign(plan)
         case KUMIAI__V1__CLIENT_MESSAGE__BODY_CUT_RELEASE:
             let cut = try Field.present(m.cut_release, "cut_release").pointee
-            guard cut.adapter_rank <= PlanLimits.loraRank else { throw WireError("cut_release.adapter_rank", "more than \(PlanLimits.loraRank)") }
+            guard cut.adapter_rank <= PlanLimits.loraRank else {
+                throw WireError("cut_release.adapter_rank", "more than \(PlanLimits.loraRank)")
+            }
             return .cutRelease(
-                try Field.name(cut.name, "cut_release.name"), round: cut.round == 0 ? nil : Int(cut.round), adapterRank: Int(cut.adapter_rank))
+                try Field.name(cut.name, "cut_release.name"),
+                round: cut.round == 0 ? nil : Int(cut.round),
+                adapterRank: Int(cut.adapter_rank)
+            )
         case KUMIAI__V1__CLIENT_MESSAGE__BODY_CHANGE_CAMPAIGN:
             return .changeCampaign(try CampaignChange(try Field.present(m.change_campaign, "change_campaign").pointee))
         case KUMIAI__V1__CLIENT_MESSAGE__BODY_REGISTER_MODEL:
             let register = try Field.present(m.register_model, "register_model").pointee
             return .registerModel(
                 try Field.name(register.name, "register_model.name"),
-                BlobReference(digest: try Field.digest(register.digest, "register_model.digest"), byteCount: register.bytes))
+                BlobReference(
+                    digest: try Field.digest(register.digest, "register_model.digest"),
+                    byteCount: register.bytes
+                )
+            )
         case KUMIAI__V1__CLIENT_MESSAGE__BODY_DECLARE_LOSS:
-            return .declareLoss(reason: try Field.reason(try Field.present(m.declare_loss, "declare_loss").pointee.reason, "declare_loss.reason"))
+            return .declareLoss(
+                reason: try Field.reason(
+                    try Field.present(m.declare_loss, "declare_loss").pointee.reason,
+                    "declare_loss.reason"
+                )
+            )
         case KUMIAI__V1__CLIENT_MESSAGE__BODY_CORRECT_CLOCK:
-            return .correctClock(reason: try Field.reason(try Field.present(m.correct_clock, "correct_clock").pointee.reason, "correct_clock.reason"))
+            return .correctClock(
+                reason: try Field.reason(
+                    try Field.present(m.correct_clock, "correct_clock").pointee.reason,
+                    "correct_clock.reason"
+                )
+            )
         case KUMIAI__V1__CLIENT_MESSAGE__BODY_PRESENT_RECEIPT:
             return .presentReceipt(try Receipt(try Field.present(m.present_receipt, "present_receipt").pointee))
         case KUMIAI__V1__CLIENT_MESSAGE__BODY_DESCRIBE_MODEL:
-            return .describeModel(try Field.name(try Field.present(m.describe_model, "describe_model").pointee.name, "describe_model.name"))
+            return .describeModel(
+                try Field.name(
+                    try Field.present(m.describe_model, "describe_model").pointee.name,
+                    "describe_model.name"
+                )
+            )
         case KUMIAI__V1__CLIENT_MESSAGE__BODY_PRUNE_UPDATES:
             return .pruneUpdates(dryRun: try Field.present(m.prune_updates, "prune_updates").pointee.dry_run != 0)
         case KUMIAI__V1__CLIENT_MESSAGE__BODY_GET_STATUS:
             return .getStatus
         case KUMIAI__V1__CLIENT_MESSAGE__BODY_GOODBYE:
-            return .goodbye(reason: try Field.text(try Field.present(m.goodbye, "goodbye").pointee.reason, "goodbye.reason"))
+            return .goodbye(
+                reason: try Field.text(try Field.present(m.goodbye, "goodbye").pointee.reason, "goodbye.reason")
+            )
         default: throw WireError("ClientMessage", "unknown kind")
         }
     }
@@ -284,7 +325,9 @@ extension ClientFrame {
 
 extension Hello {
     init(_ m: Kumiai__V1__Hello) throws {
-        guard m.minimum_version <= m.maximum_version, m.minimum_version > 0 else { throw WireError("hello.minimum_version", "not a range of versions") }
+        guard m.minimum_version <= m.maximum_version, m.minimum_version > 0 else {
+            throw WireError("hello.minimum_version", "not a range of versions")
+        }
         switch m.purpose {
         case KUMIAI__V1__PURPOSE__CONTROL: purpose = .control
         case KUMIAI__V1__PURPOSE__BULK: purpose = .bulk
@@ -299,10 +342,15 @@ extension Hello {
 extension Heartbeat {
     init(_ m: Kumiai__V1__Heartbeat) throws {
         self.init(
-            activity: try Activity(m.activity), round: Int(m.round), progress: min(1, max(0, try Field.finite(m.progress, "heartbeat.progress"))),
-            localLoss: try Field.finite(m.local_loss, "heartbeat.local_loss"), bytesUp: m.bytes_up, bytesDown: m.bytes_down,
+            activity: try Activity(m.activity),
+            round: Int(m.round),
+            progress: min(1, max(0, try Field.finite(m.progress, "heartbeat.progress"))),
+            localLoss: try Field.finite(m.local_loss, "heartbeat.local_loss"),
+            bytesUp: m.bytes_up,
+            bytesDown: m.bytes_down,
             trouble: try Field.text(m.trouble, "heartbeat.trouble", atMost: Heartbeat.troubleBytes),
-            displayName: try Field.text(m.display_name, "heartbeat.display_name", atMost: Heartbeat.displayNameBytes))
+            displayName: try Field.text(m.display_name, "heartbeat.display_name", atMost: Heartbeat.displayNameBytes)
+        )
     }
 }
 

@@ -95,9 +95,17 @@ public struct Welcome: Equatable, Sendable {
     public let loss: Receipt?
 
     public init(
-        version: UInt32, consortium: String, time: Timestamp, heartbeatSeconds: Int, chunkBytes: Int,
-        logKey: [UInt8], logKeySignature: [UInt8], model: BlobReference? = nil, treeHead: String = "",
-        consistencyProof: [Digest] = [], loss: Receipt? = nil
+        version: UInt32,
+        consortium: String,
+        time: Timestamp,
+        heartbeatSeconds: Int,
+        chunkBytes: Int,
+        logKey: [UInt8],
+        logKeySignature: [UInt8],
+        model: BlobReference? = nil,
+        treeHead: String = "",
+        consistencyProof: [Digest] = [],
+        loss: Receipt? = nil
     ) {
         self.version = version
         self.consortium = consortium
@@ -144,7 +152,9 @@ extension ServerFrame {
             arena.make(kumiai__v1__server_message__init) { m in
                 m.in_reply_to = inReplyTo
                 fill(&m, arena)
-            }, payload: payload)
+            },
+            payload: payload
+        )
     }
 
     private func fill(_ m: inout Kumiai__V1__ServerMessage, _ arena: Arena) {
@@ -249,10 +259,15 @@ extension ServerFrame {
             let refusal = try Field.present(m.refusal, "refusal").pointee
             return .refusal(
                 Refusal(
-                    try Refusal.Code(refusal.code), try Field.text(refusal.message, "refusal.message"),
-                    hint: try Field.text(refusal.hint, "refusal.hint")))
+                    try Refusal.Code(refusal.code),
+                    try Field.text(refusal.message, "refusal.message"),
+                    hint: try Field.text(refusal.hint, "refusal.hint")
+                )
+            )
         case KUMIAI__V1__SERVER_MESSAGE__BODY_HEARTBEAT_SEEN:
-            return .heartbeatSeen(Timestamp(milliseconds: try Field.present(m.heartbeat_seen, "heartbeat_seen").pointee.time_ms))
+            return .heartbeatSeen(
+                Timestamp(milliseconds: try Field.present(m.heartbeat_seen, "heartbeat_seen").pointee.time_ms)
+            )
         case KUMIAI__V1__SERVER_MESSAGE__BODY_ASSIGNMENT:
             return .assignment(try Assignment(try Field.present(m.assignment, "assignment").pointee))
         case KUMIAI__V1__SERVER_MESSAGE__BODY_UPDATE_ANSWER:
@@ -266,23 +281,32 @@ extension ServerFrame {
             return .blobChunk(try BlobChunk(stealing: try Field.present(m.blob_chunk, "blob_chunk")))
         case KUMIAI__V1__SERVER_MESSAGE__BODY_CAMPAIGN_ACCEPTED:
             let accepted = try Field.present(m.campaign_accepted, "campaign_accepted").pointee
-            return .campaignAccepted(try Field.name(accepted.campaign, "campaign_accepted.campaign"), index: accepted.entry_index)
+            return .campaignAccepted(
+                try Field.name(accepted.campaign, "campaign_accepted.campaign"),
+                index: accepted.entry_index
+            )
         case KUMIAI__V1__SERVER_MESSAGE__BODY_RELEASE_READY:
             let ready = try Field.present(m.release_ready, "release_ready").pointee
             return .releaseReady(
                 try Field.name(ready.name, "release_ready.name"),
                 model: try Field.digest(ready.model_digest, "release_ready.model_digest"),
                 directory: try Field.text(ready.directory, "release_ready.directory"),
-                discardedEnergy: ready.has_adapter == 0 ? nil : try Field.finite(ready.discarded_energy, "release_ready.discarded_energy"))
+                discardedEnergy: ready.has_adapter == 0
+                    ? nil : try Field.finite(ready.discarded_energy, "release_ready.discarded_energy")
+            )
         case KUMIAI__V1__SERVER_MESSAGE__BODY_UPDATES_REMOVED:
             let removed = try Field.present(m.updates_removed, "updates_removed").pointee
-            return .updatesRemoved(RemovalReport(rounds: Int(removed.rounds), blobs: Int(removed.blobs), byteCount: removed.bytes))
+            return .updatesRemoved(
+                RemovalReport(rounds: Int(removed.rounds), blobs: Int(removed.blobs), byteCount: removed.bytes)
+            )
         case KUMIAI__V1__SERVER_MESSAGE__BODY_STATUS:
             return .status(try StatusReport(try Field.present(m.status, "status").pointee))
         case KUMIAI__V1__SERVER_MESSAGE__BODY_RECEIPT_SEEN:
             return .receiptSeen(isHeld: try Field.present(m.receipt_seen, "receipt_seen").pointee.is_held != 0)
         case KUMIAI__V1__SERVER_MESSAGE__BODY_MODEL_DESCRIPTION:
-            return .modelDescription(try ModelListing(try Field.present(m.model_description, "model_description").pointee))
+            return .modelDescription(
+                try ModelListing(try Field.present(m.model_description, "model_description").pointee)
+            )
         case KUMIAI__V1__SERVER_MESSAGE__BODY_RECORDED:
             return .recorded(index: try Field.present(m.recorded, "recorded").pointee.entry_index)
         default: throw WireError("ServerMessage", "unknown kind")
@@ -292,14 +316,26 @@ extension ServerFrame {
     private static func answer(_ m: Kumiai__V1__UpdateAnswer) throws -> ServerMessage {
         switch m.kind_case {
         case KUMIAI__V1__UPDATE_ANSWER__KIND_RECEIPT:
-            let proof = try Field.list(m.consistency_proof, m.n_consistency_proof, "update_answer.consistency_proof", atMost: 2 * WireLimits.proofHashes) {
+            let proof = try Field.list(
+                m.consistency_proof,
+                m.n_consistency_proof,
+                "update_answer.consistency_proof",
+                atMost: 2 * WireLimits.proofHashes
+            ) {
                 try Field.digest($0, "update_answer.consistency_proof")
             }
-            return .receipt(try Receipt(try Field.present(m.receipt, "update_answer.receipt").pointee), consistencyProof: proof)
+            return .receipt(
+                try Receipt(try Field.present(m.receipt, "update_answer.receipt").pointee),
+                consistencyProof: proof
+            )
         case KUMIAI__V1__UPDATE_ANSWER__KIND_REFUSAL:
             let refusal = try Field.present(m.refusal, "update_answer.refusal").pointee
             return .updateRefused(
-                UpdateRefusal(try UpdateRefusal.Reason(refusal.reason), try Field.text(refusal.detail, "update_answer.detail")))
+                UpdateRefusal(
+                    try UpdateRefusal.Reason(refusal.reason),
+                    try Field.text(refusal.detail, "update_answer.detail")
+                )
+            )
         default: throw WireError("update_answer", "unknown kind")
         }
     }
@@ -326,16 +362,31 @@ extension Welcome {
 
     init(_ m: Kumiai__V1__Welcome) throws {
         self.init(
-            version: m.version, consortium: try Field.text(m.consortium, "welcome.consortium", atMost: 255),
-            time: Timestamp(milliseconds: m.time_ms), heartbeatSeconds: Int(m.heartbeat_seconds),
-            chunkBytes: Int(m.chunk_bytes), logKey: try Field.bytes(m.log_key, "welcome.log_key", atMost: 32),
-            logKeySignature: try Field.bytes(m.log_key_signature, "welcome.log_key_signature", atMost: WireLimits.signatureBytes),
-            model: try Field.optionalDigest(m.model_digest, "welcome.model_digest").map { BlobReference(digest: $0, byteCount: m.model_bytes) },
+            version: m.version,
+            consortium: try Field.text(m.consortium, "welcome.consortium", atMost: 255),
+            time: Timestamp(milliseconds: m.time_ms),
+            heartbeatSeconds: Int(m.heartbeat_seconds),
+            chunkBytes: Int(m.chunk_bytes),
+            logKey: try Field.bytes(m.log_key, "welcome.log_key", atMost: 32),
+            logKeySignature: try Field.bytes(
+                m.log_key_signature,
+                "welcome.log_key_signature",
+                atMost: WireLimits.signatureBytes
+            ),
+            model: try Field.optionalDigest(m.model_digest, "welcome.model_digest").map {
+                BlobReference(digest: $0, byteCount: m.model_bytes)
+            },
             treeHead: try Field.text(m.tree_head, "welcome.tree_head"),
-            consistencyProof: try Field.list(m.consistency_proof, m.n_consistency_proof, "welcome.consistency_proof", atMost: 2 * WireLimits.proofHashes) {
+            consistencyProof: try Field.list(
+                m.consistency_proof,
+                m.n_consistency_proof,
+                "welcome.consistency_proof",
+                atMost: 2 * WireLimits.proofHashes
+            ) {
                 try Field.digest($0, "welcome.consistency_proof")
             },
-            loss: try m.loss.map { try Receipt($0.pointee) })
+            loss: try m.loss.map { try Receipt($0.pointee) }
+        )
     }
 }
 
@@ -354,8 +405,10 @@ extension ModelListing {
                             $0.path = arena.string(file.path)
                             $0.digest = arena.bytes(file.blob.digest)
                             $0.bytes = file.blob.byteCount
-                        })
-                })
+                        }
+                    )
+                }
+            )
             m.proof = proof.packed(in: arena)
         }
     }
@@ -366,16 +419,24 @@ extension ModelListing {
             files: try Field.list(m.files, m.n_files, "model_description.files", atMost: Self.maximumFiles) {
                 let file = try Field.present($0, "model_description.files").pointee
                 return File(
-                    path: try Self.path(file.path), blob: BlobReference(digest: try Field.digest(file.digest, "model_file.digest"), byteCount: file.bytes))
+                    path: try Self.path(file.path),
+                    blob: BlobReference(
+                        digest: try Field.digest(file.digest, "model_file.digest"),
+                        byteCount: file.bytes
+                    )
+                )
             },
-            proof: try Receipt(try Field.present(m.proof, "model_description.proof").pointee))
+            proof: try Receipt(try Field.present(m.proof, "model_description.proof").pointee)
+        )
     }
 
     /// A path that stays below where it is put: each part is a name.
     private static func path(_ pointer: UnsafeMutablePointer<CChar>?) throws -> String {
         let path = try Field.text(pointer, "model_file.path", atMost: 512)
         let parts = path.split(separator: "/", omittingEmptySubsequences: false)
-        guard parts.allSatisfy({ ModelName.isValid(String($0)) }) else { throw WireError("model_file.path", "not a relative path of names") }
+        guard parts.allSatisfy({ ModelName.isValid(String($0)) }) else {
+            throw WireError("model_file.path", "not a relative path of names")
+        }
         return path
     }
 }
@@ -391,7 +452,9 @@ extension Refusal.Code {
     var wireValue: Kumiai__V1__RefusalCode { Self.numbers.first { $0.0 == self }!.1 }
 
     init(_ number: Kumiai__V1__RefusalCode) throws {
-        guard let pair = Self.numbers.first(where: { $0.1 == number }) else { throw WireError("refusal.code", "unknown") }
+        guard let pair = Self.numbers.first(where: { $0.1 == number }) else {
+            throw WireError("refusal.code", "unknown")
+        }
         self = pair.0
     }
 }

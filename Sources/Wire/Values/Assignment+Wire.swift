@@ -27,17 +27,24 @@ extension Assignment {
     init(_ m: Kumiai__V1__Assignment) throws {
         switch m.kind_case {
         case KUMIAI__V1__ASSIGNMENT__KIND_REST:
-            self = .rest(reason: try Field.text(try Field.present(m.rest, "assignment.rest").pointee.reason, "rest.reason"))
+            self = .rest(
+                reason: try Field.text(try Field.present(m.rest, "assignment.rest").pointee.reason, "rest.reason")
+            )
         case KUMIAI__V1__ASSIGNMENT__KIND_TRAIN:
             self = .train(try TrainingTask(try Field.present(m.train, "assignment.train").pointee))
         case KUMIAI__V1__ASSIGNMENT__KIND_FINISHED:
             let finished = try Field.present(m.finished, "assignment.finished").pointee
             let end = CampaignEnd(
-                campaign: try Field.name(finished.campaign, "finished.campaign"), completed: finished.completed != 0,
+                campaign: try Field.name(finished.campaign, "finished.campaign"),
+                completed: finished.completed != 0,
                 reason: try Field.text(finished.reason, "finished.reason"),
-                model: try Field.digest(finished.model_digest, "finished.model_digest"))
+                model: try Field.digest(finished.model_digest, "finished.model_digest")
+            )
             let isSized = finished.model_bytes > 0
-            self = .finished(end, model: isSized ? BlobReference(digest: end.model, byteCount: finished.model_bytes) : nil)
+            self = .finished(
+                end,
+                model: isSized ? BlobReference(digest: end.model, byteCount: finished.model_bytes) : nil
+            )
         default: throw WireError("assignment", "unknown kind")
         }
     }
@@ -65,16 +72,25 @@ extension TrainingTask {
     init(_ m: Kumiai__V1__Train) throws {
         self.init(
             campaign: try Field.name(m.campaign, "train.campaign"),
-            key: RoundKey(round: Int(m.round), attempt: Int(m.attempt)), rounds: Int(m.rounds),
+            key: RoundKey(round: Int(m.round), attempt: Int(m.attempt)),
+            rounds: Int(m.rounds),
             model: ModelReference(
                 digest: try Field.digest(m.model_digest, "train.model_digest"),
-                layout: try Field.digest(m.layout_digest, "train.layout_digest"), byteCount: m.model_bytes),
-            adapter: try Field.optionalDigest(m.adapter_digest, "train.adapter_digest").map { BlobReference(digest: $0, byteCount: m.adapter_bytes) },
+                layout: try Field.digest(m.layout_digest, "train.layout_digest"),
+                byteCount: m.model_bytes
+            ),
+            adapter: try Field.optionalDigest(m.adapter_digest, "train.adapter_digest").map {
+                BlobReference(digest: $0, byteCount: m.adapter_bytes)
+            },
             deadline: Timestamp(milliseconds: m.deadline_ms),
             training: try Training(try Field.present(m.training, "train.training").pointee),
-            lateRounds: Int(m.late_rounds), lostUpdate: try m.lost_update.map { try Receipt($0.pointee) })
+            lateRounds: Int(m.late_rounds),
+            lostUpdate: try m.lost_update.map { try Receipt($0.pointee) }
+        )
         // What a plan may not ask for, a coordinator may not either: sizes are allocated by these numbers.
-        guard training.problems.isEmpty, (1...PlanLimits.rounds).contains(rounds), (1...rounds).contains(key.round), key.attempt > 0 else {
+        guard training.problems.isEmpty, (1...PlanLimits.rounds).contains(rounds), (1...rounds).contains(key.round),
+            key.attempt > 0
+        else {
             throw WireError("train", "numbers outside the limits of a plan")
         }
     }

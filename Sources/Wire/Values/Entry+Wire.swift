@@ -9,7 +9,9 @@ extension Entry {
     }
 
     public init(wireBytes: [UInt8]) throws {
-        guard wireBytes.count <= WireLimits.entryBytes else { throw WireError("Entry", "longer than \(WireLimits.entryBytes) bytes") }
+        guard wireBytes.count <= WireLimits.entryBytes else {
+            throw WireError("Entry", "longer than \(WireLimits.entryBytes) bytes")
+        }
         self = try wireBytes.withUnsafeBytes { buffer in
             try Unpacker.unpack(buffer, as: "Entry", kumiai__v1__entry__unpack) { pointer in
                 Entry(at: Timestamp(milliseconds: pointer.pointee.at_ms), try Entry.body(pointer.pointee))
@@ -125,13 +127,17 @@ extension Entry {
                 try Field.name(model.name, "model.name"),
                 ModelReference(
                     digest: try Field.digest(model.digest, "model.digest"),
-                    layout: try Field.digest(model.layout_digest, "model.layout_digest"), byteCount: model.bytes),
-                by: try Field.text(model.registered_by, "model.registered_by"))
+                    layout: try Field.digest(model.layout_digest, "model.layout_digest"),
+                    byteCount: model.bytes
+                ),
+                by: try Field.text(model.registered_by, "model.registered_by")
+            )
         case KUMIAI__V1__ENTRY__BODY_CAMPAIGN_OPENED:
             let opened = try Field.present(m.campaign_opened, "campaign_opened").pointee
             return .campaignOpened(
                 try Plan(try Field.present(opened.plan, "campaign_opened.plan").pointee),
-                by: try Field.text(opened.opened_by, "campaign_opened.opened_by"))
+                by: try Field.text(opened.opened_by, "campaign_opened.opened_by")
+            )
         case KUMIAI__V1__ENTRY__BODY_ROUND_OPENED:
             return .roundOpened(try RoundOpening(try Field.present(m.round_opened, "round_opened").pointee))
         case KUMIAI__V1__ENTRY__BODY_UPDATE_ACCEPTED:
@@ -139,7 +145,10 @@ extension Entry {
             return .updateAccepted(
                 AcceptedUpdate(
                     update: try SignedUpdate(try Field.present(accepted.update, "update_accepted.update").pointee),
-                    weight: accepted.weight, norm: try Field.finite(accepted.norm, "update_accepted.norm")))
+                    weight: accepted.weight,
+                    norm: try Field.finite(accepted.norm, "update_accepted.norm")
+                )
+            )
         case KUMIAI__V1__ENTRY__BODY_UPDATE_REFUSED:
             return .updateRefused(try RefusedUpdate(try Field.present(m.update_refused, "update_refused").pointee))
         case KUMIAI__V1__ENTRY__BODY_ROUND_CLOSED:
@@ -153,43 +162,64 @@ extension Entry {
                 RoundAbandonment(
                     key: RoundKey(round: Int(abandoned.round), attempt: Int(abandoned.attempt)),
                     reason: try Field.text(abandoned.reason, "round_abandoned.reason"),
-                    without: try Field.list(abandoned.without, abandoned.n_without, "round_abandoned.without", atMost: PlanLimits.sites) {
+                    without: try Field.list(
+                        abandoned.without,
+                        abandoned.n_without,
+                        "round_abandoned.without",
+                        atMost: PlanLimits.sites
+                    ) {
                         try Field.site($0, "round_abandoned.without")
-                    }))
+                    }
+                )
+            )
         case KUMIAI__V1__ENTRY__BODY_ROUND_EXTENDED:
             let extended = try Field.present(m.round_extended, "round_extended").pointee
             return .roundExtended(
                 RoundExtension(
                     key: RoundKey(round: Int(extended.round), attempt: Int(extended.attempt)),
                     deadline: Timestamp(milliseconds: extended.deadline_ms),
-                    reason: try Field.text(extended.reason, "round_extended.reason")))
+                    reason: try Field.text(extended.reason, "round_extended.reason")
+                )
+            )
         case KUMIAI__V1__ENTRY__BODY_UPDATES_PRUNED:
             let pruned = try Field.present(m.updates_pruned, "updates_pruned").pointee
             return .updatesPruned(
                 Pruning(
-                    campaign: try Field.name(pruned.campaign, "updates_pruned.campaign"), throughRound: Int(pruned.through_round),
-                    prunedBy: try Field.text(pruned.pruned_by, "updates_pruned.pruned_by")))
+                    campaign: try Field.name(pruned.campaign, "updates_pruned.campaign"),
+                    throughRound: Int(pruned.through_round),
+                    prunedBy: try Field.text(pruned.pruned_by, "updates_pruned.pruned_by")
+                )
+            )
         case KUMIAI__V1__ENTRY__BODY_CAMPAIGN_ENDED:
             let end = try Field.present(m.campaign_ended, "campaign_ended").pointee
             return .campaignEnded(
                 CampaignEnd(
-                    campaign: try Field.name(end.campaign, "campaign_ended.campaign"), completed: end.completed != 0,
+                    campaign: try Field.name(end.campaign, "campaign_ended.campaign"),
+                    completed: end.completed != 0,
                     reason: try Field.text(end.reason, "campaign_ended.reason"),
-                    model: try Field.digest(end.model_digest, "campaign_ended.model_digest")))
+                    model: try Field.digest(end.model_digest, "campaign_ended.model_digest")
+                )
+            )
         case KUMIAI__V1__ENTRY__BODY_RELEASE_CUT:
             return .releaseCut(try ReleaseCutting(try Field.present(m.release_cut, "release_cut").pointee))
         case KUMIAI__V1__ENTRY__BODY_CAMPAIGN_CHANGED:
-            return .campaignChanged(try CampaignChange(try Field.present(m.campaign_changed, "campaign_changed").pointee))
+            return .campaignChanged(
+                try CampaignChange(try Field.present(m.campaign_changed, "campaign_changed").pointee)
+            )
         case KUMIAI__V1__ENTRY__BODY_CLOCK_CORRECTED:
             let correction = try Field.present(m.clock_corrected, "clock_corrected").pointee
             return .clockCorrected(
                 ClockCorrection(
                     reason: try Field.text(correction.reason, "clock_corrected.reason"),
-                    correctedBy: try Field.text(correction.corrected_by, "clock_corrected.corrected_by")))
+                    correctedBy: try Field.text(correction.corrected_by, "clock_corrected.corrected_by")
+                )
+            )
         case KUMIAI__V1__ENTRY__BODY_LOSS_DECLARED:
             return .lossDeclared(try LossDeclaration(try Field.present(m.loss_declared, "loss_declared").pointee))
         case KUMIAI__V1__ENTRY__BODY_AUTHORITY_ROTATED:
-            return .authorityRotated(try AuthorityRotation(try Field.present(m.authority_rotated, "authority_rotated").pointee))
+            return .authorityRotated(
+                try AuthorityRotation(try Field.present(m.authority_rotated, "authority_rotated").pointee)
+            )
         default: throw WireError("Entry", "unknown kind")
         }
     }
@@ -212,8 +242,16 @@ extension Founding {
             authority: try Field.digest(m.ca_digest, "founded.ca_digest"),
             logKey: try Field.bytes(m.log_key, "founded.log_key", atMost: 32),
             coordinatorCertificate: try Field.bytes(
-                m.coordinator_certificate, "founded.coordinator_certificate", atMost: WireLimits.certificateBytes),
-            logKeySignature: try Field.bytes(m.log_key_signature, "founded.log_key_signature", atMost: WireLimits.signatureBytes))
+                m.coordinator_certificate,
+                "founded.coordinator_certificate",
+                atMost: WireLimits.certificateBytes
+            ),
+            logKeySignature: try Field.bytes(
+                m.log_key_signature,
+                "founded.log_key_signature",
+                atMost: WireLimits.signatureBytes
+            )
+        )
     }
 }
 
@@ -236,11 +274,14 @@ extension RoundOpening {
         self.init(
             campaign: try Field.name(m.campaign, "round_opened.campaign"),
             key: RoundKey(round: Int(m.round), attempt: Int(m.attempt)),
-            cohort: try Field.list(m.cohort, m.n_cohort, "round_opened.cohort", atMost: PlanLimits.sites) { try Field.site($0, "round_opened.cohort") },
+            cohort: try Field.list(m.cohort, m.n_cohort, "round_opened.cohort", atMost: PlanLimits.sites) {
+                try Field.site($0, "round_opened.cohort")
+            },
             model: try Field.digest(m.model_digest, "round_opened.model_digest"),
             adapter: try Field.optionalDigest(m.adapter_digest, "round_opened.adapter_digest"),
             serverState: try Field.optionalDigest(m.server_state_digest, "round_opened.server_state_digest"),
-            deadline: Timestamp(milliseconds: m.deadline_ms))
+            deadline: Timestamp(milliseconds: m.deadline_ms)
+        )
     }
 }
 
@@ -258,9 +299,14 @@ extension RefusedUpdate {
 
     fileprivate init(_ m: Kumiai__V1__UpdateRefused) throws {
         self.init(
-            site: try Field.site(m.site, "update_refused.site"), key: RoundKey(round: Int(m.round), attempt: Int(m.attempt)),
+            site: try Field.site(m.site, "update_refused.site"),
+            key: RoundKey(round: Int(m.round), attempt: Int(m.attempt)),
             digest: try Field.optionalDigest(m.update_digest, "update_refused.update_digest"),
-            refusal: UpdateRefusal(try UpdateRefusal.Reason(m.reason), try Field.text(m.detail, "update_refused.detail")))
+            refusal: UpdateRefusal(
+                try UpdateRefusal.Reason(m.reason),
+                try Field.text(m.detail, "update_refused.detail")
+            )
+        )
     }
 }
 
@@ -283,12 +329,16 @@ extension RoundCommit {
         self.init(
             key: RoundKey(round: Int(m.round), attempt: Int(m.attempt)),
             result: GlobalState(
-                model: try Field.digest(m.model_digest, "round_committed.model_digest"), modelByteCount: m.model_bytes,
+                model: try Field.digest(m.model_digest, "round_committed.model_digest"),
+                modelByteCount: m.model_bytes,
                 adapter: try Field.optionalDigest(m.adapter_digest, "round_committed.adapter_digest").map {
                     BlobReference(digest: $0, byteCount: m.adapter_bytes)
                 },
-                serverState: try Field.optionalDigest(m.server_state_digest, "round_committed.server_state_digest")),
-            scaleBits: Int(m.scale_bits), totalWeight: m.total_weight)
+                serverState: try Field.optionalDigest(m.server_state_digest, "round_committed.server_state_digest")
+            ),
+            scaleBits: Int(m.scale_bits),
+            totalWeight: m.total_weight
+        )
     }
 }
 
@@ -307,10 +357,15 @@ extension ReleaseCutting {
 
     fileprivate init(_ m: Kumiai__V1__ReleaseCut) throws {
         self.init(
-            name: try Field.name(m.name, "release_cut.name"), campaign: try Field.name(m.campaign, "release_cut.campaign"),
+            name: try Field.name(m.name, "release_cut.name"),
+            campaign: try Field.name(m.campaign, "release_cut.campaign"),
             model: ModelReference(
                 digest: try Field.digest(m.model_digest, "release_cut.model_digest"),
-                layout: try Field.digest(m.layout_digest, "release_cut.layout_digest"), byteCount: m.model_bytes),
-            cutBy: try Field.text(m.cut_by, "release_cut.cut_by"), round: m.round == 0 ? nil : Int(m.round))
+                layout: try Field.digest(m.layout_digest, "release_cut.layout_digest"),
+                byteCount: m.model_bytes
+            ),
+            cutBy: try Field.text(m.cut_by, "release_cut.cut_by"),
+            round: m.round == 0 ? nil : Int(m.round)
+        )
     }
 }

@@ -26,9 +26,11 @@ extension CampaignChange {
 
     init(_ m: Kumiai__V1__CampaignChanged) throws {
         self.init(
-            campaign: try Field.name(m.campaign, "campaign_changed.campaign"), action: try Action(m),
+            campaign: try Field.name(m.campaign, "campaign_changed.campaign"),
+            action: try Action(m),
             reason: try Field.text(m.reason, "campaign_changed.reason", atMost: Self.reasonBytes),
-            changedBy: try Field.text(m.changed_by, "campaign_changed.changed_by"))
+            changedBy: try Field.text(m.changed_by, "campaign_changed.changed_by")
+        )
     }
 }
 
@@ -69,16 +71,22 @@ extension PlanAmendment {
     }
 
     fileprivate init(_ m: Kumiai__V1__Amendment) throws {
-        func sites(_ names: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?, _ count: Int, _ field: String) throws -> [SiteID] {
+        func sites(_ names: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?, _ count: Int, _ field: String) throws
+            -> [SiteID]
+        {
             try Field.list(names, count, field, atMost: PlanLimits.sites) { try Field.site($0, field) }
         }
         self.init(
             addedSites: try sites(m.added_sites, m.n_added_sites, "amendment.added_sites"),
             droppedSites: try sites(m.dropped_sites, m.n_dropped_sites, "amendment.dropped_sites"),
-            quorum: m.quorum == 0 ? nil : Int(m.quorum), recruitingSeconds: m.recruiting.map { Int($0.pointee.seconds) },
+            quorum: m.quorum == 0 ? nil : Int(m.quorum),
+            recruitingSeconds: m.recruiting.map { Int($0.pointee.seconds) },
             recruitingDeadlineSeconds: m.recruiting_deadline.map { Int($0.pointee.seconds) },
             deadlineSeconds: m.deadline.map { Int($0.pointee.seconds) },
-            extensions: m.extensions.map { Extensions(seconds: Int($0.pointee.seconds), maximum: Int($0.pointee.maximum)) })
+            extensions: m.extensions.map {
+                Extensions(seconds: Int($0.pointee.seconds), maximum: Int($0.pointee.maximum))
+            }
+        )
     }
 }
 
@@ -94,8 +102,11 @@ extension LossDeclaration {
 
     init(_ m: Kumiai__V1__LossDeclared) throws {
         self.init(
-            lostTreeHead: try Field.text(m.lost_tree_head, "loss_declared.lost_tree_head"), keptEntries: m.kept_entries,
-            reason: try Field.text(m.reason, "loss_declared.reason"), declaredBy: try Field.text(m.declared_by, "loss_declared.declared_by"))
+            lostTreeHead: try Field.text(m.lost_tree_head, "loss_declared.lost_tree_head"),
+            keptEntries: m.kept_entries,
+            reason: try Field.text(m.reason, "loss_declared.reason"),
+            declaredBy: try Field.text(m.declared_by, "loss_declared.declared_by")
+        )
     }
 }
 
@@ -108,7 +119,9 @@ extension AuthorityRotation {
 
     public init(wireBytes: [UInt8]) throws {
         self = try wireBytes.withUnsafeBytes { buffer in
-            try Unpacker.unpack(buffer, as: "AuthorityRotated", kumiai__v1__authority_rotated__unpack) { try AuthorityRotation($0.pointee) }
+            try Unpacker.unpack(buffer, as: "AuthorityRotated", kumiai__v1__authority_rotated__unpack) {
+                try AuthorityRotation($0.pointee)
+            }
         }
     }
 
@@ -128,9 +141,19 @@ extension AuthorityRotation {
         self.init(
             authority: try Field.bytes(m.authority, "authority_rotated.authority", atMost: WireLimits.certificateBytes),
             authorityDigest: try Field.digest(m.authority_digest, "authority_rotated.authority_digest"),
-            former: try Field.digest(m.former_digest, "authority_rotated.former_digest"), formerEnds: Timestamp(milliseconds: m.former_ends_ms),
-            formerSignature: try Field.bytes(m.former_signature, "authority_rotated.former_signature", atMost: WireLimits.signatureBytes),
-            newSignature: try Field.bytes(m.new_signature, "authority_rotated.new_signature", atMost: WireLimits.signatureBytes),
-            rotatedBy: try Field.text(m.rotated_by, "authority_rotated.rotated_by"))
+            former: try Field.digest(m.former_digest, "authority_rotated.former_digest"),
+            formerEnds: Timestamp(milliseconds: m.former_ends_ms),
+            formerSignature: try Field.bytes(
+                m.former_signature,
+                "authority_rotated.former_signature",
+                atMost: WireLimits.signatureBytes
+            ),
+            newSignature: try Field.bytes(
+                m.new_signature,
+                "authority_rotated.new_signature",
+                atMost: WireLimits.signatureBytes
+            ),
+            rotatedBy: try Field.text(m.rotated_by, "authority_rotated.rotated_by")
+        )
     }
 }

@@ -43,22 +43,38 @@ extension Plan {
     init(_ m: Kumiai__V1__Plan) throws {
         let bounds = try Field.present(m.bounds, "plan.bounds").pointee
         self.init(
-            campaign: try Field.name(m.campaign, "plan.campaign"), base: try Field.name(m.base_model, "plan.base_model"),
-            release: try Field.name(m.release, "plan.release"), model: try Self.model(m),
-            sites: try Field.list(m.sites, m.n_sites, "plan.sites", atMost: PlanLimits.sites) { try Field.site($0, "plan.sites") },
-            rounds: Int(m.rounds), quorum: Int(m.quorum), recruitingSeconds: Int(m.recruiting_seconds),
-            recruitingDeadlineSeconds: Int(m.recruiting_deadline_seconds), deadlineSeconds: Int(m.deadline_seconds), maximumAttempts: Int(m.maximum_attempts),
-            extensions: m.extensions.map { Extensions(seconds: Int($0.pointee.seconds), maximum: Int($0.pointee.maximum)) } ?? .none,
-            lateness: m.lateness.map { Lateness(rounds: Int($0.pointee.rounds), weightPercent: Int($0.pointee.weight_percent)) } ?? .refused,
+            campaign: try Field.name(m.campaign, "plan.campaign"),
+            base: try Field.name(m.base_model, "plan.base_model"),
+            release: try Field.name(m.release, "plan.release"),
+            model: try Self.model(m),
+            sites: try Field.list(m.sites, m.n_sites, "plan.sites", atMost: PlanLimits.sites) {
+                try Field.site($0, "plan.sites")
+            },
+            rounds: Int(m.rounds),
+            quorum: Int(m.quorum),
+            recruitingSeconds: Int(m.recruiting_seconds),
+            recruitingDeadlineSeconds: Int(m.recruiting_deadline_seconds),
+            deadlineSeconds: Int(m.deadline_seconds),
+            maximumAttempts: Int(m.maximum_attempts),
+            extensions: m.extensions.map {
+                Extensions(seconds: Int($0.pointee.seconds), maximum: Int($0.pointee.maximum))
+            } ?? .none,
+            lateness: m.lateness.map {
+                Lateness(rounds: Int($0.pointee.rounds), weightPercent: Int($0.pointee.weight_percent))
+            } ?? .refused,
             retentionSeconds: Int(clamping: m.retention_seconds),
             strategy: try Strategy(try Field.present(m.strategy, "plan.strategy").pointee),
             bounds: Bounds(weight: bounds.weight, norm: try Field.finite(bounds.norm, "plan.bounds.norm")),
-            training: try Training(try Field.present(m.training, "plan.training").pointee))
+            training: try Training(try Field.present(m.training, "plan.training").pointee)
+        )
     }
 
     private static func model(_ m: Kumiai__V1__Plan) throws -> ModelReference? {
         guard let model = try Field.optionalDigest(m.base_digest, "plan.base_digest") else { return nil }
         return ModelReference(
-            digest: model, layout: try Field.digest(m.layout_digest, "plan.layout_digest"), byteCount: m.base_bytes)
+            digest: model,
+            layout: try Field.digest(m.layout_digest, "plan.layout_digest"),
+            byteCount: m.base_bytes
+        )
     }
 }

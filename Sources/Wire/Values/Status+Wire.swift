@@ -20,14 +20,21 @@ extension StatusReport {
 
     init(_ m: Kumiai__V1__Status) throws {
         self.init(
-            consortium: try Field.text(m.consortium, "status.consortium"), time: Timestamp(milliseconds: m.time_ms),
-            ledgerEntries: m.ledger_entries, treeHead: try Field.text(m.tree_head, "status.tree_head"),
+            consortium: try Field.text(m.consortium, "status.consortium"),
+            time: Timestamp(milliseconds: m.time_ms),
+            ledgerEntries: m.ledger_entries,
+            treeHead: try Field.text(m.tree_head, "status.tree_head"),
             campaign: try m.campaign.map { try CampaignReport($0.pointee) },
             sites: try Field.list(m.sites, m.n_sites, "status.sites", atMost: PlanLimits.sites) {
                 try SiteReport(try Field.present($0, "status.sites").pointee)
             },
-            models: try Field.list(m.models, m.n_models, "status.models", atMost: 10_000) { try Field.text($0, "status.models") },
-            troubles: try Field.list(m.troubles, m.n_troubles, "status.troubles", atMost: 16) { try Field.text($0, "status.troubles") })
+            models: try Field.list(m.models, m.n_models, "status.models", atMost: 10_000) {
+                try Field.text($0, "status.models")
+            },
+            troubles: try Field.list(m.troubles, m.n_troubles, "status.troubles", atMost: 16) {
+                try Field.text($0, "status.troubles")
+            }
+        )
     }
 }
 
@@ -54,13 +61,22 @@ extension CampaignReport {
 
     fileprivate init(_ m: Kumiai__V1__CampaignStatus) throws {
         self.init(
-            campaign: try Field.name(m.campaign, "campaign.campaign"), phase: try Field.text(m.phase, "campaign.phase"),
-            key: RoundKey(round: Int(m.round), attempt: Int(m.attempt)), rounds: Int(m.rounds), committed: Int(m.committed),
+            campaign: try Field.name(m.campaign, "campaign.campaign"),
+            phase: try Field.text(m.phase, "campaign.phase"),
+            key: RoundKey(round: Int(m.round), attempt: Int(m.attempt)),
+            rounds: Int(m.rounds),
+            committed: Int(m.committed),
             deadline: m.deadline_ms == 0 ? nil : Timestamp(milliseconds: m.deadline_ms),
-            model: try Field.digest(m.model_digest, "campaign.model_digest"), quorum: Int(m.quorum),
-            updatesInRound: Int(m.updates_in_round), updatesAccepted: Int(clamping: m.updates_accepted),
-            updatesRefused: Int(clamping: m.updates_refused), reason: try Field.text(m.reason, "campaign.reason"),
-            awaited: try Field.list(m.awaited, m.n_awaited, "campaign.awaited", atMost: PlanLimits.sites) { try Field.site($0, "campaign.awaited") })
+            model: try Field.digest(m.model_digest, "campaign.model_digest"),
+            quorum: Int(m.quorum),
+            updatesInRound: Int(m.updates_in_round),
+            updatesAccepted: Int(clamping: m.updates_accepted),
+            updatesRefused: Int(clamping: m.updates_refused),
+            reason: try Field.text(m.reason, "campaign.reason"),
+            awaited: try Field.list(m.awaited, m.n_awaited, "campaign.awaited", atMost: PlanLimits.sites) {
+                try Field.site($0, "campaign.awaited")
+            }
+        )
     }
 }
 
@@ -88,16 +104,24 @@ extension SiteReport {
 
     fileprivate init(_ m: Kumiai__V1__SiteStatus) throws {
         self.init(
-            site: try Field.site(m.site, "site.site"), isConnected: m.connected != 0,
+            site: try Field.site(m.site, "site.site"),
+            isConnected: m.connected != 0,
             heartbeat: Heartbeat(
-                activity: try Activity(m.activity), round: Int(m.round),
+                activity: try Activity(m.activity),
+                round: Int(m.round),
                 progress: min(1, max(0, try Field.finite(m.progress, "site.progress"))),
-                localLoss: try Field.finite(m.local_loss, "site.local_loss"), bytesUp: m.bytes_up, bytesDown: m.bytes_down,
+                localLoss: try Field.finite(m.local_loss, "site.local_loss"),
+                bytesUp: m.bytes_up,
+                bytesDown: m.bytes_down,
                 trouble: try Field.text(m.trouble, "site.trouble", atMost: Heartbeat.troubleBytes),
-                displayName: try Field.text(m.display_name, "site.display_name", atMost: Heartbeat.displayNameBytes)),
-            updatesAccepted: Int(clamping: m.updates_accepted), updatesRefused: Int(clamping: m.updates_refused),
+                displayName: try Field.text(m.display_name, "site.display_name", atMost: Heartbeat.displayNameBytes)
+            ),
+            updatesAccepted: Int(clamping: m.updates_accepted),
+            updatesRefused: Int(clamping: m.updates_refused),
             lastSeen: m.last_seen_ms == 0 ? nil : Timestamp(milliseconds: m.last_seen_ms),
-            certificateEnds: m.certificate_ends_ms == 0 ? nil : Timestamp(milliseconds: m.certificate_ends_ms), isKnown: m.is_known != 0,
-            absence: try Field.text(m.absence, "site.absence", atMost: SiteReport.absenceBytes))
+            certificateEnds: m.certificate_ends_ms == 0 ? nil : Timestamp(milliseconds: m.certificate_ends_ms),
+            isKnown: m.is_known != 0,
+            absence: try Field.text(m.absence, "site.absence", atMost: SiteReport.absenceBytes)
+        )
     }
 }

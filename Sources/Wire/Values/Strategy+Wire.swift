@@ -39,14 +39,18 @@ extension Strategy {
             let kind = try Field.present(m.fed_avg_m, "strategy.fed_avg_m").pointee
             self = .fedAvgM(
                 learningRate: try Field.finite(kind.learning_rate, "strategy.learning_rate"),
-                momentum: try Field.finite(kind.momentum, "strategy.momentum"))
+                momentum: try Field.finite(kind.momentum, "strategy.momentum")
+            )
         case KUMIAI__V1__STRATEGY__KIND_NESTEROV:
             let kind = try Field.present(m.nesterov, "strategy.nesterov").pointee
             self = .nesterov(
                 learningRate: try Field.finite(kind.learning_rate, "strategy.learning_rate"),
-                momentum: try Field.finite(kind.momentum, "strategy.momentum"))
-        case KUMIAI__V1__STRATEGY__KIND_FED_ADAM: self = .fedAdam(try AdaptiveMoments(try Field.present(m.fed_adam, "strategy.fed_adam").pointee))
-        case KUMIAI__V1__STRATEGY__KIND_FED_YOGI: self = .fedYogi(try AdaptiveMoments(try Field.present(m.fed_yogi, "strategy.fed_yogi").pointee))
+                momentum: try Field.finite(kind.momentum, "strategy.momentum")
+            )
+        case KUMIAI__V1__STRATEGY__KIND_FED_ADAM:
+            self = .fedAdam(try AdaptiveMoments(try Field.present(m.fed_adam, "strategy.fed_adam").pointee))
+        case KUMIAI__V1__STRATEGY__KIND_FED_YOGI:
+            self = .fedYogi(try AdaptiveMoments(try Field.present(m.fed_yogi, "strategy.fed_yogi").pointee))
         default: throw WireError("strategy", "unknown kind")
         }
     }
@@ -64,7 +68,10 @@ extension AdaptiveMoments {
 
     fileprivate init(_ m: Kumiai__V1__Adaptive) throws {
         self.init(
-            learningRate: try Field.finite(m.learning_rate, "strategy.learning_rate"), beta1: try Field.finite(m.beta1, "strategy.beta1"),
-            beta2: try Field.finite(m.beta2, "strategy.beta2"), adaptivity: try Field.finite(m.adaptivity, "strategy.adaptivity"))
+            learningRate: try Field.finite(m.learning_rate, "strategy.learning_rate"),
+            beta1: try Field.finite(m.beta1, "strategy.beta1"),
+            beta2: try Field.finite(m.beta2, "strategy.beta2"),
+            adaptivity: try Field.finite(m.adaptivity, "strategy.adaptivity")
+        )
     }
 }

@@ -22,15 +22,22 @@ extension Training {
 
     init(_ m: Kumiai__V1__Training) throws {
         self.init(
-            localSteps: Int(m.local_steps), localEpochs: Int(m.local_epochs), batch: Int(m.batch),
+            localSteps: Int(m.local_steps),
+            localEpochs: Int(m.local_epochs),
+            batch: Int(m.batch),
             learningRate: try Field.finite(m.learning_rate, "training.learning_rate"),
             schedule: RateSchedule(
-                try RateSchedule.Shape(m.schedule), decayTo: try Field.finite(m.decay_to, "training.decay_to"),
-                warmupRounds: Int(m.warmup_rounds)),
+                try RateSchedule.Shape(m.schedule),
+                decayTo: try Field.finite(m.decay_to, "training.decay_to"),
+                warmupRounds: Int(m.warmup_rounds)
+            ),
             weightDecay: try Field.finite(m.weight_decay, "training.weight_decay"),
             gradientClip: try Field.finite(m.gradient_clip, "training.gradient_clip"),
-            proximal: try Field.finite(m.proximal, "training.proximal"), seed: m.seed,
-            lora: try m.lora.map { try LoRA($0.pointee) }, compression: try m.compression.map { try Compression($0.pointee) } ?? .none)
+            proximal: try Field.finite(m.proximal, "training.proximal"),
+            seed: m.seed,
+            lora: try m.lora.map { try LoRA($0.pointee) },
+            compression: try m.compression.map { try Compression($0.pointee) } ?? .none
+        )
     }
 }
 
@@ -43,7 +50,9 @@ extension RateSchedule.Shape {
     fileprivate var wireValue: Kumiai__V1__RateSchedule { Self.wireValues.first { $0.0 == self }!.1 }
 
     fileprivate init(_ value: Kumiai__V1__RateSchedule) throws {
-        guard let shape = Self.wireValues.first(where: { $0.1 == value })?.0 else { throw WireError("training.schedule", "unknown") }
+        guard let shape = Self.wireValues.first(where: { $0.1 == value })?.0 else {
+            throw WireError("training.schedule", "unknown")
+        }
         self = shape
     }
 }
@@ -61,22 +70,29 @@ extension LoRA {
 
     fileprivate init(_ m: Kumiai__V1__LoRA) throws {
         self.init(
-            rank: Int(m.rank), alpha: try Field.finite(m.alpha, "lora.alpha"),
-            targets: try Field.list(m.targets, m.n_targets, "lora.targets", atMost: PlanLimits.loraTargets) { try Field.text($0, "lora.targets") },
-            aggregation: try Aggregation(m.aggregation))
+            rank: Int(m.rank),
+            alpha: try Field.finite(m.alpha, "lora.alpha"),
+            targets: try Field.list(m.targets, m.n_targets, "lora.targets", atMost: PlanLimits.loraTargets) {
+                try Field.text($0, "lora.targets")
+            },
+            aggregation: try Aggregation(m.aggregation)
+        )
     }
 }
 
 extension LoRA.Aggregation {
     private static let wireValues: [(LoRA.Aggregation, Kumiai__V1__AdapterAggregation)] = [
         (.exact, KUMIAI__V1__ADAPTER_AGGREGATION__EXACT), (.average, KUMIAI__V1__ADAPTER_AGGREGATION__AVERAGE),
-        (.alternating, KUMIAI__V1__ADAPTER_AGGREGATION__ALTERNATING), (.frozenA, KUMIAI__V1__ADAPTER_AGGREGATION__FROZEN_A),
+        (.alternating, KUMIAI__V1__ADAPTER_AGGREGATION__ALTERNATING),
+        (.frozenA, KUMIAI__V1__ADAPTER_AGGREGATION__FROZEN_A),
     ]
 
     fileprivate var wireValue: Kumiai__V1__AdapterAggregation { Self.wireValues.first { $0.0 == self }!.1 }
 
     fileprivate init(_ value: Kumiai__V1__AdapterAggregation) throws {
-        guard let aggregation = Self.wireValues.first(where: { $0.1 == value })?.0 else { throw WireError("lora.aggregation", "unknown") }
+        guard let aggregation = Self.wireValues.first(where: { $0.1 == value })?.0 else {
+            throw WireError("lora.aggregation", "unknown")
+        }
         self = aggregation
     }
 }
@@ -104,9 +120,15 @@ extension Compression {
     fileprivate init(_ m: Kumiai__V1__Compression) throws {
         switch m.kind_case {
         case KUMIAI__V1__COMPRESSION__KIND_BFLOAT16: self = .bfloat16
-        case KUMIAI__V1__COMPRESSION__KIND_INT8: self = .int8(block: Int(try Field.present(m.int8, "compression.int8").pointee.block))
+        case KUMIAI__V1__COMPRESSION__KIND_INT8:
+            self = .int8(block: Int(try Field.present(m.int8, "compression.int8").pointee.block))
         case KUMIAI__V1__COMPRESSION__KIND_TOP_K:
-            self = .topK(fraction: try Field.finite(try Field.present(m.top_k, "compression.top_k").pointee.fraction, "compression.fraction"))
+            self = .topK(
+                fraction: try Field.finite(
+                    try Field.present(m.top_k, "compression.top_k").pointee.fraction,
+                    "compression.fraction"
+                )
+            )
         default: throw WireError("compression", "unknown kind")
         }
     }

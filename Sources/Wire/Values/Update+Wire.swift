@@ -28,13 +28,17 @@ extension UpdateManifest {
                 let m = pointer.pointee
                 return UpdateManifest(
                     campaign: try Field.name(m.campaign, "manifest.campaign"),
-                    key: RoundKey(round: Int(m.round), attempt: Int(m.attempt)), site: try Field.site(m.site, "manifest.site"),
+                    key: RoundKey(round: Int(m.round), attempt: Int(m.attempt)),
+                    site: try Field.site(m.site, "manifest.site"),
                     model: try Field.digest(m.model_digest, "manifest.model_digest"),
                     adapter: try Field.optionalDigest(m.adapter_digest, "manifest.adapter_digest"),
-                    update: try Field.digest(m.update_digest, "manifest.update_digest"), updateByteCount: m.update_bytes,
-                    layout: try Field.digest(m.layout_digest, "manifest.layout_digest"), samples: m.samples,
+                    update: try Field.digest(m.update_digest, "manifest.update_digest"),
+                    updateByteCount: m.update_bytes,
+                    layout: try Field.digest(m.layout_digest, "manifest.layout_digest"),
+                    samples: m.samples,
                     localLoss: try Field.finite(m.local_loss, "manifest.local_loss"),
-                    createdAt: Timestamp(milliseconds: m.created_at_ms))
+                    createdAt: Timestamp(milliseconds: m.created_at_ms)
+                )
             }
         }
     }
@@ -52,9 +56,11 @@ extension SignedUpdate {
     init(_ m: Kumiai__V1__SignedUpdate) throws {
         let manifest = try Field.bytes(m.manifest, "update.manifest", atMost: WireLimits.manifestBytes)
         self.init(
-            manifest: try UpdateManifest(wireBytes: manifest), manifestBytes: manifest,
+            manifest: try UpdateManifest(wireBytes: manifest),
+            manifestBytes: manifest,
             signature: try Field.bytes(m.signature, "update.signature", atMost: WireLimits.signatureBytes),
-            certificate: try Field.bytes(m.certificate, "update.certificate", atMost: WireLimits.certificateBytes))
+            certificate: try Field.bytes(m.certificate, "update.certificate", atMost: WireLimits.certificateBytes)
+        )
     }
 
     /// The message by itself, for the worker's outbox.
@@ -65,18 +71,23 @@ extension SignedUpdate {
 
     public init(wireBytes: [UInt8]) throws {
         self = try wireBytes.withUnsafeBytes { buffer in
-            try Unpacker.unpack(buffer, as: "SignedUpdate", kumiai__v1__signed_update__unpack) { try SignedUpdate($0.pointee) }
+            try Unpacker.unpack(buffer, as: "SignedUpdate", kumiai__v1__signed_update__unpack) {
+                try SignedUpdate($0.pointee)
+            }
         }
     }
 }
 
 extension UpdateRefusal.Reason {
     private static let numbers: [(Self, Kumiai__V1__RefusalReason)] = [
-        (.notInCohort, KUMIAI__V1__REFUSAL_REASON__NOT_IN_COHORT), (.wrongRound, KUMIAI__V1__REFUSAL_REASON__WRONG_ROUND),
+        (.notInCohort, KUMIAI__V1__REFUSAL_REASON__NOT_IN_COHORT),
+        (.wrongRound, KUMIAI__V1__REFUSAL_REASON__WRONG_ROUND),
         (.late, KUMIAI__V1__REFUSAL_REASON__LATE), (.wrongBase, KUMIAI__V1__REFUSAL_REASON__WRONG_BASE),
         (.wrongLayout, KUMIAI__V1__REFUSAL_REASON__WRONG_LAYOUT), (.notFinite, KUMIAI__V1__REFUSAL_REASON__NOT_FINITE),
-        (.normTooLarge, KUMIAI__V1__REFUSAL_REASON__NORM_TOO_LARGE), (.noSamples, KUMIAI__V1__REFUSAL_REASON__NO_SAMPLES),
-        (.badSignature, KUMIAI__V1__REFUSAL_REASON__BAD_SIGNATURE), (.wrongSite, KUMIAI__V1__REFUSAL_REASON__WRONG_SITE),
+        (.normTooLarge, KUMIAI__V1__REFUSAL_REASON__NORM_TOO_LARGE),
+        (.noSamples, KUMIAI__V1__REFUSAL_REASON__NO_SAMPLES),
+        (.badSignature, KUMIAI__V1__REFUSAL_REASON__BAD_SIGNATURE),
+        (.wrongSite, KUMIAI__V1__REFUSAL_REASON__WRONG_SITE),
         (.duplicate, KUMIAI__V1__REFUSAL_REASON__DUPLICATE), (.malformed, KUMIAI__V1__REFUSAL_REASON__MALFORMED),
         (.blobMissing, KUMIAI__V1__REFUSAL_REASON__BLOB_MISSING),
     ]
@@ -102,11 +113,18 @@ extension Receipt {
 
     init(_ m: Kumiai__V1__Receipt) throws {
         self.init(
-            index: m.entry_index, entry: try Field.bytes(m.entry, "receipt.entry", atMost: WireLimits.entryBytes),
-            proof: try Field.list(m.inclusion_proof, m.n_inclusion_proof, "receipt.inclusion_proof", atMost: WireLimits.proofHashes) {
+            index: m.entry_index,
+            entry: try Field.bytes(m.entry, "receipt.entry", atMost: WireLimits.entryBytes),
+            proof: try Field.list(
+                m.inclusion_proof,
+                m.n_inclusion_proof,
+                "receipt.inclusion_proof",
+                atMost: WireLimits.proofHashes
+            ) {
                 try Field.digest($0, "receipt.inclusion_proof")
             },
-            treeHead: try Field.text(m.tree_head, "receipt.tree_head"))
+            treeHead: try Field.text(m.tree_head, "receipt.tree_head")
+        )
     }
 
     /// The message by itself, as the worker stores it.

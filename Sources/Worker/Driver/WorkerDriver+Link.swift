@@ -2,7 +2,8 @@ import Federation
 import Protocol
 import Wire
 
-/// The control connection: whether the coordinator's ledger is the one that this site has seen, and what is said over it.
+/// The control connection: whether the coordinator's ledger is the one that this site has seen, and what is said over
+/// it.
 extension WorkerDriver {
     func isOpen(_ id: LinkID) -> Bool { if case .open(id, _) = link { true } else { false } }
 
@@ -16,7 +17,10 @@ extension WorkerDriver {
         link = .none
         effects.append(.cancel(.answer))
         for case .submission(let update) in requests.takeAll() { submissionFailed(update.manifest.key, reason) }
-        trouble = SiteTrouble("not connected", detail: reason.hint.isEmpty ? reason.reason : "\(reason.reason); \(reason.hint)")
+        trouble = SiteTrouble(
+            "not connected",
+            detail: reason.hint.isEmpty ? reason.reason : "\(reason.reason); \(reason.hint)"
+        )
         report(.notConnected(reason))
         handle(machine: .disconnected)
     }
@@ -33,17 +37,27 @@ extension WorkerDriver {
             opening.departure = (
                 "the ledger lacks entries that this site has seen",
                 WorkerFailure(
-                    "the coordinator's ledger of \(theirs) entries is not the one of \(seen) entries that this site has seen: it was restored from a backup, or rewritten",
-                    hint: "nothing is sent; keep this site's receipts and ask the consortium")
+                    """
+                    the coordinator's ledger of \(theirs) entries is not the one of \(seen) entries that this site \
+                    has seen: it was restored from a backup, or rewritten
+                    """,
+                    hint: "nothing is sent; keep this site's receipts and ask the consortium"
+                )
             )
         case .lossDeclared(let loss) where loss.isAccepted: (opening.receipts, opening.loss) = (receipts, loss)
         case .lossDeclared(let loss):
             effects.append(.noteLoss(loss))
             return leave(
-                id, saying: "the declared loss waits until this site's engineer accepts it",
+                id,
+                saying: "the declared loss waits until this site's engineer accepts it",
                 WorkerFailure(
-                    "\(loss.declaration.declaredBy) declares that of an earlier ledger at most the first \(loss.declaration.keptEntries) entries were kept, and the others lost: \(loss.declaration.reason)",
-                    hint: "nothing is sent until this site accepts it, once: kumiai worker accept-loss"))
+                    """
+                    \(loss.declaration.declaredBy) declares that of an earlier ledger at most the first \
+                    \(loss.declaration.keptEntries) entries were kept, and the others lost: \(loss.declaration.reason)
+                    """,
+                    hint: "nothing is sent until this site accepts it, once: kumiai worker accept-loss"
+                )
+            )
         }
         link = .opening(opening)
         showNext()
@@ -55,7 +69,9 @@ extension WorkerDriver {
         if !opening.receipts.isEmpty {
             let next = opening.receipts.removeFirst()
             link = .opening(opening)
-            return effects.append(.send(opening.id, .presentReceipt(next.receipt), id: requests.add(.receipt(name: next.name))))
+            return effects.append(
+                .send(opening.id, .presentReceipt(next.receipt), id: requests.add(.receipt(name: next.name)))
+            )
         }
         if let departure = opening.departure { return leave(opening.id, saying: departure.reason, departure.failure) }
         effects.append(.goOn(opening.id, opening.welcome))
@@ -73,11 +89,13 @@ extension WorkerDriver {
         report(.connected(opening.welcome))
         handle(machine: .connected)
         // What came before the ledger was checked.
-        if let assignment = opening.heldBack { effects.append(.admit(opening.id, assignment, logKey: opening.welcome.logKey)) }
+        if let assignment = opening.heldBack {
+            effects.append(.admit(opening.id, assignment, logKey: opening.welcome.logKey))
+        }
     }
 
-    /// Ends the connection; `reason` tells the operator why this site does not stay, in words of our own, as all that leaves the site.
-    /// A coordinator whose history does not hold gets not one byte more.
+    /// Ends the connection; `reason` tells the operator why this site does not stay, in words of our own, as all that
+    /// leaves the site. A coordinator whose history does not hold gets not one byte more.
     mutating func leave(_ id: LinkID, saying reason: String?, _ failure: WorkerFailure) {
         switch link {
         case .opening(let opening) where opening.id == id: break
@@ -101,7 +119,8 @@ extension WorkerDriver {
             return
         }
         switch (frame.message, link) {
-        case (.assignment(let assignment), .open(id, let welcome)): effects.append(.admit(id, assignment, logKey: welcome.logKey))
+        case (.assignment(let assignment), .open(id, let welcome)):
+            effects.append(.admit(id, assignment, logKey: welcome.logKey))
         case (.assignment(let assignment), .opening(var opening)) where opening.id == id:
             opening.heldBack = assignment
             link = .opening(opening)

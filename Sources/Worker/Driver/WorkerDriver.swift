@@ -4,8 +4,8 @@ import Wire
 
 /// What lies between the worker's machine and the world, without I/O: events in, effects out.
 ///
-/// The shell has a clock, a disk, a trainer and links. It performs effects in the order in which they come, and reports what
-/// came of them as events; a simulator does the same with its own.
+/// The shell has a clock, a disk, a trainer and links. It performs effects in the order in which they come, and reports
+/// what came of them as events; a simulator does the same with its own.
 package struct WorkerDriver: Sendable {
     package private(set) var machine: WorkerMachine
     /// The signed update that waits for its answer.
@@ -23,7 +23,8 @@ package struct WorkerDriver: Sendable {
     /// The control connection.
     enum Link: Sendable {
         case none
-        /// The coordinator's ledger is compared with what this site has seen; `heldBack`: an assignment that came before that.
+        /// The coordinator's ledger is compared with what this site has seen; `heldBack`: an assignment that came
+        /// before that.
         case opening(Opening)
         /// From here on this site works for the coordinator.
         case open(LinkID, Welcome)
@@ -115,7 +116,8 @@ package struct WorkerDriver: Sendable {
 
     private mutating func perform(_ effect: WorkerMachine.Effect) {
         switch effect {
-        case .connect(let seconds): effects.append(.wake(.connect, afterMilliseconds: seconds * 1000, jitter: 500 * max(1, seconds)))
+        case .connect(let seconds):
+            effects.append(.wake(.connect, afterMilliseconds: seconds * 1000, jitter: 500 * max(1, seconds)))
         case .reconnect: if case .open(let id, _) = link { effects.append(.close(id)) }
         case .fetch(let task): begin(.fetching(task, next: 0))
         case .upload(let update): begin(.uploading(update))
@@ -150,7 +152,9 @@ package struct WorkerDriver: Sendable {
         case .keeping(_, let model, isHere: false): effects.append(.download(transferNumber, model, of: nil))
         case .keeping(let end, let model, isHere: true): effects.append(.keepModel(transferNumber, end, model))
         case .uploading(let update):
-            guard let pending, pending.manifest.update == update.update else { return handle(machine: .updateLost(update.key)) }
+            guard let pending, pending.manifest.update == update.update else {
+                return handle(machine: .updateLost(update.key))
+            }
             effects.append(.upload(transferNumber, pending))
         }
     }
@@ -197,7 +201,11 @@ package struct WorkerDriver: Sendable {
             handle(machine: .updateLost(update.key))
         case .uploading(let update):
             fail(
-                failure.kind == .notOnRecord ? "the record of what leaves the site cannot be written" : "the upload was interrupted", update.key, failure)
+                failure.kind == .notOnRecord
+                    ? "the record of what leaves the site cannot be written" : "the upload was interrupted",
+                update.key,
+                failure
+            )
             handle(machine: .uploadFailed(update.key, failure.reason))
         }
     }
@@ -205,7 +213,9 @@ package struct WorkerDriver: Sendable {
     // MARK: Training
 
     private mutating func trained(_ task: TrainingTask, _ update: TrainedUpdate) {
-        guard case .training(let current) = machine.work, current == task else { return effects.append(.forgetTraining(round: task.key.round)) }
+        guard case .training(let current) = machine.work, current == task else {
+            return effects.append(.forgetTraining(round: task.key.round))
+        }
         effects.append(.prepare(task, update))
     }
 
@@ -236,19 +246,26 @@ package struct WorkerDriver: Sendable {
     }
 
     private mutating func submit(_ id: LinkID, _ update: SignedUpdate, _ seenEntries: UInt64) {
-        guard isOpen(id), case .submitting(let current) = machine.work, current.update == update.manifest.update else { return }
+        guard isOpen(id), case .submitting(let current) = machine.work, current.update == update.manifest.update else {
+            return
+        }
         pending = update
         postponement = nil
-        effects.append(.send(id, .submitUpdate(update, seenEntries: seenEntries), id: requests.add(.submission(update))))
+        effects.append(
+            .send(id, .submitUpdate(update, seenEntries: seenEntries), id: requests.add(.submission(update)))
+        )
         effects.append(.wake(.answer, afterMilliseconds: Self.answerMilliseconds, jitter: 0))
     }
 
     /// The coordinator's answer to a submission.
     mutating func answered(_ update: SignedUpdate, _ message: ServerMessage) {
         effects.append(.cancel(.answer))
-        guard case .open(let id, let welcome) = link, case .submitting(let current) = machine.work, current.update == update.manifest.update else { return }
+        guard case .open(let id, let welcome) = link, case .submitting(let current) = machine.work,
+            current.update == update.manifest.update
+        else { return }
         switch message {
-        case .receipt(let receipt, let proof): effects.append(.keepReceipt(receipt, proof: proof, of: update, logKey: welcome.logKey))
+        case .receipt(let receipt, let proof):
+            effects.append(.keepReceipt(receipt, proof: proof, of: update, logKey: welcome.logKey))
         case .updateRefused(let refusal) where refusal.reason == .blobMissing:
             trouble = nil
             report(.updateMissing(current.key))
@@ -285,7 +302,13 @@ extension PreparedUpdate {
     package init(_ update: SignedUpdate) {
         let manifest = update.manifest
         self.init(
-            campaign: manifest.campaign, key: manifest.key, model: manifest.model, adapter: manifest.adapter, update: manifest.update,
-            byteCount: manifest.updateByteCount, localLoss: manifest.localLoss)
+            campaign: manifest.campaign,
+            key: manifest.key,
+            model: manifest.model,
+            adapter: manifest.adapter,
+            update: manifest.update,
+            byteCount: manifest.updateByteCount,
+            localLoss: manifest.localLoss
+        )
     }
 }

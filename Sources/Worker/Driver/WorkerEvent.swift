@@ -78,7 +78,8 @@ package enum WorkerEffect: Sendable {
     case noteLoss(DeclaredLoss)
     /// Whether the site may follow an assignment; then `admitted`.
     case admit(LinkID, Assignment, logKey: [UInt8])
-    /// Fetch a blob, if it is not here and sound; then `transferred` or `transferFailed`. It ends the transfer before it.
+    /// Fetch a blob, if it is not here and sound; then `transferred` or `transferFailed`. It ends the transfer before
+    /// it.
     case download(Int, BlobReference, of: TrainingTask?)
     /// Put on record what leaves the site, and send the update's bytes; then `transferred` or `transferFailed`.
     case upload(Int, SignedUpdate)

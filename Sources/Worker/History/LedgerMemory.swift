@@ -6,7 +6,8 @@ import Wire
 
 /// What a site remembers of the coordinator's ledger: its key, the newest tree head that it has seen, and its receipts.
 ///
-/// This is the site's evidence: a file is added, or renamed aside, and never overwritten by something that contradicts it.
+/// This is the site's evidence: a file is added, or renamed aside, and never overwritten by something that contradicts
+/// it.
 ///
 /// Any thread may ask; one at a time changes it.
 package final class LedgerMemory: Sendable {
@@ -35,7 +36,8 @@ package final class LedgerMemory: Sendable {
         self.directory = directory
         self.consortium = consortium
         try disk.makeDirectory(receiptsFolder)
-        // The process that put a file in place may have died before the name was durable: what is read here counts as kept.
+        // The process that put a file in place may have died before the name was durable: what is read here counts as
+        // kept.
         for folder in [directory, receiptsFolder, lostFolder, acceptedFolder] where !disk.names(in: folder).isEmpty {
             try disk.synchronise(directory: folder)
         }
@@ -55,7 +57,10 @@ package final class LedgerMemory: Sendable {
     /// Reads what must be whole: an error names the file.
     private func evidence<T>(_ path: String, _ read: () throws -> T) throws -> T {
         do { return try read() } catch {
-            throw WorkerError("\(path) cannot be read: \(error)", hint: "restore it from a backup: it is this site's evidence")
+            throw WorkerError(
+                "\(path) cannot be read: \(error)",
+                hint: "restore it from a backup: it is this site's evidence"
+            )
         }
     }
 
@@ -69,7 +74,8 @@ package final class LedgerMemory: Sendable {
         guard known == logKey else {
             throw WorkerError(
                 "the coordinator's ledger has another key than the one that this site has known",
-                hint: "ask the consortium why; if it was founded anew, move \(keyPath) and the receipts away")
+                hint: "ask the consortium why; if it was founded anew, move \(keyPath) and the receipts away"
+            )
         }
     }
 
@@ -82,8 +88,12 @@ package final class LedgerMemory: Sendable {
 
     /// The larger of the head that was kept and those of the receipts.
     private func newestHead(_ key: [UInt8]) throws -> SignedTreeHead? {
-        let kept = try disk.contents(of: headPath).map { note in try evidence(headPath) { try head(String(decoding: note, as: UTF8.self), key) } }
-        let receipted = try receipts.map { name, receipt in try evidence("\(receiptsFolder)/\(name)\(Self.suffix)") { try head(receipt.treeHead, key) } }
+        let kept = try disk.contents(of: headPath).map { note in
+            try evidence(headPath) { try head(String(decoding: note, as: UTF8.self), key) }
+        }
+        let receipted = try receipts.map { name, receipt in
+            try evidence("\(receiptsFolder)/\(name)\(Self.suffix)") { try head(receipt.treeHead, key) }
+        }
         return (receipted + [kept].compactMap { $0 }).max { $0.head.size < $1.head.size }
     }
 
@@ -96,10 +106,13 @@ package final class LedgerMemory: Sendable {
         held.withLock { $0.seen = head }
     }
 
-    /// Compares the coordinator's ledger with what this site has seen of it, and keeps its head where it goes on from there.
+    /// Compares the coordinator's ledger with what this site has seen of it, and keeps its head where it goes on from
+    /// there.
     package func judge(_ welcome: Welcome) throws -> HistoryVerdict {
         guard !welcome.treeHead.isEmpty else {
-            guard seen == nil else { throw WorkerError("the coordinator does not show its ledger's tree head, as it did before") }
+            guard seen == nil else {
+                throw WorkerError("the coordinator does not show its ledger's tree head, as it did before")
+            }
             return .extends
         }
         let theirs = try head(welcome.treeHead, welcome.logKey)
@@ -109,8 +122,12 @@ package final class LedgerMemory: Sendable {
         }
         if MerkleTree.isConsistent(seen.head, theirs.head, proof: welcome.consistencyProof) {
             // A head that went back in time could be explained away later.
-            guard (theirs.head.time ?? Timestamp(milliseconds: 0)) >= (seen.head.time ?? Timestamp(milliseconds: 0)) else {
-                throw WorkerError("the coordinator's tree head is older than the one before it, with more entries", hint: "ask the consortium's auditors")
+            guard (theirs.head.time ?? Timestamp(milliseconds: 0)) >= (seen.head.time ?? Timestamp(milliseconds: 0))
+            else {
+                throw WorkerError(
+                    "the coordinator's tree head is older than the one before it, with more entries",
+                    hint: "ask the consortium's auditors"
+                )
             }
             if theirs.head.size > seen.head.size { try keep(theirs) }
             return .extends
@@ -131,7 +148,9 @@ package final class LedgerMemory: Sendable {
 
     // MARK: Losses
 
-    private func acceptedPath(_ loss: Receipt) -> String { "\(acceptedFolder)/\(loss.index)-\(MerkleTree.leafHash(loss.entry).short).loss" }
+    private func acceptedPath(_ loss: Receipt) -> String {
+        "\(acceptedFolder)/\(loss.index)-\(MerkleTree.leafHash(loss.entry).short).loss"
+    }
     private func isAccepted(_ loss: Receipt) -> Bool { disk.byteCount(acceptedPath(loss)) != nil }
 
     /// Notes a loss that the site's engineer may accept, and once: `kumiai worker accept-loss`.
@@ -163,7 +182,12 @@ package final class LedgerMemory: Sendable {
 
     /// Goes on from the ledger as it is after an accepted loss. The lost head is kept aside.
     package func goOn(after welcome: Welcome) throws {
-        if let seen { try disk.store(Array(seen.note.utf8), at: "\(directory)/tree-head-lost-\(seen.head.size)-\(seen.head.root.short)") }
+        if let seen {
+            try disk.store(
+                Array(seen.note.utf8),
+                at: "\(directory)/tree-head-lost-\(seen.head.size)-\(seen.head.root.short)"
+            )
+        }
         try keep(try head(welcome.treeHead, welcome.logKey))
     }
 
@@ -173,7 +197,9 @@ package final class LedgerMemory: Sendable {
 
     /// All receipts by name; with `from`, those of entries from that place on.
     package func receipts(from index: UInt64 = 0) -> [NamedReceipt] {
-        receipts.filter { $0.value.index >= index }.sorted { $0.value.index < $1.value.index }.map { NamedReceipt(name: $0.key, receipt: $0.value) }
+        receipts.filter { $0.value.index >= index }.sorted { $0.value.index < $1.value.index }.map {
+            NamedReceipt(name: $0.key, receipt: $0.value)
+        }
     }
 
     /// What a site shows to a coordinator whose ledger was judged so.
@@ -185,16 +211,20 @@ package final class LedgerMemory: Sendable {
         }
     }
 
-    /// Keeps a receipt that was checked. The first one of an update stays; another word about the same update is evidence, and so
-    /// is a receipt of another history than the one that this site has seen.
+    /// Keeps a receipt that was checked. The first one of an update stays; another word about the same update is
+    /// evidence, and so is a receipt of another history than the one that this site has seen.
     package func keep(_ receipt: Receipt, consistencyProof: [Digest], of update: SignedUpdate, logKey: [UInt8]) throws {
         let name = Self.name(update.manifest)
         let head = try head(receipt.treeHead, logKey)
         if let seen, !MerkleTree.isConsistent(seen.head, head.head, proof: consistencyProof) {
             let evidence = try keepAside(receipt, name)
             throw WorkerError(
-                "the coordinator gave a receipt of another history than the one of \(seen.head.size) entries that this site has seen",
-                hint: "nothing more is taken from it; show \(evidence) and \(headPath) to the consortium's auditors")
+                """
+                the coordinator gave a receipt of another history than the one of \(seen.head.size) entries that this \
+                site has seen
+                """,
+                hint: "nothing more is taken from it; show \(evidence) and \(headPath) to the consortium's auditors"
+            )
         }
         if let held = receipts[name] {
             guard held.index != receipt.index || held.entry != receipt.entry else {
@@ -204,8 +234,12 @@ package final class LedgerMemory: Sendable {
             }
             let evidence = try keepAside(receipt, name)
             throw WorkerError(
-                "the coordinator gave two different receipts for round \(update.manifest.key): entry \(held.index) before, entry \(receipt.index) now",
-                hint: "show both to the consortium's auditors: \(receiptsFolder)/\(name)\(Self.suffix) and \(evidence)")
+                """
+                the coordinator gave two different receipts for round \(update.manifest.key): entry \(held.index) \
+                before, entry \(receipt.index) now
+                """,
+                hint: "show both to the consortium's auditors: \(receiptsFolder)/\(name)\(Self.suffix) and \(evidence)"
+            )
         }
         try disk.store(receipt.wireBytes, at: "\(receiptsFolder)/\(name)\(Self.suffix)")
         held.withLock { ($0.receipts[name], $0.seen) = (receipt, head) }
@@ -218,7 +252,9 @@ package final class LedgerMemory: Sendable {
         return evidence
     }
 
-    package func hasReceipt(of update: SignedUpdate) -> Bool { held.withLock { $0.receipts[Self.name(update.manifest)] != nil } }
+    package func hasReceipt(of update: SignedUpdate) -> Bool {
+        held.withLock { $0.receipts[Self.name(update.manifest)] != nil }
+    }
 
     /// The ledger does not hold this receipt's entry any more, as was declared and accepted: it is kept aside.
     package func setAside(_ name: String) throws {
@@ -232,24 +268,34 @@ package final class LedgerMemory: Sendable {
         held.withLock { $0.receipts[name] = nil }
     }
 
-    private static func name(_ manifest: UpdateManifest) -> String { "\(manifest.campaign)-\(manifest.key.round)-\(manifest.key.attempt)" }
+    private static func name(_ manifest: UpdateManifest) -> String {
+        "\(manifest.campaign)-\(manifest.key.round)-\(manifest.key.attempt)"
+    }
 
     // MARK: Assignments
 
-    /// An assignment as this site may follow it: a round for which it holds a receipt is trained again only where the ledger
-    /// says that the update was lost.
+    /// An assignment as this site may follow it: a round for which it holds a receipt is trained again only where the
+    /// ledger says that the update was lost.
     package func admitted(_ assignment: Assignment, site: SiteID, logKey: [UInt8]) -> Assignment {
         // A site keeps what it has helped to train, and no model of a campaign in which it had no part.
-        if case .finished(let end, model: .some) = assignment, !receipts.keys.contains(where: { $0.hasPrefix("\(end.campaign)-") }) {
+        if case .finished(let end, model: .some) = assignment,
+            !receipts.keys.contains(where: { $0.hasPrefix("\(end.campaign)-") })
+        {
             return .finished(end, model: nil)
         }
         guard case .train(let task) = assignment, let held = heldReceipt(of: task) else { return assignment }
-        guard let lost = task.lostUpdate, lost.index > held.index, let entry = try? lost.verify(consortium: consortium, logKey: logKey),
-            case .roundAbandoned(let abandonment) = entry.body, abandonment.key.round == task.key.round, abandonment.without.contains(site)
+        guard let lost = task.lostUpdate, lost.index > held.index,
+            let entry = try? lost.verify(consortium: consortium, logKey: logKey),
+            case .roundAbandoned(let abandonment) = entry.body, abandonment.key.round == task.key.round,
+            abandonment.without.contains(site)
         else {
             return .rest(
                 reason:
-                    "the coordinator asks again for round \(task.key.round), for which this site holds a receipt (entry \(held.index)), and does not prove why")
+                    """
+                    the coordinator asks again for round \(task.key.round), for which this site holds a receipt \
+                    (entry \(held.index)), and does not prove why
+                    """
+            )
         }
         return assignment
     }
@@ -257,7 +303,9 @@ package final class LedgerMemory: Sendable {
     /// The newest receipt for any attempt at the task's round.
     private func heldReceipt(of task: TrainingTask) -> Receipt? {
         let prefix = "\(task.campaign)-\(task.key.round)-"
-        return receipts.filter { $0.key.hasPrefix(prefix) && Int($0.key.dropFirst(prefix.count)) != nil }.values.max { $0.index < $1.index }
+        return receipts.filter { $0.key.hasPrefix(prefix) && Int($0.key.dropFirst(prefix.count)) != nil }.values.max {
+            $0.index < $1.index
+        }
     }
 }
 

@@ -14,7 +14,8 @@ extension WorkerService {
         let failure: WorkerFailure
         do {
             let treeHead = try await keeper.run { [memory] in memory.treeHead }
-            try await dialer.withConnection(.control, software: BlobTransfer.software, treeHead: treeHead) { connection in
+            try await dialer.withConnection(.control, software: BlobTransfer.software, treeHead: treeHead) {
+                connection in
                 let link = try await self.checked(connection)
                 try await self.serve(link)
             }
@@ -66,7 +67,9 @@ extension WorkerService {
         heardAt = clock()
         answeredAt = .now
         // An answer that took its time says nothing about the clock.
-        if case .heartbeatSeen(let time) = frame.message, ContinuousClock.now - askedAt < .seconds(5) { compareClocks(time) }
+        if case .heartbeatSeen(let time) = frame.message, ContinuousClock.now - askedAt < .seconds(5) {
+            compareClocks(time)
+        }
         handle(.heard(link.id, frame))
     }
 
@@ -87,7 +90,9 @@ extension WorkerService {
             }
             // Faster than asked for while there is something to see.
             let isBusy = driver.machine.taskKey != nil
-            try await pause(for: .seconds(isBusy || number == 0 ? min(1, link.heartbeatSeconds) : link.heartbeatSeconds))
+            try await pause(
+                for: .seconds(isBusy || number == 0 ? min(1, link.heartbeatSeconds) : link.heartbeatSeconds)
+            )
         }
     }
 }

@@ -24,7 +24,9 @@ struct AdapterTurn {
             values.replaceSubrange(mine.a, with: global[all.a.prefix(mine.a.count)])
             for index in all.a.prefix(mine.a.count) { rest[index] = 0 }
             for row in 0..<mine.outputs {
-                for k in 0..<rank { values[mine.b.lowerBound + row * rank + k] = global[all.b.lowerBound + row * whole.rank + k] }
+                for k in 0..<rank {
+                    values[mine.b.lowerBound + row * rank + k] = global[all.b.lowerBound + row * whole.rank + k]
+                }
             }
         }
         start = Adapter(layout, scale: Float(lora.scale), trained: format.factors!, values: values)

@@ -19,8 +19,10 @@ struct ErrorFeedback {
     /// The rest that a turn in `round` adds to its update; zeros where there is none.
     func rest(before round: Int) -> [Float] {
         for earlier in rounds.filter({ $0 < round }).reversed() {
-            guard let file = try? SafetensorsFile(path: path(earlier)), file.layout == rests, file.header[metadata: "campaign"] == campaign.text,
-                file.header[metadata: "layout"] == layout.hex, let values = try? file.float32s(), values.allSatisfy(\.isFinite)
+            guard let file = try? SafetensorsFile(path: path(earlier)), file.layout == rests,
+                file.header[metadata: "campaign"] == campaign.text,
+                file.header[metadata: "layout"] == layout.hex, let values = try? file.float32s(),
+                values.allSatisfy(\.isFinite)
             else { continue }
             return values
         }
@@ -41,7 +43,8 @@ struct ErrorFeedback {
         for later in rounds where later > round { unlink(path(later)) }
     }
 
-    /// The update of `round` never counted: the next one starts from the rest before it, in which nothing of that update is.
+    /// The update of `round` never counted: the next one starts from the rest before it, in which nothing of that
+    /// update is.
     static func forget(round: Int, in directory: String) { unlink(path(round, in: directory)) }
 
     private func path(_ round: Int) -> String { Self.path(round, in: directory) }

@@ -9,7 +9,10 @@ struct NamelessFile {
         let name = "\(directory)/kumiai-\(UUID().uuidString.lowercased())"
         let descriptor = open(name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else {
-            throw LearningError("cannot write in \(directory): \(String(cString: strerror(errno)))", hint: "is there room, and may you write there?")
+            throw LearningError(
+                "cannot write in \(directory): \(String(cString: strerror(errno)))",
+                hint: "is there room, and may you write there?"
+            )
         }
         unlink(name)
         handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)

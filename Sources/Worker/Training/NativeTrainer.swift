@@ -31,31 +31,58 @@ struct NativeTrainer: SiteTraining {
     private static let fullDiskSeconds = 5.0
 
     func run(_ task: TrainingTask, progress: (Double, Float) throws -> Void) throws -> TrainedUpdate {
-        let file = try SafetensorsFile(path: blobs.path(of: task.model.digest), called: "the model of round \(task.key)")
+        let file = try SafetensorsFile(
+            path: blobs.path(of: task.model.digest),
+            called: "the model of round \(task.key)"
+        )
         guard Digest(of: file.layout.canonicalBytes) == task.model.layout else {
             throw WorkerError("the model of round \(task.key) has another tensor layout than the plan says")
         }
         let policy = try Policy(file)
-        try Batch.check(count: task.training.batch, policy.configuration, hint: "the plan wants a smaller training.batch")
+        try Batch.check(
+            count: task.training.batch,
+            policy.configuration,
+            hint: "the plan wants a smaller training.batch"
+        )
         let format = UpdateFormat(task.training, base: file.layout, round: task.key.round)
         let turn = try task.training.lora.map { try adapterTurn(task, format, $0, policy) }
         let demonstrations = try reader.read(
-            demonstrations, split: .train, for: policy.configuration, declared: declared, scratch: directory
+            demonstrations,
+            split: .train,
+            for: policy.configuration,
+            declared: declared,
+            scratch: directory
         ) { try progress(0, 0) }
-        let outcome = try train(task, from: turn?.policy ?? policy, adapter: turn?.start, on: demonstrations, progress: progress)
+        let outcome = try train(
+            task,
+            from: turn?.policy ?? policy,
+            adapter: turn?.start,
+            on: demonstrations,
+            progress: progress
+        )
         let change = turn?.change(to: outcome.adapter!) ?? zip(outcome.policy.weights, policy.weights).map { $0 - $1 }
-        let update = try whenThereIsRoom({ try progress(1, Float(outcome.loss)) }) { try writeUpdate(change, task, format, rank: turn?.start.layout.rank) }
+        let update = try whenThereIsRoom({ try progress(1, Float(outcome.loss)) }) {
+            try writeUpdate(change, task, format, rank: turn?.start.layout.rank)
+        }
         return TrainedUpdate(
-            digest: update.digest, byteCount: update.byteCount, samples: UInt32(clamping: demonstrations.count), loss: outcome.loss)
+            digest: update.digest,
+            byteCount: update.byteCount,
+            samples: UInt32(clamping: demonstrations.count),
+            loss: outcome.loss
+        )
     }
 
-    private func adapterTurn(_ task: TrainingTask, _ format: UpdateFormat, _ lora: LoRA, _ policy: Policy) throws -> AdapterTurn {
+    private func adapterTurn(_ task: TrainingTask, _ format: UpdateFormat, _ lora: LoRA, _ policy: Policy) throws
+        -> AdapterTurn
+    {
         let whole = format.adapter!
         let global: [Float]
         if let adapter = task.adapter {
             let name = "the adapter of round \(task.key)"
             let file = try SafetensorsFile(path: blobs.path(of: adapter.digest), called: name)
-            guard file.layout == whole.layout else { throw WorkerError("\(name) has another tensor layout than the plan says") }
+            guard file.layout == whole.layout else {
+                throw WorkerError("\(name) has another tensor layout than the plan says")
+            }
             global = try file.float32s()
             try file.layout.checkFinite(global, called: name)
         } else {
@@ -65,24 +92,38 @@ struct NativeTrainer: SiteTraining {
     }
 
     private func train(
-        _ task: TrainingTask, from start: Policy, adapter: Adapter?, on demonstrations: DemonstrationSet, progress: (Double, Float) throws -> Void
+        _ task: TrainingTask,
+        from start: Policy,
+        adapter: Adapter?,
+        on demonstrations: DemonstrationSet,
+        progress: (Double, Float) throws -> Void
     ) throws -> LocalTraining.Outcome {
         let training = training(task, samples: demonstrations.count)
         let name = name(of: task, demonstrations)
         let snapshot = load(name, parameters: adapter?.values.count ?? start.weights.count)
-        if let snapshot { logger.info("training goes on from its snapshot", metadata: ["round": "\(task.key)", "step": "\(snapshot.step)"]) }
+        if let snapshot {
+            logger.info(
+                "training goes on from its snapshot",
+                metadata: ["round": "\(task.key)", "step": "\(snapshot.step)"]
+            )
+        }
         var saved = Date()
         do {
             return try training.run(
-                from: start, adapter: adapter, on: demonstrations,
-                seed: SeededGenerator(seed: task.training.seed, label: site.description, round: task.key.round), resuming: snapshot
+                from: start,
+                adapter: adapter,
+                on: demonstrations,
+                seed: SeededGenerator(seed: task.training.seed, label: site.description, round: task.key.round),
+                resuming: snapshot
             ) { step in
                 do { try progress(Double(step.step) / Double(training.steps), step.loss) } catch {
                     // A worker that was stopped is to go on from here.
                     if step.step < training.steps { save(step.snapshot(), name) }
                     throw error
                 }
-                guard step.step < training.steps, Date().timeIntervalSince(saved) >= Double(snapshotSeconds) else { return }
+                guard step.step < training.steps, Date().timeIntervalSince(saved) >= Double(snapshotSeconds) else {
+                    return
+                }
                 save(step.snapshot(), name)
                 saved = Date()
             }
@@ -90,9 +131,13 @@ struct NativeTrainer: SiteTraining {
             // What was kept may have diverged already.
             unlink(snapshotPath)
             throw WorkerError(
-                "\(error); nothing is sent. Check the values of the demonstrations with kumiai worker doctor; if they are right, tell the operator: "
-                    + (error.step == 1 ? "the model cannot be computed with" : "learning_rate in the plan may be too large for this site"),
-                hint: "the round goes on without this site, or waits for it, as the plan's quorum says")
+                "\(error); nothing is sent. Check the values of the demonstrations with kumiai worker doctor; if "
+                    + "they are right, tell the operator: "
+                    + (error.step == 1
+                        ? "the model cannot be computed with"
+                        : "learning_rate in the plan may be too large for this site"),
+                hint: "the round goes on without this site, or waits for it, as the plan's quorum says"
+            )
         }
     }
 
@@ -103,10 +148,14 @@ struct NativeTrainer: SiteTraining {
         let t = task.training
         let steps = t.steps(samples: samples)
         return LocalTraining(
-            steps: steps, batch: t.batch, sampling: t.localEpochs > 0 ? .epochs : .random,
+            steps: steps,
+            batch: t.batch,
+            sampling: t.localEpochs > 0 ? .epochs : .random,
             schedule: .round(rate: t.learningRate(round: task.key.round, of: task.rounds), steps: steps),
-            optimizer: AdamW.Settings(weightDecay: Float(t.weightDecay), clip: Float(t.gradientClip)), proximal: Float(t.proximal),
-            threads: threads)
+            optimizer: AdamW.Settings(weightDecay: Float(t.weightDecay), clip: Float(t.gradientClip)),
+            proximal: Float(t.proximal),
+            threads: threads
+        )
     }
 
     // MARK: Snapshots
@@ -114,8 +163,9 @@ struct NativeTrainer: SiteTraining {
     /// A snapshot of anything else would come to other weights.
     private func name(of task: TrainingTask, _ demonstrations: DemonstrationSet) -> String {
         """
-        \(task.campaign) round \(task.key.round) of \(task.rounds), \(task.model.digest.hex), \(task.adapter?.digest.hex ?? "no adapter"), \
-        \(task.training), \(demonstrations.count) samples \(demonstrations.fingerprint), rank \(rank ?? 0), \(threads) threads
+        \(task.campaign) round \(task.key.round) of \(task.rounds), \(task.model.digest.hex), \
+        \(task.adapter?.digest.hex ?? "no adapter"), \(task.training), \(demonstrations.count) samples \
+        \(demonstrations.fingerprint), rank \(rank ?? 0), \(threads) threads
         """
     }
 
@@ -137,14 +187,20 @@ struct NativeTrainer: SiteTraining {
 
     // MARK: The update
 
-    /// The change of what was trained, in the form that the plan wants; what that form leaves out is kept for the next update.
+    /// The change of what was trained, in the form that the plan wants; what that form leaves out is kept for the next
+    /// update.
     private func writeUpdate(
-        _ change: [Float], _ task: TrainingTask, _ format: UpdateFormat, rank: Int?
+        _ change: [Float],
+        _ task: TrainingTask,
+        _ format: UpdateFormat,
+        rank: Int?
     ) throws -> (digest: Digest, byteCount: UInt64) {
         let writer = try BlobWriter(blobs)
         let rank = rank == task.training.lora?.rank ? nil : rank
         func write(_ values: [Float]) throws {
-            try format.write(values, rank: rank, origin: origin(of: task)) { try SafetensorsWriter(writer, layout: $0, metadata: $1) }
+            try format.write(values, rank: rank, origin: origin(of: task)) {
+                try SafetensorsWriter(writer, layout: $0, metadata: $1)
+            }
         }
         guard case .topK = task.training.compression else {
             try write(change)
@@ -152,7 +208,11 @@ struct NativeTrainer: SiteTraining {
         }
         let layout = format.layout(rank: rank)
         let feedback = ErrorFeedback(
-            directory: directory, campaign: task.campaign, layout: Digest(of: layout.canonicalBytes), count: layout.elementCount)
+            directory: directory,
+            campaign: task.campaign,
+            layout: Digest(of: layout.canonicalBytes),
+            count: layout.elementCount
+        )
         let wanted = zip(change, feedback.rest(before: task.key.round)).map { $0 + $1 }
         try write(wanted)
         let sent = try format.reader(SafetensorsFile(path: writer.path)).values(0..<wanted.count)
@@ -171,7 +231,10 @@ struct NativeTrainer: SiteTraining {
                 return result
             } catch  where Self.isFull(error) {
                 meter?.waitsForRoom = true
-                logger.error("the disk is full: the update waits for room", metadata: ["hint": "make room in \(directory)"])
+                logger.error(
+                    "the disk is full: the update waits for room",
+                    metadata: ["hint": "make room in \(directory)"]
+                )
             }
             try check()
             Thread.sleep(forTimeInterval: Self.fullDiskSeconds)

@@ -3,12 +3,13 @@ import NIOConcurrencyHelpers
 
 /// How a site trains: a plug. What comes of it is an update in the site's store.
 public protocol SiteTraining: Sendable {
-    /// Trains by the task, and blocks while it does. `progress` hears how far it is, from 0 to 1, and the loss; it stops the
-    /// work by throwing.
+    /// Trains by the task, and blocks while it does. `progress` hears how far it is, from 0 to 1, and the loss; it
+    /// stops the work by throwing.
     func run(_ task: TrainingTask, progress: (Double, Float) throws -> Void) throws -> TrainedUpdate
     /// The update of `task` is safe in the outbox: what was kept to train it can go.
     func finished(_ task: TrainingTask)
-    /// The update of this round was refused or given up: it counts nowhere, and what was kept for the one after it is void.
+    /// The update of this round was refused or given up: it counts nowhere, and what was kept for the one after it is
+    /// void.
     func discarded(round: Int)
 }
 

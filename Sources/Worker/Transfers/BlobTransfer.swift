@@ -54,7 +54,8 @@ struct BlobTransfer: Sendable {
         min(Pacer(upload, clock: clock).chunkBytes, connection.welcome?.chunkBytes ?? 0)
     }
 
-    /// Sends chunks while it hears what is durable. The sender may end first; the answer to the last chunk ends the upload.
+    /// Sends chunks while it hears what is durable. The sender may end first; the answer to the last chunk ends the
+    /// upload.
     private func carry(_ sender: UploadSender, _ reader: BlobReader, _ connection: ClientConnection) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { [sender] in
@@ -69,19 +70,27 @@ struct BlobTransfer: Sendable {
         }
     }
 
-    private func sendChunks(_ sender: inout UploadSender, _ reader: BlobReader, _ connection: ClientConnection) async throws {
+    private func sendChunks(_ sender: inout UploadSender, _ reader: BlobReader, _ connection: ClientConnection)
+        async throws
+    {
         var pacer = Pacer(upload, clock: clock)
         while let range = sender.nextRange() {
             try await pacer.wait(for: range.count)
-            let payload = try await workers.runIfActive { try Payload(capacity: range.count) { try reader.read(into: $0, at: range.lowerBound) } }
-            guard payload.count == range.count else { throw BlobError(.damaged, "the update became shorter while it was read") }
+            let payload = try await workers.runIfActive {
+                try Payload(capacity: range.count) { try reader.read(into: $0, at: range.lowerBound) }
+            }
+            guard payload.count == range.count else {
+                throw BlobError(.damaged, "the update became shorter while it was read")
+            }
             try await connection.send(.blobChunk(BlobChunk(offset: range.lowerBound, payload: payload)), id: 3)
             meter.sent(payload.count)
         }
     }
 
     private func answer(_ connection: ClientConnection) async throws -> ServerMessage {
-        guard let frame = try await connection.inbox.next() else { throw TransportError(.closed, "the coordinator closed the connection during the upload") }
+        guard let frame = try await connection.inbox.next() else {
+            throw TransportError(.closed, "the coordinator closed the connection during the upload")
+        }
         meter.heard()
         return frame.message
     }
@@ -132,7 +141,9 @@ struct BlobTransfer: Sendable {
             }
             guard let chunk = try receiver.hear(frame.message) else { continue }
             meter.received(chunk.payload.count)
-            try await workers.runIfActive { _ = try chunk.payload.withUnsafeBytes { try spool.append($0, at: chunk.offset) } }
+            try await workers.runIfActive {
+                _ = try chunk.payload.withUnsafeBytes { try spool.append($0, at: chunk.offset) }
+            }
             if !spool.isComplete { try await pacer.wait(for: chunk.payload.count) }
         }
     }
@@ -157,12 +168,20 @@ struct BlobTransfer: Sendable {
     private func connected(_ body: @escaping @Sendable (ClientConnection) async throws -> Void) async throws {
         meter.heard()
         try await dialer.withConnection(.bulk, software: Self.software) { connection in
-            guard let known = knownLogKey(), let welcome = connection.welcome, welcome.logKey != known else { return try await carry(body, connection) }
-            throw TransportError(.unexpected, "the coordinator's ledger has another key than the one that this site has known")
+            guard let known = knownLogKey(), let welcome = connection.welcome, welcome.logKey != known else {
+                return try await carry(body, connection)
+            }
+            throw TransportError(
+                .unexpected,
+                "the coordinator's ledger has another key than the one that this site has known"
+            )
         }
     }
 
-    private func carry(_ body: @escaping @Sendable (ClientConnection) async throws -> Void, _ connection: ClientConnection) async throws {
+    private func carry(
+        _ body: @escaping @Sendable (ClientConnection) async throws -> Void,
+        _ connection: ClientConnection
+    ) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await body(connection) }
             group.addTask { try await meter.watch(seconds: Self.stalledSeconds) }

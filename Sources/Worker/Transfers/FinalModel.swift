@@ -7,8 +7,11 @@ import Tensors
 enum FinalModel {
     static let folder = "models"
 
-    /// Puts the model's blob in place as `models/<campaign>.safetensors`; returns the path. Does nothing where it is there already.
-    static func keep(_ blobs: BlobStore, _ digest: Digest, of campaign: CampaignID, in directory: String) throws -> String {
+    /// Puts the model's blob in place as `models/<campaign>.safetensors`; returns the path. Does nothing where it is
+    /// there already.
+    static func keep(_ blobs: BlobStore, _ digest: Digest, of campaign: CampaignID, in directory: String) throws
+        -> String
+    {
         let folder = "\(directory)/\(folder)"
         var path = "\(folder)/\(campaign).safetensors"
         try SystemDisk().makeDirectory(folder)
@@ -22,7 +25,9 @@ enum FinalModel {
         let draft = path + ".new"
         unlink(draft)
         // The same bytes under a second name; a copy where the file system has no such thing.
-        if link(blobs.path(of: digest), draft) != 0 { try FileManager.default.copyItem(atPath: blobs.path(of: digest), toPath: draft) }
+        if link(blobs.path(of: digest), draft) != 0 {
+            try FileManager.default.copyItem(atPath: blobs.path(of: digest), toPath: draft)
+        }
         try synchronise(draft)
         try SystemDisk().rename(draft, to: path)
         try SystemDisk().synchronise(directory: folder)

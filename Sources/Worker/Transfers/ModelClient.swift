@@ -9,8 +9,8 @@ import Wire
 
 /// Fetches models and releases by name, and sends models: for sites, operators and auditors alike.
 ///
-/// What arrives is believed only with a proof: the entry that registered the model, under a tree head that the ledger's key
-/// signed, and the digest of every file.
+/// What arrives is believed only with a proof: the entry that registered the model, under a tree head that the ledger's
+/// key signed, and the digest of every file.
 public struct ModelClient: Sendable {
     private let dialer: Dialer
     private let consortium: String
@@ -47,7 +47,10 @@ public struct ModelClient: Sendable {
             try certificate.vouches(for: welcome.logKey, signature: welcome.logKeySignature)
         else { throw WorkerError("the coordinator's certificate does not vouch for its ledger's key") }
         guard knownLogKey == nil || knownLogKey == welcome.logKey else {
-            throw WorkerError("the coordinator's ledger has another key than the one that this site has known", hint: "ask the consortium why")
+            throw WorkerError(
+                "the coordinator's ledger has another key than the one that this site has known",
+                hint: "ask the consortium why"
+            )
         }
         return welcome.logKey
     }
@@ -60,17 +63,30 @@ public struct ModelClient: Sendable {
         case .releaseCut(let cutting) where cutting.name == name: (model, isRelease) = (cutting.model, true)
         default: throw WorkerError("the coordinator's proof is not of the entry that registered \(name)")
         }
-        // A file system may not tell letters' cases apart; and of a registered model the ledger vouches for its one file alone.
+        // A file system may not tell letters' cases apart; and of a registered model the ledger vouches for its one
+        // file alone.
         guard Set(listing.files.map { $0.path.lowercased() }).count == listing.files.count,
             listing.files.count == 1 || (isRelease && listing.files.contains { $0.path == ModelListing.signaturePath }),
-            listing.files.contains(where: { $0.path == "model.safetensors" && $0.blob == BlobReference(digest: model.digest, byteCount: model.byteCount) })
-        else { throw WorkerError("the coordinator offers other files than those of \(name) in its ledger", hint: "ask the consortium's auditors") }
+            listing.files.contains(where: {
+                $0.path == "model.safetensors"
+                    && $0.blob == BlobReference(digest: model.digest, byteCount: model.byteCount)
+            })
+        else {
+            throw WorkerError(
+                "the coordinator offers other files than those of \(name) in its ledger",
+                hint: "ask the consortium's auditors"
+            )
+        }
     }
 
-    /// Fetches the files into `directory`, which appears whole or not at all; what arrives before a break is kept beside it, in
-    /// `directory~partial`.
-    /// `check` looks at the whole before it appears.
-    public func fetch(_ listing: ModelListing, to directory: String, largestBytes: UInt64, check: (String) throws -> Void) async throws {
+    /// Fetches the files into `directory`, which appears whole or not at all; what arrives before a break is kept
+    /// beside it, in `directory~partial`. `check` looks at the whole before it appears.
+    public func fetch(
+        _ listing: ModelListing,
+        to directory: String,
+        largestBytes: UInt64,
+        check: (String) throws -> Void
+    ) async throws {
         try checkSize(of: listing, largestBytes: largestBytes)
         let scratch = directory + "~partial", draft = scratch + "/draft"
         try Self.claim(scratch)
@@ -93,15 +109,20 @@ public struct ModelClient: Sendable {
         try? FileManager.default.removeItem(atPath: scratch)
     }
 
-    /// Makes the directory for what arrives, or takes the one that an earlier fetch left. Another one of that name is somebody's.
+    /// Makes the directory for what arrives, or takes the one that an earlier fetch left. Another one of that name is
+    /// somebody's.
     private static func claim(_ scratch: String) throws {
         let mark = scratch + "/kumiai-fetch"
         if mkdir(scratch, 0o700) != 0 {
-            guard errno == EEXIST else { throw WorkerError("cannot make the directory \(scratch): \(String(cString: strerror(errno)))") }
+            guard errno == EEXIST else {
+                throw WorkerError("cannot make the directory \(scratch): \(String(cString: strerror(errno)))")
+            }
             let names = try FileManager.default.contentsOfDirectory(atPath: scratch)
             guard names.isEmpty || names.contains("kumiai-fetch") else {
                 throw WorkerError(
-                    "\(scratch) exists, and no fetch has made it; it was not touched", hint: "move it away, or choose another place with --out")
+                    "\(scratch) exists, and no fetch has made it; it was not touched",
+                    hint: "move it away, or choose another place with --out"
+                )
             }
         }
         try SystemDisk().store([], at: mark)
@@ -114,14 +135,21 @@ public struct ModelClient: Sendable {
             guard file.blob.byteCount <= left else {
                 throw WorkerError(
                     "the files of \(listing.name) take more than \(largestBytes) bytes, the limit; nothing was fetched",
-                    hint: "where they are meant to be that large, raise the limit: --largest-model-gb; otherwise ask the coordinator's operator")
+                    hint:
+                        """
+                        where they are meant to be that large, raise the limit: --largest-model-gb; otherwise ask the \
+                        coordinator's operator
+                        """
+                )
             }
             left -= file.blob.byteCount
         }
     }
 
     /// Sends a model's file and registers it under `name`; returns the ledger's entry.
-    public func register(_ path: String, as name: ModelName, scratch: String) async throws -> (entry: UInt64, model: BlobReference) {
+    public func register(_ path: String, as name: ModelName, scratch: String) async throws -> (
+        entry: UInt64, model: BlobReference
+    ) {
         let store = try BlobStore(directory: scratch)
         defer { try? FileManager.default.removeItem(atPath: scratch) }
         let (digest, byteCount) = try store.add(copyOf: path)
@@ -140,7 +168,9 @@ public struct ModelClient: Sendable {
 
     private func ask(_ message: ClientMessage, _ connection: ClientConnection) async throws -> ServerMessage {
         try await connection.send(message, id: 2)
-        let frame = try await withTimeout(.seconds(Self.answerSeconds), "the answer") { try await connection.inbox.next() }
+        let frame = try await withTimeout(.seconds(Self.answerSeconds), "the answer") {
+            try await connection.inbox.next()
+        }
         guard let frame else { throw TransportError(.closed, "the coordinator closed the connection") }
         if case .refusal(let refusal) = frame.message { throw refusal }
         return frame.message
@@ -148,8 +178,15 @@ public struct ModelClient: Sendable {
 
     private func transfer(_ store: BlobStore, largestBytes: UInt64) -> BlobTransfer {
         BlobTransfer(
-            dialer: dialer, blobs: store, workers: .singleton, meter: meter, upload: .unlimited, download: download,
-            check: DownloadCheck(blobs: store, largestBytes: largestBytes), clock: { Timestamp(milliseconds: UInt64(Date().timeIntervalSince1970 * 1000)) },
-            started: { _, _ in })
+            dialer: dialer,
+            blobs: store,
+            workers: .singleton,
+            meter: meter,
+            upload: .unlimited,
+            download: download,
+            check: DownloadCheck(blobs: store, largestBytes: largestBytes),
+            clock: { Timestamp(milliseconds: UInt64(Date().timeIntervalSince1970 * 1000)) },
+            started: { _, _ in }
+        )
     }
 }

@@ -21,7 +21,9 @@ struct Pacer {
 
     /// Waits until `count` bytes may go.
     mutating func wait(for count: Int) async throws {
-        if let hours = policy.hours, !hours.contains(minute: DailyHours.minuteOfDay(at: clock().milliseconds)) { throw OutOfHours() }
+        if let hours = policy.hours, !hours.contains(minute: DailyHours.minuteOfDay(at: clock().milliseconds)) {
+            throw OutOfHours()
+        }
         guard let rate = policy.bytesPerSecond else { return }
         let now = ContinuousClock.now
         if busyUntil > now { try await pause(for: busyUntil - now) }
@@ -31,6 +33,8 @@ struct Pacer {
     /// Waits until the hours begin; looks each minute, because clocks are set and summer begins.
     static func waitForHours(_ policy: TransferPolicy, clock: @Sendable () -> Timestamp) async throws {
         guard let hours = policy.hours else { return }
-        while !hours.contains(minute: DailyHours.minuteOfDay(at: clock().milliseconds)) { try await pause(for: .seconds(5)) }
+        while !hours.contains(minute: DailyHours.minuteOfDay(at: clock().milliseconds)) {
+            try await pause(for: .seconds(5))
+        }
     }
 }

@@ -45,7 +45,9 @@ final class TransferMeter: Sendable {
         while true {
             try await Transport.pause(for: .seconds(max(1, seconds / 10)))
             let moved = counts.withLockedValue { $0.moved }
-            if ContinuousClock.now - moved > .seconds(seconds) { throw WorkerError("nothing has moved for \(seconds) s") }
+            if ContinuousClock.now - moved > .seconds(seconds) {
+                throw WorkerError("nothing has moved for \(seconds) s")
+            }
         }
     }
 }

@@ -26,14 +26,18 @@ public struct DailyHours: Equatable, Sendable, CustomStringConvertible {
     /// `HH:MM-HH:MM`; `nil` for anything else, and for hours that are empty.
     public init?(_ text: String) {
         let parts = text.split(separator: "-", omittingEmptySubsequences: false).map(Self.minutes)
-        guard parts.count == 2, let start = parts[0], let end = parts[1], start != end, start < 24 * 60 else { return nil }
+        guard parts.count == 2, let start = parts[0], let end = parts[1], start != end, start < 24 * 60 else {
+            return nil
+        }
         self.start = start
         self.end = end % (24 * 60)
     }
 
     private static func minutes(_ text: Substring) -> Int? {
         let digits = text.utf8.map { Int($0) - 48 }
-        guard digits.count == 5, digits[2] == 10, [0, 1, 3, 4].allSatisfy({ (0...9).contains(digits[$0]) }) else { return nil }
+        guard digits.count == 5, digits[2] == 10, [0, 1, 3, 4].allSatisfy({ (0...9).contains(digits[$0]) }) else {
+            return nil
+        }
         let (hours, minutes) = (digits[0] * 10 + digits[1], digits[3] * 10 + digits[4])
         return hours < 24 && minutes < 60 || (hours, minutes) == (24, 0) ? hours * 60 + minutes : nil
     }

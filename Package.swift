@@ -36,7 +36,10 @@ let package = Package(
         .executable(name: "kumiai", targets: ["kumiai"]),
         .library(
             name: "KumiaiLibrary",
-            targets: ["Transport", "Blobs", "Aggregation", "LinearAlgebra", "Learning", "Coordinator", "Worker"]
+            targets: [
+                "Transport", "Blobs", "Aggregation", "LinearAlgebra", "Contracts", "Demonstrations", "Policies",
+                "Trainers", "Coordinator", "Worker",
+            ]
         ),
     ],
     dependencies: [
@@ -80,7 +83,10 @@ let package = Package(
         room("Ledger", ["Federation", "Identity", "Wire", "Blobs", sqlite]),
         room("Blobs", ["CPlatform", "Federation", "Identity"]),
         room("LinearAlgebra", ["COpenBLAS"]),
-        room("Learning", ["Tensors", "LinearAlgebra", "CHDF5", "CZlib", "CKernels"]),
+        room("Contracts", ["Federation", "Tensors"]),
+        room("Demonstrations", ["Contracts", "Federation", "Tensors", "CHDF5", "CZlib", "CKernels"]),
+        room("Policies", ["Contracts", "Tensors", "LinearAlgebra", "CKernels"]),
+        room("Trainers", ["Contracts", "Demonstrations", "Federation", "Policies", "Tensors", log]),
         room("Protocol", ["Federation", "Wire"]),
         room(
             "Transport",
@@ -96,7 +102,7 @@ let package = Package(
         room(
             "Coordinator",
             [
-                "Federation", "Tensors", "Updates", "Learning", "Identity", "Wire", "Protocol", "Ledger", "Blobs",
+                "Federation", "Tensors", "Updates", "Contracts", "Identity", "Wire", "Protocol", "Ledger", "Blobs",
                 "Transport", "Releases",
                 "Verification",
                 nioCore, nioPosix, nioLocks, log,
@@ -105,7 +111,8 @@ let package = Package(
         room(
             "Worker",
             [
-                "Federation", "Tensors", "Updates", "Identity", "Wire", "Protocol", "Ledger", "Blobs", "Learning",
+                "Federation", "Tensors", "Updates", "Identity", "Wire", "Protocol", "Ledger", "Blobs", "Contracts",
+                "Demonstrations", "Policies", "Trainers",
                 "Transport", "Verification", nioCore,
                 nioPosix, nioLocks, log,
             ]
@@ -116,7 +123,7 @@ let package = Package(
         room(
             "Simulation",
             [
-                "Federation", "Tensors", "Updates", "Identity", "Wire", "Protocol", "Ledger", "Blobs", "Learning",
+                "Federation", "Tensors", "Updates", "Identity", "Wire", "Protocol", "Ledger", "Blobs", "Contracts",
                 "Coordinator", "Worker",
             ]
         ),
@@ -126,7 +133,8 @@ let package = Package(
         room(
             "KumiaiCommands",
             [
-                "Federation", "Tensors", "Updates", "Identity", "Wire", "Ledger", "Blobs", "LinearAlgebra", "Learning",
+                "Federation", "Tensors", "Updates", "Identity", "Wire", "Ledger", "Blobs", "LinearAlgebra", "Contracts",
+                "Demonstrations", "Policies", "Trainers",
                 "Transport", "Releases",
                 "Coordinator", "Worker", "Audit", arguments, toml, log, nioCore, nioPosix,
             ]
@@ -134,6 +142,12 @@ let package = Package(
         .executableTarget(name: "kumiai", dependencies: ["KumiaiCommands"], swiftSettings: settings),
 
         // Tests.
+        .target(
+            name: "DemonstrationFixtures",
+            dependencies: ["Contracts", "Demonstrations", "Policies", "Tensors", "TestKit", "CHDF5"],
+            path: "Tests/DemonstrationFixtures",
+            swiftSettings: settings
+        ),
         .target(
             name: "TestKit",
             dependencies: ["Federation", "Identity"],
@@ -149,7 +163,18 @@ let package = Package(
         tests("Ledger", ["Federation", "Identity", "Wire"]),
         tests("Blobs", ["Federation", "Identity"]),
         tests("LinearAlgebra"),
-        tests("Learning", ["LinearAlgebra", "Tensors", "CHDF5"], exclude: ["Aloha", "Reference"]),
+        tests("Contracts", ["DemonstrationFixtures", "Tensors"]),
+        tests(
+            "Demonstrations",
+            ["DemonstrationFixtures", "Contracts", "Policies", "Trainers", "Tensors", "CHDF5"],
+            exclude: ["Aloha"]
+        ),
+        tests(
+            "Policies",
+            ["DemonstrationFixtures", "Contracts", "Demonstrations", "LinearAlgebra", "Tensors"],
+            exclude: ["Reference"]
+        ),
+        tests("Trainers", ["DemonstrationFixtures", "Contracts", "Demonstrations", "Policies", "Tensors"]),
         tests("Protocol", ["Federation", "Wire"]),
         tests("Transport", ["Federation", "Identity", "Wire", nioCore, nioPosix, log]),
         tests("Releases", ["Federation", "Identity", "Tensors"]),
@@ -161,7 +186,8 @@ let package = Package(
         .target(
             name: "FuzzTargets",
             dependencies: [
-                "Federation", "Tensors", "Updates", "Identity", "Wire", "Ledger", "Learning", "Transport", "Worker",
+                "Federation", "Tensors", "Updates", "Identity", "Wire", "Ledger", "Contracts", "Demonstrations",
+                "Policies", "Trainers", "Transport", "Worker",
                 "KumiaiCommands", "TestKit", nioCore,
                 .product(name: "NIOEmbedded", package: "swift-nio"),
             ],
@@ -179,7 +205,8 @@ let package = Package(
         tests(
             "KumiaiCommands",
             [
-                "kumiai", "Aggregation", "Audit", "Blobs", "Coordinator", "Federation", "Identity", "Learning",
+                "kumiai", "Aggregation", "Audit", "Blobs", "Coordinator", "Federation", "Identity", "Contracts",
+                "Demonstrations", "Policies", "Trainers",
                 "Ledger", "Tensors", "Updates", "Transport",
                 "Releases", "Wire", "Worker", nioPosix, log,
             ],

@@ -1,5 +1,5 @@
+import Contracts
 import Federation
-import Learning
 import Tensors
 
 /// Whether a base model can be trained as a plan says. What no site could train would stop the campaign in its first
@@ -15,7 +15,7 @@ package enum PlanFit {
             if let lora = plan.training.lora { found += problems(of: lora, base.layout) }
             found += problem("training.batch") { try Batch.check(count: plan.training.batch, policy, hint: "") }
             return found
-        } catch let error where error is LearningError || error is NotFiniteError {
+        } catch let error where error is ContractError || error is NotFiniteError {
             return [PlanProblem(key: "base", message: "no site can train this model: \(text(error))")]
         }
     }
@@ -62,7 +62,7 @@ package enum PlanFit {
     private static func text(_ error: any Error) -> String {
         let hint =
             switch error {
-            case let error as LearningError: error.hint
+            case let error as ContractError: error.hint
             case let error as NotFiniteError: error.hint
             default: ""
             }

@@ -1,5 +1,5 @@
+import Tensors
 import Federation
-import Learning
 
 /// What one seed plays: who takes part, under which plan, and how much goes wrong.
 struct Scenario {

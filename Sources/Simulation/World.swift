@@ -1,7 +1,7 @@
+import Tensors
 import Blobs
 import Federation
 import Identity
-import Learning
 
 /// One seed's world: a clock, a queue of things to come, and everybody in it. Nothing in it asks the machine that it
 /// runs on for the time or for chance, so a seed is played the same way each time.

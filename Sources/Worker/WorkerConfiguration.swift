@@ -1,4 +1,4 @@
-import Learning
+import Demonstrations
 import Transport
 
 /// What a worker needs to run; `kumiai worker init` writes it as TOML.

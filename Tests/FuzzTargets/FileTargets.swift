@@ -1,6 +1,8 @@
+import Contracts
+import Demonstrations
+import Policies
 import Federation
 import Foundation
-import Learning
 import Tensors
 import TestKit
 import Updates

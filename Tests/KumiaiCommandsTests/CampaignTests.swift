@@ -80,7 +80,7 @@ import Testing
         try consortium.edit(
             "bolt-turin/worker.toml",
             Repository.example("sites/drawer-open.hdf5"),
-            Repository.path("Tests/LearningTests/Aloha")
+            Repository.path("Tests/DemonstrationsTests/Aloha")
         )
         let coordinator = try consortium.startCoordinator()
         try consortium.openCampaign()

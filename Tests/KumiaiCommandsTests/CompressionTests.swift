@@ -1,7 +1,9 @@
+import Demonstrations
+import Policies
+import Trainers
 import Blobs
 import Federation
 import Foundation
-import Learning
 import Logging
 import TestKit
 import Tensors

@@ -1,7 +1,7 @@
+import Contracts
 import Federation
 import Foundation
 import Identity
-import Learning
 import NIOPosix
 import Tensors
 import TestKit

@@ -1,5 +1,7 @@
+import Contracts
+import Demonstrations
+import Policies
 import Foundation
-import Learning
 import TestKit
 import Tensors
 import Testing
@@ -47,7 +49,7 @@ import Worker
         #expect { try read(stuck(seconds: 1)) } throws: { "\($0)".contains("could not be read within 1 s") }
         let killed = DemonstrationReader(program: ["/bin/sh", "-c", "kill -9 $$"])
         #expect { try read(killed) } throws: {
-            "\($0)".contains("was killed") && ($0 as? LearningError)?.hint.contains("memory") == true
+            "\($0)".contains("was killed") && ($0 as? ContractError)?.hint.contains("memory") == true
         }
         let broken = DemonstrationReader(program: ["/bin/sh", "-c", "kill -SEGV $$"])
         #expect { try read(broken) } throws: { "\($0)".contains("broke the HDF5 library that read it (signal 11)") }

@@ -322,11 +322,11 @@ import Testing
         try consortium.edit(
             "acme-osaka/worker.toml",
             Repository.example("sites/window-open.hdf5"),
-            Repository.path("Tests/LearningTests/Aloha")
+            Repository.path("Tests/DemonstrationsTests/Aloha")
         )
         let aloha = try doctor()
         #expect(aloha.status == 1 && aloha.output.contains("embodiment is aloha"), "\(aloha.output)")
-        try consortium.edit("acme-osaka/worker.toml", Repository.path("Tests/LearningTests/Aloha"), "/nowhere")
+        try consortium.edit("acme-osaka/worker.toml", Repository.path("Tests/DemonstrationsTests/Aloha"), "/nowhere")
         #expect(try doctor().output.contains("/nowhere does not exist"))
         #expect(consortium.stop(coordinator) == 0)
     }

@@ -1,5 +1,6 @@
+import Contracts
+import Policies
 import Foundation
-import Learning
 import TestKit
 import Tensors
 import Testing
@@ -26,7 +27,7 @@ import Testing
         let policy = try Policy(SafetensorsFile(path: model))
         var batch = Batch(count: PolicyInputs.samples, policy.configuration)
         (batch.state, batch.words) = (PolicyInputs.state, PolicyInputs.words)
-        return Trainer(policy, batch: batch.count).predict(batch)
+        return PolicyTrainer(policy, batch: batch.count).predict(batch)
     }
 
     /// Model and adapter in PyTorch, through PEFT.
@@ -100,7 +101,7 @@ import Testing
                 && shown.output.contains("left_gripper")
         )
         #expect(try PolicyConfiguration(json: kumiai("policy", "show", model, "--json").output) == configuration)
-        let data = Repository.path("Tests/LearningTests/Aloha"), adapter = directory.file("adapter")
+        let data = Repository.path("Tests/DemonstrationsTests/Aloha"), adapter = directory.file("adapter")
         let tuned = try json(
             kumiai(
                 "policy",
@@ -222,7 +223,7 @@ import Testing
                 "policy",
                 "tune",
                 Self.base,
-                Repository.path("Tests/LearningTests/Aloha"),
+                Repository.path("Tests/DemonstrationsTests/Aloha"),
                 "--out",
                 directory.file("x")
             ),

@@ -1,8 +1,8 @@
+@testable import Demonstrations
+import Tensors
 import Foundation
 import TestKit
 import Testing
-
-@testable import Learning
 
 /// The policy in PyTorch reads an instruction as the trainer does.
 @Suite struct TokenizerAgreementTests {

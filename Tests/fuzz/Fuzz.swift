@@ -1,3 +1,4 @@
+@testable import Demonstrations
 import Foundation
 import FuzzTargets
 import Worker

@@ -1,7 +1,7 @@
+import Contracts
 import Federation
 import Foundation
 import Identity
-import Learning
 import Tensors
 
 /// A consortium in a folder, made with the commands that a person would type.

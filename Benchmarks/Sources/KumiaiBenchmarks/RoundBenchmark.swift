@@ -2,7 +2,6 @@ import COpenSSLBaseline
 import Federation
 import Foundation
 import Identity
-import Learning
 import Tensors
 
 /// Whole rounds: a real coordinator and real workers, each side in a process of its own, over TLS on the loopback; only

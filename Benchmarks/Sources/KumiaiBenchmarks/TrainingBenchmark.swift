@@ -1,5 +1,8 @@
+import Contracts
+import Demonstrations
+import Policies
+import Trainers
 import Foundation
-import Learning
 import LinearAlgebra
 import Tensors
 
@@ -45,7 +48,7 @@ enum TrainingBenchmark {
             split: .train,
             for: policy.configuration
         )
-        let trainer = Trainer(policy, batch: 32, threads: 2)
+        let trainer = PolicyTrainer(policy, batch: 32, threads: 2)
         var batch = Batch(count: 32, policy.configuration)
         demonstrations.fill(&batch, with: Array(0..<32))
         let training = LocalTraining(steps: 100, batch: 32, schedule: Schedule(peak: 1e-3, steps: 100), threads: 2)
@@ -82,7 +85,12 @@ enum TrainingBenchmark {
         var generator = SeededGenerator(seed: 1)
         let configuration = benchmark.configuration
         let policy = Policy(configuration, seed: 1)
-        let trainer = Trainer(policy, adapter: adapter(policy, rank: benchmark.rank), batch: count, threads: threads)
+        let trainer = PolicyTrainer(
+            policy,
+            adapter: adapter(policy, rank: benchmark.rank),
+            batch: count,
+            threads: threads
+        )
         var batch = Batch(count: count, configuration)
         for index in batch.state.indices { batch.state[index] = .random(in: -1...1, using: &generator) }
         for index in batch.patches.indices { batch.patches[index] = .random(in: -1...1, using: &generator) }

@@ -1,7 +1,7 @@
+import Contracts
 import ArgumentParser
 import Federation
 import Foundation
-import Learning
 import Releases
 import Tensors
 

@@ -1,5 +1,5 @@
+import Contracts
 import ArgumentParser
-import Learning
 import Tensors
 
 struct AdapterMergeCommand: Command {

@@ -1,4 +1,6 @@
-import Learning
+import Demonstrations
+import Policies
+import Trainers
 import Tensors
 
 /// Trains each site's own model for as long as the campaign trained, and compares all models on every site's held-out

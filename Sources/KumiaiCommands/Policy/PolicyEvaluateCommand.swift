@@ -1,6 +1,7 @@
+import Contracts
+import Trainers
 import ArgumentParser
 import Federation
-import Learning
 
 struct PolicyEvaluateCommand: Command {
     static let configuration = CommandConfiguration(
@@ -50,7 +51,7 @@ struct PolicyEvaluateCommand: Command {
         let set = try demonstrations.read(train ? .train : .valid, for: policy.configuration)
         let evaluation = Evaluation(of: policy, on: set, threads: threads)
         guard evaluation.error.isFinite else {
-            throw LearningError(
+            throw ContractError(
                 """
                 the actions of \(model) are not finite on these demonstrations: its weights are too large to compute \
                 with

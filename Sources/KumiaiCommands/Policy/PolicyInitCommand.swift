@@ -1,6 +1,7 @@
+import Contracts
+import Policies
 import ArgumentParser
 import Foundation
-import Learning
 import Tensors
 
 struct PolicyInitCommand: Command {
@@ -66,8 +67,8 @@ struct PolicyInitCommand: Command {
             )
         } catch let error as InputFileError {
             throw UsageError(error.message, hint: error.hint)
-        } catch let error as LearningError {
-            throw LearningError("\(path): \(error.message)", hint: error.hint)
+        } catch let error as ContractError {
+            throw ContractError("\(path): \(error.message)", hint: error.hint)
         }
     }
 }

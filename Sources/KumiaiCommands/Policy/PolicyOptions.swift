@@ -1,6 +1,8 @@
+import Contracts
+import Demonstrations
+import Policies
 import ArgumentParser
 import Foundation
-import Learning
 import Tensors
 import Worker
 

@@ -1,6 +1,6 @@
+import Policies
 import ArgumentParser
 import Foundation
-import Learning
 import Tensors
 
 struct PolicyShowCommand: Command {

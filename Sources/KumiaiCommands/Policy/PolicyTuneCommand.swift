@@ -1,7 +1,10 @@
+import Contracts
+import Demonstrations
+import Policies
+import Trainers
 import ArgumentParser
 import Federation
 import Foundation
-import Learning
 import Tensors
 
 struct PolicyTuneCommand: Command {
@@ -131,8 +134,8 @@ struct PolicyTuneCommand: Command {
         }
     }
 
-    private func diverged(_ message: String) -> LearningError {
-        LearningError(
+    private func diverged(_ message: String) -> ContractError {
+        ContractError(
             "\(message); nothing was written",
             hint: "take a smaller --learning-rate, and check the values of the demonstrations"
         )

@@ -1,10 +1,10 @@
+import Contracts
 import ArgumentParser
 import Audit
 import Blobs
 import Coordinator
 import Federation
 import Identity
-import Learning
 import Ledger
 import NIOCore
 import NIOPosix
@@ -61,7 +61,7 @@ struct Failure {
         case let error as CoordinatorError: (message, hint) = (error.message, error.hint)
         case let error as WorkerError: (message, hint) = (error.message, error.hint)
         case let error as AuditError: (message, hint, code) = (error.message, error.hint, Self.code(error))
-        case let error as LearningError: (message, hint) = (error.message, error.hint)
+        case let error as ContractError: (message, hint) = (error.message, error.hint)
         case let error as PEFTError: (message, hint) = (error.message, error.hint)
         case let error as LedgerViolation: message = "a ledger entry \(error.message)"
         case let error as ValidationError: (message, code) = (error.message, ExitCode.validationFailure)

@@ -1,4 +1,4 @@
-import Learning
+import Demonstrations
 
 /// What was found in one split of a site's demonstrations, for JSON and as tables.
 struct DemonstrationReport: Encodable {

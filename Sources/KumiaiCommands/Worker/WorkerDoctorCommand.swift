@@ -1,8 +1,10 @@
+import Contracts
+import Demonstrations
+import Policies
 import ArgumentParser
 import Foundation
 import Coordinator
 import Federation
-import Learning
 import LinearAlgebra
 import Tensors
 import Transport

@@ -1,5 +1,5 @@
+import Tensors
 import Blobs
-import Learning
 
 /// A disk that keeps what was synchronised, and after a power failure only some of the rest.
 final class SimulatedDisk: Disk, @unchecked Sendable {

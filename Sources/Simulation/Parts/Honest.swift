@@ -1,5 +1,4 @@
 import Federation
-import Learning
 import Tensors
 import Updates
 

@@ -1,5 +1,6 @@
+import Contracts
+import Policies
 import Federation
-import Learning
 import Tensors
 import Updates
 

@@ -1,8 +1,11 @@
+import Contracts
+import Demonstrations
+import Policies
+import Trainers
 import Blobs
 import Federation
 import Foundation
 import Identity
-import Learning
 import Logging
 import Tensors
 import Transport

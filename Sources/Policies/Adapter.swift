@@ -1,0 +1,62 @@
+import Contracts
+import LinearAlgebra
+import Tensors
+
+/// A LoRA adapter beside a policy: what is trained while the policy's own weights stay (Hu 2022, arXiv:2106.09685).
+public struct Adapter: Sendable {
+    public let layout: AdapterLayout
+    /// W + scale·B·A; α/rank, or α/√rank.
+    public let scale: Float
+    /// The factors that training may change.
+    public let trained: AdapterFactors
+    /// All factors, in the order of the layout.
+    public var values: [Float]
+
+    public init(_ layout: AdapterLayout, scale: Float, trained: AdapterFactors = .both, values: [Float]) {
+        precondition(values.count == layout.layout.elementCount)
+        self.layout = layout
+        self.scale = scale
+        self.trained = trained
+        self.values = values
+    }
+
+    /// Where the factors that training may change stand.
+    var trainedRanges: [Range<Int>] { layout.ranges(of: trained) }
+
+    /// The policy with the adapter folded into its weights.
+    public func folded(into policy: Policy) -> Policy {
+        var folded = policy
+        fold(into: &folded.weights, base: policy.weights)
+        return folded
+    }
+
+    /// weights = base + scale·B·A in the modules that have an adapter; elsewhere they stay.
+    func fold(into weights: inout [Float], base: [Float]) {
+        weights.withUnsafeMutableBufferPointer { weights in
+            base.withUnsafeBufferPointer { base in
+                values.withUnsafeBufferPointer { values in
+                    for module in layout.modules {
+                        let start = module.weight.lowerBound
+                        (weights.baseAddress! + start).update(
+                            from: base.baseAddress! + start,
+                            count: module.weight.count
+                        )
+                        BLAS.multiply(
+                            values.baseAddress! + module.b.lowerBound,
+                            layout.rank,
+                            values.baseAddress! + module.a.lowerBound,
+                            module.inputs,
+                            into: weights.baseAddress! + start,
+                            module.inputs,
+                            m: module.outputs,
+                            n: module.inputs,
+                            k: layout.rank,
+                            scale: scale,
+                            adding: true
+                        )
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,88 @@
+import CKernels
+
+/// AdamW (Loshchilov & Hutter 2019, arXiv:1711.05101) with clipping of the gradient's norm.
+public struct AdamW: Sendable {
+    public struct Settings: Equatable, Sendable {
+        public var beta1: Float
+        public var beta2: Float
+        public var epsilon: Float
+        public var weightDecay: Float
+        /// Largest Euclidean norm of the whole gradient.
+        public var clip: Float
+
+        public init(
+            beta1: Float = 0.9,
+            beta2: Float = 0.95,
+            epsilon: Float = 1e-8,
+            weightDecay: Float = 1e-4,
+            clip: Float = 1
+        ) {
+            self.beta1 = beta1
+            self.beta2 = beta2
+            self.epsilon = epsilon
+            self.weightDecay = weightDecay
+            self.clip = clip
+        }
+    }
+
+    private let settings: Settings
+    private(set) var m: [Float]
+    private(set) var v: [Float]
+    private var power1: Double = 1
+    private var power2: Double = 1
+
+    public init(_ settings: Settings, count: Int) {
+        self.settings = settings
+        m = [Float](repeating: 0, count: count)
+        v = m
+    }
+
+    /// Goes on with the moments that it had after `steps` steps.
+    package mutating func restore(m: [Float], v: [Float], steps: Int) {
+        precondition(m.count == self.m.count && v.count == self.v.count)
+        (self.m, self.v) = (m, v)
+        (power1, power2) = (1, 1)
+        // As they were multiplied, and not raised: the same bits.
+        for _ in 0..<steps {
+            power1 *= Double(settings.beta1)
+            power2 *= Double(settings.beta2)
+        }
+    }
+
+    /// `ranges`: the weights that may change; the gradient of the others must be zero. Returns the gradient's norm.
+    mutating func step(_ weights: inout [Float], _ gradient: [Float], learningRate: Float, in ranges: [Range<Int>])
+        -> Float
+    {
+        power1 *= Double(settings.beta1)
+        power2 *= Double(settings.beta2)
+        let norm = Float(kumiai_sum_of_squares(gradient, Int64(gradient.count)).squareRoot())
+        let clip = min(1, settings.clip / (norm + 1e-6))
+        weights.withUnsafeMutableBufferPointer { weights in
+            gradient.withUnsafeBufferPointer { gradient in
+                m.withUnsafeMutableBufferPointer { m in
+                    v.withUnsafeMutableBufferPointer { v in
+                        for range in ranges {
+                            let start = range.lowerBound
+                            kumiai_adamw(
+                                weights.baseAddress! + start,
+                                gradient.baseAddress! + start,
+                                m.baseAddress! + start,
+                                v.baseAddress! + start,
+                                Int64(range.count),
+                                learningRate,
+                                settings.beta1,
+                                settings.beta2,
+                                settings.epsilon,
+                                settings.weightDecay,
+                                Float(1 - power1),
+                                Float(1 - power2),
+                                clip
+                            )
+                        }
+                    }
+                }
+            }
+        }
+        return norm
+    }
+}

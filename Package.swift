@@ -69,8 +69,9 @@ let package = Package(
         // The core: values and decisions.
         room("Federation"),
         room("Tensors", ["CPlatform"]),
-        room("Updates", ["Federation", "Tensors", "CKernels"]),
-        room("Aggregation", ["Federation", "Tensors", "Updates", "CKernels"]),
+        room("Contracts", ["Federation", "Tensors"]),
+        room("Updates", ["Contracts", "Federation", "Tensors", "CKernels"]),
+        room("Aggregation", ["Contracts", "Federation", "Tensors", "Updates", "CKernels"]),
 
         // The edges: one library, one wrapper.
         .target(
@@ -83,7 +84,6 @@ let package = Package(
         room("Ledger", ["Federation", "Identity", "Wire", "Blobs", sqlite]),
         room("Blobs", ["CPlatform", "Federation", "Identity"]),
         room("LinearAlgebra", ["COpenBLAS"]),
-        room("Contracts", ["Federation", "Tensors"]),
         room("Demonstrations", ["Contracts", "Federation", "Tensors", "CHDF5", "CZlib", "CKernels"]),
         room("Policies", ["Contracts", "Tensors", "LinearAlgebra", "CKernels"]),
         room("Trainers", ["Contracts", "Demonstrations", "Federation", "Policies", "Tensors", log]),
@@ -95,7 +95,7 @@ let package = Package(
         room("Releases", ["Federation", "Identity", "Ledger", "LinearAlgebra", "Tensors", "Blobs"]),
         room(
             "Verification",
-            ["Federation", "Tensors", "Updates", "Aggregation", "Identity", "Ledger", "Blobs", "Releases"]
+            ["Contracts", "Federation", "Tensors", "Updates", "Aggregation", "Identity", "Ledger", "Blobs", "Releases"]
         ),
 
         // The shells: effects, files, processes. They never import one another.
@@ -156,8 +156,8 @@ let package = Package(
         ),
         tests("Federation"),
         tests("Tensors"),
-        tests("Updates", ["CKernels", "Federation", "Tensors"]),
-        tests("Aggregation", ["Federation", "Tensors", "Updates"], exclude: ["Reference"]),
+        tests("Updates", ["CKernels", "Contracts", "Federation", "Tensors"]),
+        tests("Aggregation", ["Contracts", "Federation", "Tensors", "Updates"], exclude: ["Reference"]),
         tests("Identity", ["Federation"]),
         tests("Wire", ["Federation"]),
         tests("Ledger", ["Federation", "Identity", "Wire"]),

@@ -183,7 +183,7 @@ KATAKANA = (0x30A0, 0x30FF), (0x31F0, 0x31FF), (0xFF66, 0xFF9F)
 
 
 def split_words(text):
-    """The words of an instruction in any script, as Kumiai's trainer has them (Sources/Learning/Demonstrations/Tokenizer.swift).
+    """The words of an instruction in any script, as Kumiai's trainer has them (Sources/Demonstrations/Text/Tokenizer.swift).
 
     NFC and lower-case; a word is a run of letters, marks and digits, and ends where Han, Hiragana, Katakana and other scripts
     meet; a symbol outside ASCII is a word of its own. Raises ValueError for control characters and the like.

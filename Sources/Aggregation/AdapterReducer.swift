@@ -1,3 +1,4 @@
+import Contracts
 import CKernels
 import Dispatch
 import Federation
@@ -17,7 +18,7 @@ struct AdapterReducer {
     private let input: RoundInput
     private let threads: Int
     private let adapter: AdapterLayout
-    private let format: UpdateFormat
+    private let trained: TrainedTensors
     /// What sites of each rank send.
     private let parts: [Int: AdapterLayout]
     /// Elements of a block of rows: 8 MiB of float64.
@@ -28,10 +29,10 @@ struct AdapterReducer {
         self.lora = lora
         self.input = input
         self.threads = threads
-        format = UpdateFormat(task.training, base: input.model.layout, round: task.key.round)
-        adapter = format.adapter!
+        trained = TrainedTensors(task.training, base: input.model.layout, round: task.key.round)
+        adapter = trained.adapter!
         var parts: [Int: AdapterLayout] = [:]
-        for rank in Set(input.updates.compactMap(\.rank)) { parts[rank] = format.part(rank: rank) }
+        for rank in Set(input.updates.compactMap(\.rank)) { parts[rank] = trained.part(rank: rank) }
         self.parts = parts
     }
 
@@ -97,7 +98,7 @@ struct AdapterReducer {
         let slots = task.strategy.stateSlots
         var state = try input.serverState?.float32s() ?? [Float](repeating: 0, count: slots * start.count)
         var next = start
-        for range in adapter.ranges(of: format.factors!) {
+        for range in adapter.ranges(of: trained.factors!) {
             state.withUnsafeMutableBufferPointer { state in
                 next.withUnsafeMutableBufferPointer { next in
                     start.withUnsafeBufferPointer { start in

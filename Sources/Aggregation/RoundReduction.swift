@@ -1,3 +1,4 @@
+import Contracts
 import Federation
 import Tensors
 import Updates
@@ -23,7 +24,8 @@ public struct RoundInput: Sendable {
         guard task.contributions.count == updates.count, !updates.isEmpty else {
             throw AggregationError("the round has no updates, or not all of their files")
         }
-        let format = UpdateFormat(task.training, base: model.layout, round: task.key.round)
+        let tensors = TrainedTensors(task.training, base: model.layout, round: task.key.round)
+        let format = UpdateFormat(tensors, task.compression)
         self.model = model
         self.adapter = adapter
         self.serverState = serverState
@@ -33,8 +35,8 @@ public struct RoundInput: Sendable {
                 throw AggregationError("the update of \(contribution.site): \(error)")
             }
         }
-        let trained = format.adapter?.layout ?? model.layout
-        guard adapter == nil || adapter?.layout == format.adapter?.layout else {
+        let trained = tensors.adapter?.layout ?? model.layout
+        guard adapter == nil || adapter?.layout == tensors.adapter?.layout else {
             throw AggregationError("the adapter has another layout than the plan's")
         }
         if let serverState, serverState.layout != ServerState.layout(of: trained, slots: task.strategy.stateSlots) {

@@ -277,7 +277,7 @@ public struct CopyVerification {
                 return
             }
             let layout = try SafetensorsFile(store, base).layout
-            switch try UpdateContents(plan.training, base: layout).inspect(manifest, in: store) {
+            switch try UpdateContents(plan.training, plan.compression, base: layout).inspect(manifest, in: store) {
             case .sound(let norm) where norm == accepted.norm: break
             case .sound(let norm):
                 find("entry \(index)", "its update has a norm of \(norm), and the entry says \(accepted.norm)")

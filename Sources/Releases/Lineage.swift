@@ -22,6 +22,7 @@ public struct Lineage: Equatable, Sendable {
     public let baseDigest: Digest
     public let strategy: Strategy
     public let training: Training
+    public let compression: Compression
     /// Up to the one whose model the release is.
     public let rounds: [Round]
     public let releasedAt: Timestamp
@@ -56,6 +57,7 @@ public struct Lineage: Equatable, Sendable {
                     baseDigest: model.digest,
                     strategy: plan.strategy,
                     training: plan.training,
+                    compression: plan.compression,
                     rounds: rounds.filter { $0.key.round <= cutting.round ?? .max },
                     releasedAt: entry.at,
                     treeHead: treeHead
@@ -74,6 +76,7 @@ public struct Lineage: Equatable, Sendable {
         baseDigest: Digest,
         strategy: Strategy,
         training: Training,
+        compression: Compression,
         rounds: [Round],
         releasedAt: Timestamp,
         treeHead: String
@@ -84,6 +87,7 @@ public struct Lineage: Equatable, Sendable {
         self.baseDigest = baseDigest
         self.strategy = strategy
         self.training = training
+        self.compression = compression
         self.rounds = rounds
         self.releasedAt = releasedAt
         self.treeHead = treeHead
@@ -116,7 +120,7 @@ public struct Lineage: Equatable, Sendable {
             }
             return """
                     {"round": \(round.key.round), "attempt": \(round.key.attempt), "model": "\(round.model.hex)", \
-                    "updates": [
+                "updates": [
                 \(updates.joined(separator: ",\n"))]}
                 """
         }

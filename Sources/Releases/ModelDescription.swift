@@ -38,9 +38,9 @@ enum ModelDescription {
     }
 
     /// What is special about how the sites learned.
-    private static func learning(_ training: Training) -> String {
+    private static func learning(_ training: Training, _ compression: Compression) -> String {
         let adapters = training.lora.map { ", adapters of rank \($0.rank) (\($0.aggregation.rawValue))" } ?? ""
-        return adapters + (training.compression == .none ? "" : ", updates in \(training.compression.name)")
+        return adapters + (compression == .none ? "" : ", updates in \(compression.name)")
     }
 
     private static func line(_ adapter: AdapterExtraction, _ lineage: Lineage) -> String {
@@ -65,7 +65,7 @@ enum ModelDescription {
         | base | \(lineage.base) (`\(lineage.baseDigest.short)`) |
         | campaign | \(lineage.cutting.campaign)\(lineage.cutting.round.map { " up to round \($0)" } ?? ""), \
         \(counted(lineage.rounds.count, "round")), \(counted(lineage.updateCount, "update")) |
-        | strategy | \(lineage.strategy.name)\(learning(lineage.training)) |
+        | strategy | \(lineage.strategy.name)\(learning(lineage.training, lineage.compression)) |
         | sites | \(lineage.sites.map(\.description).joined(separator: ", ")) |
         | parameters | \(parameters) float32 |
         | model | `\(lineage.cutting.model.digest.hex)` |

@@ -1,3 +1,4 @@
+import Contracts
 import Federation
 import Identity
 import Ledger
@@ -77,6 +78,14 @@ enum Tiny {
         file.suffix(parameters * 4).withUnsafeBytes { bytes in
             (0..<parameters).map { bytes.loadUnaligned(fromByteOffset: 4 * $0, as: Float.self) }
         }
+    }
+
+    static func format(_ plan: Plan, round: Int) -> UpdateFormat {
+        format(plan.training, plan.compression, round: round)
+    }
+
+    static func format(_ training: Training, _ compression: Compression, round: Int) -> UpdateFormat {
+        UpdateFormat(TrainedTensors(training, base: layout, round: round), compression)
     }
 
     /// The values that an update's file stands for.

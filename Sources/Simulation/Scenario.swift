@@ -63,9 +63,9 @@ struct Scenario {
                 localSteps: 1,
                 batch: 1,
                 learningRate: 1e-3,
-                lora: lora,
-                compression: pick([.none, .none, .bfloat16, .int8(block: 16), .topK(fraction: 0.2)])
-            )
+                lora: lora
+            ),
+            compression: pick([.none, .none, .bfloat16, .int8(block: 16), .topK(fraction: 0.2)])
         )
         precondition(plan.problems.isEmpty, "\(plan.problems)")
         faultsEnd = UInt64(Int.random(in: 1...8, using: &random)) * 3_600_000

@@ -2,7 +2,7 @@ import CKernels
 import Tensors
 
 /// The values of an update's file as float32, whatever form they were sent in. Threads may read at once.
-public struct UpdateReader: Sendable {
+public struct UpdateReader: ValueSource {
     private let file: SafetensorsFile
     /// The tensors as they are once decoded.
     public let layout: TensorLayout
@@ -20,7 +20,7 @@ public struct UpdateReader: Sendable {
     public var elementCount: Int { layout.elementCount }
 
     /// Fills `values` with those from number `start` on.
-    public func read(_ values: UnsafeMutableBufferPointer<Float>, from start: Int) throws {
+    package func read(_ values: UnsafeMutableBufferPointer<Float>, from start: Int) throws {
         try encoding.read(values, from: start, of: file)
     }
 

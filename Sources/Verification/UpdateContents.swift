@@ -1,4 +1,5 @@
 import Blobs
+import Contracts
 import Federation
 import Tensors
 import Updates
@@ -6,11 +7,13 @@ import Updates
 /// Whether an update's file is what its manifest and the plan say, and how large its values are.
 public struct UpdateContents {
     private let training: Training
+    private let compression: Compression
     private let base: TensorLayout
 
     /// - Parameter base: the layout of the campaign's base model.
-    public init(_ training: Training, base: TensorLayout) {
+    public init(_ training: Training, _ compression: Compression, base: TensorLayout) {
         self.training = training
+        self.compression = compression
         self.base = base
     }
 
@@ -28,7 +31,7 @@ public struct UpdateContents {
         -> Inspection
     {
         if let absence = Self.absence(of: manifest, in: store) { return .unsound(absence) }
-        let format = UpdateFormat(training, base: base, round: manifest.key.round)
+        let format = UpdateFormat(TrainedTensors(training, base: base, round: manifest.key.round), compression)
         do {
             let norm =
                 try scanned.flatMap(format.norm)

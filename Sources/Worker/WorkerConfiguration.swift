@@ -1,4 +1,5 @@
 import Demonstrations
+import Trainers
 import Transport
 
 /// What a worker needs to run; `kumiai worker init` writes it as TOML.
@@ -77,6 +78,19 @@ public struct WorkerConfiguration: Equatable, Sendable {
         self.largestModelBytes = largestModelBytes
         self.displayName = displayName
         self.exitsWhenFinished = exitsWhenFinished
+    }
+}
+
+extension WorkerConfiguration {
+    var nativeTraining: NativeTrainer.Settings {
+        NativeTrainer.Settings(
+            demonstrations: demonstrations,
+            declared: declared,
+            threads: threads,
+            rank: rank,
+            snapshotSeconds: snapshotSeconds,
+            directory: dataDirectory
+        )
     }
 }
 

@@ -1,4 +1,6 @@
 import Blobs
+import Contracts
+import Trainers
 import Federation
 import Foundation
 import Ledger
@@ -83,8 +85,8 @@ extension WorkerService {
     }
 
     func clearOutbox(_ update: SignedUpdate) {
-        keeper.submit { [memory, outbox, trainer] in
-            if !memory.hasReceipt(of: update) { trainer.discarded(round: update.manifest.key.round) }
+        keeper.submit { [memory, outbox, publisher] in
+            if !memory.hasReceipt(of: update) { publisher.discarded(round: update.manifest.key.round) }
             outbox.clear()
         }
     }
@@ -94,8 +96,12 @@ extension WorkerService {
     func train(_ task: TrainingTask) async {
         let token = training.begin()
         do {
-            let trained = try await workers.runIfActive { [trainer, training] in
-                try trainer.run(task) { try training.note($0, $1, token: token) }
+            let trained = try await workers.runIfActive { [trainer, publisher, training] in
+                try publisher.base(of: task)
+                let result = try trainer.train(publisher.job(for: task)) { try training.note($0, $1, token: token) }
+                return try publisher.publish(result, of: task) {
+                    try training.note(1, Float(result.loss), token: token)
+                }
             }
             handle(.trained(task, trained))
         } catch is CancellationError {
@@ -107,7 +113,7 @@ extension WorkerService {
 
     func prepare(_ task: TrainingTask, _ trained: TrainedUpdate) {
         let (identity, time) = (identity, clock())
-        keeper.submit { [outbox, trainer, inbox] in
+        keeper.submit { [outbox, trainer, publisher, inbox] in
             do {
                 let manifest = UpdateManifest(
                     campaign: task.campaign,
@@ -124,7 +130,7 @@ extension WorkerService {
                 )
                 let update = try identity.sign(manifest, bytes: manifest.wireBytes)
                 try outbox.store(update)
-                trainer.finished(task)
+                trainer.finished(publisher.job(for: task))
                 inbox.yield(.prepared(task, update))
             } catch {
                 inbox.yield(.trainingFailed(task, WorkerFailure(error)))
@@ -205,8 +211,18 @@ extension WorkerFailure {
             }
         self.init(
             describe(error),
-            hint: hint ?? (error as? WorkerError)?.hint ?? (error as? Refusal)?.hint ?? "",
+            hint: hint ?? Self.hint(of: error),
             kind: kind
         )
+    }
+
+    private static func hint(of error: any Error) -> String {
+        switch error {
+        case let error as WorkerError: error.hint
+        case let error as TrainingError: error.hint
+        case let error as ContractError: error.hint
+        case let error as Refusal: error.hint
+        default: ""
+        }
     }
 }

@@ -5,6 +5,7 @@ import Identity
 import Logging
 import NIOCore
 import NIOPosix
+import Trainers
 import Transport
 import Wire
 
@@ -24,7 +25,8 @@ public actor WorkerService {
     nonisolated let outbox: Outbox
     nonisolated let memory: LedgerMemory
     nonisolated let sent: SentLog
-    nonisolated let trainer: any SiteTraining
+    nonisolated let trainer: any Trainer
+    nonisolated let publisher: UpdatePublisher
     nonisolated let transfer: BlobTransfer
     nonisolated let dialer: Dialer
     nonisolated let meter = TransferMeter()
@@ -62,7 +64,7 @@ public actor WorkerService {
     public init(
         _ configuration: WorkerConfiguration,
         logger: Logger,
-        trainer: (any SiteTraining)? = nil,
+        trainer: (any Trainer)? = nil,
         workers: NIOThreadPool? = nil,
         clock: @escaping @Sendable () -> Timestamp
     ) throws {
@@ -89,19 +91,14 @@ public actor WorkerService {
         }
         keeper = SerialQueue(self.workers)
         dialer = identity.dialer(configuration, reloading.contexts)
-        let native = NativeTrainer(
-            demonstrations: configuration.demonstrations,
-            declared: configuration.declared,
-            threads: configuration.threads,
-            rank: configuration.rank,
-            snapshotSeconds: configuration.snapshotSeconds,
-            directory: configuration.dataDirectory,
+        publisher = UpdatePublisher(
             site: identity.site,
+            directory: configuration.dataDirectory,
             blobs: blobs,
             logger: logger,
             meter: training
         )
-        if let trainer { self.trainer = trainer } else { self.trainer = native }
+        self.trainer = trainer ?? NativeTrainer(configuration.nativeTraining, site: identity.site, logger: logger)
         transfer = BlobTransfer(
             dialer: dialer,
             blobs: blobs,
@@ -218,7 +215,7 @@ public actor WorkerService {
         case .train(let task): learning.begin { await self.train(task) }
         case .stopTraining: training.stop()
         case .prepare(let task, let update): prepare(task, update)
-        case .forgetTraining(let round): keeper.submit { [trainer] in trainer.discarded(round: round) }
+        case .forgetTraining(let round): keeper.submit { [publisher] in publisher.discarded(round: round) }
         case .prepareSubmission(let id, let update): prepareSubmission(id, update)
         case .keepReceipt(let receipt, let proof, let update, let logKey): keepReceipt(receipt, proof, update, logKey)
         case .clearOutbox(let update): clearOutbox(update)

@@ -1,3 +1,4 @@
+import Contracts
 import Federation
 import Foundation
 import TestKit
@@ -59,13 +60,14 @@ import Updates
         compression: Compression = .none,
         threads: Int = 1
     ) throws -> Outcome {
-        let training = Training(localSteps: 1, batch: 1, learningRate: 1, seed: 7, lora: lora, compression: compression)
+        let training = Training(localSteps: 1, batch: 1, learningRate: 1, seed: 7, lora: lora)
         let total: UInt64 = 1000
         let task = AggregationTask(
             key: RoundKey(round: round, attempt: 1),
             start: GlobalState(model: Self.digest, modelByteCount: 0, serverState: nil),
             strategy: strategy,
             training: training,
+            compression: compression,
             isLastRound: isLast,
             bound: 10,
             scaleBits: FixedPoint.scaleBits(bound: 10, totalWeight: total),
@@ -74,7 +76,7 @@ import Updates
                 .init(site: SiteID("s/\($0)")!, update: Self.digest, weight: $1.weight)
             }
         )
-        let format = UpdateFormat(training, base: Self.layout, round: round)
+        let format = UpdateFormat(TrainedTensors(training, base: Self.layout, round: round), compression)
         let files = try changes.map { change in
             let path = directory.file("u-\(UUID())")
             try format.write(change.values, rank: change.rank, to: path)
@@ -83,7 +85,7 @@ import Updates
         let input = try RoundInput(
             task,
             model: write(model, Self.layout),
-            adapter: adapter.map { try write($0, format.adapter!.layout) },
+            adapter: adapter.map { try write($0, format.trained.adapter!.layout) },
             serverState: nil,
             updates: files
         )
@@ -222,7 +224,7 @@ import Updates
         let training = Training(localSteps: 1, batch: 1, learningRate: 1, lora: lora)
         let changes = (0..<7).map { index in
             let rank = 1 + index % 3
-            let count = UpdateFormat(training, base: Self.layout, round: 1).layout(rank: rank).elementCount
+            let count = TrainedTensors(training, base: Self.layout, round: 1).layout(rank: rank).elementCount
             return Change(
                 rank: rank,
                 values: random(count, &generator),

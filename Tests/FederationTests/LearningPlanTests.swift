@@ -61,10 +61,10 @@ import Testing
                 "lora.alpha", "lora.targets",
             ]
         )
-        #expect(problems { $0.training.compression = .int8(block: 15) } == ["compression.block"])
-        #expect(problems { $0.training.compression = .int8(block: 16) } == [])
-        #expect(problems { $0.training.compression = .topK(fraction: 0.2501) } == ["compression.fraction"])
-        #expect(problems { $0.training.compression = .topK(fraction: 0) } == ["compression.fraction"])
+        #expect(problems { $0.compression = .int8(block: 15) } == ["compression.block"])
+        #expect(problems { $0.compression = .int8(block: 16) } == [])
+        #expect(problems { $0.compression = .topK(fraction: 0.2501) } == ["compression.fraction"])
+        #expect(problems { $0.compression = .topK(fraction: 0) } == ["compression.fraction"])
         #expect(problems { $0.training.proximal = -1 } == ["training.proximal"])
         #expect(
             problems { $0.strategy = .fedAdam(AdaptiveMoments(learningRate: 1, beta1: 1, beta2: -1, adaptivity: 0)) }

@@ -49,7 +49,7 @@ import Testing
         plan.training.localSteps = 0
         plan.training.weightDecay = 1
         plan.training.lora = LoRA(rank: 0, alpha: 0, targets: [])
-        plan.training.compression = .topK(fraction: 1)
+        plan.compression = .topK(fraction: 1)
         plan.strategy = .nesterov(learningRate: 0, momentum: 1)
         plan.lateness.weightPercent = 0
         let problems = plan.problems

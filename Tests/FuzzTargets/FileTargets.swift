@@ -1,4 +1,5 @@
 import Contracts
+import Contracts
 import Demonstrations
 import Policies
 import Federation
@@ -39,11 +40,8 @@ extension FuzzTarget {
     private static let formats = [Compression.none, .bfloat16, .int8(block: 16), .topK(fraction: 0.25)].flatMap {
         compression in
         [nil, LoRA(rank: 2, alpha: 1, targets: ["a"])].map { lora in
-            UpdateFormat(
-                Training(localSteps: 1, batch: 1, learningRate: 1, lora: lora, compression: compression),
-                base: base,
-                round: 1
-            )
+            let training = Training(localSteps: 1, batch: 1, learningRate: 1, lora: lora)
+            return UpdateFormat(TrainedTensors(training, base: base, round: 1), compression)
         }
     }
 
@@ -60,7 +58,7 @@ extension FuzzTarget {
     private static var updates: [[UInt8]] {
         formats.map { format in
             withFile([]) { path in
-                try! format.write((0..<format.layout().elementCount).map { Float($0) }, to: path)
+                try! format.write((0..<format.trained.layout().elementCount).map { Float($0) }, to: path)
                 return Array(FileManager.default.contents(atPath: path)!)
             }
         }

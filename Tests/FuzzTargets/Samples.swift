@@ -16,8 +16,7 @@ enum Samples {
         learningRate: 1e-3,
         schedule: RateSchedule(.cosine, warmupRounds: 1),
         proximal: 0.1,
-        lora: LoRA(rank: 4, alpha: 8, targets: ["a", "b"]),
-        compression: .topK(fraction: 0.1)
+        lora: LoRA(rank: 4, alpha: 8, targets: ["a", "b"])
     )
     static let plan = Plan(
         campaign: campaign,

@@ -32,8 +32,7 @@ import Testing
             localSteps: 10,
             batch: 32,
             learningRate: 1e-3,
-            schedule: RateSchedule(.linear, decayTo: 0.5),
-            compression: compression
+            schedule: RateSchedule(.linear, decayTo: 0.5)
         )
         var state = GlobalState(model: digest, modelByteCount: byteCount, serverState: nil)
         var bytes: UInt64 = 0
@@ -47,28 +46,27 @@ import Testing
             for task in Self.tasks {
                 let site = SiteID("member/\(task)")!, own = "\(folder)/\(task)"
                 try FileManager.default.createDirectory(atPath: own, withIntermediateDirectories: true)
+                let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
                 let trainer = NativeTrainer(
-                    demonstrations: Repository.example("sites/\(task).hdf5"),
-                    declared: .init(),
-                    threads: 2,
-                    rank: nil,
-                    snapshotSeconds: 60,
-                    directory: own,
+                    .init(demonstrations: Repository.example("sites/\(task).hdf5"), threads: 2, directory: own),
                     site: site,
-                    blobs: blobs,
-                    logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
+                    logger: logger,
                     reader: DemonstrationReader(program: [Shell.kumiai, DemonstrationReader.verb])
                 )
-                let update = try trainer.run(
-                    TrainingTask(
-                        campaign: CampaignID("C")!,
-                        key: RoundKey(round: round, attempt: 1),
-                        rounds: Self.rounds,
-                        model: model,
-                        deadline: Timestamp(milliseconds: .max),
-                        training: training
-                    )
-                ) { _, _ in }
+                let publisher = UpdatePublisher(site: site, directory: own, blobs: blobs, logger: logger)
+                let turn = TrainingTask(
+                    campaign: CampaignID("C")!,
+                    key: RoundKey(round: round, attempt: 1),
+                    rounds: Self.rounds,
+                    model: model,
+                    deadline: Timestamp(milliseconds: .max),
+                    training: training,
+                    compression: compression
+                )
+                let update = try publisher.publish(
+                    trainer.train(publisher.job(for: turn)) { _, _ in },
+                    of: turn
+                ) {}
                 bytes += update.byteCount
                 contributions.append(.init(site: site, update: update.digest, weight: 100))
             }
@@ -77,6 +75,7 @@ import Testing
                 start: state,
                 strategy: .fedAvgM(learningRate: 1, momentum: 0.7),
                 training: training,
+                compression: compression,
                 isLastRound: round == Self.rounds,
                 bound: 100,
                 scaleBits: FixedPoint.scaleBits(bound: 100, totalWeight: 300),
@@ -122,22 +121,27 @@ import Testing
         func feedback(_ campaign: String = "C", _ digest: Digest = layout) -> ErrorFeedback {
             ErrorFeedback(directory: directory.path, campaign: CampaignID(campaign)!, layout: digest, count: 2)
         }
-        #expect(feedback().rest(before: 1) == [0, 0])
-        try feedback().keep([1, 2], of: 1)
+        func rest(_ feedback: ErrorFeedback, before round: Int) throws -> [Float] {
+            var values: [Float] = []
+            try feedback.rest(before: round)?.forEachBlock { values += $0 }
+            return values.isEmpty ? [0, 0] : values
+        }
+        #expect(try rest(feedback(), before: 1) == [0, 0])
+        try feedback().keep(ArrayValues([1, 2]), of: 1)
         // Trained again, the first round starts from nothing, and the second from what the first one left.
-        #expect(feedback().rest(before: 1) == [0, 0] && feedback().rest(before: 2) == [1, 2])
-        try feedback().keep([3, 4], of: 2)
-        #expect(feedback().rest(before: 2) == [1, 2] && feedback().rest(before: 3) == [3, 4])
+        #expect(try rest(feedback(), before: 1) == [0, 0] && rest(feedback(), before: 2) == [1, 2])
+        try feedback().keep(ArrayValues([3, 4]), of: 2)
+        #expect(try rest(feedback(), before: 2) == [1, 2] && rest(feedback(), before: 3) == [3, 4])
         // An update that was refused takes its rest with it: the next one owes what the one before it owed.
         ErrorFeedback.forget(round: 2, in: directory.path)
-        #expect(feedback().rest(before: 3) == [1, 2])
-        try feedback().keep([3, 4], of: 2)
+        #expect(try rest(feedback(), before: 3) == [1, 2])
+        try feedback().keep(ArrayValues([3, 4]), of: 2)
         // Another campaign's, or another factor's, is not this one's.
         let other = Digest([UInt8](repeating: 2, count: 32))!
-        #expect(feedback("D").rest(before: 3) == [0, 0] && feedback("C", other).rest(before: 3) == [0, 0])
-        try feedback("C", other).keep([5, 6], of: 3)
-        #expect(feedback().rest(before: 4) == [3, 4] && feedback("C", other).rest(before: 4) == [5, 6])
-        for round in 4...9 { try feedback().keep([0, 0], of: round) }
+        #expect(try rest(feedback("D"), before: 3) == [0, 0] && rest(feedback("C", other), before: 3) == [0, 0])
+        try feedback("C", other).keep(ArrayValues([5, 6]), of: 3)
+        #expect(try rest(feedback(), before: 4) == [3, 4] && rest(feedback("C", other), before: 4) == [5, 6])
+        for round in 4...9 { try feedback().keep(ArrayValues([0, 0]), of: round) }
         #expect(try FileManager.default.contentsOfDirectory(atPath: directory.path).count <= 3)
     }
 }

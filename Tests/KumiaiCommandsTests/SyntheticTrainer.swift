@@ -5,33 +5,32 @@ import Logging
 import NIOPosix
 import Synchronization
 import Tensors
+import Trainers
 import Worker
 
 /// A site's training without any learning: an update of the model's layout, at once.
-struct SyntheticTrainer: SiteTraining {
-    let blobs: BlobStore
+struct SyntheticTrainer: Trainer {
     /// All of the update's values.
     let value: Float
 
-    func run(_ task: TrainingTask, progress: (Double, Float) throws -> Void) throws -> TrainedUpdate {
-        let layout = try SafetensorsFile(path: blobs.path(of: task.model.digest)).layout
-        let path = blobs.temporaryPath()
-        // As with real training, no two sites' files are the same, nor those of two rounds.
-        let metadata = [(name: "round", value: "\(task.key.round)"), (name: "site", value: blobs.directory)]
-        let writer = try SafetensorsWriter(path: path, layout: layout, metadata: metadata)
-        let block = [Float](repeating: value, count: 1 << 18)
-        var left = layout.elementCount
-        while left > 0 {
-            let count = min(left, block.count)
-            try block[..<count].withUnsafeBytes { try writer.append($0) }
-            left -= count
-        }
-        try writer.finish()
-        let (digest, byteCount) = try blobs.adopt(path)
-        return TrainedUpdate(digest: digest, byteCount: byteCount, samples: 10, loss: 0.5)
+    func train(_ job: TrainingJob, progress: (Double, Float) throws -> Void) throws -> TrainingResult {
+        let layout = try SafetensorsFile(path: job.model.path).layout
+        return TrainingResult(
+            change: ConstantValues(value: value, elementCount: layout.elementCount),
+            samples: 10,
+            loss: 0.5
+        )
     }
 
-    func finished(_ task: TrainingTask) {}
+    func finished(_ job: TrainingJob) {}
+}
+
+/// The same number, over and over.
+private struct ConstantValues: ValueSource {
+    let value: Float
+    let elementCount: Int
+
+    func read(_ values: UnsafeMutableBufferPointer<Float>, from start: Int) { values.update(repeating: value) }
 }
 
 /// A worker in this process, with its log.
@@ -47,12 +46,10 @@ final class SyntheticSite: Sendable {
         clockAheadSeconds: Int = 0
     ) throws {
         let log = log
-        // A store of its own over the same files: the worker reads what this writes.
-        let blobs = try BlobStore(directory: configuration.dataDirectory + "/blobs")
         service = try WorkerService(
             configuration,
             logger: Logger(label: "site") { _ in log },
-            trainer: SyntheticTrainer(blobs: blobs, value: value),
+            trainer: SyntheticTrainer(value: value),
             workers: workers,
             clock: {
                 Timestamp(milliseconds: UInt64(Date().timeIntervalSince1970 * 1000)).adding(seconds: clockAheadSeconds)

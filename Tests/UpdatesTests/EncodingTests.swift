@@ -1,3 +1,4 @@
+import Contracts
 import Federation
 import Foundation
 import TestKit
@@ -22,11 +23,8 @@ import Testing
     }
 
     static func format(_ compression: Compression, lora: LoRA? = nil, round: Int = 1) -> UpdateFormat {
-        UpdateFormat(
-            Training(localSteps: 1, batch: 1, learningRate: 1, lora: lora, compression: compression),
-            base: layout,
-            round: round
-        )
+        let training = Training(localSteps: 1, batch: 1, learningRate: 1, lora: lora)
+        return UpdateFormat(TrainedTensors(training, base: layout, round: round), compression)
     }
 
     static let compressions: [Compression] = [
@@ -134,8 +132,8 @@ import Testing
         let alternating = LoRA(rank: 2, alpha: 4, targets: ["a"], aggregation: .alternating)
         let odd = Self.format(.none, lora: alternating, round: 1),
             even = Self.format(.none, lora: alternating, round: 2)
-        #expect(odd.layout().tensors.map(\.name) == ["base_model.model.a.lora_B.weight"])
-        #expect(even.layout().tensors.map(\.name) == ["base_model.model.a.lora_A.weight"])
+        #expect(odd.trained.layout().tensors.map(\.name) == ["base_model.model.a.lora_B.weight"])
+        #expect(even.trained.layout().tensors.map(\.name) == ["base_model.model.a.lora_A.weight"])
         let file = try written([Float](repeating: 1, count: 2 * 37), odd)
         #expect(try odd.reader(file).elementCount == 74)
         #expect(throws: UpdateFormatError.self) { try even.reader(file) }

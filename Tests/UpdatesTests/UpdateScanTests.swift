@@ -1,3 +1,4 @@
+import Contracts
 import CKernels
 import Federation
 import Foundation
@@ -36,7 +37,10 @@ import Testing
 
     @Test func howeverTheBytesAreCutTheNormIsThatOfTheFile() throws {
         var generator = SplitMix64(seed: 5)
-        let format = UpdateFormat(Training(localSteps: 1, batch: 1, learningRate: 1), base: Self.large, round: 1)
+        let format = UpdateFormat(
+            TrainedTensors(Training(localSteps: 1, batch: 1, learningRate: 1), base: Self.large, round: 1),
+            .none
+        )
         let values = (0..<Self.large.elementCount).map { _ in Float.random(in: -1...1, using: &generator) }
         let (bytes, file) = try file(values, format)
         let norm = try format.reader(file).inspectedNorm()
@@ -69,7 +73,7 @@ import Testing
     @Test func anAdapterOfASmallerRankIsKnownByItsHeader() throws {
         var generator = SplitMix64(seed: 7)
         let format = EncodingTests.format(.none, lora: LoRA(rank: 4, alpha: 8, targets: ["a"], aggregation: .exact))
-        let count = format.layout(rank: 2).elementCount
+        let count = format.trained.layout(rank: 2).elementCount
         let (bytes, file) = try file((0..<count).map { Float($0) / 100 }, format, rank: 2)
         let scanned = try #require(scan(bytes, cuts: &generator, longest: 50).result)
         #expect(try format.norm(of: scanned)?.bitPattern == format.reader(file).inspectedNorm().bitPattern)

@@ -91,7 +91,7 @@ import Updates
     }
 
     @Test func anUpdateIsWhatItsManifestSays() throws {
-        let contents = UpdateContents(Self.training, base: Self.layout)
+        let contents = UpdateContents(Self.training, .none, base: Self.layout)
         let sound = try blob(values(1))
         let norm = values(1).reduce(0) { $0 + Double($1) * Double($1) }.squareRoot()
         #expect(try contents.inspect(manifest(sound), in: blobs) == .sound(norm: norm))
@@ -102,7 +102,7 @@ import Updates
         var odd = values(1)
         odd[4] = .infinity
         #expect(try reason(contents.inspect(manifest(blob(odd)), in: blobs)) == .notFinite)
-        let other = UpdateContents(Self.training, base: TensorLayout([("a", .f32, [22])]))
+        let other = UpdateContents(Self.training, .none, base: TensorLayout([("a", .f32, [22])]))
         #expect(try reason(other.inspect(manifest(sound), in: blobs)) == .wrongLayout)
         let path = blobs.temporaryPath()
         let file = try blobs.create(path)

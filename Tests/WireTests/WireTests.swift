@@ -46,9 +46,9 @@ import Testing
                 learningRate: 3,
                 schedule: schedules[index % 3],
                 proximal: 0.5,
-                lora: loras[index],
-                compression: compressions[index]
+                lora: loras[index]
             )
+            plan.compression = compressions[index]
             return plan
         }
     }()

@@ -1,10 +1,9 @@
-import Blobs
 import Federation
 import Foundation
 import Logging
 import NIOPosix
 import Tensors
-import Verification
+import Trainers
 import Worker
 
 /// Many workers in one process, whose training is a file of numbers.
@@ -30,7 +29,7 @@ enum SyntheticSites {
                 let service = try WorkerService(
                     configuration,
                     logger: Logger(label: "site") { _ in SwiftLogNoOpLogHandler() },
-                    trainer: SyntheticTraining(blobs: BlobStore(directory: own + "/data/blobs"), site: index),
+                    trainer: SyntheticTraining(site: index),
                     workers: workers,
                     clock: { Timestamp(milliseconds: UInt64(Date().timeIntervalSince1970 * 1000)) }
                 )
@@ -42,31 +41,19 @@ enum SyntheticSites {
 }
 
 /// An update of the model's layout, at once, which differs from site to site and from round to round.
-private struct SyntheticTraining: SiteTraining {
-    let blobs: BlobStore
+private struct SyntheticTraining: Trainer {
     let site: Int
     private static let noise = (0..<1 << 16).map { _ in Float.random(in: -1...1) }
 
-    func run(_ task: TrainingTask, progress: (Double, Float) throws -> Void) throws -> TrainedUpdate {
-        let layout = try SafetensorsFile(path: blobs.path(of: task.model.digest)).layout
-        let blob = try BlobWriter(blobs)
-        let writer = try SafetensorsWriter(
-            blob,
-            layout: layout,
-            metadata: [(name: "origin", value: "\(site) \(task.key)")]
-        )
-        let scale = Float(site + 1) * Float(task.key.round) * 1e-6
-        let block = Self.noise.map { $0 * scale }
-        var left = layout.elementCount
-        while left > 0 {
-            let count = min(left, block.count)
-            try block.withUnsafeBytes { try writer.append(UnsafeRawBufferPointer(rebasing: $0[..<(4 * count)])) }
-            left -= count
-        }
-        try writer.finish()
-        let (digest, byteCount) = try blob.publish()
-        return TrainedUpdate(digest: digest, byteCount: byteCount, samples: 10, loss: 0.5)
+    func train(_ job: TrainingJob, progress: (Double, Float) throws -> Void) throws -> TrainingResult {
+        let layout = try SafetensorsFile(path: job.model.path).layout
+        let scale = Float(site + 1) * Float(job.key.round) * 1e-6
+        let noise = Self.noise.map { $0 * scale }
+        var change: [Float] = []
+        change.reserveCapacity(layout.elementCount)
+        while change.count < layout.elementCount { change += noise.prefix(layout.elementCount - change.count) }
+        return TrainingResult(change: change, samples: 10, loss: 0.5)
     }
 
-    func finished(_ task: TrainingTask) {}
+    func finished(_ job: TrainingJob) {}
 }

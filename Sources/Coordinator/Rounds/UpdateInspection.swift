@@ -78,7 +78,7 @@ package struct UpdateInspection: Sendable {
         // What the site can cure comes before what it cannot.
         if let absence = UpdateContents.absence(of: manifest, in: uploads) { return .unsound(absence) }
         guard let base = plan.model?.digest else { return .unavailable("the campaign has no base model") }
-        return try UpdateContents(plan.training, base: baseLayout(base)).inspect(
+        return try UpdateContents(plan.training, plan.compression, base: baseLayout(base)).inspect(
             manifest,
             in: uploads,
             scanned: scanned

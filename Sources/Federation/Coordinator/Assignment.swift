@@ -16,6 +16,7 @@ public struct TrainingTask: Equatable, Sendable {
     public let adapter: BlobReference?
     public let deadline: Timestamp
     public let training: Training
+    public let compression: Compression
     /// How many rounds late an update is still taken; 0: not at all.
     public let lateRounds: Int
     /// Why a site that holds a receipt for this round is asked again: the entry that says that its update was lost.
@@ -29,6 +30,7 @@ public struct TrainingTask: Equatable, Sendable {
         adapter: BlobReference? = nil,
         deadline: Timestamp,
         training: Training,
+        compression: Compression = .none,
         lateRounds: Int = 0,
         lostUpdate: Receipt? = nil
     ) {
@@ -39,6 +41,7 @@ public struct TrainingTask: Equatable, Sendable {
         self.adapter = adapter
         self.deadline = deadline
         self.training = training
+        self.compression = compression
         self.lateRounds = lateRounds
         self.lostUpdate = lostUpdate
     }
@@ -53,6 +56,7 @@ public struct TrainingTask: Equatable, Sendable {
             adapter: adapter,
             deadline: deadline,
             training: training,
+            compression: compression,
             lateRounds: lateRounds,
             lostUpdate: lostUpdate
         )
@@ -102,6 +106,7 @@ extension CampaignState {
                 adapter: round.start.adapter,
                 deadline: deadline,
                 training: plan.training,
+                compression: plan.compression,
                 lateRounds: plan.lateness.rounds
             )
         )

@@ -10,6 +10,14 @@ public enum Compression: Equatable, Sendable {
     /// its next update (error feedback, Stich 2018, arXiv:1809.07599).
     case topK(fraction: Double)
 
+    /// Whether something of an update is kept at the site and added to its next one.
+    public var leavesRest: Bool {
+        switch self {
+        case .none, .bfloat16, .int8: false
+        case .topK: true
+        }
+    }
+
     public var name: String {
         switch self {
         case .none: "none"
@@ -19,7 +27,7 @@ public enum Compression: Equatable, Sendable {
         }
     }
 
-    var problems: [PlanProblem] {
+    public var problems: [PlanProblem] {
         switch self {
         case .int8(let block) where !PlanLimits.compressionBlock.contains(block):
             let range = PlanLimits.compressionBlock

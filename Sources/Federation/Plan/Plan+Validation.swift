@@ -124,7 +124,7 @@ extension Plan {
             "late.rounds",
             "expected 0 with alternating factors: a late update would hold the other factor"
         )
-        return found + scaleProblems + training.problems + strategy.problems
+        return found + scaleProblems + training.problems + compression.problems + strategy.problems
     }
 
     /// Of bounds that leave the sums too few bits; nothing where the bounds themselves are unsound.

@@ -21,6 +21,8 @@ public struct Plan: Equatable, Sendable {
     public var strategy: Strategy
     public var bounds: Bounds
     public var training: Training
+    /// In what form sites send what they trained.
+    public var compression: Compression
 
     public init(
         campaign: CampaignID,
@@ -39,7 +41,8 @@ public struct Plan: Equatable, Sendable {
         retentionSeconds: Int = 0,
         strategy: Strategy,
         bounds: Bounds,
-        training: Training
+        training: Training,
+        compression: Compression = .none
     ) {
         self.campaign = campaign
         self.base = base
@@ -58,6 +61,7 @@ public struct Plan: Equatable, Sendable {
         self.strategy = strategy
         self.bounds = bounds
         self.training = training
+        self.compression = compression
     }
 }
 

@@ -1,4 +1,4 @@
-/// What a site does in a round, and what of it it sends.
+/// What a site trains in a round.
 public struct Training: Equatable, Sendable {
     /// Optimiser steps of a turn; 0 where ``localEpochs`` says how long it is.
     public var localSteps: Int
@@ -14,7 +14,6 @@ public struct Training: Equatable, Sendable {
     public var seed: UInt64
     /// Adapters are trained in place of the model's own weights.
     public var lora: LoRA?
-    public var compression: Compression
 
     public init(
         localSteps: Int,
@@ -26,8 +25,7 @@ public struct Training: Equatable, Sendable {
         gradientClip: Double = 1,
         proximal: Double = 0,
         seed: UInt64 = 0,
-        lora: LoRA? = nil,
-        compression: Compression = .none
+        lora: LoRA? = nil
     ) {
         self.localSteps = localSteps
         self.localEpochs = localEpochs
@@ -39,7 +37,6 @@ public struct Training: Equatable, Sendable {
         self.proximal = proximal
         self.seed = seed
         self.lora = lora
-        self.compression = compression
     }
 
     /// Steps of a turn of a site with so many samples.
@@ -128,6 +125,6 @@ extension Training {
         require((0..<1).contains(weightDecay), "weight_decay", "expected at least 0 and less than 1")
         require(gradientClip > 0, "gradient_clip", "expected a number above 0")
         require(proximal >= 0 && proximal <= 1000, "proximal", "expected 0 to 1000")
-        return found + (lora?.problems ?? []) + compression.problems
+        return found + (lora?.problems ?? [])
     }
 }

@@ -15,8 +15,10 @@ public struct AggregationTask: Equatable, Sendable {
     public let key: RoundKey
     public let start: GlobalState
     public let strategy: Strategy
-    /// What the updates hold, and in what form.
+    /// What the updates hold.
     public let training: Training
+    /// In what form.
+    public let compression: Compression
     public let isLastRound: Bool
     public let bound: Double
     public let scaleBits: Int
@@ -30,6 +32,7 @@ public struct AggregationTask: Equatable, Sendable {
         start: GlobalState,
         strategy: Strategy,
         training: Training,
+        compression: Compression = .none,
         isLastRound: Bool,
         bound: Double,
         scaleBits: Int,
@@ -40,6 +43,7 @@ public struct AggregationTask: Equatable, Sendable {
         self.start = start
         self.strategy = strategy
         self.training = training
+        self.compression = compression
         self.isLastRound = isLastRound
         self.bound = bound
         self.scaleBits = scaleBits
@@ -54,6 +58,7 @@ public struct AggregationTask: Equatable, Sendable {
             start: start,
             strategy: strategy,
             training: training,
+            compression: compression,
             isLastRound: true,
             bound: bound,
             scaleBits: scaleBits,

@@ -62,6 +62,7 @@ public struct RoundState: Equatable, Sendable {
             start: start,
             strategy: plan.strategy,
             training: plan.training,
+            compression: plan.compression,
             isLastRound: key.round == plan.rounds,
             bound: plan.bounds.norm,
             scaleBits: plan.scaleBits(cohort: most),

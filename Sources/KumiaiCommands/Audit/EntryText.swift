@@ -156,6 +156,7 @@ enum EntryText {
             ("strategy", plan.strategy.text),
             ("weight bound", "\(plan.bounds.weight)"), ("norm bound", "\(plan.bounds.norm)"),
         ] + training(plan.training)
+            + (plan.compression == .none ? [] : [("compression", plan.compression.text)])
     }
 
     private static func training(_ training: Training) -> [(String, String)] {
@@ -185,7 +186,6 @@ enum EntryText {
                 )
             )
         }
-        if training.compression != .none { fields.append(("compression", training.compression.text)) }
         return fields
     }
 

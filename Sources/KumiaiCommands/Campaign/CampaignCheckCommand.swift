@@ -1,3 +1,4 @@
+import Contracts
 import ArgumentParser
 import Coordinator
 import Federation
@@ -61,7 +62,7 @@ struct CampaignCheckCommand: Command {
             sites: plan.sites.count,
             quorum: plan.quorum,
             strategy: plan.strategy.name,
-            compression: plan.training.compression.name,
+            compression: plan.compression.name,
             loraRank: plan.training.lora?.rank
         )
         if let base {
@@ -91,7 +92,7 @@ struct CampaignCheckCommand: Command {
     }
 
     private func updateBytes(_ plan: Plan, _ base: TensorLayout, round: Int) -> Int {
-        UpdateFormat(plan.training, base: base, round: round).fileByteCount
+        UpdateFormat(TrainedTensors(plan.training, base: base, round: round), plan.compression).fileByteCount
     }
 
     private func showUnknown(_ sites: [String]) {

@@ -56,7 +56,7 @@ extension PlanFile {
         let proximal: Decimal?
         let seed: Int
 
-        func value(lora: LoRA?, compression: Compression, _ wrong: Wrong) throws -> Training {
+        func value(lora: LoRA?, _ wrong: Wrong) throws -> Training {
             guard let shape = RateSchedule.Shape(rawValue: schedule ?? "linear") else {
                 throw wrong(
                     "training.schedule",
@@ -76,8 +76,7 @@ extension PlanFile {
                 gradientClip: gradient_clip.value,
                 proximal: proximal?.value ?? 0,
                 seed: UInt64(bitPattern: Int64(seed)),
-                lora: lora,
-                compression: compression
+                lora: lora
             )
         }
     }

@@ -79,11 +79,8 @@ struct PlanFile: Decodable {
             retentionSeconds: retention_seconds ?? 0,
             strategy: try strategy.value(wrong),
             bounds: Bounds(weight: UInt32(clamping: bounds.weight), norm: bounds.norm.value),
-            training: try training.value(
-                lora: lora?.value(wrong),
-                compression: compression?.value(wrong) ?? .none,
-                wrong
-            )
+            training: try training.value(lora: lora?.value(wrong), wrong),
+            compression: try compression?.value(wrong) ?? .none
         )
     }
 

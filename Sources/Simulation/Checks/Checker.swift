@@ -89,7 +89,8 @@ final class Checker {
             rounds: 1,
             model: ModelReference(digest: manifest.model, layout: manifest.layout, byteCount: 0),
             deadline: Timestamp(milliseconds: 0),
-            training: world.scenario.plan.training
+            training: world.scenario.plan.training,
+            compression: world.scenario.plan.compression
         )
     }
 
@@ -275,11 +276,7 @@ final class Checker {
 
     private func checkModel(_ commit: RoundCommit, _ updates: [AcceptedUpdate]) {
         let contributions = updates.map { update in
-            let format = UpdateFormat(
-                world.scenario.plan.training,
-                base: Tiny.layout,
-                round: update.update.manifest.key.round
-            )
+            let format = Tiny.format(world.scenario.plan, round: update.update.manifest.key.round)
             return Oracle.Contribution(
                 values: Tiny.decoded(honest[update.update.identity]!, format),
                 weight: UInt64(update.weight)
@@ -445,6 +442,7 @@ final class Checker {
             start: task.start,
             strategy: task.strategy,
             training: task.training,
+            compression: task.compression,
             isLastRound: task.isLastRound,
             bound: task.bound,
             scaleBits: task.scaleBits,

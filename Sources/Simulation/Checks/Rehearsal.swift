@@ -35,6 +35,7 @@ final class Rehearsal {
             start: start,
             strategy: plan.strategy,
             training: plan.training,
+            compression: plan.compression,
             isLastRound: commit.key.round == plan.rounds,
             bound: plan.bounds.norm,
             scaleBits: plan.scaleBits(cohort: cohort),

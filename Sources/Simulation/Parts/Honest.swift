@@ -1,3 +1,4 @@
+import Contracts
 import Federation
 import Tensors
 import Updates
@@ -14,17 +15,21 @@ struct Honest {
     init(_ site: Int, _ task: TrainingTask) {
         let model = task.model.digest.bytes.prefix(8).reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
         var random = SeededGenerator(seed: model, label: "site \(site)", round: task.key.round)
-        format = UpdateFormat(task.training, base: Tiny.layout, round: task.key.round)
+        format = Tiny.format(task.training, task.compression, round: task.key.round)
         rank = task.training.lora.flatMap { site.isMultiple(of: 2) || $0.rank == 1 ? nil : $0.rank - 1 }
         samples = UInt32.random(in: 1...150, using: &random)
-        values = (0..<format.layout(rank: rank).elementCount).map { _ in Float.random(in: -1...1, using: &random) }
+        values = (0..<format.trained.layout(rank: rank).elementCount).map { _ in
+            Float.random(in: -1...1, using: &random)
+        }
     }
 
     /// The file of an update with these values.
     func file(_ values: [Float]) -> [UInt8] {
         let memory = Memory()
         do {
-            try format.write(values, rank: rank) { try SafetensorsWriter(memory, layout: $0, metadata: $1) }
+            try format.write(ArrayValues(values), rank: rank) {
+                try SafetensorsWriter(memory, layout: $0, metadata: $1)
+            }
         } catch {
             preconditionFailure("memory cannot be written: \(error)")
         }

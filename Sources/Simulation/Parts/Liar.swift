@@ -30,7 +30,7 @@ final class Liar {
         case 2: if let old { site.sayOnControl(.submitUpdate(old)) }
         case 3:
             values[0] = .nan
-            submit(Tiny.file(values, honest.format.layout(rank: honest.rank)), task)
+            submit(Tiny.file(values, honest.format.trained.layout(rank: honest.rank)), task)
         case 4: submit(Tiny.file((0..<Tiny.parameters).map { Float($0) / 3 }, Tiny.otherLayout), task)
         case 5: submit(honest.file(values.map { $0 / 4 }), task, as: Cast.site((site.index + 1) % world.scenario.sites))
         case 6: submit(honest.file(values.map { $0 * 1e6 }), task)

@@ -346,7 +346,7 @@ final class SimulatedCoordinator: @unchecked Sendable {
     /// The mistake: float32 sums, which depend on the order.
     private func sumFloats(_ task: AggregationTask) -> GlobalState? {
         func values(_ digest: Digest) -> [Float] { Tiny.values(node.disk.bytes(blobs.path(of: digest)) ?? []) }
-        guard !task.strategy.hasServerState, task.training.lora == nil, task.training.compression == .none else {
+        guard !task.strategy.hasServerState, task.training.lora == nil, task.compression == .none else {
             return nil
         }
         var sum = [Float](repeating: 0, count: Tiny.parameters)

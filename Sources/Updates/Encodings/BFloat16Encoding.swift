@@ -16,9 +16,12 @@ struct BFloat16Encoding: UpdateEncoding {
         }
     }
 
-    func write(_ values: [Float], to writer: SafetensorsWriter) throws {
-        var halves = [UInt16](repeating: 0, count: values.count)
-        kumiai_round_bfloat16(values, &halves, Int64(values.count))
-        try halves.withUnsafeBytes { try writer.append($0) }
+    func write(_ values: any ValueSource, to writer: SafetensorsWriter) throws {
+        var halves = [UInt16](repeating: 0, count: min(values.elementCount, ValueBlocks.elements))
+        try values.forEachBlock { block in
+            try requireFinite(block)
+            kumiai_round_bfloat16(block.baseAddress, &halves, Int64(block.count))
+            try halves[..<block.count].withUnsafeBytes { try writer.append($0) }
+        }
     }
 }

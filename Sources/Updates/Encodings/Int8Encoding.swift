@@ -30,24 +30,55 @@ struct Int8Encoding: UpdateEncoding {
         }
     }
 
-    func write(_ values: [Float], to writer: SafetensorsWriter) throws {
-        var bytes = [Int8](repeating: 0, count: count)
-        var scales = [Float](repeating: 0, count: blocks)
-        values.withUnsafeBufferPointer { values in
+    func write(_ values: any ValueSource, to writer: SafetensorsWriter) throws {
+        let scales = try scales(of: values)
+        try writer.append(scales)
+        var bytes = [Int8](repeating: 0, count: min(count, readElements))
+        try forEachPart(of: values) { part, first in
             bytes.withUnsafeMutableBufferPointer { bytes in
-                for number in 0..<blocks {
-                    let start = number * block, length = min(block, count - start)
-                    scales[number] = kumiai_largest_magnitude(values.baseAddress! + start, Int64(length)) / 127
-                    kumiai_round_int8(
-                        values.baseAddress! + start,
-                        bytes.baseAddress! + start,
-                        Int64(length),
-                        scales[number]
-                    )
+                forEachBlock(of: part) { range, number in
+                    let values = part.baseAddress! + range.lowerBound, target = bytes.baseAddress! + range.lowerBound
+                    kumiai_round_int8(values, target, Int64(range.count), scales[first + number])
                 }
             }
+            try bytes[..<part.count].withUnsafeBytes { try writer.append($0) }
         }
-        try writer.append(scales)
-        try bytes.withUnsafeBytes { try writer.append($0) }
+    }
+
+    private func scales(of values: any ValueSource) throws -> [Float] {
+        var scales: [Float] = []
+        scales.reserveCapacity(blocks)
+        try forEachPart(of: values) { part, _ in
+            try requireFinite(part)
+            forEachBlock(of: part) { range, _ in
+                scales.append(kumiai_largest_magnitude(part.baseAddress! + range.lowerBound, Int64(range.count)) / 127)
+            }
+        }
+        return scales
+    }
+
+    /// Values that are read at a time: whole blocks.
+    private var readElements: Int { max(1, ValueBlocks.elements / block) * block }
+
+    /// Calls `body` with all values in order, some whole blocks at a time, and the number of the first of these.
+    private func forEachPart(
+        of values: any ValueSource,
+        _ body: (UnsafeBufferPointer<Float>, _ firstBlock: Int) throws -> Void
+    ) throws {
+        let buffer = UnsafeMutableBufferPointer<Float>.allocate(capacity: max(1, min(count, readElements)))
+        defer { buffer.deallocate() }
+        buffer.initialize(repeating: 0)
+        for start in stride(from: 0, to: count, by: readElements) {
+            let part = UnsafeMutableBufferPointer(rebasing: buffer[..<min(readElements, count - start)])
+            try values.read(part, from: start)
+            try body(UnsafeBufferPointer(part), start / block)
+        }
+    }
+
+    /// Calls `body` with the range of each block of `part`, and its number in it.
+    private func forEachBlock(of part: UnsafeBufferPointer<Float>, _ body: (Range<Int>, Int) -> Void) {
+        for (number, start) in stride(from: 0, to: part.count, by: block).enumerated() {
+            body(start..<min(part.count, start + block), number)
+        }
     }
 }

@@ -76,41 +76,11 @@ struct TopKEncoding: UpdateEncoding {
         }
     }
 
-    func write(_ values: [Float], to writer: SafetensorsWriter) throws {
-        let chosen = TopSelection.indices(of: values, count: kept)
-        try chosen.withUnsafeBytes { try writer.append($0) }
-        try writer.append(chosen.map { values[Int($0)] })
-    }
-}
-
-/// Finds the values of the largest magnitude.
-enum TopSelection {
-    /// Their indices, ascending; of equal magnitudes the first ones.
-    static func indices(of values: [Float], count: Int) -> [UInt32] {
-        let threshold = threshold(values, count)
-        var indices: [UInt32] = []
-        indices.reserveCapacity(count)
-        // All above the threshold are taken; of those at it, as many as there is room for.
-        var room = count - values.count { magnitude($0) > threshold }
-        for (index, value) in values.enumerated() {
-            let bits = magnitude(value)
-            guard bits >= threshold, bits > threshold || room > 0 else { continue }
-            if bits == threshold { room -= 1 }
-            indices.append(UInt32(index))
+    func write(_ values: any ValueSource, to writer: SafetensorsWriter) throws {
+        let selection = try TopSelection(of: values, count: kept) { try requireFinite($0) }
+        try selection.forEachBlock(of: values) { indices, _ in
+            try indices.withUnsafeBytes { try writer.append($0) }
         }
-        return indices
-    }
-
-    /// Magnitudes compare like their bits.
-    private static func magnitude(_ value: Float) -> UInt32 { value.bitPattern & 0x7fff_ffff }
-
-    /// The largest magnitude that at least `count` values reach, bit by bit from the top.
-    private static func threshold(_ values: [Float], _ count: Int) -> UInt32 {
-        var threshold: UInt32 = 0
-        for bit in (0..<31).reversed() {
-            let candidate = threshold | 1 << bit
-            if values.count(where: { magnitude($0) >= candidate }) >= count { threshold = candidate }
-        }
-        return threshold
+        try selection.forEachBlock(of: values) { _, numbers in try writer.append(numbers) }
     }
 }

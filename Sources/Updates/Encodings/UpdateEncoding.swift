@@ -1,3 +1,4 @@
+import CKernels
 import Federation
 import Tensors
 
@@ -11,12 +12,21 @@ protocol UpdateEncoding: Sendable {
     func read(_ values: UnsafeMutableBufferPointer<Float>, from start: Int, of file: SafetensorsFile) throws
     /// Checks what a layout cannot say.
     func check(_ file: SafetensorsFile) throws
-    /// Writes the values, which all are finite.
-    func write(_ values: [Float], to writer: SafetensorsWriter) throws
+    /// Writes the values, reading them as often as the form needs.
+    ///
+    /// - Throws: ``UpdateFormatError`` if a value is not finite.
+    func write(_ values: any ValueSource, to writer: SafetensorsWriter) throws
 }
 
 extension UpdateEncoding {
     func check(_ file: SafetensorsFile) throws {}
+
+    /// - Throws: ``UpdateFormatError`` if a value is NaN or infinite.
+    func requireFinite(_ block: UnsafeBufferPointer<Float>) throws {
+        guard kumiai_largest_magnitude(block.baseAddress, Int64(block.count)).isFinite else {
+            throw UpdateFormatError("the update has values that are not finite: the training diverged")
+        }
+    }
 }
 
 extension Compression {
@@ -37,5 +47,10 @@ struct Float32Encoding: UpdateEncoding {
         try file.read(into: UnsafeMutableRawBufferPointer(values), at: start * 4)
     }
 
-    func write(_ values: [Float], to writer: SafetensorsWriter) throws { try writer.append(values) }
+    func write(_ values: any ValueSource, to writer: SafetensorsWriter) throws {
+        try values.forEachBlock { block in
+            try requireFinite(block)
+            try writer.append(UnsafeRawBufferPointer(block))
+        }
+    }
 }

@@ -63,13 +63,14 @@ extension TrainingTask {
             m.adapter_digest = arena.bytes(adapter?.digest)
             m.adapter_bytes = adapter?.byteCount ?? 0
             m.deadline_ms = deadline.milliseconds
-            m.training = training.packed(in: arena)
+            m.training = training.packed(in: arena, compression)
             m.late_rounds = UInt32(clamping: lateRounds)
             m.lost_update = lostUpdate?.packed(in: arena)
         }
     }
 
     init(_ m: Kumiai__V1__Train) throws {
+        let training = try Field.present(m.training, "train.training").pointee
         self.init(
             campaign: try Field.name(m.campaign, "train.campaign"),
             key: RoundKey(round: Int(m.round), attempt: Int(m.attempt)),
@@ -83,12 +84,14 @@ extension TrainingTask {
                 BlobReference(digest: $0, byteCount: m.adapter_bytes)
             },
             deadline: Timestamp(milliseconds: m.deadline_ms),
-            training: try Training(try Field.present(m.training, "train.training").pointee),
+            training: try Training(training),
+            compression: try Compression(of: training),
             lateRounds: Int(m.late_rounds),
             lostUpdate: try m.lost_update.map { try Receipt($0.pointee) }
         )
         // What a plan may not ask for, a coordinator may not either: sizes are allocated by these numbers.
-        guard training.problems.isEmpty, (1...PlanLimits.rounds).contains(rounds), (1...rounds).contains(key.round),
+        guard self.training.problems.isEmpty, compression.problems.isEmpty, (1...PlanLimits.rounds).contains(rounds),
+            (1...rounds).contains(key.round),
             key.attempt > 0
         else {
             throw WireError("train", "numbers outside the limits of a plan")

@@ -23,7 +23,7 @@ extension Plan {
                 $0.weight = bounds.weight
                 $0.norm = bounds.norm
             }
-            m.training = training.packed(in: arena)
+            m.training = training.packed(in: arena, compression)
             if extensions != .none {
                 m.extensions = arena.make(kumiai__v1__extensions__init) {
                     $0.seconds = UInt32(clamping: extensions.seconds)
@@ -42,6 +42,7 @@ extension Plan {
 
     init(_ m: Kumiai__V1__Plan) throws {
         let bounds = try Field.present(m.bounds, "plan.bounds").pointee
+        let training = try Field.present(m.training, "plan.training").pointee
         self.init(
             campaign: try Field.name(m.campaign, "plan.campaign"),
             base: try Field.name(m.base_model, "plan.base_model"),
@@ -65,7 +66,8 @@ extension Plan {
             retentionSeconds: Int(clamping: m.retention_seconds),
             strategy: try Strategy(try Field.present(m.strategy, "plan.strategy").pointee),
             bounds: Bounds(weight: bounds.weight, norm: try Field.finite(bounds.norm, "plan.bounds.norm")),
-            training: try Training(try Field.present(m.training, "plan.training").pointee)
+            training: try Training(training),
+            compression: try Compression(of: training)
         )
     }
 

@@ -2,7 +2,8 @@ import Federation
 import KumiaiProto
 
 extension Training {
-    func packed(in arena: Arena) -> UnsafeMutablePointer<Kumiai__V1__Training> {
+    /// On the wire one message holds what is trained and in what form it is sent.
+    func packed(in arena: Arena, _ compression: Compression) -> UnsafeMutablePointer<Kumiai__V1__Training> {
         arena.make(kumiai__v1__training__init) { m in
             m.local_steps = UInt32(clamping: localSteps)
             m.local_epochs = UInt32(clamping: localEpochs)
@@ -35,8 +36,7 @@ extension Training {
             gradientClip: try Field.finite(m.gradient_clip, "training.gradient_clip"),
             proximal: try Field.finite(m.proximal, "training.proximal"),
             seed: m.seed,
-            lora: try m.lora.map { try LoRA($0.pointee) },
-            compression: try m.compression.map { try Compression($0.pointee) } ?? .none
+            lora: try m.lora.map { try LoRA($0.pointee) }
         )
     }
 }
@@ -98,6 +98,10 @@ extension LoRA.Aggregation {
 }
 
 extension Compression {
+    init(of training: Kumiai__V1__Training) throws {
+        self = try training.compression.map { try Compression($0.pointee) } ?? .none
+    }
+
     /// `nil` for none.
     fileprivate func packed(in arena: Arena) -> UnsafeMutablePointer<Kumiai__V1__Compression>? {
         guard self != .none else { return nil }

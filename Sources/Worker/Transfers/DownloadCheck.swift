@@ -1,3 +1,4 @@
+import Contracts
 import Blobs
 import Federation
 import Identity
@@ -23,7 +24,7 @@ struct DownloadCheck: Sendable {
         guard let base = layout(task.model.layout) else { return }
         try check(task.model.byteCount, holds: base, "model")
         guard let adapter = task.adapter,
-            let layout = UpdateFormat(task.training, base: base, round: task.key.round).adapter?.layout
+            let layout = TrainedTensors(task.training, base: base, round: task.key.round).adapter?.layout
         else { return }
         try check(adapter.byteCount, holds: layout, "adapter")
     }

@@ -2,7 +2,6 @@ import Contracts
 import Policies
 import Federation
 import Tensors
-import Updates
 
 /// A site's turn with an adapter: what it starts from, and what it sends of what came out.
 ///
@@ -13,11 +12,11 @@ struct AdapterTurn {
     private let part: AdapterLayout
 
     /// - Parameters:
-    ///   - global: the adapter's factors in the order of `format.adapter`.
+    ///   - global: the adapter's factors in the order of `trained.adapter`.
     ///   - rank: components that this site trains, at most the plan's.
-    init(_ format: UpdateFormat, _ lora: LoRA, policy: Policy, global: [Float], rank: Int) throws {
-        let whole = format.adapter!
-        part = format.part(rank: rank)!
+    init(_ trained: TrainedTensors, _ lora: LoRA, policy: Policy, global: [Float], rank: Int) throws {
+        let whole = trained.adapter!
+        part = trained.part(rank: rank)!
         let layout = AdapterLayout(base: policy.layout, rank: rank, targets: lora.targets)
         var values = [Float](repeating: 0, count: layout.layout.elementCount)
         var rest = global
@@ -30,7 +29,7 @@ struct AdapterTurn {
                 }
             }
         }
-        start = Adapter(layout, scale: Float(lora.scale), trained: format.factors!, values: values)
+        start = Adapter(layout, scale: Float(lora.scale), trained: trained.factors!, values: values)
         let others = Adapter(whole, scale: Float(lora.scale), values: rest)
         self.policy = rank < whole.rank ? others.folded(into: policy) : policy
         try layout.checkTrainable()

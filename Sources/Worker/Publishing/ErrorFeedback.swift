@@ -16,25 +16,24 @@ struct ErrorFeedback {
     private static let prefix = "feedback-"
     private var rests: TensorLayout { TensorLayout([("rest", .f32, [count])]) }
 
-    /// The rest that a turn in `round` adds to its update; zeros where there is none.
-    func rest(before round: Int) -> [Float] {
+    /// The rest that a turn in `round` adds to its update; `nil` if there is none.
+    func rest(before round: Int) -> (any ValueSource)? {
         for earlier in rounds.filter({ $0 < round }).reversed() {
             guard let file = try? SafetensorsFile(path: path(earlier)), file.layout == rests,
-                file.header[metadata: "campaign"] == campaign.text,
-                file.header[metadata: "layout"] == layout.hex, let values = try? file.float32s(),
-                values.allSatisfy(\.isFinite)
+                file.header[metadata: "campaign"] == campaign.text, file.header[metadata: "layout"] == layout.hex,
+                (try? file.checkFinite()) != nil, let values = try? FileValues(file)
             else { continue }
             return values
         }
-        return [Float](repeating: 0, count: count)
+        return nil
     }
 
     /// Keeps the rest of `round`, durably, and the two before it: of the other factor, and to train this round again.
-    func keep(_ rest: [Float], of round: Int) throws {
+    func keep(_ rest: any ValueSource, of round: Int) throws {
         let draft = path(round) + ".new"
         let metadata = [(name: "campaign", value: campaign.text), (name: "layout", value: layout.hex)]
         let writer = try SafetensorsWriter(path: draft, layout: rests, metadata: metadata)
-        try writer.append(rest)
+        try rest.forEachBlock { try writer.append(UnsafeRawBufferPointer($0)) }
         try writer.finish()
         try SystemDisk().rename(draft, to: path(round))
         // The update is published after this, and must not be there without it: the rest would be added twice.

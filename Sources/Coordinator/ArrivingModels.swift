@@ -1,12 +1,13 @@
 import Federation
 import Wire
 
-/// Which models operators have sent and not registered yet: few, so that they do not fill the coordinator's disk.
+/// The models that operators have sent but not registered yet. Their number is limited, so that they cannot fill the
+/// coordinator's disk.
 package struct ArrivingModels {
     private struct Arrival {
         let digest: Digest
         let sender: String
-        /// Connections that are sending it.
+        /// The number of connections that are sending it now.
         var senders = 0
     }
 
@@ -15,7 +16,10 @@ package struct ArrivingModels {
 
     package init() {}
 
-    /// An operator offers a model. Returns those that must make room for it: older ones that nobody is sending.
+    /// Records that an operator starts to send a model.
+    ///
+    /// - Returns: The models to remove to make room for it: the oldest ones that no connection is sending.
+    /// - Throws: A `Refusal` if there is no room because every candidate for removal is still being sent.
     package mutating func begin(_ digest: Digest, from sender: String) throws(Refusal) -> [Digest] {
         if let index = arrivals.firstIndex(where: { $0.digest == digest }) {
             var known = arrivals.remove(at: index)
@@ -38,21 +42,21 @@ package struct ArrivingModels {
             throw Refusal(
                 .limit,
                 """
-                too many models are being sent; expected at most \(CoordinatorLimits.arrivingModelsPerOperator) of \
+                too many models are being sent; expected at most \(CoordinatorLimits.arrivingModelsPerOperator) from \
                 one operator, and \(CoordinatorLimits.arrivingModels) in all
                 """,
-                hint: "try again when one of them has arrived"
+                hint: "try again when one of the transfers has ended"
             )
         }
         return arrivals.remove(at: index).digest
     }
 
-    /// A connection has sent it, or as much of it as it could.
+    /// Records that a connection has stopped sending the model, whether all of it has arrived or not.
     package mutating func end(_ digest: Digest) {
         guard let index = arrivals.firstIndex(where: { $0.digest == digest }) else { return }
         arrivals[index].senders -= 1
     }
 
-    /// It is one of the shared store now.
+    /// Records that the model has been moved to the shared store.
     package mutating func registered(_ digest: Digest) { arrivals.removeAll { $0.digest == digest } }
 }

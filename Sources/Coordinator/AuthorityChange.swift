@@ -5,29 +5,37 @@ import Identity
 import Ledger
 import Verification
 
-/// Records that the consortium's certificate authority changes, in the ledger of a coordinator that does not run.
+/// Records in the ledger that the consortium's certificate authority changes. The coordinator must be stopped.
 public struct AuthorityChange {
     private let configuration: CoordinatorConfiguration
 
     public init(_ configuration: CoordinatorConfiguration) { self.configuration = configuration }
 
-    /// Appends `rotation`, which both authorities must have signed; returns the entry.
+    /// Appends the change to the ledger.
+    ///
+    /// - Parameters:
+    ///   - rotation: The change, signed by both authorities.
+    ///   - now: The time of the entry.
+    /// - Returns: The index of the new entry.
+    /// - Throws: `CoordinatorError` if the coordinator is running, if the ledger is not as the last run left it, or if
+    ///   the change is not valid.
     public func record(_ rotation: AuthorityRotation, at now: Timestamp) throws -> UInt64 {
         let files = CoordinatorFiles(directory: configuration.dataDirectory)
         let lock: DirectoryLock
         do { lock = try DirectoryLock(files.directory) } catch let error as BlobError where error.code == .busy {
-            throw CoordinatorError("the coordinator runs", hint: "stop it, record the change, and start it again")
+            throw CoordinatorError("the coordinator is running", hint: "stop it, record the change, and start it again")
         }
         defer { withExtendedLifetime(lock) {} }
         let key = try IdentityFile.key(files.logKey)
         let seal = try SealedFile(files)
         let (ledger, state) = try FormerRun.ledger(files, consortium: configuration.consortium, key: key)
         let authorities = try IdentityFile.certificates(configuration.authority)
-        // As at a start: nothing is added to an older copy, nor to a ledger that lacks what sites have seen.
+        // The same checks as at a start: never append to an older copy, or to a ledger that lacks entries that sites
+        // have seen.
         try FormerRun.check(seal, files, ledger, state, TrustRoots(authorities))
         guard try MissingHistory(path: files.missingHistory).load(ledger.snapshot) == nil else {
             throw CoordinatorError(
-                "the ledger lacks entries that sites have seen: nothing is added to it",
+                "the ledger lacks entries that sites have seen: nothing can be added to it",
                 hint:
                     """
                     start the coordinator; when the receipts of its sites have filled the gap, or the loss was \
@@ -37,8 +45,8 @@ public struct AuthorityChange {
         }
         guard state.authorities.last?.digest != rotation.authorityDigest else {
             throw CoordinatorError(
-                "the ledger names that CA as the one in force already",
-                hint: "this change was recorded before: start the coordinator"
+                "that CA is already in force according to the ledger",
+                hint: "this change is already recorded: start the coordinator"
             )
         }
         try check(rotation, former: authorities)
@@ -48,7 +56,7 @@ public struct AuthorityChange {
         do { effects = try machine.rotate(rotation.asked(by: principal.path), at: now) } catch {
             throw CoordinatorError("the change of the CA cannot be recorded: it \(error.message)")
         }
-        // The file is another one from here on; the seal over it would be wrong.
+        // Appending changes the ledger's file, so the seal no longer matches it.
         SystemDisk().remove(files.seal)
         try ledger.append(effects.compactMap { if case .record(let entry) = $0 { entry } else { nil } })
         let index = UInt64(ledger.count - 1)
@@ -60,14 +68,14 @@ public struct AuthorityChange {
     private func check(_ rotation: AuthorityRotation, former authorities: [Certificate]) throws {
         guard authorities.contains(where: { $0.digest == rotation.former }) else {
             throw CoordinatorError(
-                "the CA that is replaced is not in \(configuration.authority)",
-                hint: "record the change before the file is changed"
+                "the CA to be replaced is not in \(configuration.authority)",
+                hint: "record the change before you edit the file"
             )
         }
         do {
             try AuthoritySuccession.verify(rotation, consortium: configuration.consortium, among: authorities)
         } catch let error as VerificationError {
-            throw CoordinatorError("\(error) of \(configuration.consortium)", hint: "kumiai pki endorse makes it")
+            throw CoordinatorError("\(error) of \(configuration.consortium)", hint: "create it with kumiai pki endorse")
         }
     }
 }
@@ -85,7 +93,16 @@ extension AuthorityRotation {
         )
     }
 
-    /// Signed by both authorities.
+    /// Creates a change of the certificate authority, signed by both authorities.
+    ///
+    /// - Parameters:
+    ///   - consortium: The consortium's name.
+    ///   - former: The authority that is replaced.
+    ///   - new: The authority that takes its place.
+    ///   - formerEnds: The time from which certificates of the former authority are no longer accepted.
+    ///   - name: Who makes the change.
+    /// - Returns: The signed change, to be recorded with ``AuthorityChange``.
+    /// - Throws: `IdentityError` if signing fails.
     public static func make(
         consortium: String,
         former: CertificateAuthority,

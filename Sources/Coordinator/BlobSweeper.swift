@@ -2,19 +2,19 @@ import Blobs
 import Federation
 import Synchronization
 
-/// Removes blobs that no entry of the ledger needs: updates that were refused or never submitted, uploads given up.
+/// Removes blobs that no ledger entry needs: updates that were refused or never submitted, and abandoned uploads.
 ///
-/// At the end of a round it notes what nobody needs; what is still not needed, and has not grown, at the end of the
-/// next one goes. So nothing disappears between its upload and its submission.
+/// A blob is removed only if two sweeps in succession find it unneeded, and an unfinished upload only if it has not
+/// grown between them. A blob is therefore never removed between its upload and its submission.
 ///
-/// What sites upload is looked through after every round. The shared store holds what was accepted, and grows with the
-/// rounds: looking through all of it each time would take longer and longer, and little of it is ever unneeded unless a
-/// round was abandoned.
+/// The sites' uploads are scanned after every round. The shared store, which holds accepted updates, grows with each
+/// round. Scanning all of it every time would take longer and longer and would find little, unless a round was
+/// abandoned.
 package final class BlobSweeper: Sendable {
-    /// A blob, and where it lies.
+    /// A blob and the store that holds it.
     package struct Place: Hashable, Sendable {
         package let digest: Digest
-        /// The site that sent it; `nil`: in the shared store.
+        /// The site that uploaded it; `nil` for the shared store.
         package let site: SiteID?
     }
 
@@ -28,7 +28,7 @@ package final class BlobSweeper: Sendable {
     private let incoming: IncomingBlobs
     private let found = Mutex(Found())
 
-    /// Rounds after which the shared store is looked through in any case.
+    /// The number of rounds after which the shared store is scanned in any case.
     private static let roundsBetween = 64
 
     package init(_ blobs: BlobStore, _ incoming: IncomingBlobs) {
@@ -36,8 +36,10 @@ package final class BlobSweeper: Sendable {
         self.incoming = incoming
     }
 
-    /// Counts a round, and says whether the shared store is to be looked through at its end. `wasAbandoned`: the round
-    /// has no result, and left its updates.
+    /// Counts a round and decides whether to scan the shared store at its end.
+    ///
+    /// - Parameter wasAbandoned: Whether the round ended without a result and left its updates behind.
+    /// - Returns: Whether the next sweep should include the shared store.
     package func needsAll(wasAbandoned: Bool) -> Bool {
         found.withLock { found in
             found.roundsSinceAll += 1
@@ -49,13 +51,16 @@ package final class BlobSweeper: Sendable {
         }
     }
 
-    /// Returns what was removed. `needed`: what must stay in the shared store; `nil`: it is not looked through.
+    /// Removes what was already unneeded in the previous sweep, and remembers what is unneeded now.
+    ///
+    /// - Parameter needed: The blobs to keep in the shared store; `nil` leaves the shared store out of the sweep.
+    /// - Returns: The blobs that were removed.
     package func sweep(needed: Set<Digest>?) throws -> [Place] {
         let former = found.withLock { $0 }
         var removed: [Place] = [], candidates: Set<Place> = [], partial: [Place: UInt64] = [:]
         for (store, site) in try stores(withShared: needed != nil) {
             func place(_ digest: Digest) -> Place { Place(digest: digest, site: site) }
-            // An upload that was accepted is in the shared store; what is left of it at its site serves nobody.
+            // An accepted upload is in the shared store; a copy left in the site's own store is not needed.
             for digest in try store.all() where site != nil || needed?.contains(digest) == false {
                 if former.unneeded.contains(place(digest)) {
                     store.remove(digest)

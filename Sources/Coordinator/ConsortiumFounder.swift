@@ -4,7 +4,7 @@ import Foundation
 import Identity
 import Ledger
 
-/// Begins a consortium's ledger: the log's key, the founding entry, and the base model.
+/// Creates a consortium's ledger: the log key, the genesis entry and the base model.
 public struct ConsortiumFounder {
     private let configuration: CoordinatorConfiguration
     private let files: CoordinatorFiles
@@ -14,11 +14,15 @@ public struct ConsortiumFounder {
         files = CoordinatorFiles(directory: configuration.dataDirectory)
     }
 
-    /// Makes the data directory. Throws where a ledger is there already.
+    /// Creates the data directory and its ledger.
+    ///
+    /// - Returns: The base model as the genesis entry names it.
+    /// - Throws: `CoordinatorError` if the directory already holds a ledger or parts of one, or if the identity or the
+    ///   model is not valid.
     public func found(base: ModelName, modelPath: String, at now: Timestamp) throws -> ModelReference {
         guard !FileManager.default.fileExists(atPath: files.ledger) else {
             throw CoordinatorError(
-                "\(files.directory) holds a ledger already",
+                "\(files.directory) already holds a ledger",
                 hint: "a consortium is founded once; choose another directory"
             )
         }
@@ -30,7 +34,7 @@ public struct ConsortiumFounder {
         try SystemDisk().makeDirectory(files.releases)
         let model = try ModelImport(BlobStore(directory: files.blobs)).add(modelPath)
         let logKey = try PrivateKey.generate(.ed25519)
-        // A ledger whose key is lost can never be written again: it is made anew, and never over another one.
+        // Without its key a ledger can never be extended again: create a new key, and never overwrite an existing one.
         try IdentityFile.create(logKey, at: files.logKey)
         try SystemDisk().store(authority.pem(), at: files.authority)
         let publicKey = try logKey.publicKey.ed25519Bytes()
@@ -51,8 +55,8 @@ public struct ConsortiumFounder {
         return model
     }
 
-    /// The key of a ledger that is not there: a disk that is not mounted, or a backup that was restored in part.
-    /// Another key in its place would make the ledger worthless.
+    /// Throws if the directory holds the key or the seal of a ledger that is missing, because a disk is not mounted or
+    /// a backup was only partly restored. A new key in its place would make that ledger worthless.
     private func requireNoRemains() throws {
         for path in [files.logKey, files.seal] where FileManager.default.fileExists(atPath: path) {
             throw CoordinatorError(
@@ -61,7 +65,7 @@ public struct ConsortiumFounder {
                 changed
                 """,
                 hint: """
-                    restore ledger.sqlite, or mount the disk that it is on; only where there never was one, \
+                    restore ledger.sqlite, or mount the disk that it is on; only if there never was one, \
                     because an earlier init was interrupted, move log.key away and run init again
                     """
             )
@@ -87,7 +91,7 @@ public struct ConsortiumFounder {
     }
 }
 
-/// Something that the operator must fix.
+/// An operating failure that the operator must fix.
 public struct CoordinatorError: Error, Equatable, Sendable, CustomStringConvertible {
     public let message: String
     public let hint: String

@@ -1,6 +1,6 @@
 import Blobs
 
-/// What a coordinator needs to run; `kumiai coordinator init` writes it as TOML.
+/// The configuration that a coordinator needs to run; `kumiai coordinator init` writes it as TOML.
 public struct CoordinatorConfiguration: Equatable, Sendable {
     public var consortium: String
     public var host: String
@@ -11,7 +11,7 @@ public struct CoordinatorConfiguration: Equatable, Sendable {
     public var key: String
     /// The list of revoked certificates, PEM or DER, if there is one.
     public var revocations: String?
-    /// Where the ledger, the blobs and the releases lie.
+    /// The directory of the ledger, the blobs and the releases.
     public var dataDirectory: String
     public var heartbeatSeconds: Int
     public var aggregationThreads: Int
@@ -41,7 +41,7 @@ public struct CoordinatorConfiguration: Equatable, Sendable {
     }
 }
 
-/// Where things lie in a coordinator's data directory.
+/// The paths of the files in a coordinator's data directory.
 public struct CoordinatorFiles: Sendable {
     public let directory: String
 
@@ -51,16 +51,18 @@ public struct CoordinatorFiles: Sendable {
     public var seal: String { directory + "/ledger.seal" }
     public var logKey: String { directory + "/log.key" }
     public var blobs: String { directory + "/blobs" }
-    /// Models that operators send to be registered.
+    /// Models that operators have sent but not registered yet.
     public var arrivingModels: String { directory + "/arriving-models" }
     public var releases: String { directory + "/releases" }
     public var authority: String { directory + "/ca.pem" }
-    /// The newest tree head of a site that the ledger does not extend: nothing is decided while it is here.
+    /// The newest tree head seen by a site that this ledger does not extend. Nothing is decided while this file exists.
     public var missingHistory: String { directory + "/missing-history.note" }
 }
 
 extension CoordinatorFiles {
-    /// The lock of a coordinator that runs on this directory, which must hold a ledger.
+    /// Takes the lock of a running coordinator on this directory.
+    ///
+    /// - Throws: `CoordinatorError` if the directory holds no ledger, or if another coordinator runs on it.
     func lockedForService() throws -> DirectoryLock {
         let disk = SystemDisk()
         guard disk.byteCount(ledger) != nil else {
@@ -71,7 +73,7 @@ extension CoordinatorFiles {
                     : "found the consortium first: kumiai coordinator init"
             )
         }
-        // A disk that filled up, or a copy that broke off, leaves an empty file: SQLite would begin a ledger in it.
+        // A full disk or an interrupted copy leaves an empty file, in which SQLite would start a new ledger.
         guard disk.byteCount(ledger) != 0 else {
             throw CoordinatorError(
                 "\(ledger) is empty",

@@ -10,7 +10,7 @@ struct CoordinatorIdentity: Sendable {
     let logKey: PrivateKey
     let logKeyBytes: [UInt8]
     let logKeySignature: [UInt8]
-    /// What of it ends, and when.
+    /// What expires and when: the coordinator's certificate, its CA and its revocation list.
     let notices: [CertificateNotice]
 
     init(_ configuration: CoordinatorConfiguration, _ files: CoordinatorFiles, at now: Timestamp) throws {
@@ -21,13 +21,13 @@ struct CoordinatorIdentity: Sendable {
         guard principal.isCoordinator, principal.consortium == configuration.consortium else {
             throw CoordinatorError(
                 "\(configuration.certificate) is the certificate of \(principal)",
-                hint: "the coordinator needs one of its own role"
+                hint: "the coordinator needs a certificate of the coordinator role for this consortium"
             )
         }
         guard try chain[0].matches(key) else {
             throw CoordinatorError(
                 "\(configuration.key) is not the key of \(configuration.certificate)",
-                hint: "put both of them there: kumiai pki renew keeps the key"
+                hint: "install the certificate and its key together: kumiai pki renew keeps the key"
             )
         }
         notices =
@@ -42,7 +42,7 @@ struct CoordinatorIdentity: Sendable {
 }
 
 extension ReloadingIdentity<CoordinatorIdentity> {
-    /// The identity of `configuration`, loaded and from then on replaced where its files are.
+    /// Loads the identity of `configuration`, and replaces it when its files are replaced.
     init(_ configuration: CoordinatorConfiguration, _ files: CoordinatorFiles, at now: Timestamp) throws {
         let paths =
             [configuration.certificate, configuration.key, configuration.authority]
@@ -56,7 +56,7 @@ extension ReloadingIdentity<CoordinatorIdentity> {
 }
 
 extension CoordinatorIdentity {
-    /// Whether it may take the place of `former` in a coordinator that runs.
+    /// Throws unless this identity may replace `former` in a running coordinator.
     fileprivate func requireSuccession(to former: CoordinatorIdentity, _ configuration: CoordinatorConfiguration) throws
     {
         guard principal == former.principal else {
@@ -67,7 +67,7 @@ extension CoordinatorIdentity {
         let authorities = Set(roots.authorities.map(\.digest))
         guard Set(former.roots.authorities.map(\.digest)) == authorities else {
             throw CoordinatorError(
-                "\(configuration.authority) holds other CAs than this coordinator was started with",
+                "\(configuration.authority) holds CAs other than those that this coordinator was started with",
                 hint: "stop it to change the CA: kumiai coordinator rotate-ca"
             )
         }

@@ -2,7 +2,7 @@ import Federation
 import Logging
 import Transport
 
-/// What the coordinator's log says of what happens.
+/// Writes observations to the coordinator's log.
 struct CoordinatorLog: Sendable {
     private let logger: Logger
 
@@ -47,7 +47,7 @@ struct CoordinatorLog: Sendable {
                 "the round cannot be computed; trying again",
                 metadata: [
                     "round": "\(key)", "reason": "\(reason)",
-                    "hint": "make room on the disk, or restore the blob that is named from a backup",
+                    "hint": "make room on the disk, or restore the named blob from a backup",
                 ]
             )
         case .undecided(let reason, let hint):
@@ -69,7 +69,7 @@ struct CoordinatorLog: Sendable {
                 "sites are heard before anything is decided",
                 metadata: [
                     "until": "\(end.text)",
-                    "hint": "it ends earlier when all sites are connected, or after 30 s those of the quorum",
+                    "hint": "the wait ends early when all sites are connected, or after 30 s when a quorum is",
                 ]
             )
         case .historyMissing(let head, let site, let entries):
@@ -79,8 +79,8 @@ struct CoordinatorLog: Sendable {
                     "site": "\(site)", "seen": "\(head.head.size)", "entries": "\(entries)",
                     "hint":
                         """
-                    was an older backup restored? receipts of connecting sites are taken in; kumiai coordinator \
-                    status says how far that is
+                    was an older backup restored? receipts of connecting sites are collected; kumiai coordinator \
+                    status shows the progress
                     """,
                 ]
             )

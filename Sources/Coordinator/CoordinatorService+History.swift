@@ -7,12 +7,12 @@ import Logging
 import Transport
 import Wire
 
-/// Whether the coordinator's ledger is the one that its sites have seen, and what is done where it is not.
+/// Compares the coordinator's ledger with what its sites have seen, and handles the case that it is older.
 extension CoordinatorService {
-    /// What a site's hello is answered with.
+    /// The reply to a site's hello.
     struct Greeting: Sendable {
         let welcome: Welcome
-        /// The site has seen entries that are missing here: it may show them, and nothing else.
+        /// The site has seen entries that are missing here: it may show their receipts and do nothing else.
         let isRecovery: Bool
     }
 
@@ -36,7 +36,7 @@ extension CoordinatorService {
         }
     }
 
-    /// What a welcome says of the coordinator, as of one moment.
+    /// The facts about the coordinator that a welcome contains, all taken at the same moment.
     struct GreetingFacts: Sendable {
         let ledger: LedgerSnapshot
         let losses: [ConsortiumState.RecordedLoss]
@@ -51,7 +51,8 @@ extension CoordinatorService {
 
     nonisolated func welcome(_ version: UInt32) async throws -> Welcome { try await welcome(version, greetingFacts()) }
 
-    /// `loss`: the one that explains why the site's history is not this one; otherwise the newest is shown.
+    /// - Parameter loss: The declared loss that explains why the site's history differs; if `nil`, the newest one is
+    ///   sent.
     private nonisolated func welcome(
         _ version: UInt32,
         _ facts: GreetingFacts,
@@ -78,7 +79,7 @@ extension CoordinatorService {
         )
     }
 
-    /// Nothing is answered from a ledger whose file is gone.
+    /// Throws if the ledger's file is gone: nothing may be answered from such a ledger.
     nonisolated func requireLedger() async throws {
         do { try await workers.runIfActive { [ledger] in try ledger.requireWhole() } } catch let error as LedgerError {
             throw Refusal(
@@ -89,7 +90,7 @@ extension CoordinatorService {
         }
     }
 
-    /// An operator's word that what is missing is lost.
+    /// Records an operator's declaration that the missing entries are lost.
     func declareLoss(reason: String, by operatorName: String) async throws -> UInt64 {
         let recovery = await look { $0.recovery }
         var missing: (head: SignedTreeHead, kept: UInt64)?
@@ -100,7 +101,7 @@ extension CoordinatorService {
         return try await recorded(.declareLoss(reason: reason, by: operatorName, missing: missing))
     }
 
-    /// What is wrong with the coordinator, for its status.
+    /// The coordinator's problems, as its status reports them.
     nonisolated func troubles(_ facts: StatusFacts) async -> [String] {
         var found: [String] = []
         do { try await workers.runIfActive { [ledger] in try ledger.requireWhole() } } catch {

@@ -5,16 +5,16 @@ import Ledger
 import Logging
 import Transport
 
-/// Certificates in a coordinator that runs: taken anew from their files, reminded of before their end, and ended with
-/// it.
+/// Certificates of a running coordinator: reloading them from their files, warning before they expire, and closing
+/// connections when they do.
 extension CoordinatorService {
     private static let lookSeconds = 2
 
-    /// Takes the certificate, the key, the CA and the revocation list from their files now; those that it has stay
-    /// where the files do not hold.
+    /// Reloads the certificate, the key, the CA and the revocation list from their files. If the files are not valid,
+    /// the current ones stay in use.
     public func reload() { took(reloading.reload(at: now())) }
 
-    /// Notices replaced files, and ends connections whose certificates have ended or were revoked.
+    /// Detects replaced files, and closes connections whose certificates have expired or been revoked.
     func watchIdentity() async {
         warnOfOpenDirectory()
         var memory = MemoryReturn()
@@ -28,7 +28,7 @@ extension CoordinatorService {
         }
     }
 
-    /// A ledger that is removed or replaced while nobody asks for anything is noticed too; said once.
+    /// Detects that the ledger's file was removed or replaced, even if no request needs it; logs this once.
     private func watchLedger() async {
         do {
             try await workers.runIfActive { [ledger] in try ledger.requireWhole() }
@@ -38,7 +38,7 @@ extension CoordinatorService {
             ledgerIsMissed = true
             logger.critical(
                 "nothing is decided, and nothing is answered from the ledger",
-                metadata: ["reason": "\(error)", "hint": "put the file back, and start again"]
+                metadata: ["reason": "\(error)", "hint": "put the file back and restart the coordinator"]
             )
         }
     }
@@ -80,9 +80,9 @@ extension CoordinatorService {
         }
     }
 
-    /// A look at the dates is cheap; signatures and revocations are checked again where the files were replaced, or
-    /// where the list of what was revoked has ended: what is refused to new connections is no right of those that came
-    /// in time.
+    /// Dates are cheap to check, so they are checked every time. Signatures and revocations are checked again only if
+    /// the files were replaced or the revocation list has expired: what is refused to new connections is refused to
+    /// open ones too.
     private func endConnections() {
         let time = now(), roots = identity.roots, isWhole = mustCheckConnections || roots.hasEndedRevocations(at: time)
         mustCheckConnections = false
@@ -92,7 +92,7 @@ extension CoordinatorService {
                 _ = try roots.verify(certificate, at: time)
                 return nil
             } catch let error as IdentityError where error.code == .notTrusted && certificate.notAfter >= time {
-                // Behind intermediates that only the handshake saw.
+                // Issued through intermediates that only the handshake saw.
                 return nil
             } catch {
                 return "\(error)"
@@ -100,7 +100,8 @@ extension CoordinatorService {
         }
     }
 
-    /// A certificate that a handshake did not accept: kept for the status where the consortium's CA has issued it.
+    /// Records a certificate that a handshake did not accept. It is kept for the status if the consortium's CA issued
+    /// it.
     func refused(_ certificate: RefusedCertificate, _ reason: String) {
         guard let principal = certificate.principal, principal.consortium == configuration.consortium,
             let site = principal.site
@@ -108,11 +109,10 @@ extension CoordinatorService {
         observe(.turnedAway(site, reason: reason))
     }
 
-    /// Why a site's last attempt to connect came to nothing; `nil` where it has connected since.
+    /// Returns why a site's last attempt to connect failed; `nil` if the site has connected since.
     public func refusal(of site: SiteID) -> RefusedSite? { refusedSites[site] }
 
-    /// What a status says about certificates: the coordinator's own, its CA's, its revocation list's, and each
-    /// connected site's.
+    /// The notices about expiry that a status shows for the coordinator's certificate, its CA and its revocation list.
     public var certificateNotices: [CertificateNotice] { identity.notices }
     public func certificateTerm(of site: SiteID) -> CertificateTerm? { driver.sites[site]?.certificate }
 
@@ -129,7 +129,7 @@ extension CoordinatorService {
     }
 }
 
-/// A site whose last attempt to connect came to nothing.
+/// A site whose last attempt to connect failed.
 public struct RefusedSite: Equatable, Sendable {
     public let reason: String
     public let at: Timestamp

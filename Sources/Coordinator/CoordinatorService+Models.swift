@@ -6,7 +6,7 @@ import Releases
 import Tensors
 import Wire
 
-/// Models and releases for those who fetch them, and models that operators register.
+/// Models and releases to download, and models that operators register.
 extension CoordinatorService {
     /// The files of a model or a release, and the entry that registered it.
     func listing(of name: ModelName) async throws -> ModelListing {
@@ -35,8 +35,8 @@ extension CoordinatorService {
         guard FileManager.default.fileExists(atPath: release.path) else {
             throw Refusal(
                 .unavailable,
-                "the release \(name) is in the ledger, and its directory is not here",
-                hint: "an operator cuts it again: kumiai release cut \(name)"
+                "the release \(name) is in the ledger, but its directory is missing",
+                hint: "an operator must cut it again: kumiai release cut \(name)"
             )
         }
         let found = try await workers.runIfActive {
@@ -46,7 +46,7 @@ extension CoordinatorService {
         return found
     }
 
-    /// Where the bytes of a blob lie that anybody of the consortium may fetch; `nil`: there is none of this digest.
+    /// Returns the location of a blob that every member of the consortium may fetch; `nil` if there is no such blob.
     func source(of digest: Digest) async throws -> FetchSource? {
         let (mayFetch, releases) = await look { ($0.mayFetch(digest), $0.machine.state.releases) }
         if mayFetch { return .blob }
@@ -59,7 +59,7 @@ extension CoordinatorService {
         return nil
     }
 
-    /// An operator begins to send a model: older ones that were never registered may have to make room for it.
+    /// Records that an operator starts to send a model, and removes older unregistered models if room is needed.
     func modelArrives(_ digest: Digest, from operatorName: String) throws {
         for replaced in try arrivals.begin(digest, from: operatorName) {
             arrivingModels.remove(replaced)
@@ -71,12 +71,12 @@ extension CoordinatorService {
         }
     }
 
-    /// What an upload says of the room on the disk.
+    /// Records whether an upload found the disk full.
     func noteRoom(isFull: Bool) { isDiskFull = isFull }
 
     func modelArrived(_ digest: Digest) { arrivals.end(digest) }
 
-    /// Registers a model that an operator has sent. The same request again is answered as the first time.
+    /// Registers a model that an operator has sent. Idempotent: a repeated request gets the same answer.
     func register(_ name: ModelName, _ blob: BlobReference, by operatorName: String) async throws -> ServerMessage {
         if let index = try await lookOrThrow({ driver in
             let index = try driver.registration(of: name, blob.digest)
@@ -120,7 +120,7 @@ extension CoordinatorService {
     }
 }
 
-/// Where bytes that are fetched lie.
+/// The location of bytes to send.
 enum FetchSource: Sendable {
     case blob
     /// A file of a release.

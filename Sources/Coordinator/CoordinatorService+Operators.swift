@@ -7,17 +7,17 @@ import Transport
 import Verification
 import Wire
 
-/// The operators' verbs, and what everybody may ask.
+/// The operators' requests, and the questions that every client may ask.
 extension CoordinatorService {
-    /// Asks for an entry; returns where it is.
+    /// Sends a request that results in a ledger entry, and returns the entry's index.
     func recorded(_ request: CoordinatorRequest) async throws -> UInt64 {
         guard case .recorded(let index) = try await ask(request) else {
-            throw Refusal(.unavailable, "the coordinator has no answer")
+            throw Refusal(.unavailable, "the coordinator did not answer")
         }
         return index
     }
 
-    /// What `body` finds, or throws, when all that was decided is on the disk.
+    /// Runs `body` when everything decided so far is on the disk; returns its result or throws its error.
     func lookOrThrow<Found: Sendable>(_ body: @escaping @Sendable (CoordinatorDriver) throws -> Found) async throws
         -> Found
     {
@@ -32,7 +32,7 @@ extension CoordinatorService {
         return .campaignAccepted(plan.campaign, index: try await recorded(.open(plan, by: name)))
     }
 
-    /// Whether a campaign could be opened by this plan, once none runs; answered with the status.
+    /// Checks whether a campaign could be opened with this plan if none were running; the answer is the status.
     func check(_ plan: Plan) async throws -> ServerMessage {
         let (opening, violation) = await look { ($0.machine.opening(of: plan), $0.machine.problem(of: plan)) }
         guard opening == nil else { return .status(await status(of: plan.sites)) }
@@ -47,7 +47,7 @@ extension CoordinatorService {
         return .status(await status(of: plan.sites))
     }
 
-    /// The plan's base is registered, and sites can train it as the plan says.
+    /// Throws unless the plan's base model is registered and sites can train it as the plan says.
     private func requireSound(_ plan: Plan) async throws {
         let models = await look { $0.machine.state.models }
         guard let base = models[plan.base] else {
@@ -59,7 +59,7 @@ extension CoordinatorService {
             )
         }
         let blobs = blobs
-        // Reads all of the base: the coordinator goes on meanwhile.
+        // This reads the whole base model, so it runs on a worker thread.
         let problem = try await workers.runIfActive {
             try plan.problems.first ?? PlanFit.problems(of: plan, base: SafetensorsFile(blobs, base.digest)).first
         }
@@ -72,7 +72,7 @@ extension CoordinatorService {
         }
     }
 
-    /// `adapterRank`: of the adapter beside the model; 0: none.
+    /// - Parameter adapterRank: The rank of the adapter to write beside the model; 0 for none.
     func cut(_ name: ModelName, round: Int?, adapterRank: Int, by operatorName: String) async throws -> ServerMessage {
         let (former, training) = await look { driver in
             (driver.machine.state.releases.first { $0.name == name }, driver.machine.state.campaign?.plan.training)
@@ -81,8 +81,8 @@ extension CoordinatorService {
         if let former, let round, former.round != round {
             throw Refusal(
                 .conflict,
-                "\(name) was cut before, of \(former.round.map { "round \($0)" } ?? "the last round")",
-                hint: "a release is cut once"
+                "\(name) was already cut from \(former.round.map { "round \($0)" } ?? "the last round")",
+                hint: "a release can be cut only once"
             )
         }
         let cutting: ReleaseCutting
@@ -95,8 +95,8 @@ extension CoordinatorService {
         guard adapterRank == 0 || report?.rank == adapterRank else {
             throw Refusal(
                 .conflict,
-                "\(name) was cut before, \(report.map { "with an adapter of rank \($0.rank)" } ?? "without an adapter")",
-                hint: "kumiai adapter extract makes one from the base and the release"
+                "\(name) already exists \(report.map { "with an adapter of rank \($0.rank)" } ?? "without an adapter")",
+                hint: "kumiai adapter extract creates one from the base and the release"
             )
         }
         return .releaseReady(
@@ -112,7 +112,7 @@ extension CoordinatorService {
             throw Refusal(
                 .conflict,
                 "the campaign's plan has no adapters",
-                hint: "kumiai adapter extract makes one from any two models"
+                hint: "kumiai adapter extract creates one from any two models"
             )
         }
     }
@@ -140,7 +140,7 @@ extension CoordinatorService {
         return cutting
     }
 
-    /// The model that a campaign, or one of its rounds, came to; an adapter beside it is folded in.
+    /// Returns the resulting model of a campaign or of one of its rounds, with the adapter, if any, folded in.
     private func result(of campaign: CampaignState, _ record: RoundArchive.Record?) async throws -> BlobReference {
         guard let record else {
             return BlobReference(digest: campaign.current.model, byteCount: campaign.current.modelByteCount)
@@ -165,13 +165,14 @@ extension CoordinatorService {
         }
     }
 
-    /// Copying a large model, and decomposing its change, takes minutes: the coordinator goes on meanwhile.
+    /// Writes the release. Copying a large model and decomposing its change takes minutes, so this runs on a worker
+    /// thread.
     private func write(_ cutting: ReleaseCutting, to path: String, adapterRank: Int) async throws {
         guard releasesInProgress.insert(cutting.name).inserted else {
             throw Refusal(
                 .unavailable,
                 "\(cutting.name) is being written",
-                hint: "it goes on by itself; cut it again in a while"
+                hint: "writing continues in the background; repeat the command later"
             )
         }
         defer { releasesInProgress.remove(cutting.name) }
@@ -181,7 +182,7 @@ extension CoordinatorService {
         try check(adapterRank, lineage.training)
         let (blobs, identity, lora) = (blobs, identity, adapterRank == 0 ? nil : lineage.training.lora)
         try await workers.runIfActive {
-            // A byte that rotted since the last round would be signed with the rest.
+            // Verify first: a byte that has rotted since the last round would otherwise be signed with the rest.
             for digest in [cutting.model.digest] + (lora == nil ? [] : [lineage.baseDigest]) {
                 do { try blobs.verify(digest) } catch {
                     throw Refusal(
@@ -191,7 +192,7 @@ extension CoordinatorService {
                     )
                 }
             }
-            // The campaign's change as an adapter on its base, in the modules that the plan adapts.
+            // The campaign's change as an adapter on its base model, for the modules that the plan adapts.
             let adapter = try lora.map { lora in
                 try AdapterExtraction(
                     from: SafetensorsFile(blobs, lineage.baseDigest),
@@ -210,12 +211,13 @@ extension CoordinatorService {
                 key: identity.key
             )
         }
-        // It is signed anew: what was known of an earlier copy is not of this one.
+        // The release was signed again, so cached facts about an earlier copy no longer apply.
         releaseFiles[cutting.name] = nil
         logger.info("release cut", metadata: ["release": "\(cutting.name)", "model": "\(cutting.model.digest.short)"])
     }
 
-    /// Gives up the blobs of rounds whose retention has passed. The entry is durable before the first file goes.
+    /// Removes the blobs of rounds whose retention period has passed. The entry is durable before the first file is
+    /// removed.
     func prune(by operatorName: String, dryRun: Bool) async throws -> ServerMessage {
         let time = now()
         let (rounds, going) = await look { $0.pruning(at: time) }
@@ -233,7 +235,7 @@ extension CoordinatorService {
 
     // MARK: Status
 
-    /// What a status says, as of one moment.
+    /// The facts that a status contains, all taken at the same moment.
     struct StatusFacts: Sendable {
         var report: StatusReport
         let troubles: (decisions: [String], hearing: String?)
@@ -241,7 +243,7 @@ extension CoordinatorService {
         let isDiskFull: Bool
     }
 
-    /// `named`: sites to report on beside the connected ones; without them, the campaign's.
+    /// - Parameter named: Sites to report on in addition to the connected ones; if `nil`, the campaign's sites.
     nonisolated func status(of named: [SiteID]? = nil) async -> StatusReport {
         let facts = await statusFacts(of: named)
         var report = facts.report
@@ -260,6 +262,6 @@ extension CoordinatorService {
         return StatusFacts(report: report, troubles: troubles, notices: certificateNotices, isDiskFull: isDiskFull)
     }
 
-    /// The largest update that a site may upload now; `nil` where no campaign takes updates of it.
+    /// Returns the size of the largest update that a site may upload now; `nil` if no campaign accepts updates from it.
     func uploadLimit(for site: SiteID) async -> UInt64? { await look { $0.uploadLimit(for: site) } }
 }

@@ -4,13 +4,13 @@ import Ledger
 import Protocol
 import Wire
 
-/// What sites submit and show, and how they are answered.
+/// Submissions and receipts from sites, and the answers to them.
 extension CoordinatorService {
     nonisolated func submit(_ update: SignedUpdate, from site: SiteID, certificate: Certificate, seenEntries: UInt64)
         async throws -> ServerMessage
     {
         guard case .submission(let answer) = try await ask(.submit(update, from: site), certificate: certificate) else {
-            throw postponement("the coordinator has no answer yet")
+            throw postponement("the coordinator has not answered yet")
         }
         switch answer {
         case .accepted(let index): return try await accepted(index, seenEntries)
@@ -19,13 +19,15 @@ extension CoordinatorService {
         }
     }
 
-    /// Takes in what a site shows; says whether the ledger holds it, or does now.
+    /// Processes a receipt that a site shows.
+    ///
+    /// - Returns: Whether the ledger now holds the receipt's entry.
     nonisolated func take(_ receipt: Receipt, from site: SiteID) async throws -> Bool {
         guard case .receiptSeen(let isHeld) = try await ask(.show(receipt, by: site)) else { return false }
         return isHeld
     }
 
-    /// A receipt, and the proof that its tree head extends what the site has seen.
+    /// Returns a receipt, and the proof that its tree head extends what the site has seen.
     private nonisolated func accepted(_ index: UInt64, _ seenEntries: UInt64) async throws -> ServerMessage {
         let snapshot = ledger.snapshot
         return .receipt(
@@ -45,10 +47,11 @@ extension CoordinatorService {
     }
 
     private nonisolated func postponement(_ reason: String) -> Refusal {
-        Refusal(.unavailable, reason, hint: "the update is kept, and submitted again by itself")
+        Refusal(.unavailable, reason, hint: "the worker keeps the update and submits it again automatically")
     }
 
-    /// A site that sent its update for the round already is asked again only with the entry that says that it was lost.
+    /// A site that has already sent its update for the round is asked again only together with the entry that proves
+    /// its loss.
     nonisolated func message(_ instruction: SiteLink.Instruction) async -> ServerMessage {
         guard let index = instruction.proof, case .train(let task) = instruction.assignment,
             let proof = try? await receipt(of: index)

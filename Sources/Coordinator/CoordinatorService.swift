@@ -11,15 +11,15 @@ import Releases
 import Transport
 import Wire
 
-/// The coordinator's shell: it gives its driver a clock, a disk, links and threads.
+/// The coordinator's shell: it provides its driver with a clock, a disk, links and threads.
 ///
-/// Everything that decides runs on this actor; nothing that blocks does.
+/// All decisions run on this actor; blocking work runs on thread pools.
 public actor CoordinatorService {
     nonisolated let configuration: CoordinatorConfiguration
     nonisolated let files: CoordinatorFiles
     nonisolated let ledger: Ledger
     nonisolated let blobs: BlobStore
-    /// What sites have sent, each site's by itself, until an entry names it.
+    /// Each site's uploads, stored separately until a ledger entry names them.
     nonisolated let incoming: IncomingBlobs
     nonisolated let arrivingModels: BlobStore
     nonisolated let logger: Logger
@@ -27,9 +27,9 @@ public actor CoordinatorService {
     nonisolated let spools = SpoolRegistry()
     nonisolated let intake = IntakeBudget()
     nonisolated let arrivedUpdates = ArrivedUpdates()
-    /// For what blocks: hashing, reading, reducing.
+    /// For blocking work: hashing, reading, reducing.
     nonisolated let workers = NIOThreadPool(numberOfThreads: 4)
-    /// For what must happen in order: the ledger is written by one thread, and so is the shared store of blobs.
+    /// For work that must happen in order: one thread writes the ledger, and another changes the shared blob store.
     nonisolated let writer = NIOThreadPool(numberOfThreads: 1)
     nonisolated let keeper = NIOThreadPool(numberOfThreads: 1)
     private nonisolated let clock: GuardedClock
@@ -47,18 +47,18 @@ public actor CoordinatorService {
     var reloading: ReloadingIdentity<CoordinatorIdentity>
     var identity: CoordinatorIdentity { reloading.current }
     var reminder = CertificateReminder()
-    /// Whether certificates were replaced since the open connections were looked at.
+    /// Whether certificates were replaced since the open connections were last checked.
     var mustCheckConnections = false
     var refusedSites: [SiteID: RefusedSite] = [:]
-    /// Sites that have shown a certificate that holds since the start, on whichever kind of connection.
+    /// Sites that have presented a valid certificate since the start, on any kind of connection.
     private(set) var seenSites: Set<SiteID> = []
     var releasesInProgress: Set<ModelName> = []
-    /// What each release holds, as its signature says.
+    /// The files of each release, as listed in its signature.
     var releaseFiles: [ModelName: [ModelListing.File]] = [:]
     var arrivals = ArrivingModels()
-    /// Whether it was said that the ledger's file is gone, or another one.
+    /// Whether the log already says that the ledger's file is missing or was replaced.
     var ledgerIsMissed = false
-    /// Whether the last upload ended for lack of room.
+    /// Whether the last upload failed because the disk is full.
     var isDiskFull = false
 
     private(set) var listener: Listener?
@@ -66,10 +66,10 @@ public actor CoordinatorService {
 
     private enum Phase { case new, running, stopping, stopped }
 
-    /// Somebody who waits for an answer.
+    /// A caller that waits for an answer.
     struct Request {
         let continuation: CheckedContinuation<CoordinatorAnswer, Never>
-        /// Of the connection that asked.
+        /// The certificate of the connection that asked.
         let certificate: Certificate?
     }
 
@@ -110,7 +110,10 @@ public actor CoordinatorService {
 
     // MARK: Running
 
-    /// Serves until ``stop()``; returns at once where it was stopped before. `ready` gets the port.
+    /// Serves until ``stop()`` is called; returns at once if it already was.
+    ///
+    /// - Parameter ready: Called with the port number once connections are accepted.
+    /// - Throws: If the port cannot be bound, or if the ledger cannot be closed and sealed.
     public func run(ready: @escaping @Sendable (Int) async -> Void = { _ in }) async throws {
         guard phase == .new else { return }
         phase = .running
@@ -156,7 +159,7 @@ public actor CoordinatorService {
         }
     }
 
-    /// Stops taking connections and lets ``run(ready:)`` return.
+    /// Stops accepting connections and lets ``run(ready:)`` return.
     public func stop() {
         switch phase {
         case .new: phase = .stopped
@@ -172,7 +175,7 @@ public actor CoordinatorService {
 
     var isStopping: Bool { phase != .running }
 
-    /// What was decided is on the disk, and no thread works any more, when this returns.
+    /// Returns when all decisions are on the disk and all threads have stopped.
     private func finish() async {
         if phase == .running { perform(driver.stop(at: now())) }
         phase = .stopping
@@ -181,7 +184,7 @@ public actor CoordinatorService {
         for pool in [keeper, workers, writer] { try? await pool.shutdownGracefully() }
     }
 
-    /// Closes the ledger and notes the hash of its file, so that an audit of a copy finds a change of any byte.
+    /// Closes the ledger and stores the hash of its file, so that an audit of a copy detects any changed byte.
     private func seal() async throws {
         let (ledger, files, key) = (ledger, files, identity.logKey)
         try await NIOThreadPool.singleton.runIfActive {
@@ -197,13 +200,13 @@ public actor CoordinatorService {
         }
     }
 
-    /// A start that failed leaves the seal, which says how long the ledger was.
+    /// The seal, which records the ledger's length, is removed only here, so a failed start leaves it in place.
     private func begin() {
         try? FileManager.default.removeItem(atPath: files.seal)
         handle(.started)
     }
 
-    /// Keeps places for the campaign's sites, should connections become few.
+    /// Reserves connections for the campaign's sites, in case few are left.
     private func knowSites() {
         listener?.know(
             (driver.machine.state.campaign?.plan.sites ?? []).map {
@@ -215,7 +218,7 @@ public actor CoordinatorService {
     // MARK: Events
 
     nonisolated func now() -> Timestamp { clock.now() }
-    /// How far the system's clock has stepped away from the one that is gone by, in milliseconds.
+    /// How far the system's clock has stepped away from the clock in use, in milliseconds.
     nonisolated var clockStep: Int64? { clock.step }
 
     private func handleEvents() async {
@@ -224,7 +227,7 @@ public actor CoordinatorService {
 
     func handle(_ event: CoordinatorEvent) { perform(driver.handle(event, at: now())) }
 
-    /// Asks the driver, and waits until its answer may be given.
+    /// Sends a request to the driver and waits until its answer may be given.
     func ask(_ request: CoordinatorRequest, certificate: Certificate? = nil) async throws -> CoordinatorAnswer {
         let answer = await withCheckedContinuation { continuation in
             let id = RequestID(nextNumber())
@@ -235,7 +238,7 @@ public actor CoordinatorService {
         return answer
     }
 
-    /// What `body` finds in the driver when all that was decided is on the disk.
+    /// Returns the result of `body`, which runs when everything decided so far is on the disk.
     func look<Found: Sendable>(_ body: @escaping @Sendable (CoordinatorDriver) -> Found) async -> Found {
         await withCheckedContinuation { continuation in driver.look { continuation.resume(returning: body($0)) } }
     }
@@ -283,12 +286,12 @@ public actor CoordinatorService {
         }
     }
 
-    /// Runs `body` on a thread of `pool`; its event comes back to the driver.
+    /// Runs `body` on a thread of `pool` and passes the event that it returns to the driver.
     private func work(on pool: NIOThreadPool, _ body: @escaping @Sendable () -> CoordinatorEvent) {
         pool.submit { [inbox] state in if state == .active { inbox.yield(body()) } }
     }
 
-    /// Runs `body` on the one thread that changes the shared store; nobody waits for it.
+    /// Runs `body` on the one thread that changes the shared store, without waiting for it.
     private func keep(_ body: @escaping @Sendable () -> Void) {
         keeper.submit { state in if state == .active { body() } }
     }
@@ -327,7 +330,7 @@ public actor CoordinatorService {
                 )
                 return .inspected(id, inspection.inspect(update, certificate: certificate, at: time))
             } catch {
-                return .inspected(id, .unavailable("the coordinator cannot look at what the site has sent: \(error)"))
+                return .inspected(id, .unavailable("the coordinator cannot inspect what the site has sent: \(error)"))
             }
         }
     }

@@ -3,7 +3,8 @@ import Federation
 import Identity
 import Ledger
 
-/// What must be the same as in the coordinator's former run: nothing is signed before it is.
+/// Checks that a ledger's directory is as the coordinator's last run left it. Nothing is signed before these checks
+/// pass.
 enum FormerRun {
     static func check(
         _ seal: SealedFile,
@@ -12,12 +13,13 @@ enum FormerRun {
         _ state: ConsortiumState,
         _ roots: TrustRoots
     ) throws {
-        // An older copy of the ledger may know fewer CAs: that it is one is what has to be said.
+        // Check the seal first: an older copy may also name fewer CAs, and the message should be that it is an older
+        // copy.
         try checkSeal(seal, files, ledger)
         try checkAuthority(files, state, roots)
     }
 
-    /// The ledger as the former run left it, and what its entries add up to.
+    /// Opens the ledger, and returns it with the state that its entries result in.
     static func ledger(_ files: CoordinatorFiles, consortium: String, key: PrivateKey) throws -> (
         Ledger, ConsortiumState
     ) {
@@ -26,12 +28,12 @@ enum FormerRun {
         } catch let error as LedgerError where error.code == .tampered {
             throw CoordinatorError(
                 error.message,
-                hint: "restore \(files.ledger) from a backup; kumiai audit verify names what was changed"
+                hint: "restore \(files.ledger) from a backup; kumiai audit verify shows what was changed"
             )
         }
     }
 
-    /// Under a CA that the ledger does not name, the rounds from here on could be verified by nobody.
+    /// With a CA that the ledger does not name, nobody could verify the rounds from here on.
     private static func checkAuthority(_ files: CoordinatorFiles, _ state: ConsortiumState, _ roots: TrustRoots) throws
     {
         guard let current = state.authorities.last else { return }
@@ -39,8 +41,8 @@ enum FormerRun {
         guard roots.authorities.contains(where: { $0.digest == current.digest }) else {
             throw CoordinatorError(
                 """
-                the ledger is that of the CA with SHA-256 \(current.digest.hex), and the configured CA file does not \
-                hold it
+                the ledger names the CA with SHA-256 \(current.digest.hex), but the configured CA file does not \
+                contain it
                 """,
                 hint: "configure that CA; to change it: kumiai coordinator rotate-ca"
             )
@@ -48,15 +50,15 @@ enum FormerRun {
         guard let stranger = roots.authorities.first(where: { !known.contains($0.digest) }) else { return }
         throw CoordinatorError(
             """
-            the configured CA file holds a CA that the ledger does not name: \(stranger.subject), SHA-256 \
+            the configured CA file contains a CA that the ledger does not name: \(stranger.subject), SHA-256 \
             \(stranger.digest.hex)
             """,
-            hint: "take it out of the file; to change the CA: kumiai coordinator rotate-ca"
+            hint: "remove it from the file; to change the CA: kumiai coordinator rotate-ca"
         )
     }
 
-    /// A ledger that is shorter than its seal is an older copy: what was acknowledged since is not in it. One whose
-    /// file was changed was changed by somebody else.
+    /// A ledger that is shorter than its seal says is an older copy, without the entries acknowledged since. A ledger
+    /// whose file does not match its seal was changed by something other than the coordinator.
     private static func checkSeal(_ seal: SealedFile, _ files: CoordinatorFiles, _ ledger: Ledger) throws {
         guard let digest = seal.digest else { return }
         let size: Int
@@ -65,13 +67,13 @@ enum FormerRun {
         {
             throw CoordinatorError(
                 "\(files.seal) cannot be used: \(error.message)",
-                hint: "restore it; where that cannot be done, move it aside, and sites show what is missing"
+                hint: "restore it; if that is impossible, move it aside: sites will show what is missing"
             )
         }
         guard size <= ledger.count else {
             throw CoordinatorError(
                 """
-                the ledger holds \(ledger.count) entries, and the seal beside it was made over \(size): an older copy \
+                the ledger holds \(ledger.count) entries, but the seal beside it covers \(size): an older copy \
                 was put in its place
                 """,
                 hint:
@@ -102,9 +104,9 @@ enum FormerRun {
     }
 }
 
-/// The ledger's file as it lay beside its seal, looked at before it is opened.
+/// The ledger's file and its seal, read before the ledger is opened.
 struct SealedFile {
-    /// `nil`: there is no seal.
+    /// `nil` if there is no seal.
     let digest: Digest?
 
     init(_ files: CoordinatorFiles) throws {

@@ -2,13 +2,13 @@ import Contracts
 import Federation
 import Tensors
 
-/// Whether a base model can be trained as a plan says. What no site could train would stop the campaign in its first
-/// round.
+/// Checks whether a base model can be trained as a plan says. A plan that no site can train would stop the campaign in
+/// its first round.
 package enum PlanFit {
-    /// Reads all of the base; throws where it cannot be read.
+    /// Returns the problems of the plan with this base model. Reads all of it, and throws if it cannot be read.
     package static func problems(of plan: Plan, base: SafetensorsFile) throws -> [PlanProblem] {
         do {
-            // There is no other trainer than the built-in one: a base that it cannot train can be trained nowhere.
+            // The built-in trainer is the only one: a base that it cannot train cannot be trained anywhere.
             let policy = try PolicyConfiguration(of: base)
             try base.checkFinite()
             var found: [PlanProblem] = []
@@ -20,7 +20,7 @@ package enum PlanFit {
         }
     }
 
-    /// Why no site could train this model, whatever the plan; `nil` where it can be trained. Reads its header alone.
+    /// Returns why no site could train this model under any plan; `nil` if it can be trained. Reads only its header.
     package static func problem(of base: SafetensorsFile) -> String? {
         do {
             _ = try PolicyConfiguration(of: base)
@@ -40,7 +40,7 @@ package enum PlanFit {
             ]
         }
         let adapter = AdapterLayout(base: base, rank: lora.rank, targets: lora.targets)
-        // An update may not be larger than the model: nobody could upload it.
+        // An update may not be larger than the model, or it could not be uploaded.
         guard adapter.layout.byteCount < base.byteCount else {
             return [
                 PlanProblem(
@@ -58,7 +58,7 @@ package enum PlanFit {
         return []
     }
 
-    /// As the site would have given the reason.
+    /// The reason in the same words as at a site.
     private static func text(_ error: any Error) -> String {
         let hint =
             switch error {

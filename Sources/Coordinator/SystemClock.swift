@@ -2,10 +2,10 @@ import Federation
 import Glibc
 import NIOConcurrencyHelpers
 
-/// Milliseconds since 1970, by the system's clock.
+/// Returns the system clock's time in milliseconds since 1970.
 public func systemTime() -> Timestamp { Timestamp(milliseconds: milliseconds(CLOCK_REALTIME)) }
 
-/// Milliseconds since the machine was started, also while it slept: nobody can set this clock.
+/// Returns the milliseconds since boot, including sleep. This clock cannot be set.
 public func steadyMilliseconds() -> UInt64 { milliseconds(CLOCK_BOOTTIME) }
 
 private func milliseconds(_ clock: clockid_t) -> UInt64 {
@@ -16,16 +16,16 @@ private func milliseconds(_ clock: clockid_t) -> UInt64 {
 
 /// A clock that does not follow a sudden step of the system's clock.
 ///
-/// One round with a clock that is days ahead would stretch all deadlines after it by as much, because entries do not go
-/// back in time. Slow corrections, as NTP makes them, are followed; a step by more than a bound is reported, and
-/// believed only by a coordinator that is started again.
+/// A single round under a clock that is days ahead would postpone all later deadlines by as much, because entries do
+/// not go back in time. Slow corrections, as NTP makes them, are followed. A step larger than the bound is reported and
+/// ignored until the coordinator is restarted.
 package struct StepGuard: Sendable {
     private var reference: (wall: Timestamp, steady: UInt64)?
     private let bound: Int64
 
     package init(boundMilliseconds: Int64) { bound = boundMilliseconds }
 
-    /// The time to go by, and how far the system's clock is from it where it has made a step.
+    /// Returns the time to use and, if the system's clock has stepped, its distance from that time.
     package mutating func time(wall: Timestamp, steady: UInt64) -> (time: Timestamp, step: Int64?) {
         guard let last = reference else {
             reference = (wall, steady)
@@ -39,7 +39,7 @@ package struct StepGuard: Sendable {
     }
 }
 
-/// A ``StepGuard`` over a clock, for many threads.
+/// A thread-safe ``StepGuard`` over a clock.
 final class GuardedClock: Sendable {
     private let state: NIOLockedValueBox<(guard: StepGuard, step: Int64?)>
     private let wall: @Sendable () -> Timestamp
@@ -59,6 +59,6 @@ final class GuardedClock: Sendable {
         }
     }
 
-    /// How far the system's clock has stepped away, in milliseconds; `nil`: it has not.
+    /// How far the system's clock has stepped away, in milliseconds; `nil` if it has not.
     var step: Int64? { state.withLockedValue { $0.step } }
 }

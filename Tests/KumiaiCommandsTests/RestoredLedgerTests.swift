@@ -305,7 +305,10 @@ import Testing
             ["campaign", "stop", "FY2026-FY2027", "--reason", "test"],
         ] {
             let early = try consortium.attempt(command + consortium.operatorConfig)
-            #expect(early.status == 5 && early.error.contains("hears its sites before it decides anything"), "\(early)")
+            #expect(
+                early.status == 5 && early.error.contains("waits for its sites before it decides anything"),
+                "\(early)"
+            )
         }
         #expect(entries() == before)
         let workers = try [0, 1].map(consortium.startWorker)

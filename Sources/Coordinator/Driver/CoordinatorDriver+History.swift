@@ -2,9 +2,10 @@ import Federation
 import Ledger
 import Wire
 
-/// What stands in the way of decisions: entries that the ledger lacks, and a clock that cannot be right.
+/// What prevents decisions: entries that the ledger lacks, and a clock that cannot be right.
 extension CoordinatorDriver {
-    /// The ledger is older than what a site has seen. From here on nothing is decided, also after a restart.
+    /// Records that the ledger is older than what a site has seen. From here on nothing is decided, even after a
+    /// restart.
     mutating func noteMissing(_ head: SignedTreeHead, seenBy site: SiteID) {
         var recovery = recovery ?? LedgerRecovery(head)
         recovery.note(head)
@@ -15,7 +16,7 @@ extension CoordinatorDriver {
         turn.announces = true
     }
 
-    /// Takes in what a site shows; says whether the ledger holds it, or does now.
+    /// Processes a receipt that a site shows, and replies whether the ledger now holds its entry.
     mutating func take(_ receipt: Receipt, from site: SiteID, _ request: RequestID) {
         guard !ledger.holds(receipt), let before = recovery?.shownEntries else {
             return reply(request, .receiptSeen(isHeld: ledger.holds(receipt)))
@@ -26,7 +27,7 @@ extension CoordinatorDriver {
                 .refused(Refusal(.invalid, "the receipt of entry \(receipt.index) is not of this ledger: \(error)"))
             )
         }
-        // A site shows the same receipts each time it connects.
+        // A site shows the same receipts each time it connects, so report only new ones.
         if recovery!.shownEntries > before { note(.lostEntryShown(receipt.index, by: site)) }
         shown[request] = receipt
         if let lost = recovery!.restorable(ledger) {
@@ -41,7 +42,7 @@ extension CoordinatorDriver {
         reply(request, .receiptSeen(isHeld: ledger.holds(receipt)))
     }
 
-    /// What the receipts prove was put back.
+    /// The entries that the receipts prove have been put back.
     mutating func restored(_ restoration: Restoration) {
         note(.entriesRestored(restoration.entries.count, entries: ledger.count))
         answerShown(restoration.request)
@@ -55,7 +56,8 @@ extension CoordinatorDriver {
         note(.historyIsWhole(entries: ledger.count))
     }
 
-    /// An operator's word that what is missing is lost: an entry that every site and every audit shows.
+    /// Records an operator's declaration that the missing entries are lost, as an entry that every site and every audit
+    /// shows.
     mutating func declareLoss(
         _ reason: String,
         by operatorName: String,
@@ -63,7 +65,7 @@ extension CoordinatorDriver {
         at now: Timestamp
     ) throws -> UInt64 {
         guard let recovery else {
-            // The same declaration again, after a lost answer.
+            // The same declaration was repeated after its answer was lost.
             if let last = machine.state.losses.last, last.declaration.reason == reason,
                 last.declaration.declaredBy == operatorName
             {
@@ -72,7 +74,7 @@ extension CoordinatorDriver {
             throw Refusal(
                 .conflict,
                 "no site has shown entries that this ledger lacks",
-                hint: "a loss is declared when a site that has seen more connects"
+                hint: "a loss can be declared after a site that has seen more has connected"
             )
         }
         guard let missing, missing.head == recovery.newest, !turn.declaresLoss else {
@@ -85,7 +87,7 @@ extension CoordinatorDriver {
             reason: reason,
             declaredBy: operatorName
         )
-        // It explains what is older than it, and a clock may have been ahead.
+        // The declaration must be newer than what it explains, even if the clock was ahead then.
         let earliest = missing.head.head.time.map { $0.adding(milliseconds: 1) }
         let index = machine.state.entryCount
         try request(at: now, despiteObstacle: true) { machine throws(LedgerViolation) in
@@ -96,32 +98,33 @@ extension CoordinatorDriver {
         return index
     }
 
-    /// What an operator decides would take the places of entries that the receipts of the sites could put back.
+    /// Throws while the coordinator waits for its sites: an operator's decision now would occupy the index of an entry
+    /// that the sites' receipts could restore.
     func requireHeard() throws {
         guard let hearing else { return }
         throw Refusal(
             .unavailable,
-            "the coordinator has just started, and hears its sites before it decides anything",
+            "the coordinator has just started, and waits for its sites before it decides anything",
             hint:
                 """
-                ask again in a while: it decides when all sites of the campaign are connected, after 30 s with its \
+                try again later: it decides when all sites of the campaign are connected, after 30 s with its \
                 quorum, at the latest at \(hearing.end.text)
                 """
         )
     }
 
-    /// What keeps the coordinator from deciding anything; `nil`: nothing.
+    /// Returns what prevents the coordinator from deciding; `nil` if nothing does.
     package func obstacle(at now: Timestamp, isClockCorrection: Bool = false) -> Refusal? {
         if let unreadable { return unreadable }
         if let recovery {
             return Refusal(
                 .unavailable,
-                "the coordinator's ledger holds \(ledger.count) entries, and a site has seen "
+                "the coordinator's ledger holds \(ledger.count) entries, but a site has seen "
                     + "\(recovery.newest.head.size): an older backup was restored; "
-                    + "receipts have shown \(recovery.shownEntries) of those that are missing",
+                    + "receipts have shown \(recovery.shownEntries) of the missing entries",
                 hint:
                     """
-                    it goes on when the receipts of connecting sites fill the gap, or when an operator declares the \
+                    this ends when the receipts of connecting sites fill the gap, or when an operator declares the \
                     loss: kumiai coordinator declare-loss
                     """
             )
@@ -139,7 +142,7 @@ extension CoordinatorDriver {
         )
     }
 
-    /// What is wrong with the coordinator's decisions, for its status.
+    /// The problems with the coordinator's decisions, as its status reports them.
     package func troubles(at now: Timestamp) -> (decisions: [String], hearing: String?) {
         var found: [String] = []
         if let obstacle = obstacle(at: now) { found.append("\(obstacle.message); \(obstacle.hint)") }

@@ -2,7 +2,7 @@ import Federation
 import Ledger
 import Wire
 
-/// What sites and operators ask for.
+/// Requests of sites and operators.
 extension CoordinatorDriver {
     mutating func answer(_ id: RequestID, _ request: CoordinatorRequest, at now: Timestamp) {
         do {
@@ -38,7 +38,7 @@ extension CoordinatorDriver {
             return reply(
                 id,
                 .submission(
-                    .postponed(reason: "the coordinator has just started, and hears its sites before it decides")
+                    .postponed(reason: "the coordinator has just started, and waits for its sites before it decides")
                 )
             )
         }
@@ -58,7 +58,7 @@ extension CoordinatorDriver {
                 )
             }
             submissions[id] = SubmissionInHand(update: update, site: site)
-            // A CA that was replaced, and whose time is over, vouches for no update any more.
+            // A former CA whose transition period has ended no longer vouches for updates.
             turn.prompt.append(.inspect(id, update, plan, endedAuthorities: state.endedAuthorities(at: now)))
         }
     }
@@ -66,7 +66,7 @@ extension CoordinatorDriver {
     mutating func inspected(_ id: RequestID, _ inspection: Inspection, at now: Timestamp) {
         guard let submission = submissions[id] else { return }
         guard case .sound = inspection else { return judge(id, inspection, at: now) }
-        // Before its entry is written, so that no entry names a blob that is not there.
+        // Publish the blob before its entry is written, so that no entry names a missing blob.
         published.insert(submission.update.manifest.update)
         turn.prompt.append(.publish(id, submission.update.manifest, inspection))
     }
@@ -130,8 +130,8 @@ extension CoordinatorDriver {
         return machine.state.campaign!.opening.index
     }
 
-    /// Stops, pauses, resumes or amends the campaign. The same change again, after a lost answer, is answered as the
-    /// first time.
+    /// Stops, pauses, resumes or amends the campaign. Idempotent: a change that is repeated after a lost answer gets
+    /// the same answer.
     private mutating func change(_ change: CampaignChange, at now: Timestamp) throws -> UInt64 {
         if let index = machine.record(of: change) { return index }
         try requireHeard()
@@ -151,11 +151,13 @@ extension CoordinatorDriver {
         return machine.state.campaign!.lastChange!.index
     }
 
-    /// The entry of exactly this model under this name; `nil`: the name is free. Throws where it is another model's.
+    /// Returns the entry that registered this model under this name; `nil` if the name is free.
+    ///
+    /// - Throws: A `Refusal` if the name belongs to another model.
     package func registration(of name: ModelName, _ digest: Digest) throws -> UInt64? {
         guard let known = machine.state.models[name], let index = machine.state.modelEntries[name] else { return nil }
         guard known.digest == digest else {
-            throw Refusal(.conflict, "\(name) is registered already, and is another model")
+            throw Refusal(.conflict, "\(name) is already registered for another model")
         }
         return index
     }
@@ -206,7 +208,7 @@ extension CoordinatorDriver {
         return index
     }
 
-    /// An operator's word that the clock had been ahead.
+    /// Records an operator's statement that the clock was ahead.
     private mutating func correctClock(_ reason: String, by operatorName: String, at now: Timestamp) throws -> UInt64 {
         let correction = ClockCorrection(reason: reason, correctedBy: operatorName)
         let index = machine.state.entryCount

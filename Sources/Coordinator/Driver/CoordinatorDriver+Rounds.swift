@@ -1,8 +1,8 @@
 import Federation
 
-/// What follows from the round's decisions: its computation, and what is removed at its end.
+/// What follows from a round's decisions: its computation, and the clean-up at its end.
 extension CoordinatorDriver {
-    /// Blobs that no sweep may take.
+    /// Blobs that no sweep may remove.
     package var neededBlobs: Set<Digest> { machine.state.neededBlobs.union(published) }
 
     mutating func recorded(_ entry: Entry) {
@@ -14,14 +14,14 @@ extension CoordinatorDriver {
         }
     }
 
-    /// Nothing is computed twice at a time, and what another task has taken the place of is not heard of any more.
+    /// Starts a computation unless the same one is running. The outcome of a superseded task is ignored.
     mutating func compute(_ task: AggregationTask) {
         guard aggregating != task else { return }
         aggregating = task
         turn.held.append(.compute(task))
     }
 
-    /// A full disk or a damaged model must not cost the round: it waits until somebody has fixed it.
+    /// A full disk or a damaged model must not cost the round, so the computation is retried until the cause is fixed.
     mutating func computed(_ task: AggregationTask, _ outcome: RoundAggregation.Outcome, at now: Timestamp) {
         guard aggregating == task else { return }
         switch outcome {
@@ -30,7 +30,7 @@ extension CoordinatorDriver {
             decide(at: now) { $0.handle(.aggregated(task.key, result), at: now) }
         case .lost(let reason, let sites):
             aggregating = nil
-            // A copy that was left would answer for the one that is lost, and may be the same file.
+            // Discard the site's own copy too: it may be the same damaged file, and would be taken for the lost one.
             for lost in task.contributions where sites.contains(lost.site) {
                 turn.held.append(.discard(lost.update, of: lost.site))
             }

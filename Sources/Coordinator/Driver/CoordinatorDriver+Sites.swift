@@ -3,7 +3,7 @@ import Ledger
 import Protocol
 import Wire
 
-/// Who is connected, and whether the ledger is the one that they have seen.
+/// Tracks connected sites, and whether this ledger extends what they have seen.
 extension CoordinatorDriver {
     mutating func start(at now: Timestamp) {
         mustResume = true
@@ -16,7 +16,7 @@ extension CoordinatorDriver {
         ]
     }
 
-    /// Goes on where all is heard that was waited for.
+    /// Ends the wait for the sites if all of those it waits for have connected.
     mutating func endHearingIfOver() {
         if let hearing, hearing.isOver(machine.state.campaign) { endHearing() }
     }
@@ -27,14 +27,14 @@ extension CoordinatorDriver {
         turn.prompt += [.cancel(.patience), .cancel(.hearing)]
     }
 
-    /// The sites with a connection now.
+    /// The sites that are connected now.
     var presentSites: Set<SiteID> { Set(sites.filter(\.value.isConnected).keys) }
 
     mutating func greeted(_ site: SiteID, _ standing: HistoryStanding) {
         switch standing {
         case .extends, .lossDeclared: break
         case .isBehind(let head):
-            // It may have been put back, or declared, since the shell has looked.
+            // The entries may have been restored, or their loss declared, since the shell compared.
             guard case .isBehind = ledger.standing(of: head.note, losses: machine.state.losses) else { return }
             noteMissing(head, seenBy: site)
             note(
@@ -70,7 +70,7 @@ extension CoordinatorDriver {
         decide(at: now) { $0.handle(.left(site), at: now) }
     }
 
-    /// A heartbeat decides nothing, and waits for nothing.
+    /// A heartbeat decides nothing, so it need not wait for the disk.
     package mutating func beat(_ site: SiteID, _ link: LinkID, _ heartbeat: Heartbeat, at now: Timestamp) {
         guard sites[site]?.link == link else { return }
         sites[site]?.beat(heartbeat, at: now)

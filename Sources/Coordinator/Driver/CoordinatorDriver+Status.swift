@@ -1,9 +1,10 @@
 import Federation
 
-/// What everybody may ask; read when all that was decided is on the disk.
+/// Questions that every client may ask, answered when everything decided is on the disk.
 extension CoordinatorDriver {
-    /// `named`: sites to report on beside the connected ones; without them, the campaign's. `seen`: sites that have
-    /// shown a certificate since the start.
+    /// - Parameters:
+    ///   - named: Sites to report on in addition to the connected ones; if `nil`, the campaign's sites.
+    ///   - seen: Sites that have presented a valid certificate since the start.
     func status(
         of named: [SiteID]?,
         consortium: String,
@@ -39,14 +40,14 @@ extension CoordinatorDriver {
         )
     }
 
-    /// Whether a site may fetch this blob: global models, never another site's update.
+    /// Whether a site may fetch this blob: only global models, never another site's update.
     func mayFetch(_ digest: Digest) -> Bool {
         if machine.state.models.values.contains(where: { $0.digest == digest }) { return true }
         guard let campaign = machine.state.campaign else { return false }
         return [campaign.current, campaign.round.start].contains { $0.model == digest || $0.adapter?.digest == digest }
     }
 
-    /// The largest update that a site may upload now; `nil` where no campaign takes updates of it.
+    /// The size of the largest update that a site may upload now; `nil` if no campaign accepts updates from it.
     package func uploadLimit(for site: SiteID) -> UInt64? {
         guard let campaign = machine.state.campaign, campaign.end == nil, campaign.plan.sites.contains(site),
             let model = campaign.plan.model
@@ -54,7 +55,7 @@ extension CoordinatorDriver {
         return model.byteCount + UInt64(CoordinatorLimits.headerSlackBytes)
     }
 
-    /// What a pruning would give up now: rounds, and blobs.
+    /// The rounds and blobs that a pruning would remove now.
     func pruning(at now: Timestamp) -> (rounds: Int, blobs: Set<Digest>) {
         var preview = machine
         _ = preview.prune(by: "", at: now)

@@ -2,41 +2,41 @@ import Federation
 import Ledger
 import Wire
 
-/// What lies between the coordinator's machine and the world, without I/O: events in, effects out.
+/// Connects the coordinator's state machine with the outside world, without I/O: events in, effects out.
 ///
-/// The shell has a clock, a disk, links and threads. It performs effects in the order in which they come, and reports
-/// what came of them as events; a simulator does the same with its own. Nothing that follows from a decision leaves the
-/// driver before the decision's entries are on the disk: while they are written, further events wait, and are decided
-/// and written together.
+/// The shell has a clock, a disk, links and threads. It performs the effects in order and reports their outcomes as
+/// events; a simulator does the same with its own world. Nothing that follows from a decision leaves the driver before
+/// the decision's entries are on the disk. While they are written, further events wait, and are then decided and
+/// written together (group commit).
 package struct CoordinatorDriver: Sendable {
     package private(set) var machine: CoordinatorMachine
     /// The ledger as it is on the disk.
     package private(set) var ledger: LedgerSnapshot
     /// The sites that have connected since the start.
     package internal(set) var sites: [SiteID: SitePresence] = [:]
-    /// What sites have seen and the ledger lacks; `nil`: nothing.
+    /// What sites have seen but the ledger lacks; `nil` if nothing is missing.
     package internal(set) var recovery: LedgerRecovery?
-    /// Until enough sites have said what they have seen; `nil`: they have.
+    /// The wait for the sites after a start; `nil` once enough of them have reported what they have seen.
     package internal(set) var hearing: SiteHearing?
-    /// Why the last decision could not be written; `nil` where it could.
+    /// Why the last decision could not be written; `nil` if it was written.
     package private(set) var trouble: String?
     private var disk = DiskState.agrees
-    /// What came while the ledger was written or read.
+    /// Events that arrived while the ledger was written or read.
     private var backlog: [CoordinatorEvent] = []
-    /// Whether what a restart, or a time without decisions, has left to do is still to be done.
+    /// Whether to resume: decisions may be due since a restart or since a time in which nothing could be decided.
     var mustResume = false
     private var retryIsSet = false
     private var isStopping = false
-    /// Who wants to look at what is on the disk.
+    /// Callers that wait to read the state once it is on the disk.
     private var lookers: [@Sendable (CoordinatorDriver) -> Void] = []
     var turn = Turn()
-    /// Submissions whose updates are being looked at.
+    /// Submissions whose updates are being inspected.
     var submissions: [RequestID: SubmissionInHand] = [:]
-    /// Updates that were put into the shared store and are not decided upon: no sweep may take them.
+    /// Updates that are in the shared store but not decided on yet: no sweep may remove them.
     var published: Set<Digest> = []
-    /// The submission that is being decided upon.
+    /// The submission that is being decided on.
     var answering: SubmissionInHand?
-    /// Receipts whose entries are being put back, or were just looked for.
+    /// Receipts whose entries are being restored, or were just looked up.
     var shown: [RequestID: Receipt] = [:]
     /// The round that is being computed.
     var aggregating: AggregationTask?
@@ -44,49 +44,48 @@ package struct CoordinatorDriver: Sendable {
     /// How the ledger in memory relates to the one on the disk.
     private enum DiskState: Sendable {
         case agrees
-        /// Entries are being written; what follows from them waits.
+        /// Entries are being written; the effects that depend on them wait.
         case writing(Turn)
-        /// It is being read again, perhaps with entries that were put back.
+        /// It is being read again, perhaps after restoring entries.
         case reading(Restoration?)
-        /// It could not be read: what it holds is not known, and nothing is decided or answered from it.
+        /// It could not be read: its content is unknown, and nothing is decided or answered from it.
         case unknown
     }
 
-    /// What one turn has decided.
+    /// The decisions of one turn.
     struct Turn: Sendable {
         var entries: [Entry] = []
-        /// Depends on no entry: done at once.
+        /// Effects that depend on no entry: performed at once.
         var prompt: [CoordinatorEffect] = []
-        /// Done when the entries are on the disk.
+        /// Effects to perform when the entries are on the disk.
         var held: [CoordinatorEffect] = []
         var announces = false
         var assigned: Set<SiteID> = []
-        /// A loss is declared with these entries: nothing is missing when they are written.
+        /// Whether these entries declare a loss: nothing is missing once they are written.
         var declaresLoss = false
         var restoration: Restoration?
     }
 
-    /// Entries that the ledger has lost, and who is told when they are there again.
+    /// Entries that the ledger has lost, and the request to answer when they are restored.
     struct Restoration: Sendable {
         let entries: [[UInt8]]
         let request: RequestID
     }
 
-    /// How long the coordinator waits before it tries again to write a ledger that it could not write, or to compute a
-    /// round that it could not compute.
+    /// How long the coordinator waits before it retries a failed ledger write or a failed round computation.
     package static let retryMilliseconds: Int64 = 5000
 
     /// - Parameters:
-    ///   - state: the fold of the ledger's entries.
-    ///   - ledger: as it was read.
-    ///   - recovery: what was known to be missing before a restart.
+    ///   - state: The fold of the ledger's entries.
+    ///   - ledger: The ledger as it was read.
+    ///   - recovery: What was known to be missing before a restart.
     package init(state: ConsortiumState, ledger: LedgerSnapshot, recovery: LedgerRecovery? = nil) {
         machine = CoordinatorMachine(state: state)
         self.ledger = ledger
         self.recovery = recovery
     }
 
-    /// Whether entries are on their way to the disk, or the disk is read: what the machine says is not true yet.
+    /// Whether entries are being written or the disk is being read: the machine's state is not durable yet.
     package var isUnsettled: Bool {
         switch disk {
         case .agrees, .unknown: false
@@ -94,12 +93,12 @@ package struct CoordinatorDriver: Sendable {
         }
     }
 
-    /// Calls `body` at once, or as soon as all that has been decided is on the disk.
+    /// Calls `body` at once, or as soon as everything decided so far is on the disk.
     package mutating func look(_ body: @escaping @Sendable (CoordinatorDriver) -> Void) {
         if isUnsettled { lookers.append(body) } else { body(self) }
     }
 
-    /// From here on nothing is decided; what is being written is seen to its end.
+    /// Stops deciding. Entries that are being written are still completed.
     package mutating func stop(at now: Timestamp) -> [CoordinatorEffect] {
         isStopping = true
         let waiting = submissions.keys
@@ -127,7 +126,7 @@ package struct CoordinatorDriver: Sendable {
         }
     }
 
-    /// Decides about all that has come since the last turn.
+    /// Decides on all events that arrived since the last turn.
     private mutating func takeTurn(at now: Timestamp) -> [CoordinatorEffect] {
         turn = Turn()
         let (events, lookers) = (backlog, lookers)
@@ -138,7 +137,7 @@ package struct CoordinatorDriver: Sendable {
         for (index, event) in events.enumerated() {
             take(event, at: now)
             guard turn.restoration == nil else {
-                // What is put back is read before anything else is decided.
+                // Restore first: its entries must be read before anything else is decided.
                 backlog = Array(events[(index + 1)...])
                 break
             }
@@ -198,22 +197,21 @@ package struct CoordinatorDriver: Sendable {
 
     // MARK: Decisions
 
-    /// What could not be decided before is decided now, with the sites that are connected by now.
+    /// Makes the decisions that are overdue, given the sites that are connected now.
     private mutating func resumeIfPossible(at now: Timestamp) {
         guard mustResume, hearing == nil, obstacle(at: now) == nil else { return }
         mustResume = false
         take(machine.resume(present: presentSites, at: now))
     }
 
-    /// For what nobody waits for an answer to. What happens while nothing can be decided is made up for by a
-    /// resumption.
+    /// For decisions that no request waits for. If nothing can be decided now, a later resumption makes up for it.
     mutating func decide(at now: Timestamp, _ decision: (inout CoordinatorMachine) -> [CoordinatorMachine.Effect]) {
         guard hearing == nil else { return }
         guard obstacle(at: now) == nil else { return mustResume = true }
         take(decision(&machine))
     }
 
-    /// Notes what the machine has decided. Answers go to `request`.
+    /// Collects the machine's effects; answers go to `request`.
     mutating func take(_ effects: [CoordinatorMachine.Effect], answering request: RequestID? = nil) {
         for effect in effects {
             switch effect {
@@ -230,7 +228,7 @@ package struct CoordinatorDriver: Sendable {
         }
     }
 
-    /// Asks the machine for what a request wants; a refusal is thrown.
+    /// Makes the decision that a request asks for; throws the refusal.
     mutating func request(
         at now: Timestamp,
         isClockCorrection: Bool = false,
@@ -246,9 +244,9 @@ package struct CoordinatorDriver: Sendable {
     }
 
     mutating func reply(_ request: RequestID, _ answer: CoordinatorAnswer) { turn.held.append(.reply(request, answer)) }
-    /// What has happened with this turn's entries.
+    /// Reports what this turn's entries say, once they are on the disk.
     mutating func report(_ observation: CoordinatorObservation) { turn.held.append(.report(observation)) }
-    /// What has happened whatever comes of this turn's entries.
+    /// Reports at once what has happened, whether or not this turn's entries are written.
     mutating func note(_ observation: CoordinatorObservation) { turn.prompt.append(.report(observation)) }
 
     // MARK: The disk
@@ -262,20 +260,20 @@ package struct CoordinatorDriver: Sendable {
         return written.held + settled + takeTurn(at: now)
     }
 
-    /// The ledger is the truth: what could not be written has not happened. Whether it was written is not known before
-    /// the ledger is read again.
+    /// The ledger on the disk is authoritative: what could not be written has not happened. Whether it was written is
+    /// unknown until the ledger is read again.
     private mutating func appendFailed(_ reason: String) -> [CoordinatorEffect] {
         guard case .writing(let lost) = disk else { return [] }
         trouble = "nothing is decided, because the ledger cannot be written: \(reason)"
         let refusal = Refusal(
             .unavailable,
             "the coordinator cannot write its ledger: \(reason)",
-            hint: "the operator must look at its disk; it goes on by itself when that is fixed"
+            hint: "the operator must check its disk; it continues automatically when that is fixed"
         )
         var effects: [CoordinatorEffect] = [.report(.undecided(refusal.message, hint: refusal.hint))]
         for effect in lost.held {
             if case .reply(let request, _) = effect { effects.append(.reply(request, .refused(refusal))) }
-            // It has not begun.
+            // This computation has not started.
             if case .compute(let task) = effect, task == aggregating { aggregating = nil }
         }
         mustResume = true
@@ -296,7 +294,7 @@ package struct CoordinatorDriver: Sendable {
         }
         disk = .agrees
         let effects = turn.prompt + turn.held
-        // A disk that has just failed has some seconds, unless somebody asks.
+        // Give a disk that has just failed some seconds, unless a request is waiting.
         return effects + (trouble == nil || !backlog.isEmpty || isStopping ? takeTurn(at: now) : alarms(at: now))
     }
 
@@ -317,10 +315,10 @@ package struct CoordinatorDriver: Sendable {
         return effects + takeTurn(at: now)
     }
 
-    /// Why the ledger cannot be relied on; `nil`: it can.
+    /// Why the ledger cannot be used; `nil` if it can.
     var unreadable: Refusal? {
         guard case .unknown = disk else { return nil }
-        return Refusal(.unavailable, "the coordinator cannot read its ledger now", hint: "it tries again by itself")
+        return Refusal(.unavailable, "the coordinator cannot read its ledger now", hint: "it tries again automatically")
     }
 
     // MARK: Alarms
@@ -328,20 +326,20 @@ package struct CoordinatorDriver: Sendable {
     private mutating func alarms(at now: Timestamp) -> [CoordinatorEffect] {
         guard hearing == nil else { return [] }
         guard trouble == nil, !mustResume, obstacle(at: now) == nil else {
-            // A tick that is due would only fail again, and at once.
+            // A tick that is due would only fail again immediately.
             guard !retryIsSet else { return [.cancel(.tick)] }
             retryIsSet = true
             return [.cancel(.tick), .wake(.retry, afterMilliseconds: Self.retryMilliseconds)]
         }
         guard let wake = machine.wakeTime else { return [.cancel(.tick)] }
-        // Clocks are set: a long sleep is cut into pieces.
+        // Clocks can be set, so a long sleep is divided into shorter ones.
         let wait = wake > now ? min(Int64(wake.milliseconds - now.milliseconds), 3_600_000) : 0
         return [.wake(.tick, afterMilliseconds: wait + 1)]
     }
 
     // MARK: Assignments
 
-    /// Says to a site that is there what it should do now.
+    /// Tells a connected site what to do now.
     mutating func assign(_ site: SiteID, at now: Timestamp) {
         guard let link = sites[site]?.link, unreadable == nil else { return }
         if let obstacle = obstacle(at: now) {
@@ -349,8 +347,8 @@ package struct CoordinatorDriver: Sendable {
         }
         guard hearing == nil else { return }
         let assignment = machine.assignment(for: site)
-        // A site that sent its update for the round already is asked again only with the entry that says that it was
-        // lost.
+        // A site that has already sent its update for the round is asked again only together with the entry that proves
+        // its loss.
         let proof: UInt64? = if case .train = assignment { machine.state.campaign?.lostUpdates[site] } else { nil }
         turn.held.append(.assign(link, assignment, provedBy: proof))
     }

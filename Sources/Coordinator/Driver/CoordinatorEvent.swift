@@ -3,25 +3,25 @@ import Ledger
 import Protocol
 import Wire
 
-/// One question that waits for its answer, as the shell numbers it.
+/// The shell's number for a request that waits for its answer.
 package struct RequestID: Hashable, Sendable {
     package let number: UInt64
     package init(_ number: UInt64) { self.number = number }
 }
 
-/// What the driver hears.
+/// An input of the driver.
 package enum CoordinatorEvent: Sendable {
-    /// From here on sites can connect.
+    /// Sites can connect from here on.
     case started
-    /// A site has said hello, and what it has seen of the ledger.
+    /// A site has sent its hello, with what it has seen of the ledger.
     case greeted(SiteID, HistoryStanding)
-    /// A site's control connection is welcome.
+    /// A site's control connection was accepted.
     case arrived(SiteID, LinkID, CertificateTerm?)
     case left(SiteID, LinkID)
     case asked(RequestID, CoordinatorRequest)
-    /// What the shell found when it looked at a submitted update.
+    /// The result of the shell's inspection of a submitted update.
     case inspected(RequestID, Inspection)
-    /// The update is in the shared store, or why not.
+    /// The update is in the shared store, or the inspection says why not.
     case published(RequestID, Inspection)
     case computed(AggregationTask, RoundAggregation.Outcome)
     case due(CoordinatorAlarm)
@@ -33,29 +33,29 @@ package enum CoordinatorEvent: Sendable {
     case readFailed(String)
 }
 
-/// What the driver wants done; in this order.
+/// An action that the driver asks for; the shell performs them in order.
 package enum CoordinatorEffect: Sendable {
     /// Write entries durably, all or none; then `appended` or `appendFailed`.
     case append([Entry])
     /// Read the ledger again; then `read` or `readFailed`.
     case reload
-    /// Put back entries that the ledger has lost; then `read` or `readFailed`.
+    /// Restore entries that the ledger has lost; then `read` or `readFailed`.
     case restore([[UInt8]])
-    /// Note durably that the ledger lacks what this tree head is over, or that it lacks nothing any more.
+    /// Record durably the tree head whose entries the ledger lacks, or `nil` if it no longer lacks any.
     case noteMissing(SignedTreeHead?)
-    /// Look at a submitted update; then `inspected`. Certificates under `endedAuthorities` vouch for nothing.
+    /// Inspect a submitted update; then `inspected`. Certificates issued under `endedAuthorities` are not valid.
     case inspect(RequestID, SignedUpdate, Plan, endedAuthorities: Set<Digest>)
-    /// Put a sound update into the shared store, durably; then `published`.
+    /// Put a valid update into the shared store, durably; then `published`.
     case publish(RequestID, UpdateManifest, Inspection)
     /// Compute a round; then `computed`.
     case compute(AggregationTask)
-    /// Remove blobs of the shared store.
+    /// Remove blobs from the shared store.
     case remove([Digest])
     /// Remove a site's own copy of an update.
     case discard(Digest, of: SiteID)
-    /// A round is over: look for blobs that nothing needs.
+    /// A round has ended: look for blobs that nothing needs.
     case sweep(wasAbandoned: Bool)
-    /// Say to a site what it should do. `provedBy`: the entry that says why it is asked again.
+    /// Tell a site what to do. `provedBy` is the entry that explains why it is asked again.
     case assign(LinkID, Assignment, provedBy: UInt64?)
     case close(LinkID)
     case reply(RequestID, CoordinatorAnswer)
@@ -66,12 +66,12 @@ package enum CoordinatorEffect: Sendable {
     case report(CoordinatorObservation)
 }
 
-/// What the driver is woken for; setting one again takes the place of the former.
+/// What the driver is woken for; setting an alarm again replaces the earlier setting.
 package enum CoordinatorAlarm: Hashable, Sendable {
     case tick, retry, patience, hearing, computation
 }
 
-/// What a site or an operator asks for.
+/// A request of a site or an operator.
 package enum CoordinatorRequest: Sendable {
     case submit(SignedUpdate, from: SiteID)
     case show(Receipt, by: SiteID)
@@ -80,7 +80,8 @@ package enum CoordinatorRequest: Sendable {
     case register(ModelName, ModelReference, by: String)
     case cut(ReleaseCutting)
     case prune(by: String)
-    /// `missing`: up to where entries are missing, and how many are kept, as the shell has counted.
+    /// `missing`: The newest tree head whose entries are missing, and how many entries remain, as the shell has
+    /// counted.
     case declareLoss(reason: String, by: String, missing: (head: SignedTreeHead, kept: UInt64)?)
     case correctClock(reason: String, by: String)
 }
@@ -88,13 +89,13 @@ package enum CoordinatorRequest: Sendable {
 package enum CoordinatorAnswer: Sendable {
     case submission(SubmissionAnswer)
     case receiptSeen(isHeld: Bool)
-    /// What was asked for is this entry of the ledger.
+    /// The request resulted in this entry of the ledger.
     case recorded(index: UInt64)
     case done
     case refused(Refusal)
 }
 
-/// A submitted update while it is looked at.
+/// A submitted update during its inspection.
 struct SubmissionInHand: Sendable {
     let update: SignedUpdate
     let site: SiteID

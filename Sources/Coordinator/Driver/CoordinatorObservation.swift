@@ -1,13 +1,13 @@
 import Federation
 import Ledger
 
-/// What happens at a coordinator: for its log, for metrics, for a console.
+/// What happens in a coordinator, for its log, metrics or a console.
 package enum CoordinatorObservation: Sendable {
     /// An entry is in the ledger.
     case recorded(Entry)
     case siteConnected(SiteID, again: Bool)
     case siteDisconnected(SiteID)
-    /// A site's attempt to connect came to nothing.
+    /// A site's attempt to connect failed.
     case turnedAway(SiteID, reason: String)
     case updateAccepted(UpdateManifest, entry: UInt64)
     case updateRefused(UpdateManifest, from: SiteID, UpdateRefusal)

@@ -1,18 +1,18 @@
 import Federation
 
-/// The time after a start in which a coordinator hears what its sites have seen, before it decides anything by itself.
+/// The wait after a start in which sites report what they have seen, before the coordinator decides anything by itself.
 ///
-/// A ledger that was restored from a backup looks sound to its own coordinator: only its sites know that there was more
-/// of it. Deadlines that passed meanwhile would be decided at once, and entries that the receipts of the sites could
-/// have put back would have others in their places. It is over when all sites have come with a history that this ledger
-/// extends: any one of them may be the one that has seen more. A site that is gone for long must not hold the others
-/// up: after a while those of the quorum are enough, and at the end it is over in any case.
+/// A ledger that was restored from a backup looks valid to its own coordinator: only its sites know that it was longer.
+/// Without the wait, deadlines that have passed meanwhile would be decided at once, and the new entries would occupy
+/// the indices of entries that the sites' receipts could restore. The wait ends when all sites have connected with a
+/// history that this ledger extends, since any of them may have seen more. So that a long-absent site does not block
+/// the others, a quorum is enough after a while, and a time limit ends the wait in any case.
 package struct SiteHearing: Equatable, Sendable {
     package let end: Timestamp
     private var heard: Set<SiteID> = []
     private var isPatient = true
 
-    /// `nil`: no campaign runs, so nothing is decided unless an operator asks for it.
+    /// Returns `nil` if no campaign is running: then nothing is decided unless an operator asks for it.
     package init?(
         _ campaign: CampaignState?,
         at now: Timestamp,
@@ -22,13 +22,13 @@ package struct SiteHearing: Equatable, Sendable {
         end = now.adding(milliseconds: milliseconds)
     }
 
-    /// A site has come, and this ledger extends all that it has seen.
+    /// Records that a site has connected and that this ledger extends everything it has seen.
     package mutating func note(_ site: SiteID) { heard.insert(site) }
 
-    /// From here on the sites of the quorum are enough.
+    /// Makes a quorum sufficient from here on.
     package mutating func losePatience() { isPatient = false }
 
-    /// `campaign`: the open one; nothing changes it while sites are heard.
+    /// - Parameter campaign: The open campaign; it cannot change during the wait.
     package func isOver(_ campaign: CampaignState?) -> Bool {
         guard let campaign, campaign.end == nil else { return true }
         let count = heard.intersection(campaign.plan.sites).count

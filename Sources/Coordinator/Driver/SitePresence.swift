@@ -3,11 +3,11 @@ import Protocol
 
 /// What the coordinator knows of a site that has connected since the start.
 package struct SitePresence: Sendable {
-    /// Its control connection; `nil` where it has none now.
+    /// Its control connection; `nil` if it has none now.
     package internal(set) var link: LinkID?
     package internal(set) var lastSeen: Timestamp
     package private(set) var heartbeat = Heartbeat()
-    /// Of its newest connection's certificate.
+    /// The validity period of the certificate on its newest connection.
     package internal(set) var certificate: CertificateTerm?
 
     package var isConnected: Bool { link != nil }
@@ -19,7 +19,8 @@ package struct SitePresence: Sendable {
     }
 
     mutating func beat(_ heartbeat: Heartbeat, at time: Timestamp) {
-        // What a site says while it has no update in hand is of an earlier round, perhaps of another campaign.
+        // A loss that a site reports while it has no update in hand belongs to an earlier round, perhaps of another
+        // campaign.
         let isOfRound = heartbeat.localLoss != 0 && [.training, .uploading, .submitting].contains(heartbeat.activity)
         let loss = isOfRound ? heartbeat.localLoss : self.heartbeat.localLoss
         self.heartbeat = heartbeat
@@ -27,9 +28,9 @@ package struct SitePresence: Sendable {
         lastSeen = time
     }
 
-    /// The loss of an update that was taken in: it is signed, and newer than any heartbeat's.
+    /// Records the loss of an accepted update: it is signed, and newer than any heartbeat's.
     mutating func note(localLoss: Double) { heartbeat.localLoss = localLoss }
 
-    /// A loss says something of its own campaign only.
+    /// Forgets the loss, which means nothing outside its own campaign.
     mutating func forgetLoss() { heartbeat.localLoss = 0 }
 }

@@ -3,7 +3,7 @@ import Federation
 import Synchronization
 import Updates
 
-/// Looks at an update while it is spooled.
+/// Scans an update while it is spooled.
 final class ArrivingUpdate: SpoolObserver {
     private let scan: Mutex<UpdateScan>
 
@@ -14,12 +14,13 @@ final class ArrivingUpdate: SpoolObserver {
     var result: ScannedUpdate? { scan.withLock { $0.result } }
 }
 
-/// What was seen of the newest update of each site since the last round ended. An update that is not here is read.
+/// The scan of the newest update of each site since the last round ended. An update without a scan is read from the
+/// disk.
 final class ArrivedUpdates: Sendable {
-    // One a site: what a hostile one fills is bounded.
+    // One per site, so that a hostile site cannot use up memory.
     private let updates = Mutex<[SiteID: (digest: Digest, update: ScannedUpdate)]>([:])
 
-    /// - Parameter update: what was seen of exactly the bytes of this digest.
+    /// - Parameter update: The scan of exactly the bytes with this digest.
     func note(_ update: ScannedUpdate?, _ digest: Digest, of site: SiteID) {
         updates.withLock { $0[site] = update.map { (digest, $0) } }
     }

@@ -1,6 +1,6 @@
 import NIOConcurrencyHelpers
 
-/// What all transfers together may hold in memory.
+/// The memory budget that all transfers share.
 public final class IntakeBudget: Sendable {
     private struct State {
         var chunks: Int
@@ -9,14 +9,14 @@ public final class IntakeBudget: Sendable {
 
     private let state: NIOLockedValueBox<State>
 
-    /// - Parameter chunks: of all uploads, beyond one each.
+    /// - Parameter chunks: The number of chunks for all uploads, in addition to one for each upload.
     public init(chunks: Int = CoordinatorLimits.chunksInHand) { state = NIOLockedValueBox(State(chunks: chunks)) }
 
     var hasRoom: Bool { state.withLockedValue { $0.chunks > 0 } }
     func take() { state.withLockedValue { $0.chunks -= 1 } }
     func give() { state.withLockedValue { $0.chunks += 1 } }
 
-    /// Bytes of a chunk of a transfer that begins now.
+    /// The chunk size for a transfer that starts now.
     var chunkBytes: Int { state.withLockedValue { CoordinatorLimits.chunkBytes(transfers: $0.transfers) } }
 
     /// Counts a bulk connection while `body` runs.

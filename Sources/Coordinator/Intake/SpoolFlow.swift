@@ -5,10 +5,10 @@ import Protocol
 import Transport
 import Wire
 
-/// An upload's chunks on their way to the disk: one thread writes them, one hashes them, and one makes them durable,
-/// while further ones arrive.
+/// The pipeline of an upload's chunks to the disk: one queue writes them, one hashes them, and one makes them durable,
+/// while further chunks arrive.
 final class SpoolFlow: Sendable {
-    /// What there is to say of it.
+    /// Progress to report to the sender.
     enum News: Sendable {
         case durable(UInt64)
         case complete
@@ -21,10 +21,10 @@ final class SpoolFlow: Sendable {
         var isSynchronising = false
         var isFinishing = false
         var failure: (any Error)?
-        /// Who waits for room, or for the end of what is in hand.
+        /// The task that waits for room, or for the chunks in hand to be processed.
         var waiting: CheckedContinuation<Void, Never>?
 
-        /// Chunks that are not both written and hashed.
+        /// Chunks that are not yet both written and hashed.
         var inHand: Int { taken - min(written, hashed) }
     }
 
@@ -46,7 +46,7 @@ final class SpoolFlow: Sendable {
 
     // MARK: Chunks
 
-    /// Waits until another chunk may be taken from the link.
+    /// Waits until another chunk may be read from the link.
     func room() async throws {
         while true {
             let (inHand, failure) = state.withLockedValue { ($0.inHand, $0.failure) }
@@ -130,14 +130,14 @@ final class SpoolFlow: Sendable {
 
     // MARK: The end
 
-    /// The link has ended: what has arrived is made durable, whatever became of the rest.
+    /// Called when the link has ended, however it ended: makes durable what has arrived.
     func end() async {
         while state.withLockedValue({ $0.inHand }) > 0 { await wait { $0.inHand > 0 } }
         try? await synchronising.run { [spool] in try spool.checkpoint() }
         teller.finish()
     }
 
-    /// Waits until something has happened, where `condition` holds still.
+    /// Suspends until the state changes, but only if `condition` holds now.
     private func wait(while condition: @Sendable (State) -> Bool) async {
         await withCheckedContinuation { continuation in
             let mustWait = state.withLockedValue { state in

@@ -1,16 +1,15 @@
 import NIOConcurrencyHelpers
 import Transport
 
-/// Ends a transfer in which nothing moves. A peer that is slow is served; one that does not move at all is not waited
-/// for.
+/// Ends a transfer that has stalled. A slow peer is served; one that makes no progress at all is not waited for.
 ///
-/// One task watches a whole transfer: a timer for each message costs as much as the message.
+/// One task watches a whole transfer, because a timer for each message would cost as much as the message.
 final class StallWatch: Sendable {
     private let lastMoved = NIOLockedValueBox(ContinuousClock.now)
 
     func moved() { lastMoved.withLockedValue { $0 = .now } }
 
-    /// Throws when nothing has moved for too long; cancelled where the transfer has ended.
+    /// Throws when there has been no progress for too long; cancelled when the transfer ends.
     func run(_ what: String) async throws -> Never {
         let seconds = CoordinatorLimits.stalledSeconds
         while true {
@@ -21,7 +20,7 @@ final class StallWatch: Sendable {
         }
     }
 
-    /// Runs `body` and watches it.
+    /// Runs `body` under this watch.
     func over(_ what: String, _ body: @escaping @Sendable () async throws -> Void) async throws {
         moved()
         try await withThrowingTaskGroup(of: Void.self) { group in

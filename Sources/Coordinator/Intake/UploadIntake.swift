@@ -4,7 +4,7 @@ import Protocol
 import Transport
 import Wire
 
-/// Takes one upload from its link to the disk, with several chunks in hand.
+/// Receives one upload from its link and stores it, with several chunks in progress at a time.
 public struct UploadIntake: Sendable {
     private let spool: Spool
     private let flow: SpoolFlow
@@ -15,13 +15,13 @@ public struct UploadIntake: Sendable {
         flow = SpoolFlow(spool, on: pool, budget)
     }
 
-    /// Returns when all of it is durable under its digest, or the sender has left.
+    /// Returns when the whole blob is durable under its digest, or when the sender has left.
     ///
     /// - Parameters:
-    ///   - offer: the number of the message that offered the blob.
-    ///   - next: the next message; `nil` when the sender has left.
-    ///   - send: says what is durable, in reply to a message.
-    /// - Throws: `BlobError` where the disk fails, a `Refusal` where the sender does not keep to the protocol.
+    ///   - offer: The number of the message that offered the blob.
+    ///   - next: Returns the next message; `nil` when the sender has left.
+    ///   - send: Sends a reply to a message, to report what is durable.
+    /// - Throws: `BlobError` if the disk fails, a `Refusal` if the sender violates the protocol.
     public func run(
         offer: UInt64,
         next: @escaping @Sendable () async throws -> ClientFrame?,
@@ -41,7 +41,7 @@ public struct UploadIntake: Sendable {
                 group.addTask { try await tell(receiver, offer, send) }
                 group.addTask { try await stall.run("the next chunk") }
                 defer { group.cancelAll() }
-                // The sender may have left, or have sent all: then what it has sent comes to its end.
+                // If the sender has left or has sent everything, finish processing what has arrived.
                 while let isOver = try await group.next(), !isOver {}
             }
         } catch {
@@ -51,7 +51,7 @@ public struct UploadIntake: Sendable {
         await flow.end()
     }
 
-    /// Returns whether the sender has left before it had sent all.
+    /// Returns whether the sender has left before it had sent everything.
     private func receive(_ receiver: UploadReceiver, _ next: @Sendable () async throws -> ClientFrame?) async throws
         -> Bool
     {

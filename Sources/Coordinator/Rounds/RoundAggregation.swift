@@ -3,7 +3,7 @@ import Federation
 import Transport
 import Verification
 
-/// Computes a round's result from the blobs and publishes it as blobs.
+/// Computes a round's result from blobs and stores it as blobs.
 package struct RoundAggregation: Sendable {
     let blobs: BlobStore
     let threads: Int
@@ -13,12 +13,13 @@ package struct RoundAggregation: Sendable {
         self.threads = threads
     }
 
-    /// What came of the attempt to compute a round.
+    /// The outcome of an attempt to compute a round.
     package enum Outcome: Sendable {
         case done(GlobalState)
-        /// These sites' updates are damaged; they have been set aside, so that they can be sent again.
+        /// The updates of these sites are damaged; the damaged copies were set aside, so that the updates can be sent
+        /// again.
         case lost(String, sites: [SiteID])
-        /// The disk is full, a model is damaged: somebody must fix it, and the round waits.
+        /// The disk is full or a model is damaged: the round waits until this is fixed.
         case blocked(String)
     }
 
@@ -40,7 +41,8 @@ package struct RoundAggregation: Sendable {
         }
     }
 
-    /// Hashed again before they are summed: a byte that rotted since intake would be in every model from here on.
+    /// Hashes each update again before it is summed: a byte that has rotted since intake would affect every later
+    /// model.
     private func setAsideDamaged(_ task: AggregationTask) throws -> [SiteID] {
         for digest in task.start.blobs { try blobs.verify(digest) }
         var damaged: [SiteID] = []

@@ -5,14 +5,15 @@ import Tensors
 import Updates
 import Verification
 
-/// Looks at a submitted update: its signature, its file, every one of its values.
+/// Inspects a submitted update: its signature, its file and all of its values.
 package struct UpdateInspection: Sendable {
     let blobs: BlobStore
-    /// What the submitting site itself has sent: that another has sent the same is none of its business.
+    /// The submitting site's own uploads: a site must not learn from an answer whether another site has sent the same
+    /// blob.
     let uploads: BlobStore
     let plan: Plan
     let roots: TrustRoots
-    /// What was seen of it when it arrived; `nil`: it is read.
+    /// The scan made when the update arrived; if `nil`, the file is read.
     let scanned: ScannedUpdate?
 
     package init(blobs: BlobStore, uploads: BlobStore, plan: Plan, roots: TrustRoots, scanned: ScannedUpdate? = nil) {
@@ -23,7 +24,7 @@ package struct UpdateInspection: Sendable {
         self.roots = roots
     }
 
-    /// `certificate`: the one that the connection was made with.
+    /// - Parameter certificate: The client certificate of the connection.
     package func inspect(_ update: SignedUpdate, certificate: Certificate, at now: Timestamp) -> Inspection {
         do {
             if let refusal = try signatureRefusal(update, certificate, at: now) { return .unsound(refusal) }
@@ -40,7 +41,7 @@ package struct UpdateInspection: Sendable {
     {
         do {
             let sender = try sender(certificate, at: now)
-            // A certificate may be renewed between the signature and the connection: it is enough that both are of one
+            // A certificate may be renewed between signature and connection: it is enough that both belong to the same
             // site.
             guard sender.site == update.manifest.site else {
                 return UpdateRefusal(.badSignature, "the update was not signed by the site of this connection")
@@ -49,33 +50,33 @@ package struct UpdateInspection: Sendable {
         } catch let error as VerificationError {
             return UpdateRefusal(.badSignature, error.message)
         } catch let error as IdentityError where error.code == .revocationList {
-            // The coordinator's fault, and not the site's.
+            // The coordinator is at fault, not the site.
             throw Unavailable(description: "the coordinator cannot check certificates: \(error)")
         } catch let error as Unavailable {
             throw error
         } catch {
-            return UpdateRefusal(.badSignature, "the certificate that signed the update does not hold now: \(error)")
+            return UpdateRefusal(.badSignature, "the certificate that signed the update is not valid now: \(error)")
         }
         return nil
     }
 
-    /// Whose connection it is. One whose certificate has just ended is about to end too: the update is not to blame,
-    /// and comes again over the next connection.
+    /// Returns the principal of the connection. If its certificate has just expired, the connection is about to close:
+    /// this is not the update's fault, and the site submits it again over the next connection.
     private func sender(_ certificate: Certificate, at now: Timestamp) throws -> Principal {
         do {
             return try roots.verify(certificate, at: now)
         } catch let error as IdentityError
             where [.expired, .notYetValid, .revoked, .authorityEnded].contains(error.code)
         {
-            throw Unavailable(description: "the certificate of this connection does not hold now: \(error)")
+            throw Unavailable(description: "the certificate of this connection is not valid now: \(error)")
         }
     }
 
-    /// Nothing that the update is to blame for.
+    /// A failure that is not the update's fault.
     private struct Unavailable: Error, CustomStringConvertible { let description: String }
 
     private func inspectTensors(_ manifest: UpdateManifest) throws -> Inspection {
-        // What the site can cure comes before what it cannot.
+        // Check first what the site can fix by itself: a missing blob.
         if let absence = UpdateContents.absence(of: manifest, in: uploads) { return .unsound(absence) }
         guard let base = plan.model?.digest else { return .unavailable("the campaign has no base model") }
         return try UpdateContents(plan.training, plan.compression, base: baseLayout(base)).inspect(
@@ -89,7 +90,7 @@ package struct UpdateInspection: Sendable {
         do {
             return try SafetensorsFile(blobs, base).layout
         } catch let error as SafetensorsError {
-            // The coordinator's fault, and not the site's.
+            // The coordinator is at fault, not the site.
             throw Unavailable(description: "the base model cannot be read: \(error)")
         }
     }

@@ -2,23 +2,27 @@ import Blobs
 import Federation
 
 extension IncomingBlobs {
-    /// Puts a sound update where the round will look for it; before its entry is written, so that no entry names a blob
-    /// that is not there. What the inspection comes to where that cannot be done.
+    /// Publishes a valid update to the shared store. This happens before its entry is written, so that no entry names a
+    /// missing blob.
+    ///
+    /// - Returns: The given inspection, or why the update cannot be published.
     package func accept(_ update: UpdateManifest, _ inspection: Inspection) -> Inspection {
         guard case .sound = inspection else { return inspection }
         do {
             try publish(update.update, of: update.site)
             return inspection
         } catch let error as BlobError where error.code == .missing {
-            // The sweep has passed by while it was read, or the same update was accepted a moment ago.
+            // A sweep removed it during the inspection, or the same update was accepted a moment ago.
             return .unsound(UpdateRefusal(.blobMissing, "blob \(update.update.short) is not here any more"))
         } catch {
             return .unavailable("the coordinator cannot keep the update on its disk: \(error)")
         }
     }
 
-    /// Ends the acceptances that a kill, or a write that failed, cut short: what the open round has taken in is the
-    /// shared store's. Returns the sites and their digests.
+    /// Completes acceptances that were interrupted by a crash or a failed write: removes the sites' copies of updates
+    /// that the open round has accepted into the shared store.
+    ///
+    /// - Returns: The sites and the digests of the removed copies.
     @discardableResult
     package func settle(_ state: ConsortiumState, _ blobs: BlobStore) -> [BlobSweeper.Place] {
         guard let inheritance = state.campaign?.round.inheritance else { return [] }

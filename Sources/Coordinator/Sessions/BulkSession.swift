@@ -5,8 +5,8 @@ import Protocol
 import Transport
 import Wire
 
-/// A bulk connection: a site's updates or an operator's models up, models and releases down, each from the last durable
-/// byte on.
+/// A bulk connection: uploads of updates or models, and downloads of models and releases, each resumed from the last
+/// durable byte.
 struct BulkSession: ConnectionSession {
     let service: CoordinatorService
     let connection: ServerConnection
@@ -49,7 +49,7 @@ struct BulkSession: ConnectionSession {
         }
     }
 
-    /// A model that the operator will register.
+    /// Receives a model that the operator will register.
     private func receiveModel(_ digest: Digest, _ byteCount: UInt64, offer: UInt64) async throws {
         guard (8...CoordinatorLimits.modelBytes).contains(byteCount) else {
             throw Refusal(
@@ -80,7 +80,8 @@ struct BulkSession: ConnectionSession {
         }
         let lease = try await service.spools.lease(digest, of: site, close: connection.close)
         defer { service.spools.release(lease) }
-        // Only of what this site has sent: a digest is not possession, and nobody learns here what others have sent.
+        // Compare only with this site's uploads: a site must not learn what others have sent, or claim a blob by its
+        // digest alone.
         let update = ArrivingUpdate(byteCount: byteCount)
         let store = { @Sendable [service] in try service.incoming.store(of: site) }
         if try await spool(digest, byteCount, into: store, seenBy: update, offer: offer) {
@@ -88,7 +89,7 @@ struct BulkSession: ConnectionSession {
         }
     }
 
-    /// Returns whether all of it is here now.
+    /// Returns whether the blob is now complete.
     @discardableResult
     private func spool(
         _ digest: Digest,
@@ -113,7 +114,7 @@ struct BulkSession: ConnectionSession {
         return spool.isComplete
     }
 
-    /// A site that is slow is served; one that does not move at all is not waited for.
+    /// A slow site is served; one that makes no progress at all is not waited for.
     private func next() async throws -> ClientFrame? {
         let connection = connection
         return try await withTimeout(.seconds(CoordinatorLimits.stalledSeconds), "the next message") {
@@ -139,8 +140,8 @@ struct BulkSession: ConnectionSession {
         case nil:
             throw Refusal(
                 .role,
-                "blob \(digest.short) is no model that may be fetched",
-                hint: "fetch the model of the newest assignment, or one by its name"
+                "blob \(digest.short) is not a model that may be fetched",
+                hint: "fetch the model of the newest assignment, or a model by its name"
             )
         }
         let sender = try DownloadSender(byteCount: reader.byteCount, from: start, chunkBytes: service.intake.chunkBytes)
@@ -155,7 +156,7 @@ struct BulkSession: ConnectionSession {
         }
     }
 
-    /// The store's failures as answers.
+    /// Translates the store's failures into refusals.
     private func refusing<R>(_ body: () async throws -> R) async throws -> R {
         do {
             return try await body()

@@ -4,7 +4,7 @@ import NIOPosix
 import Protocol
 import Wire
 
-/// The chunks of a download, each read while the one before it is sent.
+/// Reads the chunks of a download ahead: each is read while the one before it is sent.
 struct ChunkReader {
     private let reader: BlobReader
     private var sender: DownloadSender
@@ -19,7 +19,7 @@ struct ChunkReader {
         begin()
     }
 
-    /// `nil`: all are read.
+    /// Returns the next chunk; `nil` when all have been read.
     mutating func next() async throws -> BlobChunk? {
         guard let chunk = try await reading?.get() else { return nil }
         begin()

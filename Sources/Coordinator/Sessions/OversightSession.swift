@@ -3,7 +3,7 @@ import Logging
 import Transport
 import Wire
 
-/// An operator's or an auditor's connection: questions, and an operator's verbs.
+/// An operator's or an auditor's connection: questions, and an operator's requests.
 struct OversightSession: ConnectionSession {
     let service: CoordinatorService
     let connection: ServerConnection
@@ -40,7 +40,7 @@ struct OversightSession: ConnectionSession {
         case .checkPlan(let plan) where peer.isOperator: return try await service.check(plan)
         case .openCampaign(let plan) where peer.isOperator: return try await service.open(plan, by: peer.path)
         case .changeCampaign(let change) where peer.isOperator:
-            // Who asked is what the certificate says.
+            // The requester's name is taken from the certificate, not from the message.
             let change = CampaignChange(
                 campaign: change.campaign,
                 action: change.action,
@@ -61,7 +61,7 @@ struct OversightSession: ConnectionSession {
                 throw Refusal(
                     .unavailable,
                     "the release cannot be written: \(describe(error))",
-                    hint: "remove the cause and cut it again: nothing is lost"
+                    hint: "fix the cause and cut the release again: nothing is lost"
                 )
             }
         default:

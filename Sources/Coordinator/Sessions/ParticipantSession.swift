@@ -3,7 +3,7 @@ import Logging
 import Transport
 import Wire
 
-/// One connection from its hello to its end.
+/// One connection, from its hello to its end.
 struct ParticipantSession {
     let service: CoordinatorService
     let connection: ServerConnection
@@ -17,11 +17,11 @@ struct ParticipantSession {
     }
 
     func run() async throws {
-        // What the greeting needed is let go before the session, which may last for months.
+        // Release what the greeting needed before the session, which may last for months.
         try await greeted()?.run()
     }
 
-    /// What follows the hello; `nil`: nothing, the peer was turned away.
+    /// Returns the session that follows the hello; `nil` if the peer was turned away.
     private func greeted() async throws -> (any ConnectionSession)? {
         let connection = connection
         let first = try await withTimeout(.seconds(TransportLimits.helloSeconds), "the hello") {
@@ -77,7 +77,7 @@ struct ParticipantSession {
                 the client speaks protocol versions \(text(hello.versions)), the coordinator \
                 \(text(WireLimits.versions))
                 """,
-                hint: "bring the older of the two up to date"
+                hint: "update the older of the two"
             )
             if let site = connection.peer.site { await service.observe(.turnedAway(site, reason: refusal.message)) }
             throw refusal

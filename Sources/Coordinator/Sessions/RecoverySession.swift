@@ -3,8 +3,7 @@ import Logging
 import Transport
 import Wire
 
-/// The connection of a site that has seen entries which this ledger lacks: it shows its receipts, and nothing else is
-/// taken.
+/// The connection of a site that has seen entries which this ledger lacks: only its receipts are accepted.
 struct RecoverySession: ConnectionSession {
     let service: CoordinatorService
     let connection: ServerConnection
@@ -29,7 +28,7 @@ struct RecoverySession: ConnectionSession {
                 default:
                     throw Refusal(
                         .unavailable,
-                        "the coordinator's ledger lacks entries that \(site) has seen; only receipts are taken now"
+                        "the coordinator's ledger lacks entries that \(site) has seen; only receipts are accepted now"
                     )
                 }
             } catch let refusal as Refusal {

@@ -1,13 +1,13 @@
 import Federation
 import Protocol
 
-/// A site's control connection as the coordinator's shell sees it: a queue of what the site should hear.
+/// The shell's side of a site's control connection: a queue of messages to the site.
 ///
-/// The connection's own task drains it, so that a slow site holds nobody up.
+/// The connection's own task drains it, so that a slow site does not delay others.
 final class SiteLink: Sendable {
     struct Instruction: Sendable {
         let assignment: Assignment
-        /// The entry that says why the site is asked again.
+        /// The entry that proves why the site is asked again.
         let proof: UInt64?
     }
 
@@ -17,7 +17,7 @@ final class SiteLink: Sendable {
 
     init(_ id: LinkID) {
         self.id = id
-        // Only the newest counts.
+        // Only the newest instructions matter.
         (instructions, queue) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(4))
     }
 

@@ -16,7 +16,7 @@ struct SiteSession: ConnectionSession {
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { try await send(link) }
                 group.addTask { try await receive(link) }
-                // Whichever ends first ends the connection.
+                // The task that ends first ends the connection.
                 defer { group.cancelAll() }
                 try await group.next()
             }

@@ -2,14 +2,14 @@ import Federation
 import Synchronization
 import Wire
 
-/// Which connection writes which of a site's blobs: one at a time, and the newest connection wins, because the older
-/// one may be a link that is dead but does not know it yet. What other sites send makes no difference.
+/// Decides which connection may write which blob of a site. One connection at a time writes a blob, and the newest
+/// wins, because the older one may be a dead link that has not been detected yet. Sites do not affect each other.
 final class SpoolRegistry: Sendable {
     struct Lease: Sendable {
         let digest: Digest
         let site: SiteID
         let number: Int
-        /// Ends the connection that holds the lease.
+        /// Closes the connection that holds the lease.
         let close: @Sendable () -> Void
     }
 
@@ -21,7 +21,7 @@ final class SpoolRegistry: Sendable {
     fileprivate struct State {
         var leases: [Place: Lease] = [:]
         var waiting: [Place: [CheckedContinuation<Void, Never>]] = [:]
-        /// What each site has offered since the last round ended.
+        /// The blobs that each site has offered since the last round ended.
         var offered: [SiteID: Set<Digest>] = [:]
         var next = 0
     }
@@ -59,7 +59,7 @@ extension SpoolRegistry.State {
         else {
             throw Refusal(
                 .limit,
-                "\(site) uploads \(CoordinatorLimits.uploadsPerSite) blobs already, the limit",
+                "\(site) uploads \(CoordinatorLimits.uploadsPerSite) blobs already, which is the limit",
                 hint: "finish one first"
             )
         }
@@ -74,7 +74,7 @@ extension SpoolRegistry.State {
         }
     }
 
-    /// The lease, where nobody holds the place.
+    /// Returns a new lease, or `nil` if the place is already leased.
     fileprivate mutating func take(_ place: SpoolRegistry.Place, _ close: @escaping @Sendable () -> Void)
         -> SpoolRegistry.Lease?
     {
@@ -85,7 +85,8 @@ extension SpoolRegistry.State {
         return lease
     }
 
-    /// Who holds the place; `continuation` goes on when that is over. `nil`: nobody holds it, and nothing waits.
+    /// Returns the lease of the current holder, and resumes `continuation` when it is released. Returns `nil` and does
+    /// not wait if the place is free.
     fileprivate mutating func wait(for place: SpoolRegistry.Place, _ continuation: CheckedContinuation<Void, Never>)
         -> SpoolRegistry.Lease?
     {

@@ -1,6 +1,6 @@
 import Federation
 
-/// An entry's bytes, and the leaf hash that was stored with them.
+/// An entry's bytes, and the leaf hash that is stored with them.
 public struct StoredEntry: Equatable, Sendable {
     public let bytes: [UInt8]
     public let leaf: Digest
@@ -11,21 +11,32 @@ public struct StoredEntry: Equatable, Sendable {
     }
 
     public init(_ bytes: [UInt8]) { self.init(bytes: bytes, leaf: MerkleTree.leafHash(bytes)) }
-    /// Tells a changed entry from its neighbours, which the root of the tree alone cannot.
+    /// Whether the bytes match the stored leaf hash. This identifies the entry that was changed, which the tree's root
+    /// alone cannot.
     public var isIntact: Bool { MerkleTree.leafHash(bytes) == leaf }
 }
 
-/// Where a ledger's entries lie. Small, because another database comes later.
+/// The storage of a ledger's entries. The protocol is kept small so that another database is easy to add.
 public protocol EntryStore: Sendable {
-    /// All entries, in order.
+    /// Returns all entries, in order.
+    ///
+    /// - Throws: `LedgerError` if they cannot be read.
     func entries() throws -> [StoredEntry]
-    /// The entries at these positions, in order; an error where one is missing.
+    /// Returns the entries at these positions, in order.
+    ///
+    /// - Throws: `LedgerError` if an entry is missing or cannot be read.
     func entries(in range: Range<Int>) throws -> [StoredEntry]
-    /// The newest signed tree head; `nil` for an empty ledger.
+    /// Returns the newest signed tree head; `nil` for an empty ledger.
+    ///
+    /// - Throws: `LedgerError` if it cannot be read.
     func newestTreeHead() throws -> String?
-    /// Appends entries from `index` on and replaces the tree head, durably and all at once.
+    /// Appends entries starting at `index` and replaces the tree head, durably and atomically.
+    ///
+    /// - Throws: `LedgerError` if they cannot be written.
     func append(_ entries: [StoredEntry], from index: Int, treeHead: String) throws
-    /// Throws where it is known that what was appended is not there any more. Cheap: it is asked before every answer.
+    /// Checks that what was appended is still stored. Must be cheap, because it is called before every answer.
+    ///
+    /// - Throws: `LedgerError` if the storage was removed or replaced.
     func requireWhole() throws
     func close() throws
 }

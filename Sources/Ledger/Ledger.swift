@@ -3,19 +3,23 @@ import Identity
 import Synchronization
 import Wire
 
-/// The append-only log of a consortium's decisions, under a tree of hashes whose head is signed.
+/// The append-only log of a consortium's decisions: entries under a Merkle tree whose head is signed.
 ///
-/// Any thread may read it. One at a time appends: the caller sees to that.
+/// Any thread may read it. The caller must ensure that only one thread at a time appends.
 public final class Ledger: Sendable {
     public let origin: String
-    /// Raw Ed25519 key of the tree heads.
+    /// The raw Ed25519 public key that tree heads are verified with.
     public let publicKey: [UInt8]
     private let store: any EntryStore
     private let key: PrivateKey
-    /// The entries' own bytes stay in the store: a ledger grows for years.
+    /// Contains no entry bytes, which stay in the store: a ledger grows for years.
     private let content: Mutex<LedgerSnapshot>
 
-    /// Opens a ledger and folds its entries; throws where they do not follow from one another.
+    /// Opens a ledger and folds its entries.
+    ///
+    /// - Returns: The ledger and the state that its entries result in.
+    /// - Throws: `LedgerError` if the ledger cannot be read, was changed, is another consortium's, or has an entry that
+    ///   does not follow from those before it.
     public static func open(consortium: String, store: any EntryStore, key: PrivateKey) throws -> (
         ledger: Ledger, state: ConsortiumState
     ) {
@@ -23,7 +27,7 @@ public final class Ledger: Sendable {
         let (snapshot, state) = try load(store, origin: origin, key: key)
         if let founding = state.founding {
             guard founding.consortium == consortium else {
-                throw LedgerError(.tampered, "the ledger is that of \(founding.consortium), not of \(consortium)")
+                throw LedgerError(.tampered, "the ledger belongs to \(founding.consortium), not to \(consortium)")
             }
             guard founding.logKey == snapshot.publicKey else {
                 throw LedgerError(.badSignature, "the log key is not the one that the ledger was founded with")
@@ -32,7 +36,9 @@ public final class Ledger: Sendable {
         return (Ledger(store: store, key: key, snapshot), state)
     }
 
-    /// Opens a ledger whose state nobody asks for.
+    /// Opens a ledger without returning its state.
+    ///
+    /// - Throws: `LedgerError` if the ledger cannot be read or was changed.
     public convenience init(consortium: String, store: any EntryStore, key: PrivateKey) throws {
         let snapshot = try Self.open(consortium: consortium, store: store, key: key).ledger.snapshot
         self.init(store: store, key: key, snapshot)
@@ -45,8 +51,10 @@ public final class Ledger: Sendable {
         content = Mutex(snapshot)
     }
 
-    /// Reads the store again: after a write that failed, nobody knows whether it is there. Returns the fold of what it
-    /// holds.
+    /// Reads the store again, since a failed write leaves it unknown whether the entries were stored.
+    ///
+    /// - Returns: The fold of the stored entries.
+    /// - Throws: `LedgerError` if the store cannot be read or was changed.
     @discardableResult
     public func reload() throws -> ConsortiumState {
         let (snapshot, state) = try Self.load(store, origin: origin, key: key)
@@ -54,14 +62,18 @@ public final class Ledger: Sendable {
         return state
     }
 
-    /// The fold of the entries in memory.
+    /// Returns the fold of the entries in memory.
+    ///
+    /// - Throws: `LedgerError` if an entry cannot be read, was changed, or does not follow from those before it.
     public func folded() throws -> ConsortiumState {
         var state = ConsortiumState()
         try forEachEntry { try state.apply($0) }
         return state
     }
 
-    /// Reads all entries in order, some at a time.
+    /// Reads all entries in order, in batches.
+    ///
+    /// - Throws: `LedgerError` if an entry cannot be read or was changed, or what `body` throws.
     public func forEachEntry(_ body: (Entry) throws -> Void) throws {
         for start in stride(from: 0, to: count, by: Self.entriesPerRead) {
             for bytes in try bytes(in: start..<min(count, start + Self.entriesPerRead)) {
@@ -70,7 +82,9 @@ public final class Ledger: Sendable {
         }
     }
 
-    /// All entries, decoded.
+    /// Returns all entries, decoded.
+    ///
+    /// - Throws: `LedgerError` if an entry cannot be read or was changed.
     public func entries() throws -> [Entry] {
         var entries: [Entry] = []
         entries.reserveCapacity(count)
@@ -80,7 +94,7 @@ public final class Ledger: Sendable {
 
     private static let entriesPerRead = 256
 
-    /// Entries' bytes as they were appended: the tree in memory tells whether the store has changed since.
+    /// Returns the bytes of entries; the tree in memory detects whether the store has changed since they were appended.
     private func bytes(in range: Range<Int>) throws -> [[UInt8]] {
         guard range.lowerBound >= 0, range.upperBound <= count else {
             throw LedgerError(.failed, "the ledger has \(count) entries, and no entry \(range.upperBound - 1)")
@@ -125,24 +139,29 @@ public final class Ledger: Sendable {
         return (LedgerSnapshot(origin: origin, publicKey: publicKey, tree: tree, head: head), state)
     }
 
-    /// The ledger as it is now.
+    /// The ledger's tree and head at this moment.
     public var snapshot: LedgerSnapshot { content.withLock { $0 } }
     public var count: Int { snapshot.count }
     public var head: SignedTreeHead { snapshot.head }
 
-    /// The proof that the ledger begins with its first `size` entries.
+    /// Returns the proof that this ledger's first `size` entries are the ledger of that size.
     public func consistencyProof(from size: Int) -> [Digest] { snapshot.consistencyProof(from: size) }
 
-    /// The root of the tree when it held `size` entries.
+    /// Returns the root that the tree had when it held `size` entries.
     public func root(size: Int) -> Digest { snapshot.root(size: size) }
 
-    /// Appends entries durably, with a new tree head, all or none.
+    /// Appends entries durably with a new tree head, atomically.
     ///
-    /// The caller has folded them already: what does not follow never gets here.
+    /// The caller must already have folded the entries into the state, so that only valid ones are appended.
+    ///
+    /// - Throws: `LedgerError` if an entry is too long or the store cannot be written.
     public func append(_ entries: [Entry]) throws { try append(bytes: entries.map(\.wireBytes)) }
 
-    /// Puts back entries that the ledger has lost, byte for byte; throws where they do not follow from those that it
-    /// has. Returns the fold of all.
+    /// Restores entries that the ledger has lost, byte for byte.
+    ///
+    /// - Parameter lost: The bytes of the entries that follow the ledger's last one.
+    /// - Returns: The fold of all entries.
+    /// - Throws: `LedgerError` if they do not follow from the entries that the ledger has, or cannot be written.
     @discardableResult
     public func restore(_ lost: [[UInt8]]) throws -> ConsortiumState {
         var state = try folded()
@@ -165,7 +184,7 @@ public final class Ledger: Sendable {
             guard entry.bytes.count <= WireLimits.entryBytes else {
                 throw LedgerError(.malformed, "an entry of \(entry.bytes.count) bytes is too long")
             }
-            // What could not be read back would lock the ledger for good.
+            // An entry that cannot be read back would make the whole ledger unreadable for ever.
             guard let at = (try? Entry(wireBytes: entry.bytes))?.at else {
                 throw LedgerError(.malformed, "an entry could not be read back")
             }
@@ -180,10 +199,14 @@ public final class Ledger: Sendable {
         content.withLock { $0 = LedgerSnapshot(origin: origin, publicKey: publicKey, tree: nextTree, head: nextHead) }
     }
 
-    /// The receipt of an entry under the newest tree head.
+    /// Returns the receipt of an entry under the newest tree head.
+    ///
+    /// - Throws: `LedgerError` if there is no such entry or it cannot be read.
     public func receipt(of index: UInt64) throws -> Receipt { try receipt(of: index, under: snapshot) }
 
-    /// The receipt of an entry under the tree head of `snapshot`, which is one of this ledger.
+    /// Returns the receipt of an entry under the tree head of `snapshot`, which must be a snapshot of this ledger.
+    ///
+    /// - Throws: `LedgerError` if the snapshot has no such entry or it cannot be read.
     public func receipt(of index: UInt64, under snapshot: LedgerSnapshot) throws -> Receipt {
         let position = Int(clamping: index)
         guard position < snapshot.count else {
@@ -204,9 +227,13 @@ public final class Ledger: Sendable {
         return try Entry(wireBytes: bytes(in: index..<index + 1)[0])
     }
 
-    /// Throws where what was acknowledged is not there any more.
+    /// Checks that acknowledged entries are still stored.
+    ///
+    /// - Throws: `LedgerError` if the storage was removed or replaced.
     public func requireWhole() throws { try store.requireWhole() }
 
-    /// Closes the file; the ledger is of no use afterwards.
+    /// Closes the file; the ledger must not be used afterwards.
+    ///
+    /// - Throws: `LedgerError` or the store's error if the file cannot be closed.
     public func close() throws { try store.close() }
 }

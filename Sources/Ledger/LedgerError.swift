@@ -1,4 +1,4 @@
-/// A ledger that cannot be read, written or believed.
+/// A ledger that cannot be read, written or trusted.
 public struct LedgerError: Error, Equatable, Sendable, CustomStringConvertible {
     public enum Code: String, Sendable { case unreadable, malformed, badSignature, tampered, replaced, full, failed }
 

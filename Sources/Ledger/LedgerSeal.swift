@@ -3,10 +3,10 @@ import Federation
 import Foundation
 import Identity
 
-/// The hash of a closed ledger's file, signed: entries are covered by the tree, and this covers the bytes of the
-/// database around them, so that a change of any byte of a copy is found.
+/// The signed hash of a closed ledger's file. The Merkle tree covers the entries; the seal also covers the other bytes
+/// of the database file, so that any changed byte of a copy is detected.
 ///
-/// A seal is written when the coordinator stops and removed when it starts; a copy of a running ledger has none.
+/// A seal is written when the coordinator stops and removed when it starts, so a copy of a running ledger has none.
 public enum LedgerSeal {
     public static func write(to path: String, ledger: String, size: Int, origin: String, key: PrivateKey) throws {
         let digest = try BlobStore.digest(ofFile: ledger).digest
@@ -17,7 +17,9 @@ public enum LedgerSeal {
 
     private static let maximumBytes = 4096
 
-    /// How many entries a seal says that the ledger held; throws where it is not the log key's.
+    /// Returns the number of entries that the seal says the ledger held.
+    ///
+    /// - Throws: `LedgerError` if the seal cannot be read or is not signed by the log key.
     public static func size(_ path: String, origin: String, logKey: [UInt8]) throws -> Int {
         guard let size = Int(try lines(path, origin: origin, logKey: logKey)[2]) else {
             throw LedgerError(.tampered, "the ledger's seal is not a seal")
@@ -25,23 +27,27 @@ public enum LedgerSeal {
         return size
     }
 
-    /// Checks a seal against the ledger's file; throws what does not hold.
+    /// Checks a seal against the ledger's file.
+    ///
+    /// - Throws: `LedgerError` if the seal is not valid or does not match the file or the size.
     public static func verify(_ path: String, ledger: String, size: Int, origin: String, logKey: [UInt8]) throws {
         try verify(path, digest: BlobStore.digest(ofFile: ledger).digest, size: size, origin: origin, logKey: logKey)
     }
 
-    /// The same, of a file that had this digest.
+    /// Checks a seal against the digest of a ledger's file.
+    ///
+    /// - Throws: `LedgerError` if the seal is not valid or does not match the digest or the size.
     public static func verify(_ path: String, digest: Digest, size: Int, origin: String, logKey: [UInt8]) throws {
         let lines = try lines(path, origin: origin, logKey: logKey)
         guard lines[2] == "\(size)" else {
-            throw LedgerError(.tampered, "the ledger holds \(size) entries, its seal says \(lines[2])")
+            throw LedgerError(.tampered, "the ledger holds \(size) entries, but its seal says \(lines[2])")
         }
         guard digest.hex == lines[3] else {
             throw LedgerError(.tampered, "the ledger's file was changed after it was sealed")
         }
     }
 
-    /// The lines of a seal whose signature holds.
+    /// Returns the lines of a seal whose signature is valid.
     private static func lines(_ path: String, origin: String, logKey: [UInt8]) throws -> [String] {
         guard let size = SystemDisk().byteCount(path), size <= maximumBytes,
             let text = try? SystemDisk().contents(of: path)

@@ -1,24 +1,24 @@
 import Federation
 import Identity
 
-/// A ledger as of one moment: its tree of hashes and its signed head. All that can be said of it without reading an
-/// entry.
+/// A ledger at one moment: its Merkle tree and its signed head, which is all that can be proved without reading
+/// entries.
 public struct LedgerSnapshot: Sendable {
     public let origin: String
-    /// Raw Ed25519 key of the tree heads.
+    /// The raw Ed25519 public key that tree heads are verified with.
     public let publicKey: [UInt8]
     let tree: MerkleTree
     public let head: SignedTreeHead
 
     public var count: Int { tree.count }
 
-    /// The proof that the ledger begins with its first `size` entries.
+    /// Returns the proof that this ledger's first `size` entries are the ledger of that size.
     public func consistencyProof(from size: Int) -> [Digest] { tree.consistencyProof(from: size) }
 
-    /// The root of the tree when it held `size` entries.
+    /// Returns the root that the tree had when it held `size` entries.
     public func root(size: Int) -> Digest { tree.root(size: size) }
 
-    /// Whether the receipt's entry stands in the ledger at its place.
+    /// Whether the ledger holds the receipt's entry at the receipt's index.
     public func holds(_ receipt: Receipt) -> Bool {
         guard let index = Int(exactly: receipt.index), index < count else { return false }
         return tree.leaf(at: index) == MerkleTree.leafHash(receipt.entry)

@@ -2,7 +2,9 @@ import Federation
 import Identity
 
 extension Certificate {
-    /// Whether a coordinator's certificate vouches for the key that its ledger is signed with.
+    /// Whether this coordinator certificate vouches for the key that signs the ledger.
+    ///
+    /// - Throws: `IdentityError` if the certificate's public key cannot be read.
     public func vouches(for logKey: [UInt8], signature: [UInt8]) throws -> Bool {
         try publicKey.isValid(signature, for: Founding.logKeyStatement(logKey))
     }

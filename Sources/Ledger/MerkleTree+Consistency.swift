@@ -1,14 +1,16 @@
 import Federation
 
-/// Consistency proofs (RFC 9162, sections 2.1.4.1 and 2.1.4.2): that a tree begins with an earlier one.
+/// Consistency proofs (RFC 9162, sections 2.1.4.1 and 2.1.4.2), which show that an earlier tree is a prefix of this
+/// one.
 extension MerkleTree {
-    /// The hashes that lead from the root over the first `size` leaves to that over all. Empty for 0 and for all.
+    /// Returns the hashes that lead from the root over the first `size` leaves to the current root; empty if `size` is
+    /// 0 or the current size.
     public func consistencyProof(from size: Int) -> [Digest] {
         precondition(size <= count)
         return size == 0 || size == count ? [] : subproof(size, 0..<count, isWhole: true)
     }
 
-    /// SUBPROOF(m, D[n], b) of the specification; `size` counts from the beginning of `range`.
+    /// SUBPROOF(m, D[n], b) of the RFC; `size` counts from the start of `range`.
     private func subproof(_ size: Int, _ range: Range<Int>, isWhole: Bool) -> [Digest] {
         guard size < range.count else { return isWhole ? [] : [hash(range)] }
         let half = Self.split(range.count)
@@ -18,13 +20,13 @@ extension MerkleTree {
             : subproof(size - half, middle..<range.upperBound, isWhole: false) + [hash(range.lowerBound..<middle)]
     }
 
-    /// Whether `proof` shows that the tree of `later` begins with that of `earlier`.
+    /// Whether `proof` shows that the tree of `earlier` is a prefix of the tree of `later`.
     public static func isConsistent(_ earlier: TreeHead, _ later: TreeHead, proof: [Digest]) -> Bool {
         guard earlier.origin == later.origin, earlier.size <= later.size else { return false }
         if earlier.size == later.size { return earlier.root == later.root && proof.isEmpty }
         if earlier.size == 0 { return proof.isEmpty }
         var hashes = proof[...]
-        // A tree of a power of two is its own beginning, and not sent.
+        // If the earlier size is a power of two, the proof omits the earlier root.
         if earlier.size & (earlier.size - 1) == 0 { hashes = [earlier.root] + hashes }
         guard let first = hashes.popFirst() else { return false }
         var (place, last) = (earlier.size - 1, later.size - 1)

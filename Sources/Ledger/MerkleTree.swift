@@ -4,16 +4,16 @@ import Identity
 /// The append-only hash tree of RFC 6962, section 2.
 ///
 /// Leaf = SHA-256(0x00 ‖ entry), node = SHA-256(0x01 ‖ left ‖ right), empty = SHA-256("").
-/// Keeps the hash of every complete subtree: 64 bytes an entry; roots and proofs cost a logarithm.
+/// Keeps the hash of every complete subtree, 64 bytes per entry, so that roots and proofs take logarithmic time.
 public struct MerkleTree: Sendable {
-    /// levels[k][i]: the subtree of the 2^k leaves from i·2^k on.
+    /// levels[k][i]: the root of the complete subtree with the 2^k leaves from i·2^k on.
     private var levels: [[Digest]] = [[]]
 
     public init() {}
 
     public var count: Int { levels[0].count }
 
-    /// The leaf hash of an entry that was appended.
+    /// Returns the leaf hash of the entry at `index`.
     public func leaf(at index: Int) -> Digest { levels[0][index] }
 
     public static func leafHash(_ entry: [UInt8]) -> Digest { Digest(of: [0] + entry) }
@@ -35,13 +35,13 @@ public struct MerkleTree: Sendable {
 
     public var root: Digest { root(size: count) }
 
-    /// The root that the tree had when it held `size` leaves.
+    /// Returns the root that the tree had when it held `size` leaves.
     public func root(size: Int) -> Digest {
         precondition(size <= count)
         return size == 0 ? Digest(of: []) : hash(0..<size)
     }
 
-    /// PATH(index, D[size]): the hashes from the leaf's sibling up to the root.
+    /// PATH(index, D[size]) of the RFC: the hashes from the leaf's sibling up to the root.
     public func inclusionProof(of index: Int, size: Int) -> [Digest] {
         precondition(index < size && size <= count)
         var proof: [Digest] = []
@@ -59,8 +59,8 @@ public struct MerkleTree: Sendable {
         return proof.reversed()
     }
 
-    /// The root that `proof` leads to from the leaf at `index` of a tree of `size`; `nil` where the proof has the wrong
-    /// length.
+    /// Returns the root that `proof` computes from the leaf at `index` in a tree of `size` leaves; `nil` if the proof
+    /// has the wrong length.
     public static func root(of leaf: Digest, at index: Int, size: Int, proof: [Digest]) -> Digest? {
         guard index >= 0, index < size else { return nil }
         var range = 0..<size
@@ -76,7 +76,7 @@ public struct MerkleTree: Sendable {
         }
     }
 
-    /// The largest power of two below `count`.
+    /// Returns the largest power of two below `count`.
     static func split(_ count: Int) -> Int { 1 << (Int.bitWidth - 1 - (count - 1).leadingZeroBitCount) }
 
     func hash(_ range: Range<Int>) -> Digest {

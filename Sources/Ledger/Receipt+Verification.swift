@@ -3,14 +3,17 @@ import Identity
 import Wire
 
 extension Receipt {
-    /// Checks that the entry is in the ledger under a tree head signed by the log's key; returns the entry.
+    /// Checks that the ledger contains the entry, under a tree head signed by the log key.
+    ///
+    /// - Returns: The entry.
+    /// - Throws: `LedgerError` if the tree head's signature or the inclusion proof is wrong.
     public func verify(consortium: String, logKey: [UInt8]) throws -> Entry {
         try verify(
             under: SignedTreeHead(note: treeHead, origin: SignedTreeHead.origin(consortium: consortium), key: logKey)
         )
     }
 
-    /// Checks that the proof leads from the entry to the root of `head`; returns the entry.
+    /// Checks that the inclusion proof leads from the entry to the root of `head`; returns the entry.
     func verify(under head: SignedTreeHead) throws -> Entry {
         let head = head.head
         guard let position = Int(exactly: index), position < head.size,
@@ -19,11 +22,13 @@ extension Receipt {
         return try Entry(wireBytes: entry)
     }
 
-    /// Checks that this is the receipt of `update`: of the same manifest, byte for byte, signed by a certificate's
-    /// holder.
+    /// Checks that this is the receipt of `update`: the same manifest, byte for byte, signed by the certificate in the
+    /// entry.
     ///
-    /// The signature and the certificate may be older ones: where an answer was lost and the certificate renewed
-    /// meanwhile, the ledger holds the update as it was first sent.
+    /// The signature and the certificate in the entry may be older than those of `update`: if an answer was lost and
+    /// the certificate was renewed before the retry, the ledger contains the update as it was first sent.
+    ///
+    /// - Throws: `LedgerError` if the receipt is not valid or is for another update.
     public func verify(consortium: String, logKey: [UInt8], update: SignedUpdate) throws {
         guard case .updateAccepted(let accepted) = try verify(consortium: consortium, logKey: logKey).body,
             accepted.update.manifestBytes == update.manifestBytes

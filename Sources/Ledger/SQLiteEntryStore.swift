@@ -3,26 +3,29 @@ import Foundation
 import GRDB
 import Synchronization
 
-/// Entries in one SQLite file.
+/// Stores entries in one SQLite file.
 public final class SQLiteEntryStore: EntryStore {
     private let database: DatabaseQueue
     private let path: String
     private let isReadOnly: Bool
-    /// The files that were opened: what is written to others by these names would not be read again.
+    /// The identities of the opened files: SQLite would go on writing to them even if other files replaced them.
     private let files = Mutex<[String: FileIdentity]>([:])
-    /// What the files were like after the last write of this process, and the tree head that they held then.
+    /// The size and time of the files after this process's last write, and the tree head that they then held.
     private let written = Mutex<(marks: [FileMark?], treeHead: String?)>(([], nil))
 
     public static let fileName = "ledger.sqlite"
 
-    /// Opens or creates the file. With `readOnly`, the file must exist and is not changed.
+    /// Opens or creates the file.
+    ///
+    /// - Parameter readOnly: If true, the file must exist and is not changed.
+    /// - Throws: `LedgerError` if the file cannot be opened or is not a ledger.
     public init(path: String, readOnly: Bool = false) throws {
         self.path = path
         isReadOnly = readOnly
         var configuration = Configuration()
         configuration.readonly = readOnly
         configuration.prepareDatabase { db in
-            // Acknowledged means on the disk, also after a power failure.
+            // An acknowledged entry must be on the disk, even after a power failure.
             try db.execute(sql: "PRAGMA synchronous = FULL")
             if !readOnly { try db.execute(sql: "PRAGMA journal_mode = WAL") }
         }
@@ -45,9 +48,10 @@ public final class SQLiteEntryStore: EntryStore {
 
     private func noteWritten(_ treeHead: String?) { written.withLock { $0 = (names.map(FileMark.init), treeHead) } }
 
-    /// Throws where another program wrote into the files: a copy that was put in their place keeps their identity.
+    /// Throws if another program has changed the contents of the files: a copy that is written over a file keeps its
+    /// identity.
     ///
-    /// A program that only moved the newest writes from one file into the other left the ledger as it was.
+    /// A program that has only moved the write-ahead log into the database file has left the ledger unchanged.
     private func requireSameContents() throws {
         let (marks, treeHead) = written.withLock { $0 }
         let found = names.map(FileMark.init)
@@ -57,13 +61,13 @@ public final class SQLiteEntryStore: EntryStore {
         guard let other, let head = try? other.newestTreeHead(), head == treeHead, other.isUnder(head) else {
             throw LedgerError(
                 .replaced,
-                "the ledger's file \(path) was removed or replaced while it was in use: its contents are other ones"
+                "the ledger's file \(path) was removed or replaced while it was in use: its contents have changed"
             )
         }
         written.withLock { $0.marks = found }
     }
 
-    /// Whether the entries are those of this tree head; reads all of them.
+    /// Whether the entries match this tree head; reads all of them.
     private func isUnder(_ note: String) -> Bool {
         guard let entries = try? entries(), entries.allSatisfy(\.isIntact) else { return false }
         var tree = MerkleTree()
@@ -73,7 +77,7 @@ public final class SQLiteEntryStore: EntryStore {
             && lines[2] == Data(tree.root.bytes).base64EncodedString()
     }
 
-    /// Throws where the file has anything but the two tables: a trigger or a view would change what is written and
+    /// Throws if the file contains anything but the two tables: a trigger or a view could change what is written or
     /// read.
     private static func checkSchema(_ database: DatabaseQueue, _ path: String) throws {
         let odd = try database.read { db in
@@ -87,12 +91,14 @@ public final class SQLiteEntryStore: EntryStore {
             )
         }
         guard let odd else { return }
-        throw LedgerError(.tampered, "the ledger \(path) holds a \(DisplayText.escaped(odd)), which is not of a ledger")
+        throw LedgerError(.tampered, "the ledger \(path) contains a \(DisplayText.escaped(odd)): not a ledger")
     }
 
-    /// Throws where the file, or the log of its newest writes, was removed or replaced since it was opened.
+    /// Checks that neither the file nor its write-ahead log was removed or replaced since it was opened.
     ///
-    /// SQLite goes on writing to a file that has lost its name, and all of it would be gone with the process.
+    /// SQLite goes on writing to a file that was unlinked, and everything in it is lost when the process ends.
+    ///
+    /// - Throws: `LedgerError` if a file was removed or replaced.
     public func requireWhole() throws {
         try files.withLock { known in
             for name in [path, path + "-wal"] {
@@ -192,14 +198,14 @@ public final class SQLiteEntryStore: EntryStore {
             let code: LedgerError.Code = error.resultCode == .SQLITE_FULL ? .full : .failed
             throw LedgerError(code, "the ledger cannot be written: \(Self.reason(error))")
         }
-        // Nothing is acknowledged that went into a file without a name.
+        // Do not acknowledge entries that went into an unlinked file.
         try requireWhole()
         noteWritten(treeHead)
     }
 
     public func close() throws { try database.close() }
 
-    /// SQLite's own words; GRDB adds the statement, which tells a user nothing.
+    /// SQLite's own message; GRDB adds the SQL statement, which does not help a user.
     private static func reason(_ error: any Error) -> String {
         guard let error = error as? DatabaseError else { return "\(error)" }
         return "\(error.message ?? "no reason is known") (SQLite error \(error.resultCode.rawValue))"
@@ -214,13 +220,13 @@ public final class SQLiteEntryStore: EntryStore {
     }
 }
 
-/// How long a file is, and when it was last written.
+/// A file's size and the time of its last write.
 private struct FileMark: Equatable, Sendable {
     private let size: Int64
     private let seconds: Int
     private let nanoseconds: Int
 
-    /// `nil` where nothing is at `path`.
+    /// Returns `nil` if there is no file at `path`.
     init?(_ path: String) {
         var status = stat()
         guard stat(path, &status) == 0 else { return nil }
@@ -228,12 +234,12 @@ private struct FileMark: Equatable, Sendable {
     }
 }
 
-/// Which file stands at a path: its device and number.
+/// The identity of the file at a path: its device and inode number.
 private struct FileIdentity: Equatable, Sendable {
     private let device: UInt64
     private let number: UInt64
 
-    /// `nil` where nothing is at `path`.
+    /// Returns `nil` if there is no file at `path`.
     init?(_ path: String) {
         var status = stat()
         guard stat(path, &status) == 0 else { return nil }

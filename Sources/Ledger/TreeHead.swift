@@ -2,14 +2,14 @@ import Federation
 import Foundation
 import Identity
 
-/// How many entries a ledger holds, and the root of their tree.
+/// The number of entries in a ledger and the root of their Merkle tree.
 public struct TreeHead: Equatable, Sendable {
     /// `<consortium>/ledger`
     public let origin: String
     public let size: Int
     public let root: Digest
-    /// The latest of all entries, which a corrected clock does not put back: whether a head is older than the
-    /// declaration of a loss can be told from it alone. `nil` in an empty ledger, and in the notes of earlier versions.
+    /// The latest time of all entries, which a corrected clock does not put back. It is enough to decide whether a head
+    /// is older than the declaration of a loss. `nil` for an empty ledger and for notes of earlier versions.
     public let time: Timestamp?
 
     public init(origin: String, size: Int, root: Digest, time: Timestamp? = nil) {
@@ -27,18 +27,19 @@ public struct TreeHead: Equatable, Sendable {
 
     static let timePrefix = "time "
 
-    /// Whether the loss of a history up to `lost`, declared at `declared`, explains why a ledger does not go on from
-    /// this head: only what was written before the declaration is explained by it, also where others have seen more of
-    /// it than those who were asked; and of heads without a time, what is no longer than `lost`.
+    /// Whether the declared loss of a history up to `lost` explains why a ledger does not extend this head.
+    ///
+    /// The declaration explains every head that is older than itself, even if some sites had seen a longer history than
+    /// `lost`. A head without a time is explained only if it is no longer than `lost`.
     public func isExplained(byLossOf lost: TreeHead, declaredAt declared: Timestamp) -> Bool {
         time.map { $0 < declared } ?? (size <= lost.size)
     }
 }
 
-/// A tree head as a signed note (C2SP signed-note, tlog-checkpoint), Ed25519.
+/// A tree head as an Ed25519 signed note (C2SP signed-note, tlog-checkpoint).
 public struct SignedTreeHead: Equatable, Sendable {
     public let head: TreeHead
-    /// The whole note.
+    /// The text of the whole note.
     public let note: String
 
     public static func origin(consortium: String) -> String { "\(consortium)/ledger" }
@@ -51,7 +52,9 @@ public struct SignedTreeHead: Equatable, Sendable {
         note = "\(head.body)\n— \(head.origin) \(blob)\n"
     }
 
-    /// Reads a note and checks the signature of the log's key.
+    /// Parses a note and verifies the log key's signature.
+    ///
+    /// - Throws: `LedgerError` if the note is malformed or its signature is wrong.
     public init(note: String, origin: String, key: [UInt8]) throws(LedgerError) {
         let parts = note.components(separatedBy: "\n\n")
         guard note.utf8.count <= 4096, parts.count == 2 else {
@@ -65,7 +68,7 @@ public struct SignedTreeHead: Equatable, Sendable {
         else { throw LedgerError(.malformed, "a tree head does not have the lines of a checkpoint") }
         let time = lines.count == 4 ? Self.time(lines[3]) : nil
         guard lines.count == 3 || time != nil else {
-            throw LedgerError(.malformed, "a tree head has a line that is no time")
+            throw LedgerError(.malformed, "a tree head has an extension line that is not a time")
         }
         head = TreeHead(origin: origin, size: size, root: root, time: time)
         self.note = note
@@ -74,7 +77,8 @@ public struct SignedTreeHead: Equatable, Sendable {
         }
     }
 
-    /// `body` is compared with what was read: only one spelling passes.
+    /// Accepts other spellings of a number too, but the caller compares the whole `body`, so only the canonical one
+    /// passes.
     private static func time(_ line: String) -> Timestamp? {
         guard line.hasPrefix(TreeHead.timePrefix) else { return nil }
         return UInt64(line.dropFirst(TreeHead.timePrefix.count)).map(Timestamp.init(milliseconds:))
@@ -87,7 +91,7 @@ public struct SignedTreeHead: Equatable, Sendable {
         guard lines.count == 1, lines[0].hasPrefix(prefix),
             let blob = Data(base64Encoded: String(lines[0].dropFirst(prefix.count)))
         else { return false }
-        // Base64 has spare bits at its end: only one spelling of a note is the note.
+        // Base64 has spare bits at its end: accept only the canonical encoding.
         return blob.count == 68 && lines[0] == prefix + blob.base64EncodedString()
             && Array(blob.prefix(4)) == keyID(origin, key)
             && publicKey.isValid(Array(blob.dropFirst(4)), for: Array(body.utf8))

@@ -1,18 +1,18 @@
 import Federation
 import Identity
 
-/// What the tree head that a site has seen says of the coordinator's own ledger.
+/// How the coordinator's ledger relates to the tree head that a site has seen.
 ///
-/// A ledger that was restored from an older backup, or written on from one, cannot extend what its sites have seen.
-/// Nothing may be added to it then: two histories would be signed with one key.
+/// A ledger that was restored from an older backup, or was extended after such a restore, cannot extend what its sites
+/// have seen. Nothing may be appended to it then, because one key would sign two histories.
 public enum HistoryStanding: Equatable, Sendable {
-    /// The ledger goes on from what the site has seen.
+    /// The ledger extends what the site has seen.
     case extends(proof: [Digest])
-    /// It does not, and the consortium has declared so: the newest declaration that explains it.
+    /// It does not, but the consortium has declared the loss: the newest declaration that explains it.
     case lossDeclared(ConsortiumState.RecordedLoss)
-    /// It does not: the site has seen entries that are missing here, or other ones.
+    /// It does not: the site has seen entries that are missing or different here.
     case isBehind(SignedTreeHead)
-    /// The site's note was not signed by this ledger's key.
+    /// The site's note is not signed by this ledger's key.
     case isForeign(String)
 }
 
@@ -23,7 +23,7 @@ extension Ledger {
 }
 
 extension LedgerSnapshot {
-    /// Judges the note of a site's hello; an empty one is that of a site which has seen nothing.
+    /// Compares the ledger with the note in a site's hello. An empty note means that the site has seen nothing.
     public func standing(of note: String, losses: [ConsortiumState.RecordedLoss]) -> HistoryStanding {
         guard !note.isEmpty else { return .extends(proof: []) }
         let seen: SignedTreeHead

@@ -1,19 +1,20 @@
 import Federation
 
-/// Gathers what sites hold of entries that a restored ledger lacks, until the receipts fill the gap.
+/// Collects, from the sites' receipts, the entries that a restored ledger lacks.
 ///
-/// A receipt carries its entry's exact bytes under a tree head that this ledger's key signed. When every entry up to
-/// such a head is there, and the tree over them has the head's root, the history is whole again.
+/// A receipt contains its entry's exact bytes under a tree head that this ledger's key signed. When every entry up to
+/// such a head is present, and the tree over them has the head's root, the history is complete again.
 public struct LedgerRecovery: Sendable {
-    /// The largest tree head that a site has shown.
+    /// The longest tree head that a site has shown.
     public private(set) var newest: SignedTreeHead
     private var heads: [Int: SignedTreeHead]
     private var entries: [UInt64: [UInt8]] = [:]
 
-    /// How many of the missing entries receipts have shown.
+    /// The number of missing entries that receipts have shown.
     public var shownEntries: Int { entries.count }
 
-    /// Entries that may be missing at most; with more, a backup of last year was restored, and receipts will not help.
+    /// The largest number of entries to collect. If more are missing, the backup is very old and receipts will not
+    /// help.
     public static let maximumEntries = 100_000
 
     public init(_ head: SignedTreeHead) {
@@ -21,13 +22,15 @@ public struct LedgerRecovery: Sendable {
         heads = [head.head.size: head]
     }
 
-    /// A site has shown another head that the ledger does not extend.
+    /// Records another head that a site has shown and that the ledger does not extend.
     public mutating func note(_ head: SignedTreeHead) {
         heads[head.head.size] = head
         if head.head.size > newest.head.size { newest = head }
     }
 
-    /// Takes in a receipt of an entry from `count` on; throws where it is not this ledger's.
+    /// Adds the receipt of an entry that the ledger lacks; ignores others.
+    ///
+    /// - Throws: `LedgerError` if the receipt does not belong to this ledger.
     public mutating func note(_ receipt: Receipt, ledger: LedgerSnapshot) throws {
         let head = try SignedTreeHead(note: receipt.treeHead, origin: ledger.origin, key: ledger.publicKey)
         guard receipt.index >= UInt64(ledger.count), entries.count < Self.maximumEntries else { return }
@@ -36,8 +39,8 @@ public struct LedgerRecovery: Sendable {
         note(head)
     }
 
-    /// The entries that bring `ledger` to a head that sites have seen, if all of them are there; the longest such
-    /// history.
+    /// Returns the entries that extend `ledger` to the longest head that can be reached without a gap; `nil` if none
+    /// can.
     public func restorable(_ ledger: LedgerSnapshot) -> [[UInt8]]? {
         var tree = ledger.tree
         var found: [[UInt8]] = []
@@ -50,10 +53,12 @@ public struct LedgerRecovery: Sendable {
         return longest
     }
 
-    /// Entries that the ledger has in common with what sites have seen, at most: what stands in it from there on was
-    /// written after it was restored, and what sites have seen from there on is lost.
+    /// Returns the largest number of entries that the ledger can share with what sites have seen. Entries after them
+    /// were written after the restore, and what sites have seen after them is lost.
     ///
-    /// The newest head has the latest time of its entries; whatever was written after the restoration is later.
+    /// The newest head contains the latest time of its entries, and entries written after the restore are later.
+    ///
+    /// - Throws: `LedgerError` if an entry cannot be read.
     public func keptEntries(_ ledger: Ledger) throws -> Int {
         var count = min(ledger.count, newest.head.size)
         guard let time = newest.head.time else { return count }
@@ -61,7 +66,7 @@ public struct LedgerRecovery: Sendable {
         return count
     }
 
-    /// Whether the ledger has reached all that sites have shown.
+    /// Whether the ledger has reached the longest head that sites have shown.
     public func isComplete(_ ledger: LedgerSnapshot) -> Bool {
         newest.head.size <= ledger.count && ledger.root(size: newest.head.size) == newest.head.root
     }

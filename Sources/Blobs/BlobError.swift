@@ -12,7 +12,7 @@ public struct BlobError: Error, Equatable, Sendable, CustomStringConvertible {
         self.message = message
     }
 
-    /// Of the system call that just failed.
+    /// Creates an error for the system call that just failed, from `errno`.
     static func system(_ message: String) -> BlobError {
         let number = errno
         let code: Code = number == ENOSPC || number == EDQUOT ? .full : number == ENOENT ? .missing : .failed

@@ -2,27 +2,30 @@ import Federation
 import Identity
 import Synchronization
 
-/// Files named by their SHA-256, each whole or not there.
+/// A content-addressed store: files named by their SHA-256, each either complete or absent.
 ///
-/// `objects/ab/abcd…` are published blobs; `partial/abcd…` are on their way; `damaged/abcd…` were found to have other
-/// bytes than their name says; `incoming` holds the stores of ``IncomingBlobs``. A blob is published by a rename after
-/// its bytes are on the disk and its hash is right, so a reader never sees half of one.
+/// `objects/ab/abcd…` are published blobs, `partial/abcd…` are being received, `damaged/abcd…` were found not to match
+/// their name, and `incoming` holds the stores of ``IncomingBlobs``. A blob is published by a rename once its bytes are
+/// on the disk and its hash is verified, so a reader never sees a partial blob.
 public final class BlobStore: Sendable {
     public let directory: String
     let disk: any Disk
-    /// Bytes of a blob between two checkpoints.
+    /// The number of bytes between two checkpoints of a spool.
     let checkpointBytes: UInt64
     private var objects: String { directory + "/objects" }
     private var partial: String { directory + "/partial" }
     private var damaged: String { directory + "/damaged" }
-    /// Spools that are open: two writers of one file would publish a mixture.
+    /// Open spools: two writers of one file would publish a mixture.
     private let spooling = Mutex<Set<Digest>>([])
     private let temporaries = Mutex(0)
     let tags = BlobTags()
-    /// Few blobs at a time, all in one folder: there may be thousands of such stores, and each is looked through.
+    /// Whether all blobs are in one folder. Used for stores with few blobs, because there may be thousands of such
+    /// stores and each of them is scanned.
     private let isFlat: Bool
 
     /// Opens or creates a store.
+    ///
+    /// - Throws: `BlobError` if the directories cannot be created.
     public convenience init(
         directory: String,
         disk: any Disk = SystemDisk(),
@@ -40,7 +43,7 @@ public final class BlobStore: Sendable {
         try disk.makeDirectory(partial)
     }
 
-    /// Opens a store to read it; nothing is created.
+    /// Opens a store for reading; creates nothing.
     public init(reading directory: String) {
         self.directory = directory
         disk = SystemDisk()
@@ -52,18 +55,22 @@ public final class BlobStore: Sendable {
     private func folder(of digest: Digest) -> String { isFlat ? objects : "\(objects)/\(digest.hex.prefix(2))" }
     func partialPath(of digest: Digest) -> String { "\(partial)/\(digest.hex)" }
 
-    /// The blob's size; `nil` where it is not here.
+    /// Returns the blob's size; `nil` if the store does not hold it.
     public func byteCount(of digest: Digest) -> UInt64? { disk.byteCount(path(of: digest)) }
     public func contains(_ digest: Digest) -> Bool { byteCount(of: digest) != nil }
 
-    /// A published blob's file.
+    /// Opens a published blob's file for reading.
+    ///
+    /// - Throws: `BlobError` if the blob is missing or cannot be opened.
     public func open(_ digest: Digest) throws -> any DiskFile { try disk.open(path(of: digest), .reading) }
 
-    // MARK: Taking in
+    // MARK: Receiving blobs
 
-    /// Begins or resumes taking in a blob; one spool a blob at a time.
+    /// Starts or resumes receiving a blob; only one spool per blob can be open.
     ///
-    /// - Parameter observer: sees all bytes, also those that arrived before; none where the blob is here already.
+    /// - Parameter observer: Sees all bytes, including those that arrived before; not called if the blob is already
+    ///   here.
+    /// - Throws: `BlobError` if the blob is already being written or its files cannot be opened.
     public func spool(_ digest: Digest, byteCount: UInt64, observer: (any SpoolObserver)? = nil) throws -> Spool {
         guard spooling.withLock({ $0.insert(digest).inserted }) else {
             throw BlobError(.busy, "blob \(digest.short) is being written already")
@@ -80,17 +87,22 @@ public final class BlobStore: Sendable {
 
     func closed(_ digest: Digest) { spooling.withLock { _ = $0.remove(digest) } }
 
-    /// Takes in a durable file of this file system by a rename. The file must not change any more.
-    /// Returns its digest and size.
+    /// Moves a durable file of this file system into the store by a rename. The file must not change any more.
+    ///
+    /// - Returns: The blob's digest and size.
+    /// - Throws: `BlobError` if the file cannot be read or moved.
     @discardableResult
     public func adopt(_ file: String) throws -> (digest: Digest, byteCount: UInt64) {
         let (digest, byteCount) = try digest(ofFile: file)
-        // Also over a blob of that name: it may be damaged, and this one is not.
+        // Replace an existing blob of that name too: it may be damaged, and this one is not.
         try publish(file, as: digest)
         return (digest, byteCount)
     }
 
     /// Copies a file into the store.
+    ///
+    /// - Returns: The blob's digest and size.
+    /// - Throws: `BlobError` if the file cannot be read or the copy cannot be written.
     @discardableResult
     public func add(copyOf file: String) throws -> (digest: Digest, byteCount: UInt64) {
         let copy = temporaryPath()
@@ -105,7 +117,7 @@ public final class BlobStore: Sendable {
         }
     }
 
-    /// A path for a file that will be adopted.
+    /// Returns a path for a new file that ``adopt(_:)`` will move into the store.
     public func temporaryPath() -> String {
         let number = temporaries.withLock { count in
             count += 1
@@ -114,9 +126,11 @@ public final class BlobStore: Sendable {
         return "\(partial)/new-\(number)"
     }
 
-    /// A new file at a temporary path.
+    /// Creates a file at a temporary path.
+    ///
+    /// - Throws: `BlobError` if the file cannot be created.
     public func create(_ path: String) throws -> any DiskFile { try disk.open(path, .replacing) }
-    /// Gives up a file at a temporary path, if it is still there.
+    /// Removes a file at a temporary path, if it is still there.
     public func discard(_ path: String) { disk.remove(path) }
 
     func publish(_ file: String, as digest: Digest) throws {
@@ -128,26 +142,28 @@ public final class BlobStore: Sendable {
         if isNew { try disk.synchronise(directory: objects) }
     }
 
-    /// Gives a blob of another store of this file system a name here too. The bytes are the other store's: its spool
-    /// has hashed them and made them durable.
+    /// Adds a hard link to a blob of another store on the same file system. The other store's spool has already hashed
+    /// the bytes and made them durable.
     func share(_ digest: Digest, from other: BlobStore) throws {
         tags[digest] = other.tags[digest]
         let file = temporaryPath()
-        // POSIX leaves both names in place where they are names of one file already.
+        // If both are already links to the same file, POSIX rename does nothing and leaves both names.
         defer { disk.remove(file) }
         do {
             try disk.link(other.path(of: digest), to: file)
         } catch let error as BlobError where error.code == .failed {
-            // A file system without hard links: the blob moves.
+            // The file system has no hard links: move the blob instead.
             return try publish(other.path(of: digest), as: digest)
         }
         try publish(file, as: digest)
     }
 
-    // MARK: Looking after
+    // MARK: Maintenance
 
-    /// Reads a published blob again and compares its hash with its name. One that has not `expected` bytes, where that
-    /// is known, is not read.
+    /// Reads a published blob again and compares its hash with its name.
+    ///
+    /// - Parameter expected: The blob's size, if it is known; a blob of another size is reported without being read.
+    /// - Throws: `BlobError` if the blob is missing or damaged, or cannot be read.
     public func verify(_ digest: Digest, byteCount expected: UInt64? = nil) throws {
         guard let size = byteCount(of: digest) else { throw BlobError(.missing, "blob \(digest.hex) is missing") }
         guard expected == nil || size == expected else {
@@ -158,7 +174,8 @@ public final class BlobStore: Sendable {
         }
     }
 
-    /// Whether the bytes are still those that this process has hashed, or else have the hash that the name says.
+    /// Compares the bytes with the tag that this process computed earlier, or, if there is none, their hash with the
+    /// name.
     private func hasItsBytes(_ digest: Digest) throws -> Bool {
         let file = try open(digest)
         guard let tag = tags[digest] else { return try Self.digest(of: file).digest == digest }
@@ -167,14 +184,18 @@ public final class BlobStore: Sendable {
         return tagger.finish() == tag
     }
 
-    /// Takes a damaged blob out of the way, so that it can be fetched again; it is kept for an investigation.
+    /// Moves a damaged blob aside, so that it can be fetched again; it is kept for investigation.
+    ///
+    /// - Throws: `BlobError` if the blob cannot be moved.
     public func setAside(_ digest: Digest) throws {
         try disk.makeDirectory(damaged)
         try disk.rename(path(of: digest), to: "\(damaged)/\(digest.hex)")
         try disk.synchronise(directory: folder(of: digest))
     }
 
-    /// All published blobs, sorted.
+    /// Returns the digests of all published blobs, sorted.
+    ///
+    /// - Throws: `BlobError` if the directories cannot be read.
     public func all() throws -> [Digest] {
         let names = disk.names(in: objects)
         return (isFlat ? names : names.flatMap { disk.names(in: objects + "/" + $0) }).compactMap(Digest.init(hex:))
@@ -186,24 +207,24 @@ public final class BlobStore: Sendable {
         disk.remove(path(of: digest))
     }
 
-    /// Blobs that began to come in and have not been finished, sorted.
+    /// Returns the digests of blobs that have been received only in part, sorted.
     public func unfinished() -> [Digest] { disk.names(in: partial).compactMap(Digest.init(hex:)).sorted() }
 
     public func unfinishedByteCount(_ digest: Digest) -> UInt64 { disk.byteCount(partialPath(of: digest)) ?? 0 }
 
-    /// Gives up what has arrived of a blob, unless it is arriving now.
+    /// Removes what has arrived of a blob, unless it is being received now.
     public func removeUnfinished(_ digest: Digest) {
         guard !spooling.withLock({ $0.contains(digest) }) else { return }
         disk.remove(partialPath(of: digest))
         disk.remove(SpoolNote.path(partialPath(of: digest)))
     }
 
-    /// Removes what former runs left behind, except transfers that can be resumed.
+    /// Removes temporary files of earlier runs, but keeps transfers that can be resumed.
     public func removeLeftovers() {
         for name in disk.names(in: partial) where name.hasPrefix("new-") { disk.remove("\(partial)/\(name)") }
     }
 
-    /// Removes all that is here, also what has arrived in part.
+    /// Removes all blobs, including those received only in part.
     public func removeAll() {
         removeLeftovers()
         for digest in (try? all()) ?? [] { remove(digest) }
@@ -212,12 +233,16 @@ public final class BlobStore: Sendable {
 
     // MARK: Hashing
 
-    /// SHA-256 and size of a file.
+    /// Returns the SHA-256 and the size of a file on this store's disk.
+    ///
+    /// - Throws: `BlobError` if the file cannot be read.
     public func digest(ofFile path: String) throws -> (digest: Digest, byteCount: UInt64) {
         try Self.digest(of: disk.open(path, .reading))
     }
 
-    /// SHA-256 and size of a file of this machine.
+    /// Returns the SHA-256 and the size of a file on this machine.
+    ///
+    /// - Throws: `BlobError` if the file cannot be read.
     public static func digest(ofFile path: String) throws -> (digest: Digest, byteCount: UInt64) {
         try digest(of: SystemDisk().open(path, .reading))
     }
@@ -228,7 +253,7 @@ public final class BlobStore: Sendable {
         return (hash.finish(), total)
     }
 
-    /// Reads a file from its beginning to `end`, or to its own; returns how many bytes there were.
+    /// Reads a file block by block, up to `end` or to its own end; returns the number of bytes read.
     @discardableResult
     static func forEachBlock(
         of file: any DiskFile,

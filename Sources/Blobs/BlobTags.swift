@@ -2,11 +2,11 @@ import Federation
 import Identity
 import Synchronization
 
-/// Tags of blobs whose digests this process has compared: they are looked at again without being hashed.
+/// Tags of blobs whose hashes this process has verified. A tag allows a blob to be checked again without hashing it.
 final class BlobTags: Sendable {
     private let tags = Mutex<[Digest: ContentTag]>([:])
 
-    /// More are forgotten: then a blob is hashed again.
+    /// The largest number of tags. When it is exceeded, all are discarded and blobs are hashed again.
     private static let most = 16_384
 
     subscript(digest: Digest) -> ContentTag? {

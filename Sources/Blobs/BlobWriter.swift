@@ -1,21 +1,22 @@
 import Federation
 import Identity
 
-/// A blob that is made here: hashed as it is written, and published under its digest at the end.
+/// Writes a blob that is produced locally: it is hashed while it is written, and published under its digest at the end.
 ///
-/// One thread at a time. What is not published is removed.
+/// Used by one thread at a time. A blob that is not published is removed.
 public final class BlobWriter {
     private let store: BlobStore
-    /// Of the file until it is published.
+    /// The path of the file until it is published.
     public let path: String
     private let file: any DiskFile
     private let hash = SHA256()
     private let tagger = ContentTagger()
     private var byteCount: UInt64 = 0
-    /// Up to where the system was asked to write.
+    /// The offset up to which the system was asked to start write-back.
     private var begun: UInt64 = 0
 
-    /// Bytes after which the system is asked to begin to write: then the end has little to wait for.
+    /// After this many bytes the system is asked to start write-back, so that the final fsync has little left to wait
+    /// for.
     static let writeBackBytes: UInt64 = 4 << 20
 
     public init(_ store: BlobStore) throws {
@@ -24,7 +25,7 @@ public final class BlobWriter {
         file = try store.create(path)
     }
 
-    // A published file is gone from here.
+    // A published file has been moved away, so there is nothing to remove.
     deinit { store.discard(path) }
 
     public func append(_ bytes: UnsafeRawBufferPointer) throws {
@@ -39,7 +40,10 @@ public final class BlobWriter {
 
     public func synchronise() throws { try file.synchronise() }
 
-    /// Makes the blob durable under its digest. The writer is of no use afterwards.
+    /// Makes the blob durable under its digest. The writer must not be used afterwards.
+    ///
+    /// - Returns: The blob's digest and size.
+    /// - Throws: `BlobError` if the blob cannot be written.
     public func publish() throws -> (digest: Digest, byteCount: UInt64) {
         try file.synchronise()
         let digest = hash.finish()

@@ -1,20 +1,22 @@
 import Federation
 import Synchronization
 
-/// What sites have sent and no entry of the ledger names yet. A digest is not possession: each site has a store of its
-/// own, and what another site has sent, or what the shared store holds, is not there.
+/// The sites' uploads that no ledger entry names yet. Knowing a digest does not prove possession of the blob, so each
+/// site has its own store, in which blobs of other sites and of the shared store are absent.
 ///
-/// `incoming/<member>/<site>` in the shared store's directory is a ``BlobStore``; it lies beside the spools that it
-/// keeps, so a restart finds whose they are.
+/// `incoming/<member>/<site>` in the shared store's directory is a ``BlobStore``. It contains its own spools, so that
+/// they are assigned to the right site after a restart.
 public final class IncomingBlobs: Sendable {
     private let shared: BlobStore
-    // One store object a site: it knows which spools are open.
+    // One store object per site, because the object knows which spools are open.
     private let stores = Mutex<[SiteID: BlobStore]>([:])
     private var directory: String { shared.directory + "/incoming" }
 
     public init(_ shared: BlobStore) { self.shared = shared }
 
-    /// The store of a site's uploads; created where it is missing.
+    /// Returns the store of a site's uploads; creates it if it is missing.
+    ///
+    /// - Throws: `BlobError` if it cannot be created.
     public func store(of site: SiteID) throws -> BlobStore {
         try stores.withLock { stores in
             if let store = stores[site] { return store }
@@ -24,7 +26,7 @@ public final class IncomingBlobs: Sendable {
                 checkpointBytes: shared.checkpointBytes,
                 isFlat: true
             )
-            // Bytes that are said to be durable need the directories above them too.
+            // Bytes reported as durable also need their parent directories to be durable.
             for path in ["\(directory)/\(site)", "\(directory)/\(site.member)", directory, shared.directory] {
                 try shared.disk.synchronise(directory: path)
             }
@@ -33,20 +35,22 @@ public final class IncomingBlobs: Sendable {
         }
     }
 
-    /// The sites that have sent anything, sorted.
+    /// Returns the sites that have uploaded anything, sorted.
     public func sites() -> [SiteID] {
         shared.disk.names(in: directory).flatMap { member in
             shared.disk.names(in: "\(directory)/\(member)").compactMap { SiteID("\(member)/\($0)") }
         }.sorted()
     }
 
-    /// Makes a site's blob one of the shared store, durably. The site keeps its own name of it until ``remove(_:of:)``,
-    /// so that a process that dies in between costs the site nothing; doing it again does no harm.
+    /// Adds a site's blob to the shared store, durably. The site's store keeps its own link until ``remove(_:of:)``, so
+    /// that a crash in between loses nothing. Idempotent.
+    ///
+    /// - Throws: `BlobError` if the site has no such blob or it cannot be added.
     public func publish(_ digest: Digest, of site: SiteID) throws { try shared.share(digest, from: store(of: site)) }
 
-    /// Removes a site's own name of a blob; the shared store's stays.
+    /// Removes a blob from a site's store; the shared store keeps it.
     public func remove(_ digest: Digest, of site: SiteID) {
-        // Where it cannot be opened, nothing can be served from it either; the sweep removes what is left.
+        // A store that cannot be opened cannot serve the blob either; the sweep removes what remains.
         try? store(of: site).remove(digest)
     }
 }

@@ -2,19 +2,19 @@ import Federation
 import Identity
 import Synchronization
 
-/// A blob on its way in: bytes go to the disk and through the hash as they arrive.
+/// A blob that is being received: bytes are written and hashed as they arrive.
 ///
-/// An interrupted transfer goes on where it was. What a killed process had written is still there, because the machine
-/// keeps it; only a machine that stopped may have lost what was not synchronised, so after another start of the machine
-/// what counts is the number in `<name>.durable`, which is written after the bytes that it counts.
+/// An interrupted transfer resumes where it stopped. What a killed process had written is still in the page cache; only
+/// a reboot can lose data that was not synchronised. After a reboot, therefore, only the number of bytes in
+/// `<name>.durable` counts, which is written after those bytes are durable.
 ///
-/// One thread at a time writes, one hashes, and one makes durable; they may be three. ``append(_:at:)`` does all of it
-/// on one.
+/// Writing, hashing and making durable may run on three different threads, with one thread at a time for each.
+/// ``append(_:at:)`` does all three on the calling thread.
 public final class Spool: Sendable {
     public let digest: Digest
     public let byteCount: UInt64
     private let counts = Mutex(Counts())
-    // Unchecked: one thread at a time hashes.
+    // Unchecked: only one thread at a time hashes.
     private nonisolated(unsafe) let hash = SHA256()
     private nonisolated(unsafe) let tagger = ContentTagger()
     private let store: BlobStore
@@ -26,7 +26,7 @@ public final class Spool: Sendable {
         var received: UInt64 = 0
         var hashed: UInt64 = 0
         var durable: UInt64 = 0
-        /// Up to where the system was asked to write.
+        /// The offset up to which the system was asked to start write-back.
         var begun: UInt64 = 0
         var isComplete = false
     }
@@ -36,7 +36,7 @@ public final class Spool: Sendable {
         let note: SpoolNote
     }
 
-    /// Bytes between two checkpoints: what a power failure may cost.
+    /// The number of bytes between two checkpoints, which a power failure may lose.
     public static let checkpointBytes: UInt64 = 8 << 20
 
     init(store: BlobStore, digest: Digest, byteCount: UInt64, observer: (any SpoolObserver)?) throws {
@@ -53,7 +53,7 @@ public final class Spool: Sendable {
         }
         let found = Files(blob: try store.disk.open(path, .updating), note: try SpoolNote(beside: path, store.disk))
         files.withLock { $0 = found }
-        // Also where both are there: the process that made them may have died before it made their names durable.
+        // Also if both files exist: the process that created them may have died before their names were durable.
         try store.disk.synchronise(directory: SystemDisk.folder(of: path))
         try resume(found)
         if receivedBytes == byteCount { try finish() }
@@ -61,13 +61,13 @@ public final class Spool: Sendable {
 
     deinit { release() }
 
-    /// Bytes that would survive a power failure.
+    /// The number of bytes that would survive a power failure.
     public var durableBytes: UInt64 { counts.withLock { $0.durable } }
-    /// Bytes that have arrived: the next ones belong here.
+    /// The number of bytes that have arrived, which is the offset of the next ones.
     public var receivedBytes: UInt64 { counts.withLock { $0.received } }
     public var isComplete: Bool { counts.withLock { $0.isComplete } }
 
-    /// Lets another spool of the blob begin.
+    /// Allows another spool of this blob to be opened.
     private func release() {
         let wasOpen = files.withLock { files in
             defer { files = nil }
@@ -91,7 +91,11 @@ public final class Spool: Sendable {
         try noteDurable(kept, files)
     }
 
-    /// Appends the bytes at `offset`, which must be where the last ones ended. Returns whether a checkpoint was made.
+    /// Appends the bytes at `offset`, which must be the end of what was appended before.
+    ///
+    /// - Returns: Whether a checkpoint was made.
+    /// - Throws: `BlobError` if the offset is wrong, the bytes cannot be written, or the complete blob has the wrong
+    ///   hash.
     @discardableResult
     public func append(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws -> Bool {
         try write(bytes, at: offset)
@@ -105,9 +109,11 @@ public final class Spool: Sendable {
         return true
     }
 
-    // MARK: The parts of it
+    // MARK: The steps of an append
 
-    /// Writes the bytes at `offset`, which must be where the last ones ended.
+    /// Writes the bytes at `offset`, which must be the end of what was written before.
+    ///
+    /// - Throws: `BlobError` if the offset is wrong or the bytes cannot be written.
     public func write(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws {
         let (received, isComplete) = counts.withLock { ($0.received, $0.isComplete) }
         guard !isComplete, let files = files.withLock({ $0 }), offset == received,
@@ -115,7 +121,7 @@ public final class Spool: Sendable {
         else {
             throw BlobError(
                 .wrongOffset,
-                "bytes at \(offset), but the blob of \(byteCount) bytes goes on at \(received)"
+                "got bytes at offset \(offset) of a blob of \(byteCount) bytes; expected offset \(received)"
             )
         }
         try files.blob.write(bytes, at: offset)
@@ -128,7 +134,7 @@ public final class Spool: Sendable {
         if end - begun >= BlobWriter.writeBackBytes { files.blob.beginWriting(begun..<end) }
     }
 
-    /// Hashes the bytes after those that were hashed before.
+    /// Hashes the bytes that follow those hashed before.
     public func hash(_ bytes: UnsafeRawBufferPointer) {
         hash.update(bytes)
         tagger.update(bytes)
@@ -136,10 +142,12 @@ public final class Spool: Sendable {
         counts.withLock { $0.hashed += UInt64(bytes.count) }
     }
 
-    /// Whether so much was written since the last checkpoint that another one is due.
+    /// Whether enough was written since the last checkpoint for another one.
     public var isCheckpointDue: Bool { counts.withLock { $0.received - $0.durable >= store.checkpointBytes } }
 
-    /// Makes what has been written durable; called when a transfer is interrupted too.
+    /// Makes durable what has been written. Also called when a transfer is interrupted.
+    ///
+    /// - Throws: `BlobError` if the file cannot be synchronised.
     public func checkpoint() throws {
         let counts = counts.withLock { $0 }
         guard !counts.isComplete, counts.received > counts.durable, let files = files.withLock({ $0 }) else { return }
@@ -152,19 +160,21 @@ public final class Spool: Sendable {
         counts.withLock { $0.durable = count }
     }
 
-    /// Publishes the blob, all of which is written and hashed; throws where its bytes are others than its name says.
+    /// Publishes the blob, which must be completely written and hashed.
+    ///
+    /// - Throws: `BlobError` if bytes are missing, if the hash does not match the digest, or if it cannot be published.
     public func finish() throws {
         let counts = counts.withLock { $0 }
         guard !counts.isComplete, let files = files.withLock({ $0 }) else { return }
         guard counts.received == byteCount, counts.hashed == byteCount else {
             throw BlobError(
                 .wrongOffset,
-                "the blob of \(byteCount) bytes ends at \(min(counts.received, counts.hashed))"
+                "the blob ends at \(min(counts.received, counts.hashed)); expected \(byteCount) bytes"
             )
         }
         let found = hash.finish()
         guard found == digest else {
-            // Nothing of it can be trusted; the next transfer begins anew.
+            // None of the bytes can be trusted; the next transfer starts from the beginning.
             discard()
             throw BlobError(.damaged, "the blob that was offered as \(digest.short) has the hash \(found.short)")
         }
@@ -183,7 +193,7 @@ public final class Spool: Sendable {
     }
 }
 
-/// Looks at a blob's bytes in order, from the first one on, as they are hashed.
+/// Sees a blob's bytes in order, from the first one on, as they are hashed.
 public protocol SpoolObserver: Sendable {
     func see(_ bytes: UnsafeRawBufferPointer)
 }

@@ -1,11 +1,12 @@
 import Federation
 import Identity
 
-/// How much of a partial blob is durable: a small file beside it.
+/// Records in a small file beside a partial blob how much of the blob is durable.
 ///
-/// Two slots are written in turn, each with a checksum: a write that a power failure tears leaves the other one.
+/// The two slots, each with a checksum, are written alternately: if a power failure tears a write, the other slot is
+/// valid.
 final class SpoolNote: @unchecked Sendable {
-    // Unchecked: one thread at a time makes a spool durable.
+    // Unchecked: only one thread at a time makes a spool durable.
     struct Record: Equatable {
         let durableBytes: UInt64
         let bootID: String
@@ -22,7 +23,7 @@ final class SpoolNote: @unchecked Sendable {
         file = try disk.open(Self.path(partial), .updating)
     }
 
-    /// `nil` where there is no whole record: then nothing of the blob counts.
+    /// `nil` if there is no valid record: then none of the blob's bytes count.
     var newest: Record? {
         get throws {
             let records = try (0..<2).compactMap { try record(in: $0) }
@@ -43,7 +44,7 @@ final class SpoolNote: @unchecked Sendable {
         return (turn, Record(durableBytes: count, bootID: String(words[2])))
     }
 
-    /// Durable when this returns.
+    /// Writes a record, which is durable when this returns.
     func write(_ durableBytes: UInt64, bootID: String) throws {
         let body = "\(turn) \(durableBytes) \(bootID)"
         var bytes = Array("\(body) \(Self.checksum(body)) ".utf8)

@@ -1,6 +1,6 @@
 import Glibc
 
-/// Keeps a second process out of a data directory; let go with the process, however it ends.
+/// Prevents a second process from using a data directory. The lock is released when the process ends, however it ends.
 public final class DirectoryLock: Sendable {
     private let descriptor: Int32
 

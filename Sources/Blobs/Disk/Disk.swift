@@ -1,39 +1,48 @@
-/// Where files lie: the machine's file system, or a simulated one that forgets what was not synchronised.
+/// Storage for files: the machine's file system, or a simulated one that loses what was not synchronised.
 public protocol Disk: Sendable {
     func makeDirectory(_ path: String) throws
     func open(_ path: String, _ mode: DiskMode) throws -> any DiskFile
-    /// `nil` where nothing is at `path`.
+    /// Returns the size of a file; `nil` if there is none at `path`.
     func byteCount(_ path: String) -> UInt64?
     func rename(_ path: String, to target: String) throws
-    /// Gives a file another name in the same file system; nothing may be at `target`.
+    /// Creates a hard link to a file; there must be nothing at `target`.
+    ///
+    /// - Throws: `BlobError` if the link cannot be created.
     func link(_ path: String, to target: String) throws
     func remove(_ path: String)
-    /// The names in a directory; none where it is missing.
+    /// Returns the names in a directory; empty if it is missing.
     func names(in directory: String) -> [String]
     /// Makes renames and removals in a directory durable.
+    ///
+    /// - Throws: `BlobError` if the directory cannot be synchronised.
     func synchronise(directory: String) throws
-    /// Different after each start of the machine: what was written before, and not synchronised, may be gone.
+    /// Changes at every reboot: data written before it and not synchronised may be lost.
     var bootID: String { get }
 }
 
 public enum DiskMode: Sendable {
     case reading
-    /// Created where it is missing.
+    /// Created if it is missing.
     case updating
-    /// Emptied, or created.
+    /// Truncated, or created if it is missing.
     case replacing
 }
 
-/// An open file; closed with its last reference.
+/// An open file; closed when its last reference is released.
 public protocol DiskFile: AnyObject, Sendable {
     var byteCount: UInt64 { get throws }
-    /// Reads up to `buffer.count` bytes at `offset`; fewer only at the end.
+    /// Reads up to `buffer.count` bytes at `offset`.
+    ///
+    /// - Returns: The number of bytes read; fewer than `buffer.count` only at the end of the file.
+    /// - Throws: `BlobError` if the file cannot be read.
     func read(into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) throws -> Int
     func write(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws
     func truncate(to byteCount: UInt64) throws
-    /// What was written is on the disk when this returns.
+    /// Returns when all written bytes are on the disk.
+    ///
+    /// - Throws: `BlobError` if they cannot be written.
     func synchronise() throws
-    /// Asks the system to begin to write these bytes to the disk, and waits for nothing.
+    /// Asks the system to start writing these bytes to the disk; does not wait.
     func beginWriting(_ range: Range<UInt64>)
 }
 
@@ -42,20 +51,28 @@ extension DiskFile {
 }
 
 extension Disk {
-    /// A small file as a whole; `nil` where it is missing. Longer ones than `limit` are errors.
+    /// Reads a small file as a whole.
+    ///
+    /// - Parameters:
+    ///   - path: The file's path.
+    ///   - limit: The largest size to accept, in bytes.
+    /// - Returns: The file's bytes; `nil` if it is missing.
+    /// - Throws: `BlobError` if the file is too large or cannot be read.
     public func contents(of path: String, atMost limit: Int = 1 << 20) throws -> [UInt8]? {
         guard byteCount(path) != nil else { return nil }
         let file = try open(path, .reading)
         let count = try file.byteCount
         guard count <= UInt64(limit) else {
-            throw BlobError(.failed, "\(path) has \(count) bytes; at most \(limit) are read")
+            throw BlobError(.failed, "\(path) has \(count) bytes; expected at most \(limit)")
         }
         return try [UInt8](unsafeUninitializedCapacity: Int(count)) { buffer, filled in
             filled = try file.read(into: UnsafeMutableRawBufferPointer(buffer), at: 0)
         }
     }
 
-    /// Puts a small file in place so that it is there whole or not at all, and durable when this returns.
+    /// Writes a small file atomically; it is durable when this returns.
+    ///
+    /// - Throws: `BlobError` if the file cannot be written.
     public func store(_ bytes: [UInt8], at path: String) throws {
         let draft = path + ".new"
         try writeDurably(bytes, to: draft)
@@ -75,7 +92,7 @@ extension Disk {
         return slash == path.startIndex ? "/" : String(path[..<slash])
     }
 
-    /// The last part of a path.
+    /// Returns the last component of a path.
     public static func name(of path: String) -> String {
         let path = withoutLastSlashes(path)
         return path.utf8.lastIndex(of: UInt8(ascii: "/")).map { String(path[path.utf8.index(after: $0)...]) } ?? path

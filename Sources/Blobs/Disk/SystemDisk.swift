@@ -5,20 +5,22 @@ import Foundation
 public struct SystemDisk: Disk {
     public init() {}
 
-    /// Makes a directory and those above it that are missing, for their owner alone: what a ledger, a worker or a store
-    /// keeps is nobody else's.
+    /// Creates a directory and its missing parents, accessible only by their owner: the data of a ledger, a worker or a
+    /// store is private.
+    ///
+    /// - Throws: `BlobError` if a directory cannot be created.
     public func makeDirectory(_ path: String) throws {
         var status = stat()
         if stat(path, &status) == 0 {
             guard status.st_mode & S_IFMT == S_IFDIR else {
-                throw BlobError(.failed, "cannot make the directory \(path): a file has its name")
+                throw BlobError(.failed, "cannot create the directory \(path): there is a file with that name")
             }
             return
         }
         let parent = Self.folder(of: path)
         if !parent.isEmpty, parent != path, parent != "." { try makeDirectory(parent) }
         guard mkdir(path, 0o700) == 0 || errno == EEXIST else {
-            throw BlobError.system("cannot make the directory \(path)")
+            throw BlobError.system("cannot create the directory \(path)")
         }
     }
 
@@ -45,7 +47,8 @@ public struct SystemDisk: Disk {
 
     public func synchronise(directory: String) throws { try Blobs.synchronise(directory) }
 
-    /// Bytes that this process may still write where `path` lies; `nil` where the system does not say.
+    /// Returns the free space for this process on the file system of `path`, in bytes; `nil` if the system does not
+    /// report it.
     public static func freeBytes(at path: String) -> UInt64? {
         var status = statvfs()
         guard statvfs(path, &status) == 0 else { return nil }
@@ -70,7 +73,7 @@ private final class SystemFile: DiskFile {
             case .updating: O_RDWR | O_CREAT
             case .replacing: O_RDWR | O_CREAT | O_TRUNC
             }
-        // Without O_NONBLOCK, opening a FIFO would wait for a writer for ever.
+        // Without O_NONBLOCK, opening a FIFO would block until it has a writer.
         descriptor = Glibc.open(path, flags | O_CLOEXEC | O_NONBLOCK, 0o644)
         guard descriptor >= 0 else { throw BlobError.system("cannot open \(path)") }
         self.path = path
@@ -86,7 +89,7 @@ private final class SystemFile: DiskFile {
     var byteCount: UInt64 {
         get throws {
             var status = stat()
-            guard fstat(descriptor, &status) == 0 else { throw BlobError.system("cannot look at \(path)") }
+            guard fstat(descriptor, &status) == 0 else { throw BlobError.system("cannot read the status of \(path)") }
             return UInt64(status.st_size)
         }
     }
@@ -114,7 +117,7 @@ private final class SystemFile: DiskFile {
     }
 
     func truncate(to byteCount: UInt64) throws {
-        guard ftruncate(descriptor, off_t(byteCount)) == 0 else { throw BlobError.system("cannot cut \(path)") }
+        guard ftruncate(descriptor, off_t(byteCount)) == 0 else { throw BlobError.system("cannot truncate \(path)") }
     }
 
     func beginWriting(_ range: Range<UInt64>) {
@@ -126,7 +129,9 @@ private final class SystemFile: DiskFile {
     }
 }
 
-/// fsync of a file or a directory.
+/// Calls fsync on a file or a directory.
+///
+/// - Throws: `BlobError` if it cannot be opened or synchronised.
 public func synchronise(_ path: String) throws {
     let descriptor = open(path, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { throw BlobError.system("cannot open \(path)") }

@@ -1,4 +1,4 @@
-/// When a certificate or a revocation list holds, and when it is time to say that it ends.
+/// The validity period of a certificate or a revocation list, and when to warn of its end.
 public struct CertificateTerm: Equatable, Sendable {
     public let notBefore: Timestamp
     public let notAfter: Timestamp
@@ -8,13 +8,13 @@ public struct CertificateTerm: Equatable, Sendable {
         self.notAfter = notAfter
     }
 
-    /// So many days before the end, it is said: once at each.
+    /// A warning is given once at each of these numbers of days before the end.
     public static let noticeDays = [30, 7, 1]
 
     public enum Standing: Equatable, Sendable {
         case notYetValid
         case valid
-        /// The smallest of ``CertificateTerm/noticeDays`` that is not passed yet.
+        /// `days` is the smallest of ``CertificateTerm/noticeDays`` that has not passed yet.
         case endsWithin(days: Int)
         case ended
     }
@@ -26,8 +26,7 @@ public struct CertificateTerm: Equatable, Sendable {
         return near.map { .endsWithin(days: $0) } ?? .valid
     }
 
-    /// What there is to say about it now; `nil` where it holds for long enough. For example `ends in 6 days, at
-    /// 2026-12-02T10:00:00Z`.
+    /// Returns the warning to give now, for example `ends in 6 days, at 2026-12-02T10:00:00Z`; `nil` if there is none.
     public func notice(at now: Timestamp) -> String? {
         switch standing(at: now) {
         case .valid: nil
@@ -44,12 +43,12 @@ public struct CertificateTerm: Equatable, Sendable {
     }
 }
 
-/// A certificate or a revocation list by name, as it stands in a log line or a status.
+/// A certificate or a revocation list with the name that a log line or a status shows.
 public struct CertificateNotice: Equatable, Sendable {
     /// For example `the certificate of member/acme/site/osaka`.
     public let name: String
     public let term: CertificateTerm
-    /// What to do about its end.
+    /// What to do before it ends.
     public let remedy: String
 
     public static let renew = "kumiai pki renew"
@@ -62,17 +61,17 @@ public struct CertificateNotice: Equatable, Sendable {
         self.remedy = remedy
     }
 
-    /// `nil` where there is nothing to say.
+    /// Returns the warning to give now; `nil` if there is none.
     public func text(at now: Timestamp) -> String? { term.notice(at: now).map { "\(name) \($0)" } }
 }
 
-/// Says what there is to say about certificates once at each threshold, and once at the start.
+/// Repeats each warning about a certificate once per threshold, and once at the start.
 public struct CertificateReminder: Sendable {
     private var said: [String: (term: CertificateTerm, standing: CertificateTerm.Standing)] = [:]
 
     public init() {}
 
-    /// Those of `notices` that stand nearer to their end than when this was last called, or are new.
+    /// Returns those of `notices` that have passed a threshold since the last call, or are new.
     public mutating func due(_ notices: [CertificateNotice], at now: Timestamp) -> [CertificateNotice] {
         notices.filter { notice in
             let standing = notice.term.standing(at: now)

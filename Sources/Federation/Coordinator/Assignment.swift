@@ -2,7 +2,7 @@
 public enum Assignment: Equatable, Sendable {
     case rest(reason: String)
     case train(TrainingTask)
-    /// `model`: what the campaign came to; `nil` where the coordinator does not say how large it is.
+    /// `model` is the campaign's final model; `nil` if the coordinator does not state its size.
     case finished(CampaignEnd, model: BlobReference?)
 }
 
@@ -12,14 +12,15 @@ public struct TrainingTask: Equatable, Sendable {
     public let key: RoundKey
     public let rounds: Int
     public let model: ModelReference
-    /// The adapter to go on from; `nil` without LoRA, and in its first round.
+    /// The adapter to start from; `nil` without LoRA, and in the first round.
     public let adapter: BlobReference?
     public let deadline: Timestamp
     public let training: Training
     public let compression: Compression
-    /// How many rounds late an update is still taken; 0: not at all.
+    /// How many rounds late an update is still accepted; 0 if late updates are refused.
     public let lateRounds: Int
-    /// Why a site that holds a receipt for this round is asked again: the entry that says that its update was lost.
+    /// The entry that records the loss of the site's update: why a site that holds a receipt for this round is asked
+    /// again.
     public let lostUpdate: Receipt?
 
     public init(
@@ -46,7 +47,7 @@ public struct TrainingTask: Equatable, Sendable {
         self.lostUpdate = lostUpdate
     }
 
-    /// The same task with the entry that says why it is asked for again.
+    /// Returns the same task with the entry that explains why it is assigned again.
     public func asking(because lostUpdate: Receipt) -> TrainingTask {
         TrainingTask(
             campaign: campaign,
@@ -62,7 +63,7 @@ public struct TrainingTask: Equatable, Sendable {
         )
     }
 
-    /// What a site must have to train.
+    /// The blobs that a site needs to train.
     public var blobs: [BlobReference] {
         [BlobReference(digest: model.digest, byteCount: model.byteCount)] + (adapter.map { [$0] } ?? [])
     }
@@ -71,7 +72,7 @@ public struct TrainingTask: Equatable, Sendable {
 extension CampaignState {
     public func assignment(for site: SiteID) -> Assignment {
         if let end {
-            // To a site that had no part in it, it is no campaign that has ended.
+            // A site that had no part in the campaign is not told that it has ended.
             guard plan.sites.contains(site) || dropped[site] != nil || acceptedBySite[site] != nil else {
                 return .rest(reason: "no campaign is open")
             }
@@ -84,7 +85,7 @@ extension CampaignState {
         let deadline: Timestamp
         switch round.phase {
         case .collecting(let collection): deadline = collection.deadline
-        // Between two attempts a site goes on with what it was asked for.
+        // Between two attempts a site continues what it was asked for.
         case .recruiting where round.inheritance.asked.contains(site): deadline = Timestamp(milliseconds: .max)
         default: return .rest(reason: round.restReason)
         }

@@ -1,7 +1,8 @@
 /// The coordinator's decisions as a value: events in, effects out.
 ///
-/// Two values: the fold of the ledger's entries, which says what is true, and who is present, which says when something
-/// happens. Each entry that is decided is folded once, by the one fold there is.
+/// It consists of two values: the fold of the ledger's entries, which says what is true, and the presence of sites,
+/// which only influences when something happens. Each new entry is folded exactly once, by the same fold that reads a
+/// ledger.
 public struct CoordinatorMachine: Sendable {
     public private(set) var state: ConsortiumState
     public private(set) var presence: Presence
@@ -11,33 +12,33 @@ public struct CoordinatorMachine: Sendable {
         case left(SiteID)
         case submitted(Submission)
         case aggregated(RoundKey, GlobalState)
-        /// The round cannot be computed; `without` names sites whose updates are lost.
+        /// The round cannot be computed; `without` lists the sites whose updates are lost.
         case aggregationFailed(RoundKey, String, without: [SiteID])
         case tick
     }
 
     public enum Effect: Equatable, Sendable {
-        /// Durable before any effect that follows it.
+        /// Must be durable before any effect that follows it.
         case record(Entry)
         case answer(SiteID, SubmissionAnswer)
         case aggregate(AggregationTask)
-        /// Blobs that the ledger has given up.
+        /// Blobs that a pruning has released.
         case remove([Digest])
         /// Assignments may have changed.
         case announce
         /// This site's assignment has changed.
         case assign(SiteID)
-        /// A defect of this program: it decided an entry that the fold refuses. Nothing of that entry has happened.
+        /// A defect of this program: it decided on an entry that the fold rejects. The entry has no effect.
         case fault(LedgerViolation)
     }
 
-    /// `state` is the fold of the whole ledger.
+    /// - Parameter state: The fold of the whole ledger.
     public init(state: ConsortiumState, presence: Presence = Presence()) {
         self.state = state
         self.presence = presence
     }
 
-    /// When `tick` is due next, if ever.
+    /// When the next `tick` is due; `nil` if none is.
     public var wakeTime: Timestamp? {
         guard let campaign = state.campaign, campaign.end == nil, campaign.pause == nil else { return nil }
         return campaign.round.wakeTime(presence)
@@ -47,8 +48,10 @@ public struct CoordinatorMachine: Sendable {
         state.campaign?.assignment(for: site) ?? .rest(reason: "no campaign is open")
     }
 
-    /// What must be done again after a restart, or after a time in which nothing could be decided. `present`: the sites
-    /// that are connected by now.
+    /// Repeats what must be done again after a restart, or after a time in which nothing could be decided.
+    ///
+    /// - Parameter present: The sites that are connected now.
+    /// - Returns: The effects to perform.
     public mutating func resume(present: Set<SiteID>, at now: Timestamp) -> [Effect] {
         let now = max(now, state.time)
         presence.sites = present
@@ -60,11 +63,11 @@ public struct CoordinatorMachine: Sendable {
                 effects += record(extended, at: now)
             }
         }
-        // What was written without its effects being seen, nobody has heard of.
+        // An entry may have been written without its effects being performed, so announce the assignments again.
         return effects + settle(at: now) + [.announce]
     }
 
-    /// A clock that was set back does not make entries older than those before them.
+    /// Handles an event. If the clock was set back, entries still never get older than those before them.
     public mutating func handle(_ event: Event, at now: Timestamp) -> [Effect] {
         let now = max(now, state.time)
         switch event {
@@ -89,7 +92,8 @@ public struct CoordinatorMachine: Sendable {
         return campaign.round
     }
 
-    /// The answer that an update would get on the strength of its manifest; `nil` where its tensors are worth a look.
+    /// Returns the answer that the manifest alone determines; `nil` if the update's signature and tensors must be
+    /// inspected.
     public func preliminaryAnswer(to manifest: UpdateManifest, from sender: SiteID, at now: Timestamp)
         -> SubmissionAnswer?
     {
@@ -107,7 +111,8 @@ public struct CoordinatorMachine: Sendable {
 
     // MARK: Operators
 
-    /// The entry that opened exactly this plan, if it is that of the newest campaign: an answer may have been lost.
+    /// Returns the entry that opened the newest campaign, if its plan is this one: a request may be repeated after its
+    /// answer was lost.
     public func opening(of draft: Plan) -> UInt64? {
         guard let campaign = state.campaign, campaign.end == nil, campaign.opening.plan == completed(draft) else {
             return nil
@@ -121,13 +126,16 @@ public struct CoordinatorMachine: Sendable {
         return plan
     }
 
-    /// What stands against opening a campaign by this plan, once none runs.
+    /// Returns why a campaign could not be opened with this plan if none were running; `nil` if it could.
     public func problem(of draft: Plan) -> LedgerViolation? {
         do { try state.checkOpening(completed(draft)) } catch { return error }
         return nil
     }
 
-    /// Opens a campaign, or says what is wrong with the plan.
+    /// Opens a campaign.
+    ///
+    /// - Returns: The effects to perform.
+    /// - Throws: `LedgerViolation` if the plan is not valid or a campaign is running.
     public mutating func open(_ draft: Plan, by operatorName: String, at now: Timestamp) throws(LedgerViolation)
         -> [Effect]
     {
@@ -136,7 +144,8 @@ public struct CoordinatorMachine: Sendable {
         return try note(.campaignOpened(plan, by: operatorName), at: now) + settle(at: now) + [.announce]
     }
 
-    /// The entry of exactly this change, if it is the newest one: an answer may have been lost.
+    /// Returns the entry of this change, if it is the newest change: a request may be repeated after its answer was
+    /// lost.
     public func record(of change: CampaignChange) -> UInt64? {
         guard let campaign = state.campaign, let last = campaign.lastChange, last.change == change else { return nil }
         guard campaign.end == nil || change.action == .stop else { return nil }
@@ -144,6 +153,9 @@ public struct CoordinatorMachine: Sendable {
     }
 
     /// Stops, pauses, resumes or amends the open campaign.
+    ///
+    /// - Returns: The effects to perform.
+    /// - Throws: `LedgerViolation` if the campaign does not allow this change now.
     public mutating func change(_ change: CampaignChange, at now: Timestamp) throws(LedgerViolation) -> [Effect] {
         guard state.campaign != nil else { throw LedgerViolation("changes a campaign, but none is open") }
         let now = max(now, state.time)
@@ -153,7 +165,10 @@ public struct CoordinatorMachine: Sendable {
         return effects + settle(at: now) + [.announce]
     }
 
-    /// Registers a further base model.
+    /// Registers another base model.
+    ///
+    /// - Returns: The effects to perform.
+    /// - Throws: `LedgerViolation` if the name is not available.
     public mutating func register(
         _ name: ModelName,
         _ model: ModelReference,
@@ -163,17 +178,27 @@ public struct CoordinatorMachine: Sendable {
         try note(.modelRegistered(name, model, by: operatorName), at: max(now, state.time))
     }
 
-    /// Declares that the ledger lacks entries which it once had. `present`: what it holds is all that is left.
+    /// Declares that the ledger has lost entries which it once had, and that the entries it holds now are all that is
+    /// left.
+    ///
+    /// - Returns: The effects to perform.
+    /// - Throws: `LedgerViolation` if the declaration is not valid.
     public mutating func declare(_ loss: LossDeclaration, at now: Timestamp) throws(LedgerViolation) -> [Effect] {
         try note(.lossDeclared(loss), at: max(now, state.time)) + [.announce]
     }
 
-    /// The certificate authority changes.
+    /// Changes the certificate authority.
+    ///
+    /// - Returns: The effects to perform.
+    /// - Throws: `LedgerViolation` if the former authority is not in force, or the new one was in force before.
     public mutating func rotate(_ rotation: AuthorityRotation, at now: Timestamp) throws(LedgerViolation) -> [Effect] {
         try note(.authorityRotated(rotation), at: max(now, state.time))
     }
 
-    /// The clock had been ahead: entries go on from `now`, which is earlier than the newest one.
+    /// Records that the clock was ahead: entries continue from `now`, which is earlier than the newest entry.
+    ///
+    /// - Returns: The effects to perform.
+    /// - Throws: `LedgerViolation` if the clock was not ahead.
     public mutating func correctClock(_ correction: ClockCorrection, at now: Timestamp) throws(LedgerViolation)
         -> [Effect]
     {
@@ -183,12 +208,15 @@ public struct CoordinatorMachine: Sendable {
         return effects + settle(at: now) + [.announce]
     }
 
-    /// Records a release of the ended campaign.
+    /// Records a release of the campaign that has ended.
+    ///
+    /// - Returns: The effects to perform.
+    /// - Throws: `LedgerViolation` if the release cannot be cut.
     public mutating func cut(_ cutting: ReleaseCutting, at now: Timestamp) throws(LedgerViolation) -> [Effect] {
         try note(.releaseCut(cutting), at: max(now, state.time))
     }
 
-    /// Gives up the blobs of rounds whose retention has passed.
+    /// Releases the blobs of rounds whose retention period has passed; returns the effects to perform.
     public mutating func prune(by operatorName: String, at now: Timestamp) -> [Effect] {
         let now = max(now, state.time)
         let prunings = state.archive.expired(at: now, by: operatorName)
@@ -225,9 +253,9 @@ public struct CoordinatorMachine: Sendable {
         return campaign.round.judge(checked(submission), at: now)
     }
 
-    /// A digest that has its place already is nobody's new update. Decided here and not by the fold, which must go on
-    /// to take ledgers in which it happened; and only of a site that has sent the bytes, so that no answer says what
-    /// the ledger names.
+    /// Refuses an update whose digest the ledger already names for something else. This is checked here and not in the
+    /// fold, which must still accept older ledgers in which it happened. It is checked only if the site has uploaded
+    /// the bytes, so that an answer does not reveal which digests the ledger names.
     private func checked(_ submission: Submission) -> Submission {
         let manifest = submission.update.manifest
         guard case .sound = submission.inspection, state.hasOtherUse(of: manifest) else { return submission }
@@ -241,7 +269,7 @@ public struct CoordinatorMachine: Sendable {
         return Submission(sender: submission.sender, update: submission.update, inspection: .unsound(refusal))
     }
 
-    /// Records what is due by now, one entry after the other.
+    /// Records what is due by now, one entry after another.
     private mutating func settle(at now: Timestamp) -> [Effect] {
         var effects: [Effect] = []
         while let body = due(at: now) {
@@ -259,7 +287,7 @@ public struct CoordinatorMachine: Sendable {
         return campaign.round.due(presence, at: now)
     }
 
-    /// Folds an entry and says who must hear of it.
+    /// Folds an entry and returns its effects, including the sites to notify.
     private mutating func record(_ body: Entry.Body, at now: Timestamp) -> [Effect] {
         do {
             return try note(body, at: now) + body.changedAssignments + work(after: body)
@@ -268,7 +296,7 @@ public struct CoordinatorMachine: Sendable {
         }
     }
 
-    /// The same of an entry that somebody waits for: what cannot be recorded is not answered with yes or no.
+    /// Records an entry whose answer a site waits for. If it cannot be recorded, the answer is neither yes nor no.
     private mutating func record(
         _ body: Entry.Body,
         answering site: SiteID,
@@ -300,7 +328,7 @@ public struct CoordinatorMachine: Sendable {
 }
 
 extension Entry.Body {
-    /// Who must hear of this entry: all sites, one, or none.
+    /// Which sites this entry affects: all, one or none.
     var changedAssignments: [CoordinatorMachine.Effect] {
         switch self {
         case .updateRefused, .founded, .modelRegistered, .releaseCut, .updatesPruned, .clockCorrected, .lossDeclared,

@@ -1,10 +1,10 @@
-/// Who is connected, and since when that is enough for a round. Not in the ledger: it decides when something happens,
-/// and never what is true.
+/// The connected sites, and since when they have been a quorum. This is not in the ledger: it influences when something
+/// happens, but never what is true.
 public struct Presence: Equatable, Sendable {
     public internal(set) var sites: Set<SiteID>
     private var quorum: Quorum?
 
-    /// Enough sites for an attempt at a round.
+    /// A quorum for one attempt at a round.
     private struct Quorum: Equatable {
         let campaign: CampaignID
         let key: RoundKey
@@ -13,7 +13,7 @@ public struct Presence: Equatable, Sendable {
 
     public init(_ sites: Set<SiteID> = []) { self.sites = sites }
 
-    /// Notes whether the quorum of `round` is there.
+    /// Records whether a quorum for `round` is connected.
     mutating func observe(_ round: RoundState, at now: Timestamp) {
         guard case .recruiting = round.phase, round.cohort(sites).count >= round.plan.quorum else {
             return quorum = nil
@@ -21,13 +21,13 @@ public struct Presence: Equatable, Sendable {
         if quorumSince(of: round) == nil { quorum = Quorum(campaign: round.plan.campaign, key: round.key, since: now) }
     }
 
-    /// Since when enough sites have been there for this attempt at the round; `nil`: they are not.
+    /// Since when a quorum for this attempt has been connected; `nil` if there is none.
     func quorumSince(of round: RoundState) -> Timestamp? {
         guard let quorum, quorum.key == round.key, quorum.campaign == round.plan.campaign else { return nil }
         return quorum.since
     }
 
-    /// Waits as long as before: a pause is over, or the clock was corrected.
+    /// Moves the start of the wait after a pause or a correction of the clock, so that its length stays the same.
     mutating func shift(milliseconds: Int64) {
         guard let since = quorum?.since else { return }
         quorum?.since = since.adding(milliseconds: milliseconds)

@@ -1,4 +1,4 @@
-/// What the coordinator tells operators and auditors about itself.
+/// The coordinator's report on itself for operators and auditors.
 public struct StatusReport: Equatable, Sendable {
     public var consortium: String
     public var time: Timestamp
@@ -7,7 +7,7 @@ public struct StatusReport: Equatable, Sendable {
     public var campaign: CampaignReport?
     public var sites: [SiteReport]
     public var models: [String]
-    /// What is wrong with the coordinator itself, in words.
+    /// Descriptions of the coordinator's own problems.
     public var troubles: [String]
 
     public init(
@@ -38,7 +38,8 @@ public struct CampaignReport: Equatable, Sendable {
     public var key: RoundKey
     public var rounds: Int
     public var committed: Int
-    /// When the updates that are collected must be in, or, while sites are recruited, when the attempt is given up.
+    /// While updates are collected, when they must have arrived; while sites are recruited, when the attempt is
+    /// abandoned.
     public var deadline: Timestamp?
     public var model: Digest
     public var quorum: Int
@@ -88,16 +89,17 @@ public struct SiteReport: Equatable, Sendable {
     public var heartbeat: Heartbeat
     public var updatesAccepted: Int
     public var updatesRefused: Int
-    /// `nil`: not seen since the coordinator started.
+    /// `nil` if the site was not seen since the coordinator started.
     public var lastSeen: Timestamp?
-    /// When the certificate of its newest connection ends; `nil`: not seen since the coordinator started.
+    /// When the certificate of its newest connection expires; `nil` if the site was not seen since the coordinator
+    /// started.
     public var certificateEnds: Timestamp?
-    /// Whether it has connected since the coordinator started, or the ledger holds an update of it.
+    /// Whether it has connected since the coordinator started, or the ledger holds an update from it.
     public var isKnown: Bool
-    /// Why it is not connected, as far as its last attempt shows; empty: it is connected, or has not tried.
+    /// Why it is not connected, as its last attempt showed; empty if it is connected or has not tried.
     public var absence: String
 
-    /// Bytes of ``absence``, at most.
+    /// The largest size of ``absence``, in bytes.
     public static let absenceBytes = 512
 
     public init(
@@ -124,7 +126,7 @@ public struct SiteReport: Equatable, Sendable {
 }
 
 extension CampaignState {
-    /// `present`: the sites that are connected now.
+    /// - Parameter present: The sites that are connected now.
     public func report(present: Set<SiteID>) -> CampaignReport {
         var phase = round.phaseName
         var awaited: [SiteID] = []

@@ -2,10 +2,10 @@
 public struct Digest: Hashable, Comparable, Sendable, CustomStringConvertible {
     public static let byteCount = 32
 
-    // Four words rather than an array: digests are copied and compared everywhere.
+    // Four words instead of an array, because digests are copied and compared everywhere.
     private let words: (UInt64, UInt64, UInt64, UInt64)
 
-    /// `nil` where `bytes` are not exactly 32.
+    /// Returns `nil` unless there are exactly 32 bytes.
     public init?(_ bytes: UnsafeRawBufferPointer) {
         guard bytes.count == Self.byteCount else { return nil }
         func word(_ index: Int) -> UInt64 {
@@ -14,13 +14,13 @@ public struct Digest: Hashable, Comparable, Sendable, CustomStringConvertible {
         words = (word(0), word(1), word(2), word(3))
     }
 
-    /// `nil` where `bytes` are not exactly 32.
+    /// Returns `nil` unless there are exactly 32 bytes.
     public init?(_ bytes: [UInt8]) {
         guard let digest = bytes.withUnsafeBytes(Self.init) else { return nil }
         self = digest
     }
 
-    /// Reads 64 hexadecimal digits.
+    /// Parses 64 hexadecimal digits; returns `nil` if `hex` is anything else.
     public init?(hex: String) {
         var bytes: [UInt8] = []
         var high: UInt8?
@@ -49,7 +49,7 @@ public struct Digest: Hashable, Comparable, Sendable, CustomStringConvertible {
     }
 
     public var hex: String { hexadecimal(bytes) }
-    /// The first twelve hexadecimal digits, for people.
+    /// The first twelve hexadecimal digits, for display.
     public var short: String { String(hex.prefix(12)) }
     public var description: String { hex }
 
@@ -67,7 +67,7 @@ public struct Digest: Hashable, Comparable, Sendable, CustomStringConvertible {
     }
 }
 
-/// Lower-case hexadecimal digits.
+/// Returns the bytes as lower-case hexadecimal digits.
 public func hexadecimal(_ bytes: some Sequence<UInt8>) -> String {
     let digits = Array("0123456789abcdef".utf8)
     var text: [UInt8] = []

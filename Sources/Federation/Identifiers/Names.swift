@@ -1,6 +1,6 @@
-/// A name that people choose: letters, digits, dot, hyphen and underscore, 1 to 64 bytes, and neither `.` nor `..`.
+/// A name chosen by a user: 1 to 64 bytes of letters, digits, dots, hyphens and underscores, but neither `.` nor `..`.
 ///
-/// Names become file names, SPIFFE path segments and table cells, so nothing else is let in.
+/// Names become file names, SPIFFE path segments and table cells, so no other characters are allowed.
 public protocol Name: Hashable, Comparable, Sendable, CustomStringConvertible {
     var text: String { get }
     init(unchecked text: String)
@@ -9,7 +9,7 @@ public protocol Name: Hashable, Comparable, Sendable, CustomStringConvertible {
 public let maximumNameBytes = 64
 
 extension Name {
-    /// `nil` where `text` is no name.
+    /// Returns `nil` if `text` is not a valid name.
     public init?(_ text: String) {
         guard Self.isValid(text) else { return nil }
         self.init(unchecked: text)

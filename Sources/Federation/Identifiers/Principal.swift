@@ -1,6 +1,6 @@
-/// Who a certificate speaks for: a role in a consortium.
+/// The identity in a certificate: a role in a consortium.
 ///
-/// The role comes from the certificate; the right to act comes from the ledger.
+/// The certificate proves the role; the ledger grants the right to act.
 public struct Principal: Hashable, Sendable, CustomStringConvertible {
     public enum Role: Hashable, Sendable {
         case site(SiteID)
@@ -34,7 +34,7 @@ public struct Principal: Hashable, Sendable, CustomStringConvertible {
         if case .auditor = role { true } else { false }
     }
 
-    /// The role alone: `member/<m>/site/<s>`, `operator/<o>`, `auditor/<a>` or `coordinator/<c>`.
+    /// The role as a path: `member/<m>/site/<s>`, `operator/<o>`, `auditor/<a>` or `coordinator/<c>`.
     public var path: String {
         switch role {
         case .site(let id): "member/\(id.member)/site/\(id.site)"

@@ -9,7 +9,7 @@ public struct SiteID: Hashable, Comparable, Sendable, CustomStringConvertible {
         self.site = site
     }
 
-    /// Reads `member/site`; `nil` where it is not of that form.
+    /// Parses `member/site`; returns `nil` if `text` does not have this form.
     public init?(_ text: String) {
         let parts = text.split(separator: "/", omittingEmptySubsequences: false)
         guard parts.count == 2 else { return nil }

@@ -1,7 +1,7 @@
 extension String {
-    /// The longest beginning of at most `count` bytes that ends between two characters of Unicode.
+    /// Returns the longest prefix of at most `count` bytes that does not split a Unicode scalar.
     ///
-    /// Counted in bytes, because what people see as one character may be kilobytes long.
+    /// The limit is in bytes, because a single grapheme cluster can be kilobytes long.
     public func cut(toBytes count: Int) -> String {
         guard utf8.count > count else { return self }
         var end = utf8.index(startIndex, offsetBy: count)

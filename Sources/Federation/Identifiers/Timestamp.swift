@@ -6,7 +6,7 @@ public struct Timestamp: Hashable, Comparable, Sendable {
 
     public static func < (a: Timestamp, b: Timestamp) -> Bool { a.milliseconds < b.milliseconds }
 
-    /// Saturates rather than traps: deadlines are computed from a plan, which is input.
+    /// Saturates instead of trapping, because deadlines are computed from a plan, which is untrusted input.
     public func adding(seconds: Int) -> Timestamp {
         let (sum, overflow) = milliseconds.addingReportingOverflow(
             UInt64(max(0, seconds)).multipliedReportingOverflow(by: 1000).partialValue
@@ -14,7 +14,7 @@ public struct Timestamp: Hashable, Comparable, Sendable {
         return Timestamp(milliseconds: overflow ? .max : sum)
     }
 
-    /// Moved by so many milliseconds, to either side; saturates.
+    /// Returns the time moved by `change`, which may be negative; saturates.
     public func adding(milliseconds change: Int64) -> Timestamp {
         let magnitude = change.magnitude
         if change < 0 { return Timestamp(milliseconds: milliseconds > magnitude ? milliseconds - magnitude : 0) }
@@ -22,7 +22,7 @@ public struct Timestamp: Hashable, Comparable, Sendable {
         return Timestamp(milliseconds: overflow ? .max : sum)
     }
 
-    /// Milliseconds from `earlier` to this, negative where this is the earlier one; saturates.
+    /// Returns the milliseconds from `earlier` to this time, negative if this time is the earlier one; saturates.
     public func milliseconds(since earlier: Timestamp) -> Int64 {
         self >= earlier
             ? Int64(clamping: milliseconds - earlier.milliseconds)

@@ -1,9 +1,10 @@
-/// What an operator does to an open campaign, and why.
+/// An operator's change to an open campaign, with its reason.
 public struct CampaignChange: Equatable, Sendable {
     public enum Action: Equatable, Sendable {
         /// Ends the campaign; its committed rounds stay and can be released.
         case stop
-        /// Nothing opens, closes or takes updates until ``resume``; deadlines move by as long as that lasts.
+        /// Suspends the campaign until ``resume``: nothing opens, closes or accepts updates, and deadlines move by the
+        /// length of the pause.
         case pause
         case resume
         case amend(PlanAmendment)
@@ -41,10 +42,10 @@ public struct CampaignChange: Equatable, Sendable {
     /// `operator/<name>`.
     public let changedBy: String
 
-    /// Bytes of a reason at most.
+    /// The largest size of a reason, in bytes.
     public static let reasonBytes = 1024
 
-    /// Whether people can read it as a reason: not blank, and not too long.
+    /// Whether the text is a valid reason: neither blank nor too long.
     static func isReason(_ text: String) -> Bool {
         text.utf8.count <= reasonBytes && text.contains { !$0.isWhitespace }
     }
@@ -57,9 +58,10 @@ public struct CampaignChange: Equatable, Sendable {
     }
 }
 
-/// What of a plan may change while its campaign runs: who takes part, and how long is waited. `nil`: as it is.
+/// The parts of a plan that may change while its campaign runs: who takes part, and the waiting times. `nil` keeps the
+/// current value.
 ///
-/// What sites train, what they send and how it is bounded was promised to them, and stays.
+/// What sites train, what they send and the bounds on it cannot change, because the sites agreed to it.
 public struct PlanAmendment: Equatable, Sendable {
     public var addedSites: [SiteID]
     public var droppedSites: [SiteID]
@@ -87,7 +89,7 @@ public struct PlanAmendment: Equatable, Sendable {
         self.extensions = extensions
     }
 
-    /// What it changes, for people.
+    /// The changed fields, for display.
     public var fields: [(name: String, value: String)] {
         func list(_ sites: [SiteID]) -> String { sites.map(\.description).joined(separator: ", ") }
         var fields: [(name: String, value: String)] = []
@@ -105,11 +107,13 @@ public struct PlanAmendment: Equatable, Sendable {
 }
 
 extension Plan {
-    /// The plan with an amendment, or what is wrong with that.
+    /// Returns the amended plan.
+    ///
+    /// - Throws: `LedgerViolation` if the amendment or the amended plan is not valid.
     public func amended(by amendment: PlanAmendment) throws(LedgerViolation) -> Plan {
         try require(!amendment.isEmpty, "amends nothing")
         for sites in [amendment.addedSites, amendment.droppedSites] {
-            try require(Set(sites).count == sites.count, "names a site twice")
+            try require(Set(sites).count == sites.count, "names a site more than once")
         }
         if let site = amendment.addedSites.first(where: sites.contains) {
             throw LedgerViolation("adds \(site), which is in the plan already")
@@ -125,7 +129,7 @@ extension Plan {
         plan.deadlineSeconds = amendment.deadlineSeconds ?? deadlineSeconds
         plan.extensions = amendment.extensions ?? extensions
         if let problem = plan.problems.first {
-            throw LedgerViolation("makes the plan unsound: \(problem.key): \(problem.message)")
+            throw LedgerViolation("makes the plan invalid: \(problem.key): \(problem.message)")
         }
         return plan
     }

@@ -1,32 +1,32 @@
-/// A campaign as its entries tell it.
+/// The state of a campaign, as the fold of its entries.
 public struct CampaignState: Equatable, Sendable {
-    /// As it was opened, and amended since.
+    /// The plan with its amendments.
     public private(set) var plan: Plan
-    /// The plan as it was opened, and the entry that did it: the same request again has the same answer.
+    /// The plan as it was opened, and its entry, so that a repeated request gets the same answer.
     public let opening: Opening
     public private(set) var current: GlobalState
     public private(set) var committedRounds = 0
     public private(set) var round: RoundState
-    /// Since when the campaign is paused, and by whom; `nil` while it runs.
+    /// Since when and by whom the campaign is paused; `nil` if it is not paused.
     public private(set) var pause: Pause?
-    /// Sites that do not take part any more, and why.
+    /// Sites that no longer take part, with the reason.
     public private(set) var dropped: [SiteID: String] = [:]
-    /// What ends the campaign before its plan does.
+    /// The change that ends the campaign before its plan does.
     public private(set) var stop: CampaignChange?
     public private(set) var end: CampaignEnd?
-    /// The newest change, and its entry.
+    /// The newest change and its entry.
     public private(set) var lastChange: RecordedChange?
-    /// Every accepted update's entry by its digest, so that a site that lost the answer gets its receipt again, and no
-    /// digest counts for two.
+    /// The entry of each accepted update by digest, so that a site that lost the answer can get its receipt again, and
+    /// no digest counts twice.
     private var places: [Digest: UpdatePlace] = [:]
-    /// Further entries of a digest: another attempt's at the same round, or those of a ledger from when digests could
+    /// Further entries of the same digest: of another attempt at the same round, or in a ledger from when digests could
     /// repeat.
     private var furtherPlaces: [Digest: [UpdatePlace]] = [:]
-    /// The newest abandonment that dropped a site's update, by site: the site is asked for it again.
+    /// By site, the newest abandonment that dropped its update: the site is asked for it again.
     public private(set) var lostUpdates: [SiteID: UInt64] = [:]
     public private(set) var acceptedBySite: [SiteID: Int] = [:]
     public private(set) var refusedBySite: [SiteID: Int] = [:]
-    /// When the round that is over ended.
+    /// When the last completed round ended.
     private var roundEndedAt: Timestamp
 
     public struct Opening: Equatable, Sendable {
@@ -61,7 +61,7 @@ public struct CampaignState: Equatable, Sendable {
     public var updatesAccepted: Int { acceptedBySite.values.reduce(0, +) }
     public var updatesRefused: Int { refusedBySite.values.reduce(0, +) }
 
-    /// Where the ledger holds exactly this update, if it does.
+    /// Returns where the ledger holds exactly this update; `nil` if it does not.
     public func place(of manifest: UpdateManifest) -> UpdatePlace? {
         guard manifest.campaign == plan.campaign else { return nil }
         return places(of: manifest.update).last { $0.key == manifest.key && $0.site == manifest.site }
@@ -72,7 +72,7 @@ public struct CampaignState: Equatable, Sendable {
         return [first] + (furtherPlaces[digest] ?? [])
     }
 
-    /// Whether an update with this digest is in the ledger that is not this site's own of this round.
+    /// Whether the ledger holds an update with this digest from another site or for another round.
     func hasOtherUpdate(of manifest: UpdateManifest) -> Bool {
         places(of: manifest.update).contains {
             manifest.campaign != plan.campaign || $0.site != manifest.site || $0.key.round != manifest.key.round
@@ -80,7 +80,7 @@ public struct CampaignState: Equatable, Sendable {
     }
 
     private mutating func note(_ manifest: UpdateManifest, index: UInt64) {
-        // The plan's own value shares its storage: a ledger has many entries of a few sites.
+        // Use the plan's own value, to share its storage: a ledger has many entries of few sites.
         let site = plan.sites.first { $0 == manifest.site } ?? manifest.site
         let place = UpdatePlace(index: index, key: manifest.key, site: site)
         if places[manifest.update] == nil {
@@ -90,7 +90,7 @@ public struct CampaignState: Equatable, Sendable {
         }
     }
 
-    /// How the campaign must end now; `nil` while it goes on.
+    /// How the campaign must end now; `nil` if it continues.
     public var dueEnd: CampaignEnd? {
         func ended(_ completed: Bool, _ reason: String) -> CampaignEnd {
             CampaignEnd(campaign: plan.campaign, completed: completed, reason: reason, model: current.model)
@@ -109,7 +109,7 @@ public struct CampaignState: Equatable, Sendable {
     mutating func apply(_ entry: Entry, index: UInt64) throws(LedgerViolation) {
         try require(end == nil, "belongs to a campaign that has ended")
         if case .campaignEnded(let end) = entry.body {
-            try require(end == dueEnd, "ends the campaign otherwise than the plan says")
+            try require(end == dueEnd, "ends the campaign in another way than the plan says")
             self.end = end
             return
         }
@@ -125,7 +125,7 @@ public struct CampaignState: Equatable, Sendable {
         advance()
     }
 
-    /// What an entry of the round means for the campaign.
+    /// Updates the campaign for an entry of its round.
     private mutating func note(_ entry: Entry, _ index: UInt64) {
         switch entry.body {
         case .updateAccepted(let accepted):
@@ -170,7 +170,7 @@ public struct CampaignState: Equatable, Sendable {
         }
     }
 
-    /// The clock went back from `former` to `time`: what waits does so for as long as before.
+    /// Moves waiting times when the clock is set back from `former` to `time`, so that their lengths stay the same.
     mutating func correctClock(from former: Timestamp, to time: Timestamp) {
         guard end == nil else { return }
         let change = time.milliseconds(since: former)
@@ -179,7 +179,7 @@ public struct CampaignState: Equatable, Sendable {
         roundEndedAt = roundEndedAt.adding(milliseconds: change)
     }
 
-    /// Puts the next round, or the next attempt, in the place of one that is over.
+    /// Replaces a round that is over by the next round, or by the next attempt.
     private mutating func advance() {
         guard end == nil, dueEnd == nil else { return }
         switch round.phase {

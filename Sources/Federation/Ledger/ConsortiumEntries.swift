@@ -1,5 +1,5 @@
-/// The coordinator's clock had been ahead: from here on entries may be older than those before, and the deadlines of an
-/// open round are earlier by as much.
+/// Records that the coordinator's clock was ahead: from here on entries may be older than those before, and the
+/// deadlines of an open round move back by the same amount.
 public struct ClockCorrection: Equatable, Sendable {
     public let reason: String
     public let correctedBy: String
@@ -10,11 +10,11 @@ public struct ClockCorrection: Equatable, Sendable {
     }
 }
 
-/// Entries that existed are gone: the ledger was restored from a backup without them, and no receipts fill the gap.
+/// Declares that entries are lost: the ledger was restored from a backup without them, and no receipts fill the gap.
 public struct LossDeclaration: Equatable, Sendable {
     /// The tree head of the lost history, as a site holds it: a signed note.
     public let lostTreeHead: String
-    /// Entries that the lost history and this one have in common, at most.
+    /// The largest number of entries that the lost history and this one can share.
     public let keptEntries: UInt64
     public let reason: String
     public let declaredBy: String
@@ -27,13 +27,13 @@ public struct LossDeclaration: Equatable, Sendable {
     }
 }
 
-/// The consortium's certificate authority changes; both the old and the new one have signed.
+/// Changes the consortium's certificate authority; signed by both the old and the new one.
 public struct AuthorityRotation: Equatable, Sendable {
-    /// DER of the new CA certificate, and its SHA-256.
+    /// The new CA certificate in DER, and its SHA-256.
     public let authority: [UInt8]
     public let authorityDigest: Digest
     public let former: Digest
-    /// Certificates under the former authority hold until then.
+    /// The time until which certificates of the former authority are accepted.
     public let formerEnds: Timestamp
     public let formerSignature: [UInt8]
     public let newSignature: [UInt8]
@@ -57,7 +57,7 @@ public struct AuthorityRotation: Equatable, Sendable {
         self.rotatedBy = rotatedBy
     }
 
-    /// What both authorities sign.
+    /// The statement that both authorities sign.
     public static func statement(consortium: String, authority: Digest, former: Digest, formerEnds: Timestamp)
         -> [UInt8]
     {
@@ -67,7 +67,8 @@ public struct AuthorityRotation: Equatable, Sendable {
     }
 }
 
-/// An authority of the consortium, and until when certificates under it hold; `nil`: until its own end.
+/// An authority of the consortium, and the time until which its certificates are accepted; `nil` if until its own
+/// expiry.
 public struct AuthorityTerm: Equatable, Sendable {
     public let digest: Digest
     public internal(set) var end: Timestamp?

@@ -1,24 +1,25 @@
-/// What the ledger's entries add up to: the coordinator's whole state, and the auditor's.
+/// The fold of the ledger's entries, which is the whole state of the coordinator and of an auditor.
 public struct ConsortiumState: Equatable, Sendable {
     public private(set) var entryCount: UInt64 = 0
     public private(set) var founding: Founding?
     public private(set) var models: [ModelName: ModelReference] = [:]
     public private(set) var campaign: CampaignState?
-    /// The one before: a site whose receipt was lost on the way may ask for it after the next has begun.
+    /// The previous campaign: a site whose receipt was lost may ask for it after the next campaign has begun.
     private var formerCampaign: CampaignState?
     public private(set) var releases: [ReleaseCutting] = []
-    /// The committed rounds of all campaigns, and which of them are pruned.
+    /// The committed rounds of all campaigns, pruned or not.
     public private(set) var archive = RoundArchive()
-    /// The time of the newest entry; the next is not older.
+    /// The latest time that the next entry must not precede.
     public private(set) var time = Timestamp(milliseconds: 0)
     /// The certificate authorities, oldest first; the last one is in force.
     public private(set) var authorities: [AuthorityTerm] = []
     public private(set) var losses: [RecordedLoss] = []
-    /// Sites of which the ledger holds an update.
+    /// Sites that have an update in the ledger.
     public private(set) var contributors: Set<SiteID> = []
-    /// Where each model was registered, or its release cut.
+    /// The entry that registered each model or cut each release.
     public private(set) var modelEntries: [ModelName: UInt64] = [:]
-    /// Names of all campaigns ever opened: an update of one must not count in another of the same name.
+    /// The names of all campaigns ever opened: names must not repeat, or an update of one campaign could count in
+    /// another.
     private var campaigns: Set<CampaignID> = []
 
     public struct RecordedLoss: Equatable, Sendable {
@@ -33,14 +34,14 @@ public struct ConsortiumState: Equatable, Sendable {
         }
     }
 
-    /// The authorities under which certificates do not hold at `time` any more.
+    /// Returns the authorities whose certificates are no longer accepted at `time`.
     public func endedAuthorities(at time: Timestamp) -> Set<Digest> {
         Set(authorities.filter { !$0.holds(at: time) }.map(\.digest))
     }
 
     public init() {}
 
-    /// What the next round starts from: the campaign's model, or, before the first campaign, the founding one.
+    /// The model that the next round starts from: the campaign's or, before the first campaign, the genesis entry's.
     public var currentModel: BlobReference? {
         if let campaign {
             return BlobReference(digest: campaign.current.model, byteCount: campaign.current.modelByteCount)
@@ -50,13 +51,14 @@ public struct ConsortiumState: Equatable, Sendable {
         }
     }
 
-    /// Where the ledger holds exactly this update of the present campaign or the one before, if it does.
+    /// Returns where the ledger holds exactly this update of the current or previous campaign; `nil` if it does not.
     public func place(of manifest: UpdateManifest) -> CampaignState.UpdatePlace? {
         campaign?.place(of: manifest) ?? formerCampaign?.place(of: manifest)
     }
 
-    /// Whether the ledger names this update's digest for anything but this site's update of this round: another site's
-    /// or round's update, a model, an adapter, a server state. Who names such a digest has not trained it.
+    /// Whether the ledger uses this update's digest for anything but this site's update of this round: an update of
+    /// another site or round, a model, an adapter or a server state. A site that submits such a digest has not trained
+    /// it.
     public func hasOtherUse(of manifest: UpdateManifest) -> Bool {
         let digest = manifest.update
         return models.values.contains { $0.digest == digest }
@@ -66,11 +68,13 @@ public struct ConsortiumState: Equatable, Sendable {
             }
     }
 
-    /// Applies the next entry, or says why it may not follow.
+    /// Applies the next entry.
+    ///
+    /// - Throws: `LedgerViolation` if the entry may not follow.
     public mutating func apply(_ entry: Entry) throws(LedgerViolation) {
         try require(
             (entryCount == 0) == entry.isFounding,
-            "the founding is the first entry and the only one of its kind"
+            "violates the rule that only the first entry is the founding one"
         )
         switch entry.body {
         case .clockCorrected: try require(entry.at < time, "corrects a clock that was not ahead")
@@ -86,7 +90,7 @@ public struct ConsortiumState: Equatable, Sendable {
             try requireReason(correction.reason)
             campaign?.correctClock(from: time, to: entry.at)
         case .lossDeclared(let declaration):
-            try require(declaration.keptEntries <= entryCount, "keeps entries that are not there")
+            try require(declaration.keptEntries <= entryCount, "keeps more entries than there are")
             try requireReason(declaration.reason)
             losses.append(RecordedLoss(declaration: declaration, index: entryCount, at: entry.at))
         case .authorityRotated(let rotation):
@@ -120,7 +124,7 @@ public struct ConsortiumState: Equatable, Sendable {
         try require(models[name] == nil, "registers \(name) twice")
         try require(
             campaign == nil || campaign?.end != nil || campaign?.plan.release != name,
-            "takes the name of the release that the open campaign leads to"
+            "uses the name that the open campaign's release will have"
         )
         models[name] = reference
         modelEntries[name] = entryCount
@@ -132,7 +136,7 @@ public struct ConsortiumState: Equatable, Sendable {
         }
         try require(
             !authorities.contains { $0.digest == rotation.authorityDigest },
-            "brings back a certificate authority of before"
+            "reinstates a former certificate authority"
         )
         try require(rotation.formerEnds >= time, "ends the former certificate authority before the entry")
         authorities[last].end = rotation.formerEnds
@@ -157,16 +161,16 @@ public struct ConsortiumState: Equatable, Sendable {
     /// Whether a campaign had this name.
     public func isNamed(_ campaign: CampaignID) -> Bool { campaigns.contains(campaign) }
 
-    /// Whether the plan could be opened if no campaign ran; its base.
+    /// Checks whether a campaign with this plan could be opened if none were running; returns its base model.
     @discardableResult
     func checkOpening(_ plan: Plan) throws(LedgerViolation) -> ModelReference {
         if let problem = plan.problems.first {
-            throw LedgerViolation("opens a campaign with an unsound plan: \(problem.key): \(problem.message)")
+            throw LedgerViolation("opens a campaign with an invalid plan: \(problem.key): \(problem.message)")
         }
         guard let base = models[plan.base], plan.model == base else {
             throw LedgerViolation("opens a campaign from a base that is not the registered \(plan.base)")
         }
-        try require(models[plan.release] == nil, "leads to \(plan.release), which is released already")
+        try require(models[plan.release] == nil, "would release \(plan.release), which is already released")
         try require(!campaigns.contains(plan.campaign), "uses the name \(plan.campaign) again")
         return base
     }
@@ -184,7 +188,7 @@ public struct ConsortiumState: Equatable, Sendable {
             guard let record = archive.record(of: cutting.campaign, round: round) else {
                 throw LedgerViolation("releases round \(round), which is not committed")
             }
-            // With an adapter folded in, only computing the round again says which model it must be.
+            // If an adapter was folded in, the model's digest can be checked only by computing the round again.
             try require(
                 record.result.adapter != nil || cutting.model.digest == record.result.model,
                 "releases another model than that of round \(round)"
@@ -201,25 +205,25 @@ public struct ConsortiumState: Equatable, Sendable {
 }
 
 extension ConsortiumState {
-    /// Blobs that the future of the consortium stands on, whatever is pruned.
+    /// Blobs that the consortium's future depends on, whatever is pruned.
     var foundations: Set<Digest> {
         var kept = Set(models.values.map(\.digest))
         guard let campaign else { return kept }
         kept.formUnion(campaign.current.blobs)
         guard campaign.end == nil else { return kept }
         kept.formUnion(campaign.round.start.blobs)
-        // The inheritance holds all that the round itself has accepted.
+        // The inheritance includes everything that the round itself has accepted.
         kept.formUnion(campaign.round.inheritance.blobs)
         return kept
     }
 
-    /// Blobs that pruned rounds named and nothing else needs.
+    /// Blobs that only pruned rounds name.
     public var prunedBlobs: Set<Digest> {
         let (pruned, kept) = archive.blobs
         return pruned.subtracting(kept).subtracting(foundations)
     }
 
-    /// Every blob that must be there: those of rounds that can be replayed, and those that the future stands on.
+    /// All blobs that must be kept: those of rounds that can be replayed, and those that the future depends on.
     public var neededBlobs: Set<Digest> { archive.blobs.kept.union(foundations) }
 }
 

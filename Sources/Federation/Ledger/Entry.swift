@@ -10,7 +10,7 @@ public struct Entry: Equatable, Sendable {
 
     public enum Body: Equatable, Sendable {
         case founded(Founding)
-        /// `by`: the operator who asked; empty for the model of the founding.
+        /// `by` is the operator who asked for it; empty for the model of the genesis entry.
         case modelRegistered(ModelName, ModelReference, by: String)
         case campaignOpened(Plan, by: String)
         case roundOpened(RoundOpening)
@@ -30,13 +30,13 @@ public struct Entry: Equatable, Sendable {
     }
 }
 
-/// Binds the log's key to the consortium's certificate authority.
+/// The genesis entry's content: binds the log key to the consortium's certificate authority.
 public struct Founding: Equatable, Sendable {
     public let consortium: String
     public let authority: Digest
-    /// Raw Ed25519 public key, 32 bytes.
+    /// The raw Ed25519 public key, 32 bytes.
     public let logKey: [UInt8]
-    /// DER of the coordinator's certificate, and its signature over ``logKeyStatement``.
+    /// The coordinator's certificate in DER, and its signature over ``logKeyStatement``.
     public let coordinatorCertificate: [UInt8]
     public let logKeySignature: [UInt8]
 
@@ -54,11 +54,11 @@ public struct Founding: Equatable, Sendable {
         self.logKeySignature = logKeySignature
     }
 
-    /// What the coordinator's certificate signs to vouch for its log key.
+    /// The statement that the coordinator's certificate signs to vouch for its log key.
     public static func logKeyStatement(_ logKey: [UInt8]) -> [UInt8] { Array("kumiai log key v1\n".utf8) + logKey }
 }
 
-/// A round and the try at it; both count from 1.
+/// A round and the attempt at it; both count from 1.
 public struct RoundKey: Hashable, Comparable, Sendable, CustomStringConvertible {
     public let round: Int
     public let attempt: Int
@@ -72,12 +72,12 @@ public struct RoundKey: Hashable, Comparable, Sendable, CustomStringConvertible 
     public var description: String { attempt == 1 ? "\(round)" : "\(round) (attempt \(attempt))" }
 }
 
-/// A global model, the adapter beside it, and what the strategy keeps between rounds.
+/// A global model, its adapter, and the state that the strategy keeps between rounds.
 public struct GlobalState: Hashable, Sendable {
     public let model: Digest
     public let modelByteCount: UInt64
-    /// Between the first round and the last of a plan with LoRA; before the first, everybody makes it from the plan's
-    /// seed.
+    /// Present between the first and the last round of a plan with LoRA. Before the first round, each site creates it
+    /// from the plan's seed.
     public let adapter: BlobReference?
     public let serverState: Digest?
 
@@ -134,7 +134,7 @@ public struct RoundOpening: Equatable, Sendable {
 
 public struct AcceptedUpdate: Equatable, Sendable {
     public let update: SignedUpdate
-    /// min(samples, the plan's bound).
+    /// The number of samples, at most the plan's bound.
     public let weight: UInt32
     public let norm: Double
 
@@ -174,7 +174,7 @@ public struct RoundCommit: Equatable, Sendable {
     }
 }
 
-/// A deadline that moved, as the plan allows.
+/// An extension of a deadline, as the plan allows.
 public struct RoundExtension: Equatable, Sendable {
     public let key: RoundKey
     public let deadline: Timestamp
@@ -187,11 +187,11 @@ public struct RoundExtension: Equatable, Sendable {
     }
 }
 
-/// An attempt at a round that came to nothing; what it had accepted counts in the next.
+/// A failed attempt at a round; the updates that it accepted count in the next attempt.
 public struct RoundAbandonment: Equatable, Sendable {
     public let key: RoundKey
     public let reason: String
-    /// Sites whose updates cannot be used any more (a damaged blob) and are asked for again.
+    /// Sites whose updates cannot be used any more, because the blob is damaged, and are asked for again.
     public let without: [SiteID]
 
     public init(key: RoundKey, reason: String, without: [SiteID] = []) {
@@ -201,10 +201,10 @@ public struct RoundAbandonment: Equatable, Sendable {
     }
 }
 
-/// The end of a retention: the updates and models of these rounds need not be kept any more.
+/// The end of a retention period: the updates and models of these rounds need not be kept any more.
 public struct Pruning: Equatable, Sendable {
     public let campaign: CampaignID
-    /// The newest committed round that is pruned; all before it are too.
+    /// The newest committed round that is pruned, together with all before it.
     public let throughRound: Int
     public let prunedBy: String
 
@@ -234,7 +234,7 @@ public struct ReleaseCutting: Equatable, Sendable {
     public let campaign: CampaignID
     public let model: ModelReference
     public let cutBy: String
-    /// The committed round whose result it is; `nil`: the last one of a completed campaign.
+    /// The committed round whose result is released; `nil` for the last round of a completed campaign.
     public let round: Int?
 
     public init(name: ModelName, campaign: CampaignID, model: ModelReference, cutBy: String, round: Int? = nil) {

@@ -1,4 +1,5 @@
-/// The coordinator's word that an entry is in the ledger: its place under a signed tree head (RFC 6962, section 2.1.1).
+/// The coordinator's proof that an entry is in the ledger: its inclusion under a signed tree head (RFC 6962, section
+/// 2.1.1).
 public struct Receipt: Equatable, Sendable {
     public let index: UInt64
     /// The entry's exact bytes.

@@ -1,17 +1,17 @@
-/// The committed rounds of all campaigns, and what is kept of them.
+/// The committed rounds of all campaigns, and which of their blobs are kept.
 public struct RoundArchive: Equatable, Sendable {
     public struct Record: Equatable, Sendable {
         public let campaign: CampaignID
         public let round: Int
         public let committedAt: Timestamp
-        /// 0: for ever.
+        /// 0 keeps the round for ever.
         public let retentionSeconds: Int
         public let start: GlobalState
         public let result: GlobalState
         public let updates: [Digest]
         public internal(set) var isPruned = false
 
-        /// Whether the plan's retention has passed.
+        /// Whether the plan's retention period has passed.
         public func isExpired(at now: Timestamp) -> Bool {
             retentionSeconds > 0 && now >= committedAt.adding(seconds: retentionSeconds)
         }
@@ -41,7 +41,7 @@ public struct RoundArchive: Equatable, Sendable {
         )
     }
 
-    /// What may be pruned now: for each campaign, through which round.
+    /// Returns what may be pruned now: for each campaign, the newest round whose retention period has passed.
     public func expired(at now: Timestamp, by name: String) -> [Pruning] {
         var campaigns: [CampaignID] = []
         for record in records where !campaigns.contains(record.campaign) { campaigns.append(record.campaign) }
@@ -58,19 +58,19 @@ public struct RoundArchive: Equatable, Sendable {
                 && !records[$0].isPruned
         }
         guard let last = affected.last, records[last].round == pruning.throughRound else {
-            throw LedgerViolation("prunes rounds of \(pruning.campaign) that are not there, or are pruned already")
+            throw LedgerViolation("prunes rounds of \(pruning.campaign) that do not exist or are already pruned")
         }
         for index in affected {
             guard records[index].isExpired(at: now) else {
                 throw LedgerViolation(
-                    "prunes round \(records[index].round) of \(pruning.campaign) before its retention has passed"
+                    "prunes round \(records[index].round) of \(pruning.campaign) before its retention period has passed"
                 )
             }
         }
         for index in affected { records[index].isPruned = true }
     }
 
-    /// Whether a committed round names this digest; the updates of one campaign are not looked at.
+    /// Whether a committed round names this digest, not counting updates of `campaign`.
     func names(_ digest: Digest, outsideUpdatesOf campaign: CampaignID?) -> Bool {
         records.contains { record in
             [record.start, record.result].contains {
@@ -80,7 +80,7 @@ public struct RoundArchive: Equatable, Sendable {
         }
     }
 
-    /// The blobs that pruned rounds name, and those that rounds name which can be replayed.
+    /// The blobs that pruned rounds name, and those of the rounds that can still be replayed.
     var blobs: (pruned: Set<Digest>, kept: Set<Digest>) {
         var pruned: Set<Digest> = [], kept: Set<Digest> = []
         for record in records {

@@ -1,12 +1,12 @@
-/// In what form a site sends its update. The coordinator decodes it to float32, the same numbers on every machine.
+/// The encoding of a site's update. The coordinator decodes it to float32, with the same result on every machine.
 public enum Compression: Equatable, Sendable {
     /// float32.
     case none
-    /// The upper half of each float32, rounded: 2 bytes a value.
+    /// The upper half of each float32, rounded: 2 bytes per value.
     case bfloat16
-    /// One byte a value, and a float32 scale for each block of so many values.
+    /// One byte per value, and a float32 scale for each block of values.
     case int8(block: Int)
-    /// Only the largest values by magnitude, this fraction of all, 8 bytes each; the site keeps the rest and adds it to
+    /// Only the values of largest magnitude, this fraction of all, 8 bytes each. The site keeps the rest and adds it to
     /// its next update (error feedback, Stich 2018, arXiv:1809.07599).
     case topK(fraction: Double)
 

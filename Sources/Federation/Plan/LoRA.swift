@@ -1,24 +1,24 @@
-/// Adapters instead of full fine-tuning (Hu 2022, arXiv:2106.09685): W + scale·B·A, of which only A [rank, in] and
-/// B [out, rank] are trained and sent.
+/// Adapters instead of full fine-tuning (Hu 2022, arXiv:2106.09685): W + scale·B·A, of which only A [rank, in] and B
+/// [out, rank] are trained and sent.
 public struct LoRA: Equatable, Sendable {
-    /// How the sites' factors become one model. The mean of products is not the product of means.
+    /// How the sites' factors are combined into one model. The mean of products is not the product of means.
     public enum Aggregation: String, Sendable, CaseIterable {
-        /// Factors are averaged, and what the average of the products has more than the product of the averages is
-        /// folded into the model (FedEx-LoRA, Singhal 2024, arXiv:2410.09432).
+        /// Averages the factors, and folds the difference between the average of the products and the product of the
+        /// averages into the model (FedEx-LoRA, Singhal 2024, arXiv:2410.09432).
         case exact
-        /// Factors are averaged, and the rest is lost (FedIT, Zhang 2023, arXiv:2305.05644).
+        /// Averages the factors and ignores that difference (FedIT, Zhang 2023, arXiv:2305.05644).
         case average
-        /// B in odd rounds and A in even ones, the other frozen: the average is exact (RoLoRA, Chen 2025,
+        /// Trains B in odd rounds and A in even ones, with the other frozen: the average is exact (RoLoRA, Chen 2025,
         /// arXiv:2502.01755).
         case alternating
-        /// A stays as it began: the average is exact (FFA-LoRA, Sun 2024, arXiv:2403.12313).
+        /// Keeps A at its initial value: the average is exact (FFA-LoRA, Sun 2024, arXiv:2403.12313).
         case frozenA = "frozen_a"
     }
 
-    /// Of the global adapter; a site may train fewer of its components.
+    /// The rank of the global adapter; a site may train fewer of its components.
     public var rank: Int
     public var alpha: Double
-    /// Last components of modules' names, as PEFT's `target_modules`.
+    /// The last components of module names, like PEFT's `target_modules`.
     public var targets: [String]
     public var aggregation: Aggregation
 
@@ -31,7 +31,7 @@ public struct LoRA: Equatable, Sendable {
 
     public var scale: Double { alpha / Double(rank) }
 
-    /// Which factors sites train in `round` (from 1).
+    /// Whether sites train A in `round` (from 1).
     public func trainsA(round: Int) -> Bool {
         switch aggregation {
         case .exact, .average: true
@@ -53,7 +53,7 @@ public struct LoRA: Equatable, Sendable {
             (1...PlanLimits.loraTargets).contains(targets.count) && Set(targets).count == targets.count
                 && targets.allSatisfy { !$0.isEmpty && $0.utf8.count <= 256 },
             "targets",
-            "expected 1 to \(PlanLimits.loraTargets) names of modules, each once"
+            "expected 1 to \(PlanLimits.loraTargets) different module names"
         )
         return found
     }

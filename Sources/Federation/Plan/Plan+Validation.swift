@@ -1,7 +1,7 @@
 /// Limits on what a plan may ask for; README.md lists them.
 public enum PlanLimits {
     public static let sites = 4096
-    /// Bytes of all names of sites and of adapters' targets together: an entry of the ledger holds them.
+    /// The total bytes of all site names and adapter targets, which must fit into one ledger entry.
     public static let nameBytes = 60_000
     public static let rounds = 100_000
     public static let seconds = 366 * 24 * 3600
@@ -14,17 +14,17 @@ public enum PlanLimits {
     public static let batch = 65_536
     public static let loraRank = 1024
     public static let loraTargets = 64
-    /// Values, and products of factors, are rounded to multiples of 2^-this at the coarsest before they are summed.
+    /// The coarsest rounding of values, and of products of factors, before summation: multiples of 2^-this.
     public static let coarsestScaleBits = 24
     public static let compressionBlock = 16...65_536
-    /// Of top-k: a kept value takes 8 bytes, a float32 takes 4.
+    /// The limit for top-k: a kept value takes 8 bytes, a float32 takes 4.
     public static let topFraction = 0.25
     public static let weight: UInt32 = 1 << 24
-    /// Smaller bounds would ask for a scale that float64 does not have.
+    /// Smaller bounds would require a scale beyond the range of float64.
     public static let norm = 1e-9...1e6
 }
 
-/// A rule of the plan that does not hold: which key, and what is expected.
+/// A violated rule of the plan: the key, and what is expected.
 public struct PlanProblem: Equatable, Sendable {
     public let key: String
     public let message: String
@@ -36,7 +36,7 @@ public struct PlanProblem: Equatable, Sendable {
 }
 
 extension Plan {
-    /// All problems at once, so that an operator fixes them in one go. Empty for a sound plan.
+    /// All problems at once, so that an operator can fix them together; empty for a valid plan.
     public var problems: [PlanProblem] {
         var found: [PlanProblem] = []
         func require(_ holds: Bool, _ key: String, _ message: String) {
@@ -127,14 +127,14 @@ extension Plan {
         return found + scaleProblems + training.problems + compression.problems + strategy.problems
     }
 
-    /// Of bounds that leave the sums too few bits; nothing where the bounds themselves are unsound.
+    /// Problems of bounds that leave too few bits for the sums; empty if the bounds themselves are not valid.
     private var scaleProblems: [PlanProblem] {
         guard (1...PlanLimits.weight).contains(bounds.weight), PlanLimits.norm.contains(bounds.norm),
             (1...PlanLimits.sites).contains(sites.count)
         else {
             return []
         }
-        // As many late updates as timely ones.
+        // There can be as many late updates as timely ones.
         let cohort = 2 * sites.count
         if scaleBits(cohort: cohort) < PlanLimits.coarsestScaleBits {
             let message =

@@ -1,22 +1,23 @@
-/// What every participant agrees on before a campaign's first round; fixed until its last.
+/// The plan that all participants agree on before a campaign's first round; fixed until the last, except for
+/// amendments.
 public struct Plan: Equatable, Sendable {
     public var campaign: CampaignID
     public var base: ModelName
     public var release: ModelName
-    /// Digest, tensor layout and size of the base model's file; `nil` while an operator drafts the plan.
+    /// The digest, tensor layout and size of the base model's file; `nil` in an operator's draft.
     public var model: ModelReference?
-    /// Sorted, without repetition.
+    /// Sorted and unique.
     public var sites: [SiteID]
     public var rounds: Int
     public var quorum: Int
     public var recruitingSeconds: Int
-    /// How long an attempt at a round waits for its quorum to be connected before it is abandoned; 0: for ever.
+    /// How long an attempt at a round waits until a quorum is connected before it is abandoned; 0 waits for ever.
     public var recruitingDeadlineSeconds: Int
     public var deadlineSeconds: Int
     public var maximumAttempts: Int
     public var extensions: Extensions
     public var lateness: Lateness
-    /// How long a round's updates and models are kept after its commit, for replays; 0: for ever.
+    /// How long a round's updates and models are kept after its commit, for replays; 0 keeps them for ever.
     public var retentionSeconds: Int
     public var strategy: Strategy
     public var bounds: Bounds
@@ -78,8 +79,8 @@ public struct ModelReference: Hashable, Sendable {
     }
 }
 
-/// How often, and by how much, a round's deadline may move: where too few updates are in by then, or where the
-/// coordinator was down over it.
+/// How often and by how much a round's deadline may be extended, if too few updates arrived in time or the coordinator
+/// was down at the deadline.
 public struct Extensions: Equatable, Sendable {
     public var seconds: Int
     public var maximum: Int
@@ -92,12 +93,12 @@ public struct Extensions: Equatable, Sendable {
     public static let none = Extensions(seconds: 0, maximum: 0)
 }
 
-/// What becomes of an update that arrives when its round is over.
+/// The staleness policy: how an update that arrives after its round is over is treated.
 public struct Lateness: Equatable, Sendable {
-    /// It counts in the open round where it is at most this many rounds old; 0: it is refused.
+    /// The largest age, in rounds, at which a late update still counts in the open round; 0 refuses late updates.
     public var rounds: Int
-    /// What is left of its weight for each round of its age (polynomial or constant discounts of Xie 2019,
-    /// arXiv:1903.03934, have the same purpose; this one is exact in integers).
+    /// The percentage of its weight that an update keeps for each round of its age. The polynomial and constant
+    /// discounts of Xie 2019 (arXiv:1903.03934) have the same purpose; this one is exact in integers.
     public var weightPercent: Int
 
     public init(rounds: Int, weightPercent: Int) {
@@ -107,17 +108,17 @@ public struct Lateness: Equatable, Sendable {
 
     public static let refused = Lateness(rounds: 0, weightPercent: 100)
 
-    /// The weight that an update of `weight` has when it is `age` rounds old; at least 1.
+    /// Returns the discounted weight of an update that is `age` rounds old; at least 1.
     public func weight(_ weight: UInt32, age: Int) -> UInt32 {
         max(1, (0..<age).reduce(weight) { rest, _ in UInt32(UInt64(rest) * UInt64(weightPercent) / 100) })
     }
 }
 
-/// What an update may be at most.
+/// Upper bounds on an update.
 public struct Bounds: Equatable, Sendable {
-    /// Samples claimed above this count as this.
+    /// The largest number of samples that counts as weight.
     public var weight: UInt32
-    /// Euclidean norm of the whole update; bounds each coordinate too.
+    /// The largest Euclidean norm of the whole update, which bounds each coordinate too.
     public var norm: Double
 
     public init(weight: UInt32, norm: Double) {

@@ -1,4 +1,4 @@
-/// How accepted updates become the next model. `mean` is the weighted mean of the updates.
+/// How accepted updates produce the next model. `mean` is the weighted mean of the updates.
 public enum Strategy: Equatable, Sendable {
     /// w ← w + η·mean (McMahan 2017).
     case fedAvg(learningRate: Double)
@@ -6,9 +6,9 @@ public enum Strategy: Equatable, Sendable {
     case fedAvgM(learningRate: Double, momentum: Double)
     /// m ← β·m + mean; w ← w + η·(mean + β·m): the outer optimiser of DiLoCo (Douillard 2023, arXiv:2311.08105).
     case nesterov(learningRate: Double, momentum: Double)
-    /// Algorithm 2 of Reddi 2021 (arXiv:2003.00295), second moments as Adam's.
+    /// Algorithm 2 of Reddi 2021 (arXiv:2003.00295), with second moments as in Adam.
     case fedAdam(AdaptiveMoments)
-    /// The same, second moments as Yogi's.
+    /// The same algorithm, with second moments as in Yogi.
     case fedYogi(AdaptiveMoments)
 
     public var learningRate: Double {
@@ -18,7 +18,7 @@ public enum Strategy: Equatable, Sendable {
         }
     }
 
-    /// Numbers that the server keeps for each parameter between rounds.
+    /// The number of values that the server keeps for each parameter between rounds.
     public var stateSlots: Int {
         switch self {
         case .fedAvg: 0
@@ -40,12 +40,12 @@ public enum Strategy: Equatable, Sendable {
     }
 }
 
-/// m ← β₁·m + (1 − β₁)·mean; w ← w + η·m / (√v + τ). Both moments begin at zero and are not corrected for it.
+/// m ← β₁·m + (1 − β₁)·mean; w ← w + η·m / (√v + τ). Both moments start at zero, without bias correction.
 public struct AdaptiveMoments: Equatable, Sendable {
     public var learningRate: Double
     public var beta1: Double
     public var beta2: Double
-    /// τ: how little a parameter must have moved to be moved a lot.
+    /// τ, the degree of adaptivity: larger values reduce the differences between parameters' step sizes.
     public var adaptivity: Double
 
     public init(learningRate: Double, beta1: Double = 0.9, beta2: Double = 0.99, adaptivity: Double = 1e-3) {

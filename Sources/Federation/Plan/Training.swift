@@ -1,18 +1,18 @@
 /// What a site trains in a round.
 public struct Training: Equatable, Sendable {
-    /// Optimiser steps of a turn; 0 where ``localEpochs`` says how long it is.
+    /// Optimiser steps per round; 0 if ``localEpochs`` sets the length.
     public var localSteps: Int
-    /// Times that a turn sees each of the site's samples; 0 where ``localSteps`` says how long it is.
+    /// Passes over the site's samples per round; 0 if ``localSteps`` sets the length.
     public var localEpochs: Int
     public var batch: Int
     public var learningRate: Double
     public var schedule: RateSchedule
     public var weightDecay: Double
     public var gradientClip: Double
-    /// FedProx (Li 2020, arXiv:1812.06127): μ/2·‖w − w₀‖² is added to the loss; 0 without it.
+    /// FedProx (Li 2020, arXiv:1812.06127): μ/2·‖w − w₀‖² is added to the loss; 0 turns it off.
     public var proximal: Double
     public var seed: UInt64
-    /// Adapters are trained in place of the model's own weights.
+    /// If present, adapters are trained instead of the model's own weights.
     public var lora: LoRA?
 
     public init(
@@ -39,25 +39,25 @@ public struct Training: Equatable, Sendable {
         self.lora = lora
     }
 
-    /// Steps of a turn of a site with so many samples.
+    /// Returns the number of steps per round for a site with this number of samples.
     public func steps(samples: Int) -> Int {
         localEpochs == 0 ? localSteps : min(PlanLimits.localSteps, max(1, (localEpochs * samples + batch - 1) / batch))
     }
 
-    /// The peak of the learning rate in `round` (from 1) of `rounds`.
+    /// Returns the peak learning rate in `round` (from 1) of `rounds`.
     public func learningRate(round: Int, of rounds: Int) -> Double {
         learningRate * schedule.factor(round: round, of: rounds)
     }
 }
 
-/// The sites' learning rate over the rounds.
+/// The schedule of the sites' learning rate over the rounds.
 public struct RateSchedule: Equatable, Sendable {
     public enum Shape: String, Sendable, CaseIterable { case linear, cosine, constant }
 
     public var shape: Shape
-    /// What is left of the rate towards the last round.
+    /// The fraction of the peak rate that is reached in the last round.
     public var decayTo: Double
-    /// Rounds in which the rate rises linearly from nothing.
+    /// The number of rounds in which the rate rises linearly from zero.
     public var warmupRounds: Int
 
     public init(_ shape: Shape = .linear, decayTo: Double = 0.1, warmupRounds: Int = 0) {
@@ -66,7 +66,7 @@ public struct RateSchedule: Equatable, Sendable {
         self.warmupRounds = warmupRounds
     }
 
-    /// The part of the peak rate that `round` (from 1) of `rounds` has.
+    /// Returns the fraction of the peak rate in `round` (from 1) of `rounds`.
     public func factor(round: Int, of rounds: Int) -> Double {
         let passed = Double(round - 1) / Double(rounds)
         let warmup = warmupRounds == 0 ? 1 : min(1, Double(round) / Double(warmupRounds))
@@ -77,9 +77,10 @@ public struct RateSchedule: Equatable, Sendable {
         }
     }
 
-    /// cos(π·x) for 0 ≤ x ≤ 1 by its series: the core has no mathematics library, and every site gets the same rate.
+    /// cos(π·x) for 0 ≤ x ≤ 1 by its series: this module has no mathematics library, and every site must get the same
+    /// rate.
     private static func cosine(_ x: Double) -> Double {
-        // Around ½, where the argument of the sine is small: cos(π·x) = −sin(π·(x − ½)).
+        // Expand around ½, where the sine's argument is small: cos(π·x) = −sin(π·(x − ½)).
         let y = Double.pi * (x - 0.5), square = y * y
         var term = y, sum = y
         for n in 1...12 {
@@ -91,7 +92,7 @@ public struct RateSchedule: Equatable, Sendable {
 }
 
 extension Training {
-    /// How long a turn is, in words.
+    /// The length of local training, in words.
     public var length: String { localEpochs > 0 ? "\(localEpochs) epochs" : "\(localSteps) steps" }
 
     public var problems: [PlanProblem] {

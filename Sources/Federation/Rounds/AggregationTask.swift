@@ -1,4 +1,4 @@
-/// All that determines a round's result: anyone who has the blobs can compute it again, bit for bit.
+/// Everything that determines a round's result: a client with the blobs can compute it again, bit for bit.
 public struct AggregationTask: Equatable, Sendable {
     public struct Contribution: Equatable, Sendable {
         public let site: SiteID
@@ -22,7 +22,7 @@ public struct AggregationTask: Equatable, Sendable {
     public let isLastRound: Bool
     public let bound: Double
     public let scaleBits: Int
-    /// The scale of the sums of products that exact aggregation of adapters needs.
+    /// The scale for the sums of products in the exact aggregation of adapters.
     public let productScaleBits: Int
     /// Sorted by site; the order does not change the result.
     public let contributions: [Contribution]
@@ -51,7 +51,7 @@ public struct AggregationTask: Equatable, Sendable {
         self.contributions = contributions
     }
 
-    /// The same round computed as if it were the plan's last: its adapter is folded into its model.
+    /// The same round, computed as if it were the plan's last: the adapter is folded into the model.
     public var asLast: AggregationTask {
         AggregationTask(
             key: key,
@@ -67,12 +67,12 @@ public struct AggregationTask: Equatable, Sendable {
         )
     }
 
-    /// Whether the round's result has a model of its own: adapters leave it as it is, but for the residual of an exact
-    /// aggregation, and for the last round, which folds the adapter into it.
+    /// Whether the round's result includes a new model. With adapters, the model changes only by the residual of an
+    /// exact aggregation, or in the last round, which folds the adapter in.
     public var makesModel: Bool { training.lora.map { $0.aggregation == .exact || isLastRound } ?? true }
     public var makesAdapter: Bool { training.lora != nil && !isLastRound }
 
-    /// The state that the round leads to; each blob is asked for only if the task makes it.
+    /// Returns the round's resulting state; calls each closure only if the task creates that blob.
     public func result(
         model: () throws -> BlobReference,
         adapter: () throws -> BlobReference,

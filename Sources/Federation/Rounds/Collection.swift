@@ -1,16 +1,16 @@
 extension RoundState {
-    /// A round's cohort and what it has sent so far.
+    /// A round's cohort and the updates received so far.
     public struct Collection: Equatable, Sendable {
         public internal(set) var cohort: [SiteID]
         public internal(set) var openedAt: Timestamp
         public internal(set) var deadline: Timestamp
         public internal(set) var extensions = 0
         public internal(set) var accepted: [SiteID: AcceptedUpdate] = [:]
-        /// Updates of earlier rounds that the plan still takes; one a site.
+        /// Late updates of earlier rounds that the plan accepts; one per site.
         public internal(set) var late: [SiteID: AcceptedUpdate] = [:]
         public internal(set) var refusals: [SiteID: Int] = [:]
 
-        /// All that counts, in the order in which it is written down: this round's by site, then late ones by site.
+        /// All updates that count, in the order of the record: this round's by site, then late ones by site.
         public var updates: [AcceptedUpdate] {
             [accepted, late].flatMap { $0.sorted { $0.key < $1.key }.map(\.value) }
         }
@@ -19,15 +19,16 @@ extension RoundState {
     }
 }
 
-/// What a round takes over from those before it: nothing that was acknowledged is asked for again, or counted twice.
+/// What a round takes over from earlier rounds and attempts: an acknowledged update is neither requested again nor
+/// counted twice.
 public struct RoundInheritance: Equatable, Sendable {
-    /// Updates of this round that an abandoned attempt had accepted: they were trained from the same model.
+    /// Updates of this round that an abandoned attempt accepted; they were trained from the same model.
     public internal(set) var accepted: [SiteID: AcceptedUpdate] = [:]
-    /// Late updates that an abandoned attempt had accepted.
+    /// Late updates that an abandoned attempt accepted.
     public internal(set) var late: [SiteID: AcceptedUpdate] = [:]
-    /// Sites that abandoned attempts had asked: their updates are welcome still.
+    /// Sites that abandoned attempts asked; their updates are still accepted.
     public internal(set) var asked: Set<SiteID> = []
-    /// Earlier rounds whose updates may still come, newest last.
+    /// Earlier rounds whose updates may still arrive, newest last.
     public internal(set) var formerRounds: [FormerRound] = []
 
     public init() {}
@@ -35,18 +36,18 @@ public struct RoundInheritance: Equatable, Sendable {
     func former(_ round: Int) -> FormerRound? { formerRounds.first { $0.round == round } }
 }
 
-/// A round that is over, as far as its late updates go.
+/// A completed round, as far as late updates need it.
 public struct FormerRound: Equatable, Sendable {
     public let round: Int
     /// The model that its updates were trained from.
     public let model: Digest
     public let adapter: Digest?
-    /// Sites that were asked and have not been heard.
+    /// Sites that were asked and have not delivered an update.
     public internal(set) var missing: Set<SiteID>
 }
 
 extension RoundState {
-    /// What the next round takes over from this one, which is committed.
+    /// Returns what the next round takes over from this round, which is committed.
     func inheritanceOfNextRound() -> RoundInheritance {
         var next = RoundInheritance()
         guard plan.lateness.rounds > 0 else { return next }
@@ -61,13 +62,13 @@ extension RoundState {
 }
 
 extension RoundInheritance {
-    /// What the next attempt takes over where the updates of `sites` are lost.
+    /// Returns what the next attempt takes over if the updates of `sites` are lost.
     func without(_ sites: [SiteID]) -> RoundInheritance {
         var rest = self
         for site in sites {
             rest.accepted[site] = nil
             if let update = rest.late.removeValue(forKey: site) {
-                // It may be sent again: what was lost is not what was counted.
+                // The lost update did not count, so it may be sent again.
                 if let index = rest.formerRounds.firstIndex(where: { $0.round == update.update.manifest.key.round }) {
                     rest.formerRounds[index].missing.insert(site)
                 }

@@ -1,6 +1,6 @@
-/// What an operator's change does to a round that is under way.
+/// The effect of an operator's change on a running round.
 extension RoundState {
-    /// Moves all that waits: a pause is over, or the clock was corrected.
+    /// Moves all waiting times, after a pause or a correction of the clock.
     mutating func shift(milliseconds: Int64) {
         since = since.adding(milliseconds: milliseconds)
         guard case .collecting(var collection) = phase else { return }
@@ -9,7 +9,8 @@ extension RoundState {
         phase = .collecting(collection)
     }
 
-    /// Goes on under an amended plan. What a dropped site had sent counts; nothing more is asked of it.
+    /// Continues under an amended plan. Updates that a dropped site has already sent count, but it is not asked for
+    /// more.
     mutating func adopt(_ amended: Plan, without dropped: [SiteID]) {
         let deadlineChanged = amended.deadlineSeconds != plan.deadlineSeconds
         plan = amended
@@ -18,7 +19,7 @@ extension RoundState {
         guard case .collecting(var collection) = phase else { return }
         let kept = collection.cohort.filter { site in !dropped.contains(site) || collection.accepted[site] != nil }
         collection.cohort = kept
-        // An extension was counted from the old deadline, and stays.
+        // An extended deadline is kept, because it was counted from the old one.
         if deadlineChanged, collection.extensions == 0 {
             collection.deadline = collection.openedAt.adding(seconds: amended.deadlineSeconds)
         }

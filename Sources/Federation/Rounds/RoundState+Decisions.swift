@@ -1,12 +1,12 @@
-/// What the coordinator decides about a round: entries that may follow, for the fold to apply. Nothing here changes the
-/// round.
+/// The coordinator's decisions about a round: proposed entries, which the fold applies. Nothing here changes the round.
 extension RoundState {
-    /// Refusals of one site that a round records; further ones are answered only, so that nobody can fill the ledger.
+    /// The number of refusals of one site that a round records. Further ones are only answered, so that no site can
+    /// fill the ledger.
     public static let recordedRefusalsPerSite = 8
 
-    // MARK: What is due by itself
+    // MARK: Entries that are due without a request
 
-    /// When ``due(_:at:)`` may first say something without anything else happening, if ever.
+    /// The earliest time at which ``due(_:at:)`` may return an entry if nothing else happens; `nil` if never.
     func wakeTime(_ presence: Presence) -> Timestamp? {
         switch phase {
         case .recruiting: presence.quorumSince(of: self)?.adding(seconds: plan.recruitingSeconds) ?? recruitingDeadline
@@ -15,7 +15,7 @@ extension RoundState {
         }
     }
 
-    /// The entry that is due now although nobody asks for it: the round opens, closes, is extended or abandoned.
+    /// Returns the entry that is due now without a request: the round opens, closes, is extended or is abandoned.
     func due(_ presence: Presence, at now: Timestamp) -> Entry.Body? {
         switch phase {
         case .recruiting: recruitingIsDue(presence, at: now)
@@ -24,7 +24,8 @@ extension RoundState {
         }
     }
 
-    /// The sites that a round which opens now asks: those that are there, and those whose update it has inherited.
+    /// Returns the sites that a round asks if it opens now: the connected ones, and those whose updates it has
+    /// inherited.
     func cohort(_ present: Set<SiteID>) -> Set<SiteID> {
         present.intersection(plan.sites).union(inheritance.accepted.keys)
     }
@@ -58,7 +59,7 @@ extension RoundState {
         guard collection.isComplete || now >= collection.deadline else { return nil }
         let count = collection.accepted.count
         if count >= plan.quorum { return .roundClosed(key) }
-        // Sites were dropped, or the quorum was raised: no update that could still come would be enough.
+        // Sites were dropped or the quorum was raised, so the quorum can no longer be reached.
         if collection.isComplete {
             return abandonment(
                 "all sites that are left have answered, and \(count) updates are fewer than the quorum of \(plan.quorum)"
@@ -68,7 +69,8 @@ extension RoundState {
         return extending(collection, reason, at: now) ?? abandonment(reason)
     }
 
-    /// A deadline that passed while the coordinator was down gave nobody a chance: it moves where the plan allows it.
+    /// Extends, if the plan allows it, a deadline that passed while the coordinator was down, since no site could meet
+    /// it.
     func dueAfterOutage(at now: Timestamp) -> Entry.Body? {
         guard case .collecting(let collection) = phase, now >= collection.deadline, !collection.isComplete else {
             return nil
@@ -89,7 +91,7 @@ extension RoundState {
         )
     }
 
-    // MARK: What came of its computation
+    // MARK: The outcome of the computation
 
     func committed(_ result: GlobalState) -> Entry.Body? {
         aggregation.map {
@@ -97,19 +99,19 @@ extension RoundState {
         }
     }
 
-    /// The round cannot be computed; `sites`: those whose updates are lost.
+    /// Returns the abandonment of a round that cannot be computed; `sites` are those whose updates are lost.
     func failed(_ reason: String, without sites: [SiteID]) -> Entry.Body? {
         isAggregating ? abandonment(reason, without: sites) : nil
     }
 
     // MARK: Updates
 
-    /// What becomes of an update, and what the ledger says of it.
+    /// The decision about an update, and what the ledger records about it.
     enum Judgement: Equatable {
         case accept(AcceptedUpdate)
-        /// `recorded`: what the ledger keeps of it; `nil`: nothing.
+        /// `recorded` is what the ledger keeps of it; `nil` if nothing.
         case refuse(UpdateRefusal, recorded: RefusedUpdate?)
-        /// Neither yes nor no: the site keeps its update and asks again.
+        /// Neither accepted nor refused: the site keeps its update and asks again.
         case postpone(String)
     }
 
@@ -139,7 +141,7 @@ extension RoundState {
 
     private func refuse(_ submission: Submission, _ refusal: UpdateRefusal) -> Judgement {
         let sender = submission.sender
-        // A blob that is not here yet is no fault of anybody's.
+        // A blob that has not arrived yet is not the site's fault.
         guard case .collecting(let collection) = phase, refusal.reason != .blobMissing,
             collection.refusals[sender, default: 0] < Self.recordedRefusalsPerSite
         else { return .refuse(refusal, recorded: nil) }

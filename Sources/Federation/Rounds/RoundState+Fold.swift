@@ -1,5 +1,7 @@
 extension RoundState {
-    /// Applies an entry of the ledger, or says why it may not follow.
+    /// Applies an entry of the ledger.
+    ///
+    /// - Throws: `LedgerViolation` if the entry may not follow.
     public mutating func apply(_ entry: Entry) throws(LedgerViolation) {
         switch (entry.body, phase) {
         case (.roundOpened(let opening), .recruiting):
@@ -31,14 +33,14 @@ extension RoundState {
         case (.roundAbandoned(let abandonment), .collecting(let collection)):
             try require(abandonment.key == key, "abandons round \(abandonment.key), but round \(key) is open")
             try require(abandonment.without.isEmpty, "drops updates of a round that is collecting them")
-            try require(collection.accepted.count < plan.quorum, "abandons round \(key), which could go on")
+            try require(collection.accepted.count < plan.quorum, "abandons round \(key), which can still continue")
             try require(
                 collection.isComplete || entry.at >= collection.deadline,
-                "abandons round \(key), which could go on"
+                "abandons round \(key), which can still continue"
             )
             try require(
                 collection.isComplete || collection.extensions >= plan.extensions.maximum,
-                "abandons round \(key), whose deadline the plan extends"
+                "abandons round \(key), whose deadline can still be extended"
             )
             phase = .abandoned(abandonment)
         case (.roundAbandoned(let abandonment), .recruiting):
@@ -56,7 +58,7 @@ extension RoundState {
             )
             phase = .abandoned(abandonment)
         default:
-            throw LedgerViolation("does not follow in the phase that round \(key) is in")
+            throw LedgerViolation("is not allowed in the current phase of round \(key)")
         }
     }
 
@@ -68,7 +70,7 @@ extension RoundState {
         phase = .collecting(collection)
     }
 
-    /// The inheritance keeps what an attempt that is abandoned must not lose.
+    /// Adds an accepted update. The inheritance keeps it too, so that it is not lost if the attempt is abandoned.
     private mutating func take(_ accepted: AcceptedUpdate, into collection: inout Collection) {
         let manifest = accepted.update.manifest
         if manifest.key.round == key.round {
@@ -86,21 +88,21 @@ extension RoundState {
     private func check(_ opening: RoundOpening, at time: Timestamp) throws(LedgerViolation) {
         try require(
             opening.deadline == time.adding(seconds: plan.deadlineSeconds),
-            "sets another deadline than the plan's"
+            "sets a deadline other than the plan's"
         )
         try require(opening.campaign == plan.campaign && opening.key == key, "opens another round than \(key)")
         try require(
             opening.cohort == Array(Set(opening.cohort)).sorted(),
             "names a cohort that is not sorted and unique"
         )
-        // A site that was dropped is not asked, but what it had sent before counts.
+        // A dropped site is not asked, but what it sent before counts.
         try require(
             Set(opening.cohort).isSubset(of: Set(plan.sites).union(inheritance.accepted.keys)),
             "asks a site that is not in the plan"
         )
         try require(
             inheritance.accepted.keys.allSatisfy(opening.cohort.contains),
-            "leaves out a site whose update is in already"
+            "leaves out a site whose update was already accepted"
         )
         try require(opening.cohort.count >= plan.quorum, "asks fewer sites than the quorum")
         try require(opening.model == start.model, "starts from another model than the last commit")
@@ -115,10 +117,10 @@ extension RoundState {
         case .refused(let refusal): throw LedgerViolation("accepts an update that the plan refuses: \(refusal.detail)")
         case .postponed(let reason): throw LedgerViolation("accepts an update too early: \(reason)")
         }
-        try require(accepted.weight == weight(of: manifest), "gives an update another weight than the plan does")
+        try require(accepted.weight == weight(of: manifest), "gives an update a weight other than the plan's")
         try require(
             accepted.norm.isFinite && accepted.norm >= 0 && accepted.norm <= plan.bounds.norm,
-            "accepts a norm over the plan's bound"
+            "accepts a norm above the plan's bound"
         )
     }
 
@@ -132,7 +134,7 @@ extension RoundState {
         )
         try require(
             extended.deadline == time.adding(seconds: plan.extensions.seconds),
-            "extends round \(key) by another time than the plan's"
+            "extends round \(key) by a time other than the plan's"
         )
     }
 
@@ -147,7 +149,7 @@ extension RoundState {
         try require((commit.result.adapter != nil) == task.makesAdapter, "lacks or invents an adapter")
         try require(
             task.makesModel || commit.result.model == start.model,
-            "changes the model that the plan leaves as it is"
+            "changes the model although the plan keeps it unchanged"
         )
     }
 }
@@ -156,7 +158,7 @@ func require(_ holds: Bool, _ message: @autoclosure () -> String) throws(LedgerV
     if !holds { throw LedgerViolation(message()) }
 }
 
-/// An entry that may not stand where it stands.
+/// An entry that is not allowed at its position. The message is a predicate whose subject is the entry or the request.
 public struct LedgerViolation: Error, Equatable, Sendable {
     public let message: String
     public init(_ message: String) { self.message = message }

@@ -1,14 +1,14 @@
 extension RoundState {
-    /// What a manifest alone says about its update.
+    /// What follows from an update's manifest alone.
     public enum Verdict: Equatable, Sendable {
         case refused(UpdateRefusal)
-        /// Not now, but perhaps soon: the site keeps it and asks again.
+        /// Not now, but perhaps soon: the site keeps the update and asks again.
         case postponed(String)
-        /// Its signature and tensors decide.
+        /// The manifest is acceptable; signature and tensors must be inspected.
         case worthALook
     }
 
-    /// What becomes of an update that is submitted now, as far as its manifest tells.
+    /// Returns what follows from the manifest alone for an update that is submitted now.
     public func verdict(on manifest: UpdateManifest, from sender: SiteID, at now: Timestamp) -> Verdict {
         guard manifest.site == sender else {
             return .refused(UpdateRefusal(.wrongSite, "the manifest names \(manifest.site), the certificate \(sender)"))
@@ -40,7 +40,7 @@ extension RoundState {
         return nil
     }
 
-    /// An update of this round, also where an earlier attempt at it had asked: the model is the same.
+    /// An update for this round, perhaps trained for an earlier attempt, which started from the same model.
     private func timelyVerdict(on manifest: UpdateManifest, at now: Timestamp) -> Verdict {
         let site = manifest.site
         guard manifest.model == start.model, manifest.adapter == start.adapter?.digest else {
@@ -129,7 +129,7 @@ extension RoundState {
         UpdateRefusal(.duplicate, "another update of \(site) is in round \(key) already")
     }
 
-    /// The plan's weight for an update: its samples, bounded, less for each round of its age.
+    /// The plan's weight for an update: its number of samples, bounded, and discounted for each round of its age.
     func weight(of manifest: UpdateManifest) -> UInt32 {
         let bounded = min(manifest.samples, plan.bounds.weight)
         return plan.lateness.weight(bounded, age: max(0, key.round - manifest.key.round))
@@ -137,6 +137,6 @@ extension RoundState {
 }
 
 extension UpdateManifest {
-    /// What it was trained from, for people.
+    /// What the update was trained from, for display.
     fileprivate var start: String { model.short + (adapter.map { " and adapter \($0.short)" } ?? "") }
 }

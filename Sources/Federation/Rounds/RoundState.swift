@@ -1,16 +1,16 @@
-/// The life of one round, as the ledger's entries tell it.
+/// The state of one round, as the fold of its entries.
 ///
 /// Phases: recruiting → collecting → aggregating → committed, or abandoned on the way. Only ``apply(_:)`` changes the
-/// phase, and only for an entry of the ledger: so the state after a restart, and the state that an auditor computes,
-/// is the state that the coordinator acts on.
+/// phase, and only for a ledger entry. The state after a restart, and the state that an auditor computes, are therefore
+/// the state that the coordinator acts on.
 public struct RoundState: Equatable, Sendable {
-    /// An operator may amend it while the round goes on.
+    /// An operator may amend it while the round is running.
     public internal(set) var plan: Plan
     public let key: RoundKey
     public let start: GlobalState
-    /// When the round, or this attempt at it, could first have opened.
+    /// The earliest time at which this attempt at the round could have opened.
     public internal(set) var since: Timestamp
-    /// What rounds before this one, and attempts at it, left behind.
+    /// What earlier rounds, and earlier attempts at this one, left behind.
     public internal(set) var inheritance: RoundInheritance
     public internal(set) var phase: Phase
 
@@ -37,17 +37,17 @@ public struct RoundState: Equatable, Sendable {
         self.phase = .recruiting
     }
 
-    /// When the attempt is abandoned if its quorum has not come by then; `nil`: never.
+    /// When the attempt is abandoned if it has no quorum by then; `nil` if never.
     var recruitingDeadline: Timestamp? {
         plan.recruitingDeadlineSeconds > 0 ? since.adding(seconds: plan.recruitingDeadlineSeconds) : nil
     }
 
-    /// The work that gives this round's result; `nil` while there is none.
+    /// The computation of this round's result; `nil` while there is none.
     public var aggregation: AggregationTask? {
         if case .aggregating(let collection) = phase { task(collection) } else { nil }
     }
 
-    /// The work that gives the result of a round with these updates.
+    /// The computation of the result of a round with these updates.
     public func task(_ collection: Collection) -> AggregationTask {
         let contributions = collection.updates.map { accepted in
             AggregationTask.Contribution(

@@ -1,13 +1,13 @@
-/// A site's statement about its update. The site signs its bytes; they are stored as they came.
+/// A site's statement about its update. The site signs the bytes, which are stored as received.
 public struct UpdateManifest: Equatable, Sendable {
     public var campaign: CampaignID
     public var key: RoundKey
     public var site: SiteID
     /// The global model that the update was trained from.
     public var model: Digest
-    /// The adapter beside it; `nil` without LoRA, and in its first round.
+    /// The adapter that the update was trained from; `nil` without LoRA, and in the first round.
     public var adapter: Digest?
-    /// Local minus global weights, a safetensors file in the layout of the base.
+    /// Local minus global weights: a safetensors file in the layout of the base model.
     public var update: Digest
     public var updateByteCount: UInt64
     public var layout: Digest
@@ -42,13 +42,13 @@ public struct UpdateManifest: Equatable, Sendable {
     }
 }
 
-/// A manifest with the bytes that were signed, the signature and the certificate that made it.
+/// A manifest with its signed bytes, the signature, and the certificate of the signing key.
 public struct SignedUpdate: Equatable, Sendable {
     public let manifest: UpdateManifest
     public let manifestBytes: [UInt8]
-    /// DER ECDSA over ``statement``.
+    /// A DER-encoded ECDSA signature over ``statement``.
     public let signature: [UInt8]
-    /// DER leaf certificate.
+    /// The leaf certificate in DER.
     public let certificate: [UInt8]
 
     public init(manifest: UpdateManifest, manifestBytes: [UInt8], signature: [UInt8], certificate: [UInt8]) {
@@ -58,7 +58,7 @@ public struct SignedUpdate: Equatable, Sendable {
         self.certificate = certificate
     }
 
-    /// What is signed: the manifest's bytes behind a line that keeps them from meaning anything else.
+    /// The bytes to sign: the manifest's bytes after a line that separates them from any other signed data.
     public var statement: [UInt8] { Self.statement(manifestBytes) }
     public static func statement(_ manifestBytes: [UInt8]) -> [UInt8] {
         Array("kumiai update v1\n".utf8) + manifestBytes
@@ -66,7 +66,7 @@ public struct SignedUpdate: Equatable, Sendable {
 }
 
 extension SignedUpdate {
-    /// Which update it is: a site has one in each attempt at a round.
+    /// Identifies an update: a site has one for each attempt at a round.
     public struct Identity: Hashable, Sendable {
         public let campaign: CampaignID
         public let key: RoundKey
@@ -79,7 +79,7 @@ extension SignedUpdate {
     }
 }
 
-/// Why an update was not taken in.
+/// Why an update was not accepted.
 public struct UpdateRefusal: Equatable, Sendable {
     public let reason: Reason
     public let detail: String
@@ -89,7 +89,7 @@ public struct UpdateRefusal: Equatable, Sendable {
         self.detail = detail.cut(toBytes: Self.detailBytes)
     }
 
-    /// A detail may quote what a site sent: longer ones are cut, well below what an entry of the ledger holds.
+    /// The largest size of a detail, in bytes. A detail may quote what a site sent, and must fit into a ledger entry.
     public static let detailBytes = 1024
 
     public enum Reason: String, Equatable, Sendable, CaseIterable {
@@ -109,17 +109,17 @@ public struct UpdateRefusal: Equatable, Sendable {
     }
 }
 
-/// What the shell found when it looked at an update's signature and tensors.
+/// The result of the shell's inspection of an update's signature and tensors.
 public enum Inspection: Equatable, Sendable {
     case sound(norm: Double)
     case unsound(UpdateRefusal)
-    /// The coordinator could not look: its disk failed, say. The update is not to blame.
+    /// The coordinator could not inspect it, for example because its disk failed. The update is not at fault.
     case unavailable(String)
 }
 
-/// An update as it reaches the round: from whom, what it says, and what was found.
+/// An update as the round receives it, with its sender and the result of its inspection.
 public struct Submission: Equatable, Sendable {
-    /// The site of the TLS certificate.
+    /// The site in the TLS certificate.
     public let sender: SiteID
     public let update: SignedUpdate
     public let inspection: Inspection
@@ -133,7 +133,7 @@ public struct Submission: Equatable, Sendable {
 
 /// The answer to a submission.
 public enum SubmissionAnswer: Equatable, Sendable {
-    /// The update is the ledger's entry `index`; its receipt proves it.
+    /// The update is the ledger's entry `index`; its receipt proves this.
     case accepted(index: UInt64)
     case refused(UpdateRefusal)
     /// Not now: the site keeps the update and asks again.

@@ -1,4 +1,4 @@
-/// `1 blob`, `2 blobs`. `many` where the plural does not end in s alone.
+/// Returns a count with its noun, such as `1 blob` or `2 blobs`. Pass `many` if the plural is irregular.
 public func counted(_ count: some BinaryInteger, _ one: String, _ many: String? = nil) -> String {
     "\(count) \(count == 1 ? one : many ?? one + "s")"
 }

@@ -1,12 +1,12 @@
-/// Text from outside as a terminal, a log or a table may show it.
+/// Makes untrusted text safe to show in a terminal, a log or a table.
 ///
-/// A name, a reason or a file's attribute that someone else wrote may hold characters that move the cursor, begin
-/// another line, or change the order in which others are read (Unicode Technical Report 36, section 3). They are shown
-/// as code points.
+/// Names, reasons or file attributes written by others may contain characters that move the cursor, start a new line,
+/// or change the order in which text is displayed (Unicode Technical Report 36, section 3). They are shown as code
+/// points.
 public enum DisplayText {
-    /// `text` with every hidden character written as its code point: `\n`, `\t`, `\u{1b}`, `\u{202e}`.
+    /// Returns `text` with every hidden character written as its code point: `\n`, `\t`, `\u{1b}`, `\u{202e}`.
     ///
-    /// A backslash is left as it is, so that escaping a text twice gives what escaping it once gives.
+    /// Backslashes are not escaped, so that escaping is idempotent.
     public static func escaped(_ text: String) -> String {
         replacingHidden(in: text) { scalar in
             switch scalar {
@@ -18,17 +18,18 @@ public enum DisplayText {
         }
     }
 
-    /// JSON that reads as `json` does and shows no hidden character: they can stand only in strings, as `\u202e`.
+    /// Returns equivalent JSON without hidden characters, which can occur only in strings and become escapes such as
+    /// `\u202e`.
     ///
-    /// Line feeds stay: an encoder puts them between values, and escapes those in strings itself.
+    /// Line feeds are kept: an encoder writes them only between values and escapes them in strings.
     public static func escapedJSON(_ json: String) -> String {
         replacingHidden(in: json) { scalar in
             scalar == "\n" ? "\n" : String(scalar).utf16.map { "\\u\(hexadecimal($0))" }.joined()
         }
     }
 
-    /// Whether a scalar is not seen, or changes how others are seen: controls, line separators, bidirectional overrides
-    /// and other format characters, fillers, and what no font knows.
+    /// Whether a scalar is invisible or changes how others are displayed: controls, line separators, bidirectional
+    /// overrides and other format characters, fillers, and unassigned code points.
     public static func isHidden(_ scalar: Unicode.Scalar) -> Bool {
         if scalar.isASCII { return scalar.value < 0x20 || scalar.value == 0x7f }
         switch scalar.properties.generalCategory {
@@ -37,7 +38,7 @@ public enum DisplayText {
         }
     }
 
-    /// Is drawn as nothing, though its category is that of symbols.
+    /// Is drawn as blank, although its category is symbol.
     private static let blankBraille: Unicode.Scalar = "\u{2800}"
 
     private static func replacingHidden(in text: String, _ replacement: (Unicode.Scalar) -> String) -> String {

@@ -1,21 +1,21 @@
-/// What a worker says in its heartbeat that it is doing.
+/// What a worker is doing, as its heartbeat says.
 public enum Activity: String, Equatable, Sendable, CaseIterable {
     case idle, fetching, training, uploading, submitting, waiting
-    /// A transfer waits for the hours in which the site allows it.
+    /// A transfer waits for the hours in which the site allows transfers.
     case paused
 }
 
 public struct Heartbeat: Equatable, Sendable {
     public var activity: Activity
     public var round: Int
-    /// Of the activity, 0 to 1.
+    /// The progress of the activity, 0 to 1.
     public var progress: Double
     public var localLoss: Double
     public var bytesUp: UInt64
     public var bytesDown: UInt64
-    /// What is wrong at the site, in its own words; empty where nothing is.
+    /// The site's own description of its problem; empty if there is none.
     public var trouble: String
-    /// What people call the site, in any script; empty where it has no other name than its identifier.
+    /// The site's display name, in any script; empty if there is only its identifier.
     public var displayName: String
 
     public static let troubleBytes = 256

@@ -1,4 +1,4 @@
-/// A trained update that is on the worker's disk, signed and ready to go.
+/// A trained and signed update on the worker's disk, ready to send.
 public struct PreparedUpdate: Equatable, Sendable {
     public let campaign: CampaignID
     public let key: RoundKey

@@ -1,24 +1,24 @@
 /// The worker's decisions as a value: events in, effects out.
 ///
-/// The link and the work are apart: a lost link stops neither training nor what waits in the outbox.
+/// The link and the work are independent: a lost link interrupts neither training nor what waits in the outbox.
 public struct WorkerMachine: Equatable, Sendable {
     public private(set) var isConnected = false
     public private(set) var work: Work
-    /// Attempts to connect that failed one after the other.
+    /// The number of consecutive failed attempts to connect.
     private var failedConnections = 0
-    /// Transfers or submissions that failed one after the other.
+    /// The number of consecutive failed transfers or submissions.
     private var failedTransfers = 0
-    /// What the site should do once the update in hand has its answer.
+    /// What to do once the current update has been answered.
     private var next: Assignment?
 
     public enum Work: Equatable, Sendable {
         case resting(reason: String)
         case fetching(TrainingTask)
         case training(TrainingTask)
-        /// In the outbox, on its way up.
+        /// In the outbox, being uploaded.
         case uploading(PreparedUpdate)
         case submitting(PreparedUpdate)
-        /// The campaign has ended; what it came to is on its way to the site.
+        /// The campaign has ended; its final model is being downloaded.
         case keeping(CampaignEnd, BlobReference)
         case finished(CampaignEnd)
     }
@@ -34,7 +34,7 @@ public struct WorkerMachine: Equatable, Sendable {
         case uploaded(RoundKey)
         case uploadFailed(RoundKey, String)
         case submissionFailed(RoundKey, String)
-        /// The coordinator does not have the update's blob (any more).
+        /// The coordinator does not have the update's blob, or has it no longer.
         case blobMissing(RoundKey)
         case answered(RoundKey, accepted: Bool, reason: String)
         /// The final model of a campaign is on the site's disk.
@@ -49,29 +49,29 @@ public struct WorkerMachine: Equatable, Sendable {
     public enum Effect: Equatable, Sendable {
         /// Connect after this pause, to which the shell adds jitter.
         case connect(afterSeconds: Int)
-        /// Leave and come back: the coordinator says anew what the site should do.
+        /// Disconnect and connect again: the coordinator then repeats the assignment.
         case reconnect
         case fetch(TrainingTask)
-        /// Fetch what a campaign came to, and keep it.
+        /// Fetch a campaign's final model and keep it.
         case keep(CampaignEnd, BlobReference)
         case train(TrainingTask)
         case stopTraining
         case upload(PreparedUpdate)
         case submit(PreparedUpdate)
-        /// The update was answered, or is of no more use: take it out of the outbox.
+        /// The update was answered or is no longer needed: remove it from the outbox.
         case clearOutbox(PreparedUpdate)
-        /// Send `retryDue` after this pause; a newer one takes the place of an older one.
+        /// Send `retryDue` after this pause; a new retry replaces a pending one.
         case retry(afterSeconds: Int)
     }
 
-    /// Pauses between attempts to connect, or to carry a blob, double up to this.
+    /// The upper limit of the exponential backoff for connecting and for transfers.
     public static let longestPauseSeconds = 60
-    /// Pauses between submissions, which are one small message each, double up to this.
+    /// The upper limit of the exponential backoff for submissions, each of which is one small message.
     public static let longestSubmissionPauseSeconds = 8
-    /// Pause before training is tried again after it failed.
+    /// The pause before failed training is tried again.
     public static let trainingRetrySeconds = 30
 
-    /// `outbox`: an update that a former run of the worker prepared and whose answer, if it had one, may be lost.
+    /// - Parameter outbox: An update that an earlier run of the worker prepared, and whose answer may have been lost.
     public init(outbox: PreparedUpdate? = nil) {
         work = outbox.map(Work.submitting) ?? .resting(reason: Self.notConnected)
     }
@@ -132,22 +132,23 @@ public struct WorkerMachine: Equatable, Sendable {
 
     // MARK: The link
 
-    /// After a link that was up, a second's pause: two workers with one certificate would push each other out for ever.
+    /// Waits a second even after a working link is lost: otherwise two workers with one certificate would displace each
+    /// other in a tight loop.
     private mutating func disconnected() -> [Effect] {
         isConnected = false
         defer { failedConnections += 1 }
         return [.connect(afterSeconds: pause(failedConnections, atMost: Self.longestPauseSeconds))]
     }
 
-    /// 1, 2, 4 … seconds.
+    /// Exponential backoff: 1, 2, 4 … seconds.
     private func pause(_ failures: Int, atMost longest: Int) -> Int { min(longest, 1 << min(failures, 10)) }
 
-    /// What the link carries in this phase.
+    /// Returns the transfers that the current work needs.
     private func transfer() -> [Effect] {
         switch work {
         case .fetching(let task): [.fetch(task)]
         case .uploading(let update): [.upload(update)]
-        // The answer may have been lost with the link; asking again costs one message.
+        // The answer may have been lost with the link; asking again costs only one message.
         case .submitting(let update): [.submit(update)]
         case .keeping(let end, let model): [.keep(end, model)]
         case .resting, .training, .finished: []
@@ -159,8 +160,8 @@ public struct WorkerMachine: Equatable, Sendable {
         defer { failedTransfers += 1 }
         switch work {
         case .uploading(let update) where next != nil:
-            // The coordinator wants something else by now and may refuse the blob: ask for the update's receipt, or why
-            // not.
+            // The assignment has changed, so the coordinator may refuse the blob: ask for the update's receipt or
+            // refusal.
             work = .submitting(update)
             return retry(afterSeconds: pause(failedTransfers, atMost: Self.longestSubmissionPauseSeconds))
         case .submitting:
@@ -169,7 +170,7 @@ public struct WorkerMachine: Equatable, Sendable {
             return retry(afterSeconds: pause(failedTransfers, atMost: Self.longestPauseSeconds))
         case .training(let task):
             if next != nil { return followNext() }
-            // The round waits for this site: a cause that passes must not cost it.
+            // The round waits for this site, so try again: a temporary cause must not cost the round.
             work = .fetching(task)
             return retry(afterSeconds: Self.trainingRetrySeconds)
         case .resting, .keeping, .finished: return []
@@ -188,13 +189,13 @@ public struct WorkerMachine: Equatable, Sendable {
         if case .finished(let end, _) = assignment, isOver(end) { return [] }
         switch work {
         case .submitting:
-            // The update may be in the ledger: it wants its receipt, or the reason why not, before anything else.
+            // The update may be in the ledger: first get its receipt or the reason for its refusal.
             next = assignment
             return []
         case .uploading(let update):
             next = assignment
             guard case .train = assignment else { return [] }
-            // Another round is open: is this update still wanted?
+            // Another round is open: ask whether this update is still accepted.
             work = .submitting(update)
             return isConnected ? [.submit(update)] : []
         case .training(let task) where task.isWorthFinishing(under: assignment):
@@ -232,7 +233,7 @@ public struct WorkerMachine: Equatable, Sendable {
         }
     }
 
-    /// Whether this end is known already, and its model here or on its way.
+    /// Whether the worker already knows of this end, and has the model or is fetching it.
     private func isOver(_ end: CampaignEnd) -> Bool {
         switch work {
         case .keeping(let known, _), .finished(let known): known == end
@@ -240,7 +241,8 @@ public struct WorkerMachine: Equatable, Sendable {
         }
     }
 
-    /// Another attempt at the round in hand starts from the same model: what is done for it counts.
+    /// Whether the task is another attempt at the round in hand: it starts from the same model, so the work done for it
+    /// counts.
     private func isInHand(_ task: TrainingTask) -> Bool {
         switch work {
         case .fetching(let mine), .training(let mine):
@@ -263,7 +265,7 @@ public struct WorkerMachine: Equatable, Sendable {
 }
 
 extension TrainingTask {
-    /// Whether the plan still takes this task's update when the site is asked for something else.
+    /// Whether the plan still accepts this task's update after another assignment.
     func isWorthFinishing(under assignment: Assignment) -> Bool {
         switch assignment {
         case .rest: lateRounds > 0

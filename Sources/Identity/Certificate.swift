@@ -3,10 +3,10 @@ import Federation
 
 /// An X.509 certificate.
 public final class Certificate: @unchecked Sendable {
-    // Unchecked: an X509 is not changed after it is parsed, and OpenSSL locks what it caches inside.
+    // Unchecked: an X509 is not changed after parsing, and OpenSSL locks its internal caches.
     let pointer: OpaquePointer
 
-    /// Largest certificate taken from outside, in bytes.
+    /// The largest certificate to accept from outside, in bytes.
     public static let maximumBytes = 16 * 1024
 
     init(owning pointer: OpaquePointer) { self.pointer = pointer }
@@ -17,7 +17,7 @@ public final class Certificate: @unchecked Sendable {
             throw IdentityError(
                 .malformed,
                 "certificate too large",
-                detail: "\(der.count) bytes, at most \(Self.maximumBytes)"
+                detail: "\(der.count) bytes; expected at most \(Self.maximumBytes)"
             )
         }
         let parsed = der.withUnsafeBufferPointer { buffer -> OpaquePointer? in
@@ -33,7 +33,9 @@ public final class Certificate: @unchecked Sendable {
         self.init(owning: parsed)
     }
 
-    /// The first certificate of a PEM file.
+    /// Parses the first certificate of a PEM file.
+    ///
+    /// - Throws: `IdentityError` if there is no certificate or it is malformed.
     public convenience init(pem: [UInt8]) throws {
         guard let first = try Self.chain(pem: pem).first else {
             throw IdentityError(.malformed, "no PEM certificate found")
@@ -42,7 +44,9 @@ public final class Certificate: @unchecked Sendable {
         self.init(owning: first.pointer)
     }
 
-    /// All certificates of a PEM file, leaf first, at most eight.
+    /// Parses all certificates of a PEM file, leaf first, at most eight.
+    ///
+    /// - Throws: `IdentityError` if there is no certificate or one is malformed.
     public static func chain(pem: [UInt8]) throws -> [Certificate] {
         let bio = try MemoryBIO(pem)
         var chain: [Certificate] = []
@@ -72,7 +76,7 @@ public final class Certificate: @unchecked Sendable {
         return bio.bytes
     }
 
-    /// SHA-256 of the DER.
+    /// The SHA-256 of the certificate in DER.
     public var digest: Digest { Digest(of: der) }
 
     public var publicKey: PublicKey {
@@ -98,18 +102,18 @@ public final class Certificate: @unchecked Sendable {
         return String(cString: text).lowercased()
     }
 
-    /// Whether `authority`'s key signed this certificate.
+    /// Whether the key of `authority` signed this certificate.
     public func isSigned(by authority: Certificate) -> Bool {
         defer { ERR_clear_error() }
         return X509_verify(pointer, X509_get0_pubkey(authority.pointer)) == 1
     }
 
-    /// One line, for people: `O = Kumiai, CN = ...`.
+    /// The subject on one line, for display: `O = Kumiai, CN = ...`.
     public var subject: String { Self.text(X509_get_subject_name(pointer)) }
     public var issuer: String { Self.text(X509_get_issuer_name(pointer)) }
     public var isAuthority: Bool { X509_check_ca(pointer) == 1 }
 
-    /// The URIs of the subject's alternative names, as they stand.
+    /// The URIs in the subject alternative name, unchanged.
     public var uris: [String] {
         guard let raw = X509_get_ext_d2i(pointer, NID_subject_alt_name, nil, nil) else { return [] }
         let names = OpaquePointer(raw)
@@ -118,25 +122,27 @@ public final class Certificate: @unchecked Sendable {
             guard let name = kumiai_general_name_at(names, index), kumiai_general_name_type(name) == GEN_URI,
                 let uri = kumiai_general_name_uri(name)
             else { return nil }
-            // Not as a C string: an embedded NUL must not hide what follows it.
+            // Do not read it as a C string: an embedded NUL must not hide what follows it.
             let bytes = UnsafeBufferPointer(start: ASN1_STRING_get0_data(uri), count: Int(ASN1_STRING_length(uri)))
             return String(decoding: bytes, as: UTF8.self)
         }
     }
 
-    /// Whom the certificate speaks for. Throws where it is no X.509-SVID leaf: not exactly one URI, a CA, wrong usages.
+    /// Returns the principal that the certificate identifies.
+    ///
+    /// - Throws: `IdentityError` if it is not an X.509-SVID leaf: not exactly one URI, a CA, or wrong key usages.
     public func principal() throws -> Principal {
         let uris = uris
         guard uris.count == 1 else {
             let what = uris.isEmpty ? "none" : "\(uris.count)"
             throw IdentityError(
                 .wrongIdentity,
-                "a certificate must carry exactly one URI",
+                "a certificate must have exactly one URI",
                 detail: "\(what) in \(subject)"
             )
         }
         guard !isAuthority else {
-            throw IdentityError(.wrongIdentity, "a CA certificate never authenticates", detail: subject)
+            throw IdentityError(.wrongIdentity, "a CA certificate cannot authenticate a peer", detail: subject)
         }
         let usage = X509_get_key_usage(pointer)
         guard usage != UInt32.max, usage & UInt32(KU_DIGITAL_SIGNATURE) != 0,
@@ -144,7 +150,7 @@ public final class Certificate: @unchecked Sendable {
         else {
             throw IdentityError(
                 .wrongIdentity,
-                "the key usage must be digitalSignature and no signing of certificates",
+                "the key usage must include digitalSignature and not certificate signing",
                 detail: subject
             )
         }
@@ -161,6 +167,8 @@ public final class Certificate: @unchecked Sendable {
     }
 
     /// Whether `key` belongs to this certificate.
+    ///
+    /// - Throws: `IdentityError` if the certificate's key cannot be read.
     public func matches(_ key: PrivateKey) throws -> Bool { try publicKey.isSame(as: key.publicKey) }
 
     static func time(_ time: UnsafePointer<ASN1_TIME>?) -> Timestamp {

@@ -2,13 +2,13 @@ import COpenSSL
 import Federation
 import Glibc
 
-/// Certificate profiles: the OpenSSL configuration in `certs/kumiai.cnf`, or a consortium's own.
+/// Certificate profiles: the OpenSSL configuration in `certs/kumiai.cnf`, or a consortium's own configuration.
 public struct CertificateProfiles: Sendable {
     public let configuration: [UInt8]
 
     public init(configuration: [UInt8]) { self.configuration = configuration }
 
-    /// `certs/kumiai.cnf`, as it was when this program was built.
+    /// The contents of `certs/kumiai.cnf` when this program was built.
     public static let standard = CertificateProfiles(configuration: PackageResources.kumiai_cnf)
 }
 
@@ -27,7 +27,9 @@ public struct CertificateAuthority: Sendable {
         self.profiles = profiles
     }
 
-    /// Makes a new authority for `consortium`, valid from an hour before `now`.
+    /// Creates a new authority for `consortium`, valid from one hour before `now`.
+    ///
+    /// - Throws: `IdentityError` if the name or the number of days is not valid, or the certificate cannot be created.
     public static func create(
         consortium: String,
         days: Int? = nil,
@@ -37,7 +39,7 @@ public struct CertificateAuthority: Sendable {
         guard SPIFFE.isTrustDomain(consortium) else {
             throw IdentityError(
                 .wrongIdentity,
-                "a consortium's name is of a-z 0-9 . _ -, for example robots.example",
+                "a consortium's name may contain only a-z 0-9 . _ -, for example robots.example",
                 detail: consortium
             )
         }
@@ -54,30 +56,37 @@ public struct CertificateAuthority: Sendable {
         return try CertificateAuthority(certificate: draft.sign(profiles, at: now), key: key, profiles: profiles)
     }
 
-    /// The longest lifetime that can be asked for: a hundred years.
+    /// The longest lifetime that can be requested: a hundred years.
     public static let maximumDays = 36_500
 
     static func check(days: Int) throws {
         guard (1...maximumDays).contains(days) else {
-            throw IdentityError(.malformed, "a certificate holds for 1 to \(maximumDays) days", detail: "\(days)")
+            throw IdentityError(.malformed, "a certificate is valid for 1 to \(maximumDays) days", detail: "\(days)")
         }
     }
 
-    /// An authority that has ended can issue nothing that anybody would accept.
+    /// Throws if the authority has expired, since no certificate that it issued would be accepted.
     func requireHolds(at now: Timestamp) throws {
         guard let notice = certificate.term.notice(at: now), case .ended = certificate.term.standing(at: now) else {
             return
         }
         throw IdentityError(
             .authorityEnded,
-            "the certificate authority has ended",
+            "the certificate authority is not valid now",
             detail: "\(certificate.subject) \(notice)",
-            hint: "the consortium needs a new CA, and certificates under it"
+            hint: "the consortium needs a new CA, and new certificates issued by it"
         )
     }
 
-    /// Issues a certificate for `principal` over `publicKey`, by the profile of its role. It ends with the authority at
-    /// the latest.
+    /// Issues a certificate for `principal` with the profile of its role.
+    ///
+    /// - Parameters:
+    ///   - principal: The identity to certify.
+    ///   - publicKey: Its public key.
+    ///   - days: The lifetime; `nil` uses the profile's. The certificate never outlives the authority.
+    ///   - now: The current time.
+    /// - Returns: The certificate.
+    /// - Throws: `IdentityError` if the authority is not valid now or the certificate cannot be created.
     public func issue(
         _ principal: Principal,
         for publicKey: PublicKey,
@@ -94,7 +103,9 @@ public struct CertificateAuthority: Sendable {
         )
     }
 
-    /// Issues by a named profile with any URI; what the tests of hostile certificates use too.
+    /// Issues a certificate with a named profile and any URI. Tests of hostile certificates use it too.
+    ///
+    /// - Throws: `IdentityError` if the authority is not valid now or the certificate cannot be created.
     public func issue(
         profile: String,
         uri: String?,
@@ -117,7 +128,7 @@ public struct CertificateAuthority: Sendable {
 }
 
 extension Principal {
-    /// The section of the profiles for this role.
+    /// The profile's section name for this role.
     public var profileName: String {
         switch role {
         case .site: "site"
@@ -128,7 +139,7 @@ extension Principal {
     }
 }
 
-/// A certificate that is being made.
+/// The contents of a certificate to be signed.
 private struct CertificateDraft {
     let commonName: String
     let profile: String
@@ -138,7 +149,7 @@ private struct CertificateDraft {
     let subjectKey: PublicKey
     let signingKey: PrivateKey
 
-    /// Clocks of factories differ: a fresh certificate is valid from an hour ago.
+    // Clocks of machines differ, so a new certificate is valid from one hour ago.
     private static let backdatedSeconds = 3600
 
     func sign(_ profiles: CertificateProfiles, at now: Timestamp) throws -> Certificate {
@@ -151,7 +162,7 @@ private struct CertificateDraft {
         X509_set_version(pointer, 2)
         try setSerial(pointer)
         ASN1_TIME_set(X509_getm_notBefore(pointer), start)
-        // No longer than the CA: what outlives it is of no use, and only looks valid.
+        // Not longer than the CA: the certificate could not be used after that, but would look valid.
         let end = min(
             start + Self.backdatedSeconds + lifetime * 86_400,
             issuer.map { Int($0.notAfter.milliseconds / 1000) } ?? .max
@@ -166,11 +177,11 @@ private struct CertificateDraft {
         guard X509_sign(pointer, signingKey.pointer, EVP_sha256()) > 0 else {
             throw IdentityError.openSSL(.failed, "cannot sign the certificate")
         }
-        // Parsed again, so that what is handed out is what others will read.
+        // Parse it again, so that the caller gets exactly what others will read.
         return try Certificate(der: certificate.der)
     }
 
-    /// A random positive serial of 128 bits.
+    /// Sets a random positive serial number of 128 bits.
     private func setSerial(_ certificate: OpaquePointer) throws {
         var bytes = [UInt8](repeating: 0, count: 16)
         RAND_bytes(&bytes, 16)
@@ -192,7 +203,7 @@ private final class Configuration {
             throw IdentityError.openSSL(.failed, "cannot allocate a configuration")
         }
         pointer = configuration
-        // The configuration reads ${ENV::SPIFFE_ID}, as it does for the openssl command.
+        // The configuration reads ${ENV::SPIFFE_ID}, as it does when the openssl command uses it.
         setenv("SPIFFE_ID", uri ?? "spiffe://unset.invalid/none", 1)
         let bio = try MemoryBIO(profiles.configuration)
         var line = 0

@@ -1,12 +1,14 @@
 import COpenSSL
 
-/// A PKCS #10 request: how a site gets a certificate without its key ever leaving it.
+/// A PKCS #10 certificate signing request: a site gets a certificate without its key ever leaving the site.
 ///
-/// Only the public key counts: the identity is what the CA decides to issue.
+/// Only the public key is used: the CA decides on the identity.
 public struct CertificateRequest: Sendable {
     public let publicKey: PublicKey
 
-    /// Makes a request for `key`; its PEM is what travels to the CA.
+    /// Creates a request for `key` in PEM, to be sent to the CA.
+    ///
+    /// - Throws: `IdentityError` if the request cannot be created.
     public static func pem(for key: PrivateKey, commonName: String) throws -> [UInt8] {
         guard let request = X509_REQ_new() else { throw IdentityError.openSSL(.failed, "cannot allocate a request") }
         defer { X509_REQ_free(request) }
@@ -30,7 +32,9 @@ public struct CertificateRequest: Sendable {
         return bio.bytes
     }
 
-    /// Reads a request and checks that its maker has the key.
+    /// Parses a request and checks that its sender has the private key.
+    ///
+    /// - Throws: `IdentityError` if the request is malformed, or not signed by its own key.
     public init(pem: [UInt8]) throws {
         let bio = try MemoryBIO(pem)
         guard let request = PEM_read_bio_X509_REQ(bio.pointer, nil, nil, nil) else {

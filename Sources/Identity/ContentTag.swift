@@ -1,16 +1,17 @@
 import COpenSSL
 import Synchronization
 
-/// A tag over bytes that this process has seen: the same bytes later have the same tag, and nobody else can make one.
+/// A message authentication code of bytes that this process has seen. The same bytes always have the same tag, and only
+/// this process can create one.
 ///
-/// AES-128-GMAC (NIST SP 800-38D) under a key that lives in this process alone. Several times as fast as SHA-256, so
-/// that bytes whose digest was compared once need not be hashed again by the process that did it.
+/// AES-128-GMAC (NIST SP 800-38D) with a key that exists only in this process. It is several times as fast as SHA-256,
+/// so the process that has verified a digest can check the bytes again without hashing them.
 public struct ContentTag: Equatable, Sendable {
     fileprivate let nonce: [UInt8]
     fileprivate let value: [UInt8]
 }
 
-/// Computes a ``ContentTag``. One thread at a time.
+/// Computes a ``ContentTag``. Used by one thread at a time.
 public final class ContentTagger {
     private let context: OpaquePointer
     private let nonce: [UInt8]
@@ -20,7 +21,7 @@ public final class ContentTagger {
         precondition(RAND_bytes(&key, Int32(key.count)) == 1, "OpenSSL has no random numbers")
         return key
     }()
-    /// Each tag has a nonce of its own.
+    /// The number of tags so far, from which each tag gets its own nonce.
     private static let count = Atomic<UInt64>(0)
 
     public convenience init() {
@@ -28,7 +29,7 @@ public final class ContentTagger {
         self.init(nonce: [0, 0, 0, 0] + withUnsafeBytes(of: number.bigEndian, Array.init))
     }
 
-    /// To compare the same bytes with a tag.
+    /// Prepares to compare bytes with an existing tag.
     public convenience init(again tag: ContentTag) { self.init(nonce: tag.nonce) }
 
     private init(nonce: [UInt8]) {
@@ -53,7 +54,7 @@ public final class ContentTagger {
         }
     }
 
-    /// Ends the computation; the object is of no use afterwards.
+    /// Returns the tag; the object must not be used afterwards.
     public func finish() -> ContentTag {
         var length: Int32 = 0
         var value = [UInt8](repeating: 0, count: 16)

@@ -1,7 +1,7 @@
 import COpenSSL
 import Federation
 
-/// SHA-256 over bytes that arrive piece by piece.
+/// Incremental SHA-256.
 public final class SHA256 {
     private let context: OpaquePointer
 
@@ -19,7 +19,7 @@ public final class SHA256 {
 
     public func update(_ bytes: [UInt8]) { bytes.withUnsafeBytes { update($0) } }
 
-    /// Ends the computation; the object is of no use afterwards.
+    /// Returns the digest; the object must not be used afterwards.
     public func finish() -> Digest {
         var out = [UInt8](repeating: 0, count: Digest.byteCount)
         precondition(EVP_DigestFinal_ex(context, &out, nil) == 1)
@@ -28,7 +28,7 @@ public final class SHA256 {
 }
 
 extension Digest {
-    /// The SHA-256 of `bytes`.
+    /// Computes the SHA-256 of `bytes`.
     public init(of bytes: [UInt8]) {
         let hash = SHA256()
         hash.update(bytes)

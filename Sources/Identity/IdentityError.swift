@@ -2,22 +2,22 @@ import COpenSSL
 import Federation
 import Glibc
 
-/// A failure of keys, certificates or TLS. Two are equal when their codes are.
+/// A failure of keys, certificates or TLS. Two errors are equal if their codes are.
 public struct IdentityError: Error, Equatable, Sendable, CustomStringConvertible {
     public enum Code: String, Sendable {
         case unreadable
-        /// A private key that others than its owner may read.
+        /// A private key that users other than its owner may read.
         case exposed
-        /// What would be overwritten is there.
+        /// A file that would be overwritten exists.
         case exists
         case malformed
         case notTrusted
         case expired
         case notYetValid
         case revoked
-        /// The certificate authority itself is past its end, or before its beginning.
+        /// The certificate authority itself has expired or is not valid yet.
         case authorityEnded
-        /// The list of revoked certificates is missing, too old, or not the authority's.
+        /// The revocation list is missing, out of date, or not signed by the authority.
         case revocationList
         case wrongIdentity
         case badSignature
@@ -27,15 +27,15 @@ public struct IdentityError: Error, Equatable, Sendable, CustomStringConvertible
     }
 
     public let code: Code
-    /// Constant text that names what went wrong.
+    /// A constant text that states what went wrong.
     public let message: String
-    /// What OpenSSL or the certificate said.
+    /// Details from OpenSSL or from the certificate.
     public let detail: String
-    /// What to do; empty where the code says it.
+    /// What to do; empty if the code says it.
     public let hint: String
-    /// The certificate of the peer that was refused, where it was refused for what it is.
+    /// The peer's certificate, if the error is its refusal.
     public let refused: RefusedCertificate?
-    /// The file that it is about, where it is about one of this machine's.
+    /// The local file that the error is about, if any.
     public let file: String?
 
     public init(
@@ -57,7 +57,7 @@ public struct IdentityError: Error, Equatable, Sendable, CustomStringConvertible
     public static func == (a: IdentityError, b: IdentityError) -> Bool { a.code == b.code }
     public var description: String { detail.isEmpty ? message : "\(message): \(detail)" }
 
-    /// The same, of what stands in the file at `path`.
+    /// Returns the same error about the contents of the file at `path`.
     func inFile(_ path: String) -> IdentityError {
         IdentityError(
             code,
@@ -69,14 +69,14 @@ public struct IdentityError: Error, Equatable, Sendable, CustomStringConvertible
         )
     }
 
-    /// OpenSSL names an alert after the version of TLS that had it first, which says nothing to a reader.
+    /// Shortens OpenSSL's name of an alert, which starts with the TLS version that introduced it.
     private static func plain(_ reason: String) -> String {
         let words = reason.split(separator: " ")
         guard let alert = words.firstIndex(of: "alert") else { return reason }
         return "alert of the other side: \(words[(alert + 1)...].joined(separator: " "))"
     }
 
-    /// Drains OpenSSL's error queue of this thread into a value.
+    /// Creates an error with the contents of this thread's OpenSSL error queue, and empties the queue.
     static func openSSL(_ code: Code, _ message: String) -> IdentityError {
         var reasons: [String] = []
         while case let error = ERR_get_error(), error != 0 {
@@ -90,12 +90,11 @@ public struct IdentityError: Error, Equatable, Sendable, CustomStringConvertible
     }
 }
 
-/// A peer's certificate that was refused: whom it names, and when it holds.
+/// The identity and validity period of a peer's certificate that was refused.
 public struct RefusedCertificate: Equatable, Sendable {
-    /// `member/acme/site/osaka`, or the subject where it names nobody of a consortium.
+    /// For example `member/acme/site/osaka`, or the subject if the certificate names no principal of a consortium.
     public let name: String
-    /// The role that it names, where one of the authorities that we trust has signed it; otherwise anybody may have
-    /// made it.
+    /// The role that the certificate names, if a trusted authority has signed it; otherwise the role could be forged.
     public let principal: Principal?
     public let term: CertificateTerm
 }

@@ -3,7 +3,7 @@ import Glibc
 
 /// A private key: ECDSA P-256 for participants, Ed25519 for the ledger's tree heads.
 public final class PrivateKey: @unchecked Sendable {
-    // Unchecked: an EVP_PKEY is not changed after it is made, and OpenSSL counts its references atomically.
+    // Unchecked: an EVP_PKEY is not changed after its creation, and OpenSSL counts its references atomically.
     let pointer: OpaquePointer
 
     public enum Kind: Sendable { case p256, ed25519 }
@@ -29,7 +29,9 @@ public final class PrivateKey: @unchecked Sendable {
         return key
     }
 
-    /// Reads an unencrypted PKCS #8 or EC key in PEM.
+    /// Parses an unencrypted PKCS #8 or EC key in PEM.
+    ///
+    /// - Throws: `IdentityError` if the key is encrypted or malformed.
     public init(pem: [UInt8]) throws {
         let bio = try MemoryBIO(pem)
         guard let key = PEM_read_bio_PrivateKey(bio.pointer, nil, refusePassphrase, nil) else {
@@ -38,7 +40,9 @@ public final class PrivateKey: @unchecked Sendable {
         pointer = key
     }
 
-    /// PKCS #8 PEM, unencrypted; write it with mode 0600.
+    /// Returns the key as unencrypted PKCS #8 PEM; write it with mode 0600.
+    ///
+    /// - Throws: `IdentityError` if the key cannot be encoded.
     public func pem() throws -> [UInt8] {
         let bio = try MemoryBIO()
         guard PEM_write_bio_PKCS8PrivateKey(bio.pointer, pointer, nil, nil, 0, nil, nil) == 1 else {
@@ -54,7 +58,10 @@ public final class PrivateKey: @unchecked Sendable {
 
     var isEd25519: Bool { EVP_PKEY_get_id(pointer) == EVP_PKEY_ED25519 }
 
-    /// Signs `message`: DER ECDSA over its SHA-256, or a raw Ed25519 signature of 64 bytes.
+    /// Signs `message`.
+    ///
+    /// - Returns: DER ECDSA over its SHA-256, or a raw Ed25519 signature of 64 bytes.
+    /// - Throws: `IdentityError` if signing fails.
     public func sign(_ message: [UInt8]) throws -> [UInt8] {
         let context = EVP_MD_CTX_new()
         defer { EVP_MD_CTX_free(context) }
@@ -78,7 +85,9 @@ public final class PublicKey: @unchecked Sendable {
     init(owning pointer: OpaquePointer) { self.pointer = pointer }
     deinit { EVP_PKEY_free(pointer) }
 
-    /// A raw Ed25519 key of 32 bytes.
+    /// Creates a key from the 32 bytes of a raw Ed25519 public key.
+    ///
+    /// - Throws: `IdentityError` if the bytes are not such a key.
     public init(ed25519 bytes: [UInt8]) throws {
         guard bytes.count == 32, let key = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nil, bytes, bytes.count) else {
             throw IdentityError.openSSL(.malformed, "not an Ed25519 public key of 32 bytes")
@@ -86,7 +95,9 @@ public final class PublicKey: @unchecked Sendable {
         pointer = key
     }
 
-    /// The raw bytes of an Ed25519 key.
+    /// Returns the raw bytes of an Ed25519 key.
+    ///
+    /// - Throws: `IdentityError` if it is another kind of key.
     public func ed25519Bytes() throws -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: 32)
         var length = bytes.count
@@ -107,7 +118,7 @@ public final class PublicKey: @unchecked Sendable {
             && EVP_DigestVerify(context, signature, signature.count, message, message.count) == 1
     }
 
-    /// Whether signatures are ECDSA on the curve P-256.
+    /// Whether it is an ECDSA key on the curve P-256.
     public var isP256: Bool {
         var name = [CChar](repeating: 0, count: 64)
         var length = 0
@@ -116,7 +127,9 @@ public final class PublicKey: @unchecked Sendable {
         return strcmp(name, "prime256v1") == 0
     }
 
-    /// PEM of the SubjectPublicKeyInfo.
+    /// Returns the SubjectPublicKeyInfo in PEM.
+    ///
+    /// - Throws: `IdentityError` if the key cannot be encoded.
     public func pem() throws -> [UInt8] {
         let bio = try MemoryBIO()
         guard PEM_write_bio_PUBKEY(bio.pointer, pointer) == 1 else {
@@ -132,7 +145,7 @@ extension PublicKey: Equatable {
     public static func == (a: PublicKey, b: PublicKey) -> Bool { a.isSame(as: b) }
 }
 
-/// An encrypted key must fail, not ask on the terminal of a daemon.
+/// Makes an encrypted key fail, instead of prompting for a passphrase on a daemon's terminal.
 private let refusePassphrase:
     @convention(c) (UnsafeMutablePointer<CChar>?, Int32, Int32, UnsafeMutableRawPointer?) -> Int32 = {
         _,
@@ -141,7 +154,7 @@ private let refusePassphrase:
         _ in -1
     }
 
-/// OpenSSL's in-memory file.
+/// An in-memory OpenSSL BIO.
 final class MemoryBIO {
     let pointer: OpaquePointer
 

@@ -1,11 +1,11 @@
 import COpenSSL
 
-/// The OpenSSL of this process.
+/// OpenSSL's state in this process.
 public enum OpenSSLLibrary {
-    /// Lets OpenSSL stand until the process is gone; of use only before anything else of this module.
+    /// Keeps OpenSSL initialised until the process has ended. Call it before anything else in this module.
     ///
-    /// Otherwise it is torn down when `main` returns, while a task on another thread may still let go of a certificate:
-    /// a process that had done all its work would end with a crash (`OPENSSL_init_crypto(3)`).
+    /// Otherwise OpenSSL is torn down when `main` returns, while a task on another thread may still release a
+    /// certificate. A process that has done all its work would then crash at its end (`OPENSSL_init_crypto(3)`).
     public static func outliveMain() {
         precondition(OPENSSL_init_crypto(UInt64(OPENSSL_INIT_NO_ATEXIT), nil) == 1, "OpenSSL does not start")
     }

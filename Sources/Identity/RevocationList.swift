@@ -1,22 +1,24 @@
 import COpenSSL
 import Federation
 
-/// A list of the certificates that an authority has revoked (RFC 5280, section 5).
+/// A certificate revocation list (CRL) of an authority (RFC 5280, section 5).
 public final class RevocationList: @unchecked Sendable {
-    // Unchecked: an X509_CRL is not changed after it is made, and OpenSSL locks what it caches inside.
+    // Unchecked: an X509_CRL is not changed after its creation, and OpenSSL locks its internal caches.
     let pointer: OpaquePointer
 
-    /// Days that a list holds where nothing else is said: as long as a participant's certificate.
+    /// The default lifetime of a list in days: that of a participant's certificate.
     public static let standardDays = 397
-    /// Lists in one file: one an authority.
+    /// The largest number of lists in one file: one per authority.
     private static let maximumLists = 8
-    /// Clocks of factories differ: a fresh list is valid from an hour ago, as certificates are.
+    /// Clocks of machines differ, so a new list is valid from one hour ago, like certificates.
     private static let backdatedSeconds: UInt64 = 3600
 
     private init(owning pointer: OpaquePointer) { self.pointer = pointer }
     deinit { X509_CRL_free(pointer) }
 
-    /// Reads the lists of a file, PEM or DER; each must be signed by one of `authorities`.
+    /// Parses the lists of a PEM or DER file.
+    ///
+    /// - Throws: `IdentityError` if the file is malformed, or a list is not signed by one of `authorities`.
     public static func lists(_ bytes: [UInt8], of authorities: [Certificate]) throws -> [RevocationList] {
         let lists = try parse(bytes)
         for list in lists {
@@ -67,10 +69,10 @@ public final class RevocationList: @unchecked Sendable {
         return X509_CRL_verify(pointer, X509_get0_pubkey(authority.pointer)) == 1
     }
 
-    /// One line, for people.
+    /// The issuer on one line, for display.
     public var issuer: String { Certificate.text(X509_CRL_get_issuer(pointer)) }
 
-    /// From when to when it may be relied on.
+    /// The validity period of the list.
     public var term: CertificateTerm {
         let end = X509_CRL_get0_nextUpdate(pointer)
         return CertificateTerm(
@@ -84,7 +86,7 @@ public final class RevocationList: @unchecked Sendable {
         return X509_CRL_get0_by_cert(pointer, &found, certificate.pointer) == 1
     }
 
-    /// Whether everything that `former` revokes is revoked here too.
+    /// Whether this list revokes everything that `former` revokes.
     func covers(_ former: RevocationList) -> Bool { kumiai_crl_covers(pointer, former.pointer) == 1 }
 
     public func pem() throws -> [UInt8] {
@@ -97,7 +99,16 @@ public final class RevocationList: @unchecked Sendable {
 }
 
 extension CertificateAuthority {
-    /// A new list: what `former` holds, and `certificates`. Without any, the former one holds for longer.
+    /// Creates a new list.
+    ///
+    /// - Parameters:
+    ///   - certificates: The certificates to revoke; if empty, the new list only extends the validity of the former
+    ///     one.
+    ///   - former: The list to extend; its entries are kept.
+    ///   - days: The lifetime of the new list.
+    ///   - now: The current time.
+    /// - Returns: The new list.
+    /// - Throws: `IdentityError` if a certificate was issued by another authority, or the list cannot be created.
     public func revoke(
         _ certificates: [Certificate],
         after former: RevocationList? = nil,
@@ -108,12 +119,12 @@ extension CertificateAuthority {
         try Self.check(days: days)
         for certificate in certificates {
             guard certificate.isSigned(by: self.certificate) else {
-                throw IdentityError(.notTrusted, "the certificate is not of this CA", detail: certificate.subject)
+                throw IdentityError(.notTrusted, "the certificate is not from this CA", detail: certificate.subject)
             }
         }
         let new = certificates.filter { former?.contains($0) != true }
         let list = try RevocationList(revoking: new, after: former, by: self, days: days, at: now)
-        // Parsed again, so that what is handed out is what others will read.
+        // Parse it again, so that the caller gets exactly what others will read.
         return try RevocationList.lists(list.pem(), of: [self.certificate])[0]
     }
 }
@@ -156,7 +167,7 @@ extension RevocationList {
         guard let entry = X509_REVOKED_new() else {
             throw IdentityError.openSSL(.failed, "cannot revoke a certificate")
         }
-        // The serial is copied.
+        // The call copies the serial number.
         X509_REVOKED_set_serialNumber(entry, X509_get_serialNumber(certificate.pointer))
         try setTime(seconds) { X509_REVOKED_set_revocationDate(entry, UnsafeMutablePointer(mutating: $0)) }
         guard X509_CRL_add0_revoked(list, entry) == 1 else {
@@ -165,7 +176,7 @@ extension RevocationList {
         }
     }
 
-    /// Two authorities may have one name: the identifier of the key says which of them the list is of.
+    /// Two authorities may have the same name, so the key identifier says which of them issued the list.
     private static func setAuthorityKey(of list: OpaquePointer, _ authority: Certificate) throws {
         guard X509_get0_subject_key_id(authority.pointer) != nil,
             X509_CRL_get_ext_by_NID(list, NID_authority_key_identifier, -1) < 0
@@ -181,7 +192,7 @@ extension RevocationList {
         }
     }
 
-    /// A number that only grows: the time in seconds, or one more than before where the clock was set back.
+    /// Sets a number that only grows: the time in seconds, or the previous number plus one if the clock was set back.
     private static func setNumber(of list: OpaquePointer, _ seconds: UInt64) throws {
         var number = Int(seconds)
         let place = X509_CRL_get_ext_by_NID(list, NID_crl_number, -1)

@@ -1,30 +1,33 @@
 import Federation
 
-/// Which roles a SPIFFE ID may name (SPIFFE-ID and X.509-SVID specifications).
+/// Parses roles from SPIFFE IDs (SPIFFE-ID and X.509-SVID specifications).
 ///
-/// Scheme `spiffe`, a trust domain of `[a-z0-9._-]`, path segments of `[a-zA-Z0-9._-]`; no percent-encoding, query,
-/// port, empty or dot segments, no trailing slash, at most 2,048 bytes.
+/// An ID has the scheme `spiffe`, a trust domain of `[a-z0-9._-]` and path segments of `[a-zA-Z0-9._-]`.
+/// Percent-encoding, queries, ports, empty or dot segments and a trailing slash are not allowed. An ID has at most
+/// 2,048 bytes.
 public enum SPIFFE {
     public static let maximumBytes = 2048
     private static let scheme = "spiffe://"
 
-    /// Reads a role from a SPIFFE ID.
+    /// Parses the role in a SPIFFE ID.
+    ///
+    /// - Throws: `IdentityError` if the ID is malformed or its path is not one of the known roles.
     public static func principal(_ uri: String) throws -> Principal {
         guard uri.utf8.count <= maximumBytes else {
             throw wrong(String(uri.prefix(80)), "longer than \(maximumBytes) bytes")
         }
         guard uri.hasPrefix(scheme) else { throw wrong(uri, "its scheme is not spiffe") }
         let parts = uri.dropFirst(scheme.count).split(separator: "/", omittingEmptySubsequences: false).map(String.init)
-        guard isTrustDomain(parts[0]) else { throw wrong(uri, "its trust domain has characters outside a-z 0-9 . _ -") }
+        guard isTrustDomain(parts[0]) else { throw wrong(uri, "its trust domain may only have a-z 0-9 . _ -") }
         let path = Array(parts.dropFirst())
         guard path.allSatisfy(CampaignID.isValid) else {
             throw wrong(
                 uri,
-                "its path has an empty, dotted or too long segment, or characters outside A-Z a-z 0-9 . _ -"
+                "its path has an empty, dotted or too long segment, or characters other than A-Z a-z 0-9 . _ -"
             )
         }
         guard let role = role(path) else {
-            throw wrong(uri, "its path is none of member/M/site/S, operator/O, auditor/A, coordinator/C")
+            throw wrong(uri, "its path is not one of member/M/site/S, operator/O, auditor/A, coordinator/C")
         }
         return Principal(consortium: parts[0], role: role)
     }
@@ -49,6 +52,6 @@ public enum SPIFFE {
     }
 
     private static func wrong(_ uri: String, _ why: String) -> IdentityError {
-        IdentityError(.wrongIdentity, "not an identity of a consortium", detail: "\(uri): \(why)")
+        IdentityError(.wrongIdentity, "not a valid identity in a consortium", detail: "\(uri): \(why)")
     }
 }

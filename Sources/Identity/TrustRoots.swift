@@ -1,11 +1,11 @@
 import COpenSSL
 import Federation
 
-/// The certificate authorities of a consortium, and what they have revoked.
+/// The certificate authorities of a consortium, and their revocation lists.
 public struct TrustRoots: Sendable {
     public let authorities: [Certificate]
-    /// Where there is one at all, every certificate is looked for in them, and past the end of one no certificate is
-    /// accepted.
+    /// If there are any, every certificate must be covered by a list, and no certificate is accepted after its list has
+    /// expired.
     public let revocations: [RevocationList]
 
     public init(_ authorities: [Certificate], revocations: [RevocationList] = []) {
@@ -13,21 +13,25 @@ public struct TrustRoots: Sendable {
         self.revocations = revocations
     }
 
-    /// Without the authorities with these digests.
+    /// Returns the roots without the authorities with these digests.
     public func without(_ ended: Set<Digest>) -> TrustRoots {
         ended.isEmpty ? self : TrustRoots(authorities.filter { !ended.contains($0.digest) }, revocations: revocations)
     }
 
-    /// Throws where a CA's list of revoked certificates is older than the one that `former` has, or is missing: a
-    /// certificate that was revoked since would be let in again. Lists are dated back, each maker's by as much as it
-    /// likes: one that revokes all that the former does is as good as newer.
+    /// Checks that no CA's revocation list is missing or older than in `former`, which could reinstate a revoked
+    /// certificate.
+    ///
+    /// Lists are backdated, by different amounts depending on the program that created them. A list that revokes
+    /// everything that the former one does is therefore accepted even if its date is older.
+    ///
+    /// - Throws: `IdentityError` if a list is missing or older.
     public func requireNoOlderRevocations(than former: TrustRoots) throws {
         for list in former.revocations {
             let ours = revocations.filter { $0.issuer == list.issuer }
             guard ours.contains(where: { $0.term.notBefore >= list.term.notBefore || $0.covers(list) }) else {
                 throw IdentityError(
                     .revocationList,
-                    "the list of revoked certificates is older than the one in use, of \(list.term.notBefore.text)",
+                    "the list of revoked certificates is older than the one in use, from \(list.term.notBefore.text)",
                     detail: list.issuer,
                     hint: "take the newest crl.pem that kumiai pki revoke wrote"
                 )
@@ -37,7 +41,10 @@ public struct TrustRoots: Sendable {
 
     public init(pem: [UInt8]) throws { self.init(try Certificate.chain(pem: pem)) }
 
-    /// Checks the chain and the validity of `leaf` at `time`; returns whom it speaks for.
+    /// Verifies the chain and validity of `leaf` at `time`.
+    ///
+    /// - Returns: The principal that the certificate identifies.
+    /// - Throws: `IdentityError` if the certificate is not valid, not trusted or revoked, or names no principal.
     public func verify(_ leaf: Certificate, intermediates: [Certificate] = [], at time: Timestamp) throws -> Principal {
         guard let store = makeStore(), let context = X509_STORE_CTX_new() else {
             throw IdentityError.openSSL(.failed, "cannot allocate a certificate store")
@@ -57,7 +64,10 @@ public struct TrustRoots: Sendable {
         return try leaf.principal()
     }
 
-    /// Checks a chain, leaf first, that stands in the file at `path`: an error names it.
+    /// Verifies a chain, leaf first, that was read from the file at `path`; errors name the file.
+    ///
+    /// - Returns: The principal that the leaf certificate identifies.
+    /// - Throws: `IdentityError` if the certificate is not valid, not trusted or revoked, or names no principal.
     public func verify(_ chain: [Certificate], in path: String, at time: Timestamp) throws -> Principal {
         do {
             return try verify(chain[0], intermediates: Array(chain.dropFirst()), at: time)
@@ -66,8 +76,7 @@ public struct TrustRoots: Sendable {
         }
     }
 
-    /// Whether a list of revoked certificates has passed its end: no certificate is accepted until a newer one is
-    /// there.
+    /// Whether a revocation list has expired: no certificate is accepted until a newer list is installed.
     public func hasEndedRevocations(at time: Timestamp) -> Bool { revocations.contains { $0.term.notAfter < time } }
 
     func makeStore() -> OpaquePointer? {
@@ -78,7 +87,7 @@ public struct TrustRoots: Sendable {
         return store
     }
 
-    /// What ends, and when it does: the authorities that signed `leaf`, and the lists of what they have revoked.
+    /// Returns the validity periods of the authorities that signed `leaf`, and of the revocation lists.
     public func notices(of leaf: Certificate) -> [CertificateNotice] {
         authorities.filter { leaf.isSigned(by: $0) }.map {
             CertificateNotice("the CA \($0.subject)", $0.term, remedy: CertificateNotice.rotate)

@@ -1,17 +1,17 @@
 import COpenSSL
 import Federation
 
-/// Why OpenSSL refused a chain, and at which of its certificates.
+/// Why OpenSSL refused a chain, and which certificate caused it.
 struct VerificationFailure {
     let code: Int32
-    /// 0 at the leaf.
+    /// The position in the chain; 0 is the leaf.
     let depth: Int32
-    /// The certificate that does not hold.
+    /// The certificate that is not valid.
     let culprit: Certificate?
-    /// The one that the chain is for.
+    /// The chain's leaf certificate.
     let leaf: Certificate?
 
-    /// Reads what a verification that failed, or is failing, says of itself.
+    /// Reads the result of a verification that has failed or is about to fail.
     init(_ context: OpaquePointer) {
         code = X509_STORE_CTX_get_error(context)
         depth = X509_STORE_CTX_get_error_depth(context)
@@ -29,7 +29,7 @@ struct VerificationFailure {
 }
 
 extension TrustRoots {
-    /// The failure in words: whose certificate, since when or until when, and what this machine's clock says.
+    /// Describes the failure: whose certificate, its validity period, and the time on this machine's clock.
     func error(_ failure: VerificationFailure, at now: Timestamp) -> IdentityError {
         let refused = failure.leaf.map(refusal)
         let name = refused?.name ?? "a peer"
@@ -43,11 +43,11 @@ extension TrustRoots {
             if failure.depth > 0, !isEarly(failure, now) {
                 return error(
                     .authorityEnded,
-                    "the certificate authority does not hold now",
+                    "the certificate authority is not valid now",
                     "\(culprit.subject), which issued \(name), \(when)",
                     """
-                    compare the clock with the dates; a CA that has ended must be replaced, and every certificate \
-                    issued anew
+                    compare the clock with the dates; an expired CA must be replaced, and every certificate \
+                    issued again
                     """
                 )
             }
@@ -81,7 +81,7 @@ extension TrustRoots {
                 """,
                 issuer,
                 """
-                each CA has a list of its own: kumiai pki revoke --ca, and append what it writes to the file that crl \
+                each CA needs its own list: kumiai pki revoke --ca, and append what it writes to the file that crl \
                 names
                 """
             )
@@ -89,16 +89,16 @@ extension TrustRoots {
             let lists = revocations.map { "that of \($0.issuer) \(term($0.term, at: now))" }.joined(separator: ", ")
             return error(
                 .revocationList,
-                "the list of revoked certificates cannot be relied on, and without it no certificate is accepted",
+                "the list of revoked certificates is not valid, and without it no certificate is accepted",
                 "\(lists); \(name)",
-                "make a new one with kumiai pki revoke --ca, and put it in place of the old one"
+                "create a new list with kumiai pki revoke --ca, and replace the old one"
             )
         default: break
         }
         return error(.notTrusted, "the certificate is not trusted", name, "")
     }
 
-    /// A clock that is behind both the authority's beginning and the leaf's is no fault of the authority's.
+    /// Whether the clock is before the leaf's start as well: then the clock is the likely cause, not the authority.
     private func isEarly(_ failure: VerificationFailure, _ now: Timestamp) -> Bool {
         failure.code == X509_V_ERR_CERT_NOT_YET_VALID && failure.leaf?.term.standing(at: now) == .notYetValid
     }

@@ -505,7 +505,7 @@ import Worker
             "coordinator", "run", "--config", consortium.path("coordinator/coordinator.toml"),
         ])
         #expect(
-            stale.status == 6 && stale.error.contains("revoked certificates cannot be relied on")
+            stale.status == 6 && stale.error.contains("the list of revoked certificates is not valid")
                 && stale.error.contains("pki revoke"),
             "\(stale.error)"
         )

@@ -1,6 +1,6 @@
 import Glibc
 
-/// Notices that files were replaced or changed, by what the file system says of them.
+/// Detects that files were replaced or changed, from their metadata.
 struct FileWatch: Sendable {
     private struct Stamp: Equatable {
         let device: UInt64
@@ -20,9 +20,9 @@ struct FileWatch: Sendable {
     }
 
     private let paths: [String]
-    /// As they were when they were last read.
+    /// The metadata when the files were last read.
     private var read: [Stamp?]
-    /// As they were at the last look.
+    /// The metadata at the last check.
     private var seen: [Stamp?]
 
     init(_ paths: [String]) {
@@ -31,15 +31,15 @@ struct FileWatch: Sendable {
         seen = read
     }
 
-    /// Whether the files are others than those that were read, and have stood still since the last look: a file that is
-    /// being copied, or a certificate whose key comes a moment later, is not read in between.
+    /// Whether the files have changed since they were read, and have not changed since the last check. The second
+    /// condition avoids reading a file while it is being copied, or a certificate before its key is replaced too.
     mutating func hasSettledChange() -> Bool {
         let now = paths.map(Stamp.init)
         defer { seen = now }
         return now != read && now == seen
     }
 
-    /// Notes that the files are being read as they are now.
+    /// Records that the files are being read as they are now.
     mutating func accept() {
         read = paths.map(Stamp.init)
         seen = read

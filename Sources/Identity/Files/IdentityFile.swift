@@ -1,30 +1,40 @@
 import Federation
 import Glibc
 
-/// Certificates and keys in files: read with bounds, and written so that no key is ever overwritten or seen by others.
+/// Certificates and keys in files. Reads are bounded; keys are never overwritten and never readable by other users.
 public enum IdentityFile {
-    /// The largest file of certificates, keys or revoked certificates that is read.
+    /// The largest file of certificates, keys or revoked certificates to read, in bytes.
     public static let maximumBytes = 1 << 20
 
     private static let readHint = "is the path right, and may this user read it?"
 
     // MARK: Reading
 
-    /// A regular file as a whole.
+    /// Reads a regular file.
+    ///
+    /// - Throws: `IdentityError` if the file is missing, too large or not a regular file.
     public static func read(_ path: String) throws -> [UInt8] { try read(path, isKey: false) }
 
-    /// All certificates of a PEM file, leaf first.
+    /// Reads all certificates of a PEM file, leaf first.
+    ///
+    /// - Throws: `IdentityError` if the file cannot be read or a certificate is malformed.
     public static func certificates(_ path: String) throws -> [Certificate] {
         try naming(path) { try Certificate.chain(pem: $0) }
     }
 
-    /// A private key; refused where others than its owner may read it.
+    /// Reads a private key.
+    ///
+    /// - Throws: `IdentityError` if the file cannot be read, is malformed, or is readable by users other than its
+    ///   owner.
     public static func key(_ path: String) throws -> PrivateKey {
         let bytes = try read(path, isKey: true)
         do { return try PrivateKey(pem: bytes) } catch let error as IdentityError { throw error.inFile(path) }
     }
 
-    /// A consortium's authorities, and the certificates that they have revoked where there is a list of them.
+    /// Reads a consortium's authorities and, if there is a file of them, their revocation lists.
+    ///
+    /// - Throws: `IdentityError` if a file cannot be read or is malformed, or a list is not signed by one of the
+    ///   authorities.
     public static func roots(_ path: String, revocations: String? = nil) throws -> TrustRoots {
         let authorities = try certificates(path)
         guard let revocations else { return TrustRoots(authorities) }
@@ -39,7 +49,7 @@ public enum IdentityFile {
     }
 
     private static func read(_ path: String, isKey: Bool) throws -> [UInt8] {
-        // Without waiting: a pipe without a writer must not hold up a service.
+        // Open without blocking: a pipe without a writer must not block a service.
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else {
             throw IdentityError.system(.unreadable, "cannot read the file", path, hint: readHint)
@@ -54,23 +64,23 @@ public enum IdentityFile {
                 .unreadable,
                 "cannot read the file: it is not a regular file",
                 detail: path,
-                hint: "name a PEM file"
+                hint: "give the path of a PEM file"
             )
         }
         guard !isKey || status.st_mode & 0o077 == 0 else {
             let mode = String(status.st_mode & 0o777, radix: 8)
             throw IdentityError(
                 .exposed,
-                "a private key can be read by others than its owner",
-                detail: "\(path) has mode 0\(mode), expected 0600",
-                hint: "chmod 600 the file; where others may have read it, make a new key and have it certified"
+                "users other than its owner can read a private key",
+                detail: "\(path) has mode 0\(mode); expected 0600",
+                hint: "chmod 600 the file; if others may have read it, create a new key and get a certificate for it"
             )
         }
         guard status.st_size <= maximumBytes else {
             throw IdentityError(
                 .unreadable,
                 "the file is too large",
-                detail: "\(path) has \(status.st_size) bytes, at most \(maximumBytes) are read"
+                detail: "\(path) has \(status.st_size) bytes; expected at most \(maximumBytes)"
             )
         }
         return try readAll(descriptor, atMost: maximumBytes, path)
@@ -91,7 +101,7 @@ public enum IdentityFile {
                 throw IdentityError(
                     .unreadable,
                     "the file is too large",
-                    detail: "\(path), at most \(limit) bytes are read"
+                    detail: "\(path); expected at most \(limit) bytes"
                 )
             }
         }
@@ -99,30 +109,38 @@ public enum IdentityFile {
 
     // MARK: Writing
 
-    /// Writes a new private key: with mode 0600 from its first moment, durable, and never over a file that is there.
+    /// Writes a new private key: with mode 0600 from the start, durable, and never over an existing file.
+    ///
+    /// - Throws: `IdentityError` with ``IdentityError/Code/exists`` if there is a file, or another one if it cannot be
+    ///   written.
     public static func create(_ key: PrivateKey, at path: String) throws {
         try create(key.pem(), at: path, mode: 0o600)
     }
 
-    /// Writes a new file, durable when this returns; throws ``IdentityError/Code/exists`` where something has its name.
+    /// Writes a new file, which is durable when this returns.
+    ///
+    /// - Throws: `IdentityError` with ``IdentityError/Code/exists`` if there is a file, or another one if it cannot be
+    ///   written.
     public static func create(_ bytes: [UInt8], at path: String, mode: mode_t = 0o644) throws {
         let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode)
         guard descriptor >= 0 else {
             guard errno == EEXIST else { throw IdentityError.system(.unreadable, "cannot write the file", path) }
-            throw IdentityError(.exists, "the file is there already, and nothing is overwritten", detail: path)
+            throw IdentityError(.exists, "the file already exists and is not overwritten", detail: path)
         }
         defer { close(descriptor) }
         do {
             try write(bytes, descriptor, path)
             try synchroniseFolder(of: path)
         } catch {
-            // Half a key is none; a next try must not be stopped by it.
+            // Remove an incomplete file, which would otherwise block the next attempt.
             unlink(path)
             throw error
         }
     }
 
-    /// Puts a certificate or a list in place of what stands there, so that a reader sees the old one or the new one.
+    /// Replaces a certificate or a list atomically: a reader sees either the old or the new one.
+    ///
+    /// - Throws: `IdentityError` if the file cannot be written.
     public static func replace(_ bytes: [UInt8], at path: String, mode: mode_t = 0o644) throws {
         let draft = "\(path).\(getpid()).new"
         unlink(draft)

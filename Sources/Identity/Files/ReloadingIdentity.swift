@@ -1,44 +1,50 @@
 import Federation
 
-/// An identity whose files may be replaced while a service runs: the newest one that holds.
+/// An identity whose files may be replaced while a service runs: always the newest valid one.
 public struct ReloadingIdentity<Value: Sendable>: Sendable {
-    /// Reads the identity from its files; gets the former one, which the new one must go on from.
+    /// Reads the identity from its files. `former` is the current one, which the new one must be a successor of.
     public typealias Load = @Sendable (_ former: Value?, _ now: Timestamp) throws -> (value: Value, context: TLSContext)
 
     public enum Outcome: Sendable {
         case unchanged
         case replaced
-        /// The files do not hold; the former identity stays.
+        /// The files are not valid; the current identity stays in use.
         case refused(any Error)
     }
 
     public private(set) var current: Value
-    /// What new connections are made with.
+    /// The TLS context for new connections.
     public let contexts: TLSContextBox
     private let load: Load
     private var watch: FileWatch
     private var problem: String?
     private var retryAt: Timestamp?
 
-    /// What did not hold may hold later: a certificate that is not valid yet.
+    /// A certificate that is not valid yet may become valid later, so a refused identity is tried again.
     private static var retrySeconds: Int { 60 }
 
-    /// Reads the identity for the first time; `files` are those that `load` reads.
+    /// Reads the identity for the first time.
+    ///
+    /// - Parameters:
+    ///   - files: The files that `load` reads.
+    ///   - now: The current time.
+    ///   - load: Reads the identity.
+    /// - Throws: What `load` throws.
     public init(files: [String], at now: Timestamp, load: @escaping Load) throws {
-        // Looked at before they are read: what changes in between is read again.
+        // Watch before reading, so that a change in between leads to another read.
         watch = FileWatch(files)
         let (value, context) = try load(nil, now)
         (current, contexts, self.load) = (value, TLSContextBox(context), load)
     }
 
-    /// Reads the files where they were changed since they were last read, and again after a while where they did not
-    /// hold.
+    /// Reads the files if they have changed since they were last read. If they were not valid, reads them again after a
+    /// while.
     public mutating func look(at now: Timestamp) -> Outcome {
         if watch.hasSettledChange() { return reload(at: now) }
         guard let retryAt, now >= retryAt else { return .unchanged }
         let before = problem
         let outcome = reload(at: now)
-        // Said when it was first found: not once a minute.
+        // Report a problem when it is found, not at every retry.
         return problem != nil && problem == before ? .unchanged : outcome
     }
 
@@ -52,7 +58,7 @@ public struct ReloadingIdentity<Value: Sendable>: Sendable {
             (problem, retryAt) = (nil, nil)
             return .replaced
         } catch {
-            // Not its text, in which a clock may stand.
+            // Do not compare the text, which may contain the current time.
             problem = (error as? IdentityError)?.code.rawValue ?? "\(error)"
             retryAt = now.adding(seconds: Self.retrySeconds)
             return .refused(error)

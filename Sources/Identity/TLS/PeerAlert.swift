@@ -2,23 +2,26 @@ import COpenSSL
 import Federation
 import Glibc
 
-/// Why the other side refused our certificate: its alert (RFC 8446, section 6.2).
+/// Why the peer refused our certificate, from its TLS alert (RFC 8446, section 6.2).
 enum PeerAlert {
     case expired, revoked, notAccepted, unknownAuthority
 
-    /// `reason`: of OpenSSL's error. `nil` where it is no alert about a certificate.
+    /// - Parameter reason: OpenSSL's reason code. The result is `nil` if it is not an alert about a certificate.
     init?(reason: Int32) {
         switch reason {
         case SSL_R_SSLV3_ALERT_CERTIFICATE_EXPIRED: self = .expired
         case SSL_R_SSLV3_ALERT_CERTIFICATE_REVOKED: self = .revoked
-        // What a certificate that is not valid yet is answered with.
+        // A certificate that is not valid yet also gets this alert.
         case SSL_R_SSLV3_ALERT_BAD_CERTIFICATE, SSL_R_SSLV3_ALERT_CERTIFICATE_UNKNOWN: self = .notAccepted
         case SSL_R_TLSV1_ALERT_UNKNOWN_CA: self = .unknownAuthority
         default: return nil
         }
     }
 
-    /// `certificate`: ours, which was refused. `detail`: what OpenSSL calls the alert.
+    /// - Parameters:
+    ///   - certificate: Our certificate, which was refused.
+    ///   - detail: OpenSSL's name of the alert.
+    ///   - now: The current time.
     func error(about certificate: Certificate, detail: String, at now: Timestamp) -> IdentityError {
         let term = certificate.term
         let dates =
@@ -41,7 +44,7 @@ enum PeerAlert {
     private func hint(_ term: CertificateTerm, at now: Timestamp) -> String {
         switch (self, term.standing(at: now)) {
         case (.unknownAuthority, _):
-            return "was the certificate issued by the CA of this consortium? kumiai pki show names its issuer"
+            return "was the certificate issued by the CA of this consortium? kumiai pki show shows its issuer"
         case (.revoked, _):
             return "ask the consortium why; to take part again, a new key and a new certificate are needed"
         case (_, .ended): return "renew it: kumiai pki renew"
@@ -49,14 +52,14 @@ enum PeerAlert {
         case (.expired, _), (.notAccepted, _):
             return """
                 it is valid by the clock here: compare the clocks of both machines; the other side's log names the \
-                reason, such as a CA or a revocation list that has ended
+                reason, such as a CA or a revocation list that has expired
                 """
         }
     }
 }
 
 extension Timestamp {
-    /// By the system's clock, which OpenSSL checks certificates by as well.
+    /// The time of the system's clock, which OpenSSL also uses to check certificates.
     static var ofThisMachine: Timestamp {
         var now = timespec()
         clock_gettime(CLOCK_REALTIME, &now)

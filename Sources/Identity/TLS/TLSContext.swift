@@ -1,9 +1,9 @@
 import COpenSSL
 import Federation
 
-/// What one side brings to a TLS connection: its chain, its key, and whom it trusts. TLS 1.3 only, always mutual.
+/// One side's configuration of TLS connections: chain, key and trusted authorities. Only TLS 1.3, always mutual.
 public final class TLSContext: @unchecked Sendable {
-    // Unchecked: an SSL_CTX is not changed after it is made, and OpenSSL counts its references atomically.
+    // Unchecked: an SSL_CTX is not changed after its creation, and OpenSSL counts its references atomically.
     let pointer: OpaquePointer
     public let roots: TrustRoots
     public let certificate: Certificate
@@ -11,7 +11,7 @@ public final class TLSContext: @unchecked Sendable {
 
     public enum Side: Sendable { case client, server }
 
-    /// AES-GCM first: it is what processors have instructions for.
+    /// AES-GCM first, because processors have instructions for it.
     private static let ciphers = "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256"
 
     public init(_ side: Side, chain: [Certificate], key: PrivateKey, roots: TrustRoots) throws {
@@ -37,13 +37,13 @@ public final class TLSContext: @unchecked Sendable {
         SSL_CTX_set_cert_store(context, roots.makeStore())
         SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nil)
         SSL_CTX_set_verify_depth(context, 4)
-        // Purposes are checked with the identity (``Certificate/principal()``): a participant's certificate is for
-        // both.
+        // Key purposes are checked with the identity (``Certificate/principal()``), because a participant's certificate
+        // is valid for both sides.
         SSL_CTX_set_purpose(context, X509_PURPOSE_ANY)
         kumiai_ssl_ctx_set_options(context)
-        // Sessions are not resumed: a certificate is looked at on every connection.
+        // Sessions are not resumed, so that certificates are checked on every connection.
         SSL_CTX_set_num_tickets(context, 0)
-        // Read ahead is of no use here: input is already in memory.
+        // Read-ahead would not help: the input is already in memory.
         _ = kumiai_ssl_ctx_set_mode(context, Int(SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_RELEASE_BUFFERS))
     }
 

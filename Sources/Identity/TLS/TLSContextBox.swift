@@ -1,6 +1,6 @@
 import Synchronization
 
-/// The context that new connections are made with. Those that run keep the one that they were made with.
+/// The TLS context for new connections. Existing connections keep the one that they started with.
 public final class TLSContextBox: Sendable {
     private let context: Mutex<TLSContext>
 

@@ -1,10 +1,10 @@
 import COpenSSL
 import Federation
 
-/// One TLS connection without a socket: ciphertext and plaintext go in and out as bytes.
+/// A TLS connection without a socket: ciphertext and plaintext go in and out as bytes.
 ///
-/// Not thread-safe; it belongs to one event loop. OpenSSL reads ciphertext from the caller's memory and writes it into
-/// a buffer that is reused, through a BIO of our own: nothing is copied on the way but what TLS itself copies.
+/// Not thread-safe; it belongs to one event loop. Through a custom BIO, OpenSSL reads ciphertext directly from the
+/// caller's memory and writes it into a reused buffer, so that no bytes are copied except by TLS itself.
 public final class TLSSession {
     private let ssl: OpaquePointer
     private let context: TLSContext
@@ -20,7 +20,7 @@ public final class TLSSession {
     public enum Reading: Equatable, Sendable {
         case bytes(Int)
         case wantsInput
-        /// The peer said that it sends no more (close_notify).
+        /// The peer has announced that it sends no more data (close_notify).
         case closed
     }
 
@@ -33,7 +33,7 @@ public final class TLSSession {
         BIO_set_data(bio, Unmanaged.passUnretained(channel).toOpaque())
         BIO_set_init(bio, 1)
         SSL_set_bio(ssl, bio, bio)
-        // The slot for the application's own data: the callback finds there where to note whose certificate it was.
+        // The session's application data slot lets the callback find where to record the refused certificate.
         SSL_set_ex_data(ssl, 0, Unmanaged.passUnretained(verification).toOpaque())
         SSL_set_verify(ssl, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, VerificationNote.callback)
         switch context.side {
@@ -44,8 +44,9 @@ public final class TLSSession {
 
     deinit { SSL_free(ssl) }
 
-    /// Lends ciphertext for the calls inside `body`; what they do not consume must be lent again.
-    /// Returns how many bytes were consumed.
+    /// Makes ciphertext available to the calls in `body`.
+    ///
+    /// - Returns: The number of bytes consumed, and the result of `body`. Bytes not consumed must be lent again.
     public func lending<R>(_ ciphertext: UnsafeRawBufferPointer, _ body: () throws -> R) rethrows -> (consumed: Int, R)
     {
         channel.input = ciphertext
@@ -66,6 +67,8 @@ public final class TLSSession {
     }
 
     /// Decrypts into `buffer`.
+    ///
+    /// - Throws: `IdentityError` if the connection failed.
     public func read(into buffer: UnsafeMutableRawBufferPointer) throws -> Reading {
         ERR_clear_error()
         var count = 0
@@ -78,6 +81,8 @@ public final class TLSSession {
     }
 
     /// Encrypts all of `plaintext`.
+    ///
+    /// - Throws: `IdentityError` if the connection failed.
     public func write(_ plaintext: UnsafeRawBufferPointer) throws {
         ERR_clear_error()
         var rest = plaintext
@@ -90,7 +95,7 @@ public final class TLSSession {
         }
     }
 
-    /// Hands out the ciphertext that waits for the peer, then forgets it.
+    /// Passes the pending ciphertext for the peer to `body`, then discards it.
     public func drainOutput(_ body: (UnsafeRawBufferPointer) -> Void) {
         guard !channel.output.isEmpty else { return }
         channel.output.withUnsafeBytes(body)
@@ -99,26 +104,30 @@ public final class TLSSession {
 
     public var outputCount: Int { channel.output.count }
 
-    /// Gives the buffer for ciphertext back, where none waits: a connection that is idle needs none.
+    /// Frees the ciphertext buffer if it is empty, because an idle connection does not need it.
     public func releaseOutput() {
         if channel.output.isEmpty { channel.output = [] }
     }
 
-    /// Says that no more will be sent.
+    /// Announces to the peer that no more data will be sent.
     public func close() {
         ERR_clear_error()
         SSL_shutdown(ssl)
         ERR_clear_error()
     }
 
-    /// Changes this side's keys, and asks the peer to change its own.
+    /// Updates this side's keys and asks the peer to update its own.
+    ///
+    /// - Throws: `IdentityError` if the keys cannot be updated.
     public func updateKeys() throws {
         guard SSL_key_update(ssl, kumiai_ssl_key_update_requested()) == 1, SSL_do_handshake(ssl) == 1 else {
             throw IdentityError.openSSL(.failed, "cannot update the keys")
         }
     }
 
-    /// The peer's certificate, once the handshake is complete.
+    /// Returns the peer's certificate, once the handshake is complete.
+    ///
+    /// - Throws: `IdentityError` if the peer sent no certificate.
     public func peerCertificate() throws -> Certificate {
         guard let pointer = SSL_get1_peer_certificate(ssl) else {
             throw IdentityError(.wrongIdentity, "the peer sent no certificate")
@@ -134,7 +143,8 @@ public final class TLSSession {
         return context.roots.error(failure, at: .ofThisMachine)
     }
 
-    /// What broke the connection; where the other side refused our certificate, what it and the clock here say.
+    /// Describes why the connection failed. If the peer refused our certificate, the error includes its alert and our
+    /// clock's time.
     private func connectionError(_ message: String) -> IdentityError {
         let alert = PeerAlert(reason: kumiai_err_reason(ERR_peek_error()))
         let error = IdentityError.openSSL(.handshake, message)
@@ -142,7 +152,7 @@ public final class TLSSession {
     }
 }
 
-/// The first certificate that a handshake could not accept: OpenSSL forgets it together with the chain.
+/// Keeps the first certificate that a handshake did not accept, because OpenSSL discards it together with the chain.
 private final class VerificationNote {
     var failure: VerificationFailure?
 
@@ -157,13 +167,13 @@ private final class VerificationNote {
     }
 }
 
-/// Where OpenSSL reads ciphertext from and writes it to.
+/// The buffers from which OpenSSL reads ciphertext and to which it writes it.
 private final class CipherChannel {
     var input = UnsafeRawBufferPointer(start: nil, count: 0)
     var inputOffset = 0
     var output: [UInt8] = []
 
-    /// The BIO's methods; made once and never freed.
+    /// The BIO's methods; created once and never freed.
     nonisolated(unsafe) static let method: OpaquePointer = {
         let method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "kumiai")!
         BIO_meth_set_read(method) { bio, buffer, count in

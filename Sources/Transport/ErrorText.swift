@@ -2,7 +2,7 @@ import Foundation
 import NIOCore
 import NIOPosix
 
-/// Any error in words of ours: those of NIO, of the system and of Foundation describe themselves for programmers.
+/// Describes any error for a user. The descriptions that NIO, the system and Foundation provide are for programmers.
 public func describe(_ error: any Error) -> String {
     switch error {
     case let error as NIOConnectionError: ConnectionFailure(error).reason
@@ -10,7 +10,7 @@ public func describe(_ error: any Error) -> String {
     case let error as IOError: reason(error.errnoCode)
     case let error as ChannelError: text(error)
     case is CancellationError: "it was stopped"
-    case is DecodingError: "its JSON lacks a value, or has one of another type"
+    case is DecodingError: "its JSON lacks a value or has a value of the wrong type"
     case is EncodingError: "it cannot be written as JSON"
     case _ where isFoundations(error): foundationText(error)
     case let error as any CustomStringConvertible: error.description
@@ -18,7 +18,7 @@ public func describe(_ error: any Error) -> String {
     }
 }
 
-/// Why a connection could not be made, and what to do.
+/// Why a connection could not be established, and what to do about it.
 struct ConnectionFailure {
     let reason: String
     let hint: String
@@ -48,16 +48,16 @@ struct ConnectionFailure {
 }
 
 extension TransportError {
-    /// That `host` and `port` cannot be listened on.
+    /// Creates an error for a host and port that cannot be listened on.
     init(listeningOn host: String, _ port: Int, _ error: any Error) {
         let hint =
             switch (error as? IOError)?.errnoCode {
             case EADDRINUSE:
                 "another program listens there: stop it, or choose another port in `listen`; `ss -ltnp` names it"
             case EADDRNOTAVAIL:
-                "this machine does not have that address: name one of its own in `listen`, or 0.0.0.0 for all"
-            case EACCES: "ports below 1024 are for privileged programs: choose a higher one in `listen`"
-            default: "look at `listen` in the coordinator's configuration"
+                "this machine does not have that address: set one of its addresses in `listen`, or 0.0.0.0 for all"
+            case EACCES: "ports below 1024 are reserved for privileged programs: choose a higher one in `listen`"
+            default: "check `listen` in the coordinator's configuration"
             }
         self.init(.cannotListen, "cannot listen on \(host):\(port): \(describe(error))", hint: hint)
     }
@@ -76,7 +76,7 @@ private func text(_ error: ChannelError) -> String {
     }
 }
 
-/// Whether a type of Foundation's. A cast cannot tell: it may make an `NSError` of any error.
+/// Whether the type is one of Foundation's. A cast cannot tell, because any error can be cast to `NSError`.
 private func isFoundations(_ error: any Error) -> Bool { String(reflecting: type(of: error)).hasPrefix("Foundation") }
 
 private func foundationText(_ error: any Error) -> String {
@@ -97,7 +97,7 @@ private func text(_ error: NSError) -> String {
     }
 }
 
-/// `path: reason`, as far as Foundation tells them.
+/// Returns `path: reason`, as far as Foundation provides them.
 private func text(_ userInfo: [String: Any], cocoa code: Int) -> String {
     let path = userInfo[NSFilePathErrorKey] as? String ?? (userInfo[NSURLErrorKey] as? URL)?.path
     let why =
@@ -114,7 +114,7 @@ private func reason(cocoa code: Int) -> String {
     switch CocoaError.Code(rawValue: code) {
     case .fileNoSuchFile, .fileReadNoSuchFile: "no such file or directory"
     case .fileReadNoPermission, .fileWriteNoPermission: "permission denied"
-    case .fileWriteFileExists: "there is a file of that name already"
+    case .fileWriteFileExists: "a file with that name already exists"
     case .fileWriteOutOfSpace: "no space left on device"
     case .fileWriteVolumeReadOnly: "the file system is read-only"
     case .fileReadTooLarge: "the file is too large"

@@ -1,14 +1,14 @@
 import NIOConcurrencyHelpers
 import NIOPosix
 
-/// Runs jobs on the threads of a pool, one after the other, in the order in which they came.
+/// Runs jobs on the threads of a pool, one at a time, in the order of submission.
 public final class SerialQueue: Sendable {
     private let pool: NIOThreadPool
     private let state = NIOLockedValueBox<(jobs: [@Sendable () -> Void], isRunning: Bool)>(([], false))
 
     public init(_ pool: NIOThreadPool) { self.pool = pool }
 
-    /// Runs `job` when those before it are done. Where the pool is shut down it never runs.
+    /// Runs `job` when all earlier jobs are done. If the pool is shut down, the job never runs.
     public func submit(_ job: @escaping @Sendable () -> Void) {
         let isIdle = state.withLockedValue { state in
             state.jobs.append(job)
@@ -18,7 +18,9 @@ public final class SerialQueue: Sendable {
         if isIdle { run() }
     }
 
-    /// Runs `job` when those before it are done, and returns what it does.
+    /// Runs `job` when all earlier jobs are done, and returns its result.
+    ///
+    /// - Throws: What `job` throws.
     public func run<Result: Sendable>(_ job: @escaping @Sendable () throws -> Result) async throws -> Result {
         try await withCheckedThrowingContinuation { continuation in
             submit { continuation.resume(with: Swift.Result { try job() }) }

@@ -2,7 +2,9 @@ import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix
 
-/// Runs `body`, and throws a timeout where it takes longer.
+/// Runs `body` with a time limit.
+///
+/// - Throws: `TransportError` with code `timeout` if it takes longer than `duration`, or what `body` throws.
 public func withTimeout<Result: Sendable>(
     _ duration: Duration,
     _ what: String,
@@ -19,11 +21,13 @@ public func withTimeout<Result: Sendable>(
     }
 }
 
-/// Sleeps. Cancelled, it leaves nothing behind.
+/// Sleeps. If cancelled, it leaves no timer behind.
 ///
-/// The timer of a `Task.sleep` that is cancelled stays, with its task, until its time has come: each message of a
-/// connection that may be silent for 5 minutes would stay in memory for as long. An event loop's timer goes when it is
-/// cancelled.
+/// The timer of a cancelled `Task.sleep` stays in memory, with its task, until its deadline. On a connection that may
+/// be silent for 5 minutes, every message would leave such a timer for that long. An event loop's timer is removed on
+/// cancellation.
+///
+/// - Throws: `CancellationError` if the task is cancelled.
 public func pause(for duration: Duration) async throws {
     let alarm = Alarm()
     try await withTaskCancellationHandler {

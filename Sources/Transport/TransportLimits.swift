@@ -1,46 +1,47 @@
 import CPlatform
 import Glibc
 
-/// Limits of connections; README.md lists them.
+/// Limits on connections; README.md lists them.
 public enum TransportLimits {
-    /// Connections whose certificate has been checked.
+    /// Connections whose certificates have been checked.
     public static let connections = 4096
-    /// Of them, kept for peers that are known and have fewer than two.
+    /// The part of them that is reserved for known peers with fewer than two connections.
     public static let connectionsKept = 1024
-    /// Of them, those of operators and auditors at most.
+    /// The largest part of them that operators and auditors may use.
     public static let oversightConnections = 1024
-    /// Connections whose handshake is not over; they count by themselves. Beyond it the oldest one ends.
+    /// Connections whose handshake is not complete, counted separately. Beyond this limit the oldest one is dropped.
     public static let handshakes = 4096
-    /// The same of one address; of IPv6, of one network of 64 bits.
+    /// The same limit for one address; for IPv6, for one /64 network.
     public static let handshakesPerAddress = 1024
-    /// Open files that connections leave to the ledger and the blobs.
+    /// Open files that connections leave for the ledger and the blobs.
     public static let descriptorsKept = 256
-    /// How long nothing is accepted after the system had no descriptor, or no memory, for a connection.
+    /// How long accepting pauses after the system had no descriptor or memory for a connection.
     public static let acceptPauseSeconds: Int64 = 1
-    /// Messages in one read of a socket: more of them, and smaller, only waste the reader's time.
+    /// The largest number of messages in one read of a socket: a peer that sends more and smaller ones wastes the
+    /// reader's time.
     public static let framesPerRead = 8192
     public static let handshakeSeconds: Int64 = 10
-    /// From the end of the handshake to the hello.
+    /// The time from the end of the handshake to the hello.
     public static let helloSeconds: Int64 = 10
     public static let connectSeconds: Int64 = 10
-    /// For an operator's question.
+    /// The time limit for the answer to an operator's request.
     public static let answerSeconds: Int64 = 600
-    /// Frames that may wait for a slow reader in the process.
+    /// Frames that may wait in the process for a slow reader.
     public static let framesInFlight = 4
 }
 
-/// What a process asks of the system at its start.
+/// Settings of the process that are made at its start.
 public enum ProcessResources {
-    /// Keeps freed buffers in the process, so that transfers do not spend their time on page faults. Call once at
+    /// Keeps freed buffers in the process, so that transfers do not spend their time on page faults. Call once at the
     /// start.
     public static func keepBuffers() { kumiai_keep_buffers() }
-    /// Allows as many open files as the system lets this process have. Call once at start.
+    /// Raises the limit of open files to the system's maximum for this process. Call once at the start.
     public static func raiseDescriptorLimit() { kumiai_raise_descriptor_limit() }
 
-    /// What a command needs at least: the event loops, the ledger, a connection.
+    /// The smallest limit that a command can work with: for the event loops, the ledger and a connection.
     public static let leastDescriptors = 32
 
-    /// How many files this process may have open.
+    /// The number of files that this process may have open.
     public static var descriptorLimit: Int {
         var limit = rlimit()
         guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return 1024 }

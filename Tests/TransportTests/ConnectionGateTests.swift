@@ -78,7 +78,7 @@ import Testing
         var gate = gate(connections: 8, kept: 4)
         gate.know([site("osaka")])
         for index in 0..<4 { #expect(try admit(&gate, site("new\(index)")) == nil) }
-        #expect(try admit(&gate, site("new4"))?.contains("kept for peers that it knows") == true)
+        #expect(try admit(&gate, site("new4"))?.contains("reserved for known peers") == true)
         // Known by name, and known because it was here before.
         #expect(try admit(&gate, site("osaka")) == nil)
         #expect(try admit(&gate, site("new0")) == nil)

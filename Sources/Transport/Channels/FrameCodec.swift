@@ -2,7 +2,7 @@ import NIOCore
 import NIOConcurrencyHelpers
 import Wire
 
-/// Length-delimited protobuf messages: a varint of the length, then the message, as every protobuf library writes it.
+/// Length-delimited protobuf messages: a varint length followed by the message, as in protobuf libraries.
 final class FrameCodec<Inbound: WireFrame, Outbound: WireFrame>: ChannelDuplexHandler {
     typealias InboundIn = ByteBuffer
     typealias InboundOut = Inbound
@@ -29,7 +29,7 @@ final class FrameCodec<Inbound: WireFrame, Outbound: WireFrame>: ChannelDuplexHa
                 }
                 context.fireChannelRead(wrapInboundOut(frame))
             }
-            // An empty buffer of every connection that waits would be most of a coordinator's memory.
+            // Keep no empty buffers: with many idle connections they would use most of a coordinator's memory.
             accumulated = arrived.readableBytes > 0 ? arrived : nil
         } catch {
             context.fireErrorCaught(error)
@@ -40,7 +40,7 @@ final class FrameCodec<Inbound: WireFrame, Outbound: WireFrame>: ChannelDuplexHa
     private func nextFrame(_ buffer: inout ByteBuffer) throws -> Inbound? {
         guard let (length, prefix) = try lengthPrefix(buffer) else { return nil }
         guard length <= limit.bytes else {
-            throw TransportError(.frameTooLarge, "a frame of \(length) bytes; at most \(limit.bytes) are taken here")
+            throw TransportError(.frameTooLarge, "a frame of \(length) bytes; expected at most \(limit.bytes)")
         }
         guard buffer.readableBytes >= prefix + length else {
             buffer.discardReadBytes()
@@ -84,7 +84,7 @@ final class FrameCodec<Inbound: WireFrame, Outbound: WireFrame>: ChannelDuplexHa
     }
 }
 
-/// The largest frame that a connection takes: small until its hello says that it is for bulk.
+/// The largest frame that a connection accepts: small until its hello says that it is a bulk connection.
 public final class FrameLimit: Sendable {
     private let value: NIOLockedValueBox<Int>
 

@@ -1,13 +1,15 @@
 import NIOCore
 import Wire
 
-/// The frames that arrive on a connection, one after the other.
+/// The sequence of frames that arrive on a connection.
 public final class Inbox<Frame: WireFrame>: @unchecked Sendable {
-    // Unchecked: a connection has one reader at a time; the stream allows only one iterator ever.
+    // Unchecked: a connection has one reader at a time, and the stream allows only one iterator.
     private var iterator: NIOAsyncChannelInboundStream<Frame>.AsyncIterator
 
     init(_ stream: NIOAsyncChannelInboundStream<Frame>) { iterator = stream.makeAsyncIterator() }
 
-    /// The next frame; `nil` when the peer has closed.
+    /// Returns the next frame; `nil` when the peer has closed the connection.
+    ///
+    /// - Throws: If the connection fails.
     public func next() async throws -> Frame? { try await iterator.next() }
 }

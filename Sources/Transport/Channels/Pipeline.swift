@@ -8,7 +8,7 @@ import Wire
     import Glibc
 #endif
 
-/// A connection's channel as an async sequence of frames, and the certificate that its handshake will bring.
+/// A connection's channel as an async sequence of frames, with the certificate from its handshake.
 final class SecureChannel<Inbound: WireFrame, Outbound: WireFrame>: Sendable {
     let limit: FrameLimit
     private let certificate: EventLoopFuture<Certificate>
@@ -17,7 +17,7 @@ final class SecureChannel<Inbound: WireFrame, Outbound: WireFrame>: Sendable {
 
     var channel: any Channel { frames.channel }
 
-    /// Builds the pipeline; runs on the channel's event loop.
+    /// Builds the pipeline; must run on the channel's event loop.
     init(_ channel: any Channel, _ context: TLSContext, behind proxy: ConnectHandler? = nil) throws {
         let promise = channel.eventLoop.makePromise(of: Certificate.self)
         limit = FrameLimit()
@@ -44,7 +44,8 @@ final class SecureChannel<Inbound: WireFrame, Outbound: WireFrame>: Sendable {
         )
     }
 
-    /// The certificate of the peer, as soon as the handshake is done. One that hangs holds up nobody who is cancelled.
+    /// Returns the peer's certificate once the handshake is done. A cancelled task does not wait for a handshake that
+    /// hangs.
     func peerCertificate() async throws -> Certificate {
         try await withTaskCancellationHandler {
             try await certificate.get()
@@ -53,7 +54,7 @@ final class SecureChannel<Inbound: WireFrame, Outbound: WireFrame>: Sendable {
         }
     }
 
-    /// Lends both directions to `body`, and closes the connection after it.
+    /// Passes both directions to `body`, and closes the connection afterwards.
     func executeThenClose<Result: Sendable>(
         _ body: (NIOAsyncChannelInboundStream<Inbound>, NIOAsyncChannelOutboundWriter<Outbound>) async throws -> Result
     ) async throws -> Result {
@@ -61,26 +62,26 @@ final class SecureChannel<Inbound: WireFrame, Outbound: WireFrame>: Sendable {
         return try await frames.executeThenClose { try await body($0, $1) }
     }
 
-    /// A listener that stops drops a peer that has just connected, and NIO ends the process for a channel that is never
-    /// closed.
+    /// Closes a channel that was never used: when a listener stops, it may drop a peer that has just connected, and NIO
+    /// traps if a channel is never closed.
     deinit {
         guard !isTaken.withLockedValue({ $0 }) else { return }
         Task { [frames] in try await frames.executeThenClose { _, _ in } }
     }
 }
 
-/// What all our sockets have in common.
+/// Options that all sockets share.
 enum SocketOptions {
-    // Small at first: each connection keeps its own, and most of them wait most of the time.
+    // Small at first, because each connection has its own buffer and most connections are idle.
     static let receiveBuffers = AdaptiveRecvByteBufferAllocator(minimum: 2048, initial: 2048, maximum: 65_536)
-    /// Outbound bytes of one of a coordinator's many connections that may wait for the socket before writers are held
-    /// back.
+    /// How many outbound bytes of one of a coordinator's many connections may wait for the socket before writers are
+    /// suspended.
     static let writeWaterMark = ChannelOptions.Types.WriteBufferWaterMark(low: 128 * 1024, high: 256 * 1024)
-    /// The same of a participant, which has one or two: the next chunk is ready while one is sent.
+    /// The same for a client, which has only one or two connections: the next chunk is ready while one is sent.
     static let clientWriteWaterMark = ChannelOptions.Types.WriteBufferWaterMark(low: 512 * 1024, high: 1024 * 1024)
 
-    /// Asks the kernel to find out that a peer is gone: after 30 s of silence it is probed, and within a minute given
-    /// up. A link that is back by then goes on as if nothing had been.
+    /// TCP keep-alive: after 30 s of silence the peer is probed, and the connection is closed after about a minute
+    /// without an answer. If the link recovers within that time, the connection continues.
     static let keepAlive: [(ChannelOptions.Types.SocketOption, ChannelOptions.Types.SocketOption.Value)] = [
         (.init(level: .init(SOL_SOCKET), name: .init(SO_KEEPALIVE)), 1),
         (.init(level: .init(IPPROTO_TCP), name: .init(TCP_KEEPIDLE)), 30),

@@ -1,19 +1,19 @@
 import Identity
 import NIOCore
 
-/// TLS 1.3 on a channel: ciphertext outside, plaintext inside, by OpenSSL.
+/// TLS 1.3 on a channel with OpenSSL: ciphertext on the outside, plaintext on the inside.
 ///
-/// It owes: the handshake and the peer's certificate, close_notify both ways, detection of truncation, answers to
-/// KeyUpdate, and back-pressure both ways (it holds nothing back: reads are passed through one by one, and what is
-/// encrypted counts in the channel's outbound buffer at once).
+/// It is responsible for the handshake and the peer's certificate, close_notify in both directions, detection of
+/// truncation, answers to KeyUpdate, and backpressure in both directions. It buffers nothing: it passes reads through
+/// one by one, and encrypted bytes count in the channel's outbound buffer at once.
 final class TLSHandler: ChannelDuplexHandler {
     typealias InboundIn = ByteBuffer
     typealias InboundOut = ByteBuffer
     typealias OutboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
-    /// Plaintext encrypted in one go: four records, so that writes to the socket are large and buffers stay in cache.
-    /// With what each record adds it fits 64 KiB; a byte more, and the allocator would take 128.
+    /// Plaintext to encrypt at a time: four records, so that writes to the socket are large and buffers stay in cache.
+    /// With the overhead of each record it fits into 64 KiB; one byte more, and the allocator would use 128 KiB.
     private static let pieceBytes = 63 * 1024
     private static let recordBytes = 16 * 1024
     private static let lingerMilliseconds: Int64 = 500
@@ -26,11 +26,13 @@ final class TLSHandler: ChannelDuplexHandler {
     private var hasPeerClosed = false
     private var pendingWrites = MarkedCircularBuffer<(ByteBuffer, EventLoopPromise<Void>?)>(initialCapacity: 4)
     private var timeout: Scheduled<Void>?
-    /// Who waits to close until the last alert has been sent.
+    /// Closes that wait until the last alert has been sent.
     private var lingering: [EventLoopPromise<Void>?]?
     private var context: ChannelHandlerContext?
 
-    /// `handshaken` gets the peer's certificate, or the error that ended the handshake.
+    /// - Parameters:
+    ///   - context: The TLS configuration.
+    ///   - handshaken: Gets the peer's certificate, or the error that ended the handshake.
     init(_ context: TLSContext, handshaken: EventLoopPromise<Certificate>) throws {
         session = try TLSSession(context)
         self.handshaken = handshaken
@@ -59,7 +61,7 @@ final class TLSHandler: ChannelDuplexHandler {
     func channelInactive(context: ChannelHandlerContext) {
         if state == .open && !hasPeerClosed {
             context.fireErrorCaught(
-                IdentityError(.truncated, "the connection broke off: the other side did not close it")
+                IdentityError(.truncated, "the connection was cut off: the other side did not close it")
             )
         }
         end(TransportError(.closed, "the peer closed the connection during the handshake"))
@@ -88,7 +90,7 @@ final class TLSHandler: ChannelDuplexHandler {
         try ciphertext.withUnsafeReadableBytes { bytes in
             _ = try session.lending(bytes) {
                 if state == .handshaking, try session.handshake() == .complete {
-                    // Ciphertext that completes the handshake goes out before the first byte of plaintext.
+                    // Send the ciphertext that completes the handshake before the first byte of plaintext.
                     sendCiphertext(context, promise: nil)
                     try completeHandshake(context)
                 }
@@ -208,11 +210,11 @@ final class TLSHandler: ChannelDuplexHandler {
     }
 
     private func fail(_ context: ChannelHandlerContext, _ error: any Error) {
-        // The alert that tells the peer why.
+        // Send the alert that tells the peer the reason.
         sendCiphertext(context, promise: nil)
         end(error)
         context.fireErrorCaught(error)
-        // Closing at once, with input unread, would reset the connection and could take the alert with it.
+        // Closing at once with unread input would reset the connection and could lose the alert.
         let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
         guard lingering == nil else { return }
         lingering = []
@@ -222,7 +224,7 @@ final class TLSHandler: ChannelDuplexHandler {
         self.context = context
     }
 
-    /// Returns the context where the connection is still to be closed.
+    /// Returns the context if the connection must still be closed.
     private func endLingering() -> ChannelHandlerContext? {
         guard let waiting = lingering, let context else { return nil }
         (lingering, self.context) = (nil, nil)

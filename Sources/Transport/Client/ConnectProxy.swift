@@ -4,7 +4,7 @@ import NIOCore
 public struct ConnectProxy: Equatable, Sendable {
     public let host: String
     public let port: Int
-    /// The value of the Proxy-Authorization header, if the proxy wants one: `Basic dXNlcjpwYXNz` (RFC 7617).
+    /// The value of the Proxy-Authorization header, if the proxy requires one: `Basic dXNlcjpwYXNz` (RFC 7617).
     public let authorization: String?
 
     public init(host: String, port: Int, authorization: String? = nil) {
@@ -14,15 +14,15 @@ public struct ConnectProxy: Equatable, Sendable {
     }
 }
 
-/// Asks the proxy for a tunnel when the connection is made, and leaves the pipeline when it has one.
+/// Asks the proxy for a tunnel once connected, and removes itself from the pipeline when it has one.
 ///
-/// What comes after it in the pipeline hears of an active channel only then.
+/// Handlers after it in the pipeline see the channel become active only then.
 final class ConnectHandler: ChannelInboundHandler, RemovableChannelHandler {
     typealias InboundIn = ByteBuffer
     typealias InboundOut = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
-    /// A proxy's answer, with all its headers, is at most this long.
+    /// The largest answer of a proxy, including all headers.
     static let answerBytes = 16 * 1024
 
     private let target: String
@@ -31,7 +31,11 @@ final class ConnectHandler: ChannelInboundHandler, RemovableChannelHandler {
     private var answer: ByteBuffer?
     private var isOpen = false
 
-    /// `tunnel` succeeds with the tunnel, or fails with why there is none.
+    /// - Parameters:
+    ///   - host: The target's host.
+    ///   - port: The target's port.
+    ///   - authorization: The value of the Proxy-Authorization header, if any.
+    ///   - tunnel: Succeeds when there is a tunnel, or fails with the reason why there is none.
     init(host: String, port: Int, authorization: String?, tunnel: EventLoopPromise<Void>) {
         target = host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
         self.authorization = authorization
@@ -82,7 +86,7 @@ final class ConnectHandler: ChannelInboundHandler, RemovableChannelHandler {
 
     func channelInactive(context: ChannelHandlerContext) {
         if !isOpen {
-            tunnel.fail(TransportError(.unreachable, "the proxy closed the connection before there was a tunnel"))
+            tunnel.fail(TransportError(.unreachable, "the proxy closed the connection before the tunnel was open"))
         }
         context.fireChannelInactive()
     }
@@ -93,11 +97,11 @@ final class ConnectHandler: ChannelInboundHandler, RemovableChannelHandler {
     }
 
     func handlerRemoved(context: ChannelHandlerContext) {
-        if !isOpen { tunnel.fail(TransportError(.closed, "the connection was closed before there was a tunnel")) }
+        if !isOpen { tunnel.fail(TransportError(.closed, "the connection was closed before the tunnel was open")) }
     }
 
     private func fail(_ context: ChannelHandlerContext, _ reason: String) {
-        tunnel.fail(TransportError(.unreachable, "the proxy gives no tunnel to \(target): \(reason)"))
+        tunnel.fail(TransportError(.unreachable, "the proxy does not open a tunnel to \(target): \(reason)"))
         context.close(promise: nil)
     }
 }

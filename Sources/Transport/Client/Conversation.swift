@@ -2,9 +2,9 @@ import NIOConcurrencyHelpers
 import Protocol
 import Wire
 
-/// Questions and answers over one control connection, with what comes unasked on the side.
+/// Requests and responses over one control connection, with unsolicited messages delivered separately.
 public final class Conversation: Sendable {
-    /// Where one answer goes.
+    /// Receives one response.
     private typealias Slot = AsyncThrowingStream<ServerMessage, any Error>
 
     private struct State {
@@ -17,7 +17,9 @@ public final class Conversation: Sendable {
 
     public init(_ connection: ClientConnection) { self.connection = connection }
 
-    /// Reads until the connection ends; answers go to the one who asked, the rest to `unasked`.
+    /// Reads until the connection ends. Responses go to the requests that wait for them, other messages to `unasked`.
+    ///
+    /// - Throws: The error that ended the connection.
     public func run(unasked: @Sendable (ServerMessage) async -> Void = { _ in }) async throws {
         do {
             while let frame = try await connection.inbox.next() {
@@ -31,7 +33,9 @@ public final class Conversation: Sendable {
         }
     }
 
-    /// Asks and waits for the answer; a refusal is thrown.
+    /// Sends a request and returns the response.
+    ///
+    /// - Throws: The `Refusal` that the coordinator answered, or `TransportError` if the connection ends.
     public func ask(_ message: ClientMessage) async throws -> ServerMessage {
         let (slot, filler) = Slot.makeStream(bufferingPolicy: .bufferingNewest(1))
         let id = try state.withLockedValue { state in
@@ -57,7 +61,10 @@ public final class Conversation: Sendable {
 }
 
 extension Dialer {
-    /// Connects, asks one question and leaves: what operators' commands do.
+    /// Connects, sends one request and disconnects, as operators' commands do.
+    ///
+    /// - Returns: The response.
+    /// - Throws: The `Refusal` that the coordinator answered, or an error if there is no connection.
     public func ask(_ message: ClientMessage, software: String) async throws -> ServerMessage {
         try await withConnection(.control, software: software) { connection in
             let conversation = Conversation(connection)

@@ -4,12 +4,12 @@ import NIOCore
 import NIOPosix
 import Wire
 
-/// Where the coordinator is, and with what certificate to speak to it.
+/// The coordinator's address, and the certificate to connect with.
 public struct Dialer: Sendable {
     public let host: String
     public let port: Int
     public let proxy: ConnectProxy?
-    /// New connections use the current one.
+    /// New connections use the current context.
     public let contexts: TLSContextBox
     public let consortium: String
     private let group: any EventLoopGroup
@@ -48,7 +48,11 @@ public struct Dialer: Sendable {
         self.group = group
     }
 
-    /// Connects, says hello, and calls `body` with the connection, which ends with it.
+    /// Connects, says hello, and calls `body` with the connection, which is closed when `body` returns.
+    ///
+    /// - Returns: The result of `body`.
+    /// - Throws: `TransportError` or `IdentityError` if there is no connection, the coordinator's `Refusal`, or what
+    ///   `body` throws.
     public func withConnection<Result: Sendable>(
         _ purpose: Hello.Purpose,
         software: String,
@@ -69,7 +73,7 @@ public struct Dialer: Sendable {
                 if purpose == .bulk { secure.limit.allowBulk() }
                 return try await body(connection.welcomed(welcome, certificate: certificate))
             } catch let error as IdentityError {
-                // Tells the coordinator's log why we leave.
+                // Tell the coordinator's log why this client disconnects.
                 try? await connection.send(.goodbye(reason: "\(error)"), id: 1)
                 throw error
             }
@@ -100,14 +104,14 @@ public struct Dialer: Sendable {
             return secure
         } catch {
             tunnel.fail(error)
-            let way = proxy.map { " by the proxy \($0.host):\($0.port)" } ?? ""
+            let way = proxy.map { " through the proxy\($0.host):\($0.port)" } ?? ""
             let failure = ConnectionFailure(error)
             let message = "cannot reach the coordinator at \(host):\(port)\(way): \(failure.reason)"
             throw TransportError(.unreachable, message, hint: failure.hint)
         }
     }
 
-    /// The other side must be a coordinator of our consortium, whatever its name on the network is.
+    /// Checks that the peer is a coordinator of our consortium, whatever its host name is.
     private func check(_ certificate: Certificate) throws {
         let peer = try certificate.principal()
         guard peer.isCoordinator, peer.consortium == consortium else {
@@ -124,7 +128,7 @@ public struct Dialer: Sendable {
 public struct ClientConnection: Sendable {
     public let inbox: Inbox<ServerFrame>
     public let outbound: NIOAsyncChannelOutboundWriter<ClientFrame>
-    /// What the coordinator said to the hello.
+    /// The coordinator's answer to the hello.
     public let welcome: Welcome?
     /// The coordinator's certificate.
     public let certificate: Certificate?
@@ -144,14 +148,16 @@ public struct ClientConnection: Sendable {
         self.certificate = certificate
     }
 
-    /// Ends the connection from outside its task.
+    /// Closes the connection; may be called from another task.
     public func close() { channel.close(promise: nil) }
 
-    /// Returns once the event loop has the message in hand; while ``SocketOptions/clientWriteWaterMark`` is passed, it
-    /// waits.
+    /// Returns once the event loop has taken the message; waits while more than ``SocketOptions/clientWriteWaterMark``
+    /// is pending.
+    ///
+    /// - Throws: If the connection is closed.
     public func send(_ message: ClientMessage, id: UInt64) async throws {
         try await outbound.write(ClientFrame(id: id, message))
-        // As in ServerConnection: otherwise a large blob is encrypted as a whole before its first byte goes out.
+        // As in ServerConnection: otherwise a large blob would be completely encrypted before its first byte is sent.
         try await channel.eventLoop.submit {}.get()
     }
 
@@ -159,7 +165,7 @@ public struct ClientConnection: Sendable {
         do {
             try await send(.hello(Hello(purpose: purpose, software: software, treeHead: treeHead)), id: 1)
         } catch {
-            // The coordinator closed before it heard us: what it said last tells why.
+            // The coordinator closed the connection before it read the hello: its last message says why.
             _ = try await inbox.next()
             throw error
         }
@@ -171,7 +177,7 @@ public struct ClientConnection: Sendable {
             guard WireLimits.versions.contains(welcome.version) else {
                 throw Refusal(
                     .version,
-                    "the coordinator chose protocol version \(welcome.version), which we do not speak"
+                    "the coordinator chose protocol version \(welcome.version), which this program does not support"
                 )
             }
             return welcome

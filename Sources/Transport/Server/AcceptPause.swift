@@ -5,10 +5,11 @@ import NIOCore
     import Glibc
 #endif
 
-/// Stops accepting for a moment where the system has no descriptor or no memory for a connection, and says so once.
+/// Pauses accepting when the system has no descriptor or memory for a connection, and logs this once.
 ///
-/// NIO goes on to read its listening socket after such an error, and the kernel goes on to say that somebody waits
-/// there: a whole processor would do nothing else. Who waits is accepted when there is room again.
+/// After such an error NIO would go on reading the listening socket, and the kernel would go on reporting that a
+/// connection is waiting: this would use a whole processor core. Waiting clients are accepted when resources are
+/// available again.
 final class AcceptPause: ChannelDuplexHandler {
     typealias InboundIn = NIOAny
     typealias OutboundIn = NIOAny
@@ -16,7 +17,7 @@ final class AcceptPause: ChannelDuplexHandler {
     private let logger: Logger
     private let pause: TimeAmount
     private var resumption: Scheduled<Void>?
-    /// From the first such error to the next connection that was accepted.
+    /// True from the first such error until the next connection is accepted.
     private var isShort = false
 
     init(logger: Logger, pause: TimeAmount = .seconds(TransportLimits.acceptPauseSeconds)) {
@@ -28,7 +29,7 @@ final class AcceptPause: ChannelDuplexHandler {
         guard let error = error as? IOError, let hint = Self.hint(error.errnoCode) else {
             return context.fireErrorCaught(error)
         }
-        // A peer that has left while it waited is gone from the queue: nothing to wait for.
+        // The waiting peer has left, so there is no reason to pause.
         guard error.errnoCode != ECONNABORTED else { return }
         say(error, hint)
         guard resumption == nil else { return }
@@ -42,7 +43,7 @@ final class AcceptPause: ChannelDuplexHandler {
     }
 
     private func setReading(_ isReading: Bool, _ context: ChannelHandlerContext) {
-        // Of all that a handler can do, only this takes the socket out of what the loop waits for.
+        // This is the only way for a handler to remove the socket from the event loop's selector.
         try? context.channel.syncOptions?.setOption(.autoRead, value: isReading)
     }
 
@@ -69,7 +70,7 @@ final class AcceptPause: ChannelDuplexHandler {
         }
     }
 
-    /// Nothing asks the socket for more while it pauses.
+    /// Suppresses reads of the socket during a pause.
     func read(context: ChannelHandlerContext) { if resumption == nil { context.read() } }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {

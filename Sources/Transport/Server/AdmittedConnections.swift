@@ -1,12 +1,11 @@
 import NIOConcurrencyHelpers
 import NIOCore
 
-/// The connections whose certificates were admitted: one that does not hold any more must not stay until its peer
-/// leaves.
+/// The admitted connections, so that one can be closed when its certificate is no longer valid.
 final class AdmittedConnections: Sendable {
     private let open = NIOLockedValueBox<[ObjectIdentifier: ServerConnection]>([:])
 
-    /// Counts `connection` as open for as long as `body` takes.
+    /// Registers `connection` as open while `body` runs.
     func keeping(_ connection: ServerConnection, _ body: (ServerConnection) async throws -> Void) async throws {
         let key = ObjectIdentifier(connection.channel)
         open.withLockedValue { $0[key] = connection }

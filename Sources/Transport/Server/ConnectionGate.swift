@@ -1,13 +1,13 @@
 import Federation
 import Wire
 
-/// Who may connect, as a value. Handshakes in progress and admitted peers count apart: a peer that has shown no
-/// certificate takes no place of one who has.
+/// Admission control for connections, as a value. Unfinished handshakes and admitted peers are counted separately, so
+/// that a peer without a valid certificate never takes the place of one that has shown one.
 ///
-/// A newcomer for whose handshake there is no place takes the place of the oldest one that is unfinished, of his own
-/// address where that has too many, or else of the address that has the most. An honest handshake takes some round
-/// trips and is among the youngest, so a flood must fill all places anew within that time to end it; refusing newcomers
-/// instead would let one flood a handshake's time limit keep everybody out.
+/// If there is no place for a new handshake, the oldest unfinished one is dropped: from the same address if that has
+/// too many, otherwise from the address that has the most. An honest handshake takes a few round trips and is among the
+/// youngest, so a flood must refill all places within that time to displace it. If new handshakes were refused instead,
+/// a flood could keep all clients out for a handshake's time limit.
 struct ConnectionGate: Sendable {
     struct Limits: Equatable, Sendable {
         var connections = TransportLimits.connections
@@ -17,7 +17,8 @@ struct ConnectionGate: Sendable {
         var handshakesPerAddress = TransportLimits.handshakesPerAddress
         var perPeer = Int.max
 
-        /// What a process with so many open files can hold; the ledger and the blobs need some too.
+        /// Reduces the limits to what a process with this many descriptors can hold; the ledger and the blobs need some
+        /// too.
         func fitting(descriptors: Int) -> Limits {
             let places = max(16, descriptors - TransportLimits.descriptorsKept)
             guard places < connections + handshakes else { return self }
@@ -31,7 +32,8 @@ struct ConnectionGate: Sendable {
         }
     }
 
-    /// A newcomer's number, or none where he has no place; and whose handshake ends for him.
+    /// The number of a new connection, or `nil` if there is no place for it; and the number of the handshake that it
+    /// displaces.
     struct Arrival: Equatable {
         let number: UInt64?
         let dropped: UInt64?
@@ -41,7 +43,7 @@ struct ConnectionGate: Sendable {
     private(set) var admittedCount = 0
     private(set) var handshakeCount = 0
     private var next: UInt64 = 1
-    /// Of each address, the numbers of unfinished handshakes, oldest first.
+    /// For each address, the numbers of the unfinished handshakes, oldest first.
     private var waiting: [String: [UInt64]] = [:]
     private var addresses: [UInt64: String] = [:]
     private var admitted: [UInt64: Principal] = [:]
@@ -49,14 +51,14 @@ struct ConnectionGate: Sendable {
     private var oversightCount = 0
     private var known: Set<Principal> = []
 
-    /// Peers that are remembered: more than a consortium has, and a bound for memory.
+    /// The largest number of peers to remember: more than a consortium has, but bounded.
     private static let knownPeers = 16_384
-    /// What a peer needs: a site's control and bulk connections.
+    /// How many connections a peer needs: a site's control and bulk connections.
     private static let connectionsInUse = 2
 
     init(_ limits: Limits) { self.limits = limits }
 
-    /// Remembers peers for whom places are kept. A peer that was admitted is known as well.
+    /// Remembers peers for which places are reserved. Admitted peers are remembered automatically.
     mutating func know(_ peers: [Principal]) {
         for peer in peers where known.count < Self.knownPeers { known.insert(peer) }
     }
@@ -64,7 +66,7 @@ struct ConnectionGate: Sendable {
     // MARK: Handshakes
 
     mutating func arrive(from address: String) -> Arrival {
-        // No certificate could help: a handshake would be work for a refusal.
+        // All places for admitted peers are taken, so the connection would be refused even with a valid certificate.
         guard admittedCount < limits.connections else { return Arrival(number: nil, dropped: nil) }
         var dropped: UInt64?
         if waiting[address]?.count ?? 0 >= limits.handshakesPerAddress {
@@ -90,8 +92,10 @@ struct ConnectionGate: Sendable {
 
     // MARK: Admission
 
-    /// Counts a connection as its peer's, once its handshake is over; or says why not. One that is refused counts among
-    /// the unfinished handshakes until it ends.
+    /// Counts a connection as its peer's once its handshake is complete.
+    ///
+    /// - Returns: `nil`, or the reason for refusing the connection, which then counts as an unfinished handshake until
+    ///   it ends.
     mutating func admit(_ number: UInt64, _ peer: Principal) -> Refusal? {
         guard addresses[number] != nil else {
             return Refusal(.limit, "the handshake took too long while many others waited", hint: "try again")
@@ -126,9 +130,9 @@ struct ConnectionGate: Sendable {
         guard free > limits.kept || own < Self.connectionsInUse && known.contains(peer) else {
             return Refusal(
                 .limit,
-                "the coordinator's last \(limits.kept) connections are kept for peers that it knows, and for each "
-                    + "one's first "
-                    + "\(Self.connectionsInUse)",
+                "the coordinator's last \(limits.kept) connections are reserved for known peers, "
+                    + "at most "
+                    + "\(Self.connectionsInUse) for each",
                 hint: "try again later"
             )
         }
@@ -144,7 +148,7 @@ struct ConnectionGate: Sendable {
 
     func hasAdmitted(_ number: UInt64) -> Bool { admitted[number] != nil }
 
-    /// Whether a connection has a place, in a handshake or admitted.
+    /// Whether a connection has a place, as a handshake or as an admitted one.
     func holds(_ number: UInt64) -> Bool { addresses[number] != nil || admitted[number] != nil }
 
     mutating func end(_ number: UInt64) {

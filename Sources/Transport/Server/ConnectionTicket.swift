@@ -3,7 +3,7 @@ import NIOConcurrencyHelpers
 import NIOCore
 import Wire
 
-/// The gate and the channels that wait at it.
+/// The gate, shared by all connections, with the channels of unfinished handshakes.
 final class ConnectionRegistry: Sendable {
     private struct State {
         var gate: ConnectionGate
@@ -17,8 +17,8 @@ final class ConnectionRegistry: Sendable {
     init(_ limits: ConnectionGate.Limits) { state = NIOLockedValueBox(State(gate: ConnectionGate(limits))) }
 
     var limits: ConnectionGate.Limits { state.withLockedValue { $0.gate.limits } }
-    /// Handshakes that ended because newer ones needed their places, and failed ones of which nothing was said, since
-    /// this was asked last.
+    /// Returns and resets the counts of handshakes that newer ones have displaced, and of failed handshakes that were
+    /// not logged.
     func takeCounts() -> (dropped: Int, unsaid: Int) {
         state.withLockedValue { state in
             defer { (state.dropped, state.failed) = (0, 0) }
@@ -26,7 +26,7 @@ final class ConnectionRegistry: Sendable {
         }
     }
 
-    /// Whether to say that a handshake failed: strangers must not fill the log.
+    /// Counts a failed handshake, and returns whether to log it: unknown peers must not fill the log.
     func mayReportFailure() -> Bool {
         state.withLockedValue { state in
             state.failed += 1
@@ -34,12 +34,12 @@ final class ConnectionRegistry: Sendable {
         }
     }
 
-    /// Failed handshakes that are logged one by one, between two counts.
+    /// The number of failed handshakes that are logged individually between two counts.
     private static let failuresSaid = 50
 
     func know(_ peers: [Principal]) { state.withLockedValue { $0.gate.know(peers) } }
 
-    /// `nil`: there is no place for it.
+    /// Returns `nil` if there is no place for the connection.
     func ticket(_ channel: any Channel) -> ConnectionTicket? {
         let (number, dropped) = state.withLockedValue { state -> (UInt64?, (any Channel)?) in
             let arrival = state.gate.arrive(from: channel.remoteAddress?.network ?? "")
@@ -70,7 +70,7 @@ final class ConnectionRegistry: Sendable {
     }
 }
 
-/// One connection's place among all of them, from its acceptance to its end.
+/// One connection's place at the gate, from its acceptance to its end.
 struct ConnectionTicket: Sendable {
     private let registry: ConnectionRegistry
     private let number: UInt64
@@ -80,10 +80,10 @@ struct ConnectionTicket: Sendable {
         self.number = number
     }
 
-    /// Counts the connection as its peer's, once its handshake is over; or says why not.
+    /// Counts the connection as its peer's once its handshake is complete; returns the reason if it is refused.
     func admit(_ peer: Principal) -> Refusal? { registry.admit(number, peer) }
     var isAdmitted: Bool { registry.hasAdmitted(number) }
-    /// Whether it still has its place; a handshake that a newer one has displaced has not.
+    /// Whether the connection still has its place; a newer handshake may have displaced it.
     var isHeld: Bool { registry.holds(number) }
     func end() { registry.end(number) }
 }
@@ -96,11 +96,11 @@ extension SocketAddress {
         return self.protocol == .inet6 ? "[\(ipAddress)]\(port)" : "\(ipAddress)\(port)"
     }
 
-    /// What one holder of addresses has: an IPv4 address, or an IPv6 network of 64 bits.
+    /// The network that one client controls: an IPv4 address, or an IPv6 /64 network.
     var network: String {
         guard case .v6(let address) = self else { return ipAddress ?? "" }
         return withUnsafeBytes(of: address.address.sin6_addr) { bytes in
-            // IPv4 in IPv6 clothes.
+            // An IPv4-mapped IPv6 address.
             bytes.prefix(10).allSatisfy { $0 == 0 } && bytes[10] == 0xff && bytes[11] == 0xff
                 ? hexadecimal(bytes) : hexadecimal(bytes.prefix(8))
         }

@@ -6,7 +6,7 @@ import NIOConcurrencyHelpers
 import NIOPosix
 import Wire
 
-/// A connection that a participant opened, after its certificate has been checked.
+/// A connection from a client, after its certificate has been checked.
 public struct ServerConnection: Sendable {
     public let peer: Principal
     public let certificate: Certificate
@@ -16,19 +16,22 @@ public struct ServerConnection: Sendable {
     let outbound: NIOAsyncChannelOutboundWriter<ServerFrame>
     let channel: any Channel
 
-    /// Returns once the event loop has the message in hand; while ``SocketOptions/writeWaterMark`` is passed, it waits.
+    /// Returns once the event loop has taken the message; waits while more than ``SocketOptions/writeWaterMark`` is
+    /// pending.
+    ///
+    /// - Throws: If the connection is closed.
     public func send(_ message: ServerMessage, inReplyTo id: UInt64 = 0) async throws {
         try await outbound.write(ServerFrame(inReplyTo: id, message))
-        // The writer learns from the event loop alone that the buffer is full, and a loop with many connections tells
-        // it late: without this turn, ten chunks waited for each of two hundred sites that fetched a model.
+        // The writer learns only from the event loop that the buffer is full, and a loop with many connections reports
+        // it late. Without this turn, ten chunks were queued for each of two hundred sites that fetched a model.
         try await channel.eventLoop.submit {}.get()
     }
 
-    /// Ends the connection from outside its task.
+    /// Closes the connection; may be called from another task.
     public func close() { channel.close(promise: nil) }
 }
 
-/// The coordinator's port.
+/// The coordinator's listening port.
 public final class Listener: Sendable {
     private typealias Secure = SecureChannel<ClientFrame, ServerFrame>
 
@@ -57,8 +60,13 @@ public final class Listener: Sendable {
         )
     }
 
-    /// `contexts`: new handshakes use the current one. `peerLimit`: connections that one certificate's holder may have
-    /// open. `refused` hears of each certificate that a handshake did not accept, and why.
+    /// - Parameters:
+    ///   - contexts: New handshakes use the current context.
+    ///   - consortium: The consortium whose certificates are accepted.
+    ///   - peerLimit: The number of connections that the holder of one certificate may have open.
+    ///   - group: The event loops of the connections.
+    ///   - logger: The log.
+    ///   - refused: Called with each certificate that a handshake did not accept, and the reason.
     public init(
         contexts: TLSContextBox,
         consortium: String,
@@ -77,10 +85,17 @@ public final class Listener: Sendable {
         registry = ConnectionRegistry(limits.fitting(descriptors: ProcessResources.descriptorLimit))
     }
 
-    /// Remembers peers for whom places are kept when there are few left; those that were admitted are known already.
+    /// Remembers peers for which places are reserved when few are left; admitted peers are remembered automatically.
     public func know(_ peers: [Principal]) { registry.know(peers) }
 
-    /// Listens until ``close()`` or cancellation. `ready` gets the port, which may have been chosen by the system.
+    /// Listens until ``close()`` or cancellation.
+    ///
+    /// - Parameters:
+    ///   - host: The address to listen on.
+    ///   - port: The port; with 0 the system chooses one.
+    ///   - ready: Called with the port number.
+    ///   - serve: Called with each admitted connection, which is closed when it returns.
+    /// - Throws: `TransportError` if the address cannot be listened on.
     public func run(
         host: String,
         port: Int,
@@ -141,7 +156,7 @@ public final class Listener: Sendable {
         )
     }
 
-    /// One line for a flood, rather than one for each of its connections.
+    /// Logs one line for a flood instead of one for each connection.
     private func reportFlood() async throws {
         while true {
             try await pause(for: .seconds(TransportLimits.handshakeSeconds))
@@ -152,13 +167,13 @@ public final class Listener: Sendable {
                 metadata: [
                     "displaced_by_newer": "\(dropped)", "failed_and_not_logged": "\(unsaid)",
                     "seconds": "\(TransportLimits.handshakeSeconds)",
-                    "hint": "somebody opens connections and shows no certificate that holds",
+                    "hint": "a client opens connections without presenting a valid certificate",
                 ]
             )
         }
     }
 
-    /// Takes no more connections and ends ``run(host:port:ready:serve:)``.
+    /// Stops accepting connections and ends ``run(host:port:ready:serve:)``.
     public func close() {
         let channel = server.withLockedValue { server in
             server.isClosed = true
@@ -167,7 +182,9 @@ public final class Listener: Sendable {
         channel?.close(promise: nil)
     }
 
-    /// Ends the connections whose certificates do not hold any more; `problem` says why.
+    /// Closes the connections whose certificates are no longer valid.
+    ///
+    /// - Parameter problem: Returns why a certificate is not valid; `nil` if it is.
     public func endConnections(_ problem: (Certificate) -> String?) {
         for connection in admitted.all {
             guard let reason = problem(connection.certificate) else { continue }
@@ -185,7 +202,8 @@ public final class Listener: Sendable {
         let ticket = registry.ticket(channel)
         var logger = logger
         logger[metadataKey: "address"] = "\(address)"
-        // Nothing is said where every place is taken: a handshake for a refusal would be a stranger's gain.
+        // Close without an answer when every place is taken: a handshake just to send a refusal would cost this side
+        // too much.
         guard let ticket else { return await turnAway(secure) }
         do {
             try await secure.executeThenClose { [logger] inbound, outbound in
@@ -210,13 +228,13 @@ public final class Listener: Sendable {
             }
         } catch is CancellationError {
         } catch ChannelError.ioOnClosedChannel {
-            // The peer that asked may leave before all of its answer is sent.
+            // The peer may disconnect before the whole answer has been sent.
             logger.debug("the peer left")
         } catch let error as IdentityError where error.refused != nil {
-            // A flood of strangers' certificates is counted too.
+            // Rejected certificates can come in a flood too, so the limit for log lines applies.
             if registry.mayReportFailure() { await note(error, logger) }
         } catch {
-            // Of those who showed no certificate there may be thousands a second: they are counted.
+            // There may be thousands of peers without a certificate per second, so only some are logged.
             if ticket.isAdmitted || ticket.isHeld && registry.mayReportFailure() {
                 let peer = ticket.isAdmitted ? try? await secure.peerCertificate().principal().path : nil
                 logger.warning("connection ended", metadata: ["peer": "\(peer ?? "")", "reason": "\(describe(error))"])
@@ -225,7 +243,7 @@ public final class Listener: Sendable {
         ticket.end()
     }
 
-    /// Says whose certificate it was: the peer itself hears no more of it than an alert.
+    /// Logs whose certificate was refused, and why: the peer itself gets only a TLS alert.
     private func note(_ error: IdentityError, _ logger: Logger) async {
         guard let certificate = error.refused else { return }
         logger.warning(
@@ -244,8 +262,8 @@ public final class Listener: Sendable {
         try? await secure.executeThenClose { _, _ in }
     }
 
-    /// Answers the hello with a refusal, and lets the peer close: a close with input unread could take the answer with
-    /// it.
+    /// Answers the hello with a refusal and waits until the peer closes: closing with unread input could lose the
+    /// answer.
     private func refuse(
         _ refusal: Refusal,
         _ inbox: Inbox<ClientFrame>,

@@ -2,7 +2,7 @@ import Blobs
 import Federation
 import Tensors
 
-/// Tensors in blobs: the store's files as safetensors see them.
+/// Opens blobs as safetensors files.
 extension SafetensorsFile {
     public convenience init(_ blobs: BlobStore, _ digest: Digest) throws {
         try self.init(BlobSource(blobs.open(digest)))
@@ -25,5 +25,5 @@ private struct BlobSource: ByteSource {
     }
 }
 
-/// A safetensors file that becomes a blob as it is written.
+/// Lets a safetensors file be written directly as a blob.
 extension BlobWriter: ByteSink {}

@@ -1,8 +1,10 @@
 import Federation
 
-/// The work of a committed round, as a ledger's entries tell it.
+/// The computation of a committed round, from a ledger's entries.
 public enum CommittedRound {
-    /// Folds the entries up to the commit of `round`; throws where it is not there.
+    /// Folds the entries up to the commit of `round`, and returns its computation.
+    ///
+    /// - Throws: `VerificationError` if the round is not committed, or an entry does not follow from those before it.
     public static func task(of campaign: CampaignID, round: Int, in entries: some Sequence<Entry>) throws
         -> AggregationTask
     {

@@ -2,10 +2,10 @@ import Federation
 import Identity
 import Ledger
 
-/// Whether the entries of a ledger were signed by those whom they name; an auditor begins with the CA that it trusts,
-/// and follows the ledger from one CA to the next.
+/// Verifies that a ledger's entries were signed by the principals that they name. An auditor starts with the CAs that
+/// it trusts and follows the ledger from one CA to the next.
 public struct EntrySignatures {
-    /// The CAs that are trusted, and those that they and their successors have vouched for.
+    /// The trusted CAs, and the CAs that they and their successors have vouched for.
     public private(set) var roots: TrustRoots
     private let trusted: TrustRoots
 
@@ -14,8 +14,12 @@ public struct EntrySignatures {
         trusted = roots
     }
 
-    /// - Parameter state: the fold of the entries before this one.
-    /// - Throws: what does not hold.
+    /// Verifies the signatures of the next entry.
+    ///
+    /// - Parameters:
+    ///   - entry: The entry.
+    ///   - state: The fold of the entries before it.
+    /// - Throws: `VerificationError`, `IdentityError` or `LedgerError` if a signature is not valid.
     public mutating func check(_ entry: Entry, after state: ConsortiumState) throws {
         switch entry.body {
         case .founded(let founding): try check(founding, at: entry.at)
@@ -56,7 +60,7 @@ public struct EntrySignatures {
         }
     }
 
-    /// A history that the log's key never signed was never there to be lost.
+    /// Only a history that the log key has signed can be declared lost.
     private func check(_ loss: LossDeclaration, _ founding: Founding) throws {
         do {
             let lost = try SignedTreeHead(
@@ -68,20 +72,20 @@ public struct EntrySignatures {
                 throw VerificationError("it keeps \(loss.keptEntries) entries of a history that had \(lost.size)")
             }
         } catch let error as LedgerError {
-            throw VerificationError("the tree head that it declares lost is none of this ledger: \(error.message)")
+            throw VerificationError("the tree head declared lost does not belong to this ledger: \(error.message)")
         }
     }
 }
 
 extension TrustRoots {
-    /// That a ledger was founded under none of these CAs; `nil`: it was founded under one of them.
+    /// Returns a message if the ledger was founded under none of these CAs; `nil` if it was founded under one of them.
     public func problem(of founding: Founding) -> String? {
         guard !authorities.contains(where: { $0.digest == founding.authority }) else { return nil }
         let trusted = authorities.map { "\($0.subject) (SHA-256 \($0.digest.hex))" }.joined(separator: ", ")
         return
             """
-            the ledger of \(founding.consortium) was founded under another CA, with SHA-256 \
-            \(founding.authority.hex), than \(trusted)
+            the ledger of \(founding.consortium) was founded under a different CA, with SHA-256 \
+            \(founding.authority.hex), not under \(trusted)
             """
     }
 }

@@ -2,10 +2,17 @@ import Federation
 import Identity
 import Releases
 
-/// Whether a release is the one that a ledger cut: signed, with the ledger's model, and telling of its rounds what the
-/// ledger says.
+/// Verifies that a release is the one recorded in a ledger: signed, with the ledger's model, and with a lineage that
+/// matches the ledger's rounds.
 public enum ReleaseProvenance {
-    /// - Parameter entries: those of the ledger, from the first on.
+    /// Verifies a release.
+    ///
+    /// - Parameters:
+    ///   - release: The release.
+    ///   - cutting: The entry that cut it.
+    ///   - entries: The ledger's entries, from the first on.
+    ///   - roots: The trusted CAs.
+    /// - Throws: `VerificationError`, `ReleaseError` or `IdentityError` if the release is not valid.
     public static func verify(
         _ release: ReleaseDirectory,
         _ cutting: ReleaseCutting,

@@ -3,27 +3,29 @@ import Blobs
 import Federation
 import Tensors
 
-/// What a round comes to: computed once by the coordinator, and again by everybody who checks it.
+/// Computes the result of a round, in the same way for the coordinator and for every verifier.
 public struct RoundComputation: Sendable {
     private let inputs: BlobStore
     private let results: BlobStore
     private let threads: Int
 
     /// - Parameters:
-    ///   - inputs: holds the models and updates that the round's task names.
-    ///   - results: takes what comes of it; may be the same store.
+    ///   - inputs: The store with the models and updates that the round's task names.
+    ///   - results: The store for the results; may be the same one.
+    ///   - threads: The number of threads.
     public init(from inputs: BlobStore, to results: BlobStore, threads: Int) {
         self.inputs = inputs
         self.results = results
         self.threads = threads
     }
 
-    /// Computes the task's result and publishes its files in the store of the results.
+    /// Computes the task's result and publishes its files in the results store.
     ///
-    /// The bytes of the inputs are not hashed here: who asks has looked for damage, and knows what to do about it.
-    /// - Throws: `BlobError`, `SafetensorsError` or `AggregationError` where an input is missing or has another form.
+    /// The inputs are not hashed here: the caller has already checked them for damage, and knows how to react to it.
+    /// - Returns: The resulting global state.
+    /// - Throws: `BlobError`, `SafetensorsError` or `AggregationError` if an input is missing or has the wrong form.
     public func run(_ task: AggregationTask) throws -> GlobalState {
-        // What is not published goes with its writer: the files of a failure must not stay and fill the disk.
+        // A writer removes its file unless it is published, so that a failed computation leaves nothing on the disk.
         var writers: (model: BlobWriter?, adapter: BlobWriter?, state: BlobWriter?)
         func open(_ writer: inout BlobWriter?, _ layout: TensorLayout, _ metadata: [(name: String, value: String)] = [])
             throws -> SafetensorsWriter
@@ -43,7 +45,7 @@ public struct RoundComputation: Sendable {
         )
         func published(_ writer: BlobWriter?) throws -> BlobReference {
             guard let (digest, byteCount) = try writer?.publish() else {
-                throw BlobError(.failed, "the round has made no file")
+                throw BlobError(.failed, "the round has produced no file")
             }
             return BlobReference(digest: digest, byteCount: byteCount)
         }

@@ -4,7 +4,7 @@ import Federation
 import Tensors
 import Updates
 
-/// Whether an update's file is what its manifest and the plan say, and how large its values are.
+/// Checks an update's file against its manifest and the plan, and computes its norm.
 public struct UpdateContents {
     private let training: Training
     private let compression: Compression
@@ -17,16 +17,20 @@ public struct UpdateContents {
         self.base = base
     }
 
-    /// That the store has no file of the manifest's size; `nil`: it has one.
+    /// Returns a refusal if the store has no file of the manifest's size; `nil` if it has one.
     public static func absence(of manifest: UpdateManifest, in store: BlobStore) -> UpdateRefusal? {
         guard store.byteCount(of: manifest.update) != manifest.updateByteCount else { return nil }
         return UpdateRefusal(.blobMissing, "blob \(manifest.update.short) was not uploaded, or has another size")
     }
 
-    /// Looks at every value of the update's file in `store`, or at what was seen of it when it arrived.
-    /// - Parameter scanned: what was seen of exactly these bytes; `nil`: they are read.
-    /// - Returns: the norm, or what is wrong with the update.
-    /// - Throws: where the file cannot be read: the update is not to blame.
+    /// Inspects every value of the update's file in `store`, or uses the scan that was made when it arrived.
+    ///
+    /// - Parameters:
+    ///   - manifest: The update's manifest.
+    ///   - store: The store with the update's file.
+    ///   - scanned: A scan of exactly these bytes; if `nil`, the file is read.
+    /// - Returns: The norm, or what is wrong with the update.
+    /// - Throws: `BlobError` if the file cannot be read, which is not the update's fault.
     public func inspect(_ manifest: UpdateManifest, in store: BlobStore, scanned: ScannedUpdate? = nil) throws
         -> Inspection
     {

@@ -1,12 +1,14 @@
 import Federation
 import Identity
 
-/// Whether an update's manifest was signed by the site that it names.
+/// Verifies that an update's manifest was signed by the site that it names.
 public enum UpdateSignature {
-    /// Checks the certificate that came with the update, alone and without intermediates, as an auditor will have it.
-    /// - Returns: who signed.
-    /// - Throws: `IdentityError` where the certificate does not hold at `time`; `VerificationError` where it is another
-    ///   one's, or the signature is wrong or not ECDSA P-256.
+    /// Verifies the certificate that came with the update, without intermediates, as an auditor will have it, and the
+    /// signature.
+    ///
+    /// - Returns: The principal that signed.
+    /// - Throws: `IdentityError` if the certificate is not valid at `time`; `VerificationError` if it belongs to
+    ///   another principal, or the signature is wrong or not ECDSA P-256.
     @discardableResult
     public static func verify(_ update: SignedUpdate, consortium: String, roots: TrustRoots, at time: Timestamp) throws
         -> Principal

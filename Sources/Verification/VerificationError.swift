@@ -1,4 +1,4 @@
-/// That something is not what it claims to be.
+/// A verification failure: something is not what it claims to be.
 public struct VerificationError: Error, Equatable, Sendable, CustomStringConvertible {
     public let message: String
     public init(_ message: String) { self.message = message }

@@ -104,7 +104,7 @@ import Testing
         let longer = try consortium.attempt(["audit", "verify", consortium.data])
         #expect(
             longer.status == 3
-                && longer.output.contains("it has \(whole.count + 1) bytes, and the ledger says \(whole.count)"),
+                && longer.output.contains("it has \(whole.count + 1) bytes, but the ledger says \(whole.count)"),
             "\(longer.output)"
         )
         try whole.write(to: url)
@@ -198,7 +198,7 @@ import Testing
         let outcome = try consortium.attempt(["audit", "verify", consortium.data])
         #expect(
             outcome.status == 3
-                && outcome.output.contains("the tree head that it declares lost is none of this ledger"),
+                && outcome.output.contains("the tree head declared lost does not belong to this ledger"),
             "\(outcome)"
         )
     }

@@ -124,7 +124,7 @@ import Testing
             "audit", "verify", consortium.data, "--ca", consortium.path("other/ca.pem"),
         ])
         #expect(
-            audit.status == 6 && audit.error.contains("was founded under another CA, with SHA-256"),
+            audit.status == 6 && audit.error.contains("was founded under a different CA, with SHA-256"),
             "\(audit.error)"
         )
         #expect(

@@ -1,24 +1,31 @@
 import LinearAlgebra
 import Tensors
 
-/// The change between two models as an adapter: the best of its rank for each module, by singular values
-/// (Eckart and Young 1936), and what of the change it cannot say.
+/// The change between two models as an adapter: for each module the best approximation of the given rank, by singular
+/// values (Eckart and Young 1936), and the part of the change that it does not represent.
 public struct AdapterExtraction: Sendable {
     public let layout: AdapterLayout
-    /// In the order of the layout.
+    /// The adapter's values, in the order of the layout.
     public let values: [Float]
     public let alpha: Double
     public let targets: [String]
-    /// The squares of all changes added up, and the part of it that the adapter does not have, from 0 to 1.
+    /// The sum of the squares of all changes, and the fraction of it that the adapter does not represent, from 0 to 1.
     public let energy: Double
     public let discarded: Double
 
-    /// Elements of the largest matrix that is decomposed; its factors take some five times its 8 bytes an element.
+    /// The number of elements of the largest matrix to decompose; the factors need about five times its 8 bytes per
+    /// element.
     static let maximumElements = 1 << 27
 
+    /// Extracts the adapter.
+    ///
     /// - Parameters:
-    ///   - base: what the adapter will be applied to.
-    ///   - model: what base and adapter together come close to; in the same layout.
+    ///   - base: The model that the adapter will be applied to.
+    ///   - model: The model that base and adapter together approximate, in the same layout.
+    ///   - rank: The rank of the adapter.
+    ///   - alpha: The numerator of the adapter's scale, alpha / rank.
+    ///   - targets: The last components of the names of the modules to adapt.
+    /// - Throws: `ReleaseError` if the models or the targets do not fit, or an error of the files.
     public init(from base: SafetensorsFile, to model: SafetensorsFile, rank: Int, alpha: Double, targets: [String])
         throws
     {
@@ -95,7 +102,9 @@ public struct AdapterExtraction: Sendable {
         return singular.values[..<kept].reduce(0) { $0 + $1 * $1 }
     }
 
-    /// Writes it as PEFT keeps adapters.
+    /// Writes the adapter in PEFT's format.
+    ///
+    /// - Throws: If a file cannot be written.
     public func write(to directory: String, base: String, baseDigest: String) throws {
         try PEFTAdapter.write(
             values,

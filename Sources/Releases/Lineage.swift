@@ -1,7 +1,7 @@
 import Federation
 import Tensors
 
-/// Where a release comes from: its base, and every update that went into it.
+/// The origin of a release: its base model and every update that contributed to it.
 public struct Lineage: Equatable, Sendable {
     public struct Contribution: Equatable, Sendable {
         public let site: SiteID
@@ -28,7 +28,10 @@ public struct Lineage: Equatable, Sendable {
     public let releasedAt: Timestamp
     public let treeHead: String
 
-    /// Collects the lineage of a release from a ledger's entries; later ones do not change it.
+    /// Collects the lineage of a release from a ledger's entries; entries after the release do not change it.
+    ///
+    /// - Throws: `ReleaseError` if the ledger does not contain the release, or an entry does not follow from those
+    ///   before it.
     public init(entries: [Entry], of release: ModelName, treeHead: String) throws {
         var state = ConsortiumState()
         var rounds: [Round] = []
@@ -66,7 +69,7 @@ public struct Lineage: Equatable, Sendable {
             default: break
             }
         }
-        throw ReleaseError("the ledger holds no release \(release)")
+        throw ReleaseError("the ledger contains no release \(release)")
     }
 
     private init(

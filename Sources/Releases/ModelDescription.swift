@@ -1,9 +1,10 @@
 import Federation
 import Tensors
 
-/// The texts that go with a model: `config.json` and the model card.
+/// The texts that accompany a model: `config.json` and the model card.
 enum ModelDescription {
-    /// A LeRobot-style configuration: the policy's own, with `input_features`, `output_features` and normalisation.
+    /// A LeRobot-style configuration: the policy's own configuration with `input_features`, `output_features` and
+    /// normalisation.
     static func configuration(_ header: SafetensorsHeader) throws -> String {
         guard let text = header[metadata: "config"], let config = try? JSONParser.parse(Array(text.utf8)),
             let contract = config["contract"]
@@ -51,7 +52,10 @@ enum ModelDescription {
         """
     }
 
-    /// `adapter`: the one that lies beside the model.
+    /// - Parameters:
+    ///   - lineage: The release's lineage.
+    ///   - parameters: The number of parameters.
+    ///   - adapter: The adapter that is released beside the model, if any.
     static func card(_ lineage: Lineage, parameters: Int, adapter: AdapterExtraction? = nil) -> String {
         """
         # \(lineage.cutting.name)

@@ -24,7 +24,14 @@ public enum ModelSignature {
         }
     }
 
-    /// The bundle's JSON. `name` is the release's.
+    /// Signs the resources; returns the bundle as JSON.
+    ///
+    /// - Parameters:
+    ///   - resources: The files to sign.
+    ///   - name: The release's name.
+    ///   - chain: The signer's certificate chain, leaf first.
+    ///   - key: The signer's key.
+    /// - Throws: `IdentityError` if signing fails.
     public static func sign(_ resources: [Resource], name: String, chain: [Certificate], key: PrivateKey) throws
         -> String
     {
@@ -48,7 +55,7 @@ public enum ModelSignature {
             """
     }
 
-    /// The root digest: SHA-256 of the files' raw digests in the order of their names.
+    /// The root digest: SHA-256 of the files' raw digests, sorted by name.
     public static func root(_ resources: [Resource]) -> Digest { Digest(of: sorted(resources).flatMap(\.digest.bytes)) }
 
     private static func sorted(_ resources: [Resource]) -> [Resource] {
@@ -67,34 +74,37 @@ public enum ModelSignature {
             """
     }
 
-    /// DSSE's pre-authentication encoding: what is signed.
+    /// DSSE's pre-authentication encoding, which is the signed data.
     private static func preAuthenticationEncoding(_ payload: [UInt8]) -> [UInt8] {
         Array("DSSEv1 \(payloadType.utf8.count) \(payloadType) \(payload.count) ".utf8) + payload
     }
 
-    /// What a checked bundle says.
+    /// The content of a verified bundle.
     public struct Statement: Sendable {
         public let resources: [Resource]
-        /// Files that the signer left out.
+        /// Files that the signature does not cover.
         public let ignoredPaths: [String]
         public let signer: Principal
         public let certificate: Certificate
     }
 
-    /// The files that a bundle names; nothing of it is checked.
+    /// Returns the files that a bundle names, without verifying anything.
     static func resources(_ json: [UInt8]) throws -> [Resource] {
         guard json.count <= maximumBytes else {
-            throw ReleaseError("\(fileName) has \(json.count) bytes; at most \(maximumBytes) are read")
+            throw ReleaseError("\(fileName) has \(json.count) bytes; expected at most \(maximumBytes)")
         }
         return try SignedContent(SignatureBundle(json).payload).resources
     }
 
-    /// Checks a bundle's certificate at `time` and its signature; the files are the caller's to compare.
+    /// Verifies a bundle's certificate at `time` and its signature. The caller must compare the files.
     ///
-    /// The bundle may be ours, or one that the `model_signing` program wrote.
+    /// The bundle may be ours or one that the `model_signing` program wrote.
+    ///
+    /// - Returns: The signed statement.
+    /// - Throws: `ReleaseError` or `IdentityError` if the bundle is malformed or the signature is not valid.
     public static func verify(_ json: [UInt8], roots: TrustRoots, at time: Timestamp) throws -> Statement {
         guard json.count <= maximumBytes else {
-            throw ReleaseError("\(fileName) has \(json.count) bytes; at most \(maximumBytes) are read")
+            throw ReleaseError("\(fileName) has \(json.count) bytes; expected at most \(maximumBytes)")
         }
         let bundle = try SignatureBundle(json)
         let certificates = try bundle.certificates.map { try Certificate(der: $0) }
@@ -113,7 +123,7 @@ public enum ModelSignature {
     }
 }
 
-/// A release that cannot be made or believed.
+/// A release that cannot be created or trusted.
 public struct ReleaseError: Error, Equatable, Sendable, CustomStringConvertible {
     public let message: String
     public init(_ message: String) { self.message = message }

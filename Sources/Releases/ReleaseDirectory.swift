@@ -4,7 +4,7 @@ import Foundation
 import Identity
 import Tensors
 
-/// A release on disk: weights, their description, where they come from, and a signature over all of it.
+/// A release on disk: weights, their description, their lineage, and a signature over all of them.
 public struct ReleaseDirectory: Sendable {
     public let path: String
 
@@ -17,11 +17,13 @@ public struct ReleaseDirectory: Sendable {
         "\(adapterDirectory)/\($0)"
     }
 
-    /// Of a release that is being written; no release's name ends so.
+    /// The suffix of a release that is being written; no release's name can end with it.
     public static let draftSuffix = "~draft"
 
-    /// Writes a release into `path`, which appears whole or not at all. A model with a value that is not finite is
-    /// none.
+    /// Writes a release to `path` atomically. A model with a value that is not finite is rejected.
+    ///
+    /// - Returns: The release.
+    /// - Throws: `ReleaseError` or another error if the model is not valid or the release cannot be written.
     public static func write(
         to path: String,
         lineage: Lineage,
@@ -33,7 +35,7 @@ public struct ReleaseDirectory: Sendable {
         let draft = path + Self.draftSuffix
         let manager = FileManager.default
         try? manager.removeItem(atPath: draft)
-        // After the rename there is nothing of that name.
+        // After the rename there is no file with this name.
         defer { try? manager.removeItem(atPath: draft) }
         try manager.createDirectory(atPath: draft, withIntermediateDirectories: true)
         try manager.copyItem(atPath: model, toPath: draft + "/model.safetensors")
@@ -79,10 +81,10 @@ public struct ReleaseDirectory: Sendable {
         try report.write(toFile: "\(directory)/extraction.json", atomically: false, encoding: .utf8)
     }
 
-    /// What the adapter beside the model is worth; `nil` where there is none.
+    /// The quality of the adapter beside the model.
     public struct AdapterReport: Sendable {
         public let rank: Int
-        /// The part of the change's energy that it does not have, 0 to 1.
+        /// The fraction of the change's energy that it does not represent, 0 to 1.
         public let discarded: Double
     }
 
@@ -91,19 +93,19 @@ public struct ReleaseDirectory: Sendable {
         guard FileManager.default.fileExists(atPath: "\(path)/\(name)") else { return nil }
         let json = try JSONParser.parse(read(name))
         guard let rank = json["rank"]?.integer, let discarded = json["discarded_energy"]?.double else {
-            throw ReleaseError("\(path)/\(name) is no report")
+            throw ReleaseError("\(path)/\(name) is not a valid report")
         }
         return AdapterReport(rank: rank, discarded: discarded)
     }
 
-    /// What `release show` prints.
+    /// The facts that `release show` prints.
     public struct Summary: Sendable {
         public let release: String
         public let consortium: String
         public let campaign: String
         public let base: String
         public let model: String
-        /// The round that was cut; `nil`: the campaign's last.
+        /// The round whose model was released; `nil` for the campaign's last.
         public let round: Int?
         public let rounds: Int
         public let updates: Int
@@ -133,10 +135,13 @@ public struct ReleaseDirectory: Sendable {
         )
     }
 
-    /// Checks the signature and the digest of every file; returns the signer.
+    /// Verifies the signature and the digest of every file.
     ///
-    /// The certificate must have been valid when the release was cut, which is what `lineage.json`, itself signed,
-    /// says. The release may be reached through a link; in it there may be none.
+    /// The certificate must have been valid when the release was cut, at the time in `lineage.json`, which is itself
+    /// signed. The release's path may be a symbolic link, but the release must not contain any.
+    ///
+    /// - Returns: The signer.
+    /// - Throws: `ReleaseError` or `IdentityError` if the release is not valid.
     public func verify(roots: TrustRoots) throws -> Principal {
         let summary = try summary()
         let statement = try ModelSignature.verify(read(ModelSignature.fileName), roots: roots, at: summary.releasedAt)
@@ -154,12 +159,15 @@ public struct ReleaseDirectory: Sendable {
             throw ReleaseError("\(resource.name) was changed after it was signed")
         }
         guard try digest(of: "model.safetensors").hex == summary.model else {
-            throw ReleaseError("lineage.json names another model than the one beside it")
+            throw ReleaseError("lineage.json names a model other than the one beside it")
         }
         return statement.signer
     }
 
-    /// All files with their digests, the signature among them: what is fetched to have the release elsewhere.
+    /// Returns all files with their digests, including the signature: the complete set to fetch for a copy of the
+    /// release.
+    ///
+    /// - Throws: `ReleaseError` if a file is missing or not covered by the signature.
     public func files() throws -> [(name: String, blob: BlobReference)] {
         let statement = try ModelSignature.resources(read(ModelSignature.fileName))
         let signature = (name: ModelSignature.fileName, digest: try digest(of: ModelSignature.fileName))
@@ -175,11 +183,13 @@ public struct ReleaseDirectory: Sendable {
         return hash.finish()
     }
 
-    /// The text of lineage.json, and the tree head that it was written under.
+    /// Returns the text of lineage.json.
+    ///
+    /// - Throws: `ReleaseError` if the file is missing.
     public func lineage() throws -> String { String(decoding: try read("lineage.json"), as: UTF8.self) }
     public func treeHead() throws -> String { try JSONParser.parse(read("lineage.json"))["tree_head"]?.string ?? "" }
 
-    /// A lineage grows with the updates: 1,000 sites in 1,000 rounds are some 150 MB.
+    /// The lineage grows with the updates: 1,000 sites in 1,000 rounds need about 150 MB.
     private static let maximumTextBytes = 512 << 20
 
     private func read(_ name: String) throws -> [UInt8] {

@@ -1,18 +1,21 @@
 import Foundation
 import Tensors
 
-/// The files of a release's directory. A link in it would let the signature cover a file that is not there.
+/// Lists the files of a release's directory, without symbolic links: the signature would cover a file outside the
+/// release.
 struct ReleaseListing {
-    /// Relative paths, also of files in directories.
+    /// Relative paths, including files in subdirectories.
     private(set) var files: [String] = []
 
     private let root: String
     private static let maximumFiles = 10_000
     private static let maximumDepth = 16
-    /// What a signer may leave out of a signature: the only names that are passed over.
+    /// The only names that a signature may leave out.
     private static let repositoryNames: Set<String> = [".git", ".gitignore", ".gitattributes", ".github"]
 
-    /// - Parameter passingOver: top-level names that the signed statement leaves out.
+    /// - Parameters:
+    ///   - directory: The release's directory.
+    ///   - passingOver: Top-level names that the signed statement leaves out.
     init(_ directory: String, passingOver: [String]) throws {
         root = directory
         let passedOver = Self.repositoryNames.intersection(passingOver)
@@ -20,10 +23,10 @@ struct ReleaseListing {
     }
 
     private func names(in directory: String) throws -> [String] {
-        // With a slash at its end, a link to a directory is that directory.
+        // With a trailing slash, a link to a directory names that directory.
         let path = "\(root)/\(directory)"
         do { return try FileManager.default.contentsOfDirectory(atPath: path) } catch {
-            throw ReleaseError("\(path) cannot be listed: is it a directory, and may you read it?")
+            throw ReleaseError("\(path) cannot be listed: is it a directory that you may read?")
         }
     }
 
@@ -39,9 +42,9 @@ struct ReleaseListing {
                 throw ReleaseError("\(name) is nested deeper than \(Self.maximumDepth) directories")
             }
             for inner in try names(in: name) { try add("\(name)/\(inner)", depth: depth + 1) }
-        case .link: throw ReleaseError("\(name) is a symbolic link; a release holds its files itself")
-        case let kind?: throw ReleaseError("\(name) is \(kind.rawValue); a release holds only files")
-        case nil: throw ReleaseError("\(name) went away while the release was checked")
+        case .link: throw ReleaseError("\(name) is a symbolic link; a release must contain the files themselves")
+        case let kind?: throw ReleaseError("\(name) is \(kind.rawValue); a release may contain only files")
+        case nil: throw ReleaseError("\(name) disappeared while the release was checked")
         }
     }
 }

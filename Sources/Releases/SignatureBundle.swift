@@ -1,10 +1,10 @@
 import Foundation
 import Tensors
 
-/// The parts of a Sigstore bundle with a certificate chain and a DSSE envelope. Only what is known is taken: what is
-/// not signed must not say anything else.
+/// The parts of a Sigstore bundle with a certificate chain and a DSSE envelope. Unknown members are rejected, because
+/// the unsigned parts must not contain anything that could be misinterpreted.
 struct SignatureBundle {
-    /// DER; the signer's is first.
+    /// The certificates in DER, the signer's first.
     let certificates: [[UInt8]]
     /// The signed bytes, an in-toto statement.
     let payload: [UInt8]

@@ -1,7 +1,7 @@
 import Federation
 import Tensors
 
-/// What a signed in-toto statement says of a release's files.
+/// The content of a signed in-toto statement about a release's files.
 struct SignedContent {
     let resources: [ModelSignature.Resource]
     let ignoredPaths: [String]
@@ -12,23 +12,23 @@ struct SignedContent {
         guard statement["_type"]?.string == ModelSignature.statementType,
             statement["predicateType"]?.string == ModelSignature.predicateType
         else {
-            throw Self.wrong("it is not one about a model's files (\(ModelSignature.predicateType))")
+            throw Self.wrong("it is not a statement about a model's files (\(ModelSignature.predicateType))")
         }
         guard let subjects = statement["subject"]?.array, subjects.count == 1,
             let list = statement["predicate"]?["resources"]?.array
         else {
-            throw Self.wrong("it does not hold one subject and its files")
+            throw Self.wrong("it does not have exactly one subject with its files")
         }
         ignoredPaths = try Self.ignoredPaths(statement["predicate"]?["serialization"] ?? .null)
         resources = try list.map(Self.resource)
         guard Set(resources.map(\.name)).count == resources.count else { throw Self.wrong("it names a file twice") }
         guard subjects[0]["digest"]?["sha256"]?.string == ModelSignature.root(resources).hex else {
-            throw ReleaseError("the root digest in \(ModelSignature.fileName) is not that of its files")
+            throw ReleaseError("the root digest in \(ModelSignature.fileName) does not match its files")
         }
     }
 
-    /// How the files were hashed: each as a whole, by SHA-256. Links are refused, whether the signer followed them or
-    /// not.
+    /// Checks how the files were hashed, which must be each as a whole by SHA-256; returns the ignored paths. Symbolic
+    /// links are rejected, whether the signer followed them or not.
     private static func ignoredPaths(_ serialization: JSONValue) throws -> [String] {
         for (name, expected) in [("method", "files"), ("hash_type", "sha256")]
         where serialization[name]?.string != expected {
@@ -48,9 +48,9 @@ struct SignedContent {
         return ModelSignature.Resource(name: name, digest: digest)
     }
 
-    /// Whether a file's name leads nowhere but into the directory.
+    /// Whether a file's name cannot lead out of the directory.
     private static func staysInside(_ name: String) -> Bool {
-        // By bytes, as the system parts paths: to Swift, a slash with a combining mark after it is another character.
+        // Compare bytes, as the system does: in Swift, a slash followed by a combining mark is another character.
         name.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false).allSatisfy {
             !["", ".", ".."].contains(Substring($0))
         }

@@ -126,7 +126,7 @@ import Testing
         try sign(hash: "blake3")
         refused("serialization.hash_type")
         try sign(predicate: "https://slsa.dev/provenance/v1")
-        refused("not one about a model's files")
+        refused("not a statement about a model's files")
     }
 
     @Test func whatIsNotSignedMustSayNothingElse() throws {

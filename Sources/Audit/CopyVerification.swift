@@ -8,10 +8,10 @@ import Tensors
 import Verification
 import Wire
 
-/// Everything about a copy that does not hold, each named.
+/// The findings of a verification: everything in the copy that is not valid.
 public struct VerificationReport: Equatable, Sendable {
     public struct Finding: Equatable, Sendable {
-        /// What is wrong: `entry 17`, `blob 3f…`, `ledger.sqlite`, `release FY2027`.
+        /// What the finding is about: `entry 17`, `blob 3f…`, `ledger.sqlite`, `release FY2027`.
         public let subject: String
         public let message: String
     }
@@ -24,25 +24,25 @@ public struct VerificationReport: Equatable, Sendable {
     public internal(set) var rounds = 0
     public internal(set) var blobs = 0
     public internal(set) var releases = 0
-    /// Receipts and tree heads of others that this ledger goes on from.
+    /// The number of witnesses, which are receipts and tree heads of others, that this ledger extends.
     public internal(set) var witnesses = 0
 
     public var isSound: Bool { findings.isEmpty }
 }
 
-/// Checks a copy offline: every hash, every signature, and that each entry follows from those before it.
+/// Verifies a copy offline: every hash, every signature, and that each entry follows from those before it.
 public struct CopyVerification {
     private let copy: LedgerCopy
     private var signatures: EntrySignatures
     private var report = VerificationReport()
     private var state = ConsortiumState()
     private var referenced: Set<Digest> = []
-    /// Bytes of a blob, where an entry says them: a file of another size is not read.
+    /// The size of each blob, if an entry states it: a file of another size is not read.
     private var byteCounts: [Digest: UInt64] = [:]
-    /// Whether each entry followed from those before it: only then is it known which blobs there must be.
+    /// Whether each entry followed from those before it; otherwise it is unknown which blobs must be present.
     private var isFolded = true
-    /// Whether each entry has the hash that was stored with it: where not, the tree and the file differ as well, and
-    /// that is no finding more.
+    /// Whether each entry has its stored hash. If not, the tree and the file differ too, which is not reported as
+    /// another finding.
     private var isIntact = true
     private var accepted: [(index: Int, update: AcceptedUpdate, plan: Plan?)] = []
     private var tree = MerkleTree()
@@ -54,12 +54,19 @@ public struct CopyVerification {
         signatures = EntrySignatures(trusting: copy.roots)
     }
 
-    /// `witnesses`: what sites and others were given. `progress` hears how many of how many things have been checked.
+    /// Verifies a copy.
+    ///
+    /// - Parameters:
+    ///   - copy: The copy.
+    ///   - witnesses: Receipts and tree heads that others got from the coordinator.
+    ///   - progress: Called with the number of items checked and the total number.
+    /// - Returns: The report.
+    /// - Throws: `AuditError` or `BlobError` if the copy cannot be read.
     public static func run(_ copy: LedgerCopy, witnesses: [Witness] = [], progress: (Int, Int) -> Void = { _, _ in })
         throws -> VerificationReport
     {
         var verification = CopyVerification(copy)
-        // A copy that brings another CA than its ledger's: an auditor who names a CA has been told so by `LedgerCopy`.
+        // The copy's own CA is not its ledger's. If the auditor named a CA, `LedgerCopy` has already thrown this error.
         if let problem = copy.authorityProblem {
             verification.find("ca.pem", problem)
             return verification.report
@@ -96,7 +103,7 @@ public struct CopyVerification {
                 try signatures.check(entry, after: state)
                 tally(entry, index)
                 latest = max(latest, entry.at)
-                // After a broken entry nothing can be said about what follows from it.
+                // After an invalid entry, what follows cannot be checked.
                 if isFolded { try state.apply(entry) }
             } catch let violation as LedgerViolation {
                 find("entry \(index)", violation.message)
@@ -157,7 +164,7 @@ public struct CopyVerification {
                     consortium: founding.consortium,
                     logKey: founding.logKey
                 ) {
-                    note("\(witness.name) is of the history that entry \(loss.index) declares lost: \(error)")
+                    note("\(witness.name) belongs to the history that entry \(loss.index) declares lost: \(error)")
                 } else {
                     find(witness.name, "\(error)")
                 }
@@ -168,7 +175,7 @@ public struct CopyVerification {
     private mutating func checkTreeHead() {
         for entry in copy.entries { tree.append(leaf: MerkleTree.leafHash(entry.bytes)) }
         guard let founding = state.founding else {
-            return find("ledger.sqlite", "without its founding entry, its tree head cannot be checked")
+            return find("ledger.sqlite", "its tree head cannot be checked without the founding entry")
         }
         guard let note = copy.treeHead else { return find("ledger.sqlite", "the tree head is missing") }
         do {
@@ -178,10 +185,10 @@ public struct CopyVerification {
                 key: founding.logKey
             ).head
             guard head.size == tree.count else {
-                return find("tree head", "it is over \(head.size) entries, the ledger holds \(tree.count)")
+                return find("tree head", "it covers \(head.size) entries, but the ledger holds \(tree.count)")
             }
             guard head.root == tree.root || !isIntact else {
-                return find("tree head", "its root is not that of the entries")
+                return find("tree head", "its root does not match the entries")
             }
             guard head.time == nil || head.time == latest || !isFolded else {
                 return find("tree head", "its time is not the latest of the entries")
@@ -222,23 +229,24 @@ public struct CopyVerification {
     private mutating func checkBlobs(_ progress: (Int, Int) -> Void) throws {
         let store = copy.blobs
         let present = Set(try store.all())
-        // What was pruned, or counts in no committed round, may be gone; what is there must be sound all the same.
+        // Blobs that were pruned or count in no committed round may be missing, but those that are present must be
+        // intact.
         let required = isFolded ? referenced.intersection(state.neededBlobs) : referenced
         let all = present.union(required).sorted()
         let pruned = state.prunedBlobs
         let uncounted = referenced.subtracting(all).subtracting(pruned)
         if !uncounted.isEmpty {
-            note("accepted updates that count in no committed round, and are not in the copy: \(uncounted.count)")
+            note("accepted updates that count in no committed round and are not in the copy: \(uncounted.count)")
         }
         if !pruned.isEmpty {
             note(
                 """
-                pruned when their retention had passed, so verified but no longer replayable: \
+                pruned after their retention period, so verified but no longer replayable: \
                 \(counted(state.archive.prunedCount, "round"))
                 """
             )
         }
-        // What is wrong with them is said once.
+        // Blobs with a finding, so that each is reported only once.
         var faulty: Set<Digest> = []
         for (index, digest) in all.enumerated() {
             progress(index, all.count)
@@ -249,7 +257,7 @@ public struct CopyVerification {
                 faulty.insert(digest)
                 let what =
                     switch error.code {
-                    case .missing: "the ledger names it, and it is missing"
+                    case .missing: "the ledger names it, but it is missing"
                     case .damaged: Self.damage(store.byteCount(of: digest), byteCounts[digest])
                     default: "it cannot be read: \(error.message)"
                     }
@@ -264,11 +272,11 @@ public struct CopyVerification {
     }
 
     private static func damage(_ size: UInt64?, _ expected: UInt64?) -> String {
-        guard let size, let expected, size != expected else { return "its bytes have another hash than its name" }
-        return "it has \(size) bytes, and the ledger says \(expected)"
+        guard let size, let expected, size != expected else { return "its bytes do not match the hash in its name" }
+        return "it has \(size) bytes, but the ledger says \(expected)"
     }
 
-    /// Looks inside an update: what the entry says of it must be so.
+    /// Inspects an update's file, which must match its entry.
     private mutating func checkUpdate(_ accepted: AcceptedUpdate, _ plan: Plan?, _ index: Int, _ store: BlobStore) {
         let manifest = accepted.update.manifest
         do {
@@ -280,9 +288,9 @@ public struct CopyVerification {
             switch try UpdateContents(plan.training, plan.compression, base: layout).inspect(manifest, in: store) {
             case .sound(let norm) where norm == accepted.norm: break
             case .sound(let norm):
-                find("entry \(index)", "its update has a norm of \(norm), and the entry says \(accepted.norm)")
+                find("entry \(index)", "its update has a norm of \(norm), but the entry says \(accepted.norm)")
             case .unsound(let refusal):
-                find("entry \(index)", "its update is not what the entry says: \(refusal.detail)")
+                find("entry \(index)", "its update does not match the entry: \(refusal.detail)")
             case .unavailable(let reason): find("entry \(index)", "its update cannot be read: \(reason)")
             }
         } catch { find("entry \(index)", "its update cannot be read: \(error)") }
@@ -313,6 +321,6 @@ public struct CopyVerification {
 }
 
 extension VerificationReport {
-    /// Of a copy whose ledger could not even be read.
+    /// Creates the report for a copy whose ledger cannot be read.
     public init(unreadable message: String) { findings = [Finding(subject: "ledger.sqlite", message: message)] }
 }

@@ -1,7 +1,7 @@
 import Federation
 
 extension Entry {
-    /// What every audit shows of an entry that changes what the others mean; `nil`: it is none of these.
+    /// The notice that every audit shows for an entry that changes the meaning of others; `nil` for other entries.
     var notice: String? {
         switch body {
         case .lossDeclared(let loss):
@@ -18,7 +18,7 @@ extension Entry {
 }
 
 extension LossDeclaration {
-    /// The second line of a tree head is its size.
+    /// The number of lost entries: the second line of a tree head is its size.
     fileprivate var lostEntries: String {
         lostTreeHead.split(separator: "\n", omittingEmptySubsequences: false).dropFirst().first.map(String.init) ?? "?"
     }

@@ -6,12 +6,12 @@ import Ledger
 import Verification
 import Wire
 
-/// A copy of a coordinator's data directory, read without trusting it and without changing it.
+/// A copy of a coordinator's data directory; it is read without being trusted or changed.
 public struct LedgerCopy: Sendable {
     public let directory: String
     public let roots: TrustRoots
     public let entries: [StoredEntry]
-    /// `nil` where the copy holds none.
+    /// `nil` if the copy has none.
     public let treeHead: String?
 
     var ledgerPath: String { directory + "/ledger.sqlite" }
@@ -19,22 +19,27 @@ public struct LedgerCopy: Sendable {
     var blobsPath: String { directory + "/blobs" }
     var releasesPath: String { directory + "/releases" }
 
-    /// `authority`: the CA certificate that the auditor trusts; the copy's own only where that is all there is.
+    /// Opens a copy.
+    ///
+    /// - Parameters:
+    ///   - directory: The copy of the data directory.
+    ///   - authority: The path of the CA certificate that the auditor trusts; if `nil`, the copy's own is used.
+    /// - Throws: `AuditError` if the copy cannot be read, or its ledger was founded under another CA.
     public init(directory: String, authority: String?) throws {
         self.directory = directory
         guard FileManager.default.fileExists(atPath: directory) else {
             throw AuditError(
                 "there is no directory \(directory)",
-                hint: "name a copy of the coordinator's data directory",
+                hint: "give the path of a copy of the coordinator's data directory",
                 code: .wrongOption
             )
         }
         let path = authority ?? directory + "/ca.pem"
         guard let pem = try? IdentityFile.read(path) else {
-            throw AuditError("cannot read the CA certificate \(path)", hint: "name it with --ca", code: .wrongOption)
+            throw AuditError("cannot read the CA certificate \(path)", hint: "give it with --ca", code: .wrongOption)
         }
         do { roots = try TrustRoots(pem: pem) } catch {
-            throw AuditError("\(path) is not a CA certificate: \(error)", hint: "name it with --ca", code: .wrongOption)
+            throw AuditError("\(path) is not a CA certificate: \(error)", hint: "give it with --ca", code: .wrongOption)
         }
         guard FileManager.default.fileExists(atPath: directory + "/ledger.sqlite") else {
             throw AuditError(
@@ -46,11 +51,11 @@ public struct LedgerCopy: Sendable {
         do { (entries, treeHead) = try Self.read(directory) } catch let error as LedgerError {
             throw AuditError(
                 error.message,
-                hint: "copy the coordinator's data directory again; if it stays so, the ledger was changed",
+                hint: "copy the coordinator's data directory again; if the error stays, the ledger was changed",
                 code: .tampered
             )
         }
-        // Under another CA everything would be found wrong, and nothing of it would say more than this.
+        // Under another CA every check would fail, and those findings would add nothing to this message.
         if let authority, let problem = authorityProblem {
             throw AuditError(problem, hint: Self.hint(authority), code: .otherAuthority)
         }
@@ -58,12 +63,12 @@ public struct LedgerCopy: Sendable {
 
     private static func hint(_ authority: String) -> String {
         """
-        \(authority) must be the CA certificate of this consortium; if you are sure that it is, this is not that \
-        consortium's ledger, and nothing of it can be believed
+        \(authority) must be the CA certificate of this consortium; if you are sure that it is, this is not the \
+        consortium's ledger, and nothing in it can be trusted
         """
     }
 
-    /// What the first entry says, before anything is checked.
+    /// The content of the first entry, not verified.
     var claimedFounding: Founding? {
         guard let first = entries.first, first.isIntact,
             case .founded(let founding)? = try? Entry(wireBytes: first.bytes).body
@@ -71,17 +76,17 @@ public struct LedgerCopy: Sendable {
         return founding
     }
 
-    /// That the ledger was founded under none of ``roots``; `nil` also where it does not say under which it was.
+    /// A message if the ledger was founded under none of ``roots``; `nil` also if its founding entry cannot be read.
     var authorityProblem: String? { claimedFounding.flatMap(roots.problem) }
 
-    /// SQLite may write beside a file that it reads, so it gets a copy of its own.
+    /// SQLite may write files beside the one that it reads, so it gets its own copy.
     private static func read(_ directory: String) throws -> ([StoredEntry], String?) {
         let manager = FileManager.default
         let scratch = manager.temporaryDirectory.appendingPathComponent("kumiai-audit-\(UUID().uuidString)").path
         try manager.createDirectory(atPath: scratch, withIntermediateDirectories: true)
         defer { try? manager.removeItem(atPath: scratch) }
         for suffix in ["", "-wal"] where manager.fileExists(atPath: "\(directory)/ledger.sqlite\(suffix)") {
-            // A link is followed: a copy of it would lead elsewhere, or nowhere.
+            // Resolve symbolic links: a copied relative link would point to another place or to nothing.
             let path = URL(fileURLWithPath: "\(directory)/ledger.sqlite\(suffix)").resolvingSymlinksInPath().path
             guard try manager.attributesOfItem(atPath: path)[.type] as? FileAttributeType == .typeRegular else {
                 throw AuditError(
@@ -103,7 +108,7 @@ public struct LedgerCopy: Sendable {
         guard entries[index].isIntact else {
             throw AuditError(
                 "entry \(index): its bytes or its leaf hash were changed",
-                hint: "kumiai audit verify names all that is wrong",
+                hint: "kumiai audit verify lists everything that is wrong",
                 code: .tampered
             )
         }
@@ -113,15 +118,15 @@ public struct LedgerCopy: Sendable {
     public var blobs: BlobStore { BlobStore(reading: blobsPath) }
 }
 
-/// An audit that cannot be made.
+/// An audit that cannot be done.
 public struct AuditError: Error, Equatable, Sendable, CustomStringConvertible {
     public enum Code: Sendable {
         case failed
-        /// What was found is no ledger that anybody has written by the rules.
+        /// The ledger violates the rules, so it was changed or is not a ledger.
         case tampered
-        /// The ledger was founded under another CA than the one that is trusted here: nothing was checked.
+        /// The ledger was founded under a CA other than the trusted one; nothing was checked.
         case otherAuthority
-        /// What was named is not there, or is something else.
+        /// An option or argument names something that does not exist or is of the wrong kind.
         case wrongOption
     }
 

@@ -3,14 +3,14 @@ import Federation
 import Foundation
 import Verification
 
-/// A round computed again from its stored updates.
+/// The recomputation of a round from its stored updates.
 public struct Replay: Sendable {
     public let task: AggregationTask
-    /// What the ledger says came of the round.
+    /// The result of the round according to the ledger.
     public let recorded: GlobalState
-    /// What comes of it here.
+    /// The recomputed result.
     public let computed: GlobalState
-    /// A release that folds this round's adapter into its model: no other entry says what comes of that.
+    /// A release with this round's adapter folded into its model, whose result no other entry states.
     public let release: Release?
 
     public struct Release: Sendable {
@@ -21,7 +21,15 @@ public struct Replay: Sendable {
 
     public var isIdentical: Bool { recorded == computed && release.map { $0.recorded == $0.computed } ?? true }
 
-    /// Computes the committed attempt of `round` again; of the newest campaign, where none is named.
+    /// Recomputes the committed attempt of `round`.
+    ///
+    /// - Parameters:
+    ///   - copy: The copy.
+    ///   - round: The round's number.
+    ///   - campaign: The campaign; `nil` for the newest one.
+    ///   - threads: The number of threads.
+    /// - Returns: The recorded and the recomputed results.
+    /// - Throws: `AuditError` if there is no such round or its blobs are missing or damaged.
     public static func run(_ copy: LedgerCopy, round: Int, campaign: CampaignID? = nil, threads: Int = 2) throws
         -> Replay
     {
@@ -30,7 +38,7 @@ public struct Replay: Sendable {
         if let campaign, rounds.isEmpty {
             throw AuditError(
                 "there is no campaign \(campaign)",
-                hint: "kumiai audit rounds names them",
+                hint: "kumiai audit rounds lists them",
                 code: .wrongOption
             )
         }
@@ -46,8 +54,8 @@ public struct Replay: Sendable {
         }
         guard record.replayability(in: copy.blobs) != .pruned else {
             throw AuditError(
-                "the updates of round \(round) were removed when the plan's retention had passed",
-                hint: "kumiai audit rounds says which rounds can be replayed"
+                "the updates of round \(round) were removed after the plan's retention period",
+                hint: "kumiai audit rounds shows which rounds can be replayed"
             )
         }
         return try run(record, recorded: commit.result, in: copy, threads: threads)
@@ -69,12 +77,12 @@ public struct Replay: Sendable {
         )
     }
 
-    /// What came of a committed round in a replay of all.
+    /// The outcome for one committed round in a replay of all.
     public struct Outcome: Sendable {
         public enum Result: Equatable, Sendable {
             case identical
             case different
-            /// Its updates were removed when the plan's retention had passed.
+            /// Its updates were removed after the plan's retention period.
             case pruned
             /// A blob that it needs is missing or damaged.
             case unreadable(String)
@@ -89,9 +97,11 @@ public struct Replay: Sendable {
         public var isSound: Bool { result == .identical || result == .pruned }
     }
 
-    /// Computes every committed round of a campaign again, or of all campaigns where none is named.
+    /// Recomputes every committed round of a campaign, or of all campaigns if `campaign` is `nil`.
     ///
-    /// `progress` hears how many of how many rounds are done.
+    /// - Parameter progress: Called with the number of finished rounds and the total number.
+    /// - Returns: The outcome of each round.
+    /// - Throws: `AuditError` if there is no such campaign.
     public static func all(
         _ copy: LedgerCopy,
         campaign: CampaignID? = nil,
@@ -102,7 +112,7 @@ public struct Replay: Sendable {
         if let campaign, rounds.isEmpty {
             throw AuditError(
                 "there is no campaign \(campaign)",
-                hint: "kumiai audit rounds names them",
+                hint: "kumiai audit rounds lists them",
                 code: .wrongOption
             )
         }
@@ -137,7 +147,7 @@ public struct Replay: Sendable {
         let scratch = manager.temporaryDirectory.appendingPathComponent("kumiai-replay-\(UUID().uuidString)").path
         try manager.createDirectory(atPath: scratch, withIntermediateDirectories: true)
         defer { try? manager.removeItem(atPath: scratch) }
-        // A sum over damaged blobs would only say that something differs; this says what.
+        // Check the blobs first: a sum over damaged blobs would only show that the results differ, not why.
         for digest in task.start.blobs + task.contributions.map(\.update) { try blobs.verify(digest) }
         return try RoundComputation(from: blobs, to: BlobStore(directory: scratch), threads: threads).run(task)
     }

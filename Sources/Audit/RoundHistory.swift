@@ -1,11 +1,11 @@
 import Blobs
 import Federation
 
-/// The rounds of a ledger as an auditor reads them.
+/// The history of a ledger's rounds, for an auditor.
 public struct RoundHistory: Sendable {
     public struct Record: Sendable {
         public let campaign: CampaignID
-        /// The numbers of the entries that opened it, and that committed or abandoned it.
+        /// The indices of the entries that opened it, and that committed or abandoned it.
         public let openedEntry: Int
         public var endedEntry: Int?
         public var task: AggregationTask
@@ -16,23 +16,24 @@ public struct RoundHistory: Sendable {
         public var commit: RoundCommit?
         public var endedAt: Timestamp?
         public var abandoned: String?
-        /// Why its campaign ended while it was open.
+        /// Why its campaign ended while the round was open.
         public var ended: String?
-        /// A release of this round, of a campaign that ended before its plan did.
+        /// A release of this round, from a campaign that ended before its plan did.
         public var release: ReleaseCutting?
-        /// Its updates are not kept any more: it can be verified, and not replayed.
+        /// Its updates are no longer kept: it can be verified but not replayed.
         public var isPruned = false
 
-        /// Whose updates count in it: of a committed round also those that an abandoned attempt had accepted.
+        /// The sites whose updates count in it. For a committed round these include updates that an abandoned attempt
+        /// accepted.
         public var sites: [SiteID] { counted.map(\.site) }
 
-        /// Of ``sites``, those whose update is of this round.
+        /// Those of ``sites`` whose update is for this round.
         public var timely: [SiteID] { counted.filter { $0.round == task.key.round }.map(\.site) }
 
-        /// Of ``sites``, those whose update is of an earlier round and came late. A site may be in both.
+        /// Those of ``sites`` whose update was late, for an earlier round. A site may be in both lists.
         public var late: [SiteID] { counted.filter { $0.round < task.key.round }.map(\.site) }
 
-        /// Who was asked, and of whom no update of this round counts.
+        /// The sites that were asked and have no counted update for this round.
         public var missing: [SiteID] { cohort.filter { !timely.contains($0) } }
 
         private var counted: [(site: SiteID, round: Int)] {
@@ -42,21 +43,23 @@ public struct RoundHistory: Sendable {
             return task.contributions.map { ($0.site, roundsOfUpdates[$0.update] ?? task.key.round) }
         }
 
-        /// The rounds that the updates which count are of.
+        /// The rounds for which the counted updates were trained.
         var roundsOfUpdates: [Digest: Int] = [:]
     }
 
     public private(set) var rounds: [Record] = []
-    /// What happened beside the rounds, with the numbers of the entries: changes of campaigns and of the CA, losses,
-    /// corrections of the clock, attempts that were given up before they began.
+    /// Events other than rounds, with their entries' indices: changes of campaigns and of the CA, losses, corrections
+    /// of the clock, and attempts abandoned before they opened.
     public private(set) var events: [(index: Int, text: String)] = []
-    /// The rounds that the accepted updates of the campaign are of.
+    /// The rounds for which the campaign's accepted updates were trained.
     private var roundsOfUpdates: [Digest: Int] = [:]
 
-    /// Folds the entries; throws at the first that does not follow.
+    /// Folds the entries.
+    ///
+    /// - Throws: `AuditError` at the first entry that does not follow from those before it.
     public init(_ copy: LedgerCopy) throws {
         var state = ConsortiumState()
-        let hint = "kumiai audit verify names all that is wrong"
+        let hint = "kumiai audit verify lists everything that is wrong"
         guard !copy.entries.isEmpty else { throw AuditError("the ledger is empty", hint: hint, code: .tampered) }
         for index in copy.entries.indices {
             let entry: Entry
@@ -81,7 +84,7 @@ public struct RoundHistory: Sendable {
                 "\(change.changedBy) \(change.action.verb) \(change.campaign)\(change.action.details): \(change.reason)"
             )
         case .roundAbandoned(let abandonment):
-            // One that had opened has its row.
+            // An attempt that had opened has its own record.
             guard !rounds.contains(where: { $0.campaign == campaign && $0.task.key == abandonment.key && isOpen($0) })
             else { break }
             note(
@@ -155,7 +158,7 @@ public struct RoundHistory: Sendable {
     }
 }
 
-/// Whether a round can be computed again from a copy.
+/// Whether a round can be recomputed from a copy.
 public enum Replayability: Equatable, Sendable, CustomStringConvertible {
     case replayable
     case pruned

@@ -6,12 +6,11 @@ import Ledger
 import Tensors
 import Wire
 
-/// What somebody else was given by the coordinator: a receipt or a tree head. The ledger must be one that goes on from
-/// it.
+/// A receipt or a tree head that another party got from the coordinator. The ledger must extend it.
 ///
-/// A history that was rewritten as a whole is sound in itself; only what others hold shows it.
+/// A completely rewritten history is consistent in itself; only what others hold can expose it.
 public struct Witness: Sendable {
-    /// The file it comes from.
+    /// The file that it was read from.
     public let name: String
     private let kind: Kind
 
@@ -23,6 +22,8 @@ public struct Witness: Sendable {
     static let maximumBytes = 1 << 20
 
     /// Reads a receipt (`*.receipt`) or a tree head (a signed note), or all of them in a directory.
+    ///
+    /// - Throws: `AuditError` if a file cannot be read or is neither a receipt nor a tree head.
     public static func read(_ path: String) throws -> [Witness] {
         guard FileManager.default.fileExists(atPath: path) else {
             throw AuditError("\(path) does not exist", hint: hint, code: .wrongOption)
@@ -34,7 +35,7 @@ public struct Witness: Sendable {
         }
     }
 
-    private static let hint = "--witness names a receipt, a tree head, or a directory of them"
+    private static let hint = "--witness takes a receipt, a tree head, or a directory of them"
 
     private static func isDirectory(_ path: String) -> Bool {
         var isDirectory: ObjCBool = false
@@ -51,7 +52,7 @@ public struct Witness: Sendable {
             kind = .receipt(try Receipt(wireBytes: data))
         } else {
             let text = String(decoding: data, as: UTF8.self)
-            // An origin, a size and a root; whether they are signed is for the check to say.
+            // Check only for origin, size and root here; the signature is verified later.
             let lines = text.components(separatedBy: "\n")
             guard lines.count > 3, Int(lines[1]) != nil else {
                 throw AuditError("\(path) is neither a receipt nor a tree head", hint: Self.hint, code: .wrongOption)
@@ -60,7 +61,7 @@ public struct Witness: Sendable {
         }
     }
 
-    /// The declared loss that explains why the ledger does not go on from it, if there is one.
+    /// Returns the declared loss that explains why the ledger does not extend this witness, if there is one.
     func loss(
         among losses: [ConsortiumState.RecordedLoss],
         in entries: [StoredEntry],
@@ -73,7 +74,7 @@ public struct Witness: Sendable {
             guard let lost = try? SignedTreeHead(note: loss.declaration.lostTreeHead, origin: origin, key: logKey).head,
                 seen.isExplained(byLossOf: lost, declaredAt: loss.at)
             else { return false }
-            // What the declaration says was kept must be there.
+            // Entries that the declaration says were kept must be there.
             if case .receipt(let receipt) = kind, receipt.index < loss.declaration.keptEntries, !holds(receipt, entries)
             {
                 return false
@@ -94,7 +95,9 @@ public struct Witness: Sendable {
         }
     }
 
-    /// Throws what does not hold.
+    /// Checks that the ledger extends this witness.
+    ///
+    /// - Throws: `AuditError` or `LedgerError` if it does not, or if the witness's signature is wrong.
     func check(against entries: [StoredEntry], tree: MerkleTree, consortium: String, logKey: [UInt8]) throws {
         if case .receipt(let receipt) = kind {
             _ = try receipt.verify(consortium: consortium, logKey: logKey)
@@ -108,10 +111,10 @@ public struct Witness: Sendable {
             key: logKey
         ).head
         guard head.size <= tree.count else {
-            throw AuditError("it knows \(head.size) entries, this ledger has \(tree.count): its end was cut off")
+            throw AuditError("it covers \(head.size) entries, but this ledger has \(tree.count): its end was cut off")
         }
         guard tree.root(size: head.size) == head.root else {
-            throw AuditError("the first \(head.size) entries are not those that it was signed for")
+            throw AuditError("the first \(head.size) entries do not match its signed root")
         }
     }
 }

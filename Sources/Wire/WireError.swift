@@ -1,6 +1,6 @@
-/// Bytes from outside that are not the message they should be.
+/// Bytes from outside that are not a valid message.
 public struct WireError: Error, Equatable, Sendable, CustomStringConvertible {
-    /// The field or message, as the .proto files name it.
+    /// The name of the field or message in the .proto files.
     public let field: String
     public let message: String
 

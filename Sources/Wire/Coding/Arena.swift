@@ -2,7 +2,7 @@ import CProtobufC
 import Federation
 import Glibc
 
-/// Memory of one message while it is packed: protobuf-c structures point at one another, and all end together.
+/// The memory of one message while it is packed: protobuf-c structures point to each other and are freed together.
 final class Arena {
     private var blocks: [UnsafeMutableRawPointer] = []
 
@@ -14,7 +14,7 @@ final class Arena {
         return block
     }
 
-    /// A message, set to its defaults by its generated `init` function and then by `body`.
+    /// Creates a message and sets its fields, first with the generated `init` function and then with `body`.
     func make<Message>(
         _ initialise: (UnsafeMutablePointer<Message>?) -> Void,
         _ body: (inout Message) -> Void

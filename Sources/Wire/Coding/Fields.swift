@@ -1,7 +1,7 @@
 import CProtobufC
 import Federation
 
-/// Fields of unpacked messages, checked before use.
+/// Reads fields of unpacked messages, with validation.
 enum Field {
     static func text(_ pointer: UnsafeMutablePointer<CChar>?, _ field: String, atMost limit: Int = WireLimits.textBytes)
         throws -> String
@@ -12,7 +12,7 @@ enum Field {
         return text
     }
 
-    /// An operator's reason: short enough for an entry of the ledger, and not empty.
+    /// Reads an operator's reason: not empty, and short enough for a ledger entry.
     static func reason(_ pointer: UnsafeMutablePointer<CChar>?, _ field: String) throws -> String {
         let text = try text(pointer, field, atMost: CampaignChange.reasonBytes)
         guard !text.isEmpty else { throw WireError(field, "missing") }

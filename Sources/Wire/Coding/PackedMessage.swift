@@ -1,10 +1,10 @@
 import CProtobufC
 
-/// A message that is ready to be packed into bytes, straight into the caller's buffer.
+/// A message that is ready to be packed directly into the caller's buffer.
 public final class PackedMessage {
     private let arena: Arena
     private let message: UnsafePointer<ProtobufCMessage>
-    // What the message points at but does not own.
+    // Keeps alive the bytes that the message points to.
     private let payload: Payload?
     public let byteCount: Int
 
@@ -31,7 +31,7 @@ public final class PackedMessage {
     }
 }
 
-/// What travels in one length-delimited frame.
+/// The content of one length-delimited frame.
 public protocol WireFrame: Sendable {
     init(unpacking bytes: UnsafeRawBufferPointer) throws
     var packed: PackedMessage { get }

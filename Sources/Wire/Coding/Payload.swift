@@ -1,18 +1,18 @@
 import Glibc
 
-/// The data of a blob's chunk: bytes that are handed on without being copied.
+/// The data of a blob's chunk, passed on without copying.
 public final class Payload: @unchecked Sendable {
-    // Unchecked: after it is filled, nobody writes to it.
+    // Unchecked: the bytes are not changed after they are filled.
     let start: UnsafeMutableRawPointer
     public private(set) var count: Int
 
-    /// Takes over memory from `malloc`.
+    /// Takes ownership of memory from `malloc`.
     init(adopting start: UnsafeMutableRawPointer, count: Int) {
         self.start = start
         self.count = count
     }
 
-    /// Room for `capacity` bytes, of which `fill` says how many it wrote.
+    /// Allocates `capacity` bytes; `fill` writes into them and returns how many bytes it wrote.
     public init(capacity: Int, fill: (UnsafeMutableRawBufferPointer) throws -> Int) rethrows {
         start = malloc(max(1, capacity))!
         count = 0

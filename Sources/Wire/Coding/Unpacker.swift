@@ -1,14 +1,14 @@
 import CProtobufC
 import Glibc
 
-/// Unpacks hostile bytes with protobuf-c under a budget of memory.
+/// Unpacks untrusted bytes with protobuf-c within a memory budget.
 enum Unpacker {
     private final class Budget {
         var remaining: Int
         init(_ bytes: Int) { remaining = bytes }
     }
 
-    /// Calls `body` with the message; it lives until `body` returns.
+    /// Calls `body` with the message, which is freed when `body` returns.
     static func unpack<Message, Result>(
         _ bytes: UnsafeRawBufferPointer,
         as name: String,

@@ -1,28 +1,28 @@
 import Federation
 import KumiaiProto
 
-/// What a participant says to the coordinator.
-// Indirect: a message is passed through many tasks, and each would keep room for the largest.
+/// A message from a client to the coordinator.
+// Indirect: a message is passed through many tasks, each of which would reserve space for the largest case.
 public indirect enum ClientMessage: Sendable {
     case hello(Hello)
     case heartbeat(Heartbeat)
-    /// `seenEntries`: under the newest tree head that the site has seen.
+    /// `seenEntries` is the size of the newest tree head that the site has seen.
     case submitUpdate(SignedUpdate, seenEntries: UInt64 = 0)
     case offerBlob(Digest, byteCount: UInt64)
     case blobChunk(BlobChunk)
     case fetchBlob(Digest, offset: UInt64)
     case openCampaign(Plan)
-    /// Whether a campaign could be opened by this plan; nothing is opened.
+    /// Asks whether a campaign could be opened with this plan; opens nothing.
     case checkPlan(Plan)
-    /// Of a committed round, or of the last one of a completed campaign; with an adapter of this rank beside it, 0:
-    /// without.
+    /// `round` is a committed round; `nil` is the last one of a completed campaign. `adapterRank` is the rank of an
+    /// adapter to write beside the model; 0 for none.
     case cutRelease(ModelName, round: Int?, adapterRank: Int)
     case changeCampaign(CampaignChange)
-    /// A model whose blob was uploaded on this connection.
+    /// Registers a model whose blob was uploaded on this connection.
     case registerModel(ModelName, BlobReference)
     case declareLoss(reason: String)
     case correctClock(reason: String)
-    /// What the coordinator's ledger lacks.
+    /// Shows the receipt of an entry that the coordinator's ledger lacks.
     case presentReceipt(Receipt)
     case describeModel(ModelName)
     case pruneUpdates(dryRun: Bool)
@@ -53,7 +53,7 @@ public indirect enum ClientMessage: Sendable {
     }
 }
 
-/// A client's message with the number that its answer carries.
+/// A client's message with the number that its response repeats.
 public struct ClientFrame: Sendable {
     public let id: UInt64
     public let message: ClientMessage
@@ -70,7 +70,7 @@ public struct Hello: Equatable, Sendable {
     public let versions: ClosedRange<UInt32>
     public let purpose: Purpose
     public let software: String
-    /// The newest tree head that the site has seen, a signed note; empty where it has seen none.
+    /// The newest tree head that the site has seen, as a signed note; empty if it has seen none.
     public let treeHead: String
 
     public init(
@@ -86,7 +86,7 @@ public struct Hello: Equatable, Sendable {
     }
 }
 
-/// A piece of a blob.
+/// A part of a blob.
 public struct BlobChunk: Sendable {
     public let offset: UInt64
     public let payload: Payload
@@ -218,7 +218,7 @@ extension BlobChunk {
         }
     }
 
-    /// Takes the data out of the message, so that they are not copied again.
+    /// Moves the data out of the message, to avoid another copy.
     init(stealing pointer: UnsafeMutablePointer<Kumiai__V1__BlobChunk>) throws {
         guard pointer.pointee.data.len > 0, let data = pointer.pointee.data.data else {
             throw WireError("blob_chunk.data", "missing")

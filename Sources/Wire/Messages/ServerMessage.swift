@@ -1,32 +1,32 @@
 import Federation
 import KumiaiProto
 
-/// What the coordinator says to a participant.
-// Indirect: a message is passed through many tasks, and each would keep room for the largest.
+/// A message from the coordinator to a client.
+// Indirect: a message is passed through many tasks, each of which would reserve space for the largest case.
 public indirect enum ServerMessage: Sendable {
     case welcome(Welcome)
     case refusal(Refusal)
     case heartbeatSeen(Timestamp)
     case assignment(Assignment)
-    /// `consistencyProof`: that the receipt's tree head extends the one that the site has seen.
+    /// `consistencyProof` shows that the receipt's tree head extends the one that the site has seen.
     case receipt(Receipt, consistencyProof: [Digest] = [])
     case updateRefused(UpdateRefusal)
     case blobProgress(durable: UInt64, complete: Bool)
     case blobStart(byteCount: UInt64)
     case blobChunk(BlobChunk)
     case campaignAccepted(CampaignID, index: UInt64)
-    /// `discardedEnergy`: what its adapter, where one was asked for, does not have of the change, 0 to 1.
+    /// `discardedEnergy` is the fraction of the change's energy that the requested adapter does not represent, 0 to 1.
     case releaseReady(ModelName, model: Digest, directory: String, discardedEnergy: Double?)
     case updatesRemoved(RemovalReport)
-    /// Whether the coordinator's ledger holds the entry of a receipt that was presented.
+    /// Whether the coordinator's ledger holds the entry of the receipt that was shown.
     case receiptSeen(isHeld: Bool)
     case modelDescription(ModelListing)
-    /// The entry that came of an operator's request.
+    /// The entry that resulted from an operator's request.
     case recorded(index: UInt64)
     case status(StatusReport)
 }
 
-/// A server's message; `inReplyTo` is 0 for what comes unasked.
+/// A server's message; `inReplyTo` is 0 for unsolicited messages.
 public struct ServerFrame: Sendable {
     public let inReplyTo: UInt64
     public let message: ServerMessage
@@ -37,7 +37,7 @@ public struct ServerFrame: Sendable {
     }
 }
 
-/// What went, or would go, when the retention of rounds had passed.
+/// What a pruning of expired rounds removed, or would remove.
 public struct RemovalReport: Equatable, Sendable {
     public let rounds: Int
     public let blobs: Int
@@ -53,7 +53,7 @@ public struct RemovalReport: Equatable, Sendable {
 /// The files of a model or a release, and the entry that registered it.
 public struct ModelListing: Equatable, Sendable {
     public struct File: Equatable, Sendable {
-        /// Relative, with `/` between folders.
+        /// A relative path, with `/` between folders.
         public let path: String
         public let blob: BlobReference
 
@@ -63,7 +63,7 @@ public struct ModelListing: Equatable, Sendable {
         }
     }
 
-    /// The signature over all other files of a release.
+    /// The path of the signature over all other files of a release.
     public static let signaturePath = "model.sig"
 
     public let name: ModelName
@@ -83,12 +83,12 @@ public struct Welcome: Equatable, Sendable {
     public let time: Timestamp
     public let heartbeatSeconds: Int
     public let chunkBytes: Int
-    /// Raw Ed25519 key of the tree heads, and the coordinator's signature over it.
+    /// The raw Ed25519 public key that tree heads are verified with, and the coordinator's signature over it.
     public let logKey: [UInt8]
     public let logKeySignature: [UInt8]
-    /// What the next round starts from: a site can check its data against its contract.
+    /// The model that the next round starts from, so that a site can check its data against the model's contract.
     public let model: BlobReference?
-    /// The newest tree head, a signed note, and the proof that it extends the one in the hello.
+    /// The newest tree head as a signed note, and the proof that it extends the one in the hello.
     public let treeHead: String
     public let consistencyProof: [Digest]
     /// The newest declaration of a loss, if there is one.
@@ -121,7 +121,7 @@ public struct Welcome: Equatable, Sendable {
     }
 }
 
-/// An answer that says no, with its reason and what to do.
+/// A negative response, with the reason and what to do.
 public struct Refusal: Error, Equatable, Sendable, CustomStringConvertible {
     public enum Code: String, Sendable, CaseIterable {
         case version, identity, role, limit, invalid, notFound, conflict, unavailable
@@ -391,7 +391,7 @@ extension Welcome {
 }
 
 extension ModelListing {
-    /// Files of a model or a release at most.
+    /// The largest number of files of a model or a release.
     public static let maximumFiles = 1000
 
     func packed(in arena: Arena) -> UnsafeMutablePointer<Kumiai__V1__ModelDescription> {
@@ -430,7 +430,7 @@ extension ModelListing {
         )
     }
 
-    /// A path that stays below where it is put: each part is a name.
+    /// Reads a relative path that cannot lead out of its folder: each part is a name.
     private static func path(_ pointer: UnsafeMutablePointer<CChar>?) throws -> String {
         let path = try Field.text(pointer, "model_file.path", atMost: 512)
         let parts = path.split(separator: "/", omittingEmptySubsequences: false)

@@ -89,7 +89,7 @@ extension TrainingTask {
             lateRounds: Int(m.late_rounds),
             lostUpdate: try m.lost_update.map { try Receipt($0.pointee) }
         )
-        // What a plan may not ask for, a coordinator may not either: sizes are allocated by these numbers.
+        // Apply the plan's limits to the coordinator's numbers too, because sizes are allocated from them.
         guard self.training.problems.isEmpty, compression.problems.isEmpty, (1...PlanLimits.rounds).contains(rounds),
             (1...rounds).contains(key.round),
             key.attempt > 0

@@ -111,7 +111,7 @@ extension LossDeclaration {
 }
 
 extension AuthorityRotation {
-    /// The message by itself, as a file that both authorities have signed.
+    /// The message as a separate file, signed by both authorities.
     public var wireBytes: [UInt8] {
         let arena = Arena()
         return PackedMessage(arena, packed(in: arena)).bytes

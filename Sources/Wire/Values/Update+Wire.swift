@@ -63,7 +63,7 @@ extension SignedUpdate {
         )
     }
 
-    /// The message by itself, for the worker's outbox.
+    /// The message as bytes, for the worker's outbox.
     public var wireBytes: [UInt8] {
         let arena = Arena()
         return PackedMessage(arena, packed(in: arena)).bytes
@@ -127,7 +127,7 @@ extension Receipt {
         )
     }
 
-    /// The message by itself, as the worker stores it.
+    /// The message as bytes, as the worker stores it.
     public var wireBytes: [UInt8] {
         let arena = Arena()
         return PackedMessage(arena, packed(in: arena)).bytes

@@ -1,42 +1,47 @@
 import Federation
 import Wire
 
-/// The half of a download that takes the bytes.
+/// The receiving side of a download.
 public struct DownloadReceiver: Equatable, Sendable {
     public let digest: Digest
     public let byteCount: UInt64
-    /// Bytes that have arrived: the next chunk belongs here.
+    /// The number of bytes that have arrived, which is the offset of the next chunk.
     public private(set) var received: UInt64
     private var hasBegun = false
 
-    /// - Parameter received: bytes that are here already.
+    /// - Parameters:
+    ///   - digest: The blob's digest.
+    ///   - byteCount: The blob's size.
+    ///   - received: The number of bytes that are already here.
     public init(_ digest: Digest, byteCount: UInt64, received: UInt64) {
         self.digest = digest
         self.byteCount = byteCount
         self.received = received
     }
 
-    /// The first message.
+    /// The first message to send.
     public var request: ClientMessage { .fetchBlob(digest, offset: received) }
     public var hasAll: Bool { received == byteCount }
 
-    /// Takes what the other side says; returns the chunk that it carries, if it carries one.
-    /// - Throws: its refusal, or a `ProtocolError`.
+    /// Processes a message from the sender.
+    ///
+    /// - Returns: The chunk in the message, if there is one.
+    /// - Throws: The sender's `Refusal`, or a `ProtocolError`.
     public mutating func hear(_ message: ServerMessage) throws -> BlobChunk? {
         switch message {
         case .blobStart(let count):
-            guard !hasBegun else { throw ProtocolError("the coordinator began the same blob twice") }
+            guard !hasBegun else { throw ProtocolError("the coordinator started the same blob twice") }
             hasBegun = true
             guard count == byteCount else {
-                throw ProtocolError("the model has \(count) bytes, \(byteCount) were announced")
+                throw ProtocolError("the model has \(count) bytes; expected \(byteCount) as announced")
             }
             return nil
         case .blobChunk(let chunk):
-            guard hasBegun else { throw ProtocolError("the coordinator sent a chunk before the blob began") }
+            guard hasBegun else { throw ProtocolError("the coordinator sent a chunk before the start of the blob") }
             guard chunk.offset == received, chunk.payload.count > 0, UInt64(chunk.payload.count) <= byteCount - received
             else {
                 throw ProtocolError(
-                    "the model's chunks are not in order: bytes at \(chunk.offset), expected \(received)"
+                    "the model's chunks are not in order: got bytes at offset \(chunk.offset); expected \(received)"
                 )
             }
             received += UInt64(chunk.payload.count)

@@ -1,26 +1,26 @@
 import Federation
 import Wire
 
-/// The half of a download that has the bytes: it sends a blob from a byte on.
+/// The sending side of a download: sends a blob from an offset on.
 public struct DownloadSender: Equatable, Sendable {
     public let byteCount: UInt64
     private let chunkBytes: UInt64
     private var next: UInt64
 
-    /// - Throws: a refusal that the fetcher is told.
+    /// - Throws: A `Refusal` for the receiver if `start` is beyond the end of the blob.
     public init(byteCount: UInt64, from start: UInt64, chunkBytes: Int = WireLimits.chunkBytes) throws(Refusal) {
         guard start <= byteCount else {
-            throw Refusal(.invalid, "the blob has \(byteCount) bytes, \(start) is behind its end")
+            throw Refusal(.invalid, "the blob has \(byteCount) bytes; offset \(start) is beyond its end")
         }
         self.byteCount = byteCount
         self.chunkBytes = UInt64(max(1, chunkBytes))
         next = start
     }
 
-    /// The first message.
+    /// The first message to send.
     public var start: ServerMessage { .blobStart(byteCount: byteCount) }
 
-    /// The bytes of the next chunk; `nil`: all are sent.
+    /// Returns the byte range of the next chunk; `nil` when all have been sent.
     public mutating func nextRange() -> Range<UInt64>? {
         guard next < byteCount else { return nil }
         let end = next + min(chunkBytes, byteCount - next)

@@ -1,4 +1,4 @@
-/// One connection, as its shell numbers it.
+/// The shell's number for a connection.
 public struct LinkID: Hashable, Sendable {
     public let number: UInt64
     public init(_ number: UInt64) { self.number = number }

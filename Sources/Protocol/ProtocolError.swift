@@ -1,4 +1,4 @@
-/// The other side said what may not follow there.
+/// A message that is not allowed at this point of the protocol.
 public struct ProtocolError: Error, Equatable, Sendable, CustomStringConvertible {
     public let message: String
 

@@ -1,8 +1,8 @@
 import Wire
 
-/// Which answer belongs to which question, on a connection that carries many: the client's half of a conversation.
+/// Matches responses to requests on a connection with many requests in flight (the client's side).
 ///
-/// `Waiter` is what the shell knows a question by: a continuation, or a case of an enumeration.
+/// `Waiter` is the shell's reference to a request: a continuation, or a case of an enumeration.
 public struct RequestMultiplexer<Waiter> {
     private var nextID: UInt64 = 2
     private var waiting: [UInt64: Waiter] = [:]
@@ -11,17 +11,18 @@ public struct RequestMultiplexer<Waiter> {
 
     public var isEmpty: Bool { waiting.isEmpty }
 
-    /// Numbers a question. 0 is for what needs no answer, 1 for the hello.
+    /// Registers a request and returns its number. Number 0 is for messages that need no response, 1 for the hello.
     public mutating func add(_ waiter: Waiter) -> UInt64 {
         defer { nextID += 1 }
         waiting[nextID] = waiter
         return nextID
     }
 
-    /// Who waits for the answer with this number; `nil`: nobody, it came unasked or twice.
+    /// Removes and returns the waiter for the response with this number; `nil` if none waits, because the response is
+    /// unsolicited or a duplicate.
     public mutating func take(_ id: UInt64) -> Waiter? { waiting.removeValue(forKey: id) }
 
-    /// All who still wait, in the order of their questions: the connection is gone.
+    /// Removes and returns all waiters in the order of their requests, when the connection has ended.
     public mutating func takeAll() -> [Waiter] {
         defer { waiting = [:] }
         return waiting.sorted { $0.key < $1.key }.map(\.value)

@@ -1,21 +1,23 @@
 import Federation
 import Wire
 
-/// The half of an upload that takes the bytes: chunks in order, and a word about what is on the disk.
+/// The receiving side of an upload: takes chunks in order, and acknowledges what is on the disk.
 public struct UploadReceiver: Equatable, Sendable {
     public let digest: Digest
     public let byteCount: UInt64
-    /// Bytes that have arrived: the next chunk belongs here.
+    /// The number of bytes that have arrived, which is the offset of the next chunk.
     public private(set) var received: UInt64
-    /// All of it was there when it was offered.
+    /// Whether the whole blob was already here when it was offered.
     public let wasComplete: Bool
 
-    /// Chunks that may wait for the disk; a sender that is faster than it is held back.
+    /// The number of chunks that may wait for the disk; beyond it, the sender is held back (backpressure).
     public static let chunksInHand = 8
 
     /// - Parameters:
-    ///   - received: bytes that were there when the blob was offered.
-    ///   - isComplete: all of it was there.
+    ///   - digest: The blob's digest.
+    ///   - byteCount: The blob's size.
+    ///   - received: The number of bytes that were here when the blob was offered.
+    ///   - isComplete: Whether the whole blob was here.
     public init(_ digest: Digest, byteCount: UInt64, received: UInt64, isComplete: Bool) {
         self.digest = digest
         self.byteCount = byteCount
@@ -23,19 +25,20 @@ public struct UploadReceiver: Equatable, Sendable {
         wasComplete = isComplete
     }
 
-    /// Whether all bytes have arrived, though perhaps not all of them are on the disk.
+    /// Whether all bytes have arrived, although not all of them may be on the disk yet.
     public var hasAll: Bool { received == byteCount }
 
-    /// The chunk of a message, which goes to the disk next.
-    /// - Throws: a refusal that the sender is told.
+    /// Returns the chunk in a message, to be written to the disk next.
+    ///
+    /// - Throws: A `Refusal` for the sender if the message is not the expected chunk.
     public mutating func take(_ message: ClientMessage) throws(Refusal) -> BlobChunk {
         guard case .blobChunk(let chunk) = message else {
-            throw Refusal(.invalid, "\(message.name) came in the middle of a blob")
+            throw Refusal(.invalid, "got \(message.name) in the middle of a blob; expected a chunk")
         }
         guard !wasComplete, chunk.offset == received, UInt64(chunk.payload.count) <= byteCount - received else {
             throw Refusal(
                 .invalid,
-                "bytes at \(chunk.offset), but the blob of \(byteCount) bytes goes on at \(received)",
+                "got bytes at offset \(chunk.offset) of a blob of \(byteCount) bytes; expected offset \(received)",
                 hint: "offer the blob again"
             )
         }
@@ -43,7 +46,7 @@ public struct UploadReceiver: Equatable, Sendable {
         return chunk
     }
 
-    /// What the sender hears of bytes that are on the disk.
+    /// The acknowledgement of bytes that are on the disk.
     public func progress(durable: UInt64, isComplete: Bool) -> ServerMessage {
         .blobProgress(durable: durable, complete: isComplete)
     }

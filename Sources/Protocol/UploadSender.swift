@@ -1,9 +1,9 @@
 import Federation
 import Wire
 
-/// The half of an upload that has the bytes: it offers a blob, and sends what the other side lacks.
+/// The sending side of an upload: offers a blob, and sends the bytes that the receiver lacks.
 ///
-/// A state machine over messages: the shell reads the ranges that ``nextRange()`` names, and sends them as chunks.
+/// A state machine over messages: the shell reads the ranges that ``nextRange()`` returns, and sends them as chunks.
 public struct UploadSender: Equatable, Sendable {
     public let digest: Digest
     public let byteCount: UInt64
@@ -16,30 +16,35 @@ public struct UploadSender: Equatable, Sendable {
         case complete
     }
 
-    /// What the other side's word means.
+    /// The meaning of a message from the receiver.
     public enum Step: Equatable, Sendable {
-        /// It has this many bytes: the rest is sent.
+        /// The receiver has this many bytes; send the rest.
         case begin(at: UInt64)
-        /// So many bytes are on its disk.
+        /// This many bytes are on the receiver's disk.
         case durable(UInt64)
-        /// All of it is on its disk, under its digest.
+        /// The whole blob is on the receiver's disk, under its digest.
         case complete
     }
 
-    /// - Parameter chunkBytes: bytes of a chunk, at most; what a peer says of it is bounded here.
+    /// - Parameters:
+    ///   - digest: The blob's digest.
+    ///   - byteCount: The blob's size.
+    ///   - chunkBytes: The chunk size that the peer asks for, which is bounded here.
     public init(_ digest: Digest, byteCount: UInt64, chunkBytes: Int) {
         self.digest = digest
         self.byteCount = byteCount
         self.chunkBytes = UInt64(min(WireLimits.chunkBytes, max(1, chunkBytes)))
     }
 
-    /// The first message.
+    /// The first message to send.
     public var offer: ClientMessage { .offerBlob(digest, byteCount: byteCount) }
 
     public var isComplete: Bool { state == .complete }
 
-    /// Takes what the other side says.
-    /// - Throws: its refusal, or a `ProtocolError`.
+    /// Processes a message from the receiver.
+    ///
+    /// - Returns: What the message means.
+    /// - Throws: The receiver's `Refusal`, or a `ProtocolError`.
     public mutating func hear(_ message: ServerMessage) throws -> Step {
         switch message {
         case .blobProgress(let durable, let complete):
@@ -56,7 +61,7 @@ public struct UploadSender: Equatable, Sendable {
         }
     }
 
-    /// The bytes of the next chunk; `nil`: there is none to send now.
+    /// Returns the byte range of the next chunk; `nil` if there is none to send now.
     public mutating func nextRange() -> Range<UInt64>? {
         guard case .sending(let next) = state, next < byteCount else { return nil }
         let end = next + min(chunkBytes, byteCount - next)

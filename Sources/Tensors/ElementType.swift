@@ -1,4 +1,4 @@
-/// The element types of the safetensors format that have whole bytes.
+/// The element types of the safetensors format whose size is a whole number of bytes.
 public enum ElementType: String, CaseIterable, Sendable {
     case f64 = "F64"
     case f32 = "F32"

@@ -1,6 +1,6 @@
-/// SplitMix64 (Steele 2014): small, and the same numbers everywhere.
+/// SplitMix64 (Steele 2014), a small generator that gives the same numbers on every machine.
 public struct SplitMix64: RandomNumberGenerator, Equatable, Sendable {
-    /// All that decides what comes next.
+    /// The complete state of the generator.
     public private(set) var state: UInt64
 
     public init(seed: UInt64) { state = seed }

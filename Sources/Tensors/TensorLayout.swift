@@ -1,10 +1,10 @@
-/// A tensor's place in a safetensors file.
+/// A tensor's type, shape and position in a safetensors file.
 public struct TensorDescription: Equatable, Sendable {
     public let name: String
     public let type: ElementType
     /// Row-major; empty for a scalar.
     public let shape: [Int]
-    /// Within the data buffer, in bytes.
+    /// The byte range within the data buffer.
     public let range: Range<Int>
 
     public init(name: String, type: ElementType, shape: [Int], range: Range<Int>) {
@@ -17,16 +17,16 @@ public struct TensorDescription: Equatable, Sendable {
     public var elementCount: Int { shape.reduce(1, *) }
 }
 
-/// The tensors of a file in the order of their data, without holes.
+/// The tensors of a file in the order of their data, without gaps.
 ///
-/// Two files of one layout differ in values only: element i of one stands where element i of the other stands.
+/// Files with the same layout differ only in their values: each element has the same position in both.
 public struct TensorLayout: Equatable, Sendable {
     public let tensors: [TensorDescription]
 
-    /// `tensors` must lie back to back from 0.
+    /// - Parameter tensors: The tensors, which must be contiguous from offset 0.
     public init(tensors: [TensorDescription]) { self.tensors = tensors }
 
-    /// Lays tensors out as the official writer does: wider types first, then by name.
+    /// Arranges tensors like the official writer: wider types first, then by name.
     public init(_ tensors: [(name: String, type: ElementType, shape: [Int])]) {
         let sorted = tensors.sorted { a, b in
             a.type.byteCount != b.type.byteCount
@@ -46,7 +46,7 @@ public struct TensorLayout: Equatable, Sendable {
 
     public subscript(name: String) -> TensorDescription? { tensors.first { $0.name == name } }
 
-    /// What a layout's digest is the SHA-256 of: a line `name\ttype\tshape` a tensor, in the order of the data.
+    /// The input of the layout's SHA-256 digest: one line `name\ttype\tshape` per tensor, in the order of the data.
     public var canonicalBytes: [UInt8] {
         var text = "kumiai tensor layout v1\n"
         for tensor in tensors {

@@ -214,7 +214,7 @@ import Testing
         )
         try refused(adapter(with(#""target_modules": "fc1""#), Self.fc1), "target_modules does not name it")
         try refused(adapter(with(#""target_modules": []"#), Self.fc1), "target_modules does not name it")
-        try refused(adapter(with(#""modules_to_save": ["m"]"#), Self.fc1), "modules_to_save names it")
+        try refused(adapter(with(#""modules_to_save": ["m"]"#), Self.fc1), "modules_to_save covers it")
         let head: [(String, [Int], [Float])] = [("m.head.weight", [2, 3], [9, 8, 7, 6, 5, 4])],
             bias: [(String, [Int], [Float])] = [("m.fc1.base_layer.bias", [4], [1, 2, 3, 4])]
         try refused(

@@ -1,4 +1,4 @@
-/// Which of a LoRA adapter's two factors are meant.
+/// A subset of a LoRA adapter's two factors.
 public struct AdapterFactors: OptionSet, Hashable, Sendable {
     public let rawValue: UInt8
     public init(rawValue: UInt8) { self.rawValue = rawValue }
@@ -8,19 +8,19 @@ public struct AdapterFactors: OptionSet, Hashable, Sendable {
     public static let both: AdapterFactors = [.a, .b]
 }
 
-/// The tensors of a LoRA adapter beside a base model, named as PEFT names them (Hu 2022, arXiv:2106.09685).
+/// The tensors of a LoRA adapter for a base model, named as in PEFT (Hu 2022, arXiv:2106.09685).
 ///
 /// A module's weight W [out, in] gets A [rank, in] and B [out, rank]: W + scale·B·A.
 public struct AdapterLayout: Equatable, Sendable {
-    /// A linear module of the base that has an adapter.
+    /// A linear module of the base model that has an adapter.
     public struct Module: Equatable, Sendable {
-        /// As in the base, without `.weight`.
+        /// The name in the base model, without `.weight`.
         public let name: String
         public let outputs: Int
         public let inputs: Int
-        /// Where the weight stands in the base, in elements.
+        /// The range of the weight in the base model, in elements.
         public let weight: Range<Int>
-        /// Where the factors stand in ``layout``, in elements; empty for a factor that is not there.
+        /// The ranges of the factors in ``layout``, in elements; empty for a missing factor.
         public let a: Range<Int>
         public let b: Range<Int>
     }
@@ -31,10 +31,10 @@ public struct AdapterLayout: Equatable, Sendable {
 
     public let rank: Int
     public let layout: TensorLayout
-    /// In the order of the base's tensors.
+    /// The modules in the order of the base model's tensors.
     public let modules: [Module]
 
-    /// `targets`: last components of modules' names, or whole names, as PEFT's `target_modules`.
+    /// - Parameter targets: Whole module names or their last components, like PEFT's `target_modules`.
     public init(base: TensorLayout, rank: Int, targets: [String], factors: AdapterFactors = .both) {
         precondition(rank > 0)
         let modules = Self.modules(of: base, targets: targets)
@@ -61,12 +61,12 @@ public struct AdapterLayout: Equatable, Sendable {
         }
     }
 
-    /// Where these factors stand in ``layout``, in elements.
+    /// Returns the ranges of these factors in ``layout``, in elements.
     public func ranges(of factors: AdapterFactors) -> [Range<Int>] {
         factors == .both ? [0..<layout.elementCount] : modules.map { factors.contains(.a) ? $0.a : $0.b }
     }
 
-    /// The linear modules of `base` that the targets name.
+    /// Returns the linear modules of `base` that match the targets.
     private static func modules(of base: TensorLayout, targets: [String]) -> [(
         name: String, outputs: Int, inputs: Int, weight: Range<Int>
     )] {
@@ -78,12 +78,13 @@ public struct AdapterLayout: Equatable, Sendable {
         }
     }
 
-    /// Targets that name no module of the base.
+    /// Returns the targets that match no module of the base model.
     public static func unknownTargets(_ targets: [String], in base: TensorLayout) -> [String] {
         targets.filter { modules(of: base, targets: [$0]).isEmpty }
     }
 
-    /// Where an adapter starts: A uniform in ±1/√in, as PEFT starts it, and B zero. The same numbers on every machine.
+    /// Returns an adapter's initial values: A uniform in ±1/√in, as in PEFT, and B zero. They are the same on every
+    /// machine.
     public func initialValues(seed: UInt64) -> [Float] {
         var values = [Float](repeating: 0, count: layout.elementCount)
         var generator = SplitMix64(seed: seed)

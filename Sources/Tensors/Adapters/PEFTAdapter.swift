@@ -1,8 +1,8 @@
 import Glibc
 
-/// A LoRA adapter as PEFT keeps it: a directory of `adapter_config.json` and `adapter_model.safetensors`.
+/// A LoRA adapter in PEFT's format: a directory with `adapter_config.json` and `adapter_model.safetensors`.
 public struct PEFTAdapter: Sendable {
-    /// One module's part: W + scale·B·A.
+    /// The adapter of one module: W + scale·B·A.
     public struct Module: Equatable, Sendable {
         public let name: String
         public let rank: Int
@@ -22,26 +22,31 @@ public struct PEFTAdapter: Sendable {
 
     /// Sorted by name.
     public let modules: [Module]
-    /// Tensors that take the place of the base's: of `modules_to_save`, and trained biases.
+    /// Tensors that replace those of the base model, because of `modules_to_save` or trained biases.
     private let replacements: [String: Replacement]
     private let configuration: PEFTConfiguration
-    /// SHA-256 of the base model's file, where the adapter says it.
+    /// The SHA-256 of the base model's file, if the adapter states it.
     public let baseDigest: String?
     private static let baseDigestName = "base_sha256"
 
     public static let configurationName = "adapter_config.json"
     public static let weightsName = "adapter_model.safetensors"
-    /// All files of an adapter; the configuration is last, because without it there is none.
+    /// All files of an adapter. The configuration is last, because a directory without it is not an adapter.
     public static let fileNames = [weightsName, configurationName]
 
     // MARK: Writing
 
-    /// Writes a directory that `peft.PeftModel.from_pretrained` loads. The directory must exist.
+    /// Writes a directory that `peft.PeftModel.from_pretrained` can load. The directory must exist.
     ///
     /// - Parameters:
-    ///   - values: in the order of the layout.
-    ///   - alpha: the scale is alpha over the layout's rank.
-    ///   - baseDigest: SHA-256 of the base model's file in hexadecimal.
+    ///   - values: The values in the order of the layout.
+    ///   - layout: The adapter's layout.
+    ///   - alpha: The numerator of the scale, alpha / rank.
+    ///   - targets: The value of `target_modules`.
+    ///   - base: The name of the base model.
+    ///   - baseDigest: The SHA-256 of the base model's file in hexadecimal.
+    ///   - directory: The directory's path.
+    /// - Throws: `SafetensorsWriteError` if a file cannot be written.
     public static func write(
         _ values: [Float],
         of layout: AdapterLayout,
@@ -52,7 +57,7 @@ public struct PEFTAdapter: Sendable {
         to directory: String
     ) throws {
         let metadata = [(name: "format", value: "pt")] + (baseDigest.map { [(name: baseDigestName, value: $0)] } ?? [])
-        // New weights beside an old scale would be another adapter: without a configuration there is none.
+        // Remove the old configuration first: with an old scale, the new weights would be a different adapter.
         unlink("\(directory)/\(configurationName)")
         let writer = try SafetensorsWriter(
             path: "\(directory)/\(weightsName)",
@@ -86,9 +91,11 @@ public struct PEFTAdapter: Sendable {
 
     // MARK: Reading
 
-    /// Reads a directory; honours `r`, `lora_alpha`, `rank_pattern`, `alpha_pattern`, `use_rslora`, `fan_in_fan_out`,
-    /// `target_modules`, `exclude_modules`, `modules_to_save` and `bias`, and refuses by name what else would change
-    /// the weights.
+    /// Reads a directory. Supports `r`, `lora_alpha`, `rank_pattern`, `alpha_pattern`, `use_rslora`, `fan_in_fan_out`,
+    /// `target_modules`, `exclude_modules`, `modules_to_save` and `bias`, and rejects every other option that would
+    /// change the weights.
+    ///
+    /// - Throws: `PEFTError`, `InputFileError` or `SafetensorsError` if the adapter is not valid or not supported.
     public init(reading directory: String) throws {
         let path = "\(directory)/\(Self.configurationName)"
         let configuration = try PEFTConfiguration(
@@ -110,7 +117,7 @@ public struct PEFTAdapter: Sendable {
             } else if name.hasSuffix(".lora_B.weight") {
                 factors[String(name.dropLast(".lora_B.weight".count)), default: (nil, nil)].b = tensor
             } else if name.contains(".lora_") {
-                throw PEFTError("\(directory): \(tensor.name) is a kind of adapter that is not known here")
+                throw PEFTError("\(directory): \(tensor.name) belongs to an unsupported kind of adapter")
             } else {
                 replacements[name] = Replacement(shape: tensor.shape, values: try file.values(of: tensor))
             }
@@ -122,12 +129,12 @@ public struct PEFTAdapter: Sendable {
         let adapted = Set(modules.map(\.name))
         self.replacements = try Self.unwrapped(replacements, adapted: adapted, directory)
         baseDigest = file.header[metadata: Self.baseDigestName]
-        guard !modules.isEmpty || !replacements.isEmpty else { throw PEFTError("\(directory) holds no adapter") }
+        guard !modules.isEmpty || !replacements.isEmpty else { throw PEFTError("\(directory) contains no adapter") }
         for name in self.replacements.keys.sorted() { try Self.check(name, configuration, adapted: adapted, directory) }
     }
 
-    /// By the names that the base has. PEFT wraps a module with factors, and calls what it had before `base_layer`;
-    /// under its former name it would not find a tensor.
+    /// Maps the replaced tensors to the base model's names. PEFT wraps a module that has factors and moves the original
+    /// to `base_layer`; under its old name, PEFT would not find a tensor.
     private static func unwrapped(
         _ replacements: [String: Replacement],
         adapted: Set<String>,
@@ -138,9 +145,9 @@ public struct PEFTAdapter: Sendable {
             let module = name.lastIndex(of: ".").map { String(name[..<$0]) } ?? ""
             if adapted.contains(module) {
                 throw PEFTError(
-                    "\(directory): it holds \(name), and factors for \(module)",
+                    "\(directory): it contains both \(name) and factors for \(module)",
                     hint:
-                        "PEFT would leave it out: it looks for \(module).base_layer.\(name.dropFirst(module.count + 1))"
+                        "PEFT would ignore it: it looks for \(module).base_layer.\(name.dropFirst(module.count + 1))"
                 )
             }
             let isWrapped = module.hasSuffix(wrapped) && adapted.contains(String(module.dropLast(wrapped.count)))
@@ -160,18 +167,18 @@ public struct PEFTAdapter: Sendable {
         _ directory: String
     ) throws -> Module {
         guard let a = pair.a, let b = pair.b, a.shape.count == 2, b.shape.count == 2, a.shape[0] == b.shape[1] else {
-            throw PEFTError("\(directory): the factors of \(name) are missing or do not fit one another")
+            throw PEFTError("\(directory): the factors of \(name) are missing or do not match each other")
         }
         if let reason = configuration.reasonAgainstFactors(of: name) {
             throw PEFTError(
-                "\(directory): the adapter has factors for \(name), and \(reason)",
-                hint: "PEFT would leave them out: correct the option, or the weights"
+                "\(directory): the adapter has factors for \(name), but \(reason)",
+                hint: "PEFT would ignore them: correct the option, or the weights"
             )
         }
         let rank = configuration.rank(of: name)
         guard a.shape[0] == rank else {
             throw PEFTError(
-                "\(directory): the factors of \(name) have rank \(a.shape[0]), the configuration says \(rank)"
+                "\(directory): the factors of \(name) have rank \(a.shape[0]), but the configuration says \(rank)"
             )
         }
         return Module(
@@ -185,7 +192,7 @@ public struct PEFTAdapter: Sendable {
         )
     }
 
-    /// PEFT loads a tensor that is no factor where `modules_to_save` or `bias` says so, and passes over any other one.
+    /// PEFT loads a tensor other than a factor only if `modules_to_save` or `bias` covers it, and ignores any other.
     private static func check(
         _ name: String,
         _ configuration: PEFTConfiguration,
@@ -200,17 +207,20 @@ public struct PEFTAdapter: Sendable {
         default:
             throw PEFTError(
                 """
-                \(directory): the adapter holds \(name), which neither modules_to_save nor bias \
-                (\(configuration.bias.rawValue)) names
+                \(directory): the adapter contains \(name), which neither modules_to_save nor bias \
+                (\(configuration.bias.rawValue)) covers
                 """,
-                hint: "PEFT would leave it out: correct the option, or the weights"
+                hint: "PEFT would ignore it: correct the option, or the weights"
             )
         }
     }
 
     // MARK: Merging
 
-    /// Writes the base with the adapter folded into it.
+    /// Writes the base model with the adapter folded into it.
+    ///
+    /// - Throws: `PEFTError` if the adapter does not fit the base model, `NotFiniteError` if a result is not finite, or
+    ///   an error of the files.
     public func merge(into base: SafetensorsFile, to path: String) throws {
         try check(base)
         let byWeight = Dictionary(uniqueKeysWithValues: modules.map { ("\($0.name).weight", $0) })
@@ -227,7 +237,7 @@ public struct PEFTAdapter: Sendable {
         try writer.finish()
     }
 
-    /// Throws where the adapter is not one of this base.
+    /// Throws if the adapter does not belong to this base model.
     private func check(_ base: SafetensorsFile) throws {
         let name = base.name.isEmpty ? "the base model" : base.name
         if let odd = base.layout.tensors.first(where: { $0.type != .f32 }) {
@@ -245,29 +255,29 @@ public struct PEFTAdapter: Sendable {
                         ? [module.inputs, module.outputs] : [module.outputs, module.inputs])
             else {
                 throw PEFTError(
-                    "\(module.name).weight has the shape \(weight.shape) in \(name), the adapter is for "
+                    "\(module.name).weight has the shape \(weight.shape) in \(name), but the adapter is for "
                         + "\(module.outputs) outputs and \(module.inputs) inputs"
                         + (configuration.isTransposed ? ", with fan_in_fan_out" : ""),
                     hint: hint
                 )
             }
         }
-        // PEFT passes over the option where a module keeps its weight as [out, in]; a square one does not tell.
+        // PEFT ignores the option if a module keeps its weight as [out, in]; a square weight does not show which it is.
         guard !configuration.isTransposed || modules.isEmpty || modules.contains(where: { $0.inputs != $0.outputs })
         else {
             throw PEFTError(
                 """
-                fan_in_fan_out is true, and all weights that have factors are square: whether \(name) keeps them as \
-                [in, out] cannot be seen
+                fan_in_fan_out is true, but all weights that have factors are square: whether \(name) keeps them as \
+                [in, out] cannot be determined
                 """,
-                hint: "set fan_in_fan_out to false where they are torch.nn.Linear's; otherwise merge with PEFT"
+                hint: "set fan_in_fan_out to false if they belong to torch.nn.Linear modules; otherwise merge with PEFT"
             )
         }
         for (replaced, replacement) in replacements.sorted(by: { $0.key < $1.key }) {
             guard let tensor = tensors[replaced] else { throw PEFTError("\(name) has no \(replaced)", hint: hint) }
             guard tensor.shape == replacement.shape else {
                 throw PEFTError(
-                    "\(replaced) has the shape \(tensor.shape) in \(name), and \(replacement.shape) in the adapter",
+                    "\(replaced) has the shape \(tensor.shape) in \(name), but \(replacement.shape) in the adapter",
                     hint: hint
                 )
             }
@@ -275,14 +285,15 @@ public struct PEFTAdapter: Sendable {
         try checkNothingIsMissing(base, name)
     }
 
-    /// An adapter that lost some of its tensors would become half of what was trained.
+    /// Throws if tensors are missing from the adapter, because an incomplete adapter would change the model only in
+    /// part.
     private func checkNothingIsMissing(_ base: SafetensorsFile, _ name: String) throws {
         let adapted = Set(modules.map(\.name)),
             hint = "was the adapter copied as a whole, and is it the base that it was trained on?"
         for tensor in base.layout.tensors where replacements[tensor.name] == nil {
             if configuration.isSaved(tensor.name) {
                 throw PEFTError(
-                    "modules_to_save covers \(tensor.name) of \(name), and the adapter does not hold it",
+                    "modules_to_save covers \(tensor.name) of \(name), but the adapter does not contain it",
                     hint: hint
                 )
             }
@@ -290,7 +301,7 @@ public struct PEFTAdapter: Sendable {
                 configuration.needsBias(of: String(tensor.name.dropLast(".bias".count)), adapted: adapted)
             {
                 throw PEFTError(
-                    "bias is \"\(configuration.bias.rawValue)\", and the adapter does not hold \(tensor.name) of \(name)",
+                    "bias is \"\(configuration.bias.rawValue)\", but the adapter lacks \(tensor.name) of \(name)",
                     hint: hint
                 )
             }
@@ -299,8 +310,8 @@ public struct PEFTAdapter: Sendable {
             if !adapted.contains(module), configuration.needsFactors(module, adapted: adapted) {
                 let reason =
                     configuration.targets == nil
-                    ? "modules that are called alike have factors" : "target_modules names \(module) of \(name)"
-                throw PEFTError("\(reason), and the adapter has no factors for \(module)", hint: hint)
+                    ? "modules with the same last name have factors" : "target_modules names \(module) of \(name)"
+                throw PEFTError("\(reason), but the adapter has no factors for \(module)", hint: hint)
             }
         }
     }
@@ -322,7 +333,7 @@ public struct PEFTAdapter: Sendable {
     }
 }
 
-/// An adapter's directory that cannot be used.
+/// An adapter directory that cannot be used.
 public struct PEFTError: Error, Equatable, Sendable, CustomStringConvertible {
     public let message: String
     public let hint: String

@@ -1,16 +1,16 @@
 import Glibc
 
-/// What `adapter_config.json` says of a LoRA adapter, as PEFT's `LoraConfig` (0.21) names it.
+/// The contents of a LoRA adapter's `adapter_config.json`, with the names of PEFT's `LoraConfig` (0.21).
 ///
-/// Options that decide what the merged weights are, are honoured; those that only steered the training or describe the
-/// file are passed over. Every other one must be at its neutral value: an adapter that was trained with it is another
-/// adapter.
+/// Options that determine the merged weights are supported; those that only affect the training or describe the file
+/// are ignored. Every other option must have its neutral value, because an adapter trained with it would have to be
+/// merged in another way.
 struct PEFTConfiguration {
     let isRankStabilised: Bool
     let isTransposed: Bool
     let bias: Bias
     private let modulesToSave: Set<String>
-    /// `nil` where the configuration leaves it to PEFT.
+    /// `nil` if the configuration leaves the choice to PEFT.
     let targets: Targets?
     private let rank: Int
     private let alpha: Double
@@ -18,14 +18,14 @@ struct PEFTConfiguration {
     private let alphas: [(pattern: String, alpha: Double)]
     private let excluded: Set<String>
 
-    /// Whose biases are trained.
+    /// Which biases are trained.
     enum Bias: String, CaseIterable { case none, all, loraOnly = "lora_only" }
 
     /// Which modules have factors.
     enum Targets: Equatable {
-        /// The only one of that name.
+        /// The only module of that name.
         case exactly(String)
-        /// Whole names or their ends.
+        /// Whole names or their last parts.
         case named(Set<String>)
     }
 
@@ -37,14 +37,14 @@ struct PEFTConfiguration {
         "modules_to_save", "bias", "target_modules",
         "exclude_modules", "init_lora_weights",
     ]
-    /// They describe the file, or steer a training that is over; the last two count only beside options that are
-    /// refused.
+    /// Options that describe the file or affected only the finished training. The last two matter only together with
+    /// options that are rejected.
     private static let harmless: Set<String> = [
         "task_type", "auto_mapping", "peft_version", "base_model_name_or_path", "revision", "inference_mode",
         "lora_dropout", "runtime_config",
         "merge_weights", "eva_config", "megatron_core", "qalora_group_size",
     ]
-    /// Ways to begin that leave the base model's weights as they are.
+    /// Initialisations that do not change the base model's weights.
     private static let soundStarts = ["gaussian", "orthogonal", "eva", "mica"]
 
     init(_ bytes: [UInt8], path: String) throws {
@@ -97,8 +97,8 @@ struct PEFTConfiguration {
         }
     }
 
-    /// The value at which an option changes nothing, as PEFT reads it: of an empty object it makes the settings of a
-    /// variant, and asks of a list whether there is one.
+    /// Whether the option has a value with which PEFT ignores it. PEFT treats an empty object as the settings of a
+    /// variant, and checks a list only for being non-empty.
     private static func isNeutral(_ value: JSONValue, of name: String) -> Bool {
         switch value {
         case .null: true
@@ -115,14 +115,14 @@ struct PEFTConfiguration {
     private static func targets(_ reader: PEFTOptionReader) throws -> Targets? {
         guard let value = reader.json["target_modules"], value != .null else { return nil }
         guard let text = value.string else { return .named(try Set(reader.names("target_modules"))) }
-        // PEFT writes the modules' names when it saves; "all linear ones" of a model are not seen in its file.
+        // PEFT writes the modules' names when it saves; the file does not show which linear layers "all-linear" meant.
         guard text != "all-linear" else {
             throw PEFTError(
                 """
-                \(reader.path): target_modules is \"all-linear\", which does not say of which modules the adapter \
+                \(reader.path): target_modules is \"all-linear\", which does not say for which modules the adapter \
                 must have factors
                 """,
-                hint: "name them, as PEFT does when it saves an adapter: \"target_modules\": [\"qkv\", \"fc1\"]"
+                hint: "list them, as PEFT does when it saves an adapter: \"target_modules\": [\"qkv\", \"fc1\"]"
             )
         }
         try reader.requireName("target_modules", text)
@@ -138,7 +138,7 @@ struct PEFTConfiguration {
         return isRankStabilised ? alpha / rank.squareRoot() : alpha / rank
     }
 
-    /// As PEFT matches `(.*\.)?(pattern)$`, where a point stands for any character.
+    /// Matches like PEFT's `(.*\.)?(pattern)$`, in which a dot matches any character.
     private static func matches(_ pattern: String, _ module: String) -> Bool {
         let (pattern, module) = (Array(pattern.unicodeScalars), Array(module.unicodeScalars))
         guard
@@ -148,7 +148,7 @@ struct PEFTConfiguration {
         return zip(pattern, module.suffix(pattern.count)).allSatisfy { $0 == "." || $0 == $1 }
     }
 
-    /// Whether one of the names is the module's whole name, or its end from a point on.
+    /// Whether one of the names is the module's whole name, or its last part after a dot.
     private static func isNamed(_ module: String, by names: Set<String>) -> Bool {
         var end = Substring(module)
         while true {
@@ -158,10 +158,10 @@ struct PEFTConfiguration {
         }
     }
 
-    /// Why PEFT would not load factors for this module; `nil` where it would.
+    /// Returns why PEFT would not load factors for this module; `nil` if it would.
     func reasonAgainstFactors(of module: String) -> String? {
-        if Self.isNamed(module, by: excluded) { return "exclude_modules names it" }
-        if isInsideSaved(module) { return "modules_to_save names it" }
+        if Self.isNamed(module, by: excluded) { return "exclude_modules covers it" }
+        if isInsideSaved(module) { return "modules_to_save covers it" }
         return switch targets {
         case nil: nil
         case .exactly(let name): module == name ? nil : "target_modules does not name it"
@@ -169,7 +169,7 @@ struct PEFTConfiguration {
         }
     }
 
-    /// Whether some part of the module's name, between points, is one of `modules_to_save`.
+    /// Whether some part of the module's name, between dots, is in `modules_to_save`.
     private func isInsideSaved(_ module: String) -> Bool {
         guard !modulesToSave.isEmpty else { return false }
         let parts = module.split(separator: ".", omittingEmptySubsequences: false)
@@ -180,8 +180,8 @@ struct PEFTConfiguration {
         }
     }
 
-    /// Whether the adapter must have factors for this module of the base. Where the configuration does not name its
-    /// modules, it must for all that are called like one of `adapted`, which have them.
+    /// Whether the adapter must have factors for this module of the base model. If the configuration does not name the
+    /// modules, this is the case for all whose last name is that of a module in `adapted`, which have factors.
     func needsFactors(_ module: String, adapted: Set<String>) -> Bool {
         guard reasonAgainstFactors(of: module) == nil else { return false }
         return targets != nil || adapted.contains { Self.lastName($0) == Self.lastName(module) }
@@ -189,7 +189,7 @@ struct PEFTConfiguration {
 
     private static func lastName(_ module: String) -> Substring { module.split(separator: ".").last ?? "" }
 
-    /// Whether the adapter must hold this module's bias, which its training changed.
+    /// Whether the adapter must contain this module's bias, because it was trained.
     func needsBias(of module: String, adapted: Set<String>) -> Bool {
         switch bias {
         case .none: false
@@ -198,7 +198,8 @@ struct PEFTConfiguration {
         }
     }
 
-    /// Whether `modules_to_save` names a module that this tensor belongs to; PEFT looks at the end of a module's name.
+    /// Whether `modules_to_save` covers a module that contains this tensor; PEFT compares the last part of a module's
+    /// name.
     func isSaved(_ tensor: String) -> Bool {
         guard !modulesToSave.isEmpty else { return false }
         var module = Substring(tensor)

@@ -1,4 +1,4 @@
-/// Reads options, and names what is wrong with them.
+/// Reads options and reports what is wrong with them.
 struct PEFTOptionReader {
     let json: JSONValue
     let path: String
@@ -43,7 +43,7 @@ struct PEFTOptionReader {
         return number
     }
 
-    /// An object whose names are modules'.
+    /// Reads an object whose keys are module names.
     func patterns(_ name: String) throws -> [(name: String, value: JSONValue)] {
         guard let value = json[name], value != .null else { return [] }
         guard let members = value.object else { throw wrong(name, "an object with a value for each module") }
@@ -51,7 +51,7 @@ struct PEFTOptionReader {
         return members
     }
 
-    /// A list of modules' names; none where it is absent, null or empty.
+    /// Reads a list of module names; empty if it is absent, null or empty.
     func names(_ name: String) throws -> [String] {
         guard let value = json[name], value != .null else { return [] }
         guard let values = value.array, values.allSatisfy({ $0.string != nil }) else {
@@ -63,7 +63,8 @@ struct PEFTOptionReader {
         }
     }
 
-    /// PEFT takes regular expressions in many places; names alone are taken here.
+    /// Throws if the name is a regular expression: PEFT accepts them in many places, but this reader accepts only
+    /// names.
     func requireName(_ option: String, _ name: String) throws {
         guard !name.isEmpty, !name.contains(where: { #"\[](){}*+?^$|"#.contains($0) }) else {
             throw PEFTError(
@@ -78,7 +79,7 @@ struct PEFTOptionReader {
 }
 
 extension JSONValue {
-    /// The value's text, shortened, without control characters.
+    /// The value's text, shortened and without control characters.
     var excerpt: String {
         let text: String =
             switch self {

@@ -1,6 +1,6 @@
-/// Small texts as a whole.
+/// Writes small text files.
 enum FileText {
-    /// Durable when this returns.
+    /// Writes a file, which is durable when this returns.
     static func write(_ text: String, to path: String) throws {
         let sink = try FileSink(path: path)
         try Array(text.utf8).withUnsafeBytes { try sink.append($0) }

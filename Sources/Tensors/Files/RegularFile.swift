@@ -1,15 +1,18 @@
 import Glibc
 
-/// Files that are there to be read. A FIFO would keep its reader waiting for ever, and a device may never end.
+/// Opens regular files only. A FIFO would block its reader for ever, and a device may never end.
 public enum RegularFile {
-    /// Opens a file to read it. The caller closes the descriptor.
+    /// Opens a file for reading. The caller must close the descriptor.
     ///
     /// - Parameters:
-    ///   - name: what errors call the file; its path where there is none.
-    ///   - followsLinks: whether the last part of the path may be a symbolic link.
+    ///   - path: The file's path.
+    ///   - name: The name of the file in errors; by default its path.
+    ///   - followsLinks: Whether the last component of the path may be a symbolic link.
+    /// - Returns: The file descriptor.
+    /// - Throws: `InputFileError` if it is missing, cannot be opened or is not a regular file.
     public static func open(_ path: String, called name: String? = nil, followsLinks: Bool = true) throws -> Int32 {
         let name = name ?? path
-        // Without O_NONBLOCK, opening a FIFO waits for a writer.
+        // Without O_NONBLOCK, opening a FIFO blocks until it has a writer.
         let descriptor = Glibc.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | (followsLinks ? 0 : O_NOFOLLOW))
         guard descriptor >= 0 else {
             let errno = errno, reason = String(cString: strerror(errno))
@@ -30,7 +33,9 @@ public enum RegularFile {
         return descriptor
     }
 
-    /// Reads a file of at most `limit` bytes as a whole.
+    /// Reads a whole file of at most `limit` bytes.
+    ///
+    /// - Throws: `InputFileError` if it cannot be read or is larger.
     public static func read(_ path: String, called name: String? = nil, atMost limit: Int, followsLinks: Bool = true)
         throws -> [UInt8]
     {
@@ -40,7 +45,7 @@ public enum RegularFile {
         var status = stat()
         fstat(descriptor, &status)
         guard status.st_size <= limit else {
-            throw InputFileError("\(name) has \(status.st_size) bytes; at most \(limit) are read")
+            throw InputFileError("\(name) has \(status.st_size) bytes; expected at most \(limit)")
         }
         var bytes = [UInt8](repeating: 0, count: Int(status.st_size))
         let count = try bytes.withUnsafeMutableBytes { try fill($0, from: descriptor, at: 0, called: name) }
@@ -50,7 +55,9 @@ public enum RegularFile {
         return bytes
     }
 
-    /// Calls `body` with all bytes of a file, block after block.
+    /// Calls `body` with all bytes of a file, block by block.
+    ///
+    /// - Throws: `InputFileError` if it cannot be read, or what `body` throws.
     public static func forEachBlock(
         of path: String,
         called name: String? = nil,
@@ -71,7 +78,7 @@ public enum RegularFile {
         }
     }
 
-    /// Reads from `offset` on until the buffer is full or the file ends; returns how many bytes were read.
+    /// Reads from `offset` until the buffer is full or the file ends; returns the number of bytes read.
     static func fill(
         _ buffer: UnsafeMutableRawBufferPointer,
         from descriptor: Int32,
@@ -89,7 +96,7 @@ public enum RegularFile {
         return done
     }
 
-    /// What a path leads to.
+    /// The kind of file at a path.
     public enum Kind: String, Sendable {
         case file = "a file"
         case directory = "a directory"
@@ -110,7 +117,7 @@ public enum RegularFile {
         }
     }
 
-    /// `nil` where nothing is there.
+    /// Returns the kind of the file at `path`; `nil` if there is none.
     public static func kind(of path: String, followsLinks: Bool = true) -> Kind? {
         var status = stat()
         guard (followsLinks ? stat(path, &status) : lstat(path, &status)) == 0 else { return nil }
@@ -118,11 +125,11 @@ public enum RegularFile {
     }
 }
 
-/// A file that cannot be read as what it is needed for.
+/// A file that cannot be used as input.
 public struct InputFileError: Error, Equatable, Sendable, CustomStringConvertible {
     public let message: String
     public let hint: String
-    /// There is no such file: the path is wrong.
+    /// Whether the file does not exist.
     public let isAbsent: Bool
     public init(_ message: String, hint: String = "", isAbsent: Bool = false) {
         self.message = message
@@ -134,7 +141,7 @@ public struct InputFileError: Error, Equatable, Sendable, CustomStringConvertibl
     static func wrongKind(_ name: String, _ kind: RegularFile.Kind) -> InputFileError {
         InputFileError(
             "\(name) is \(kind.rawValue); expected a regular file",
-            hint: "name a file that is stored on a disk"
+            hint: "give the path of a file on a disk"
         )
     }
 }

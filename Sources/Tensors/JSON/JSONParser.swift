@@ -1,13 +1,15 @@
 /// A strict JSON reader (RFC 8259): UTF-8, no duplicate names, bounded depth.
 ///
-/// Of our own because the general ones accept duplicate names, which would let one safetensors header mean two things.
+/// General JSON readers accept duplicate names, with which one safetensors header could have two meanings.
 public struct JSONParser {
     private let bytes: UnsafeBufferPointer<UInt8>
     private var offset = 0
     private var depth = 0
     public static let maximumDepth = 32
 
-    /// Parses the whole of `bytes`; nothing but white space may follow the value.
+    /// Parses all of `bytes`; only white space may follow the value.
+    ///
+    /// - Throws: `JSONError` if the text is not valid JSON or has a duplicate name.
     public static func parse(_ bytes: [UInt8]) throws(JSONError) -> JSONValue {
         let result = bytes.withUnsafeBufferPointer { buffer -> Result<JSONValue, JSONError> in
             var parser = JSONParser(bytes: buffer)
@@ -64,7 +66,7 @@ public struct JSONParser {
             skipWhitespace()
             guard offset < bytes.count, bytes[offset] == UInt8(ascii: "\"") else { throw error("expected a name") }
             let name = try string()
-            guard names.insert(name).inserted else { throw error("the name \"\(name.prefix(64))\" stands twice") }
+            guard names.insert(name).inserted else { throw error("the name \"\(name.prefix(64))\" appears twice") }
             guard consume(":") else { throw error("expected a colon") }
             members.append((name, try value()))
         } while consume(",")
@@ -123,7 +125,7 @@ public struct JSONParser {
                 guard let string = String(validating: text, as: UTF8.self) else { throw error("a string is not UTF-8") }
                 return string
             case UInt8(ascii: "\\"): text += try escape()
-            case 0..<0x20: throw error("a control character stands in a string")
+            case 0..<0x20: throw error("a control character in a string")
             default: text.append(byte)
             }
         }
@@ -184,7 +186,7 @@ public struct JSONParser {
 }
 
 extension String {
-    /// The text as a JSON string, quotes included.
+    /// The text as a JSON string, including the quotes.
     public var jsonQuoted: String {
         var out = "\""
         for scalar in unicodeScalars {

@@ -1,4 +1,4 @@
-/// A JSON value as it stood in the file: members keep their order, and no name may appear twice in an object.
+/// A JSON value as written in the file: members keep their order, and no name appears twice in an object.
 public enum JSONValue: Equatable, Sendable {
     case null
     case boolean(Bool)
@@ -26,7 +26,7 @@ public enum JSONValue: Equatable, Sendable {
         if case .object(let members) = self { members } else { nil }
     }
     public var double: Double? { if case .number(let text) = self { Double(text) } else { nil } }
-    /// A number without fraction, exponent or sign.
+    /// The value of a number without fraction, exponent or sign.
     public var integer: Int? {
         guard case .number(let text) = self, text.utf8.allSatisfy({ (48...57).contains($0) }) else { return nil }
         return Int(text)
@@ -35,7 +35,7 @@ public enum JSONValue: Equatable, Sendable {
     public subscript(name: String) -> JSONValue? { object?.first { $0.name == name }?.value }
 }
 
-/// Where a JSON text stops being JSON, or breaks a rule of ours.
+/// A text that is not valid JSON, or violates a rule of the parser, and the offset of the error.
 public struct JSONError: Error, Equatable, Sendable, CustomStringConvertible {
     public let offset: Int
     public let message: String

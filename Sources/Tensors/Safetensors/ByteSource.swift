@@ -1,9 +1,11 @@
 import Glibc
 
-/// Bytes that can be read from any place: a file, or what stands for one.
+/// Bytes with random access: a file, or a substitute for one.
 public protocol ByteSource: Sendable {
     var byteCount: Int { get }
-    /// Fills the whole buffer from `offset` on, or throws.
+    /// Fills the whole buffer from `offset` on.
+    ///
+    /// - Throws: If the bytes cannot be read, or there are too few.
     func fill(_ buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws
 }
 

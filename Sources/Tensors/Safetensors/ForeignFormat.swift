@@ -1,6 +1,6 @@
 import Glibc
 
-/// Files that people take for a model, or for demonstrations.
+/// File formats that users may confuse with a model or with demonstrations.
 public enum ForeignFormat: Equatable, Sendable {
     case gitPointer
     case annexPointer
@@ -16,18 +16,18 @@ public enum ForeignFormat: Equatable, Sendable {
     case json
     case safetensors
 
-    /// How much of a file is looked at: an index names its metadata first.
+    /// The number of bytes to examine: enough, because an index starts with its metadata.
     private static let lookedAt = 4096
 
-    /// `nil` where it is none of these. To be asked only of what is not a valid safetensors file: the first bytes of
-    /// one, a length, may be those of a pickle.
+    /// Returns `nil` if it is none of these formats. Use it only if the file is not a valid safetensors file, whose
+    /// first bytes, a length, could look like a pickle.
     init?(of source: any ByteSource) {
         var bytes = [UInt8](repeating: 0, count: min(source.byteCount, Self.lookedAt))
         guard (try? bytes.withUnsafeMutableBytes({ try source.fill($0, at: 0) })) != nil else { return nil }
         self.init(bytes)
     }
 
-    /// What the file at `path` is; `nil` where it is none of these, or cannot be read.
+    /// Returns the format of the file at `path`; `nil` if it is none of these or cannot be read.
     public init?(at path: String) {
         guard let descriptor = try? RegularFile.open(path) else { return nil }
         defer { close(descriptor) }
@@ -84,7 +84,7 @@ public enum ForeignFormat: Equatable, Sendable {
         return text.contains("\"weight_map\"") ? .index : .json
     }
 
-    /// With its article.
+    /// The format's name with its article.
     public var name: String {
         switch self {
         case .gitPointer: "a Git LFS pointer"
@@ -102,7 +102,7 @@ public enum ForeignFormat: Equatable, Sendable {
         }
     }
 
-    /// How to come to the file that was meant, whatever it is; empty where nothing can be said.
+    /// How to get the intended file, whatever its format; empty if there is no advice.
     public var remedy: String {
         switch self {
         case .gitPointer: "fetch the file itself: git lfs pull"
@@ -137,25 +137,25 @@ public enum ForeignFormat: Equatable, Sendable {
         case .gguf:
             InputFileError(
                 "\(name) is a GGUF file; expected a safetensors file",
-                hint: "take the model from before its conversion to GGUF"
+                hint: "use the model from before its conversion to GGUF"
             )
         case .webPage: InputFileError("\(name) is a web page, not a model", hint: remedy)
         case .index:
             InputFileError(
-                "\(name) is the index of a model in several files, under another name",
-                hint: "give its name back the end .index.json"
+                "\(name) is the index of a model in several files, but has another file name",
+                hint: "rename it so that it ends with .index.json"
             )
         case .json:
             InputFileError(
                 "\(name) is a JSON file; expected a safetensors file",
-                hint: "name the file with the weights, such as model.safetensors"
+                hint: "give the path of the file with the weights, such as model.safetensors"
             )
         }
     }
 
     private static let convert =
         """
-        convert it in Python, where its source is trusted: safetensors.torch.save_file(state_dict, \
+        if you trust its source, convert it in Python: safetensors.torch.save_file(state_dict, \
         \"model.safetensors\")
         """
 }

@@ -1,14 +1,14 @@
-/// Where a model lies: in one safetensors file, or in several and an index.
+/// The location of a model: one safetensors file, or several with an index.
 struct ModelPlace {
     private let path: String
     private let isIndex: Bool
-    /// What errors call it.
+    /// The name of the model in errors.
     let name: String
 
     static let fileName = "model.safetensors"
     static let indexSuffix = ".index.json"
 
-    /// A directory stands for the model in it.
+    /// Resolves a path; a directory stands for the model in it.
     init(_ path: String, called name: String) throws {
         guard RegularFile.kind(of: path) == .directory else {
             (self.path, self.name, isIndex) = (path, name, path.hasSuffix(Self.indexSuffix))
@@ -21,7 +21,7 @@ struct ModelPlace {
                 hasFile
                     ? "\(name) is a directory with both \(Self.fileName) and \(Self.fileName)\(Self.indexSuffix)"
                     : "\(name) is a directory without \(Self.fileName) and without \(Self.fileName)\(Self.indexSuffix)",
-                hint: "name the model's file, or its index"
+                hint: "give the path of the model's file or of its index"
             )
         }
         (self.path, isIndex) = (hasFile ? file : index, hasIndex)

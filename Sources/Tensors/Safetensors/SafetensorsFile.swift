@@ -1,18 +1,20 @@
 /// A safetensors file that is read block by block.
 ///
-/// Read with `pread` into the caller's buffer rather than mapped: memory stays one block a file, and a file that
-/// shrinks under us is an error and not a signal.
+/// It is read with `pread` into the caller's buffer instead of being mapped. Memory stays at one block per file, and a
+/// file that shrinks meanwhile causes an error instead of a signal.
 public final class SafetensorsFile: Sendable {
     public let header: SafetensorsHeader
-    /// What errors call the file: its path, or what it is needed for; empty where nothing was said.
+    /// The name of the file in errors: its path or its purpose; empty if none was given.
     public let name: String
     private let source: any ByteSource
 
-    /// Opens and checks the whole header; the data are not looked at.
+    /// Opens a file and checks its whole header; the data is not examined.
     ///
-    /// The path is that of a safetensors file, of the index of a model in several files, or of a directory with one of
-    /// them.
-    /// - Parameter name: what errors call the file; its path where nothing is said.
+    /// - Parameters:
+    ///   - path: The path of a safetensors file, of the index of a model in several files, or of a directory with one
+    ///     of them.
+    ///   - name: The name of the file in errors; by default its path.
+    /// - Throws: `InputFileError` or `SafetensorsError` if the file cannot be read or is not valid.
     public convenience init(path: String, called name: String? = nil) throws {
         let place = try ModelPlace(path, called: name ?? path)
         try self.init(place.open(), called: place.name)
@@ -28,7 +30,7 @@ public final class SafetensorsFile: Sendable {
     }
 
     public var layout: TensorLayout { header.layout }
-    /// Of the whole file.
+    /// The size of the whole file.
     public var byteCount: Int { source.byteCount }
 
     private static func readHeader(_ source: any ByteSource) throws -> SafetensorsHeader {
@@ -43,24 +45,32 @@ public final class SafetensorsFile: Sendable {
         return try SafetensorsHeader(json: json, fileByteCount: fileByteCount)
     }
 
-    /// Fills `buffer` with the data from byte `offset` of the data buffer on.
+    /// Fills `buffer` with data, starting at byte `offset` of the data buffer.
+    ///
+    /// - Throws: `SafetensorsError` or `InputFileError` if the data cannot be read.
     public func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws {
         try source.fill(buffer, at: header.byteCount + offset)
     }
 
-    /// The elements of one float32 tensor, row-major.
+    /// Returns the elements of one float32 tensor, row-major.
+    ///
+    /// - Throws: `SafetensorsError` if the tensor is not float32 or cannot be read.
     public func values(of tensor: TensorDescription) throws -> [Float] {
         guard tensor.type == .f32 else { throw SafetensorsError("\(tensor.name) is not F32", file: name) }
         return try float32s(at: tensor.range.lowerBound, count: tensor.elementCount)
     }
 
-    /// All elements of a float32 file, in the order of the data.
+    /// Returns all elements of a float32 file, in the order of the data.
+    ///
+    /// - Throws: `SafetensorsError` if a tensor is not float32 or cannot be read.
     public func float32s() throws -> [Float] {
         guard layout.isAllFloat32 else { throw SafetensorsError("a tensor is not F32", file: name) }
         return try float32s(at: 0, count: layout.elementCount)
     }
 
-    /// `count` elements of float32 tensors from byte `offset` of the data on.
+    /// Returns `count` elements of float32 tensors, starting at byte `offset` of the data.
+    ///
+    /// - Throws: `SafetensorsError` or `InputFileError` if they cannot be read.
     public func float32s(at offset: Int, count: Int) throws -> [Float] {
         try [Float](unsafeUninitializedCapacity: count) { buffer, initialized in
             try read(
@@ -71,11 +81,12 @@ public final class SafetensorsFile: Sendable {
         }
     }
 
-    /// Bytes that are held at a time by what reads a file to its end.
+    /// The block size for reading a whole file.
     static let blockBytes = 1 << 20
 
-    /// Calls `body` with all bytes of the file, block after block; of a model in several files, those of the one file
-    /// that they would be.
+    /// Calls `body` with all bytes of the file, block by block. A model in several files is presented as one file.
+    ///
+    /// - Throws: If the file cannot be read, or what `body` throws.
     public func forEachBlock(_ body: (UnsafeRawBufferPointer) throws -> Void) throws {
         let block = UnsafeMutableRawBufferPointer.allocate(byteCount: Self.blockBytes, alignment: 16)
         defer { block.deallocate() }
@@ -86,7 +97,9 @@ public final class SafetensorsFile: Sendable {
         }
     }
 
-    /// Writes all of it as one file; durable when this returns.
+    /// Writes the model as one file, which is durable when this returns.
+    ///
+    /// - Throws: If the model cannot be read or written.
     public func copy(to path: String) throws {
         let sink = try FileSink(path: path)
         try forEachBlock { try sink.append($0) }

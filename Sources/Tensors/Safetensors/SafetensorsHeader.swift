@@ -1,9 +1,9 @@
-/// The head of a safetensors file: its tensors and its metadata.
+/// The header of a safetensors file: its tensors and its metadata.
 public struct SafetensorsHeader: Equatable, Sendable {
     public let layout: TensorLayout
     /// Sorted by name.
     public let metadata: [(name: String, value: String)]
-    /// Bytes before the data: 8 + N.
+    /// The number of bytes before the data: 8 + N.
     public let byteCount: Int
 
     public static func == (a: SafetensorsHeader, b: SafetensorsHeader) -> Bool {
@@ -13,10 +13,10 @@ public struct SafetensorsHeader: Equatable, Sendable {
     public subscript(metadata name: String) -> String? { metadata.first { $0.name == name }?.value }
 }
 
-/// What is wrong with a safetensors file.
+/// Why a file is not a valid safetensors file.
 public struct SafetensorsError: Error, Equatable, Sendable, CustomStringConvertible {
     public let message: String
-    /// What its reader calls the file; empty where it has no name.
+    /// The reader's name for the file; empty if it has none.
     public let file: String
 
     public init(_ message: String, file: String = "") {
@@ -24,13 +24,13 @@ public struct SafetensorsError: Error, Equatable, Sendable, CustomStringConverti
         self.file = file
     }
 
-    /// The same of a named file.
+    /// Returns the same error for a named file.
     func of(_ name: String) -> SafetensorsError { file.isEmpty ? SafetensorsError(message, file: name) : self }
 
     public var description: String { "\(file.isEmpty ? "" : "\(file) is ")not a valid safetensors file: \(message)" }
 }
 
-/// Limits of what is read; README.md lists them.
+/// Limits on files to read; README.md lists them.
 public enum SafetensorsLimits {
     /// The format allows 100,000,000; no model needs a header that large.
     public static let headerBytes = 16 * 1024 * 1024
@@ -40,22 +40,27 @@ public enum SafetensorsLimits {
 }
 
 extension SafetensorsHeader {
-    /// Reads the length prefix: how many bytes of JSON follow it.
+    /// Reads the length prefix.
+    ///
+    /// - Returns: The number of bytes of JSON that follow it.
+    /// - Throws: `SafetensorsError` if the length is too large.
     public static func length(_ prefix: [UInt8], fileByteCount: Int) throws(SafetensorsError) -> Int {
         guard prefix.count == 8, fileByteCount >= 8 else { throw SafetensorsError("shorter than 8 bytes") }
         let length = prefix.reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
         guard length <= UInt64(SafetensorsLimits.headerBytes) else {
-            throw SafetensorsError("a header of \(length) bytes; at most \(SafetensorsLimits.headerBytes) are read")
+            throw SafetensorsError("a header of \(length) bytes; expected at most \(SafetensorsLimits.headerBytes)")
         }
         guard Int(length) <= fileByteCount - 8 else { throw SafetensorsError("the header is longer than the file") }
         return Int(length)
     }
 
-    /// Parses the JSON of a header, strictly, for a file of `fileByteCount` bytes.
+    /// Parses a header's JSON strictly, for a file of `fileByteCount` bytes.
+    ///
+    /// - Throws: `SafetensorsError` if the header is not valid or does not fit the file.
     public init(json: [UInt8], fileByteCount: Int) throws(SafetensorsError) {
         guard json.first == UInt8(ascii: "{") else { throw SafetensorsError("the header does not begin with {") }
         guard json.last(where: { $0 != UInt8(ascii: " ") }) == UInt8(ascii: "}") else {
-            throw SafetensorsError("the header is padded with something else than spaces")
+            throw SafetensorsError("the header is padded with bytes other than spaces")
         }
         let root: JSONValue
         do {
@@ -79,13 +84,13 @@ extension SafetensorsHeader {
         var end = 0
         for tensor in tensors {
             guard tensor.range.lowerBound == end else {
-                throw SafetensorsError("a hole or an overlap before \(tensor.name)")
+                throw SafetensorsError("a gap or an overlap before \(tensor.name)")
             }
             end = tensor.range.upperBound
         }
         byteCount = 8 + json.count
         guard end == fileByteCount - byteCount else {
-            throw SafetensorsError("the data should be \(end) bytes and are \(fileByteCount - byteCount)")
+            throw SafetensorsError("the data has \(fileByteCount - byteCount) bytes; expected \(end)")
         }
         layout = TensorLayout(tensors: tensors)
         self.metadata = metadata.sorted { $0.name < $1.name }
@@ -96,7 +101,7 @@ extension SafetensorsHeader {
         var result: [(name: String, value: String)] = []
         for (name, value) in members {
             guard let text = value.string else {
-                throw SafetensorsError("__metadata__ maps to something else than text")
+                throw SafetensorsError("__metadata__ has a value that is not text")
             }
             result.append((name, text))
         }
@@ -122,7 +127,7 @@ extension SafetensorsHeader {
         var byteCount = type.byteCount
         for dimension in dimensions {
             guard let size = dimension.integer else {
-                throw SafetensorsError("\(name) has a dimension that is no whole number")
+                throw SafetensorsError("\(name) has a dimension that is not a whole number")
             }
             let (product, overflow) = byteCount.multipliedReportingOverflow(by: size)
             guard !overflow else { throw SafetensorsError("the size of \(name) overflows") }
@@ -138,7 +143,7 @@ extension SafetensorsHeader {
 }
 
 extension SafetensorsHeader {
-    /// The bytes before the data, as the official writer pads them.
+    /// Returns the bytes before the data, padded like the official writer's.
     public static func encode(_ layout: TensorLayout, metadata: [(name: String, value: String)] = []) -> [UInt8] {
         var members: [String] = []
         if !metadata.isEmpty {

@@ -1,7 +1,7 @@
 import CPlatform
 import Glibc
 
-/// Writes a safetensors file of a known layout, block after block.
+/// Writes a safetensors file of a known layout, block by block.
 public final class SafetensorsWriter {
     private let sink: any ByteSink
     private var remaining: Int
@@ -16,7 +16,9 @@ public final class SafetensorsWriter {
         try SafetensorsHeader.encode(layout, metadata: metadata).withUnsafeBytes { try sink.append($0) }
     }
 
-    /// Appends data; all blocks together are the layout's bytes.
+    /// Appends data; all blocks together must have the layout's size.
+    ///
+    /// - Throws: `SafetensorsWriteError` if the data cannot be written.
     public func append(_ bytes: UnsafeRawBufferPointer) throws {
         precondition(bytes.count <= remaining, "more data than the layout holds")
         try sink.append(bytes)
@@ -25,27 +27,32 @@ public final class SafetensorsWriter {
 
     public func append(_ values: [Float]) throws { try values.withUnsafeBytes { try append($0) } }
 
-    /// Makes the file durable.
+    /// Makes the file durable. All data must have been appended.
+    ///
+    /// - Throws: `SafetensorsWriteError` if the file cannot be synchronised.
     public func finish() throws {
         precondition(remaining == 0, "less data than the layout holds")
         try sink.synchronise()
     }
 }
 
-/// Where bytes go one after the other.
+/// A sink for sequential bytes.
 public protocol ByteSink: AnyObject {
     func append(_ bytes: UnsafeRawBufferPointer) throws
-    /// What was appended is on the disk when this returns.
+    /// Returns when everything that was appended is on the disk.
+    ///
+    /// - Throws: If it cannot be written.
     func synchronise() throws
 }
 
 final class FileSink: ByteSink {
     private let descriptor: Int32
     private var byteCount: Int64 = 0
-    /// Up to where the system was asked to write.
+    /// The offset up to which the system was asked to start write-back.
     private var begun: Int64 = 0
 
-    /// Bytes after which the system is asked to begin to write: then the end has little to wait for.
+    /// After this many bytes the system is asked to start write-back, so that the final fsync has little left to wait
+    /// for.
     private static let writeBackBytes: Int64 = 4 << 20
 
     init(path: String) throws {
@@ -74,11 +81,11 @@ final class FileSink: ByteSink {
     }
 }
 
-/// A model's file could not be written.
+/// A failure to write a model's file.
 public struct SafetensorsWriteError: Error, Sendable, CustomStringConvertible {
     public let path: String
     public let reason: String
-    /// The disk has no room; it may have again.
+    /// Whether the disk is full, which may be temporary.
     public let isFull: Bool
 
     init(path: String) {

@@ -1,16 +1,16 @@
-/// A model in several safetensors files (shards) and an index that says which tensor is in which, read as the one file
-/// that it would be: tensors in the official writer's order, metadata of all shards.
+/// A model in several safetensors files (shards), with an index that assigns tensors to shards. It is read as if it
+/// were one file: tensors in the official writer's order, with the metadata of all shards.
 final class ShardedSource: ByteSource {
     private struct Segment {
-        /// Within the data of the whole.
+        /// The byte range within the data of the whole model.
         let range: Range<Int>
         let shard: SafetensorsFile
-        /// Where it stands in the shard's data.
+        /// The offset in the shard's data.
         let offset: Int
     }
 
     private let header: [UInt8]
-    /// In the order of the data, without holes.
+    /// In the order of the data, without gaps.
     private let segments: [Segment]
     let byteCount: Int
 
@@ -25,7 +25,7 @@ final class ShardedSource: ByteSource {
             for tensor in shard.layout.tensors {
                 guard map[tensor.name] == shardName else {
                     throw SafetensorsError(
-                        "the shard \(shardName) holds \(tensor.name), which the index does not say",
+                        "the shard \(shardName) contains \(tensor.name), which the index does not assign to it",
                         file: name
                     )
                 }
@@ -34,7 +34,7 @@ final class ShardedSource: ByteSource {
         }
         if let missing = map.keys.sorted().first(where: { places[$0] == nil }) {
             throw SafetensorsError(
-                "the tensor \(missing) is not in the shard \(map[missing]!), where the index places it",
+                "the tensor \(missing) is not in the shard \(map[missing]!), to which the index assigns it",
                 file: name
             )
         }
@@ -49,7 +49,7 @@ final class ShardedSource: ByteSource {
         byteCount = header.count + layout.byteCount
     }
 
-    /// Which shard each tensor is in.
+    /// Returns the shard of each tensor.
     private static func weightMap(_ path: String, _ name: String) throws -> [String: String] {
         let bytes = try RegularFile.read(path, called: name, atMost: SafetensorsLimits.headerBytes)
         let json: JSONValue
@@ -67,12 +67,12 @@ final class ShardedSource: ByteSource {
         }
         var map: [String: String] = [:]
         for member in members {
-            // A shard lies beside its index, and nowhere else.
+            // A shard must be in the same directory as its index.
             guard let shard = member.value.string, !shard.isEmpty, !shard.utf8.contains(UInt8(ascii: "/")),
                 !shard.utf8.contains(0),
                 ![".", ".."].contains(shard)
             else {
-                throw InputFileError("\(name): weight_map places \(member.name) in something that is not a file's name")
+                throw InputFileError("\(name): weight_map assigns \(member.name) to something that is not a file name")
             }
             map[member.name] = shard
         }
@@ -84,7 +84,7 @@ final class ShardedSource: ByteSource {
     )] {
         let names = Set(map.values).sorted()
         guard names.count <= maximumShards else {
-            throw InputFileError("\(name) names \(names.count) shards; at most \(maximumShards) are read")
+            throw InputFileError("\(name) names \(names.count) shards; expected at most \(maximumShards)")
         }
         return try names.map { shard in
             let path = prefix + shard
@@ -93,7 +93,7 @@ final class ShardedSource: ByteSource {
                 let others =
                     tensors.count > 1 ? " and \(tensors.count - 1) other tensor\(tensors.count > 2 ? "s" : "")" : ""
                 throw InputFileError(
-                    "\(name) places \(tensors[0])\(others) in the shard \(shard), which is missing",
+                    "\(name) assigns \(tensors[0])\(others) to the shard \(shard), which is missing",
                     hint: "copy all shards of the model to \(path)"
                 )
             }
@@ -101,7 +101,7 @@ final class ShardedSource: ByteSource {
         }
     }
 
-    /// Of all shards; they may say the same thing, and not two different ones.
+    /// Merges the metadata of all shards, which may repeat an item but not contradict each other.
     private static func metadata(of shards: [(name: String, file: SafetensorsFile)], _ name: String) throws -> [(
         name: String, value: String
     )] {
@@ -138,7 +138,7 @@ final class ShardedSource: ByteSource {
         }
     }
 
-    /// The first segment that ends after this byte of the data, by bisection.
+    /// Finds by bisection the first segment that ends after this byte of the data.
     private func firstSegment(endingAfter place: Int) -> Int {
         var (low, high) = (0, segments.count)
         while low < high {

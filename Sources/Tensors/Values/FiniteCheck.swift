@@ -1,9 +1,9 @@
-/// A value of a model that is no number to compute with.
+/// A NaN or infinite value in a model.
 public struct NotFiniteError: Error, Equatable, Sendable, CustomStringConvertible {
-    /// What its reader calls the file; empty where it has no name.
+    /// The reader's name for the file; empty if it has none.
     public let file: String
     public let tensor: String
-    /// Row-major, one number a dimension.
+    /// The element's position, row-major, one index per dimension.
     public let index: [Int]
     /// NaN, infinity or −infinity.
     public let value: String
@@ -12,7 +12,7 @@ public struct NotFiniteError: Error, Equatable, Sendable, CustomStringConvertibl
         "\(file.isEmpty ? "" : "\(file): ")\(tensor)\(index.isEmpty ? "" : "\(index)") is \(value)"
     }
     public var hint: String {
-        "every number of a model must be finite: take an earlier version of it, from before its training diverged"
+        "all values of a model must be finite: use an earlier version, from before its training diverged"
     }
     public var description: String { message }
 
@@ -30,7 +30,9 @@ public struct NotFiniteError: Error, Equatable, Sendable, CustomStringConvertibl
 }
 
 extension SafetensorsFile {
-    /// Reads all data, one block at a time; throws ``NotFiniteError`` at the first value that is NaN or infinite.
+    /// Reads all data, one block at a time.
+    ///
+    /// - Throws: ``NotFiniteError`` at the first value that is NaN or infinite.
     public func checkFinite() throws {
         let block = UnsafeMutableRawBufferPointer.allocate(byteCount: Self.blockBytes, alignment: 16)
         defer { block.deallocate() }
@@ -49,11 +51,12 @@ extension SafetensorsFile {
 }
 
 extension TensorLayout {
-    /// Throws ``NotFiniteError`` where a value is NaN or infinite.
+    /// Checks that all values are finite.
     ///
     /// - Parameters:
-    ///   - values: of all tensors, which are float32, in their order.
-    ///   - name: what the error calls the model.
+    ///   - values: The values of all tensors, which are float32, in their order.
+    ///   - name: The name of the model in errors.
+    /// - Throws: ``NotFiniteError`` if a value is NaN or infinite.
     public func checkFinite(_ values: [Float], called name: String = "") throws {
         precondition(values.count == elementCount)
         guard let found = values.withUnsafeBytes({ ElementType.f32.firstNonFinite(in: $0) }) else { return }
@@ -68,7 +71,9 @@ extension TensorLayout {
 }
 
 extension TensorDescription {
-    /// Throws ``NotFiniteError`` where one of this tensor's float32 values is NaN or infinite.
+    /// Checks that all of this tensor's float32 values are finite.
+    ///
+    /// - Throws: ``NotFiniteError`` if a value is NaN or infinite.
     public func checkFinite(_ values: [Float], called name: String = "") throws {
         guard let found = values.withUnsafeBytes({ ElementType.f32.firstNonFinite(in: $0) }) else { return }
         throw NotFiniteError(file: name, tensor: self, element: found.element, value: found.value)
@@ -76,7 +81,7 @@ extension TensorDescription {
 }
 
 extension ElementType {
-    /// The bits of the exponent: all set in NaN and infinity, and in nothing else. `nil` for whole numbers.
+    /// The exponent bits, which are all set only in NaN and infinity; `nil` for integers.
     fileprivate var exponentMask: UInt64? {
         switch self {
         case .f64: 0x7ff0_0000_0000_0000
@@ -87,7 +92,7 @@ extension ElementType {
         }
     }
 
-    /// The first value of `bytes`, which are whole elements, that is NaN or infinite.
+    /// Returns the first NaN or infinite value in `bytes`, which must be whole elements.
     fileprivate func firstNonFinite(in bytes: UnsafeRawBufferPointer) -> (element: Int, value: String)? {
         guard let mask = exponentMask else { return nil }
         return switch byteCount {
@@ -101,7 +106,7 @@ extension ElementType {
         in values: UnsafeBufferPointer<Bits>,
         _ mask: Bits
     ) -> (element: Int, value: String)? {
-        // Without a branch in the loop it runs at the speed of memory.
+        // Without a branch, the loop runs at memory speed.
         var found: Bits = 0
         for bits in values { found |= bits & mask == mask ? 1 : 0 }
         guard found != 0, let element = values.firstIndex(where: { $0 & mask == mask }) else { return nil }

@@ -1,21 +1,22 @@
 import CKernels
 
-/// The sum of the squares of float32 values, in float64 and in a fixed order, however their bytes are cut into parts.
+/// The sum of the squares of float32 values, in float64 and in a fixed order that does not depend on how the bytes are
+/// split.
 ///
-/// Blocks of ``blockElements`` values are summed in 16 lanes each, value k in lane k mod 16; then the lanes, then the
-/// blocks.
+/// Blocks of ``blockElements`` values are summed in 16 lanes, value k in lane k mod 16; then the lanes are added, then
+/// the blocks.
 struct SquaresSum: Sendable {
-    /// 1 MiB of values, which stays in the processor's cache.
+    /// 1 MiB of values, which stays in the CPU cache.
     static let blockElements = 256 * 1024
 
     private var sum = 0.0
     private var lanes = [Double](repeating: 0, count: 16)
-    /// Values of the block in hand.
+    /// The number of values of the current block.
     private var count = 0
-    /// Bytes of a value that was cut.
+    /// The first bytes of a value that was split between two calls.
     private var rest: [UInt8] = []
 
-    /// The sum of all whole values so far.
+    /// The sum of all complete values so far.
     var value: Double { sum + lanes.reduce(0, +) }
 
     mutating func add(_ bytes: UnsafeRawBufferPointer) {

@@ -2,14 +2,14 @@ import Contracts
 import Federation
 import Tensors
 
-/// What the file of an update looks like: which tensors it changes, and in which form their values are sent.
+/// The format of an update's file: which tensors it changes, and how their values are encoded.
 public struct UpdateFormat: Sendable {
     public let trained: TrainedTensors
     public let compression: Compression
 
-    /// The metadata in which a site says how many components of the adapter it trained.
+    /// The metadata key for the number of adapter components that a site trained.
     static let rankName = "rank"
-    /// The metadata that make an update's file its site's and its round's own.
+    /// The metadata key that makes an update's file unique to its site and round.
     static let originName = "origin"
 
     public init(_ trained: TrainedTensors, _ compression: Compression) {
@@ -17,7 +17,7 @@ public struct UpdateFormat: Sendable {
         self.compression = compression
     }
 
-    /// Bytes of an update's file, of a site that trains all of the plan's components.
+    /// The size of an update's file from a site that trains all of the plan's components.
     public var fileByteCount: Int {
         let file = compression.encoding(of: trained.layout()).layout
         return SafetensorsHeader.encode(file).count + file.byteCount
@@ -25,7 +25,7 @@ public struct UpdateFormat: Sendable {
 
     /// Opens an update's file.
     ///
-    /// - Throws: ``UpdateFormatError`` if it does not have this form.
+    /// - Throws: `UpdateFormatError` if it does not have this format.
     public func reader(_ file: SafetensorsFile) throws -> UpdateReader {
         let form = try form(of: file.header)
         return UpdateReader(file: file, layout: form.layout, rank: form.rank, encoding: form.encoding)
@@ -33,7 +33,7 @@ public struct UpdateFormat: Sendable {
 
     /// What a file with this header holds.
     ///
-    /// - Throws: ``UpdateFormatError`` if it does not have this form.
+    /// - Throws: `UpdateFormatError` if it does not have this format.
     func form(of header: SafetensorsHeader) throws -> (layout: TensorLayout, rank: Int?, encoding: any UpdateEncoding) {
         let rank = try rank(of: header)
         let layout = trained.layout(rank: rank)
@@ -59,7 +59,7 @@ public struct UpdateFormat: Sendable {
     }
 }
 
-/// An update's file has another form than the plan says.
+/// An update's file that does not have the format that the plan requires.
 public struct UpdateFormatError: Error, Equatable, Sendable, CustomStringConvertible {
     public let message: String
     public init(_ message: String) { self.message = message }

@@ -1,12 +1,12 @@
 import CKernels
 import Tensors
 
-/// The values of an update's file as float32, whatever form they were sent in. Threads may read at once.
+/// The values of an update's file as float32, whatever their encoding. Thread-safe.
 public struct UpdateReader: ValueSource {
     private let file: SafetensorsFile
-    /// The tensors as they are once decoded.
+    /// The layout of the decoded tensors.
     public let layout: TensorLayout
-    /// Components of the adapter that the site trained; `nil` without LoRA.
+    /// The number of adapter components that the site trained; `nil` without LoRA.
     public let rank: Int?
     private let encoding: any UpdateEncoding
 
@@ -19,15 +19,19 @@ public struct UpdateReader: ValueSource {
 
     public var elementCount: Int { layout.elementCount }
 
-    /// Fills `values` with those from number `start` on.
+    /// Fills `values` with the values from index `start` on.
+    ///
+    /// - Throws: `SafetensorsError` if they cannot be read.
     package func read(_ values: UnsafeMutableBufferPointer<Float>, from start: Int) throws {
         try encoding.read(values, from: start, of: file)
     }
 
-    /// The values of a range.
+    /// Returns the values in a range.
+    ///
+    /// - Throws: `SafetensorsError` if they cannot be read.
     public func values(_ range: Range<Int>) throws -> [Float] {
-        // A factor that is not trained is not sent. Threads share Swift's empty array, and it would be written to
-        // below.
+        // A factor that is not trained is not sent, so its range is empty. All empty arrays share one storage object,
+        // which must not be written to concurrently below.
         guard !range.isEmpty else { return [] }
         return try [Float](unsafeUninitializedCapacity: range.count) { buffer, count in
             buffer.initialize(repeating: 0)
@@ -36,9 +40,12 @@ public struct UpdateReader: ValueSource {
         }
     }
 
-    /// Looks at everything: the Euclidean norm of all values; infinite or NaN where a value is not finite.
+    /// Inspects all values.
     ///
-    /// Summed in float64 in a fixed order, so that an auditor finds the same number.
+    /// The squares are summed in float64 in a fixed order, so that an auditor gets the same number.
+    ///
+    /// - Returns: The Euclidean norm; infinite or NaN if a value is not finite.
+    /// - Throws: `SafetensorsError` or `UpdateFormatError` if the file cannot be read or its encoding is not valid.
     public func inspectedNorm() throws -> Double {
         try encoding.check(file)
         let total = elementCount

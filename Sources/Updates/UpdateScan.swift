@@ -1,9 +1,9 @@
 import Tensors
 
-/// Looks at an update's file as its bytes pass: at its header, and at the norm of its values where they are float32.
+/// Scans an update's file while its bytes arrive: its header and, if the values are float32, their norm.
 ///
-/// What is found here need not be read from the disk again. A file that is no safetensors, or has a header of unusual
-/// length, is left to those who read it.
+/// What the scan finds need not be read from the disk again. A file that is not safetensors, or has an unusually long
+/// header, is left to the reader of the file.
 public struct UpdateScan: Sendable {
     private let byteCount: UInt64
     private var state = State.prefix
@@ -12,20 +12,20 @@ public struct UpdateScan: Sendable {
     private var squares = SquaresSum()
 
     private enum State: Sendable {
-        /// The length of the header.
+        /// Reading the length of the header.
         case prefix
         case header(length: Int)
         case values
         case givenUp
     }
 
-    /// Bytes of a header that is kept until all of it is there.
+    /// The largest header to buffer until it is complete.
     static let longestHeader = 1 << 18
 
-    /// - Parameter byteCount: of the whole file.
+    /// - Parameter byteCount: The size of the whole file.
     public init(byteCount: UInt64) { self.byteCount = byteCount }
 
-    /// Takes the next bytes of the file.
+    /// Processes the next bytes of the file.
     public mutating func see(_ bytes: UnsafeRawBufferPointer) {
         seen += UInt64(bytes.count)
         var rest = bytes[...]
@@ -34,7 +34,7 @@ public struct UpdateScan: Sendable {
         if case .values = state { squares.add(UnsafeRawBufferPointer(rebasing: rest)) }
     }
 
-    /// Moves bytes to the head until it has `count`; returns whether it has.
+    /// Moves bytes to the header until it has `count`; returns whether it has.
     private mutating func take(_ rest: inout Slice<UnsafeRawBufferPointer>, upTo count: Int) -> Bool {
         let part = rest.prefix(count - head.count)
         head += part
@@ -51,7 +51,7 @@ public struct UpdateScan: Sendable {
         state = .header(length: length)
     }
 
-    /// What was found; `nil` before the end of the file, and where it must be read.
+    /// The result; `nil` before the end of the file, or if the file must be read.
     public var result: ScannedUpdate? {
         guard case .values = state, seen == byteCount,
             let header = try? SafetensorsHeader(json: Array(head[8...]), fileByteCount: Int(byteCount)),
@@ -61,16 +61,17 @@ public struct UpdateScan: Sendable {
     }
 }
 
-/// An update's file of float32 tensors as it was seen when it arrived.
+/// The scan of an update's file with float32 tensors, made when it arrived.
 public struct ScannedUpdate: Sendable {
     let header: SafetensorsHeader
-    /// Of all values; infinite or NaN where one is not finite.
+    /// The norm of all values; infinite or NaN if one is not finite.
     let norm: Double
 }
 
 extension UpdateFormat {
-    /// The norm of an update that was seen as it arrived; `nil` where its form says nothing without being decoded.
-    /// - Throws: `UpdateFormatError` where it has not the form that the plan wants.
+    /// Returns the norm of an update that was scanned as it arrived; `nil` if its encoding must be decoded first.
+    ///
+    /// - Throws: `UpdateFormatError` if it does not have the format that the plan requires.
     public func norm(of scanned: ScannedUpdate) throws -> Double? {
         let form = try form(of: scanned.header)
         return form.encoding is Float32Encoding ? scanned.norm : nil

@@ -2,21 +2,24 @@ import Federation
 import Tensors
 
 extension UpdateFormat {
-    /// Writes an update's file; durable when this returns.
+    /// Writes an update's file, which is durable when this returns.
     ///
     /// - Parameters:
-    ///   - values: in the order of ``TrainedTensors/layout(rank:)``.
-    ///   - rank: of a site that trains fewer components than the plan's.
-    ///   - origin: whose update this is, and of when. The ledger takes a digest once: without it, two sites whose models
-    ///     did not change would have sent the same file.
-    /// - Throws: ``UpdateFormatError`` if a value is not finite; what writing throws.
+    ///   - values: The values in the order of ``TrainedTensors/layout(rank:)``.
+    ///   - rank: The rank of a site that trains fewer components than the plan's; `nil` for the plan's rank.
+    ///   - origin: The site and the round of the update. The ledger accepts a digest only once, and without this the
+    ///     files of two sites whose models did not change would be identical.
+    ///   - path: The file's path.
+    /// - Throws: `UpdateFormatError` if a value is not finite, `SafetensorsWriteError` if the file cannot be written.
     public func write(_ values: [Float], rank: Int? = nil, origin: String? = nil, to path: String) throws {
         try write(ArrayValues(values), rank: rank, origin: origin) {
             try SafetensorsWriter(path: path, layout: $0, metadata: $1)
         }
     }
 
-    /// The same, from any source to where `open` leads.
+    /// Writes an update from any source, with the writer that `open` returns.
+    ///
+    /// - Throws: `UpdateFormatError` if a value is not finite, or an error of the source or of the writer.
     package func write(
         _ values: any ValueSource,
         rank: Int? = nil,

@@ -1,7 +1,7 @@
 import CKernels
 import Tensors
 
-/// The upper halves of float32 values, rounded to nearest, ties to even.
+/// The upper halves of float32 values, rounded to the nearest, ties to even.
 struct BFloat16Encoding: UpdateEncoding {
     let layout: TensorLayout
 

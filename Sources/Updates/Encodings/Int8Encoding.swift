@@ -1,7 +1,7 @@
 import CKernels
 import Tensors
 
-/// Bytes −127…127 and a float32 scale for each block of values: the largest magnitude of the block over 127.
+/// Bytes from −127 to 127 and, for each block of values, a float32 scale: the block's largest magnitude over 127.
 struct Int8Encoding: UpdateEncoding {
     let layout: TensorLayout
     private let count: Int

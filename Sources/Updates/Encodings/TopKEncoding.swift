@@ -1,6 +1,6 @@
 import Tensors
 
-/// The values of the largest magnitude with their numbers, ascending; all others are 0.
+/// The values of largest magnitude with their indices, in ascending order; all other values are 0.
 struct TopKEncoding: UpdateEncoding {
     let layout: TensorLayout
     let kept: Int
@@ -21,7 +21,7 @@ struct TopKEncoding: UpdateEncoding {
         try withUnsafeTemporaryAllocation(of: UInt32.self, capacity: Self.pairsAtATime) { indices in
             try withUnsafeTemporaryAllocation(of: Float.self, capacity: Self.pairsAtATime) { numbers in
                 while place < kept {
-                    // No more can fall into the range.
+                    // At most this many pairs can still be in the range.
                     let size = min(Self.pairsAtATime, kept - place, values.count)
                     try file.read(
                         into: UnsafeMutableRawBufferPointer(
@@ -38,7 +38,7 @@ struct TopKEncoding: UpdateEncoding {
                     for pair in 0..<size {
                         let index = Int(indices[pair])
                         guard index < end else { return }
-                        // Not ascending only where nobody has checked the file.
+                        // The condition can fail only in a file that was not checked, whose indices do not ascend.
                         if index >= start { values[index - start] = numbers[pair] }
                     }
                     place += size
@@ -47,7 +47,7 @@ struct TopKEncoding: UpdateEncoding {
         }
     }
 
-    /// The place of the first pair whose index is at least `number`.
+    /// Returns the position of the first pair whose index is at least `number`.
     private func firstPlace(of number: Int, in file: SafetensorsFile) throws -> Int {
         var low = 0, high = kept
         while low < high {

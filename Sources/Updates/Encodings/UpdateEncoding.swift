@@ -2,15 +2,15 @@ import CKernels
 import Federation
 import Tensors
 
-/// How the values of an update stand in its file. Values are numbered in the order of the decoded layout.
+/// How an update's values are stored in its file. Values are numbered in the order of the decoded layout.
 ///
-/// Decoding gives the same float32 on every machine.
+/// Decoding gives the same float32 values on every machine.
 protocol UpdateEncoding: Sendable {
-    /// The tensors of the file.
+    /// The layout of the file.
     var layout: TensorLayout { get }
-    /// Fills `values` with those from number `start` on. Threads may call it at once.
+    /// Fills `values` with the values from index `start` on. Must be thread-safe.
     func read(_ values: UnsafeMutableBufferPointer<Float>, from start: Int, of file: SafetensorsFile) throws
-    /// Checks what a layout cannot say.
+    /// Checks what the layout cannot express.
     func check(_ file: SafetensorsFile) throws
     /// Writes the values, reading them as often as the form needs.
     ///

@@ -7,11 +7,12 @@ import Updates
 
 /// Combines updates of adapters.
 ///
-/// A site's factors are A = A₀ + dA and B = B₀ + dB; it sends dA and dB. The mean of the products B·A has mean(dB·dA) −
-/// mean(dB)·mean(dA) more than the product of the means, whatever A₀ and B₀: that is the residual of FedEx-LoRA, and
-/// exact aggregation folds it into the model. A site that trains fewer components has zeros in the others.
+/// A site's factors are A = A₀ + dA and B = B₀ + dB; it sends dA and dB. The mean of the products B·A exceeds the
+/// product of the means by mean(dB·dA) − mean(dB)·mean(dA), independent of A₀ and B₀. This is the residual of
+/// FedEx-LoRA, which exact aggregation folds into the model. For a site that trains fewer components, the others are
+/// zero.
 ///
-/// Memory: the adapter a few times, and `threads` × (one block of rows of a weight, and one site's factors).
+/// Memory: a few times the adapter, plus `threads` × (one block of rows of a weight, and one site's factors).
 struct AdapterReducer {
     private let task: AggregationTask
     private let lora: LoRA
@@ -19,9 +20,9 @@ struct AdapterReducer {
     private let threads: Int
     private let adapter: AdapterLayout
     private let trained: TrainedTensors
-    /// What sites of each rank send.
+    /// The layout of updates, by the site's rank.
     private let parts: [Int: AdapterLayout]
-    /// Elements of a block of rows: 8 MiB of float64.
+    /// The number of elements in a block of rows: 8 MiB of float64.
     private static let blockElements = 1 << 20
 
     init(_ task: AggregationTask, _ lora: LoRA, _ input: RoundInput, threads: Int) {
@@ -56,7 +57,7 @@ struct AdapterReducer {
 
     // MARK: Factors
 
-    /// The integer sums of all changes, in the order of the adapter.
+    /// Returns the integer sums of all changes, in the order of the adapter.
     private func summedFactors() throws -> [Int64] {
         var sums = [Int64](repeating: 0, count: adapter.layout.elementCount)
         try sums.withUnsafeMutableBufferPointer { sums in
@@ -84,7 +85,7 @@ struct AdapterReducer {
         }
     }
 
-    /// rows × rank to rows × the plan's rank, with zeros.
+    /// Extends rows × rank to rows × the plan's rank, with zeros.
     private func widened(_ b: [Float], rows: Int, from rank: Int) -> [Float] {
         guard rank < adapter.rank, !b.isEmpty else { return b }
         var wide = [Float](repeating: 0, count: rows * adapter.rank)
@@ -92,7 +93,7 @@ struct AdapterReducer {
         return wide
     }
 
-    /// Moves the factors that were trained as the strategy says; the others stay.
+    /// Updates the trained factors by the strategy; the others are unchanged.
     private func nextFactors(_ sums: [Int64], _ output: RoundOutput) throws -> [Float] {
         let start = try input.adapter?.float32s() ?? adapter.initialValues(seed: task.training.seed)
         let slots = task.strategy.stateSlots
@@ -127,14 +128,14 @@ struct AdapterReducer {
 
     // MARK: The model
 
-    /// In the order of the adapter.
+    /// Values in the order of the adapter.
     private struct Factors {
-        /// Mean changes.
+        /// The mean changes.
         let mean: [Double]
         let next: [Double]
     }
 
-    /// Rows of a module's weight.
+    /// A block of rows of a module's weight.
     private struct Block {
         let module: Int
         let rows: Range<Int>
@@ -168,7 +169,7 @@ struct AdapterReducer {
             Block(module: index, rows: first..<min(module.outputs, first + rows))
         }
         for first in stride(from: 0, to: blocks.count, by: threads) {
-            // A few blocks at a time, a thread each; they share nothing.
+            // Process a few blocks at a time, one per thread; they share no data.
             for result in Parallel.map(
                 Array(blocks[first..<min(blocks.count, first + threads)]),
                 { block in Result { try next(block, factors) } }
@@ -178,7 +179,7 @@ struct AdapterReducer {
         }
     }
 
-    /// W + scale·residual, and in the last round + scale·B·A of the next factors.
+    /// Returns W + scale·residual and, in the last round, + scale·B·A of the next factors.
     private func next(_ block: Block, _ factors: Factors) throws -> [Float] {
         let module = adapter.modules[block.module]
         let count = block.rows.count * module.inputs
@@ -191,7 +192,7 @@ struct AdapterReducer {
         return next
     }
 
-    /// mean(dB·dA) of the block's rows, summed in the ring.
+    /// Returns mean(dB·dA) for the block's rows, summed in fixed point.
     private func meanProduct(_ block: Block) throws -> [Double] {
         let inputs = adapter.modules[block.module].inputs
         var sums = [Int64](repeating: 0, count: block.rows.count * inputs)
@@ -245,7 +246,7 @@ struct AdapterReducer {
     }
 }
 
-/// Work on several threads that share nothing.
+/// Runs independent work on several threads.
 enum Parallel {
     static func map<Input: Sendable, Output: Sendable>(_ inputs: [Input], _ body: @Sendable (Input) -> Output)
         -> [Output]
@@ -253,7 +254,7 @@ enum Parallel {
         guard inputs.count > 1 else { return inputs.map(body) }
         var outputs = [Output?](repeating: nil, count: inputs.count)
         outputs.withUnsafeMutableBufferPointer { buffer in
-            // Each iteration writes a place of its own.
+            // Each iteration writes to a different element.
             nonisolated(unsafe) let places = buffer
             DispatchQueue.concurrentPerform(iterations: inputs.count) { places[$0] = body(inputs[$0]) }
         }

@@ -1,4 +1,4 @@
-/// A round cannot be computed from the files at hand.
+/// A round that cannot be computed from the given files.
 public struct AggregationError: Error, Sendable, CustomStringConvertible {
     public let message: String
     public init(_ message: String) { self.message = message }

@@ -3,12 +3,12 @@ import Dispatch
 import Federation
 import Tensors
 
-/// Computes a round's result from the files of its updates, a block of parameters at a time.
+/// Computes a round's result from its updates' files, one block of parameters at a time.
 ///
-/// Memory: `threads` × (one block of sums, weights, state and result, and those of some updates), whatever the size of
+/// Memory: `threads` × (one block of sums, weights, state and result, and of some updates), independent of the size of
 /// the model and the number of sites.
 public struct BlockReducer: Sendable {
-    /// Parameters of a block, which is written as a whole: 512 KiB of float32.
+    /// The number of parameters in a block, which is written as a whole: 512 KiB of float32.
     public static let defaultBlockElements = 128 * 1024
 
     public let threads: Int
@@ -22,7 +22,7 @@ public struct BlockReducer: Sendable {
 
     /// Writes the next model and, for strategies that have one, the next server state. The model keeps its metadata.
     ///
-    /// While some blocks are written, which may hash them too, the next ones are computed.
+    /// The next blocks are computed while the previous ones are written and perhaps hashed.
     func reduce(_ task: AggregationTask, _ input: RoundInput, _ output: RoundOutput) throws {
         let layout = input.model.layout
         let model = try output.model(layout, input.model.header.metadata)
@@ -33,7 +33,7 @@ public struct BlockReducer: Sendable {
         let writer = BlockWriter(model, state)
         for (turn, start) in stride(from: 0, to: layout.elementCount, by: blockElements * threads).enumerated() {
             let lanes = sets[turn % 2]
-            // What these lanes held before is written by then.
+            // By then, the previous contents of these lanes have been written.
             try writer.wait(until: turn - 1)
             do { try reduceLanes(lanes, blockElements, from: start, to: layout.elementCount, task, input) } catch {
                 try? writer.finish()
@@ -46,7 +46,7 @@ public struct BlockReducer: Sendable {
         try state?.finish()
     }
 
-    /// Each lane takes one block; they share nothing, so their number does not change a bit of the result.
+    /// Reduces one block per lane. Lanes share no data, so their number does not affect the result.
     private func reduceLanes(
         _ lanes: [Lane],
         _ blockElements: Int,
@@ -66,7 +66,7 @@ public struct BlockReducer: Sendable {
 
 /// One thread's buffers.
 final class Lane: @unchecked Sendable {
-    // Unchecked: a lane is used by one thread at a time, between two barriers.
+    // Unchecked: only one thread at a time uses a lane, between two barriers.
     private let sums: UnsafeMutableBufferPointer<Int64>
     private let values: UnsafeMutableBufferPointer<Float>
     private let weights: UnsafeMutableBufferPointer<Float>
@@ -74,8 +74,8 @@ final class Lane: @unchecked Sendable {
     private let next: UnsafeMutableBufferPointer<Float>
     private let slots: Int
     private(set) var count = 0
-    /// Parameters that are computed at a time: 64 KiB of float32 of each of some updates, so that they stay in a core's
-    /// cache.
+    /// The number of parameters to compute at a time: 64 KiB of float32 for each of a few updates, which fits into a
+    /// core's cache.
     private static let partElements = 16 * 1024
     private(set) var error: (any Error)?
 
@@ -115,7 +115,7 @@ final class Lane: @unchecked Sendable {
         }
     }
 
-    /// Computes a part of the block; its results stand from `place` on.
+    /// Computes a part of the block; its results start at `place`.
     private func reduce(_ part: Range<Int>, at place: Int, _ task: AggregationTask, _ input: RoundInput) throws {
         try sum(part, task, input)
         try read(weights, part, input.model)
@@ -133,7 +133,7 @@ final class Lane: @unchecked Sendable {
         )
     }
 
-    /// Some updates a pass: the sums are read and written once for all of them.
+    /// Adds some updates per pass, so that the sums are read and written only once for all of them.
     private func sum(_ range: Range<Int>, _ task: AggregationTask, _ input: RoundInput) throws {
         sums.initialize(repeating: 0)
         for first in stride(from: 0, to: input.updates.count, by: Ring.arraysAPass) {

@@ -2,15 +2,15 @@ import Dispatch
 import Synchronization
 import Tensors
 
-/// Writes blocks in order on a thread of its own.
+/// Writes blocks in order on its own thread.
 final class BlockWriter: @unchecked Sendable {
-    // Unchecked: the files are touched on the queue alone, and lanes are not reduced again before they are written.
+    // Unchecked: only the queue accesses the files, and lanes are not reused before they are written.
     private let model: SafetensorsWriter
     private let state: SafetensorsWriter?
     private let queue = DispatchQueue(label: "kumiai.blocks")
     private let failure = Mutex<(any Error)?>(nil)
     private let written = DispatchSemaphore(value: 0)
-    /// Turns that were seen to be written.
+    /// The number of turns that are known to be written.
     private var seen = 0
     private var begun = 0
 
@@ -19,7 +19,7 @@ final class BlockWriter: @unchecked Sendable {
         self.state = state
     }
 
-    /// Writes what the lanes hold, after what was given before; returns at once.
+    /// Queues the contents of the lanes for writing and returns at once.
     func write(_ lanes: [Lane]) {
         begun += 1
         queue.async {
@@ -37,7 +37,7 @@ final class BlockWriter: @unchecked Sendable {
         }
     }
 
-    /// Waits until the first `turns` calls of ``write(_:)`` are done; throws what one of them came to.
+    /// Waits until the first `turns` calls of ``write(_:)`` are done; throws if one of them failed.
     func wait(until turns: Int) throws {
         while seen < turns {
             written.wait()
@@ -46,6 +46,6 @@ final class BlockWriter: @unchecked Sendable {
         if let error = failure.withLock({ $0 }) { throw error }
     }
 
-    /// Waits for all of them.
+    /// Waits until everything is written.
     func finish() throws { try wait(until: begun) }
 }

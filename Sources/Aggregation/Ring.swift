@@ -1,13 +1,13 @@
 import CKernels
 import Federation
 
-/// Sums in the integer ring: see ``FixedPoint``.
+/// Fixed-point summation: see ``FixedPoint``.
 enum Ring {
-    /// Arrays of values that are summed in one pass over the sums.
+    /// The number of arrays that are added in one pass over the sums.
     static let arraysAPass = 4
 
-    /// sums += Σ weight·round(values·2^scaleBits) over some updates; throws where a value is over the plan's bound,
-    /// which could overflow the ring: then the sums are of no use.
+    /// sums += Σ weight·round(values·2^scaleBits) over some updates. Throws if a value exceeds the plan's bound, which
+    /// could overflow the sums: they must then be discarded.
     static func accumulate(
         _ updates: [(values: UnsafePointer<Float>, contribution: AggregationTask.Contribution)],
         count: Int,
@@ -32,7 +32,7 @@ enum Ring {
         throw overBound(culprit?.contribution ?? updates[0].contribution)
     }
 
-    /// Also NaN and infinity, which compare false.
+    /// Also true for NaN and infinity, because comparisons with NaN are false.
     private static func isOver(_ magnitude: Float, _ task: AggregationTask) -> Bool {
         !(Double(magnitude) <= task.bound)
     }
@@ -43,6 +43,6 @@ enum Ring {
 
     static func scale(_ bits: Int) -> Double { Double(sign: .plus, exponent: bits, significand: 1) }
 
-    /// What a sum is divided by to give the weighted mean.
+    /// Returns the divisor that turns a sum into the weighted mean.
     static func denominator(_ task: AggregationTask) -> Double { Double(task.totalWeight) * scale(task.scaleBits) }
 }

@@ -6,13 +6,15 @@ import Updates
 /// The files that a task names.
 public struct RoundInput: Sendable {
     public let model: SafetensorsFile
-    /// `nil` without LoRA, and in its first round.
+    /// `nil` without LoRA, and in the first round.
     public let adapter: SafetensorsFile?
     public let serverState: SafetensorsFile?
     /// In the order of the task's contributions.
     let updates: [UpdateReader]
 
-    /// Opens the updates and checks that all files have the forms that the plan wants.
+    /// Opens the updates, and checks that all files have the format that the plan requires.
+    ///
+    /// - Throws: `AggregationError` if a file is missing or has another format.
     public init(
         _ task: AggregationTask,
         model: SafetensorsFile,
@@ -30,22 +32,23 @@ public struct RoundInput: Sendable {
         self.adapter = adapter
         self.serverState = serverState
         self.updates = try zip(task.contributions, updates).map { contribution, file in
-            // A late update was made in an earlier round; what sites train is the same, or the plan takes no late ones.
+            // A late update is from an earlier round, but has the same format: plans whose format changes accept no
+            // late updates.
             do { return try format.reader(file) } catch {
                 throw AggregationError("the update of \(contribution.site): \(error)")
             }
         }
         let trained = tensors.adapter?.layout ?? model.layout
         guard adapter == nil || adapter?.layout == tensors.adapter?.layout else {
-            throw AggregationError("the adapter has another layout than the plan's")
+            throw AggregationError("the adapter has a layout other than the plan's")
         }
         if let serverState, serverState.layout != ServerState.layout(of: trained, slots: task.strategy.stateSlots) {
-            throw AggregationError("the server state has another layout than the strategy's")
+            throw AggregationError("the server state has a layout other than the strategy's")
         }
     }
 }
 
-/// Where a round's results go; each is asked for once, and only if the task makes it.
+/// Creates the files for a round's results. Each is requested at most once, and only if the task creates it.
 public struct RoundOutput {
     let model: (TensorLayout, [(name: String, value: String)]) throws -> SafetensorsWriter
     let adapter: (TensorLayout) throws -> SafetensorsWriter
@@ -61,7 +64,7 @@ public struct RoundOutput {
         self.state = state
     }
 
-    /// Files at these paths.
+    /// Writes files at these paths.
     public init(model: String, adapter: String, state: String) {
         self.init(
             model: { try SafetensorsWriter(path: model, layout: $0, metadata: $1) },
@@ -71,14 +74,16 @@ public struct RoundOutput {
     }
 }
 
-/// Computes a round's result from the files of its updates: the same bits on every machine, in any order of the
+/// Computes a round's result from its updates' files: with the same bits on every machine and in any order of the
 /// updates.
 public struct RoundReduction: Sendable {
     public let threads: Int
 
     public init(threads: Int = 1) { self.threads = threads }
 
-    /// Durable when this returns.
+    /// Computes the result, which is durable when this returns.
+    ///
+    /// - Throws: `AggregationError` if the result cannot be computed, or an error of the files.
     public func reduce(_ task: AggregationTask, _ input: RoundInput, _ output: RoundOutput) throws {
         if let lora = task.training.lora {
             try AdapterReducer(task, lora, input, threads: threads).reduce(output)

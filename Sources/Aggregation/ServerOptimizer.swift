@@ -1,15 +1,16 @@
 import Federation
 
-/// How a block of summed updates moves a block of weights. One file a strategy implements it.
+/// How a block of summed updates changes a block of weights. Each strategy implements it in its own file.
 ///
-/// All arithmetic is IEEE float64 without contraction, rounded once to float32: the same bits on every machine.
+/// All arithmetic is IEEE float64 without contraction, rounded once to float32, so that the bits are the same on every
+/// machine.
 protocol ServerOptimizer: Sendable {
     /// - Parameters:
-    ///   - sums: integer sums of the block.
-    ///   - denominator: total weight · 2^scaleBits.
-    ///   - weights: the block of the model that the round started from.
-    ///   - state: the block of the server's state, changed in place: none, one or two numbers a parameter.
-    ///   - next: the block of the next model.
+    ///   - sums: The integer sums of the block.
+    ///   - denominator: The total weight · 2^scaleBits.
+    ///   - weights: The block of the model that the round started from.
+    ///   - state: The block of the server state, updated in place: none, one or two values per parameter.
+    ///   - next: The block of the next model.
     func step(
         sums: UnsafeBufferPointer<Int64>,
         denominator: Double,

@@ -1,8 +1,8 @@
 import Tensors
 
-/// What a strategy keeps for each parameter between rounds, as a file.
+/// The layout of a file with the state that a strategy keeps for each parameter between rounds.
 enum ServerState {
-    /// One number a parameter lies as the parameters do; two lie side by side.
+    /// One value per parameter has the layout of the parameters; two values are stored side by side.
     static func layout(of parameters: TensorLayout, slots: Int) -> TensorLayout {
         slots == 1 ? parameters : TensorLayout([("moments", .f32, [parameters.elementCount, slots])])
     }

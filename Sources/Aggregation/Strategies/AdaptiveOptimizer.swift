@@ -6,7 +6,7 @@ struct AdaptiveOptimizer: ServerOptimizer {
     let moments: AdaptiveMoments
     let isYogi: Bool
 
-    /// `state`: m and v of each parameter, side by side.
+    /// `state` contains m and v of each parameter, side by side.
     func step(
         sums: UnsafeBufferPointer<Int64>,
         denominator: Double,

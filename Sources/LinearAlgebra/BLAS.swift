@@ -1,12 +1,12 @@
 import COpenBLAS
 
-/// OpenBLAS, one thread a call: parallelism is over the batch, where it scales better than inside small products.
+/// OpenBLAS with one thread per call: parallelism is over the batch, where it scales better than inside small products.
 public enum BLAS {
-    /// Call before the first product.
+    /// Limits OpenBLAS to one thread. Call before the first product.
     public static func useOneThread() { openblas_set_num_threads(1) }
 
-    /// c (m×n) = scale·a·b, or c += where `adding`, row-major; `a` is m×k or, transposed, k×m; `b` is k×n or,
-    /// transposed, n×k.
+    /// Computes c (m×n) = scale·a·b, or c += scale·a·b if `adding`, row-major. `a` is m×k, or k×m if transposed; `b` is
+    /// k×n, or n×k if transposed.
     public static func multiply(
         _ a: UnsafePointer<Float>,
         _ lda: Int,

@@ -1,17 +1,17 @@
 import COpenBLAS
 import Glibc
 
-/// Which kernels OpenBLAS chose when it was loaded, and which this processor deserves.
+/// The kernels that OpenBLAS selected when it was loaded, and those that suit this processor.
 ///
-/// Debian's 0.3.21 does not know newer processors and silently falls back to kernels from 2004, a sixth of the speed.
-/// `OPENBLAS_CORETYPE` is read when the library is loaded, so the remedy is to start the program once more.
+/// Debian's version 0.3.21 does not know newer processors and silently falls back to kernels from 2004, at a sixth of
+/// the speed. `OPENBLAS_CORETYPE` is read only when the library is loaded, so the remedy is to restart the program.
 public struct BLASCore: Equatable, Sendable {
-    /// What OpenBLAS says it uses.
+    /// The kernels that OpenBLAS reports.
     public let used: String
-    /// What it should use at least; `nil` where we know no better.
+    /// The kernels that it should use at least; `nil` if the current ones are right.
     public let wanted: String?
 
-    /// The kernels that this machine's environment asks for; `nil`: OpenBLAS chose by itself.
+    /// The kernels that the environment selects; `nil` if OpenBLAS selected them.
     public static var chosen: String? { getenv(variable).map { String(cString: $0) }.flatMap { $0.isEmpty ? nil : $0 } }
 
     public static let variable = "OPENBLAS_CORETYPE"
@@ -24,7 +24,7 @@ public struct BLASCore: Equatable, Sendable {
         BLASCore(used: String(cString: openblas_get_corename()), flags: processorFlags())
     }
 
-    /// `flags`: the processor's features, as /proc/cpuinfo names them.
+    /// - Parameter flags: The processor's features, as in /proc/cpuinfo.
     public init(used: String, flags: Set<String>) {
         self.used = used
         let known = used.capitalized
@@ -41,16 +41,16 @@ public struct BLASCore: Equatable, Sendable {
 
     public var isRight: Bool { wanted == nil }
 
-    /// Starts the program over with the right kernels, once; returns where that is not needed or did not help.
+    /// Restarts the program with the right kernels, once; returns if that is not needed or did not help.
     ///
-    /// Call first thing: nothing that was opened survives.
+    /// Call this first: nothing that was opened survives the restart.
     public static func restartIfWrong() {
         guard let wanted = current.wanted, getenv(variable) == nil, getenv(restartedVariable) == nil else { return }
         setenv(variable, wanted, 1)
         setenv(restartedVariable, "1", 1)
         var arguments = CommandLine.arguments.map { strdup($0) } + [nil]
         execv("/proc/self/exe", &arguments)
-        // Still here: the slow kernels must do.
+        // exec failed, so continue with the slow kernels.
         unsetenv(variable)
     }
 

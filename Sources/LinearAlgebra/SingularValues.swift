@@ -1,6 +1,6 @@
 import COpenBLAS
 
-/// A matrix as U·diag(σ)·Vᵀ, σ descending (LAPACK's dgesdd).
+/// The singular value decomposition of a matrix, U·diag(σ)·Vᵀ with σ descending (LAPACK's dgesdd).
 public struct SingularValues: Sendable {
     /// rows × count, row-major.
     public let u: [Double]
@@ -8,11 +8,15 @@ public struct SingularValues: Sendable {
     /// count × columns, row-major.
     public let vt: [Double]
 
-    /// `matrix`: rows × columns, row-major. Throws where LAPACK does not converge.
+    /// - Parameters:
+    ///   - matrix: rows × columns, row-major.
+    ///   - rows: The number of rows.
+    ///   - columns: The number of columns.
+    /// - Throws: `LinearAlgebraError` if LAPACK does not converge.
     public init(of matrix: [Double], rows: Int, columns: Int) throws {
         precondition(matrix.count == rows * columns && rows > 0 && columns > 0)
         let count = min(rows, columns)
-        // LAPACK reads columns where we write rows: it sees the transpose, and its U is our V.
+        // LAPACK is column-major, so it sees the transpose, and its U is our V.
         var a = matrix
         var (m, n, k) = (blasint(columns), blasint(rows), blasint(count))
         var u = [Double](repeating: 0, count: columns * count), s = [Double](repeating: 0, count: count)

@@ -1,6 +1,6 @@
 #pragma once
 
-// The processor chooses between clones before ThreadSanitizer is ready for it.
+// The clone is selected at load time, before ThreadSanitizer is initialised.
 #if defined(__has_feature)
 #if __has_feature(thread_sanitizer)
 #define KUMIAI_ONE_CLONE

@@ -14,9 +14,9 @@ CLONES void kumiai_round_bfloat16(const float *restrict values, uint16_t *restri
     for (int64_t i = 0; i < count; i++) {
         uint32_t bits;
         memcpy(&bits, &values[i], sizeof bits);
-        // Half of the last place that stays, less one where that place is even: ties go to even.
+        // Add half of the last kept place, or one less if that place is even, so that ties go to even.
         uint32_t rounded = bits + 0x7fffu + ((bits >> 16) & 1u);
-        // The largest finite values would become infinite.
+        // Truncate the largest finite values, which would otherwise become infinite.
         halves[i] = (uint16_t)(((rounded & 0x7f800000u) == 0x7f800000u ? bits : rounded) >> 16);
     }
 }

@@ -17,7 +17,7 @@ static inline __attribute__((always_inline)) float fast_exp(float x) {
 }
 
 static inline __attribute__((always_inline)) float fast_tanh(float x) {
-    // tanh(x) = 1 - 2 / (exp(2x) + 1); near 0 by its series, where the difference would cancel.
+    // tanh(x) = 1 - 2 / (exp(2x) + 1); near 0 use the series, because the difference would cancel.
     float square = x * x;
     float series = x * (1.0f + square * (-0.33333333f + square * (0.13333333f + square * (-0.05396825f))));
     float direct = 1.0f - 2.0f / (fast_exp(2.0f * x) + 1.0f);
@@ -45,7 +45,7 @@ CLONES void kumiai_gelu_backward(const float *restrict x, const float *restrict 
     }
 }
 
-// Sums in 16 lanes: as wide as the widest vector, and the same order on every processor.
+// Sums in 16 lanes: the width of the widest vector, and the same order on every processor.
 enum { lanes = 16 };
 
 static inline __attribute__((always_inline)) float lane_sum(const float *sums) {

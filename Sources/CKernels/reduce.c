@@ -6,11 +6,11 @@
 // Adding 1.5 * 2^52 leaves the rounded integer in the low bits of the double.
 static const double rounder = 0x1.8p52;
 
-// Values of each array that are looked at together: they stay in the first cache.
+// The number of values of each array to process at a time: they fit into the L1 cache.
 enum { tile = 1024 };
 
 static inline __attribute__((always_inline)) uint32_t largest_bits(const float *restrict values, int64_t count, uint32_t largest) {
-    // Magnitudes compare like their bits, and NaN and infinity are above all numbers.
+    // The bit patterns of magnitudes have the same order as the magnitudes, with NaN and infinity above all numbers.
     for (int64_t i = 0; i < count; i++) {
         uint32_t bits;
         memcpy(&bits, &values[i], sizeof bits);
@@ -33,7 +33,7 @@ CLONES float kumiai_accumulate(int64_t *restrict accumulator, const float *const
     uint32_t largest = 0;
     for (int64_t start = 0; start < count; start += tile) {
         int64_t part = count - start < tile ? count - start : tile;
-        // Unsigned: what does not fit wraps, and is thrown away by the caller.
+        // Unsigned, so that an overflow wraps; the caller then discards the sums.
         uint64_t *restrict sums = (uint64_t *)accumulator + start;
         for (int64_t k = 0; k < arrays; k++) largest = largest_bits(values[k] + start, part, largest);
         if (arrays == 4) {
@@ -128,7 +128,7 @@ CLONES void kumiai_average_adaptive(const int64_t *restrict sums, const float *r
         v = yogi ? v - (1.0 - beta2) * square * sign : beta2 * v + (1.0 - beta2) * square;
         moments[2 * i] = (float)m;
         moments[2 * i + 1] = (float)v;
-        // From the moments as they are kept, so that a replay from a file comes to the same.
+        // Use the moments as rounded for storage, so that a replay from a file gives the same result.
         next[i] = (float)((double)weights[i] + rate * (double)moments[2 * i] / (sqrt((double)moments[2 * i + 1]) + adaptivity));
     }
 }

@@ -5,7 +5,7 @@
 void kumiai_keep_buffers(void) {
     mallopt(M_MMAP_THRESHOLD, 64 << 20);
     mallopt(M_TRIM_THRESHOLD, 64 << 20);
-    // Few arenas, so that buffers freed by one thread serve another.
+    // Few arenas, so that other threads can reuse buffers that one thread has freed.
     mallopt(M_ARENA_MAX, 4);
 }
 

@@ -5,7 +5,7 @@ import Ledger
 import Tensors
 import Updates
 
-/// Keys and certificates that all seeds share: making them anew would take most of the time.
+/// Keys and certificates that all seeds share, because creating them again would take most of the time.
 struct Cast: Sendable {
     let consortium = "sim.kumiai.example"
     let roots: TrustRoots
@@ -20,7 +20,8 @@ struct Cast: Sendable {
         SiteID(["acme/osaka", "bolt/turin", "cyan/lyon", "dura/graz", "ergo/vigo"][index])!
     }
 
-    /// `start`: the simulated clock's beginning; certificates hold for ten years from a day before.
+    /// - Parameter start: The start of the simulated clock; certificates are valid for ten years from one day before
+    ///   it.
     static func make(start: Timestamp = Timestamp(milliseconds: 1_780_000_000_000)) throws -> Cast {
         let issued = Timestamp(milliseconds: start.milliseconds - 86_400_000)
         let name = "sim.kumiai.example"
@@ -56,7 +57,7 @@ struct Cast: Sendable {
     }
 }
 
-/// The models and updates of the simulation: small, and real safetensors.
+/// The models and updates of the simulation: small, but real safetensors files.
 enum Tiny {
     static let layout = TensorLayout([
         (name: "a.weight", type: .f32, shape: [3, 5]), (name: "b", type: .f32, shape: [6]),
@@ -68,7 +69,7 @@ enum Tiny {
         SafetensorsHeader.encode(layout) + values.withUnsafeBytes(Array.init)
     }
 
-    /// One number a parameter, or two.
+    /// A file with one value per parameter, or two.
     static func stateFile(_ values: [Float]) -> [UInt8] {
         values.count == parameters
             ? file(values) : file(values, TensorLayout([(name: "moments", type: .f32, shape: [parameters, 2])]))
@@ -88,7 +89,7 @@ enum Tiny {
         UpdateFormat(TrainedTensors(training, base: layout, round: round), compression)
     }
 
-    /// The values that an update's file stands for.
+    /// Returns the decoded values of an update's file.
     static func decoded(_ file: [UInt8], _ format: UpdateFormat) -> [Float] {
         do {
             let reader = try format.reader(SafetensorsFile(Memory(bytes: file)))

@@ -1,33 +1,33 @@
-/// Deliberate mistakes, to show that the checks bite. Each lives in the simulation alone.
+/// Deliberate mistakes, to show that the checks detect them. They exist only in the simulation.
 public enum Mistake: String, CaseIterable, Sendable {
-    /// The ledger says that entries are durable before they are.
+    /// The ledger reports entries as durable before they are.
     case acknowledgeBeforeSync
-    /// A site hears of its acceptance although the entry could not be written.
+    /// A site is told that its update was accepted although the entry could not be written.
     case answerBeforeRecord
     /// An update that is submitted twice counts twice.
     case countDuplicate
-    /// Updates are summed as floats, in the order of their arrival.
+    /// Updates are summed as floats, in the order of arrival.
     case sumInOrderOfArrival
-    /// A round that was being computed when the coordinator died is not taken up again.
+    /// A round whose computation a crash interrupted is not computed again.
     case forgetUnderWay
-    /// A blob is believed to have the bytes that its name promises.
+    /// A blob's bytes are assumed to match its name.
     case trustBlobNames
-    /// A site takes its update out of the outbox when it has been sent, and not when it has been answered.
+    /// A site removes its update from the outbox when it has been sent, instead of when it has been answered.
     case forgetUnanswered
     /// A site's files are not synchronised.
     case skipSiteSync
-    /// An operator hears that the campaign is stopped, and it goes on.
+    /// An operator is told that the campaign has stopped, but it continues.
     case forgetStop
-    /// An operator hears that the campaign is paused, and it goes on.
+    /// An operator is told that the campaign is paused, but it continues.
     case forgetPause
-    /// An operator hears that a site is dropped, and it is asked as before.
+    /// An operator is told that a site was dropped, but it is still asked.
     case forgetAmendment
-    /// A coordinator that was restored from an older backup goes on as if its sites had seen nothing newer.
+    /// A coordinator that was restored from an older backup continues as if its sites had seen nothing newer.
     case goOnFromBackup
-    /// A site whose coordinator was restored from an older backup forgets what it has seen.
+    /// A site forgets what it has seen when its coordinator is restored from an older backup.
     case forgetHistory
-    /// Uploads are said to be durable and are not synchronised.
+    /// Uploads are reported as durable but are not synchronised.
     case skipUploadSync
-    /// Who names a blob is believed to have sent it, where anybody has.
+    /// A site that names a blob is assumed to have uploaded it, if any site has.
     case shareUploads
 }

@@ -1,19 +1,19 @@
 import Tensors
 import Federation
 
-/// What one seed plays: who takes part, under which plan, and how much goes wrong.
+/// The parameters of one seed: the participants, the plan, and the number and kind of faults.
 struct Scenario {
     let sites: Int
     let plan: Plan
-    /// Elements of the model.
+    /// The number of elements of the model.
     let parameters: Int
-    /// Until when things go wrong, in milliseconds.
+    /// When the faults end, in milliseconds.
     let faultsEnd: UInt64
-    /// Mean time between two faults, in milliseconds.
+    /// The mean time between two faults, in milliseconds.
     let faultInterval: UInt64
     let latency: ClosedRange<Int>
     let trainingSeconds: ClosedRange<Int>
-    /// Probability that a control message arrives twice.
+    /// The probability that a control message arrives twice.
     let duplication: Double
     let liar: Int?
     let faults: [Fault]
@@ -33,7 +33,7 @@ struct Scenario {
         let lora =
             Bool.random(using: &random)
             ? nil : LoRA(rank: 2, alpha: 4, targets: ["a"], aggregation: pick(LoRA.Aggregation.allCases))
-        // What sites train changes from round to round with alternating factors, and such a plan takes no late updates.
+        // With alternating factors the format changes from round to round, so such a plan accepts no late updates.
         let lateness =
             lora?.aggregation == .alternating
             ? Lateness.refused

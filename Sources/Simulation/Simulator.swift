@@ -1,13 +1,15 @@
 import Dispatch
 import Synchronization
 
-/// Plays seeds: years of a consortium's life with everything going wrong, in seconds.
+/// Runs seeds: each simulates years of a consortium with all kinds of faults in a few seconds.
 public struct Simulator: Sendable {
     private let cast: Cast
 
     public init() throws { cast = try Cast.make() }
 
-    /// One seed's play; `log` hears what happens.
+    /// Runs one seed.
+    ///
+    /// - Parameter log: Called with a description of each event.
     public func play(seed: UInt64, mistake: Mistake? = nil, log: ((String) -> Void)? = nil) -> Play {
         do {
             let world = try World(seed: seed, cast: cast, mistake: mistake)
@@ -33,7 +35,9 @@ public struct Simulator: Sendable {
         }
     }
 
-    /// Plays `seeds` on `threads` threads. `progress` hears how many are done; failures are sorted by their seeds.
+    /// Runs `seeds` on `threads` threads; failures are sorted by seed.
+    ///
+    /// - Parameter progress: Called with the number of finished seeds.
     public func play(
         seeds: Range<UInt64>,
         mistake: Mistake? = nil,
@@ -62,20 +66,20 @@ public struct Simulator: Sendable {
     }
 }
 
-/// What came of one seed.
+/// The result of one seed.
 public struct Play: Sendable {
     public let seed: UInt64
-    /// What a checker found; `nil`: everything held.
+    /// What a checker found; `nil` if every check passed.
     public let failure: String?
-    /// Simulated time.
+    /// The simulated time.
     public let milliseconds: UInt64
     public let steps: Int
     public let counts: [String: Int]
-    /// The same each time the seed is played.
+    /// The same in every run of the seed.
     public let fingerprint: UInt64
 }
 
-/// What came of many.
+/// The results of many seeds.
 public struct Summary: Sendable {
     public private(set) var plays = 0
     public private(set) var hours = 0.0
@@ -100,7 +104,7 @@ public struct Summary: Sendable {
     public func count(_ what: String) -> Int { counts[what] ?? 0 }
     public var crashes: Int { count("kills") + count("power failures") }
 
-    /// One line for people.
+    /// The summary on one line, for display.
     public var text: String {
         "\(plays) seeds, \(Int(hours)) simulated hours, \(crashes) crashes (\(count("power failures")) of them "
             + "power failures), \(count("faults")) faults, "

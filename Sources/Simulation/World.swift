@@ -3,15 +3,15 @@ import Blobs
 import Federation
 import Identity
 
-/// One seed's world: a clock, a queue of things to come, and everybody in it. Nothing in it asks the machine that it
-/// runs on for the time or for chance, so a seed is played the same way each time.
+/// The world of one seed: a clock, a queue of events, and all participants. It never uses the real clock or a source of
+/// real randomness, so a seed always runs in the same way.
 final class World {
     let seed: UInt64
     let cast: Cast
     let mistake: Mistake?
     var random: SeededGenerator
     let scenario: Scenario
-    /// Milliseconds since the beginning.
+    /// The simulated time since the start, in milliseconds.
     private(set) var now: UInt64 = 0
     private var queue = EventQueue()
     private(set) var steps = 0
@@ -20,9 +20,9 @@ final class World {
     var checker: Checker!
     private(set) var simulatedOperator: SimulatedOperator!
     var counts: [String: Int] = [:]
-    /// Sites that nothing gets to or from, and until when.
+    /// Sites that are cut off from the network, and until when.
     var partitions: [Int: UInt64] = [:]
-    /// All that happened, as one number: two plays of a seed have the same.
+    /// A hash of everything that has happened, which is the same in every run of a seed.
     private(set) var fingerprint: UInt64 = 0xcbf2_9ce4_8422_2325
     var log: ((String) -> Void)?
 
@@ -62,7 +62,7 @@ final class World {
         log?("\(now) \(text)")
     }
 
-    /// Plays until the campaign has ended and everybody knows, or the checker objects.
+    /// Runs until the campaign has ended and all participants know it, or until the checker finds a failure.
     func play() -> Failure? {
         coordinator.start()
         for site in sites { site.start() }
@@ -91,30 +91,30 @@ final class World {
         )
     }
 
-    /// A node whose disk died in the middle of an operation dies with it.
+    /// Stops a node whose disk failed in the middle of an operation.
     private func buryTheDead() {
         if coordinator.node.disk.isDead { coordinator.crash(power: chance(0.5)) }
         for site in sites where site.node.disk.isDead { site.crash(power: chance(0.5)) }
     }
 }
 
-/// What a checker found.
+/// A check that failed.
 public struct Failure: Error, Equatable, Sendable, CustomStringConvertible {
     public let message: String
     init(_ message: String) { self.message = message }
     public var description: String { message }
 }
 
-/// A machine: its disk, its clock, and how often it has been started.
+/// A machine: its disk, its clock, and the number of times it has been started.
 final class Node {
     let disk = SimulatedDisk()
     var isUp = false
     var epoch = 0
-    /// How wrong its clock is, in milliseconds.
+    /// The error of its clock, in milliseconds.
     var clockOffset: Int64 = 0
 }
 
-/// Things to come, earliest first; those of one instant in the order in which they were planned.
+/// Future events, earliest first; events at the same time keep the order in which they were scheduled.
 struct EventQueue {
     struct Event {
         let time: UInt64

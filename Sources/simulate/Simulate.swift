@@ -2,36 +2,36 @@ import ArgumentParser
 import Foundation
 import Simulation
 
-/// Plays seeds of the simulation at length: `make simulate SEEDS=100000`.
+/// Runs many seeds of the simulation: `make simulate SEEDS=100000`.
 @main
 struct Simulate: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "simulate",
         abstract:
             """
-            Play a consortium's life with crashes, cuts, full disks and lies, and check that nothing acknowledged is \
-            lost.
+            Simulate a consortium with crashes, network failures, full disks and lies, and check that nothing \
+            acknowledged is lost.
             """,
         discussion: """
             The coordinator's and the workers' real machines, ledger, stores and aggregation run over a simulated \
-            clock, network and disk. A failure prints its seed; --seed plays it again, the same way, and --verbose \
-            says what happens.
+            clock, network and disk. A failure prints its seed; --seed runs it again in the same way, and \
+            --verbose prints what happens.
             """
     )
 
-    @Option(help: "How many seeds to play.")
+    @Option(help: "How many seeds to run.")
     var seeds: UInt64 = 10_000
 
     @Option(help: "The first seed.")
     var first: UInt64 = 1
 
-    @Option(help: "Play one seed.")
+    @Option(help: "Run this seed only.")
     var seed: UInt64?
 
     @Option(help: "Threads.")
     var threads = ProcessInfo.processInfo.activeProcessorCount
 
-    @Option(help: "Play with a deliberate mistake: \(Mistake.allCases.map(\.rawValue).joined(separator: ", ")).")
+    @Option(help: "Run with a deliberate mistake: \(Mistake.allCases.map(\.rawValue).joined(separator: ", ")).")
     var mistake: String?
 
     @Flag(help: "Print what happens.")

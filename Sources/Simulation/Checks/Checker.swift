@@ -5,28 +5,28 @@ import Ledger
 import Updates
 import Wire
 
-/// Watches a world: what was said must stay true, whatever happens.
+/// Checks a world: every promise must be kept, whatever happens.
 final class Checker {
     private unowned let world: World
     private var failure: Failure?
-    /// The file of every update that an honest site has trained.
+    /// The files of all updates that honest sites have trained.
     private var honest: [SignedUpdate.Identity: [UInt8]] = [:]
-    /// Entries that a site was told of.
+    /// Entries that a site was told about.
     private var acknowledged: [UInt64: [UInt8]] = [:]
     private var head: TreeHead?
-    /// What the coordinator said was durable of a site's blob.
+    /// How many bytes of a site's blob the coordinator has reported as durable.
     private var promises: [Upload: UInt64] = [:]
-    /// What each site has in its outbox.
+    /// The update in each site's outbox.
     private var outboxes: [Int: SignedUpdate.Identity] = [:]
     private var resubmissions: Set<SignedUpdate.Identity> = []
     private var oracle: OracleState
     private var rehearsal: Rehearsal
     private let base: [UInt8]
-    /// What an operator was told is done, and holds from then on.
+    /// What an operator was told is done, and must hold from then on.
     private var orders = Orders()
-    /// The largest tree head that each site has worked under.
+    /// The longest tree head that each site has accepted.
     private var worked: [Int: TreeHead] = [:]
-    /// An older copy of the ledger was put in place, and nothing has made up for it yet.
+    /// Whether an older copy of the ledger was installed and its gap is neither filled nor declared.
     private var isBehind = false
 
     private struct Orders {
@@ -37,7 +37,7 @@ final class Checker {
 
     private var foldedEntries = 0
 
-    /// After the faults a campaign may take this long to end, in milliseconds.
+    /// How long a campaign may take to end after the faults, in milliseconds.
     static let patience: UInt64 = 20 * 24 * 3_600_000
 
     private struct Upload: Hashable {
@@ -45,11 +45,11 @@ final class Checker {
         let site: SiteID?
     }
 
-    /// What the rounds should have come to, by the ledger's entries and nothing else.
+    /// The expected results of the rounds, computed only from the ledger's entries.
     private struct OracleState {
         var model: [Float]
         var state: [Float]?
-        /// Updates accepted for the open round, and late ones, by site.
+        /// Accepted updates of the open round, and late ones, by site.
         var timely: [SiteID: AcceptedUpdate] = [:]
         var late: [SiteID: AcceptedUpdate] = [:]
         var counted: Set<SignedUpdate.Identity> = []
@@ -68,15 +68,15 @@ final class Checker {
 
     func fail(_ message: String) { if failure == nil { failure = Failure(message) } }
 
-    // MARK: What is said
+    // MARK: Promises
 
-    /// About to be stored; it may be in the outbox although the site dies before it knows.
+    /// The update is about to be stored: if the site dies, it may be in the outbox although the site does not know it.
     func prepared(_ update: SignedUpdate, by site: SimulatedSite) {
         let work = Honest(site.index, task(update))
         honest[update.identity] = work.file(work.values)
     }
 
-    /// The bytes of an update that an honest site trained.
+    /// The bytes of an update that an honest site has trained.
     func file(of update: SignedUpdate) -> [UInt8]? { honest[update.identity] }
 
     func trained(_ update: SignedUpdate, by site: SimulatedSite) { outboxes[site.index] = update.identity }
@@ -95,7 +95,7 @@ final class Checker {
     }
 
     func acknowledged(_ receipt: Receipt) { acknowledged[receipt.index] = receipt.entry }
-    /// Entries that a site has a receipt of.
+    /// Entries for which a site has received a receipt.
     private var heardEntries: [UInt64: [UInt8]] = [:]
 
     func heard(_ receipt: Receipt, by site: SimulatedSite) {
@@ -124,7 +124,8 @@ final class Checker {
             fail("blob \(digest.short) was published with other bytes than its name says")
         }
     }
-    /// `site`: whose copy; `nil`: the shared store's, which nobody was promised.
+    /// - Parameter site: The site whose copy was discarded; `nil` for the shared store, about which no site was
+    ///   promised anything.
     func discarded(_ digest: Digest, of site: SiteID? = nil) {
         world.note("\(digest.short) is given up")
         promises[Upload(digest: digest, site: site)] = nil
@@ -138,7 +139,7 @@ final class Checker {
 
     // MARK: Restarts
 
-    /// All that was acknowledged is there, and the new history begins with the old one.
+    /// Checks after a restart that all acknowledged entries are there, and that the new history extends the old one.
     func restarted() {
         let ledger = world.coordinator.ledger
         for (index, entry) in acknowledged where !isBehind {
@@ -146,7 +147,7 @@ final class Checker {
                 return fail("entry \(index), for which a site was given a receipt, is gone or another")
             }
         }
-        // A write that was on its way may have arrived although nobody was told.
+        // A write that was in progress may have completed, although its completion was not reported.
         checkHead()
         foldNewEntries()
     }
@@ -179,7 +180,7 @@ final class Checker {
 
     func recorded(_ entry: Entry) { world.note("entry \(entry.at.milliseconds) \(Self.kind(entry.body))") }
 
-    /// An entry's case and round: signatures differ from play to play.
+    /// An entry's case and round; signatures are left out, because they differ between runs.
     private static func kind(_ body: Entry.Body) -> String {
         switch body {
         case .updateAccepted(let accepted):
@@ -227,7 +228,7 @@ final class Checker {
         case .roundCommitted(let commit): check(commit)
         case .lossDeclared: lossIsDeclared()
         case .campaignChanged(let change):
-            // A site that was dropped is not waited for any more.
+            // A dropped site is not waited for any more.
             guard case .amend(let amendment) = change.action else { break }
             let kept = oracle.cohort.filter { !amendment.droppedSites.contains($0) || oracle.timely[$0] != nil }
             oracle.cohort = kept
@@ -316,7 +317,7 @@ final class Checker {
 
     // MARK: Operators
 
-    /// What is asked may come to be without the operator hearing of it: it lifts what held before.
+    /// A requested change may take effect even if the operator gets no answer, so it ends what an earlier one required.
     func attempting(_ change: CampaignChange) {
         switch change.action {
         case .resume: orders.isPaused = false
@@ -334,7 +335,7 @@ final class Checker {
         }
     }
 
-    /// What an operator was told is done must hold for every entry after it.
+    /// Checks an entry against what the operator was told is done.
     private func checkOrders(_ entry: Entry) {
         switch entry.body {
         case .roundOpened(let opening):
@@ -361,16 +362,16 @@ final class Checker {
         isBehind = true
         head = nil
         promises = [:]
-        // What the operator was told may be gone with the entries; the operator looks, and does it again.
+        // What the operator was told may be lost with the entries; the operator checks, and repeats it.
         orders = Orders()
         do { rehearsal = try Rehearsal(world.scenario.plan, base: base) } catch { fail("\(error)") }
         oracle = OracleState(model: Tiny.values(base))
         foldedEntries = 0
-        // Of an acknowledgement that no site has received, nobody can know.
+        // An acknowledgement that no site has received cannot be expected to survive.
         acknowledged = acknowledged.filter { heardEntries[$0.key] == $0.value }
     }
 
-    /// All that sites have shown is there again; another site may have seen more.
+    /// Everything that sites have shown is there again; another site may still have seen more.
     func historyIsWhole() {
         let ledger = world.coordinator.ledger
         isBehind = !acknowledged.allSatisfy { index, entry in
@@ -378,7 +379,7 @@ final class Checker {
         }
     }
 
-    /// What is missing is declared: only what is left must be there from here on.
+    /// The loss is declared: from here on only the kept entries must be there.
     private func lossIsDeclared() {
         isBehind = false
         let ledger = world.coordinator.ledger
@@ -388,7 +389,8 @@ final class Checker {
         worked = [:]
     }
 
-    /// A site works under this head: it extends all that the site has worked under, or a loss was declared in between.
+    /// A site accepts this head: it must extend every head that the site has accepted before, unless a loss was
+    /// declared.
     func connected(_ site: SimulatedSite, _ note: String) {
         let ledger = world.coordinator.ledger
         guard let head = try? SignedTreeHead(note: note, origin: ledger.origin, key: ledger.publicKey).head else {
@@ -418,7 +420,7 @@ final class Checker {
             return Failure("the campaign stopped: \(world.coordinator.machine.state.campaign?.end?.reason ?? "")")
         }
         restarted()
-        // What a stop cuts off counts in no round.
+        // Updates that a stop has cut off count in no round.
         guard end.completed else { return failure }
         let lost = oracle.accepted.subtracting(oracle.counted).subtracting(oracle.dropped)
         if failure == nil, let update = lost.first {
@@ -428,9 +430,9 @@ final class Checker {
         return failure
     }
 
-    // MARK: Bugs
+    // MARK: Deliberate mistakes
 
-    /// What the deliberate mistakes make of a round's task.
+    /// Applies the deliberate mistake to a round's task.
     func spoil(_ task: AggregationTask) -> AggregationTask {
         guard world.mistake == .countDuplicate else { return task }
         var contributions = task.contributions

@@ -1,14 +1,13 @@
 import Federation
 
-/// The aggregate as the plan defines it, computed by other code than the one that is checked: integers and float64, one
-/// value after the other.
+/// The plan's aggregation, computed by independent code: with integers and float64, one value at a time.
 enum Oracle {
     struct Contribution {
         let values: [Float]
         let weight: UInt64
     }
 
-    /// The next model and the next server state.
+    /// Returns the next model and the next server state.
     static func step(
         model: [Float],
         state: [Float]?,
@@ -39,7 +38,7 @@ enum Oracle {
         return (next, strategy.hasServerState ? kept : nil)
     }
 
-    /// What the learning rate is applied to.
+    /// Returns the value that the learning rate is multiplied with.
     private static func move(_ mean: Double, _ strategy: Strategy, _ state: inout [Float], at place: Int) -> Double {
         switch strategy {
         case .fedAvg: return mean

@@ -2,8 +2,8 @@ import Blobs
 import Coordinator
 import Federation
 
-/// Rounds with adapters once more: from the honest updates alone, in another order, on a disk that nothing happens to.
-/// What the factors should come to is the aggregation's own tests' business.
+/// Computes rounds with adapters again: only from the honest updates, in another order, on a disk without faults. The
+/// correctness of the factors themselves is covered by the tests of the aggregation.
 final class Rehearsal {
     private let plan: Plan
     private let blobs: BlobStore

@@ -2,7 +2,7 @@ import Blobs
 import Federation
 
 extension BlobStore {
-    /// Takes in a small blob as a whole.
+    /// Stores a small blob as a whole.
     @discardableResult
     func store(_ bytes: [UInt8]) throws -> (digest: Digest, byteCount: UInt64) {
         let path = temporaryPath()

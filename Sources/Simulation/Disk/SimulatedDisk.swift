@@ -1,13 +1,13 @@
 import Tensors
 import Blobs
 
-/// A disk that keeps what was synchronised, and after a power failure only some of the rest.
+/// A disk that keeps what was synchronised, and after a power failure only a part of the rest.
 final class SimulatedDisk: Disk, @unchecked Sendable {
-    // Unchecked: a world is played by one thread.
+    // Unchecked: only one thread runs a world.
     final class Content {
         var bytes: [UInt8] = []
         var durable: [UInt8] = []
-        /// Since the last synchronise.
+        /// The changes since the last synchronisation.
         var changes: [Change] = []
     }
 
@@ -28,14 +28,14 @@ final class SimulatedDisk: Disk, @unchecked Sendable {
     private var unsynchronisedEntries: [Entry] = []
     var isFull = false
     var skipsSync = false
-    /// Operations until the node dies in the middle of what it does.
+    /// The number of operations until the node dies in the middle of one.
     var fuse: Int?
     private(set) var isDead = false
     private var boots = 0
 
     var bootID: String { "boot-\(boots)" }
 
-    /// Each change of anything goes through here.
+    /// Must be called for every change.
     func change() throws {
         guard !isDead else { throw Dead() }
         guard let left = fuse else { return }
@@ -75,7 +75,7 @@ final class SimulatedDisk: Disk, @unchecked Sendable {
     func rename(_ path: String, to target: String) throws {
         try change()
         guard let content = entries.removeValue(forKey: path) else { throw BlobError(.missing, "\(path) is missing") }
-        // One journal entry on a real file system: never both names gone.
+        // One journal entry on a real file system, so a crash never removes both names.
         link(target, content)
         unsynchronisedEntries.append(.unlink(path))
     }
@@ -115,10 +115,11 @@ final class SimulatedDisk: Disk, @unchecked Sendable {
 
     // MARK: Crashes
 
-    /// The process is gone, and the machine runs on: what was written is there.
+    /// The process has died, but the machine is running: everything written is still there.
     func processDied() { (isDead, fuse) = (false, nil) }
 
-    /// The machine stopped: entries are kept up to some point, and of each file some of what was not synchronised.
+    /// The machine has stopped: directory entries are kept up to some point, and a part of each file's unsynchronised
+    /// data.
     func powerFailed(_ random: inout SeededGenerator) {
         processDied()
         boots += 1
@@ -129,7 +130,7 @@ final class SimulatedDisk: Disk, @unchecked Sendable {
         for path in entries.keys.sorted() { entries[path]!.tear(&random) }
     }
 
-    /// One byte goes bad; returns whether there was one.
+    /// Corrupts one byte; returns whether there was one.
     func rot(_ path: String, _ random: inout SeededGenerator) -> Bool {
         guard let content = entries[path], !content.bytes.isEmpty else { return false }
         let index = Int.random(in: 0..<content.bytes.count, using: &random)
@@ -141,10 +142,10 @@ final class SimulatedDisk: Disk, @unchecked Sendable {
 
     // MARK: Backups
 
-    /// All files as they are now, as a copy of a running machine's disk has them.
+    /// All files in their current state, as in a copy of a running machine's disk.
     var backup: [String: [UInt8]] { entries.mapValues(\.bytes) }
 
-    /// Puts a backup in the place of everything.
+    /// Replaces everything with a backup.
     func restore(_ backup: [String: [UInt8]]) {
         processDied()
         entries = backup.mapValues { bytes in
@@ -160,7 +161,7 @@ final class SimulatedDisk: Disk, @unchecked Sendable {
 }
 
 extension SimulatedDisk.Content {
-    /// Each change since the last synchronise happened, did not happen, or happened in part.
+    /// Applies each change since the last synchronisation completely, in part or not at all.
     fileprivate func tear(_ random: inout SeededGenerator) {
         var torn = durable
         for change in changes {

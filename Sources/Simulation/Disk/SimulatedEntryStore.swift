@@ -1,14 +1,14 @@
 import Ledger
 
-/// The contract of the ledger's database: all of an append or nothing, and durable when it returns.
+/// Implements the contract of the ledger's database: an append is atomic, and durable when it returns.
 final class SimulatedEntryStore: EntryStore, @unchecked Sendable {
-    // Unchecked: a world is played by one thread.
+    // Unchecked: only one thread runs a world.
     private let disk: SimulatedDisk
     private let syncs: Bool
     private var stored: [StoredEntry] = []
     private var head: String?
     private var durable: (entries: [StoredEntry], head: String?) = ([], nil)
-    /// The next append fails, and nobody can say whether it was written.
+    /// If set, the next append fails; `written` says whether it is nevertheless stored.
     var failsNext: (written: Bool, Void)?
 
     init(_ disk: SimulatedDisk, syncs: Bool) {
@@ -59,6 +59,6 @@ final class SimulatedEntryStore: EntryStore, @unchecked Sendable {
         settle()
     }
 
-    /// A clean point to start from.
+    /// Makes everything durable, as a clean starting point.
     func settle() { durable = (stored, head) }
 }

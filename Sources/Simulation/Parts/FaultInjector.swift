@@ -1,4 +1,4 @@
-/// Lets things go wrong now and then, until the scenario says that it is enough.
+/// Injects faults at random times until the scenario's end of faults.
 final class FaultInjector {
     private unowned let world: World
 
@@ -48,7 +48,7 @@ final class FaultInjector {
         world.schedule(after: Int.random(in: 1000...300_000, using: &world.random)) { node.disk.isFull = false }
     }
 
-    /// Everything works again; from here on the campaign must come to its end.
+    /// Ends all faults; from here on the campaign must come to its end.
     private func calm() {
         world.note("faults end")
         world.partitions = [:]

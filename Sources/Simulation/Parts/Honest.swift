@@ -3,12 +3,12 @@ import Federation
 import Tensors
 import Updates
 
-/// What an honest site trains: the same for the same round and model.
+/// The training of an honest site, which depends only on the round and the model.
 struct Honest {
     let format: UpdateFormat
     /// In the order of the format's layout.
     let values: [Float]
-    /// Components of the adapter that the site trains, where they are fewer than the plan's.
+    /// The number of adapter components that the site trains, if fewer than the plan's.
     let rank: Int?
     let samples: UInt32
 
@@ -23,7 +23,7 @@ struct Honest {
         }
     }
 
-    /// The file of an update with these values.
+    /// Returns the file of an update with these values.
     func file(_ values: [Float]) -> [UInt8] {
         let memory = Memory()
         do {

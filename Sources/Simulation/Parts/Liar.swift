@@ -1,15 +1,15 @@
 import Federation
 import Wire
 
-/// What a site that lies sends beside its honest update; nothing of it may ever count.
+/// What a dishonest site sends in addition to its honest update; none of it may ever count.
 final class Liar {
     private unowned let site: SimulatedSite
-    /// Of each lying connection, what it offers and what it sends.
+    /// For each dishonest connection, what it offers and what it sends.
     private var uploads:
         [ObjectIdentifier: (link: SimulatedLink, offered: BlobReference, bytes: [UInt8], then: SignedUpdate?)] = [:]
     private var old: SignedUpdate?
     private var task: TrainingTask?
-    /// What other sites have sent.
+    /// Updates that other sites have sent.
     private var overheard: [SignedUpdate] = []
 
     init(_ site: SimulatedSite) { self.site = site }
@@ -71,14 +71,14 @@ final class Liar {
 
     // MARK: Other sites' work
 
-    /// Hears what the coordinator has of another site at the moment that serves it best.
+    /// Learns of an update that the coordinator has from another site, at the moment that is best for an attack.
     func overhear(_ update: SignedUpdate) {
         guard world.scenario.liar == site.index, world.now < world.scenario.faultsEnd, site.node.isUp else { return }
         overheard.append(update)
         if let task, task.key.round == update.manifest.key.round, world.chance(0.3) { claim(update, task) }
     }
 
-    /// Names another site's blob as its own without sending a byte of it, with an offer or at once.
+    /// Claims another site's blob without sending a byte of it, either with an offer or with a submission.
     private func claim(_ theirs: SignedUpdate, _ task: TrainingTask) {
         let blob = BlobReference(digest: theirs.manifest.update, byteCount: theirs.manifest.updateByteCount)
         guard let signed = try? site.sign((blob.digest, blob.byteCount), task, samples: 1000) else { return }
@@ -86,7 +86,7 @@ final class Liar {
         if world.chance(0.5) { upload([], as: blob, then: signed) } else { site.sayOnControl(.submitUpdate(signed)) }
     }
 
-    /// Sends what another site has trained, byte for byte, after it has counted.
+    /// Sends a byte-for-byte copy of another site's update after that update was accepted.
     private func copy(_ task: TrainingTask) {
         guard world.coordinator.node.isUp,
             let theirs = overheard.last(where: { world.coordinator.machine.state.place(of: $0.manifest) != nil }),

@@ -3,14 +3,14 @@ import Federation
 import Protocol
 import Wire
 
-/// An upload that a link carries.
+/// An upload on a link.
 struct SimulatedUpload {
     let link: SimulatedLink
     let spool: Spool
     var receiver: UploadReceiver
 }
 
-/// Updates up, models and adapters down.
+/// Uploads of updates, and downloads of models and adapters.
 extension SimulatedCoordinator {
     func receive(_ digest: Digest, _ byteCount: UInt64, _ id: UInt64, _ link: SimulatedLink) {
         guard let limit = driver.uploadLimit(for: link.site.id), byteCount <= limit else {
@@ -19,7 +19,7 @@ extension SimulatedCoordinator {
         if world.mistake == .shareUploads, owner(of: digest) != nil {
             return link.sendDown(.blobProgress(durable: byteCount, complete: true), inReplyTo: id)
         }
-        // A site's newest connection wins.
+        // The newest connection of a site wins.
         for (key, other) in uploads where other.spool.digest == digest && other.link.site === link.site {
             try? other.spool.checkpoint()
             uploads[key] = nil
@@ -39,7 +39,7 @@ extension SimulatedCoordinator {
             }
             say(receiver.progress(durable: spool.durableBytes, isComplete: spool.isComplete), of: spool, id, link)
         } catch {
-            // All of it was there when the coordinator died, and it was not what its name says.
+            // The whole blob was there when the coordinator died, but it did not match its name.
             if (error as? BlobError)?.code == .damaged { world.checker.discarded(digest, of: link.site.id) }
             refuse(Refusal(.unavailable, "\(error)"), id, link)
         }
@@ -74,7 +74,7 @@ extension SimulatedCoordinator {
         (try? incoming.store(of: link.site.id))?.path(of: digest) ?? ""
     }
 
-    /// The mistake: publishes whatever came.
+    /// A deliberate mistake: publishes whatever arrived.
     private func believe(_ chunk: BlobChunk, _ spool: Spool, _ id: UInt64, _ link: SimulatedLink) {
         let bytes =
             (node.disk.bytes("blobs/incoming/\(link.site.id)/partial/\(spool.digest.hex)") ?? []) + chunk.payload.bytes
@@ -90,7 +90,7 @@ extension SimulatedCoordinator {
         link.sendDown(progress, inReplyTo: id)
     }
 
-    /// For the mistake of ``Mistake/shareUploads``: the site that sent a blob, not the one that asks.
+    /// For the mistake ``Mistake/shareUploads``: returns the site that sent a blob instead of the one that asks.
     func owner(of digest: Digest) -> SiteID? {
         incoming.sites().first { (try? incoming.store(of: $0))?.contains(digest) == true }
     }

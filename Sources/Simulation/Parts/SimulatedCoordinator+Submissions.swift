@@ -3,7 +3,7 @@ import Federation
 import Ledger
 import Wire
 
-/// What becomes of an update that a site submits.
+/// The handling of submitted updates.
 extension SimulatedCoordinator {
     func submit(_ update: SignedUpdate, _ seen: UInt64, _ id: UInt64, _ link: SimulatedLink) {
         if machine.state.place(of: update.manifest) != nil { world.checker.resubmitted(update) }
@@ -60,7 +60,7 @@ extension SimulatedCoordinator {
         )
     }
 
-    /// The mistake: the ledger could not be written, and the site is told that its update is in it.
+    /// A deliberate mistake: tells the site that its update is in the ledger although the ledger could not be written.
     func answerUnrecorded(_ entries: [Entry]) {
         for entry in entries {
             guard case .updateAccepted(let accepted) = entry.body, let (id, link) = unanswered[accepted.update.identity]

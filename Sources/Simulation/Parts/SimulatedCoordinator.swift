@@ -5,9 +5,9 @@ import Ledger
 import Protocol
 import Wire
 
-/// The world around a coordinator's driver: simulated links, disk, clock and work that takes its time.
+/// The simulated shell of a coordinator's driver: links, disk, clock, and work that takes time.
 final class SimulatedCoordinator: @unchecked Sendable {
-    // Unchecked: a world is played by one thread.
+    // Unchecked: only one thread runs a world.
     unowned let world: World
     let node: Node
     let store: SimulatedEntryStore
@@ -21,20 +21,20 @@ final class SimulatedCoordinator: @unchecked Sendable {
     private var links: [LinkID: SimulatedLink] = [:]
     private var numbers: UInt64 = 0
     private var requests: [RequestID: Request] = [:]
-    /// The newest of each alarm counts.
+    /// For each alarm, the number of the newest setting, which is the only valid one.
     private var alarms: [CoordinatorAlarm: Int] = [:]
-    /// The upload that each link carries.
+    /// The upload on each link.
     var uploads: [ObjectIdentifier: SimulatedUpload] = [:]
-    /// Links of sites that show what is missing.
+    /// The links of sites that show their receipts of missing entries.
     private var showing: [SimulatedLink] = []
     private var backup: (disk: [String: [UInt8]], store: SimulatedEntryStore.Backup)?
-    /// For the mistake of ``Mistake/forgetUnderWay``.
+    /// For the mistake ``Mistake/forgetUnderWay``.
     private var forgotten: AggregationTask?
-    /// For the mistake of ``Mistake/answerBeforeRecord``: who submitted what.
+    /// For the mistake ``Mistake/answerBeforeRecord``: the submissions that wait for an answer.
     var unanswered: [SignedUpdate.Identity: (id: UInt64, link: SimulatedLink)] = [:]
     private var waitsToDeclare = false
 
-    /// Somebody who waits for an answer.
+    /// A caller that waits for an answer.
     private struct Request {
         let update: SignedUpdate?
         let answer: (CoordinatorAnswer) -> Void
@@ -95,14 +95,15 @@ final class SimulatedCoordinator: @unchecked Sendable {
                 recovery: try missing.load(ledger.snapshot)
             )
         } catch {
-            // A ledger that does not open is for the checker; a disk that died again, for the next start.
+            // A ledger that cannot be opened is a failure, unless the disk has failed again: then the next start tries
+            // again.
             if !node.disk.isDead { world.checker.fail("the coordinator cannot start: \(error)") }
             node.disk.processDied()
             return world.schedule(after: 30_000) { self.start() }
         }
         node.isUp = true
         world.note("coordinator starts, \(ledger.count) entries")
-        // It may have died between taking an update in and giving up the site's own copy.
+        // It may have died after accepting an update, before it removed the site's own copy.
         for place in incoming.settle(machine.state, blobs) { world.checker.discarded(place.digest, of: place.site) }
         world.checker.restarted()
         waitsToDeclare = false
@@ -132,7 +133,7 @@ final class SimulatedCoordinator: @unchecked Sendable {
         world.schedule(after: Int.random(in: 100...600_000, using: &world.random)) { self.start() }
     }
 
-    /// Runs later, if the coordinator has not died by then.
+    /// Runs `action` later, unless the coordinator has died by then.
     func later(_ milliseconds: Int, _ action: @escaping () -> Void) {
         let epoch = node.epoch
         world.schedule(after: milliseconds) { if self.node.isUp, self.node.epoch == epoch { action() } }
@@ -173,7 +174,7 @@ final class SimulatedCoordinator: @unchecked Sendable {
             inReplyTo: 1
         )
         guard link.purpose == .control else { return }
-        // What was decided meanwhile is on the disk; the driver is free again when this returns.
+        // Everything decided so far is on the disk. Begin after this call has returned, when the driver is free again.
         later(0) { self.begin(link, standing) }
     }
 
@@ -252,7 +253,7 @@ final class SimulatedCoordinator: @unchecked Sendable {
             }
         case .noteMissing(let head): try? missing.note(head)
         case .inspect(let id, let update, let plan, _):
-            // Other things happen while the tensors are read.
+            // Other events happen while the tensors are read.
             later(1...3000) { self.handle(.inspected(id, self.inspect(update, plan))) }
         case .publish(let id, let manifest, let inspection):
             later(0...50) { self.handle(.published(id, self.publish(manifest, inspection))) }
@@ -281,7 +282,7 @@ final class SimulatedCoordinator: @unchecked Sendable {
         }
     }
 
-    /// The write takes a moment, and the process may die before it hears of it.
+    /// Appends after a delay; the process may die before it learns the outcome.
     private func append(_ entries: [Entry]) {
         do {
             try ledger.append(entries)
@@ -343,7 +344,7 @@ final class SimulatedCoordinator: @unchecked Sendable {
         }
     }
 
-    /// The mistake: float32 sums, which depend on the order.
+    /// A deliberate mistake: float32 sums, which depend on the order.
     private func sumFloats(_ task: AggregationTask) -> GlobalState? {
         func values(_ digest: Digest) -> [Float] { Tiny.values(node.disk.bytes(blobs.path(of: digest)) ?? []) }
         guard !task.strategy.hasServerState, task.training.lora == nil, task.compression == .none else {
@@ -363,7 +364,7 @@ final class SimulatedCoordinator: @unchecked Sendable {
 
     // MARK: Faults
 
-    /// A byte of an update that was taken in goes bad on the disk.
+    /// Corrupts a byte of an accepted update on the disk.
     func rot() {
         guard node.isUp, case .collecting(let collection)? = machine.state.campaign?.round.phase else { return }
         let digests = collection.accepted.values.map(\.update.manifest.update).sorted()
@@ -375,7 +376,7 @@ final class SimulatedCoordinator: @unchecked Sendable {
 
     var hasEnded: Bool { node.isUp && !driver.isUnsettled && machine.state.campaign?.end != nil }
 
-    /// `done` hears when the change is in the ledger, as far as the coordinator says.
+    /// - Parameter done: Called when the coordinator says that the change is in the ledger.
     func change(_ change: CampaignChange, done: @escaping () -> Void) {
         switch (change.action, world.mistake) {
         case (.stop, .forgetStop), (.pause, .forgetPause): return done()
@@ -396,7 +397,7 @@ final class SimulatedCoordinator: @unchecked Sendable {
         backup = (node.disk.backup, store.backup)
     }
 
-    /// Somebody puts an older copy of the whole data directory in place.
+    /// Replaces the whole data directory with an older copy.
     func restoreBackup() {
         guard let backup, node.isUp, store.backup.count > backup.store.count else { return }
         crash(power: false)
@@ -407,7 +408,7 @@ final class SimulatedCoordinator: @unchecked Sendable {
         world.checker.backupRestored()
     }
 
-    /// The operator waits for receipts, and then declares the loss.
+    /// The operator waits for receipts and then declares the loss.
     private func planDeclaration() {
         guard !waitsToDeclare else { return }
         waitsToDeclare = true

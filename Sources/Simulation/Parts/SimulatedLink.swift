@@ -3,9 +3,9 @@ import Federation
 import Protocol
 import Wire
 
-/// A connection of a site: bytes of real messages, in order, later; until it is cut.
+/// A connection of a site: delivers the bytes of real messages in order, with a delay, until it is cut.
 final class SimulatedLink: @unchecked Sendable {
-    // Unchecked: a world is played by one thread.
+    // Unchecked: only one thread runs a world.
     unowned let world: World
     let site: SimulatedSite
     let purpose: Hello.Purpose
@@ -13,11 +13,11 @@ final class SimulatedLink: @unchecked Sendable {
     let treeHead: String
     private let siteEpoch: Int
     private let coordinatorEpoch: Int
-    /// The coordinator's number of it, where it is a site's control connection.
+    /// The coordinator's number for it, if it is a site's control connection.
     var id: LinkID?
     private(set) var isOpenAtSite = true
     private(set) var isOpenAtCoordinator = true
-    /// When the last message arrives, each way: nothing overtakes it.
+    /// When the last message arrives in each direction, so that no message overtakes another.
     private var arrivals: (up: UInt64, down: UInt64) = (0, 0)
     private var isCut = false
 
@@ -70,7 +70,7 @@ final class SimulatedLink: @unchecked Sendable {
 
     // MARK: Ends
 
-    /// The link breaks; each side learns of it in its own time, and what is on its way is lost.
+    /// Cuts the link; each side learns of it after its own delay, and messages in transit are lost.
     func cut() {
         guard !isCut else { return }
         isCut = true

@@ -1,13 +1,13 @@
 import Federation
 
-/// An operator who stops, pauses, resumes and amends the campaign, and remembers what the coordinator has said is done.
+/// An operator that stops, pauses, resumes and amends the campaign, and remembers what the coordinator has confirmed.
 final class SimulatedOperator {
     private unowned let world: World
     private var dropped: [SiteID] = []
 
     init(_ world: World) { self.world = world }
 
-    /// Does one thing that fits.
+    /// Makes one change that the campaign's state allows.
     func act() {
         guard let campaign = openCampaign else { return }
         if campaign.pause != nil { return change(.resume) }
@@ -32,7 +32,7 @@ final class SimulatedOperator {
         }
     }
 
-    /// The faults are over: nothing stays paused.
+    /// Called when the faults have ended: ends a pause.
     func settle() { resume() }
 
     private var openCampaign: CampaignState? {
@@ -46,7 +46,7 @@ final class SimulatedOperator {
         change(.amend(PlanAmendment(droppedSites: [site], quorum: min(plan.quorum, plan.sites.count - 1))))
     }
 
-    /// Again and again until it is done: the coordinator may be down, or its disk full.
+    /// Retries until it is done, because the coordinator may be down or its disk full.
     private func resume() {
         guard let campaign = openCampaign else {
             return world.coordinator.hasEnded ? () : world.schedule(after: 60_000) { self.resume() }

@@ -4,7 +4,7 @@ import Protocol
 import Wire
 import Worker
 
-/// A blob on its way up or down, over a bulk connection of its own.
+/// The transfer of a blob over its own bulk connection.
 struct SimulatedTransfer {
     enum Half {
         case up(UploadSender, BlobReader, SignedUpdate)
@@ -26,7 +26,7 @@ extension SimulatedSite {
         }
     }
 
-    /// `open`: the half at this site; `nil`: there is nothing to carry.
+    /// - Parameter open: Creates this site's side of the transfer; returns `nil` if there is nothing to transfer.
     private func begin(_ number: Int, _ open: @escaping () throws -> SimulatedTransfer.Half?) {
         endTransfer()
         transfer = SimulatedTransfer(number: number)
@@ -65,7 +65,7 @@ extension SimulatedSite {
         return .up(UploadSender(update.manifest.update, byteCount: reader.byteCount, chunkBytes: 64), reader, update)
     }
 
-    /// What the coordinator says on the bulk connection.
+    /// Handles a message on the bulk connection.
     func hear(_ message: ServerMessage) {
         guard let transfer, let link = transfer.link else { return }
         do {
@@ -81,7 +81,7 @@ extension SimulatedSite {
         }
     }
 
-    /// Whether what the coordinator has refused is damaged here.
+    /// Whether the update that the coordinator refused is damaged on this site's disk.
     private var isUpdateDamaged: Bool {
         guard case .up(_, _, let update)? = transfer?.half else { return false }
         do { try blobs.verify(update.manifest.update) } catch {
@@ -132,7 +132,7 @@ extension SimulatedSite {
         later(0) { self.handle(.transferFailed(number, WorkerFailure(reason, kind: kind))) }
     }
 
-    /// What has arrived is made durable.
+    /// Ends the transfer and makes durable what has arrived.
     private func endTransfer() {
         if case .down(_, let spool)? = transfer?.half { try? spool.checkpoint() }
         let link = transfer?.link

@@ -6,7 +6,7 @@ import Protocol
 import Wire
 import Worker
 
-/// The world around a worker's driver: simulated links, disk, clock and trainer.
+/// The simulated shell of a worker's driver: links, disk, clock and trainer.
 final class SimulatedSite {
     unowned let world: World
     let index: Int
@@ -19,7 +19,7 @@ final class SimulatedSite {
     private(set) var control: (id: LinkID, link: SimulatedLink)?
     var transfer: SimulatedTransfer?
     private var numbers: UInt64 = 0
-    /// The newest of each alarm counts.
+    /// For each alarm, the number of the newest setting, which is the only valid one.
     private var alarms: [WorkerAlarm: UInt64] = [:]
     private var training: UInt64 = 0
     private(set) lazy var liar = Liar(self)
@@ -111,7 +111,7 @@ final class SimulatedSite {
             }
         case .noteLoss(let loss):
             do { try memory.note(loss) } catch { forgot(error) }
-            // The engineer reads it and accepts it, some day.
+            // After some time an engineer reads the declaration and accepts it.
             later(Int.random(in: 60_000...3_600_000, using: &world.random)) { try? self.memory.accept(loss) }
         case .admit(let id, let assignment, let logKey):
             let admitted = memory.admitted(assignment, site: self.id, logKey: logKey)

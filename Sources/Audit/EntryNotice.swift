@@ -11,7 +11,7 @@ extension Entry {
         case .authorityRotated(let rotation):
             "\(rotation.rotatedBy) changed the CA to the one with SHA-256 \(rotation.authorityDigest.hex)"
         case .clockCorrected(let correction):
-            "\(correction.correctedBy) says that the clock had been ahead: \(correction.reason)"
+            "\(correction.correctedBy) says that the clock was ahead: \(correction.reason)"
         default: nil
         }
     }

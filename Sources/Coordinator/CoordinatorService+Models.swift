@@ -16,7 +16,7 @@ extension CoordinatorService {
             return (state.models[name], state.modelEntries[name], state.releases.contains { $0.name == name }, known)
         }
         guard let model, let index else {
-            throw Refusal(.notFound, "there is no model or release \(name)", hint: "there are these: \(known)")
+            throw Refusal(.notFound, "there is no model or release \(name)", hint: "choose one of: \(known)")
         }
         let proof = try await receipt(of: index)
         guard isRelease else {

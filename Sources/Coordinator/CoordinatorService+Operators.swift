@@ -40,7 +40,7 @@ extension CoordinatorService {
         if let violation {
             throw Refusal(
                 .conflict,
-                "a campaign cannot be opened by this plan: it \(violation.message)",
+                "a campaign cannot be opened with this plan: it \(violation.message)",
                 hint: "choose another name, or see kumiai campaign status"
             )
         }
@@ -55,7 +55,7 @@ extension CoordinatorService {
             throw Refusal(
                 .notFound,
                 "base: there is no model \(plan.base)",
-                hint: "name one of these in the plan: \(known)"
+                hint: "use one of these in the plan: \(known)"
             )
         }
         let blobs = blobs

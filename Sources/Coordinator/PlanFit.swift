@@ -35,7 +35,7 @@ package enum PlanFit {
                 PlanProblem(
                     key: "lora.targets",
                     message:
-                        "the base has no module named \(unknown.joined(separator: ", ")); kumiai policy show names them"
+                        "the base has no module named \(unknown.joined(separator: ", ")); kumiai policy show lists them"
                 )
             ]
         }

@@ -73,7 +73,7 @@ struct SignatureBundle {
 }
 
 extension JSONValue {
-    /// The bytes of a text in base64, where they have no other text than this one.
+    /// Decodes base64; `nil` unless the text is the canonical encoding of its bytes.
     fileprivate var base64: [UInt8]? {
         guard let text = string, let data = Data(base64Encoded: text), data.base64EncodedString() == text else {
             return nil

@@ -53,7 +53,7 @@ extension TransportError {
         let hint =
             switch (error as? IOError)?.errnoCode {
             case EADDRINUSE:
-                "another program listens there: stop it, or choose another port in `listen`; `ss -ltnp` names it"
+                "another program listens there: stop it, or choose another port in `listen`; `ss -ltnp` shows it"
             case EADDRNOTAVAIL:
                 "this machine does not have that address: set one of its addresses in `listen`, or 0.0.0.0 for all"
             case EACCES: "ports below 1024 are reserved for privileged programs: choose a higher one in `listen`"

@@ -22,6 +22,7 @@ public struct RoundComputation: Sendable {
     /// Computes the task's result and publishes its files in the results store.
     ///
     /// The inputs are not hashed here: the caller has already checked them for damage, and knows how to react to it.
+    ///
     /// - Returns: The resulting global state.
     /// - Throws: `BlobError`, `SafetensorsError` or `AggregationError` if an input is missing or has the wrong form.
     public func run(_ task: AggregationTask) throws -> GlobalState {

@@ -24,7 +24,7 @@ extension CoordinatorDriver {
         do { try recovery!.note(receipt, ledger: ledger) } catch {
             return reply(
                 request,
-                .refused(Refusal(.invalid, "the receipt of entry \(receipt.index) is not of this ledger: \(error)"))
+                .refused(Refusal(.invalid, "the receipt of entry \(receipt.index) is not from this ledger: \(error)"))
             )
         }
         // A site shows the same receipts each time it connects, so report only new ones.

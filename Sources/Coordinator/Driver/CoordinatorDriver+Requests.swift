@@ -201,8 +201,8 @@ extension CoordinatorDriver {
             }
             let hint =
                 committed > 0
-                ? "of a stopped campaign, name a committed round: --round 1 to \(committed)"
-                : "no round of it is committed: there is nothing to cut"
+                ? "to release a stopped campaign, choose a committed round: --round 1 to \(committed)"
+                : "none of its rounds is committed: there is nothing to release"
             throw Refusal(.conflict, "\(name) cannot be cut: the request \(error.message)", hint: hint)
         }
         return index

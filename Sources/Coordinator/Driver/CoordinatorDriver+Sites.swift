@@ -40,7 +40,7 @@ extension CoordinatorDriver {
             note(
                 .turnedAway(
                     site,
-                    reason: "it has seen \(head.head.size) entries of the ledger, which holds \(ledger.count)"
+                    reason: "it has seen \(head.head.size) entries, but the ledger holds \(ledger.count)"
                 )
             )
         case .isForeign: note(.turnedAway(site, reason: "it has seen a tree head that this ledger's key did not sign"))

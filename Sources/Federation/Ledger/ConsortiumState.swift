@@ -181,9 +181,9 @@ public struct ConsortiumState: Equatable, Sendable {
         }
         try require(
             cutting.campaign == campaign.plan.campaign && cutting.name == campaign.plan.release,
-            "cuts another release than the plan's"
+            "cuts a release other than the plan's"
         )
-        try require(cutting.model.layout == campaign.plan.model?.layout, "releases another model than the campaign's")
+        try require(cutting.model.layout == campaign.plan.model?.layout, "releases a model other than the campaign's")
         if let round = cutting.round {
             guard let record = archive.record(of: cutting.campaign, round: round) else {
                 throw LedgerViolation("releases round \(round), which is not committed")
@@ -191,11 +191,11 @@ public struct ConsortiumState: Equatable, Sendable {
             // If an adapter was folded in, the model's digest can be checked only by computing the round again.
             try require(
                 record.result.adapter != nil || cutting.model.digest == record.result.model,
-                "releases another model than that of round \(round)"
+                "releases a model other than that of round \(round)"
             )
         } else {
             try require(end.completed, "cuts a release without a completed campaign, and names no round")
-            try require(cutting.model.digest == end.model, "releases another model than the campaign's")
+            try require(cutting.model.digest == end.model, "releases a model other than the campaign's")
         }
         try require(models[cutting.name] == nil, "cuts \(cutting.name) twice")
         models[cutting.name] = cutting.model

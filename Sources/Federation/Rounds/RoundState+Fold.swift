@@ -90,7 +90,7 @@ extension RoundState {
             opening.deadline == time.adding(seconds: plan.deadlineSeconds),
             "sets a deadline other than the plan's"
         )
-        try require(opening.campaign == plan.campaign && opening.key == key, "opens another round than \(key)")
+        try require(opening.campaign == plan.campaign && opening.key == key, "opens a round other than \(key)")
         try require(
             opening.cohort == Array(Set(opening.cohort)).sorted(),
             "names a cohort that is not sorted and unique"
@@ -105,9 +105,9 @@ extension RoundState {
             "leaves out a site whose update was already accepted"
         )
         try require(opening.cohort.count >= plan.quorum, "asks fewer sites than the quorum")
-        try require(opening.model == start.model, "starts from another model than the last commit")
-        try require(opening.adapter == start.adapter?.digest, "starts from another adapter than the last commit")
-        try require(opening.serverState == start.serverState, "starts from another server state than the last commit")
+        try require(opening.model == start.model, "starts from a model other than the last commit's")
+        try require(opening.adapter == start.adapter?.digest, "starts from an adapter other than the last commit's")
+        try require(opening.serverState == start.serverState, "starts from a server state other than the last commit's")
     }
 
     private func check(_ accepted: AcceptedUpdate, at time: Timestamp) throws(LedgerViolation) {
@@ -140,13 +140,13 @@ extension RoundState {
 
     private func check(_ commit: RoundCommit, against task: AggregationTask) throws(LedgerViolation) {
         try require(commit.key == key, "commits round \(commit.key), but round \(key) is open")
-        try require(commit.scaleBits == task.scaleBits, "was summed at another scale than the plan's")
-        try require(commit.totalWeight == task.totalWeight, "was summed with another weight than that of its updates")
+        try require(commit.scaleBits == task.scaleBits, "was summed with a scale other than the plan's")
+        try require(commit.totalWeight == task.totalWeight, "was summed with a weight other than that of its updates")
         try require(
             (commit.result.serverState != nil) == plan.strategy.hasServerState,
-            "lacks or invents the strategy's state"
+            "lacks the strategy's state or has an unexpected one"
         )
-        try require((commit.result.adapter != nil) == task.makesAdapter, "lacks or invents an adapter")
+        try require((commit.result.adapter != nil) == task.makesAdapter, "lacks an adapter or has an unexpected one")
         try require(
             task.makesModel || commit.result.model == start.model,
             "changes the model although the plan keeps it unchanged"

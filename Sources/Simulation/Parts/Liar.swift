@@ -23,7 +23,7 @@ final class Liar {
         let honest = Honest(site.index, task)
         var values = honest.values
         switch Int.random(in: 0..<9, using: &world.random) {
-        case 0:  // Other bytes than the digest says.
+        case 0:  // Bytes that do not match the digest.
             let (sent, named) = (honest.file(values.map { -$0 }), honest.file(values))
             upload(sent, as: BlobReference(digest: Digest(of: named), byteCount: UInt64(sent.count)), then: nil)
         case 1: submit(honest.file(values.map { $0 / 2 }), task, round: task.key.round + 1)

@@ -50,7 +50,7 @@ enum SiteTable {
 
     /// Slow, silent and gone look different.
     private static func state(_ site: SiteReport, now: Timestamp) -> String {
-        guard site.isConnected else { return site.absence.isEmpty ? "not connected" : "turned away" }
+        guard site.isConnected else { return site.absence.isEmpty ? "not connected" : "rejected" }
         if let seen = site.lastSeen, now > seen, now.milliseconds - seen.milliseconds > silentMilliseconds {
             return "silent, was \(activity(site.heartbeat))"
         }

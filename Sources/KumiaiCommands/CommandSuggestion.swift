@@ -1,14 +1,14 @@
 import ArgumentParser
 
-/// What a person meant who typed the name of a command that there is not.
+/// A suggestion for a user who typed the name of a command that does not exist.
 struct CommandSuggestion {
     let message: String
     let hint: String
 
-    /// `nil` where all names are those of commands; whether the rest is right is for the parser to say.
+    /// `nil` if all names are existing commands; the parser checks the rest.
     init?(_ arguments: [String], root: any ParsableCommand.Type) {
         var path = [root]
-        // Options of groups are flags that end the program, such as --help: what follows them is the parser's.
+        // Options of groups are flags that end the program, such as --help; the parser checks what follows them.
         for word in arguments.prefix(while: { !$0.hasPrefix("-") }) {
             let group = path[path.count - 1]
             if word == "help", path.count == 1 { continue }
@@ -26,7 +26,7 @@ struct CommandSuggestion {
         return nil
     }
 
-    /// Wrong usage, as it is reported.
+    /// The usage error to report.
     var failure: Failure {
         var failure = Failure(ValidationError(message))
         failure.hint = hint
@@ -51,16 +51,16 @@ struct CommandSuggestion {
         return "its commands are \(visible.joined(separator: ", ")); see '\(text(path)) --help'"
     }
 
-    /// The name that is fewest edits away, if those are few for a word of its length.
+    /// The name with the smallest edit distance, if that distance is small for a word of its length.
     static func nearest(_ word: String, among names: [String]) -> String? {
         let near = names.map { (name: $0, edits: edits(from: word, to: $0)) }.min { $0.edits < $1.edits }
         guard let near, near.edits <= max(1, near.name.count / 3) else { return nil }
         return near.name
     }
 
-    /// Insertions, deletions, replacements and exchanges of neighbours that lead from one word to another.
+    /// The edit distance: insertions, deletions, replacements and exchanges of neighbouring characters.
     static func edits(from a: String, to b: String) -> Int {
-        // Long words are not near to any name, and the table below has the product of both lengths.
+        // Long words are not near any name, and the table below grows with the product of both lengths.
         let a = Array(a.prefix(64)), b = Array(b.prefix(64))
         guard !a.isEmpty, !b.isEmpty else { return max(a.count, b.count) }
         var rows = [[Int](0...b.count)]

@@ -4,19 +4,20 @@ import Identity
 import LinearAlgebra
 import Transport
 
-/// `kumiai`: federated fine-tuning for consortia that need not trust one another.
+/// `kumiai`: federated fine-tuning for a consortium whose members need not trust one another.
 public struct Kumiai: AsyncParsableCommand {
     public static let configuration = CommandConfiguration(
         commandName: "kumiai",
         abstract: "Federated fine-tuning of robot models, for members that need not trust one another.",
         discussion: """
-            Factories fine-tune one base model where their demonstrations are, and send only signed updates. A \
+            Factories fine-tune one base model on their own demonstrations, on site, and send only signed updates. A \
             coordinator combines them; anyone with a copy of its ledger can check and recompute every round.
 
-            Begin with `kumiai demo`, which runs a whole consortium on this machine.
+            Start with `kumiai demo`, which runs a whole consortium on this machine.
 
-            Commands that need a configuration take --config, otherwise what KUMIAI_CONFIG names (a file, or a \
-            directory that has it), otherwise operator.toml, worker.toml or coordinator.toml in the current directory.
+            Commands that need a configuration use --config; otherwise what KUMIAI_CONFIG names (a file, or a \
+            directory that contains it); otherwise operator.toml, worker.toml or coordinator.toml in the current \
+            directory.
 
             Exit codes:
               0    done
@@ -24,16 +25,16 @@ public struct Kumiai: AsyncParsableCommand {
               3    an audit found tampering
               4    the coordinator cannot be reached
               5    the coordinator refused
-              6    a configuration, or what an option names, is wrong or not there
+              6    a configuration, or something that an option names, is wrong or missing
               64   wrong usage
-              141  the output's reader closed the pipe
-            `kumiai worker status` has more, for monitoring: see its --help.
+              141  the reader of the output closed the pipe
+            `kumiai worker status` has more exit codes for monitoring: see its --help.
 
-            With --json there is one JSON value on standard output, also where a command fails:
+            With --json, a command prints one JSON value on standard output. If it fails, that value is:
               {"error": {"code": "…", "exit": 4, "message": "…"}}
-            The code is failed, tampered, unreachable, refused, configuration or usage; a hint is added \
-            where there is one. JSON has no NaN and no infinity: such a number is null, and "not_finite" names it and \
-            says what it is.
+            The code is failed, tampered, unreachable, refused, configuration or usage. A hint is added if there is \
+            one. JSON cannot represent NaN and infinity: such a number is null, and "not_finite" lists its path and \
+            its value.
             """,
         version: "0.1.0",
         subcommands: [
@@ -45,7 +46,7 @@ public struct Kumiai: AsyncParsableCommand {
 
     public init() {}
 
-    /// What happens before anything else in the process.
+    /// Prepares the process; must run before anything else.
     public static func prepare() {
         StandardDescriptors.openClosed()
         StandardDescriptors.ignoreSignalsOfWrites()
@@ -57,7 +58,7 @@ public struct Kumiai: AsyncParsableCommand {
         requireDescriptors()
     }
 
-    /// With fewer, what speaks to the network cannot even begin, and would not say so.
+    /// With fewer descriptors, networking fails at its start without an error message.
     private static func requireDescriptors() {
         guard ProcessResources.descriptorLimit < ProcessResources.leastDescriptors else { return }
         Terminal.error(

@@ -1,9 +1,9 @@
 import Identity
 import Tensors
 
-/// An adapter belongs to one base model; on another one it does harm.
+/// An adapter belongs to one base model; applied to another model, it damages that model.
 enum AdapterBase {
-    /// Errors say that it is the base that is meant.
+    /// Opens the base model; errors name it as such.
     static func open(_ path: String) throws -> SafetensorsFile {
         try SafetensorsFile(path: path, called: "the base model \(path)")
     }
@@ -15,8 +15,8 @@ enum AdapterBase {
         return hash.finish().hex
     }
 
-    /// Why the adapter does not belong to the base; `nil` where it does, or does not say to which it belongs: adapters
-    /// made here do, and others may not.
+    /// Why the adapter does not belong to the base; `nil` if it does, or if it does not name its base. Adapters made by
+    /// this program name it; others may not.
     static func mismatch(_ adapter: PEFTAdapter, _ base: SafetensorsFile) throws -> String? {
         guard let expected = adapter.baseDigest else { return nil }
         let found = try digest(of: base)
@@ -28,7 +28,7 @@ enum AdapterBase {
         guard let mismatch = try mismatch(adapter, base) else { return }
         throw UsageError(
             mismatch,
-            hint: "apply it to its own base; kumiai adapter merge --force folds it in all the same"
+            hint: "name the base model that the adapter was made for; kumiai adapter merge --force merges it anyway"
         )
     }
 }

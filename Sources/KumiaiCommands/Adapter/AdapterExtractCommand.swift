@@ -8,10 +8,10 @@ import Tensors
 struct AdapterExtractCommand: Command {
     static let configuration = CommandConfiguration(
         commandName: "extract",
-        abstract: "Make the adapter that leads from one model closest to another.",
+        abstract: "Make the adapter that best approximates the change from one model to another.",
         discussion: """
-            For each module the best of its rank, by singular values. Says what part of the change's energy it lacks, \
-            also that of tensors which have no adapter.
+            For each module, computes the best approximation of the given rank from the singular values. Reports the \
+            part of the change's energy that the adapter lacks; this includes tensors that have no adapter.
             """
     )
 
@@ -22,12 +22,12 @@ struct AdapterExtractCommand: Command {
     var base: String
 
     @Argument(
-        help: ArgumentHelp("The model to come close to.", valueName: "model.safetensors"),
+        help: ArgumentHelp("The model to approximate.", valueName: "model.safetensors"),
         completion: .file(extensions: ["safetensors"])
     )
     var model: String
 
-    @Option(help: ArgumentHelp("Where the adapter goes.", valueName: "directory"), completion: .directory)
+    @Option(help: ArgumentHelp("Where to write the adapter.", valueName: "directory"), completion: .directory)
     var out: String
 
     @Option(help: "The adapter's rank.")
@@ -47,7 +47,7 @@ struct AdapterExtractCommand: Command {
 
     func validate() throws {
         guard (1...PlanLimits.loraRank).contains(rank) else {
-            throw ValidationError("--rank is 1 to \(PlanLimits.loraRank)")
+            throw ValidationError("--rank is \(rank); expected 1 to \(PlanLimits.loraRank)")
         }
     }
 
@@ -84,7 +84,7 @@ struct AdapterExtractCommand: Command {
         )
     }
 
-    /// An adapter changes weights alone: what else is different would be lost without a word.
+    /// An adapter changes only weights: any other difference would be lost silently.
     private func requireOneContract(_ base: SafetensorsFile, _ model: SafetensorsFile) throws {
         guard let one = try? PolicyConfiguration(of: base), let other = try? PolicyConfiguration(of: model),
             one != other

@@ -3,7 +3,7 @@ import ArgumentParser
 struct AdapterGroup: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "adapter",
-        abstract: "Fold a LoRA adapter into a model, or make one from two models. Adapters are PEFT's.",
+        abstract: "Merge a LoRA adapter into a model, or extract one from two models. The format is PEFT's.",
         subcommands: [AdapterMergeCommand.self, AdapterExtractCommand.self]
     )
 }

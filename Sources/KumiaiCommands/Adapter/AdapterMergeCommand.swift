@@ -5,11 +5,11 @@ import Tensors
 struct AdapterMergeCommand: Command {
     static let configuration = CommandConfiguration(
         commandName: "merge",
-        abstract: "Fold an adapter into its base model.",
+        abstract: "Merge an adapter into its base model.",
         discussion: """
             Honours r, lora_alpha, rank_pattern, alpha_pattern, use_rslora, fan_in_fan_out, target_modules, \
             exclude_modules, modules_to_save and bias. Every other option of adapter_config.json that would change \
-            the result is refused by its name. Base, adapter and result must hold finite numbers only.
+            the result is refused, and the error names it. Base, adapter and result must hold only finite numbers.
             """
     )
 
@@ -26,14 +26,14 @@ struct AdapterMergeCommand: Command {
     var adapter: String
 
     @Option(
-        help: ArgumentHelp("Where the merged model goes.", valueName: "file"),
+        help: ArgumentHelp("Where to write the merged model.", valueName: "file"),
         completion: .file(extensions: ["safetensors"])
     )
     var out: String
 
     @Flag(
         name: .customLong("force"),
-        help: "Replace a file that exists, and merge also where the adapter says that it belongs to another base."
+        help: "Replace an existing file, and merge even if the adapter names another base model as its own."
     )
     var force = false
 
@@ -49,7 +49,7 @@ struct AdapterMergeCommand: Command {
         try OutputFile.requireOther(out, than: [adapter])
         let base = try AdapterBase.open(base), adapter = try PEFTAdapter(reading: adapter)
         if force, let mismatch = try AdapterBase.mismatch(adapter, base) {
-            Terminal.note("\(mismatch); they were merged all the same, because of --force")
+            Terminal.note("\(mismatch); they are merged anyway because of --force")
         } else {
             try AdapterBase.check(adapter, base)
         }

@@ -5,8 +5,8 @@ struct ModelFetchCommand: Command {
         commandName: "fetch",
         abstract: "Fetch a registered model or a release from the coordinator, and verify it.",
         discussion: """
-            For sites, operators and auditors. What arrives has the digest that the ledger's entry names, and the \
-            entry is proved.
+            For sites, operators and auditors. The command checks that the files have the digests that the ledger \
+            entry names, and that the entry is in the ledger.
 
             Example:
               kumiai model fetch FY2026 --config osaka/worker.toml

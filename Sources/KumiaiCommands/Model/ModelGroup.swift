@@ -3,7 +3,7 @@ import ArgumentParser
 struct ModelGroup: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "model",
-        abstract: "Register a base model, and fetch one.",
+        abstract: "Register or fetch a base model.",
         subcommands: [ModelImportCommand.self, ModelFetchCommand.self]
     )
 }

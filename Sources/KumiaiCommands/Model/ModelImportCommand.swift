@@ -8,10 +8,11 @@ import Worker
 struct ModelImportCommand: Command {
     static let configuration = CommandConfiguration(
         commandName: "import",
-        abstract: "Register a further base model.",
+        abstract: "Register another base model.",
         discussion: """
-            Sends the model to the coordinator and registers it under its name in the ledger: campaigns can start \
-            from it. Needs an operator's certificate. The same model under the same name again changes nothing.
+            Sends the model to the coordinator and registers it under its name in the ledger, so that campaigns can \
+            start from it. Needs an operator's certificate. The command is idempotent: registering the same model \
+            under the same name again changes nothing.
 
             Example:
               kumiai model import base.safetensors --name FY2028
@@ -40,8 +41,8 @@ struct ModelImportCommand: Command {
     func execute() async throws {
         guard let name = ModelName(name) else {
             throw UsageError(
-                "\"\(name)\" is not a name of a model",
-                hint: "expected at most 64 letters, digits, . _ -, for example FY2028"
+                "\"\(name)\" is not a valid model name",
+                hint: "expected 1 to 64 letters, digits, . _ -, for example FY2028"
             )
         }
         let scratch = FileManager.default.temporaryDirectory.appendingPathComponent(
@@ -49,7 +50,7 @@ struct ModelImportCommand: Command {
         ).path
         let whole = scratch + ".safetensors"
         defer { unlink(whole) }
-        // What is checked is what is sent; several files become one.
+        // The copy is both checked and sent; a model of several files becomes one file.
         try SafetensorsFile(path: file, called: "the model \(file)").copy(to: whole)
         let checked = try SafetensorsFile(path: whole, called: "the model \(file)")
         try ModelImport.check(checked)

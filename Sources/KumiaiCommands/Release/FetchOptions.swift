@@ -7,13 +7,13 @@ import Releases
 import Transport
 import Worker
 
-/// `release fetch` and `model fetch`: by whom, what and where to.
+/// The options of `release fetch` and `model fetch`: who fetches what, and to where.
 struct FetchOptions: ParsableArguments {
-    @Argument(help: "The name, for example FY2027.")
+    @Argument(help: "The model's or release's name, for example FY2027.")
     var name: String
 
     @Option(
-        help: ArgumentHelp("Where to put it; by default a directory of that name here.", valueName: "directory"),
+        help: ArgumentHelp("Where to put it; default: a directory of that name here.", valueName: "directory"),
         completion: .directory
     )
     var out: String?
@@ -21,14 +21,14 @@ struct FetchOptions: ParsableArguments {
     @Option(
         name: .shortAndLong,
         help: ArgumentHelp(
-            "operator.toml or worker.toml; by default one of them in this directory, or what KUMIAI_CONFIG names.",
+            "operator.toml or worker.toml; default: what KUMIAI_CONFIG names, or one of them in this directory.",
             valueName: "file"
         ),
         completion: .file(extensions: ["toml"])
     )
     var config: String?
 
-    @Option(help: "The most bytes that are taken, in units of 1,000,000,000; by default as worker.toml says, or 64.")
+    @Option(help: "The largest download to accept, in GB (10^9 bytes); default: as worker.toml says, otherwise 64.")
     var largestModelGb: Double?
 
     @OptionGroup var json: JSONOption
@@ -48,12 +48,12 @@ struct FetchOptions: ParsableArguments {
         }
     }
 
-    /// Fetches and checks; a release's signature too, and a name that is no release is refused where one is expected.
+    /// Fetches and verifies, including a release's signature; refuses a model if a release is expected.
     func fetch(expectsRelease: Bool) async throws {
-        guard let name = ModelName(name) else { throw UsageError("\"\(name)\" is not a name of a model or a release") }
+        guard let name = ModelName(name) else { throw UsageError("\"\(name)\" is no valid model or release name") }
         let target = out ?? name.text
         guard !FileManager.default.fileExists(atPath: target) else {
-            throw UsageError("\(target) exists; it was not overwritten", hint: "choose another place with --out")
+            throw UsageError("\(target) exists; it was not overwritten", hint: "choose another path with --out")
         }
         let participant = try Participant(config)
         let policy = participant.download
@@ -61,11 +61,11 @@ struct FetchOptions: ParsableArguments {
         let listing = try await client.listing(of: name)
         let isRelease = listing.files.contains { $0.path == ModelSignature.fileName }
         guard isRelease || !expectsRelease else {
-            throw UsageError("\(name) is a model, and not a release", hint: "kumiai model fetch \(name)")
+            throw UsageError("\(name) is a model, not a release", hint: "kumiai model fetch \(name)")
         }
         var signer: String?
         if let hours = policy.hours, !hours.contains(minute: DailyHours.minuteOfDay(at: systemTime().milliseconds)) {
-            Terminal.note("worker.toml lets models in at \(hours) only: waiting")
+            Terminal.note("worker.toml allows downloads only from \(hours): waiting")
         }
         try await showingProgress(client) {
             try await client.fetch(
@@ -77,7 +77,7 @@ struct FetchOptions: ParsableArguments {
                 let release = ReleaseDirectory(path: draft)
                 signer = try release.verify(roots: participant.roots()).description
                 guard try release.summary().release == name.text else {
-                    throw UsageError("the coordinator sent another release than \(name)")
+                    throw UsageError("the coordinator sent another release instead of \(name)")
                 }
             }
         }
@@ -109,7 +109,7 @@ struct FetchOptions: ParsableArguments {
     }
 }
 
-/// A site, an operator or an auditor, by its configuration.
+/// A site, an operator or an auditor, as its configuration file describes it.
 struct Participant {
     private enum Kind {
         case site(WorkerConfiguration)
@@ -118,12 +118,12 @@ struct Participant {
 
     private let kind: Kind
 
-    /// `path`: operator.toml or worker.toml; `nil`: the one that is found.
+    /// `path`: operator.toml or worker.toml; `nil`: search for one.
     init(_ path: String?) throws {
         let names = path.map { [$0] } ?? [OperatorFile.defaultPath, WorkerFile.defaultPath]
         guard let found = names.first(where: { FileManager.default.fileExists(atPath: $0) }) else {
             throw UsageError(
-                "no configuration was found: \(names.joined(separator: " and ")) do not exist",
+                "found no configuration: there is no \(names.joined(separator: " and no "))",
                 hint: "name operator.toml or worker.toml with --config"
             )
         }
@@ -144,13 +144,13 @@ struct Participant {
         }
     }
 
-    /// The ledger's key that a site has known since it first connected.
+    /// The ledger's public key that a site stored when it first connected.
     var knownLogKey: [UInt8]? {
         guard case .site(let configuration) = kind else { return nil }
         return FileManager.default.contents(atPath: configuration.dataDirectory + "/log-key").map(Array.init)
     }
 
-    /// What a site lets in, and when, holds for its engineer's commands too.
+    /// A site's download limits apply to its engineer's commands too.
     var download: TransferPolicy {
         guard case .site(let configuration) = kind else { return .unlimited }
         return configuration.download

@@ -6,28 +6,28 @@ import Wire
 struct ReleaseCutCommand: Command {
     static let configuration = CommandConfiguration(
         commandName: "cut",
-        abstract: "Cut the release that the finished campaign leads to.",
+        abstract: "Cut the release of a completed campaign.",
         discussion: """
-            The release becomes a registered model: the next campaign can start from it. Adapters are folded into it. \
-            Cutting it again changes nothing.
+            The release becomes a registered model: the next campaign can start from it. Adapters are merged into it. \
+            The command is idempotent: cutting the same release again changes nothing.
 
-            With --adapter, where the plan has adapters, the release also holds one, in PEFT's layout, that leads \
-            from the campaign's base as close to the release as its rank allows; what it lacks is reported as \
-            discarded energy.
+            With --adapter (if the plan has adapters), the release also contains an adapter in PEFT's format. The \
+            adapter approximates the change from the campaign's base to the release as closely as its rank allows; \
+            the part that it lacks is reported as discarded energy.
             """
     )
 
     @Argument(help: "The release's name, as in the plan.")
     var name: String
 
-    @Flag(help: "Also write an adapter, of --rank.")
+    @Flag(help: "Also write an adapter; --rank sets its rank.")
     var adapter = false
 
-    @Option(help: "The adapter's rank; 8 where nothing is said.")
+    @Option(help: "The adapter's rank; default: 8.")
     var rank: Int?
 
     @Option(
-        help: "A committed round of an ended campaign to release, in place of the last one of a completed campaign."
+        help: "Release this committed round of an ended campaign, instead of a completed campaign's last round."
     )
     var round: Int?
 
@@ -36,7 +36,7 @@ struct ReleaseCutCommand: Command {
 
     struct Report: Encodable {
         let release: String
-        /// The one that was named; absent: the last.
+        /// The value of --round; absent: the last round.
         let round: Int?
         let model: String
         let directory: String
@@ -49,17 +49,17 @@ struct ReleaseCutCommand: Command {
         if let round, round < 1 { throw ValidationError("--round: expected 1 or more") }
         guard let rank else { return }
         guard (1...PlanLimits.loraRank).contains(rank) else {
-            throw ValidationError("--rank is 1 to \(PlanLimits.loraRank)")
+            throw ValidationError("--rank is \(rank); expected 1 to \(PlanLimits.loraRank)")
         }
-        guard adapter else { throw ValidationError("--rank is an adapter's: give --adapter too") }
+        guard adapter else { throw ValidationError("--rank applies to an adapter: add --adapter") }
     }
 
     func execute() async throws {
-        guard let name = ModelName(name) else { throw UsageError("\"\(name)\" is no name of a release") }
+        guard let name = ModelName(name) else { throw UsageError("\"\(name)\" is not a valid release name") }
         let request = ClientMessage.cutRelease(name, round: round, adapterRank: adapter ? rank ?? Self.defaultRank : 0)
         guard case .releaseReady(let release, let model, let directory, let discarded) = try await options.ask(request)
         else {
-            throw TransportError(.unexpected, "the coordinator did not say whether the release is cut")
+            throw TransportError(.unexpected, "the coordinator's answer does not say whether the release was cut")
         }
         if json.isOn {
             return try Report(
@@ -74,7 +74,7 @@ struct ReleaseCutCommand: Command {
         if let discarded {
             Terminal.print("its adapter lacks \(Format.number(100 * discarded, digits: 3)) % of the change's energy")
         }
-        // The directory is the coordinator's word, and is no part of a command to copy.
-        Terminal.print("next: kumiai release fetch \(release)\(options.shellOption), which verifies it on arrival")
+        // The directory's name comes from the coordinator and must not become part of a command to copy.
+        Terminal.print("next: kumiai release fetch \(release)\(options.shellOption), which also verifies it")
     }
 }

@@ -5,9 +5,10 @@ struct ReleaseFetchCommand: Command {
         commandName: "fetch",
         abstract: "Fetch a release from the coordinator, and verify it.",
         discussion: """
-            For sites, operators and auditors. The release appears when it has arrived whole: every file has the \
-            digest that the signature names, the signature is the coordinator's, and the ledger's entry is proved. A \
-            fetch that breaks off goes on where it was when it is begun again.
+            For sites, operators and auditors. The directory appears only when the release is complete and verified: \
+            every file has the digest that the signature names, the signature is the coordinator's, and the release \
+            is proved to be in the ledger. If a fetch is interrupted, run the command again: it resumes where it \
+            stopped.
 
             Example:
               kumiai release fetch FY2027 --config osaka/worker.toml

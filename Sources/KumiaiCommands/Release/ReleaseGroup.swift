@@ -3,7 +3,7 @@ import ArgumentParser
 struct ReleaseGroup: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "release",
-        abstract: "Cut a release, fetch it and look at it.",
+        abstract: "Cut, fetch, show and verify a release.",
         subcommands: [ReleaseCutCommand.self, ReleaseFetchCommand.self, ReleaseShowCommand.self]
     )
 }

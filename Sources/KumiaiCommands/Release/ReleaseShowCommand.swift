@@ -8,10 +8,10 @@ import Transport
 struct ReleaseShowCommand: Command {
     static let configuration = CommandConfiguration(
         commandName: "show",
-        abstract: "Say what a release is and, with --verify, whether it is genuine.",
+        abstract: "Show what a release is and, with --verify, whether it is genuine.",
         discussion: """
-            Exits with 3 where the signature or a file does not hold, and with 6 where the release was signed under \
-            another CA than --ca.
+            Exits with 3 if the signature is not valid or a file differs from what was signed, and with 6 if the \
+            release was signed under another CA than --ca.
             """
     )
 
@@ -35,7 +35,7 @@ struct ReleaseShowCommand: Command {
         let campaign: String
         let base: String
         let model: String
-        /// The round that was cut; absent: the campaign's last.
+        /// The round that was released; absent: the campaign's last.
         let round: Int?
         let rounds: Int
         let updates: Int
@@ -47,7 +47,7 @@ struct ReleaseShowCommand: Command {
         let problem: String?
     }
 
-    /// Of a release whose lineage cannot be read.
+    /// The report on a release whose lineage cannot be read.
     struct Broken: Encodable {
         let directory: String
         let problem: String
@@ -56,8 +56,8 @@ struct ReleaseShowCommand: Command {
     func execute() async throws {
         guard RegularFile.kind(of: directory) == .directory else {
             throw UsageError(
-                "there is no directory \(directory)",
-                hint: "name a release: the directory that kumiai release fetch makes"
+                "\(directory) is not a directory",
+                hint: "name a release's directory, for example one that kumiai release fetch made"
             )
         }
         let release = ReleaseDirectory(path: directory)
@@ -80,7 +80,7 @@ struct ReleaseShowCommand: Command {
                 problem = describe(error)
             }
         }
-        // Of a release that does not hold, the rest is shown as far as it can be read.
+        // If verification failed, the rest is shown as far as it can be read.
         let summary: ReleaseDirectory.Summary
         do { summary = try release.summary() } catch  where problem != nil {
             if json.isOn {
@@ -118,13 +118,13 @@ struct ReleaseShowCommand: Command {
         Terminal.print(
             """
             base      \(report.base), campaign \
-            \(report.campaign)\(report.round.map { ", of which this is round \($0)" } ?? "")
+            \(report.campaign)\(report.round.map { ", round \($0)" } ?? "")
             """
         )
         Terminal.print("model     \(report.model)")
         Terminal.print(
             """
-            lineage   \(counted(report.rounds, "round")), \(counted(report.updates, "update")) of \
+            lineage   \(counted(report.rounds, "round")), \(counted(report.updates, "update")) from \
             \(report.sites.joined(separator: ", "))
             """
         )
@@ -135,7 +135,7 @@ struct ReleaseShowCommand: Command {
         }
         if let signer = report.signer {
             Terminal.print(
-                Terminal.styled("verified", .green) + "  signed by \(signer); all files are as they were signed"
+                Terminal.styled("verified", .green) + "  signed by \(signer); all files are unchanged since then"
             )
         }
         report.problem.map(show(problem:))
@@ -145,8 +145,7 @@ struct ReleaseShowCommand: Command {
 }
 
 extension IdentityError {
-    /// No trusted CA has the name and the key that the certificate says it was issued by: OpenSSL looks for it and
-    /// finds none.
+    /// No trusted CA has the name and key of the certificate's issuer: OpenSSL searched for it and found none.
     fileprivate var isOfUnknownAuthority: Bool {
         code == .notTrusted && ["(unable to get", "(self-signed", "(self signed"].contains { detail.contains($0) }
     }

@@ -159,7 +159,7 @@ import Testing
                 "FY2027", "--site", "acme/osaka",
             ])
         #expect(
-            operators.error.contains("ignored: --coordinator h:9") && operators.error.contains("is this plan"),
+            operators.error.contains("ignored: --coordinator h:9") && operators.error.contains("contains this plan"),
             "\(operators)"
         )
     }

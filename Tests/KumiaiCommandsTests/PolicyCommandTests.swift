@@ -287,7 +287,7 @@ import Testing
         try expect(
             kumiai("policy", "tune", Self.base, Self.data, "--target", "fc1", "--out", directory.file("x")),
             64,
-            "give its --rank too"
+            "add --rank"
         )
         try expect(
             kumiai("policy", "init", directory.write("c", Array("{}".utf8)), "--out", directory.file("x")),
@@ -297,7 +297,7 @@ import Testing
         try expect(
             kumiai("policy", "tune", Self.base, Self.data, "--rank", "4000", "--out", directory.file("x")),
             64,
-            "--rank is 0 to 1024"
+            "--rank 0 to 1024"
         )
         try expect(
             kumiai("adapter", "merge", Self.base, directory.path, "--out", directory.file("x")),

@@ -4,11 +4,11 @@ import Federation
 struct CampaignAmendCommand: Command {
     static let configuration = CommandConfiguration(
         commandName: "amend",
-        abstract: "Change who takes part in a campaign, or how long it waits.",
+        abstract: "Change a campaign's sites, quorum or deadlines.",
         discussion: """
             What sites train, what they send and how it is bounded was promised to them and cannot be changed. A \
-            dropped site is not asked again, and what it had sent counts; an added one joins at the next round. A \
-            changed deadline holds for the open round too.
+            dropped site gets no more tasks, but the updates that it has sent still count. An added site joins at the \
+            next round. A changed deadline applies to the open round too.
 
             Example:
               kumiai campaign amend FY2026-FY2027 --drop bolt/turin --quorum 2 \\
@@ -18,39 +18,39 @@ struct CampaignAmendCommand: Command {
 
     @Option(
         name: .customLong("add"),
-        help: ArgumentHelp("A site that takes part from now on; repeat it.", valueName: "member/site")
+        help: ArgumentHelp("A site to add; may be repeated.", valueName: "member/site")
     )
     var added: [String] = []
 
     @Option(
         name: .customLong("drop"),
-        help: ArgumentHelp("A site that is not asked any more; repeat it.", valueName: "member/site")
+        help: ArgumentHelp("A site to drop; may be repeated.", valueName: "member/site")
     )
     var dropped: [String] = []
 
-    @Option(help: "Updates that a round needs at least.")
+    @Option(help: "The least number of updates that a round needs.")
     var quorum: Int?
 
-    @Option(help: "How long a round waits for further sites once its quorum is present.")
+    @Option(help: "How long a round waits for more sites when its quorum is present.")
     var recruitingSeconds: Int?
 
-    @Option(help: "How long a round waits for its quorum before it is abandoned; 0 is for ever.")
+    @Option(help: "How long a round waits for its quorum before it is abandoned; 0: without limit.")
     var recruitingDeadlineSeconds: Int?
 
     @Option(help: "How long a round collects updates.")
     var deadlineSeconds: Int?
 
-    @Option(help: "By how much a deadline is extended.")
+    @Option(help: "By how many seconds a deadline is extended.")
     var extensionSeconds: Int?
 
-    @Option(help: "How often a deadline is extended in one attempt at a round.")
+    @Option(help: "How many times a deadline is extended in one attempt at a round.")
     var maximumExtensions: Int?
 
     @OptionGroup var change: CampaignChangeOptions
 
     func validate() throws {
         guard (extensionSeconds == nil) == (maximumExtensions == nil) else {
-            throw ValidationError("--extension-seconds and --maximum-extensions belong together: give both")
+            throw ValidationError("--extension-seconds and --maximum-extensions are used together: give both")
         }
         for (name, value) in [
             ("quorum", quorum), ("recruiting-seconds", recruitingSeconds),
@@ -79,9 +79,9 @@ struct CampaignAmendCommand: Command {
         )
         guard !amendment.isEmpty else {
             throw UsageError(
-                "nothing is amended",
+                "expected at least one change",
                 code: .validationFailure,
-                hint: "kumiai campaign amend --help names what can be"
+                hint: "kumiai campaign amend --help lists what can be changed"
             )
         }
         try await change.make(.amend(amendment))
@@ -90,7 +90,7 @@ struct CampaignAmendCommand: Command {
     private static func sites(_ texts: [String], _ option: String) throws -> [SiteID] {
         try texts.map { text in
             guard let site = SiteID(text) else {
-                throw UsageError("\(option): \"\(text)\" is not of the form member/site")
+                throw UsageError("\(option) is \"\(text)\"; expected member/site")
             }
             return site
         }

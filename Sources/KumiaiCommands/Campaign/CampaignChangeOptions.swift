@@ -2,7 +2,7 @@ import ArgumentParser
 import Federation
 import Wire
 
-/// What `campaign stop`, `pause`, `resume` and `amend` share: the campaign, the reason, and the request.
+/// The options that `campaign stop`, `pause`, `resume` and `amend` share: the campaign and the reason.
 struct CampaignChangeOptions: ParsableArguments {
     @Argument(help: "The campaign's name, as in its plan.")
     var campaign: String
@@ -15,10 +15,10 @@ struct CampaignChangeOptions: ParsableArguments {
         let entry: UInt64
     }
 
-    /// Asks for the change, and says that it is done.
+    /// Requests the change and reports the result.
     func make(_ action: CampaignChange.Action) async throws {
         guard let campaign = CampaignID(campaign) else {
-            throw UsageError("\"\(campaign)\" is not a name of a campaign", hint: "kumiai campaign status shows it")
+            throw UsageError("\"\(campaign)\" is not a valid campaign name", hint: "kumiai campaign status shows it")
         }
         let change = CampaignChange(campaign: campaign, action: action, reason: request.reason, changedBy: "")
         let index = try await request.record(.changeCampaign(change))

@@ -9,12 +9,12 @@ import Updates
 struct CampaignCheckCommand: Command {
     static let configuration = CommandConfiguration(
         commandName: "check",
-        abstract: "Check a plan, and say what it asks of the sites; the plan is not sent.",
+        abstract: "Check a plan, and show what it requires of the sites, without opening a campaign.",
         discussion: """
-            With the base model it also checks that sites can train it as the plan wants, and says how many bytes \
-            they send. Where there is an operator's configuration (--config, KUMIAI_CONFIG, or operator.toml in this \
-            directory), it also asks the coordinator, which refuses what it would not open, and warns of sites that \
-            it has never seen: a mistyped name, say.
+            With --base, it also checks that sites can train the base model as the plan requires, and shows how many \
+            bytes they will send. If there is an operator's configuration (--config, KUMIAI_CONFIG, or operator.toml \
+            in this directory), it also asks the coordinator, which refuses a plan that it would not open. The \
+            command then warns of sites that the coordinator has never seen, for example because of a mistyped name.
 
             Example:
               kumiai campaign check alice/plan.toml --base base.safetensors
@@ -32,7 +32,7 @@ struct CampaignCheckCommand: Command {
 
     @Option(
         name: .shortAndLong,
-        help: ArgumentHelp("The operator's configuration, to ask the coordinator.", valueName: "file"),
+        help: ArgumentHelp("The operator's configuration, used to ask the coordinator.", valueName: "file"),
         completion: .file(extensions: ["toml"])
     )
     var config: String?
@@ -47,7 +47,7 @@ struct CampaignCheckCommand: Command {
         let strategy: String
         let compression: String
         var loraRank: Int?
-        /// Of one update, and of all of them where no site misses a round.
+        /// The size of one update, and of all updates together if no site misses a round.
         var updateBytes: UInt64?
         var campaignBytes: UInt64?
         /// Sites that the coordinator has never seen; only with --config.
@@ -68,7 +68,7 @@ struct CampaignCheckCommand: Command {
         if let base {
             let model = try SafetensorsFile(path: base)
             try PlanFile.requireNone(PlanFit.problems(of: plan, base: model), of: self.plan)
-            // Alternating factors have two sizes.
+            // With alternating factors, the updates of odd and even rounds differ in size.
             let (odd, even) = (updateBytes(plan, model.layout, round: 1), updateBytes(plan, model.layout, round: 2))
             report.updateBytes = UInt64(max(odd, even))
             report.campaignBytes = UInt64(plan.sites.count * (odd * ((plan.rounds + 1) / 2) + even * (plan.rounds / 2)))
@@ -78,14 +78,14 @@ struct CampaignCheckCommand: Command {
         show(report)
     }
 
-    /// `nil` where the coordinator was not asked.
+    /// `nil` if the coordinator was not asked.
     private func unknownSites(_ plan: Plan) async throws -> [String]? {
         guard let config = config ?? OperatorFile.pathInEnvironment ?? OperatorFile.pathHere else {
-            Terminal.note("the coordinator was not asked: no operator's configuration is named, and none is here")
+            Terminal.note("the coordinator was not asked: found no operator's configuration; name one with --config")
             return nil
         }
         guard case .status(let status) = try await OperatorOptions.ask(.checkPlan(plan), by: config) else {
-            throw TransportError(.unexpected, "the coordinator did not answer with its status")
+            throw TransportError(.unexpected, "the coordinator's answer is not its status")
         }
         let known = Set(status.sites.filter(\.isKnown).map(\.site))
         return plan.sites.filter { !known.contains($0) }.map(\.description)
@@ -100,7 +100,7 @@ struct CampaignCheckCommand: Command {
         Terminal.print("warning: the coordinator has never seen \(sites.joined(separator: ", "))")
         Terminal.print(
             """
-                     they have not connected since it was started, and its ledger holds no update of them: are the \
+                     they have not connected since it was started, and its ledger has no updates from them: are the \
             names right?
             """
         )
@@ -120,13 +120,13 @@ struct CampaignCheckCommand: Command {
         guard let update = report.updateBytes, let all = report.campaignBytes else {
             return Terminal.print(
                 """
-                each update is \(what) as \(form); with --base it is checked against the model, and its bytes are \
-                counted
+                each update is \(what) as \(form); use --base to check it against the model and to count its \
+                bytes
                 """
             )
         }
         Terminal.print(
-            "each update is \(what) as \(form): \(Format.bytes(update)), \(Format.bytes(all)) in all from all sites"
+            "each update is \(what) as \(form): \(Format.bytes(update)), \(Format.bytes(all)) in total from all sites"
         )
     }
 }

@@ -4,11 +4,11 @@ import Foundation
 struct CampaignInitCommand: Command {
     static let configuration = CommandConfiguration(
         commandName: "init",
-        abstract: "Write an operator's configuration and a plan to edit.",
+        abstract: "Write an operator's configuration, and a plan to edit.",
         discussion: """
-            Where plan.toml is an earlier release's plan, the new one is written beside it as plan-RELEASE.toml, and \
-            where that is the plan of an earlier campaign, as plan-CAMPAIGN.toml. A plan that exists is never \
-            overwritten.
+            If plan.toml is the plan of an earlier release, the new plan is written beside it as plan-RELEASE.toml. If \
+            that file is the plan of an earlier campaign, the new plan is written as plan-CAMPAIGN.toml. An existing \
+            plan is never overwritten.
 
             Example:
               kumiai campaign init alice --coordinator 127.0.0.1:7443 --base FY2026 \\
@@ -29,20 +29,20 @@ struct CampaignInitCommand: Command {
     var release: String
 
     @Option(
-        help: "The campaign's name; by default BASE-RELEASE. One that has ended, or was stopped, is not named again."
+        help: "The campaign's name; default: BASE-RELEASE. The name of an ended campaign cannot be reused."
     )
     var campaign: String?
 
     @Option(
         name: .customLong("site"),
-        help: ArgumentHelp("A site that takes part; repeat it.", valueName: "member/site")
+        help: ArgumentHelp("A site that takes part; may be repeated.", valueName: "member/site")
     )
     var sites: [String]
 
-    @Option(help: "Rounds to commit.")
+    @Option(help: "Number of rounds to commit.")
     var rounds = 60
 
-    @Option(help: "Seed of the sites' training.")
+    @Option(help: "The seed for the sites' training.")
     var seed = 0
 
     @OptionGroup var options: PlanOptions
@@ -52,7 +52,7 @@ struct CampaignInitCommand: Command {
         let campaign: String
         let plan: String
         let configuration: String
-        /// That the configuration was there before, and what was therefore ignored.
+        /// Whether the configuration already existed, and which options were ignored for that reason.
         let kept: Bool
         let ignored: [String]
     }
@@ -67,12 +67,12 @@ struct CampaignInitCommand: Command {
             seed: seed,
             learning: options.learning
         )
-        // Before anything is written.
+        // Validates the plan before anything is written.
         let plan = try PlanFile.parse(text, path: "these options")
         let place = try PlanPlace(in: directory, for: plan, text: text)
         let file = try OperatorFile.write(to: directory, coordinator: coordinator)
         if place.isWritten {
-            Terminal.note("\(place.path) exists already and is this plan")
+            Terminal.note("\(place.path) already exists and contains this plan")
         } else {
             try ConfigurationWriter.write(new: text, to: place.path)
         }

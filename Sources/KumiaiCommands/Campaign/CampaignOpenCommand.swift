@@ -4,11 +4,11 @@ import Transport
 struct CampaignOpenCommand: Command {
     static let configuration = CommandConfiguration(
         commandName: "open",
-        abstract: "Open a campaign by a plan.",
+        abstract: "Open a campaign with a plan.",
         discussion: """
-            The plan goes into the ledger. Afterwards only who takes part and how long is waited can be changed \
-            (kumiai campaign amend). Rounds begin when enough sites are connected. Opening the same plan again is \
-            answered as the first time.
+            The plan is recorded in the ledger. Afterwards only the sites, the quorum and the deadlines can be changed \
+            (kumiai campaign amend). Rounds begin when enough sites are connected. The command is idempotent: opening \
+            the same plan again gives the same answer.
             """
     )
 
@@ -29,7 +29,7 @@ struct CampaignOpenCommand: Command {
                 .openCampaign(try PlanFile.load(plan))
             )
         else {
-            throw TransportError(.unexpected, "the coordinator did not say whether the campaign is open")
+            throw TransportError(.unexpected, "the coordinator's answer does not say whether the campaign is open")
         }
         if json.isOn { return try Report(campaign: campaign.text, entry: index).printJSON() }
         Terminal.print("opened \(campaign) (ledger entry \(index))")

@@ -4,10 +4,10 @@ import Federation
 struct CampaignPauseCommand: Command {
     static let configuration = CommandConfiguration(
         commandName: "pause",
-        abstract: "Let a campaign wait.",
+        abstract: "Pause a campaign.",
         discussion: """
-            No round opens or closes and no update is taken until `kumiai campaign resume`; sites keep what they \
-            have, and every deadline moves by as long as the pause lasted.
+            Until `kumiai campaign resume`, no round opens or closes and no update is accepted. Sites keep the updates \
+            that they have trained. Every deadline moves by the length of the pause.
 
             Example:
               kumiai campaign pause FY2026-FY2027 --reason "maintenance"

@@ -4,7 +4,7 @@ import Federation
 struct CampaignResumeCommand: Command {
     static let configuration = CommandConfiguration(
         commandName: "resume",
-        abstract: "Go on with a campaign that is paused.",
+        abstract: "Resume a paused campaign.",
         discussion: """
             Example:
               kumiai campaign resume FY2026-FY2027 --reason "maintenance is over"

@@ -4,20 +4,20 @@ import Federation
 struct CampaignStatusCommand: Command {
     static let configuration = CommandConfiguration(
         commandName: "status",
-        abstract: "Show how far the campaign is; with --watch, until it ends.",
+        abstract: "Show the campaign's progress; with --watch, until it ends.",
         discussion: """
-            With --watch the table is drawn over in the window, and a pipe gets a line for each committed round. \
-            Where the coordinator cannot be reached later, such as while it is started again, it says so and goes on \
-            trying.
+            With --watch, a terminal shows a table that is updated in place, and a pipe gets one line for each \
+            committed round. If the coordinator cannot be reached for a while, for example during its restart, the \
+            command says so and keeps trying.
 
-            Ends with 1 if the campaign stopped before its last round.
+            Exits with 1 if the campaign stopped before its last round.
             """
     )
 
     @OptionGroup var options: OperatorOptions
     @OptionGroup var json: JSONOption
 
-    @Flag(help: "Follow the campaign to its end.")
+    @Flag(help: "Follow the campaign until it ends.")
     var watch = false
 
     func execute() async throws {

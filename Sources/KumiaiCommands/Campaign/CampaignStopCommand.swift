@@ -4,10 +4,10 @@ import Federation
 struct CampaignStopCommand: Command {
     static let configuration = CommandConfiguration(
         commandName: "stop",
-        abstract: "End a campaign before its plan does.",
+        abstract: "End a campaign before its last round.",
         discussion: """
-            Its committed rounds stay: `kumiai release cut NAME --round N` releases one of them, and another campaign \
-            can be opened. Updates of the open round count nowhere.
+            The committed rounds are kept: `kumiai release cut NAME --round N` releases one of them. Another campaign \
+            can be opened. Updates of the open round do not count.
 
             Example:
               kumiai campaign stop FY2026-FY2027 --reason "two members have left"

@@ -3,12 +3,12 @@ import Identity
 import Transport
 import Wire
 
-/// Shows a campaign until it ends, also over restarts of its coordinator.
+/// Shows a campaign until it ends, even if its coordinator restarts meanwhile.
 struct CampaignWatch {
     let options: OperatorOptions
     let output: LiveView.Output
 
-    /// The report of the campaign's end.
+    /// Returns the last report, when the campaign has ended.
     func follow(_ first: StatusReport) async throws -> StatusReport {
         var report = first
         var view = LiveView(output)
@@ -25,23 +25,23 @@ struct CampaignWatch {
         }
         guard report.campaign != nil else {
             throw UsageError(
-                "the coordinator does not know the campaign any more",
-                hint: "was its data directory replaced by an older copy? ask its operator"
+                "the coordinator no longer knows the campaign",
+                hint: "its data directory may have been replaced by an older copy: ask the coordinator's operator"
             )
         }
         return report
     }
 
-    /// Whether the same question may be answered later: a coordinator that is started again, or a network that is down.
+    /// Whether a retry may succeed: the coordinator restarts, or the network is down.
     static func mayPass(_ error: any Error) -> Bool {
         switch error {
         case is CancellationError, is UsageError: false
         case let refusal as Refusal: refusal.code == .unavailable || refusal.code == .limit
-        // A connection that breaks off in the handshake tells nothing about the certificates.
+        // A connection that breaks during the handshake says nothing about the certificates.
         case let error as IdentityError:
             error.code == .truncated || error.code == .handshake && !error.detail.contains("alert")
         case let error as TransportError: [.unreachable, .closed, .timeout].contains(error.code)
-        // Errors of NIO and of the system: a connection that was reset.
+        // Errors of NIO and of the system, such as a connection reset.
         default: true
         }
     }

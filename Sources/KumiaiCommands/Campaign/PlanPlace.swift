@@ -2,11 +2,11 @@ import Federation
 import Foundation
 import Tensors
 
-/// Where `campaign init` puts a plan: plan.toml, and where that is an earlier plan, plan-RELEASE.toml or
-/// plan-CAMPAIGN.toml beside it.
+/// Where `campaign init` writes a plan: plan.toml; if that is an earlier plan, plan-RELEASE.toml or plan-CAMPAIGN.toml
+/// beside it.
 struct PlanPlace {
     let path: String
-    /// The same plan is there already.
+    /// Whether the file already exists and contains this plan.
     let isWritten: Bool
 
     init(in directory: String, for plan: Plan, text: String) throws {
@@ -17,7 +17,7 @@ struct PlanPlace {
             })
         else {
             throw UsageError(
-                "\(directory)/\(names[2]) exists already and is the plan of another campaign",
+                "\(directory)/\(names[2]) already exists and is the plan of another campaign",
                 hint: "move it away and try again"
             )
         }
@@ -25,7 +25,7 @@ struct PlanPlace {
         isWritten = FileManager.default.fileExists(atPath: path)
     }
 
-    /// `false` where another campaign's plan is there. A plan of the same campaign that says otherwise is not replaced.
+    /// `false` if the file is another campaign's plan. Throws if it is a different plan of the same campaign.
     private static func isFree(_ path: String, for plan: Plan, text: String) throws -> Bool {
         guard let bytes = try? RegularFile.read(path, atMost: TOMLFile<PlanFile>.maximumBytes) else {
             return !FileManager.default.fileExists(atPath: path)
@@ -34,8 +34,8 @@ struct PlanPlace {
         guard let other = try? PlanFile.load(path), other.release == plan.release, other.campaign == plan.campaign
         else { return false }
         throw UsageError(
-            "\(path) exists already, and is a different plan for the release \(plan.release)",
-            hint: "edit it and open it, move it away, or give the new one a name with --campaign"
+            "\(path) already exists and is a different plan for the release \(plan.release)",
+            hint: "edit and open that plan, move it away, or name the new campaign with --campaign"
         )
     }
 }

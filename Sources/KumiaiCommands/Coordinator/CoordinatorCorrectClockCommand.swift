@@ -4,11 +4,12 @@ import Wire
 struct CoordinatorCorrectClockCommand: Command {
     static let configuration = CommandConfiguration(
         commandName: "correct-clock",
-        abstract: "Say that the coordinator's clock had been ahead.",
+        abstract: "Record that the coordinator's clock was ahead.",
         discussion: """
-            Entries of the ledger do not go back in time, so a coordinator whose clock is more than an hour behind \
-            its newest entry decides nothing. Set the clock first. If it is right now, and was wrong when that entry \
-            was written, this says so: an entry that audits show. The deadlines of an open round move back by as much.
+            Entries of the ledger cannot go back in time. A coordinator whose clock is more than an hour behind its \
+            newest entry therefore decides nothing. Set the clock first. If the clock is right now and was ahead when \
+            that entry was written, this command records the fact as an entry, which audits show. The deadlines of an \
+            open round move back by the same time.
 
             Needs an operator's certificate.
             """

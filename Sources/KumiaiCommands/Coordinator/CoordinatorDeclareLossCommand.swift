@@ -4,12 +4,12 @@ import Wire
 struct CoordinatorDeclareLossCommand: Command {
     static let configuration = CommandConfiguration(
         commandName: "declare-loss",
-        abstract: "Declare what a restored ledger lacks, and go on.",
+        abstract: "Declare that a restored ledger lacks entries, so that it can continue.",
         discussion: """
-            A coordinator that was restored from an older backup decides nothing once a site has shown entries that \
-            its ledger lacks. It takes them from the receipts of connecting sites where these suffice. Where they do \
-            not, an operator declares the loss: an entry that each site's engineer accepts once (kumiai worker \
-            accept-loss) and that every audit shows.
+            A coordinator that was restored from an older backup decides nothing after a site has shown entries that \
+            its ledger lacks. If the receipts of the connecting sites contain all missing entries, it restores them \
+            from the receipts. If not, an operator declares the loss with this command. The declaration is an entry \
+            that each site's engineer accepts once (kumiai worker accept-loss) and that every audit shows.
 
             Needs an operator's certificate.
             """
@@ -25,8 +25,8 @@ struct CoordinatorDeclareLossCommand: Command {
         Terminal.print("declared the loss (ledger entry \(index))")
         Terminal.print(
             """
-            next, once at each site that has seen more: kumiai worker accept-loss; coordinator status says which \
-            sites wait
+            next, once at each site that has seen lost entries: kumiai worker accept-loss; coordinator status shows \
+            which sites wait for it
             """
         )
     }

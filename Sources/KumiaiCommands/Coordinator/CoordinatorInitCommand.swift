@@ -8,10 +8,10 @@ import Tensors
 struct CoordinatorInitCommand: Command {
     static let configuration = CommandConfiguration(
         commandName: "init",
-        abstract: "Write the configuration and found the consortium's ledger.",
+        abstract: "Write the configuration and create the consortium's ledger.",
         discussion: """
-            The directory must hold ca.pem, certificate.pem and key.pem (kumiai pki issue coordinator/main). The base \
-            model is imported under its name; campaigns start from it.
+            The directory must contain ca.pem, certificate.pem and key.pem (kumiai pki issue coordinator/main). The \
+            base model is registered under its name; campaigns can start from it.
 
             Example:
               kumiai coordinator init coordinator --base-model base.safetensors \\
@@ -31,7 +31,7 @@ struct CoordinatorInitCommand: Command {
     @Option(help: "The base model's name.")
     var name: String
 
-    @Option(help: ArgumentHelp("Where to listen; 127.0.0.1:7443 where nothing is said.", valueName: "host:port"))
+    @Option(help: ArgumentHelp("The address to listen on; default: 127.0.0.1:7443.", valueName: "host:port"))
     var listen: String?
 
     private static let defaultListen = "127.0.0.1:7443"
@@ -44,7 +44,7 @@ struct CoordinatorInitCommand: Command {
         let name: String
         let model: String
         let bytes: UInt64
-        /// That the configuration was there before, and what was therefore ignored.
+        /// Whether the configuration already existed, and which options were ignored for that reason.
         let kept: Bool
         let ignored: [String]
     }
@@ -52,8 +52,8 @@ struct CoordinatorInitCommand: Command {
     func execute() async throws {
         guard let name = ModelName(name) else {
             throw UsageError(
-                "\"\(name)\" is not a name of a model",
-                hint: "expected at most 64 letters, digits, . _ -, for example FY2026"
+                "\"\(name)\" is not a valid model name",
+                hint: "expected 1 to 64 letters, digits, . _ -, for example FY2026"
             )
         }
         if let listen { _ = try Endpoint(listen, key: "--listen") }

@@ -8,14 +8,14 @@ struct CoordinatorPruneCommand: Command {
         commandName: "prune",
         abstract: "Remove updates and models whose retention has passed.",
         discussion: """
-            The plan says how long the updates of a round are kept (retention_seconds). What is older is removed from \
-            the coordinator's disk; the ledger records it and keeps its entries, so that those rounds can still be \
-            verified, but no longer replayed. Models that a release, a later round or another campaign needs stay. \
-            Needs an operator's certificate.
+            The plan says how long the updates of a round are kept (retention_seconds). Older updates are removed from \
+            the coordinator's disk. The ledger records the removal and keeps its entries, so that those rounds can \
+            still be verified, but no longer replayed. Models that a release, a later round or another campaign needs \
+            are kept. Needs an operator's certificate.
             """
     )
 
-    @Flag(help: "Say what would go, and remove nothing.")
+    @Flag(help: "Show what would be removed, and remove nothing.")
     var dryRun = false
 
     @OptionGroup var options: OperatorOptions
@@ -30,14 +30,14 @@ struct CoordinatorPruneCommand: Command {
 
     func execute() async throws {
         guard case .updatesRemoved(let report) = try await options.ask(.pruneUpdates(dryRun: dryRun)) else {
-            throw TransportError(.unexpected, "the coordinator did not say what was removed")
+            throw TransportError(.unexpected, "the coordinator's answer does not say what was removed")
         }
         let removed = !dryRun && report.rounds > 0
         if json.isOn {
             return try Report(removed: removed, rounds: report.rounds, blobs: report.blobs, bytes: report.byteCount)
                 .printJSON()
         }
-        guard report.rounds > 0 else { return Terminal.print("no round's retention has passed") }
+        guard report.rounds > 0 else { return Terminal.print("nothing to remove: no round's retention has passed") }
         let verb = dryRun ? "would remove" : "removed"
         Terminal.print(
             """

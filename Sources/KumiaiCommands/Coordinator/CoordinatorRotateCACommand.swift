@@ -7,18 +7,18 @@ import Wire
 struct CoordinatorRotateCACommand: Command {
     static let configuration = CommandConfiguration(
         commandName: "rotate-ca",
-        abstract: "Record that the consortium's certificate authority changes.",
+        abstract: "Record a change of the consortium's certificate authority (CA).",
         discussion: """
-            Takes the file that `kumiai pki endorse` wrote, signed by the old CA and the new one, and adds it to the \
-            ledger of a coordinator that is stopped. Before it is started again, ca.pem must hold both CA \
-            certificates. Auditors go on trusting the first CA alone: the ledger says which followed.
+            Takes the file that `kumiai pki endorse` wrote, which the old and the new CA signed, and adds it to the \
+            ledger of a stopped coordinator. Before the coordinator is started again, ca.pem must contain both CA \
+            certificates. Auditors continue to trust only the first CA: the ledger says which CA followed it.
 
             Example:
               kumiai coordinator rotate-ca rotation --config coordinator/coordinator.toml
             """
     )
 
-    @Argument(help: "The file of kumiai pki endorse.", completion: .file())
+    @Argument(help: "The file that kumiai pki endorse wrote.", completion: .file())
     var file: String
 
     @Option(name: .shortAndLong, help: CoordinatorFile.help, completion: .file(extensions: ["toml"]))
@@ -49,7 +49,7 @@ struct CoordinatorRotateCACommand: Command {
             ).printJSON()
         }
         Terminal.print("the CA is \(rotation.authorityDigest.short) from now on (ledger entry \(entry))")
-        Terminal.print("certificates under the former one hold until \(Format.time(rotation.formerEnds))")
+        Terminal.print("certificates under the former CA are valid until \(Format.time(rotation.formerEnds))")
         Terminal.print(
             "next: put both CA certificates into \(configuration.authority.shellQuoted), and start the coordinator"
         )

@@ -4,7 +4,7 @@ import Federation
 struct CoordinatorStatusCommand: Command {
     static let configuration = CommandConfiguration(
         commandName: "status",
-        abstract: "Ask a running coordinator what it and every site are doing.",
+        abstract: "Show what a running coordinator and every site are doing.",
         discussion: "Needs an operator's or an auditor's certificate."
     )
 

@@ -1,6 +1,6 @@
 import Federation
 
-/// The JSON of a status.
+/// A status as `--json` prints it.
 struct StatusOutput: Encodable {
     struct Campaign: Encodable {
         let campaign: String
@@ -43,7 +43,7 @@ struct StatusOutput: Encodable {
         let activity: String
         let round: Int
         let progress: Double
-        /// `nil`: it has said none.
+        /// `nil`: the site has not reported one.
         let localLoss: Double?
         let bytesUp: UInt64
         let bytesDown: UInt64
@@ -53,7 +53,7 @@ struct StatusOutput: Encodable {
         let trouble: String
         let displayName: String
         let certificateEndsMs: UInt64?
-        /// Why it is not connected, where its last attempt shows it.
+        /// Why it is not connected, if its last attempt shows the reason.
         let absence: String
 
         init(_ site: SiteReport) {

@@ -6,10 +6,10 @@ import Federation
 struct PolicyEvaluateCommand: Command {
     static let configuration = CommandConfiguration(
         commandName: "evaluate",
-        abstract: "Measure how far a policy's actions are from an expert's on held-out demonstrations.",
+        abstract: "Measure the error of a policy's actions on held-out demonstrations.",
         discussion: """
-            The error of whole chunks is in normalised units; that of each executed number, chunks averaged by \
-            temporal ensembling as a robot would execute them, in the unit of the contract.
+            Prints the error of whole chunks in normalised units, and the error of each executed action dimension in \
+            the contract's unit. Executed actions are chunks averaged by temporal ensembling, as a robot executes them.
             """
     )
 
@@ -22,7 +22,7 @@ struct PolicyEvaluateCommand: Command {
     @OptionGroup var demonstrations: DemonstrationOptions
 
     @Option(
-        help: ArgumentHelp("An adapter to fold in, as PEFT keeps it.", valueName: "directory"),
+        help: ArgumentHelp("A PEFT adapter to merge into the model first.", valueName: "directory"),
         completion: .directory
     )
     var adapter: String?
@@ -30,7 +30,7 @@ struct PolicyEvaluateCommand: Command {
     @Flag(help: "Measure on the training split instead of the held-out one.")
     var train = false
 
-    @Option(help: "Threads.")
+    @Option(help: "Number of threads.")
     var threads = 2
 
     @OptionGroup var json: JSONOption
@@ -43,7 +43,7 @@ struct PolicyEvaluateCommand: Command {
     }
 
     func validate() throws {
-        guard (1...256).contains(threads) else { throw ValidationError("--threads is 1 to 256") }
+        guard (1...256).contains(threads) else { throw ValidationError("--threads: expected 1 to 256") }
     }
 
     func execute() async throws {
@@ -56,7 +56,7 @@ struct PolicyEvaluateCommand: Command {
                 the actions of \(model) are not finite on these demonstrations: its weights are too large to compute \
                 with
                 """,
-                hint: "take an earlier version of the model, from before its training diverged"
+                hint: "use an earlier version of the model, from before its training diverged"
             )
         }
         let dimensions = policy.configuration.contract.action.dimensions
@@ -71,7 +71,7 @@ struct PolicyEvaluateCommand: Command {
         }
         Terminal.print(
             """
-            \(counted(set.demonstrationCount, "demonstration")), \(counted(set.count, "sample")) of \
+            \(counted(set.demonstrationCount, "demonstration")), \(counted(set.count, "sample")) of the tasks \
             \(set.tasks.joined(separator: ", "))
             """
         )

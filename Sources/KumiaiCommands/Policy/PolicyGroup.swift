@@ -3,7 +3,7 @@ import ArgumentParser
 struct PolicyGroup: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "policy",
-        abstract: "Make a policy, look at it, measure it, tune it on this machine.",
+        abstract: "Make, show, evaluate and fine-tune a policy on this machine.",
         subcommands: [
             PolicyInitCommand.self, PolicyShowCommand.self, PolicyEvaluateCommand.self, PolicyTuneCommand.self,
         ]

@@ -7,10 +7,10 @@ import Tensors
 struct PolicyInitCommand: Command {
     static let configuration = CommandConfiguration(
         commandName: "init",
-        abstract: "Make a fresh policy from a config.json: a base model before its first training.",
+        abstract: "Make a new, untrained policy from a config.json.",
         discussion: """
-            config.json says the policy's shape and its contract: the robot, the cameras, the numbers of its state \
-            and of its actions with their units and normalisation. Without a file, an example is printed.
+            config.json defines the policy's shape and its contract: the robot, the cameras, the state and the \
+            actions with their units, ranges and normalisation. Without a file, the command prints an example.
 
             Example:
               kumiai policy init > config.json
@@ -25,12 +25,12 @@ struct PolicyInitCommand: Command {
     var configuration: String?
 
     @Option(
-        help: ArgumentHelp("Where the model goes.", valueName: "file"),
+        help: ArgumentHelp("Where to write the model.", valueName: "file"),
         completion: .file(extensions: ["safetensors"])
     )
     var out: String?
 
-    @Option(help: "The seed of its weights.")
+    @Option(help: "The seed for the initial weights.")
     var seed: UInt64 = 0
 
     @OptionGroup var force: ForceOption
@@ -48,7 +48,7 @@ struct PolicyInitCommand: Command {
             }
             return Terminal.printJSON(try PolicyExample.text())
         }
-        guard let out else { throw ValidationError("--out is missing: where does the model go?") }
+        guard let out else { throw ValidationError("--out is missing: name the file to write the model to") }
         try OutputFile.prepare(out, force: force.isOn)
         let policy = Policy(try Self.read(configuration), seed: seed)
         try policy.layout.checkFinite(policy.weights, called: out)
@@ -73,16 +73,16 @@ struct PolicyInitCommand: Command {
     }
 }
 
-/// A configuration to begin with.
+/// An example configuration to start from.
 enum PolicyExample {
-    /// Indented, to be edited.
+    /// Indented, so that it is easy to edit.
     static func text() throws -> String {
         let object = try JSONSerialization.jsonObject(with: Data(aloha.json.utf8))
         let data = try JSONSerialization.data(withJSONObject: object, options: [.prettyPrinted, .sortedKeys])
         return String(decoding: data, as: UTF8.self)
     }
 
-    /// Two arms of ALOHA, seen by two cameras, with flow matching.
+    /// ALOHA's two arms with two cameras, trained by flow matching.
     static var aloha: PolicyConfiguration {
         let joints = ["waist", "shoulder", "elbow", "forearm_roll", "wrist_angle", "wrist_rotate", "gripper"]
         let dimensions = ["left", "right"].flatMap { arm in

@@ -6,7 +6,7 @@ import Foundation
 import Tensors
 import Worker
 
-/// Demonstrations on the command line.
+/// The options that name demonstrations on the command line.
 struct DemonstrationOptions: ParsableArguments {
     @Argument(
         help: ArgumentHelp(
@@ -17,12 +17,12 @@ struct DemonstrationOptions: ParsableArguments {
     )
     var demonstrations: String
 
-    @Option(help: "What the demonstrations show, where their files do not say it.")
+    @Option(help: "The instruction of the demonstrations, if their files do not contain one.")
     var instruction = ""
 
     @Option(
         help: ArgumentHelp(
-            "Steps a second of the demonstrations, where their files do not say it; 0: not said.",
+            "Steps per second of the demonstrations, if their files do not contain it; 0: unknown.",
             valueName: "hertz"
         )
     )
@@ -51,7 +51,7 @@ struct DemonstrationOptions: ParsableArguments {
     }
 }
 
-/// A model on the command line, with an adapter folded into it where one is named.
+/// A model on the command line, merged with an adapter if one is named.
 enum PolicyFile {
     static func load(_ model: String, adapter: String?) throws -> Policy {
         guard let adapter else { return try Policy(SafetensorsFile(path: model)) }

@@ -6,7 +6,7 @@ import Tensors
 struct PolicyShowCommand: Command {
     static let configuration = CommandConfiguration(
         commandName: "show",
-        abstract: "Say what a policy is and which data it needs: its contract."
+        abstract: "Show a policy's shape and its contract, which defines the data that it needs."
     )
 
     @Argument(
@@ -30,7 +30,7 @@ struct PolicyShowCommand: Command {
             """
         )
         let rate =
-            c.contract.controlHertz > 0 ? ", \(Format.number(c.contract.controlHertz, digits: 1)) steps a second" : ""
+            c.contract.controlHertz > 0 ? ", \(Format.number(c.contract.controlHertz, digits: 1)) steps per second" : ""
         Terminal.print("embodiment \(c.contract.embodiment)\(rate)")
         Terminal.print(
             c.words > 0 ? "instruction: \(c.words) words, attribute \(c.contract.instruction)" : "no instruction"
@@ -52,7 +52,7 @@ struct PolicyShowCommand: Command {
             .modules
         Terminal.print(
             """
-            adapters for: \
+            modules that can have an adapter: \
             \(Set(modules.compactMap { $0.name.split(separator: ".").last.map(String.init) }).sorted().joined(separator: ", "))
             """
         )

@@ -10,10 +10,10 @@ import Tensors
 struct PolicyTuneCommand: Command {
     static let configuration = CommandConfiguration(
         commandName: "tune",
-        abstract: "Fine-tune a policy on this machine's demonstrations; nothing leaves it.",
+        abstract: "Fine-tune a policy on local demonstrations; nothing leaves this machine.",
         discussion: """
-            With --rank it trains an adapter and leaves the model as it is: a site's own adapter on top of a release, \
-            in PEFT's layout. Without, it writes a whole model.
+            With --rank, it trains an adapter and does not change the model: for example a site's own adapter for a \
+            release, in PEFT's format. Without --rank, it writes a whole model.
 
             Examples:
               kumiai policy tune FY2027/model.safetensors site.hdf5 --rank 8 --out own
@@ -30,7 +30,7 @@ struct PolicyTuneCommand: Command {
     @OptionGroup var demonstrations: DemonstrationOptions
 
     @Option(
-        help: ArgumentHelp("Where the model, or the adapter's directory, goes.", valueName: "path"),
+        help: ArgumentHelp("Where to write the model, or the adapter's directory.", valueName: "path"),
         completion: .file()
     )
     var out: String
@@ -40,19 +40,19 @@ struct PolicyTuneCommand: Command {
 
     @OptionGroup var adapter: AdapterOptions
 
-    @Option(help: "Optimiser steps.")
+    @Option(help: "Number of optimiser steps.")
     var steps = 200
 
-    @Option(help: "Samples of a step.")
+    @Option(help: "Samples per step.")
     var batch = 32
 
-    @Option(help: "The peak of the learning rate; by default 0.001, and 0.005 for adapters.")
+    @Option(help: "The peak learning rate; default: 0.001, for adapters 0.005.")
     var learningRate: Double?
 
-    @Option(help: "Threads.")
+    @Option(help: "Number of threads.")
     var threads = 2
 
-    @Option(help: "The seed of what is drawn.")
+    @Option(help: "The seed of the random numbers.")
     var seed: UInt64 = 0
 
     @OptionGroup var force: ForceOption
@@ -70,13 +70,15 @@ struct PolicyTuneCommand: Command {
         guard (0...1024).contains(rank), (1...10_000_000).contains(steps), (1...65_536).contains(batch),
             (1...256).contains(threads)
         else {
-            throw ValidationError("--rank is 0 to 1024, --steps 1 to 10000000, --batch 1 to 65536, --threads 1 to 256")
+            throw ValidationError(
+                "expected: --rank 0 to 1024, --steps 1 to 10000000, --batch 1 to 65536, --threads 1 to 256"
+            )
         }
         guard rank > 0 || adapter.isDefault else {
-            throw ValidationError("--target and --alpha are an adapter's: give its --rank too")
+            throw ValidationError("--target and --alpha apply to an adapter: add --rank")
         }
         guard learningRate.map({ $0 > 0 && $0.isFinite }) ?? true else {
-            throw ValidationError("--learning-rate is positive")
+            throw ValidationError("--learning-rate: expected a positive number")
         }
     }
 
@@ -86,7 +88,7 @@ struct PolicyTuneCommand: Command {
             ? OutputFile.prepareDirectory(out, for: PEFTAdapter.fileNames, force: force.isOn)
             : OutputFile.prepare(out, force: force.isOn)
         let file = try SafetensorsFile(path: model), policy = try Policy(file)
-        try Batch.check(count: batch, policy.configuration, hint: "take a smaller --batch")
+        try Batch.check(count: batch, policy.configuration, hint: "use a smaller --batch")
         let train = try demonstrations.read(.train, for: policy.configuration),
             valid = try demonstrations.read(.valid, for: policy.configuration)
         let start = try startingAdapter(policy)
@@ -137,7 +139,7 @@ struct PolicyTuneCommand: Command {
     private func diverged(_ message: String) -> ContractError {
         ContractError(
             "\(message); nothing was written",
-            hint: "take a smaller --learning-rate, and check the values of the demonstrations"
+            hint: "use a smaller --learning-rate, and check the values of the demonstrations"
         )
     }
 
@@ -174,8 +176,8 @@ struct PolicyTuneCommand: Command {
         )
         Terminal.print(
             """
-            error on held-out demonstrations: \(Format.number(report.errorBefore, digits: 4)) before, \
-            \(Format.number(report.errorAfter, digits: 4)) after
+            error on held-out demonstrations: \(Format.number(report.errorBefore, digits: 4)) before tuning, \
+            \(Format.number(report.errorAfter, digits: 4)) after tuning
             """
         )
     }

@@ -114,7 +114,7 @@ import Testing
         #expect(try consortium.attempt(status + [consortium.path("operator/operator.toml")]).status == 0)
         let askDoctor = ["worker", "doctor", "--config", consortium.path("acme-osaka/worker.toml")]
         let doctor = try consortium.attempt(askDoctor)
-        #expect(doctor.status == 0 && doctor.output.contains("welcomes this site"), "\(doctor.output)")
+        #expect(doctor.status == 0 && doctor.output.contains("accepts this site"), "\(doctor.output)")
         #expect(consortium.stop(coordinator) == 0)
         let unreachable = try consortium.attempt(status + [consortium.path("operator/operator.toml")])
         #expect(unreachable.status == 4, "\(unreachable.error)")
@@ -168,7 +168,7 @@ import Testing
         let again = try consortium.attempt([
             "pki", "issue", "operator/alice", "--ca", consortium.path("pki"), "--out", consortium.path("operator"),
         ])
-        #expect(again.status == 6 && again.error.contains("nothing is overwritten"), "\(again.error)")
+        #expect(again.status == 6 && again.error.contains("nothing was overwritten"), "\(again.error)")
         for key in ["pki/ca.key", "operator/key.pem", "coordinator/data/log.key"] {
             let mode = try FileManager.default.attributesOfItem(atPath: consortium.path(key))[.posixPermissions] as? Int
             #expect(mode == 0o600, "\(key)")

@@ -290,7 +290,7 @@ import Testing
         let sound = try doctor()
         #expect(sound.status == 0 && sound.output.contains("they fit the contract for sawyer"), "\(sound.output)")
         for text in [
-            "Demonstrations to train on", "Demonstrations held out", "Push and open a window", "robot0_eef_pos[2]",
+            "Training demonstrations", "Held-out demonstrations", "Push and open a window", "robot0_eef_pos[2]",
             "gripper",
         ] {
             #expect(sound.output.contains(text), "\(text) is not in \(sound.output)")

@@ -192,7 +192,7 @@ import Worker
         let request = try consortium.directory.read("operator/request.pem")
         try FileManager.default.removeItem(atPath: consortium.path("bob/key.pem"))
         let orphan = try consortium.attempt(["pki", "request", "operator/bob", "--out", consortium.path("bob")])
-        #expect(orphan.status == 6 && orphan.error.contains("no request for this key"), "\(orphan.error)")
+        #expect(orphan.status == 6 && orphan.error.contains("not a request for this key"), "\(orphan.error)")
         #expect(!FileManager.default.fileExists(atPath: consortium.path("bob/key.pem")))
         #expect(try consortium.directory.read("operator/request.pem") == request)
         // The certificate of another identity is not replaced.
@@ -643,7 +643,7 @@ import Worker
             let kept = consortium.path("kept.key")
             try FileManager.default.moveItem(atPath: consortium.path(key), toPath: kept)
             let outcome = try consortium.attempt(command)
-            #expect(outcome.status == 6 && outcome.error.contains("nothing is overwritten"), "\(outcome.error)")
+            #expect(outcome.status == 6 && outcome.error.contains("nothing was overwritten"), "\(outcome.error)")
             #expect(!FileManager.default.fileExists(atPath: consortium.path(key)))
             try FileManager.default.moveItem(atPath: kept, toPath: consortium.path(key))
         }

@@ -94,7 +94,7 @@ import Testing
             #expect(shown.output.contains("the disk died"), "\(shown.output)")
             try consortium.kumiai(["worker", "accept-loss", "--yes"] + configuration)
             let again = try consortium.attempt(["worker", "accept-loss", "--yes"] + configuration)
-            #expect(again.status == 1 && again.error.contains("no loss that this site has heard of"), "\(again)")
+            #expect(again.status == 1 && again.error.contains("there is no declared loss"), "\(again)")
         }
         let before = committed(consortium)
         workers = try [0, 1].map(consortium.startWorker)

@@ -2,8 +2,8 @@ import Blobs
 import Foundation
 import Identity
 
-/// What a CA has issued, as it keeps it beside its key: a list of revoked certificates has serial numbers alone, and a
-/// key may have several certificates.
+/// The certificates that a CA has issued; it keeps copies beside its key. They are needed because a list of revoked
+/// certificates has only serial numbers, and a key may have several certificates.
 struct IssuedCertificates {
     private let directory: String
     private let authority: Certificate
@@ -13,7 +13,7 @@ struct IssuedCertificates {
         self.authority = authority
     }
 
-    /// Kept before it is handed out.
+    /// Stores a certificate; call this before the certificate is handed out.
     func keep(_ certificate: Certificate) throws {
         try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
         do {
@@ -21,7 +21,7 @@ struct IssuedCertificates {
         } catch let error as IdentityError where error.code == .exists {}
     }
 
-    /// Those of a key that are known here, or lie in `folder`, where a renewal leaves the former one.
+    /// The certificates of a key that are stored here or in `folder`, where a renewal leaves the former one.
     private func certificates(of key: PublicKey, beside folder: String) throws -> [Certificate] {
         let all =
             try Self.certificates(in: directory) { _ in true }
@@ -29,7 +29,7 @@ struct IssuedCertificates {
         return try all.filter { try $0.isSigned(by: authority) && $0.publicKey == key }
     }
 
-    /// Other certificates of a certificate's key; its file is at `path`.
+    /// The other certificates of a certificate's key; `path` is the certificate's file.
     func siblings(of certificate: Certificate, at path: String) throws -> [Certificate] {
         var seen: Set<String> = [certificate.serial]
         return try certificates(of: certificate.publicKey, beside: SystemDisk.folder(of: path)).filter {
@@ -37,8 +37,8 @@ struct IssuedCertificates {
         }
     }
 
-    /// Throws where a certificate of this key was revoked: somebody else may have the key. `folder`: where others of
-    /// the key may lie.
+    /// Throws if a certificate of this key was revoked, because the key may be compromised. `folder`: where other
+    /// certificates of the key may be.
     func requireNotRevoked(_ key: PublicKey, by list: RevocationList?, called name: String, beside folder: String)
         throws
     {
@@ -46,7 +46,7 @@ struct IssuedCertificates {
             return
         }
         throw UsageError(
-            "the key of \(name) had a certificate that was revoked, serial \(revoked.serial)",
+            "a certificate of the key of \(name) was revoked, serial \(revoked.serial)",
             hint: "make a new key, in a new directory: kumiai pki request, then kumiai pki issue"
         )
     }

@@ -7,8 +7,8 @@ import Identity
 struct PKIAuthorityCommand: Command {
     static let configuration = CommandConfiguration(
         commandName: "ca",
-        abstract: "Make a consortium's certificate authority.",
-        discussion: "Writes ca.pem and ca.key. Keep the key offline: who has it can pose as anybody."
+        abstract: "Make a consortium's certificate authority (CA).",
+        discussion: "Writes ca.pem and ca.key. Keep the key offline: with it, anyone can impersonate any participant."
     )
 
     @Option(help: ArgumentHelp("The consortium's name, a SPIFFE trust domain.", valueName: "robots.example"))
@@ -30,10 +30,10 @@ struct PKIAuthorityCommand: Command {
 
     func execute() async throws {
         let files = PKIFiles(directory: out)
-        // The key may have been moved away, as it should be: a new one beside the old certificate would fit nothing.
+        // The key may have been moved away, as it should be: a new key would not match the old certificate.
         for path in [files.authority, files.authorityKey] where FileManager.default.fileExists(atPath: path) {
             throw UsageError(
-                "\(path) is there already, and nothing is overwritten",
+                "\(path) already exists; nothing was overwritten",
                 hint: "choose another directory with --out"
             )
         }

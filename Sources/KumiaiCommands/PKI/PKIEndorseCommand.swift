@@ -8,10 +8,11 @@ import Wire
 struct PKIEndorseCommand: Command {
     static let configuration = CommandConfiguration(
         commandName: "endorse",
-        abstract: "Let the old CA and a new one sign that the new one takes its place.",
+        abstract: "Sign, with the old and the new CA, that the new CA replaces the old one.",
         discussion: """
-            Writes a file for `kumiai coordinator rotate-ca`. Certificates under the old CA hold for so many days \
-            more; issue new ones under the new CA meanwhile, and put both CA certificates into everybody's ca.pem.
+            Writes a file for `kumiai coordinator rotate-ca`. Certificates under the old CA stay valid for --days. In \
+            that time, issue new certificates under the new CA, and put both CA certificates into every participant's \
+            ca.pem.
 
             Example:
               kumiai pki ca --consortium robots.example --out pki-2027
@@ -25,10 +26,10 @@ struct PKIEndorseCommand: Command {
     @Option(help: "The old CA's directory.", completion: .directory)
     var ca = "pki"
 
-    @Option(help: "The consortium's name; by default that of the new CA's certificate.")
+    @Option(help: "The consortium's name; default: the name in the new CA's certificate.")
     var consortium: String?
 
-    @Option(help: "Days for which certificates under the old CA hold.")
+    @Option(help: "For how many more days certificates under the old CA are valid.")
     var days = 30
 
     @Option(help: ArgumentHelp("The file to write.", valueName: "file"), completion: .file())
@@ -45,7 +46,7 @@ struct PKIEndorseCommand: Command {
     }
 
     func validate() throws {
-        guard (1...3650).contains(days) else { throw ValidationError("--days is \(days), expected 1 to 3650") }
+        guard (1...3650).contains(days) else { throw ValidationError("--days is \(days); expected 1 to 3650") }
     }
 
     func execute() async throws {
@@ -53,7 +54,7 @@ struct PKIEndorseCommand: Command {
         guard former.certificate.digest != next.certificate.digest else {
             throw UsageError(
                 "\(new) and \(ca) hold the same CA: nothing would change",
-                hint: "make the new one with kumiai pki ca"
+                hint: "make a new CA with kumiai pki ca"
             )
         }
         let suffix = " certificate authority"
@@ -82,8 +83,8 @@ struct PKIEndorseCommand: Command {
         }
         Terminal.print(
             """
-            wrote \(out): \(next.certificate.digest.short) takes the place of \(former.certificate.digest.short), \
-            whose certificates hold until \(Format.time(end))
+            wrote \(out): the CA \(next.certificate.digest.short) replaces the CA \(former.certificate.digest.short), \
+            whose certificates are valid until \(Format.time(end))
             """
         )
         Terminal.print(

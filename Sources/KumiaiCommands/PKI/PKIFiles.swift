@@ -12,7 +12,7 @@ struct PKIFiles {
     var request: String { directory + "/request.pem" }
     var revocations: String { directory + "/crl.pem" }
 
-    /// A directory for keys is its owner's alone.
+    /// Makes the directory; only its owner has access, because it holds keys.
     func create() throws {
         try FileManager.default.createDirectory(
             atPath: directory,
@@ -21,15 +21,15 @@ struct PKIFiles {
         )
     }
 
-    /// Never overwrites: a key that is gone cannot be had again.
+    /// Never overwrites: a lost key cannot be recovered.
     func write(_ bytes: [UInt8], to path: String, isPrivate: Bool = false) throws {
         do {
             try IdentityFile.create(bytes, at: path, mode: isPrivate ? 0o600 : 0o644)
         } catch let error as IdentityError where error.code == .exists {
             throw UsageError(
-                "\(path) is there already, and nothing is overwritten",
+                "\(path) already exists; nothing was overwritten",
                 hint: isPrivate
-                    ? "a new certificate for this key: kumiai pki renew; a new key goes to another directory"
+                    ? "for a new certificate of this key: kumiai pki renew; for a new key, choose another directory"
                     : "choose another directory with --out"
             )
         } catch let error as IdentityError {
@@ -37,16 +37,16 @@ struct PKIFiles {
         }
     }
 
-    /// Puts `newer` in place of the certificate, which stays beside it; returns the path of the old one.
+    /// Replaces the certificate with `newer` and keeps the old one beside it; returns the old one's new path.
     func replaceCertificate(_ former: Certificate, with newer: Certificate) throws -> String {
         let kept = "\(directory)/certificate-\(former.serial.prefix(16)).pem"
         let bytes = try IdentityFile.read(certificate)
         do {
             try IdentityFile.create(bytes, at: kept)
         } catch let error as IdentityError where error.code == .exists {
-            // An earlier try that was interrupted.
+            // An earlier attempt was interrupted.
             guard try IdentityFile.read(kept) == bytes else {
-                throw UsageError("\(kept) is there already, and is another certificate", hint: "move it away")
+                throw UsageError("\(kept) already exists and is another certificate", hint: "move it away")
             }
         }
         try IdentityFile.replace(newer.pem(), at: certificate)
@@ -63,7 +63,7 @@ struct PKIFiles {
         )
     }
 
-    /// The CA's list of revoked certificates; `nil` where it has revoked none.
+    /// The CA's list of revoked certificates; `nil` if there is no such list yet.
     func loadRevocations(of authority: Certificate) throws -> RevocationList? {
         guard FileManager.default.fileExists(atPath: revocations) else { return nil }
         return try IdentityFile.roots(self.authority, revocations: revocations).revocations.first

@@ -3,7 +3,7 @@ import ArgumentParser
 struct PKIGroup: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "pki",
-        abstract: "Make and read certificates.",
+        abstract: "Make, renew, revoke and show certificates.",
         discussion: """
             Every participant has one certificate with one SPIFFE URI:
               member/M/site/S, operator/O, auditor/A or coordinator/C of a consortium.
@@ -14,7 +14,7 @@ struct PKIGroup: AsyncParsableCommand {
               kumiai pki request member/acme/site/osaka --out osaka        # at the factory
               kumiai pki issue member/acme/site/osaka --ca pki \\
                 --request osaka/request.pem --out osaka
-              kumiai pki renew osaka --ca pki               # the same key, a later end
+              kumiai pki renew osaka --ca pki               # same key, later expiry
               kumiai pki revoke osaka --ca pki
               kumiai pki show osaka/certificate.pem
             """,

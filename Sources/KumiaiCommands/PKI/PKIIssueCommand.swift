@@ -9,9 +9,9 @@ struct PKIIssueCommand: Command {
         commandName: "issue",
         abstract: "Issue a participant's certificate.",
         discussion: """
-            With --request, certifies the key of a request; otherwise makes the key too, which is for trying things \
-            out. Where --out holds a certificate of the same identity and key, the new one takes its place, and the \
-            old one stays beside it.
+            With --request, certifies the key of a request. Without it, makes a key too, which is meant for tests. If \
+            --out contains a certificate of the same identity and key, the new one replaces it, and the old one is \
+            kept beside it.
 
             Examples:
               kumiai pki issue operator/alice --ca pki --out alice
@@ -27,7 +27,7 @@ struct PKIIssueCommand: Command {
     var ca = "pki"
 
     @Option(
-        help: ArgumentHelp("A PKCS #10 request made where the key is.", valueName: "file"),
+        help: ArgumentHelp("A PKCS #10 request, made where the key is.", valueName: "file"),
         completion: .file(extensions: ["pem", "crt", "cer"])
     )
     var request: String?
@@ -44,7 +44,7 @@ struct PKIIssueCommand: Command {
     struct Report: Encodable {
         let identity: String
         let certificate: String
-        /// Where the key was made here too.
+        /// The new key's file; absent with --request.
         let key: String?
         let notAfter: String
     }
@@ -53,7 +53,7 @@ struct PKIIssueCommand: Command {
         let from = PKIFiles(directory: ca), files = PKIFiles(directory: out)
         let authority = try from.loadAuthority(profiles: profiles.load())
         let principal = try SPIFFE.principal("spiffe://\(try authority.consortium)/\(identity)")
-        // A key of its own where there is no request; it is written when everything else has been found right.
+        // Without a request, a new key; it is written only after all other checks have passed.
         let made = try request == nil ? PrivateKey.generate() : nil
         let publicKey = try made?.publicKey ?? CertificateRequest(pem: Credentials.read(request!)).publicKey
         let issued = IssuedCertificates(from, of: authority.certificate)
@@ -70,7 +70,7 @@ struct PKIIssueCommand: Command {
         if let made { try files.write(made.pem(), to: files.key, isPrivate: true) }
         if let former {
             let kept = try files.replaceCertificate(former, with: certificate)
-            Terminal.note("the former certificate is kept as \(kept)")
+            Terminal.note("the old certificate is kept as \(kept)")
         } else {
             try files.write(certificate.pem(), to: files.certificate)
         }
@@ -84,14 +84,14 @@ struct PKIIssueCommand: Command {
         lifetime.note(certificate, of: authority.certificate)
     }
 
-    /// The certificate that the new one is in place of: one of another identity or key is never touched.
+    /// The certificate that the new one replaces; a certificate of another identity or key is never replaced.
     private func former(_ files: PKIFiles, _ principal: Principal, _ key: PublicKey) throws -> Certificate? {
         guard FileManager.default.fileExists(atPath: files.certificate) else { return nil }
         let former = try IdentityFile.certificates(files.certificate)[0]
         guard try former.principal() == principal, try former.publicKey == key else {
             throw UsageError(
-                "\(files.certificate) is there already, of another identity or another key, and nothing is overwritten",
-                hint: "for the key that is there: kumiai pki renew; for a new key, choose another directory with --out"
+                "\(files.certificate) already exists, for another identity or another key; nothing was overwritten",
+                hint: "for the existing key: kumiai pki renew; for a new key, choose another directory with --out"
             )
         }
         return former
@@ -108,14 +108,14 @@ struct PKIIssueCommand: Command {
 }
 
 extension CertificateAuthority {
-    /// The consortium that `kumiai pki ca` made the authority for, from its name.
+    /// The consortium's name, from the subject that `kumiai pki ca` wrote into the certificate.
     var consortium: String {
         get throws {
             let suffix = " certificate authority"
             guard let name = certificate.subject.components(separatedBy: "CN = ").last, name.hasSuffix(suffix) else {
                 throw UsageError(
                     "\(certificate.subject) does not name a consortium",
-                    hint: "issue with the openssl command instead: certs/README.md"
+                    hint: "issue the certificate with the openssl command instead: see certs/README.md"
                 )
             }
             return String(name.dropLast(suffix.count))

@@ -7,11 +7,11 @@ import Identity
 struct PKIRenewCommand: Command {
     static let configuration = CommandConfiguration(
         commandName: "renew",
-        abstract: "Issue a new certificate in place of one that ends, for the same key.",
+        abstract: "Renew a certificate for the same key.",
         discussion: """
-            Replaces DIRECTORY/certificate.pem; the old one stays beside it, and the key is not touched. A worker or \
-            a coordinator that runs takes the new certificate within seconds. The key may be elsewhere: a copy of the \
-            certificate is enough here, and the new one is then put in place of the old one where the key is.
+            Replaces DIRECTORY/certificate.pem and keeps the old certificate beside it; the key is not changed. A \
+            running worker or coordinator uses the new certificate within seconds. The key need not be in DIRECTORY: \
+            a copy of the certificate is enough. In that case, copy the new certificate to the machine that has the key.
 
             Example:
               kumiai pki renew osaka --ca pki
@@ -56,7 +56,7 @@ struct PKIRenewCommand: Command {
         }
         Terminal.print(
             """
-            renewed \(principal) until \(Format.time(certificate.notAfter)): \(files.certificate); the former one is \
+            renewed \(principal) until \(Format.time(certificate.notAfter)): \(files.certificate); the old one is \
             \(kept)
             """
         )
@@ -70,7 +70,7 @@ struct PKIRenewCommand: Command {
         guard former.isSigned(by: authority.certificate) else {
             throw UsageError(
                 "\(files.certificate) was not issued by the CA in \(ca), but by \(former.issuer)",
-                hint: "name its CA with --ca; a certificate under another CA is issued with kumiai pki issue --request"
+                hint: "name its CA with --ca; to issue one under another CA, use kumiai pki issue --request"
             )
         }
         try IssuedCertificates(from, of: authority.certificate).requireNotRevoked(
@@ -82,7 +82,7 @@ struct PKIRenewCommand: Command {
         if FileManager.default.fileExists(atPath: files.key), try !former.matches(IdentityFile.key(files.key)) {
             throw UsageError(
                 "\(files.key) is not the key of \(files.certificate)",
-                hint: "make a request for the key: kumiai pki request"
+                hint: "to certify that key, make a request for it: kumiai pki request"
             )
         }
         return try former.principal()

@@ -7,17 +7,17 @@ import Identity
 struct PKIRevokeCommand: Command {
     static let configuration = CommandConfiguration(
         commandName: "revoke",
-        abstract: "Revoke a certificate: write the CA's list of revoked certificates.",
+        abstract: "Revoke a certificate, and write the CA's list of revoked certificates (CRL).",
         discussion: """
-            Writes crl.pem beside the CA. It has effect where coordinator.toml, worker.toml or operator.toml names a \
-            copy of it: crl = "crl.pem" under [identity]; services that run take a new list within seconds. Without a \
-            certificate, the list is made anew with a later end: past its end, no certificate is accepted. All \
-            certificates of the same key are revoked with it that the CA has issued or that lie beside it, such as \
-            the one before a renewal.
+            Writes crl.pem beside the CA. The list takes effect where coordinator.toml, worker.toml or operator.toml \
+            names a copy of it (crl = "crl.pem" under [identity]); running services use a new list within seconds. \
+            All certificates of the same key that the CA has issued or that are in the same directory are revoked \
+            too, for example the one before a renewal. Without a certificate, the command only extends the list's \
+            validity: after a list expires, no certificate is accepted.
 
             Examples:
               kumiai pki revoke osaka --ca pki
-              kumiai pki revoke --ca pki          # only a later end
+              kumiai pki revoke --ca pki          # only extends the list's validity
             """
     )
 
@@ -30,13 +30,13 @@ struct PKIRevokeCommand: Command {
     @Option(help: "The CA's directory, with ca.pem and ca.key.", completion: .directory)
     var ca = "pki"
 
-    @Option(help: "How long the list may be relied on, in days.")
+    @Option(help: "The list's validity in days.")
     var days = RevocationList.standardDays
 
     @OptionGroup var json: JSONOption
 
     struct Report: Encodable {
-        /// Absent where the list was only made anew.
+        /// Absent if only the list's validity was extended.
         let revoked: String?
         let serial: String?
         /// Other certificates of the same key.
@@ -47,7 +47,7 @@ struct PKIRevokeCommand: Command {
 
     func validate() throws {
         guard (1...CertificateAuthority.maximumDays).contains(days) else {
-            throw ValidationError("--days is \(days), expected 1 to \(CertificateAuthority.maximumDays)")
+            throw ValidationError("--days is \(days); expected 1 to \(CertificateAuthority.maximumDays)")
         }
     }
 
@@ -57,8 +57,8 @@ struct PKIRevokeCommand: Command {
         let revoked = try certificate.map { try IdentityFile.certificates(path($0))[0] }
         let former = try files.loadRevocations(of: authority.certificate)
         let issued = IssuedCertificates(files, of: authority.certificate)
-        // A renewal leaves the former certificate, which may hold for long: the key is what is not to be trusted any
-        // more.
+        // After a renewal the old certificate may be valid for a long time. The key is no longer trusted, so all of its
+        // certificates are revoked.
         let siblings = try revoked.map { try issued.siblings(of: $0, at: path(certificate!)) } ?? []
         let list = try authority.revoke(
             (revoked.map { [$0] } ?? []) + siblings,
@@ -66,7 +66,7 @@ struct PKIRevokeCommand: Command {
             days: days,
             at: systemTime()
         )
-        // Known from here on, so that its key is not certified again.
+        // Stored, so that its key is not certified again.
         try revoked.map(issued.keep)
         try IdentityFile.replace(list.pem(), at: files.revocations)
         if json.isOn {
@@ -86,7 +86,7 @@ struct PKIRevokeCommand: Command {
                 Terminal.print("revoked another certificate of the same key, serial \(sibling.serial)")
             }
         }
-        Terminal.print("wrote \(files.revocations), to be relied on until \(Format.time(list.term.notAfter))")
+        Terminal.print("wrote \(files.revocations), valid until \(Format.time(list.term.notAfter))")
         Terminal.note("copy it to the coordinator, and name it in coordinator.toml under [identity]: crl = \"crl.pem\"")
     }
 

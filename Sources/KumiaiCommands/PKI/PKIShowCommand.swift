@@ -7,11 +7,11 @@ import Transport
 struct PKIShowCommand: Command {
     static let configuration = CommandConfiguration(
         commandName: "show",
-        abstract: "Say whom a certificate speaks for, and whether it can be used."
+        abstract: "Show a certificate's identity, and whether the certificate is valid."
     )
 
     @Argument(
-        help: ArgumentHelp("PEM certificate, or a directory with certificate.pem.", valueName: "file"),
+        help: ArgumentHelp("A PEM certificate, or a directory with certificate.pem.", valueName: "file"),
         completion: .file(extensions: ["pem", "crt", "cer"])
     )
     var file: String
@@ -32,7 +32,7 @@ struct PKIShowCommand: Command {
 
     func validate() throws {
         if crl != nil, ca == nil {
-            throw ValidationError("--crl needs --ca: the CA's signature is what makes a list believable")
+            throw ValidationError("--crl needs --ca: the list is verified by the CA's signature")
         }
     }
 
@@ -57,7 +57,7 @@ struct PKIShowCommand: Command {
                 ?? (certificate.isAuthority ? nil : certificate.principal().description)
         } catch {
             problem = describe(error)
-            // Whom it names is one thing, and who trusts it another.
+            // The identity is shown even if the certificate is not trusted.
             identity = try? certificate.principal().description
         }
         let report = Report(

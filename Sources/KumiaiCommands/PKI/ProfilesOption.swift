@@ -1,10 +1,10 @@
 import ArgumentParser
 import Identity
 
-/// `--profiles`, where certificates are issued.
+/// `--profiles`, for commands that issue certificates.
 struct ProfilesOption: ParsableArguments {
     @Option(
-        help: ArgumentHelp("Your own certificate profiles, in place of certs/kumiai.cnf.", valueName: "file"),
+        help: ArgumentHelp("Your own certificate profiles, instead of certs/kumiai.cnf.", valueName: "file"),
         completion: .file()
     )
     var profiles: String?

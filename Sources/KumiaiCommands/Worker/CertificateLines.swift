@@ -3,9 +3,9 @@ import Federation
 import Identity
 import Worker
 
-/// What a worker's status says of its certificate and of the clocks.
+/// The lines of a worker's status about its certificate and the clocks.
 enum CertificateLines {
-    /// A worker that does not run may not have started because of its certificate: then the file itself is looked at.
+    /// If the worker does not run, its certificate may be the reason: then the certificate file itself is read.
     static func of(_ status: WorkerStatus, certificate: String?) -> [String] {
         var notice = status.certificateNotice
         var end = status.certificateEndMilliseconds.map(Timestamp.init(milliseconds:))

@@ -1,19 +1,19 @@
 import Demonstrations
 
-/// What was found in one split of a site's demonstrations, for JSON and as tables.
+/// A report on one split of a site's demonstrations, as JSON and as tables.
 struct DemonstrationReport: Encodable {
     let demonstrations: Int
     let steps: Int
-    /// Steps a second and the robot, where the data or the engineer say them.
+    /// Steps per second and the robot, if the data or the engineer state them.
     let controlHz: Double?
     let embodiment: String?
     let actions: [Dimension]
     let state: [Dimension]
     let images: [Images]
     let instructions: [Instruction]
-    /// Different instructions; the most frequent are listed.
+    /// The number of different instructions; the most frequent ones are listed.
     let instructionCount: Int
-    /// What is odd, and may be right all the same.
+    /// Notes on data that are odd but may be right.
     let remarks: [String]
     let contract: ContractSide
 
@@ -41,7 +41,7 @@ struct DemonstrationReport: Encodable {
     struct Instruction: Encodable {
         let text: String
         let demonstrations: Int
-        /// Another instruction that is the same to the policy.
+        /// Another instruction that the policy cannot distinguish from this one.
         let alike: String?
     }
 
@@ -95,7 +95,7 @@ extension DemonstrationReport.Dimension {
 }
 
 extension DemonstrationReport {
-    /// Rows of the state that a table has at most; `--json` has all.
+    /// The most rows of the state in a table; `--json` has all of them.
     private static let stateRows = 64
 
     func print(_ title: String) {
@@ -105,7 +105,7 @@ extension DemonstrationReport {
         print("action", actions)
         print("state", Array(state.prefix(Self.stateRows)))
         if state.count > Self.stateRows {
-            Terminal.print("and \(state.count - Self.stateRows) more numbers: --json has all")
+            Terminal.print("and \(state.count - Self.stateRows) more rows; --json prints all of them")
         }
         printImages()
         printInstructions()
@@ -118,9 +118,10 @@ extension DemonstrationReport {
         table.append(["demonstrations", "\(demonstrations)", ""])
         table.append(["steps", "\(steps)", ""])
         table.append([
-            "steps a second", controlHz.map { "\($0)" } ?? "not said", contract.controlHz.map { "\($0)" } ?? "not said",
+            "steps per second", controlHz.map { "\($0)" } ?? "unknown",
+            contract.controlHz.map { "\($0)" } ?? "not specified",
         ])
-        table.append(["robot", embodiment ?? "not said", contract.embodiment])
+        table.append(["robot", embodiment ?? "unknown", contract.embodiment])
         table.print()
     }
 

@@ -2,7 +2,7 @@ import Demonstrations
 import ArgumentParser
 import Worker
 
-/// Not for people: the process in which a worker lets libhdf5 read.
+/// Internal: the separate process in which a worker runs libhdf5 to read demonstrations.
 struct ReadDemonstrationsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(commandName: DemonstrationReader.verb, shouldDisplay: false)
 

@@ -7,20 +7,20 @@ import Worker
 struct WorkerAcceptLossCommand: Command {
     static let configuration = CommandConfiguration(
         commandName: "accept-loss",
-        abstract: "Accept, once, that the consortium's ledger has lost entries.",
+        abstract: "Accept that the consortium's ledger has lost entries.",
         discussion: """
-            A site keeps the newest tree head of the ledger that it has seen, and sends nothing to a coordinator \
-            whose ledger is an older one. Where the consortium's operator has declared the loss in the ledger, this \
-            accepts it. The site's evidence is kept: the lost tree head, and in receipts-of-lost-entries the receipts \
-            that the ledger does not hold any more. Without --yes it only shows what was declared. Ends with 1 where \
-            the worker has heard of no loss.
+            A site stores the newest tree head of the ledger that it has seen, and sends nothing to a coordinator \
+            whose ledger is older. If the consortium's operator has declared the loss in the ledger, this command \
+            accepts the declaration; each loss is accepted once. The site keeps its evidence: the lost tree head and, \
+            in receipts-of-lost-entries, the receipts of entries that the ledger no longer contains. Without --yes, \
+            the command only shows the declaration. Exits with 1 if the worker has received no declaration.
             """
     )
 
     @Option(name: .shortAndLong, help: WorkerFile.help, completion: .file(extensions: ["toml"]))
     var config = WorkerFile.defaultPath
 
-    @Flag(help: "Accept what is shown.")
+    @Flag(help: "Accept the declared loss.")
     var yes = false
 
     @OptionGroup var json: JSONOption
@@ -48,12 +48,12 @@ struct WorkerAcceptLossCommand: Command {
         if yes { try losses.acceptAll() }
         guard !reports.isEmpty else {
             throw UsageError(
-                "no loss that this site has heard of waits for its word",
+                "there is no declared loss for this site to accept",
                 code: ExitStatus.failed,
                 hint:
                     """
-                    the worker hears of one when it connects, at the latest 90 s after it was declared; kumiai worker \
-                    status says whether it waits
+                    a running worker receives a declaration when it connects, at most 90 s after the operator has made \
+                    it; kumiai worker status shows whether the worker waits for one
                     """
             )
         }
@@ -61,8 +61,8 @@ struct WorkerAcceptLossCommand: Command {
         for report in reports {
             Terminal.print(
                 """
-                \(report.declaredBy) declares that of an earlier ledger at most the first \(report.keptEntries) \
-                entries were kept, and the others lost
+                \(report.declaredBy) declares a loss: at most the first \(report.keptEntries) entries of an earlier \
+                ledger were kept, the others are lost
                 """
             )
             Terminal.print("reason: \(report.reason)")
@@ -72,7 +72,7 @@ struct WorkerAcceptLossCommand: Command {
         }
         Terminal.print(
             yes
-                ? "accepted; the worker goes on when it connects again, within a minute"
+                ? "accepted; the worker continues when it connects again, within a minute"
                 : "to accept it: kumiai worker accept-loss --yes --config \(config.shellQuoted)"
         )
     }

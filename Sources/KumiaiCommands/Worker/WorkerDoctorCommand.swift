@@ -16,10 +16,10 @@ struct WorkerDoctorCommand: Command {
         commandName: "doctor",
         abstract: "Check a site before its first round.",
         discussion: """
-            Configuration, certificate, the way to the coordinator, linear algebra, and whether the demonstrations, \
-            those held out too, fit the contract of the model that the next round starts from: robot, cameras, keys, \
-            shapes, units. Shows what it found in them beside the contract. Changes nothing. Ends with the exit code \
-            of the first check that failed.
+            Checks the configuration, the certificate, the connection to the coordinator, linear algebra, and whether \
+            the demonstrations (also the held-out ones) fit the contract of the model that the next round starts \
+            from: robot, cameras, keys, shapes, units. Shows the data beside the contract. Changes nothing. Exits with \
+            the code of the first check that failed.
             """
     )
 
@@ -40,10 +40,10 @@ struct WorkerDoctorCommand: Command {
     struct Check: Encodable {
         let name: String
         let ok: Bool
-        /// Something to do soon, although the site can take part now.
+        /// The site can take part now, but something needs attention soon.
         let warning: Bool
         let detail: String
-        /// What the program ends with where this is the first that failed.
+        /// The exit code if this is the first check that failed.
         let code: ExitCode
 
         enum CodingKeys: CodingKey { case name, ok, warning, detail }
@@ -75,7 +75,7 @@ struct WorkerDoctorCommand: Command {
         let demonstrations: Found
     }
 
-    /// `nil`: they could not be read, or there are none.
+    /// `nil`: the demonstrations could not be read, or there are none.
     struct Found: Encodable {
         var train: DemonstrationReport?
         var valid: DemonstrationReport?
@@ -103,15 +103,15 @@ struct WorkerDoctorCommand: Command {
         if let failed = checks.first(where: { !$0.ok }) { throw failed.code }
     }
 
-    /// Slow kernels are a fault, except where this machine's administrator has chosen them.
+    /// Slow kernels are a failed check, unless this machine's administrator has chosen them.
     static func check(_ core: BLASCore, chosen: String?) -> Check {
         guard let wanted = core.wanted else { return Check("linear algebra", ok: true, "OpenBLAS core \(core.used)") }
-        let better = "this processor has those of \(wanted), which may be faster"
+        let better = "this processor also supports \(wanted), which may be faster"
         if let chosen {
             return Check(
                 "linear algebra",
                 ok: true,
-                "OpenBLAS core \(core.used), as \(BLASCore.variable)=\(chosen) says; \(better)"
+                "OpenBLAS uses \(core.used), because \(BLASCore.variable)=\(chosen) is set; \(better)"
             )
         }
         return Check(
@@ -125,7 +125,7 @@ struct WorkerDoctorCommand: Command {
         do { return Check(name, try body()) } catch { return Check(name, error) }
     }
 
-    /// A declared loss keeps a worker from sending anything, although the coordinator welcomes it.
+    /// Until a declared loss is accepted, a worker sends nothing, although the coordinator accepts its connection.
     private func history(_ configuration: WorkerConfiguration) -> [Check] {
         guard FileManager.default.fileExists(atPath: configuration.dataDirectory + "/receipts") else { return [] }
         do {
@@ -133,8 +133,8 @@ struct WorkerDoctorCommand: Command {
                 Check(
                     "ledger",
                     ok: false,
-                    "\(loss.declaredBy) declares that of an earlier ledger at most the first \(loss.keptEntries) "
-                        + "entries were kept, and the others lost: \(loss.reason); "
+                    "\(loss.declaredBy) declares a loss: at most the first \(loss.keptEntries) entries of an earlier "
+                        + "ledger were kept, the others are lost: \(loss.reason); "
                         + "nothing is sent until this site accepts it, once: kumiai worker accept-loss"
                 )
             }
@@ -145,7 +145,7 @@ struct WorkerDoctorCommand: Command {
         try Policy(SafetensorsFile(path: path)).configuration
     }
 
-    /// Both splits; `policy` is that of the coordinator's model, where it was reached.
+    /// Checks both splits; `policy` is that of the coordinator's model, if the coordinator was reached.
     private func demonstrations(_ configuration: WorkerConfiguration, reached policy: PolicyConfiguration?) -> (
         [Check], Found
     ) {
@@ -163,7 +163,7 @@ struct WorkerDoctorCommand: Command {
         guard found.train != nil else { return (checks, found) }
         checks.append(
             check("held-out demonstrations") {
-                guard heldOut > 0 else { return "none: nothing here measures what the site's model learned" }
+                guard heldOut > 0 else { return "none: the site cannot measure what its model has learned" }
                 let set = try read(configuration, .valid, for: model.map(Self.policy) ?? policy)
                 found.valid = DemonstrationReport(set)
                 if let problem = set.summary.problem { throw problem }
@@ -178,8 +178,8 @@ struct WorkerDoctorCommand: Command {
     {
         guard let policy else {
             throw UsageError(
-                "no model to check them against",
-                hint: "reach the coordinator, or name a model with --model base.safetensors"
+                "there is no model to check the demonstrations against",
+                hint: "fix the connection to the coordinator, or name a model with --model base.safetensors"
             )
         }
         return try DemonstrationReader().inspect(
@@ -206,14 +206,14 @@ struct WorkerDoctorCommand: Command {
             """
     }
 
-    /// Whether the coordinator welcomes this site, and the policy that the next round starts from.
+    /// Whether the coordinator accepts this site's connection, and the policy that the next round starts from.
     private func coordinator(_ configuration: WorkerConfiguration, _ identity: Result<WorkerIdentity, any Error>) async
         -> ([Check], PolicyConfiguration?)
     {
         let name = "coordinator"
         do {
             let dialer = try identity.get().dialer(configuration)
-            // A bulk connection: a control connection would take the place of a running worker's.
+            // A bulk connection: a control connection would replace that of a running worker.
             let (welcome, here, header) = try await dialer.withConnection(.bulk, software: "kumiai 0.1.0") {
                 connection in
                 (
@@ -225,7 +225,7 @@ struct WorkerDoctorCommand: Command {
             let reached = Check(
                 name,
                 """
-                \(configuration.host):\(configuration.port) welcomes this site, protocol version \
+                \(configuration.host):\(configuration.port) accepts this site, protocol version \
                 \(welcome?.version ?? 0)
                 """
             )
@@ -235,20 +235,20 @@ struct WorkerDoctorCommand: Command {
         }
     }
 
-    /// Certificates hold by a clock, and deadlines count by the coordinator's.
+    /// Certificates are checked by the local clock, and deadlines by the coordinator's clock.
     private static func clocks(here: Timestamp, there: Timestamp) -> Check {
         let seconds = here.seconds(to: there),
             text = "the coordinator's clock says \(Format.time(there)), this machine's \(Format.time(here))"
         guard seconds > WorkerService.clockToleranceSeconds else { return Check("clocks", "less than a minute apart") }
-        return Check("clocks", warning: true, "they are \(seconds) s apart: \(text); set the one that is wrong")
+        return Check("clocks", warning: true, "they differ by \(seconds) s: \(text); set the clock that is wrong")
     }
 
     private func show(_ report: Report) {
         for check in report.checks {
             Terminal.print("\(mark(check))  \(check.name): \(check.detail)")
         }
-        report.demonstrations.train?.print("Demonstrations to train on")
-        report.demonstrations.valid?.print("Demonstrations held out")
+        report.demonstrations.train?.print("Training demonstrations")
+        report.demonstrations.valid?.print("Held-out demonstrations")
     }
 
     private func mark(_ check: Check) -> StyledText {

@@ -2,7 +2,7 @@ import ArgumentParser
 import Federation
 import Worker
 
-/// What a worker's status file and the processes of this machine say together.
+/// A worker's state, from its status file and this machine's processes.
 struct WorkerHealth {
     let status: WorkerStatus
     let liveness: WorkerStatus.Liveness
@@ -14,13 +14,13 @@ struct WorkerHealth {
 
     private var writtenAt: Timestamp { Timestamp(milliseconds: status.atMilliseconds) }
 
-    /// What is wrong with a worker that runs.
+    /// The problem of a running worker; `nil` if there is none.
     var problem: String? {
         guard liveness == .running else { return nil }
         if now > writtenAt.adding(seconds: WorkerStatus.stalenessSeconds) {
             return
                 """
-                it has written nothing for \
+                it has not written its status for \
                 \(Format.duration(Double(now.milliseconds - writtenAt.milliseconds) / 1000)): does the process hang, \
                 or is its disk full?
                 """
@@ -28,7 +28,7 @@ struct WorkerHealth {
         return status.trouble ?? status.certificateNotice ?? status.clockNotice
     }
 
-    /// As `kumiai worker status --help` documents it; `nil` for a worker with which nothing is wrong.
+    /// As `kumiai worker status --help` documents it; `nil` for a worker without problems.
     var exitCode: ExitCode? {
         switch liveness {
         case .stopped: ExitCode(7)
@@ -37,7 +37,7 @@ struct WorkerHealth {
         }
     }
 
-    /// `certificate`: its file; `nil` where this user cannot read the configuration.
+    /// `certificate`: its file; `nil` if this user cannot read the configuration.
     func lines(dataDirectory: String, certificate: String? = nil) -> [String] {
         let link = status.connected ? "connected" : "not connected"
         let seen = Format.ago(writtenAt, now: now)
@@ -47,7 +47,7 @@ struct WorkerHealth {
             case .stopped: "not running; it was \(link) when it last wrote its status, \(seen)"
             case .unknown:
                 """
-                not known whether it runs: there is a process \(status.pid), which this user cannot look at; its \
+                unknown whether it runs: there is a process \(status.pid), which this user may not inspect; its \
                 status was written \(seen)
                 """
             }
@@ -57,7 +57,7 @@ struct WorkerHealth {
         ]
         if let reason = status.waitsBecause, liveness == .running { lines.append("because:  \(reason)") }
         if let heard = status.heardMilliseconds {
-            lines.append("heard:    \(Format.ago(Timestamp(milliseconds: heard), now: now)) from the coordinator")
+            lines.append("heard:    from the coordinator \(Format.ago(Timestamp(milliseconds: heard), now: now))")
         }
         let notices = [status.certificateNotice, status.clockNotice]
         if let trouble = problem ?? status.trouble, !notices.contains(trouble) { lines.append("trouble:  \(trouble)") }

@@ -6,7 +6,7 @@ struct WorkerInitCommand: Command {
         commandName: "init",
         abstract: "Write a worker's configuration.",
         discussion: """
-            The directory should hold ca.pem, certificate.pem and key.pem (kumiai pki request, kumiai pki issue).
+            The directory should contain ca.pem, certificate.pem and key.pem (kumiai pki request, kumiai pki issue).
 
             Example:
               kumiai worker init osaka --coordinator 127.0.0.1:7443 \\
@@ -23,7 +23,7 @@ struct WorkerInitCommand: Command {
     @Option(help: ArgumentHelp("The site's demonstrations: robomimic HDF5.", valueName: "file"), completion: .file())
     var demonstrations: String
 
-    @Flag(help: "End the worker when a campaign has ended.")
+    @Flag(help: "Stop the worker when a campaign has ended.")
     var exitWhenFinished = false
 
     @OptionGroup var json: JSONOption
@@ -31,7 +31,7 @@ struct WorkerInitCommand: Command {
     struct Report: Encodable {
         let configuration: String
         let demonstrations: String
-        /// That the configuration was there before, and what was therefore ignored.
+        /// Whether the configuration already existed, and which options were ignored for that reason.
         let kept: Bool
         let ignored: [String]
     }
@@ -39,7 +39,7 @@ struct WorkerInitCommand: Command {
     func execute() async throws {
         _ = try Endpoint(coordinator, key: "--coordinator")
         let path = directory + "/" + WorkerFile.name
-        // The configuration counts paths from its own directory; the command line counts from here.
+        // Paths in the configuration are relative to its own directory, those on the command line to this one.
         let absolute =
             demonstrations.utf8.first == UInt8(ascii: "/") ? demonstrations : URL(fileURLWithPath: demonstrations).path
         let text = WorkerFile.text(

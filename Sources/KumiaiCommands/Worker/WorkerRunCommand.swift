@@ -6,11 +6,11 @@ import Worker
 struct WorkerRunCommand: Command {
     static let configuration = CommandConfiguration(
         commandName: "run",
-        abstract: "Take part in campaigns until Ctrl-C or SIGTERM.",
+        abstract: "Run this site's worker until Ctrl-C or SIGTERM.",
         discussion: """
-            Started again after any end, also kill -9, it goes on where it was. SIGHUP reopens the file of --log-file \
-            and takes certificates from their files anew. \
-            Log lines that cannot be written are counted, and the log says how many as soon as it can be written again.
+            After a restart, even after kill -9, it continues where it stopped. SIGHUP reopens the log file \
+            (--log-file) and reloads the certificates. Log lines that cannot be written are counted, and the log \
+            reports their number when it can be written again.
             """
     )
 

@@ -7,17 +7,17 @@ import Worker
 struct WorkerStatusCommand: Command {
     static let configuration = CommandConfiguration(
         commandName: "status",
-        abstract: "Say what this site's worker is doing.",
+        abstract: "Show what this site's worker is doing.",
         discussion: """
-            Reads the worker's directory; needs no connection.
+            Reads the worker's data directory; needs no connection.
 
             Exit codes, for monitoring:
-              0   it runs, is connected to the coordinator, and nothing is wrong
+              0   it runs, is connected to the coordinator, and has no problem
               1   its status cannot be read
-              4   it runs, and is not connected to the coordinator
+              4   it runs, but is not connected to the coordinator
               6   the configuration is wrong, or no worker has run with it yet
               7   it does not run
-              8   it runs and something is wrong: the output says what
+              8   it runs, but something is wrong: the output says what
               9   this user cannot see whether it runs
             """
     )
@@ -31,7 +31,7 @@ struct WorkerStatusCommand: Command {
         let running: Bool
         /// running, stopped or unknown.
         let state: WorkerStatus.Liveness
-        /// What is wrong with a worker that runs.
+        /// The problem of a running worker.
         let problem: String?
         let status: WorkerStatus
     }
@@ -62,11 +62,11 @@ struct WorkerStatusCommand: Command {
         if let code = health.exitCode { throw code }
     }
 
-    /// Another user than the worker's may see neither its configuration nor its directory.
+    /// A user other than the worker's may not be able to read its configuration or its directory.
     private func requireReadable(_ path: String) throws {
         guard access(path, R_OK) != 0, errno == EACCES else { return }
-        let hint = "ask as the user that the worker runs as"
-        Terminal.error("it is not known whether the worker runs: this user may not read \(path)", hint: hint)
+        let hint = "run this command as the user that runs the worker"
+        Terminal.error("cannot tell whether the worker runs: this user may not read \(path)", hint: hint)
         if json.isOn { try ErrorOutput(ExitCode(9), "this user may not read \(path)", hint: hint).printJSON() }
         throw ExitCode(9)
     }

@@ -5,12 +5,12 @@ struct AuditGroup: AsyncParsableCommand {
         commandName: "audit",
         abstract: "Check a copy of the ledger, offline, without trusting the coordinator.",
         discussion: """
-            Works on a copy of the coordinator's data directory. Name the CA that you trust with --ca; without it the \
-            copy's own is used, which proves only that the copy agrees with itself. A ledger of another CA than that \
-            is not audited (exit code 6).
+            Works on a copy of the coordinator's data directory. Name the CA that you trust with --ca. Without it, the \
+            copy's own CA is used, which proves only that the copy is consistent with itself. A ledger under another \
+            CA is not audited (exit code 6).
 
             Examples:
-              kumiai audit verify copy --ca ca.pem      # exits with 3 where tampered with
+              kumiai audit verify copy --ca ca.pem      # exits with 3 if tampered with
               kumiai audit rounds copy
               kumiai audit replay 12 copy
               kumiai audit replay --all copy

@@ -3,10 +3,10 @@ import ArgumentParser
 struct AuditInitCommand: Command {
     static let configuration = CommandConfiguration(
         commandName: "init",
-        abstract: "Write an auditor's configuration, to ask the coordinator and to fetch models.",
+        abstract: "Write an auditor's configuration, for querying the coordinator and fetching models.",
         discussion: """
-            An audit itself needs none: it reads a copy, offline. The file is operator.toml, which all commands that \
-            speak to the coordinator read; what one may ask is decided by the certificate.
+            An audit itself needs no configuration: it reads a copy, offline. The file is operator.toml, which all \
+            commands that connect to the coordinator read; the role in the certificate decides what is permitted.
 
             Example:
               kumiai audit init bob --coordinator 127.0.0.1:7443

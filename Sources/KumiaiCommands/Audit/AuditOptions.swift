@@ -10,7 +10,7 @@ struct AuditOptions: ParsableArguments {
     func open() throws -> LedgerCopy { try authority.open(copy) }
 }
 
-/// `--ca` of an audit.
+/// `--ca`, for audits.
 struct AuthorityOption: ParsableArguments {
     @Option(
         help: ArgumentHelp("The CA certificate that you trust.", valueName: "ca.pem"),
@@ -18,6 +18,6 @@ struct AuthorityOption: ParsableArguments {
     )
     var ca: String?
 
-    /// A copy whose ledger was founded under another CA is not audited: that `--ca` is wrong is no finding.
+    /// A copy whose ledger was founded under another CA is not audited: a wrong `--ca` is an error, not a finding.
     func open(_ copy: String) throws -> LedgerCopy { try LedgerCopy(directory: copy, authority: ca) }
 }

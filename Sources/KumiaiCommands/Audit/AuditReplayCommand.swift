@@ -5,15 +5,15 @@ import Federation
 struct AuditReplayCommand: Command {
     static let configuration = CommandConfiguration(
         commandName: "replay",
-        abstract: "Compute rounds again from their stored updates and compare the digests.",
+        abstract: "Recompute rounds from their stored updates and compare the digests.",
         usage: """
             kumiai audit replay <round> <copy> [--campaign <campaign>] [--ca <ca.pem>] [--json]
             kumiai audit replay --all <copy> [--campaign <campaign>] [--ca <ca.pem>] [--json]
             """,
         discussion: """
-            Exits with 3 where a result is not, bit for bit, the recorded one. With --all, also where a blob that a \
-            round needs is missing or damaged; rounds whose updates were pruned cannot be replayed, and are listed. A \
-            release that was cut of a round with an adapter is computed again with its round.
+            Exits with 3 if a result differs from the recorded one in any bit. With --all, also exits with 3 if a blob \
+            that a round needs is missing or damaged; rounds whose updates were pruned cannot be replayed and are \
+            listed. A release that was cut from a round with an adapter is recomputed with its round.
             """
     )
 
@@ -26,10 +26,10 @@ struct AuditReplayCommand: Command {
     )
     var words: [String]
 
-    @Flag(help: "Replay every committed round that can be.")
+    @Flag(help: "Replay every committed round whose updates are still stored.")
     var all = false
 
-    @Option(help: "The campaign; where none is named the newest one, with --all each one.")
+    @Option(help: "The campaign; default: the newest one, with --all every campaign.")
     var campaign: String?
 
     @OptionGroup var authority: AuthorityOption
@@ -59,19 +59,19 @@ struct AuditReplayCommand: Command {
     func validate() throws {
         if all {
             guard words.count == 1 else {
-                throw ValidationError("--all takes one argument, the copy: every round is replayed")
+                throw ValidationError("--all takes one argument, the copy, because it replays every round")
             }
         } else {
             guard words.count == 2 else {
                 throw ValidationError("expected a round's number and the copy, or --all and the copy")
             }
-            guard Int(words[0]) != nil else { throw ValidationError("\"\(words[0])\" is not the number of a round") }
+            guard Int(words[0]) != nil else { throw ValidationError("\"\(words[0])\" is not a round's number") }
         }
     }
 
     func execute() async throws {
         let name = try campaign.map { text in
-            guard let name = CampaignID(text) else { throw UsageError("\"\(text)\" is not a name of a campaign") }
+            guard let name = CampaignID(text) else { throw UsageError("\"\(text)\" is not a valid campaign name") }
             return name
         }
         let copy = try authority.open(words.last ?? "")

@@ -5,15 +5,18 @@ import Federation
 struct AuditRoundsCommand: Command {
     static let configuration = CommandConfiguration(
         commandName: "rounds",
-        abstract: "List every round: who was asked, who sent, what came of it.",
+        abstract: "List every round: its sites, their updates, and its result.",
         discussion: """
-            ENTRIES are the numbers of the ledger's entries that opened the round and that committed or abandoned it; \
-            `kumiai audit show` prints one in full. ACCEPTED are the sites whose update of this round counts in it \
-            or, where the round came to nothing, had come in; LATE those whose update of an earlier round does, \
-            MISSING those that were asked and sent none that counts. REPLAY says whether the copy holds all that \
-            `kumiai audit replay` needs.
+            Columns:
+              ENTRIES   the ledger entries that opened the round and that committed or
+                        abandoned it; `kumiai audit show` prints an entry in full
+              ACCEPTED  sites whose update of this round counts (if the round had no
+                        result: whose update was accepted)
+              LATE      sites whose update of an earlier round counts in this one
+              MISSING   sites that had a task but have no update that counts
+              REPLAY    whether the copy has everything that `kumiai audit replay` needs
 
-            Columns are cut to the window; in a pipe and with --json they are complete.
+            Columns are cut to the width of the terminal; in a pipe and with --json they are complete.
             """
     )
 
@@ -25,10 +28,10 @@ struct AuditRoundsCommand: Command {
         let round: Int
         let attempt: Int
         let openedEntry: Int
-        /// Of its commit or its end; absent while it is open.
+        /// The entry that committed or ended the round; absent while it is open.
         let endedEntry: Int?
         let cohort: [String]
-        /// All that count: `accepted` and `late`.
+        /// All sites whose updates count: `accepted` and `late`.
         let updates: [String]
         let accepted: [String]
         let late: [String]
@@ -37,7 +40,7 @@ struct AuditRoundsCommand: Command {
         let result: String
         let model: String?
         let openedAt: String
-        /// yes, pruned, or what is missing; empty for rounds without a result.
+        /// "yes", "pruned", or what is missing; empty for rounds without a result.
         let replayable: String
 
         var entries: String { "\(openedEntry)–\(endedEntry.map(String.init) ?? "")" }
@@ -50,7 +53,7 @@ struct AuditRoundsCommand: Command {
 
     struct Report: Encodable {
         let rounds: [Row]
-        /// What happened beside the rounds, as the lines below the table say it.
+        /// Other events, which are printed as lines below the table.
         let events: [Event]
     }
 

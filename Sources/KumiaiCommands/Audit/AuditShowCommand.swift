@@ -9,7 +9,7 @@ struct AuditShowCommand: Command {
         abstract: "Print one entry of the ledger in full."
     )
 
-    @Argument(help: "The entry's number, from 0.")
+    @Argument(help: "The entry's number; the first is 0.")
     var entry: Int
 
     @OptionGroup var options: AuditOptions

@@ -6,12 +6,12 @@ import Ledger
 struct AuditVerifyCommand: Command {
     static let configuration = CommandConfiguration(
         commandName: "verify",
-        abstract: "Check every hash, every signature, and that each entry follows from those before it.",
+        abstract: "Check every hash and signature, and that each entry follows from those before it.",
         discussion: """
-            Exits with 3 where anything was tampered with, and names it; with 6 where the ledger was founded under \
-            another CA than --ca, and nothing was checked. A history that was rewritten as a whole is sound in \
-            itself: give the receipts that sites hold (--witness SITE/data/receipts), or tree heads from earlier, to \
-            find it.
+            Exits with 3 if anything was tampered with, and names it. Exits with 6 if the ledger was founded under \
+            another CA than --ca; nothing is checked then. A history that was rewritten as a whole can be consistent \
+            in itself: to detect it, add witnesses, which are the receipts of sites (--witness SITE/data/receipts) or \
+            earlier tree heads.
             """
     )
 
@@ -19,7 +19,7 @@ struct AuditVerifyCommand: Command {
 
     @Option(
         help: ArgumentHelp(
-            "A receipt, a tree head, or a directory of them, that somebody else holds. May be given more than once.",
+            "A receipt, a tree head, or a directory of them, from an independent holder; may be repeated.",
             valueName: "path"
         ),
         completion: .file()
@@ -54,7 +54,7 @@ struct AuditVerifyCommand: Command {
             }
             bar.finish()
         } catch let error as AuditError where error.code == .tampered {
-            // A ledger that cannot even be read is a finding, not a failure of the tool.
+            // An unreadable ledger is a finding, not a failure of this program.
             report = VerificationReport(unreadable: error.message)
         }
         let output = Report(
@@ -84,7 +84,7 @@ struct AuditVerifyCommand: Command {
             + (report.witnesses > 0 ? ", " + counted(report.witnesses, "witness", "witnesses") : "")
         Terminal.print(report.verified ? "\(Terminal.styled("verified", .green))  \(counts)" : "checked   \(counts)")
         if options.authority.ca == nil {
-            Terminal.print("note      checked against the copy's own CA; name the one that you trust with --ca")
+            Terminal.print("note      checked against the copy's own CA; name the CA that you trust with --ca")
         }
     }
 }

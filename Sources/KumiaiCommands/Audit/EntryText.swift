@@ -1,6 +1,6 @@
 import Federation
 
-/// An entry's kind and fields for people.
+/// An entry's kind and fields as text.
 enum EntryText {
     static func describe(_ entry: Entry) -> (kind: String, fields: [(String, String)]) {
         switch entry.body {

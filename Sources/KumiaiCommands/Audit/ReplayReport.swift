@@ -1,7 +1,7 @@
 import Audit
 import Federation
 
-/// What `audit replay --all` says.
+/// The report of `audit replay --all`.
 struct ReplayReport: Encodable {
     struct Round: Encodable {
         let campaign: String
@@ -34,7 +34,7 @@ struct ReplayReport: Encodable {
         let (result, problem): (String, String?) =
             switch outcome.result {
             case .identical: ("identical", nil)
-            case .different: ("different", "the computed model is not the recorded one")
+            case .different: ("different", "the computed model differs from the recorded one")
             case .pruned: ("pruned", nil)
             case .unreadable(let message): ("unreadable", message)
             }
@@ -57,7 +57,7 @@ struct ReplayReport: Encodable {
         for (campaign, numbers) in Self.prunedRounds(of: rounds) {
             Terminal.print(
                 """
-                \(Terminal.styled("pruned", .yellow))     \(campaign) rounds \(numbers): their retention had passed, \
+                \(Terminal.styled("pruned", .yellow))     \(campaign) rounds \(numbers): their updates were removed, \
                 they cannot be replayed
                 """
             )
@@ -65,7 +65,7 @@ struct ReplayReport: Encodable {
         let state = sound ? Terminal.styled("identical", .green) : Terminal.styled("NOT IDENTICAL", .red)
         Terminal.print(
             rounds.isEmpty
-                ? "no round is committed"
+                ? "there is no committed round"
                 : """
                 \(state)  \(identical) of \(counted(rounds.count, "round")), bit for bit; \(pruned) pruned, \
                 \(different) different, \(unreadable) unreadable
@@ -73,7 +73,7 @@ struct ReplayReport: Encodable {
         )
     }
 
-    /// `3–17, 20` of each campaign, in the ledger's order.
+    /// The pruned rounds of each campaign, such as `3–17, 20`, in the ledger's order.
     static func prunedRounds(of rounds: [Round]) -> [(campaign: String, numbers: String)] {
         var spans: [(campaign: String, spans: [ClosedRange<Int>])] = []
         for round in rounds where round.result == "pruned" {

@@ -6,30 +6,31 @@ struct DemoCommand: Command {
 
     static let configuration = CommandConfiguration(
         commandName: "demo",
-        abstract: "Run a whole consortium on this machine and show what it gained.",
+        abstract: "Run a whole consortium on this machine and compare its model with the sites' own.",
         discussion: """
-            Founds a consortium, makes its certificates, starts one coordinator and a worker a site as real processes \
-            with mutual TLS over loopback, runs a campaign on real robot demonstrations, cuts a release, and audits it.
+            Founds a consortium, makes its certificates, starts one coordinator and one worker per site as real \
+            processes with mutual TLS over loopback, runs a campaign on real robot demonstrations, cuts a release, \
+            and audits the ledger.
 
             Example:
               kumiai demo --sites 3 --rounds 20 --policy state
             """
     )
 
-    @Option(help: "Seed of every site's training.")
+    @Option(help: "The seed for every site's training.")
     var seed: UInt32 = 0
 
-    @Option(help: "Rounds of the campaign.")
+    @Option(help: "Number of rounds of the campaign.")
     var rounds = 60
 
-    @Option(help: "Factories, two to six, each with a task of its own.")
+    @Option(help: "Number of factory sites, 2 to 6; each has its own task.")
     var sites = 5
 
-    @Option(help: "What the policy sees: a camera image, or the state of the robot and its object.")
+    @Option(help: "The policy's input: a camera image, or the state of the robot and its object.")
     var policy: PolicyKind = .image
 
     @Option(
-        help: ArgumentHelp("Where everything is put; must not exist yet.", valueName: "path"),
+        help: ArgumentHelp("Where to put all files; must not exist yet.", valueName: "path"),
         completion: .directory
     )
     var directory = "kumiai-demo"
@@ -44,8 +45,8 @@ struct DemoCommand: Command {
     @OptionGroup var json: JSONOption
 
     func validate() throws {
-        guard (2...6).contains(sites) else { throw ValidationError("--sites is two to six") }
-        guard (1...10_000).contains(rounds) else { throw ValidationError("--rounds is 1 to 10000") }
+        guard (2...6).contains(sites) else { throw ValidationError("--sites: expected 2 to 6") }
+        guard (1...10_000).contains(rounds) else { throw ValidationError("--rounds: expected 1 to 10000") }
     }
 
     func execute() async throws {
@@ -97,12 +98,12 @@ struct DemoCommand: Command {
         guard audit.verified, audit.replayIdentical else { throw ExitStatus.tampered }
     }
 
-    /// `kumiai-demo`, or `kumiai-demo-2` and so on where that was the default and is taken.
+    /// The directory to use: if the default `kumiai-demo` exists, `kumiai-demo-2` and so on.
     private func freeDirectory() throws -> String {
         let manager = FileManager.default
         if !manager.fileExists(atPath: directory) { return absolute(directory) }
         guard directory == "kumiai-demo" else {
-            throw UsageError("\(directory) exists", hint: "choose a directory that does not")
+            throw UsageError("\(directory) already exists", hint: "name a directory that does not exist")
         }
         return absolute((2...).lazy.map { "kumiai-demo-\($0)" }.first { !manager.fileExists(atPath: $0) }!)
     }
@@ -110,7 +111,7 @@ struct DemoCommand: Command {
     private func absolute(_ path: String) -> String { URL(fileURLWithPath: path).path }
 }
 
-/// A signal stopped the demo.
+/// Thrown if a signal stopped the demo.
 private struct DemoStopped: Error, CustomStringConvertible {
-    var description: String { "the demo was stopped before its end; its directory stays as it is" }
+    var description: String { "the demo was stopped before its end; its directory was not removed" }
 }

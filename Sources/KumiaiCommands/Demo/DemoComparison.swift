@@ -3,15 +3,15 @@ import Policies
 import Trainers
 import Tensors
 
-/// Trains each site's own model for as long as the campaign trained, and compares all models on every site's held-out
-/// demonstrations.
+/// Trains a model for each site alone, with as many steps as in the campaign, and compares all models on every site's
+/// held-out demonstrations.
 struct DemoComparison {
     let layout: DemoLayout
     let rounds: Int
     let seed: UInt64
     let output: LiveView.Output
 
-    /// As in the plan that the demo writes.
+    /// The same values as in the plan that the demo writes.
     private static let localSteps = 10
     private static let batch = 32
 
@@ -27,7 +27,7 @@ struct DemoComparison {
         let rows: [Row]
         let meanBase: Double
         let meanFederated: Double
-        /// The lowest mean over all tasks that a site's own model reaches.
+        /// The lowest mean over all tasks of any site's own model.
         let bestAlone: Double
     }
 
@@ -58,12 +58,12 @@ struct DemoComparison {
         )
     }
 
-    /// Two at a time: one for each core that the demo counts on.
+    /// Two at a time, because the demo assumes two cores.
     private func trainAlone(_ base: Policy) async throws -> [Policy] {
         output.say(
             """
-            for comparison, training each site alone: \(rounds * Self.localSteps) steps of the whole model, as many \
-            as in the campaign
+            for comparison, training each site alone: \(rounds * Self.localSteps) steps of the whole model, the same \
+            number as in the campaign
             """
         )
         var bar = ProgressBar("sites alone", unit: "sites")

@@ -51,7 +51,7 @@ struct DemoConsortium {
         try await open(dialer, processes)
         let status = try await watch(dialer, processes)
         guard let campaign = status.campaign, campaign.phase == "completed" else {
-            throw UsageError("the campaign stopped: \(status.campaign?.reason ?? "")", hint: "look into \(layout.logs)")
+            throw UsageError("the campaign stopped: \(status.campaign?.reason ?? "")", hint: "see \(layout.logs)")
         }
         guard
             case .releaseReady(_, let model, _, _) = try await dialer.ask(
@@ -62,7 +62,7 @@ struct DemoConsortium {
             throw TransportError(.unexpected, "the release was not cut")
         }
         output.say("cut release \(DemoLayout.release)")
-        // Workers end by themselves when the campaign has ended.
+        // Workers exit by themselves when the campaign has ended.
         for process in processes.dropFirst() { process.wait() }
         let workers = try layout.sites.compactMap { try WorkerStatus.read(from: layout.worker($0) + "/data") }
         return Outcome(
@@ -134,7 +134,7 @@ struct DemoConsortium {
         try text.write(toFile: path, atomically: true, encoding: .utf8)
     }
 
-    /// A port that nobody uses now.
+    /// A port that is free now.
     private func freePort() throws -> Int {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         defer { close(descriptor) }
@@ -182,7 +182,7 @@ struct DemoConsortium {
         while true {
             for process in processes { try process.checkAlive() }
             guard case .status(let report) = try await dialer.ask(.getStatus, software: "kumiai demo") else {
-                throw TransportError(.unexpected, "the coordinator did not answer with its status")
+                throw TransportError(.unexpected, "the coordinator's answer is not its status")
             }
             view.show(report)
             if report.campaign?.hasEnded == true {

@@ -1,19 +1,19 @@
 import Federation
 import Foundation
 
-/// Where the demo's things lie, and who takes part.
+/// The demo's paths and sites.
 struct DemoLayout {
     struct Site {
         let id: SiteID
         let task: String
-        /// The sample file that becomes this site's own.
+        /// The sample file that is copied to this site.
         let source: String
     }
 
     static let consortium = "demo.kumiai.example"
     static let base = ModelName("FY2026")!
     static let release = ModelName("FY2027")!
-    /// The tasks in the order in which sites join; the last is hard, and needs `--sites 6`.
+    /// The tasks, in the order in which `--sites` adds them; the last one is hard and needs `--sites 6`.
     private static let tasks = [
         "window-open", "window-close", "drawer-open", "faucet-open", "button-press-topdown", "dial-turn",
     ]
@@ -49,7 +49,7 @@ struct DemoLayout {
 
 /// The sample data of the repository.
 enum DemoData {
-    /// Looks where it was told, then in the working directory and beside the program's build directory.
+    /// Looks in `path` if there is one; otherwise in the working directory and beside the program's build directory.
     static func locate(_ path: String?) throws -> String {
         let manager = FileManager.default
         var candidates = path.map { [$0] } ?? ["Examples/metaworld"]
@@ -62,7 +62,7 @@ enum DemoData {
         }
         guard let found = candidates.first(where: { manager.fileExists(atPath: $0 + "/base/image.safetensors") }) else {
             throw UsageError(
-                "the sample data are not at \(candidates[0])",
+                "found no sample data at \(candidates[0])",
                 hint: "run the demo in a clone of the repository, or name Examples/metaworld with --examples"
             )
         }

@@ -24,16 +24,16 @@ final class DemoProcess {
 
     var isRunning: Bool { process.isRunning }
 
-    /// Throws where the process ended though nobody asked it to.
+    /// Throws if the process has failed.
     func checkAlive() throws {
         guard !process.isRunning, process.terminationStatus != 0 else { return }
         let last =
             ((try? String(contentsOfFile: log, encoding: .utf8)) ?? "").split(separator: "\n").last
             ?? "nothing in its log"
-        throw UsageError("\(name) ended with \(process.terminationStatus): \(last)", hint: "its log is \(log)")
+        throw UsageError("\(name) ended with \(process.terminationStatus): \(last)", hint: "see its log: \(log)")
     }
 
-    /// Asks it to stop, and waits until it has.
+    /// Asks it to stop, and waits until it has stopped.
     func stop() {
         if process.isRunning { process.terminate() }
         process.waitUntilExit()

@@ -1,6 +1,6 @@
 import Federation
 
-/// What the demo found, as `--json` prints it.
+/// The demo's results, as `--json` prints them.
 struct DemoReport: Encodable {
     struct Errors: Encodable {
         let base: Double
@@ -76,7 +76,7 @@ struct DemoReport: Encodable {
         func number(_ value: Double) -> String { Format.number(value, digits: 4) }
         Terminal.print()
         Terminal.print(
-            "Error of the predicted actions on held-out demonstrations (mean absolute, actions in −1…1; lower is better):"
+            "Mean absolute error of predicted actions on held-out demonstrations (actions in −1…1; lower is better):"
         )
         Terminal.print()
         var table = Table([
@@ -94,29 +94,29 @@ struct DemoReport: Encodable {
         table.print()
         Terminal.print()
         Terminal.print(
-            "* of the best site's own model over every site's task. What this shows: one model with every site's skill,"
+            "* the best single site's model, over all tasks. What this shows: one model has every site's skill,"
         )
-        Terminal.print("  without sharing data; not a gain on a site's own task.")
+        Terminal.print("  without shared data. It does not show a gain on a site's own task.")
         Terminal.print()
         Terminal.print(
             """
-            \(updatesAccepted) signed updates taken in, \(Format.bytes(bytesUp)) up, \(Format.bytes(bytesDown)) down, \
-            \(Format.duration(seconds)) in all
+            \(updatesAccepted) signed updates accepted, \(Format.bytes(bytesUp)) up, \(Format.bytes(bytesDown)) down, \
+            \(Format.duration(seconds)) in total
             """
         )
         let good = Terminal.styled("verified", .green), bad = Terminal.styled("NOT VERIFIED", .red)
         Terminal.print(
             """
             ledger of \(counted(ledgerEntries, "entry", "entries")): \(ledgerVerified ? good : bad); last round \
-            computed again: \(replayIdentical ? "identical, bit for bit" : "DIFFERENT")
+            recomputed: \(replayIdentical ? "identical, bit for bit" : "DIFFERENT")
             """
         )
         Terminal.print()
-        Terminal.print("Everything lies in \(layout.directory):")
+        Terminal.print("All files are in \(layout.directory):")
         for (path, what) in [
             (layout.releaseDirectory, "release \(release)"), (layout.data, "ledger and blobs"),
             (layout.logs, "logs of the processes"),
-            (layout.worker(layout.sites[0]) + "/data", "a site's receipts, and sent.jsonl: what left it"),
+            (layout.worker(layout.sites[0]) + "/data", "a site's receipts, and sent.jsonl: what the site sent"),
         ] {
             Terminal.print("  \(relative(path, to: layout).padded(44))  \(what)")
         }

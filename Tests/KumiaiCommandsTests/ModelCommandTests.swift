@@ -293,7 +293,7 @@ import Testing
         try expect(
             kumiai("adapter", "merge", Self.base, adapter, "--out", adapter + "/adapter_model.safetensors", "--force"),
             6,
-            "which is read"
+            "is the input"
         )
         #expect(try directory.read("adapter/adapter_model.safetensors") == weights)
         // What somebody keeps beside an output is not the command's.

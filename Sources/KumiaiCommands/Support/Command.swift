@@ -14,7 +14,7 @@ import Transport
 import Wire
 import Worker
 
-/// A verb. `execute` does the work; errors become text here and nowhere else.
+/// A command. `execute` does the work; errors become text here and nowhere else.
 protocol Command: AsyncParsableCommand {
     mutating func execute() async throws
 }
@@ -26,7 +26,7 @@ extension Command {
         } catch let exit as ExitCode {
             throw exit
         } catch  where Task.isCancelled && StandardStream.output.failure != nil {
-            // It was cancelled because its output cannot be written; that is reported when the program ends.
+            // It was cancelled because its output cannot be written; this is reported when the program ends.
             throw ExitCode.success
         } catch {
             let failure = Failure(error)
@@ -36,7 +36,7 @@ extension Command {
     }
 }
 
-/// An error as the person at the terminal, or the program that asked for JSON, reads it.
+/// An error as it is shown on the terminal or printed as JSON.
 struct Failure {
     let message: String
     var hint = ""
@@ -46,7 +46,7 @@ struct Failure {
         switch error {
         case let error as UsageError: (message, hint, code) = (error.message, error.hint, error.code)
         case let error as Refusal:
-            // The coordinator's advice is not ours: nobody should copy a command from it unawares.
+            // The hint is marked as the coordinator's, so that the user does not run a command from it unchecked.
             let hint = error.hint.isEmpty ? "" : "the coordinator says: \(error.hint)"
             (message, self.hint, code) = ("the coordinator refused: \(error.message)", hint, ExitStatus.refused)
         case let error as TransportError: (message, hint, code) = (error.message, Self.hint(error), Self.code(error))
@@ -79,25 +79,25 @@ struct Failure {
         }
     }
 
-    /// Says it on standard error and, where JSON is expected, as an object on standard output.
+    /// Prints the error on standard error and, with --json, as an object on standard output.
     func report() {
         Terminal.error(message, hint: hint)
         if JSONOption.isRequested { try? ErrorOutput(code, message, hint: hint).printJSON() }
     }
 
-    private static let tryAgain = "is the coordinator running? try again"
+    private static let tryAgain = "check that the coordinator is running, and try again"
 
     private static func hint(_ error: TransportError) -> String {
         guard error.hint.isEmpty else { return error.hint }
         return switch error.code {
-        case .unreachable: "is the coordinator running, and is the address right?"
+        case .unreachable: "check that the coordinator is running and that the address is right"
         case .closed, .timeout: tryAgain
-        case .frameTooLarge, .unexpected: "is the other side a coordinator, and of a version that this program knows?"
+        case .frameTooLarge, .unexpected: "check that the peer is a coordinator of a version that this program supports"
         case .cannotListen: ""
         }
     }
 
-    /// A connection that broke or is not answered is as good as none.
+    /// A connection that broke or is not answered counts as unreachable.
     private static func code(_ error: TransportError) -> ExitCode {
         switch error.code {
         case .unreachable, .closed, .timeout: ExitStatus.unreachable
@@ -113,7 +113,7 @@ struct Failure {
         }
     }
 
-    /// A certificate of a file is configured; one that the other side has shown is not ours to correct.
+    /// A certificate from a file is part of the configuration; one that the peer has sent is not.
     private static func code(_ error: IdentityError) -> ExitCode {
         switch error.code {
         case .handshake: error.isOfNoTLS ? ExitStatus.unreachable : ExitStatus.refused
@@ -127,22 +127,22 @@ struct Failure {
     private static func hint(_ error: IdentityError) -> String {
         switch error.code {
         case .expired: "renew the certificate: kumiai pki renew"
-        case .notTrusted: "was the certificate issued by the CA of this consortium? kumiai pki show names its issuer"
+        case .notTrusted: "check that the consortium's CA issued the certificate: kumiai pki show prints its issuer"
         case .handshake where error.isOfNoTLS:
-            "the other side does not speak TLS: is it the coordinator's address and port?"
+            "the peer does not speak TLS: check the coordinator's address and port"
         case .handshake where error.detail.contains("alert"):
-            "the other side said no: its log names the reason; kumiai pki show prints your certificate"
+            "the peer refused this certificate: its log has the reason; kumiai pki show prints your certificate"
         case .wrongIdentity:
             """
-            identities are coordinator/NAME, operator/NAME, auditor/NAME and member/M/site/S, of a consortium named \
-            as in robots.example
+            expected coordinator/NAME, operator/NAME, auditor/NAME or member/M/site/S, and a consortium's name such as \
+            robots.example
             """
         default: ""
         }
     }
 }
 
-/// Something in a configuration or on the command line that the user can correct.
+/// An error in a configuration or on the command line, which the user can correct.
 struct UsageError: Error {
     let message: String
     let hint: String
@@ -155,7 +155,7 @@ struct UsageError: Error {
 }
 
 extension IdentityError {
-    /// What answered a handshake is no TLS at all.
+    /// The peer's answer to the handshake is not TLS.
     fileprivate var isOfNoTLS: Bool {
         code == .handshake
             && ["wrong version number", "packet length too long", "unexpected message", "record layer failure"].contains

@@ -12,7 +12,7 @@ enum Credentials {
         do { return try IdentityFile.read(path) } catch {
             throw UsageError(
                 "cannot read \(path)",
-                hint: "is the path right, is it a regular file, and may you read it?"
+                hint: "check that the path is right, that it is a regular file, and that you may read it"
             )
         }
     }
@@ -27,7 +27,7 @@ struct OperatorOptions: ParsableArguments {
     @Option(name: .shortAndLong, help: OperatorFile.help, completion: .file(extensions: ["toml"]))
     var config = OperatorFile.defaultPath
 
-    /// What a command that is printed to be copied needs to find the same configuration; begins with a space.
+    /// The option that a printed command needs to find the same configuration; begins with a space.
     var shellOption: String { config == OperatorFile.defaultPath ? "" : " --config \(config.shellQuoted)" }
 
     func dialer() throws -> Dialer {
@@ -39,7 +39,7 @@ struct OperatorOptions: ParsableArguments {
             Terminal.note("your certificate \(notice): kumiai pki renew")
         }
         let roots = try IdentityFile.roots(file.resolve(identity.ca), revocations: identity.revocations(of: file))
-        // Where a clock is wrong, the coordinator says whose; what has ended is known here.
+        // If a clock is wrong, the coordinator says whose; an expired certificate is found here.
         if chain[0].term.standing(at: systemTime()) == .ended {
             _ = try roots.verify(chain, in: file.resolve(identity.certificate), at: systemTime())
         }
@@ -58,7 +58,7 @@ struct OperatorOptions: ParsableArguments {
         )
     }
 
-    /// The file of the authority that this person trusts.
+    /// The file of the CA that the configuration trusts.
     var authority: String {
         get throws {
             let file = try TOMLFile<OperatorFile>(config)
@@ -79,7 +79,7 @@ struct OperatorOptions: ParsableArguments {
 
     func status() async throws -> StatusReport {
         guard case .status(let report) = try await ask(.getStatus) else {
-            throw TransportError(.unexpected, "the coordinator did not answer with its status")
+            throw TransportError(.unexpected, "the coordinator's answer is not its status")
         }
         return report
     }

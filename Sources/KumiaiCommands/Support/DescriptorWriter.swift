@@ -1,11 +1,11 @@
 import Foundation
 
-/// Writes text to a descriptor with write(2), whole or with the reason why not.
+/// Writes text to a descriptor with write(2): the whole text, or it returns the reason for the failure.
 ///
-/// Everything that the program prints or logs goes through here: `FileHandle` and `print` end the process, or say
-/// nothing, when the disk is full or the reader has left. SIGPIPE is ignored from the start (``Kumiai/prepare()``).
+/// Everything that the program prints or logs goes through here: `FileHandle` and `print` end the process, or report
+/// nothing, when the disk is full or the reader has gone. SIGPIPE is ignored from the start (``Kumiai/prepare()``).
 enum DescriptorWriter {
-    /// Why a text could not be written, and how many of its bytes were.
+    /// Why a text could not be written, and how many of its bytes were written.
     struct Failure: Error, Equatable {
         let code: Int32
         let writtenBytes: Int
@@ -17,13 +17,13 @@ enum DescriptorWriter {
         }
     }
 
-    /// `patience`: milliseconds to wait for a reader that does not read; `nil`: for ever.
+    /// `patience`: milliseconds to wait for a reader that does not read; `nil`: without limit.
     static func write(_ text: String, to descriptor: Int32, patience: Int32? = nil) -> Failure? {
         let bytes = Array(text.utf8)
         var done = 0
         while done < bytes.count {
             if let patience, !isWritable(descriptor, patience) { return Failure(code: EAGAIN, writtenBytes: done) }
-            // A pipe that can be written to has room for this many.
+            // A writable pipe has room for this many bytes.
             let part = bytes[done...].prefix(patience == nil ? .max : Int(PIPE_BUF))
             let (count, code) = part.withUnsafeBytes { pointer -> (Int, Int32) in
                 let count = Glibc.write(descriptor, pointer.baseAddress, pointer.count)
@@ -33,10 +33,10 @@ enum DescriptorWriter {
                 done += count
                 continue
             }
-            // Nothing written and no error: what cannot go on is a failure too.
+            // Nothing was written and there is no error: without progress, this is a failure too.
             switch count < 0 ? code : EIO {
             case EINTR: continue
-            // Another program may have made a terminal or a pipe non-blocking, for all who share it.
+            // Another program may have made the shared terminal or pipe non-blocking.
             case EAGAIN where patience == nil: _ = isWritable(descriptor, -1)
             case let code: return Failure(code: code, writtenBytes: done)
             }
@@ -44,7 +44,7 @@ enum DescriptorWriter {
         return nil
     }
 
-    /// `milliseconds`: to wait for it; -1: for ever.
+    /// `milliseconds`: how long to wait; -1: without limit.
     private static func isWritable(_ descriptor: Int32, _ milliseconds: Int32) -> Bool {
         var request = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
         return poll(&request, 1, milliseconds) != 0
@@ -52,6 +52,6 @@ enum DescriptorWriter {
 }
 
 extension String {
-    /// The system's reasons begin with a capital, and stand after a colon here.
+    /// The system's error texts begin with a capital letter; here they follow a colon.
     fileprivate var lowercasedFirst: String { prefix(1).lowercased() + dropFirst() }
 }

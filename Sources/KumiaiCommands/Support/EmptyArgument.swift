@@ -1,20 +1,20 @@
 import ArgumentParser
 
-/// An argument without a character: in a script, a variable that was not set. As a path it would be the root directory.
+/// An empty argument: in a script, an unset variable. As a path, it could name the root directory.
 struct EmptyArgument {
-    /// The word before it, if there is one.
+    /// The argument before it, if there is one.
     let place: String?
 
-    /// `nil` where no argument is empty.
+    /// `nil` if no argument is empty.
     init?(_ arguments: [String]) {
         guard let index = arguments.firstIndex(where: \.isEmpty) else { return nil }
         place = index > 0 ? arguments[index - 1] : nil
     }
 
-    /// Wrong usage, as it is reported.
+    /// The usage error to report.
     var failure: Failure {
         var failure = Failure(ValidationError("an argument is empty\(place.map { ": the one after \($0)" } ?? "")"))
-        failure.hint = "is it a variable that is not set?"
+        failure.hint = "check that all variables in the command are set"
         return failure
     }
 }

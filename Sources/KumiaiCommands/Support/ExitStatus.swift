@@ -10,7 +10,7 @@ enum ExitStatus {
     /// The reader of standard output closed the pipe: 128 + SIGPIPE, which a shell reports for other programs.
     static let brokenPipe = ExitCode(141)
 
-    /// The word that an error's JSON has for a code.
+    /// The word for an exit code in an error's JSON.
     static func name(of code: ExitCode) -> String {
         switch code {
         case tampered: "tampered"

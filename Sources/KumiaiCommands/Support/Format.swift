@@ -1,7 +1,7 @@
 import Federation
 import Foundation
 
-/// Numbers and times for people.
+/// Numbers and times as readable text.
 enum Format {
     static func bytes(_ count: UInt64) -> String {
         var value = Double(count)
@@ -13,7 +13,7 @@ enum Format {
     }
 
     static func number(_ value: Double, digits: Int) -> String {
-        // A peer may say 1e300.
+        // A peer may send a value such as 1e300.
         abs(value) < 1e9 ? String(format: "%.\(digits)f", value) : String(format: "%.3g", value)
     }
 

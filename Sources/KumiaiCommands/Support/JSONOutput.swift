@@ -1,19 +1,19 @@
 import ArgumentParser
 import Foundation
 
-/// `--json` on everything that prints.
+/// `--json`, on all commands that print.
 struct JSONOption: ParsableArguments {
     @Flag(
         name: .customLong("json"),
         help:
             """
-            Print one JSON object on standard output; an error too: {\"error\": {\"code\", \"exit\", \"hint\", \
+            Print one JSON object on standard output; if the command fails: {\"error\": {\"code\", \"exit\", \"hint\", \
             \"message\"}}.
             """
     )
     var isOn = false
 
-    /// Whether this process was asked for JSON. Errors need to know it also where the command line could not be parsed.
+    /// Whether --json was given. Needed for errors even if the command line could not be parsed.
     static var isRequested: Bool { CommandLine.arguments.dropFirst().prefix { $0 != "--" }.contains("--json") }
 }
 
@@ -21,7 +21,7 @@ extension Encodable {
     /// One object with sorted snake_case keys.
     func printJSON() throws {
         let text = try JSONText(self)
-        for (path, number) in text.notFinite { Terminal.note("\(path) is \(number), and null in the JSON") }
+        for (path, number) in text.notFinite { Terminal.note("\(path) is \(number), which JSON represents as null") }
         Terminal.printJSON(text.text)
     }
 }
@@ -31,10 +31,10 @@ struct ErrorOutput: Encodable {
     struct Body: Encodable {
         /// failed, tampered, unreachable, refused, configuration or usage
         let code: String
-        /// What the program ends with.
+        /// The exit code.
         let exit: Int32
         let message: String
-        /// Absent where there is none.
+        /// Absent if there is none.
         let hint: String?
     }
 

@@ -1,14 +1,14 @@
 import Foundation
 
-/// A value as JSON, which has no NaN and no infinity: where a number is none of JSON's, there stands null, and
-/// `not_finite` says where and what it was.
+/// A value as JSON. JSON cannot represent NaN and infinity: such a number becomes null, and `not_finite` lists its path
+/// and its value.
 struct JSONText {
     let text: String
-    /// Dotted paths to the numbers that are null, and what they are: NaN, Infinity or -Infinity.
+    /// Dotted paths of the numbers that became null, and their values: NaN, Infinity or -Infinity.
     let notFinite: [(path: String, number: String)]
 
     init(_ value: some Encodable) throws {
-        // Random, so that no string of the value contains it.
+        // Random, so that no string in the value contains it.
         let mark = UUID().uuidString
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .prettyPrinted, .withoutEscapingSlashes]
@@ -44,7 +44,7 @@ struct JSONText {
         }
     }
 
-    /// An object gets the member; of a list the reasons are told elsewhere.
+    /// Adds the member to an object; for a list, the numbers are reported on standard error.
     private static func adding(_ numbers: [(path: String, number: String)], to object: String) -> String {
         guard object.hasPrefix("{\n") else { return object }
         let members = numbers.map { "    \(quoted($0.path)) : \(quoted($0.number))" }.joined(separator: ",\n")

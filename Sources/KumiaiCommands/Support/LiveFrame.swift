@@ -1,19 +1,19 @@
 import Federation
 
-/// What a window shows of a campaign that goes on: its sites, how far it is, and what is wrong at the moment.
+/// What a window shows of a running campaign: its sites, its progress, and current problems.
 struct LiveFrame {
     let report: StatusReport
     let bar: String
-    /// Such as that the coordinator cannot be reached.
+    /// For example that the coordinator cannot be reached.
     var notice: String?
 
-    /// As many lines as fit; the bar and the notice always do. Sites that do not are counted.
+    /// As many lines as fit, always with the bar and the notice. Sites that do not fit are counted.
     func lines(in window: WindowSize) -> [String] {
         let room = InPlaceDrawing.room(in: window)
         let table = SiteTable.table(report).plainLines(width: window.columns)
         let tail = words + [bar] + (notice.map { [$0] } ?? [])
         if table.count + 1 + tail.count <= room { return cut(table + [""] + tail, window) }
-        // The heading, a line for the sites that are not shown, and at least one site.
+        // Room for the heading, a line for the sites that are not shown, and at least one site.
         let shown = room - tail.count - 2
         guard shown >= 1 else { return cut(Array(tail.suffix(room)), window) }
         let hidden = report.sites.dropFirst(shown)
@@ -22,7 +22,7 @@ struct LiveFrame {
         return cut(Array(table.prefix(shown + 1)) + [rest] + tail, window)
     }
 
-    /// Why it does not go on, and what is wrong; a few lines at most.
+    /// Why the campaign does not continue, and current problems; a few lines at most.
     private var words: [String] {
         var lines: [String] = []
         if let campaign = report.campaign, !campaign.reason.isEmpty {

@@ -1,9 +1,9 @@
 import Federation
 import Foundation
 
-/// A campaign as it goes on: on a terminal a table that is drawn over, in a pipe a line a round.
+/// Shows a running campaign: on a terminal as a table that is updated in place, in a pipe as one line per round.
 struct LiveView {
-    /// Where it goes: standard error where standard output holds only JSON.
+    /// Where the view is printed: standard error if standard output must contain only JSON.
     enum Output {
         case standardOutput, standardError
 
@@ -14,8 +14,7 @@ struct LiveView {
         func say(_ text: String) { stream.print(StyledText(text)) }
     }
 
-    /// Since when a campaign is watched, and how many of its rounds were committed then: those say nothing about the
-    /// rate.
+    /// When watching began, and how many rounds were committed by then: those rounds do not count for the rate.
     private struct Start {
         let campaign: CampaignID
         let committed: Int
@@ -27,7 +26,7 @@ struct LiveView {
     private var last: StatusReport?
     private var drawing = InPlaceDrawing()
     private var lastCommitted = -1
-    /// That the coordinator cannot be reached at the moment, and why.
+    /// Why the coordinator cannot be reached now; `nil` if it can.
     private var problem: String?
 
     init(_ output: Output) { self.output = output }
@@ -46,7 +45,7 @@ struct LiveView {
         if output.isInteractive { draw() } else { log(report, campaign) }
     }
 
-    /// Says once why the coordinator cannot be reached; the view stays as it was.
+    /// Reports once why the coordinator cannot be reached; the rest of the view does not change.
     mutating func showUnreachable(_ reason: String) {
         let isNew = problem == nil
         problem = "the coordinator cannot be reached, trying again: \(reason)"
@@ -72,7 +71,7 @@ struct LiveView {
 
     private mutating func log(_ report: StatusReport, _ campaign: CampaignReport) {
         guard campaign.committed != lastCommitted else { return }
-        // Rounds that were committed between two looks: what the sites' losses were then is not known.
+        // Rounds that were committed between two polls: the sites' losses in them are unknown.
         if lastCommitted >= 0, campaign.committed > lastCommitted + 1 {
             for round in lastCommitted + 1..<campaign.committed {
                 output.say("round \(round)/\(campaign.rounds) committed")

@@ -1,9 +1,9 @@
 import Foundation
 import NIOConcurrencyHelpers
 
-/// Where log lines go: standard error, or a file that can be reopened while lines are written.
+/// The destination of log lines: standard error, or a file that can be reopened while lines are written.
 final class LogSink: Sendable {
-    /// Lines that could not be written, and why the first of them could not be.
+    /// The number of lines that could not be written, and the reason for the first of them.
     struct Lost: Equatable {
         var count = 0
         var reason = ""
@@ -12,23 +12,23 @@ final class LogSink: Sendable {
     private struct State {
         var descriptor: Int32
         var lost = Lost()
-        /// The last write ended within a line.
+        /// Whether the last write ended in the middle of a line.
         var isTorn = false
-        /// How many lines may be written now, and since when that is known.
+        /// How many lines may be written now, and when this was computed.
         var allowance = LogSink.burst
         var countedAt = ContinuousClock.now
     }
 
-    /// A peer that makes the program log must not fill the disk: so many lines at once, and so many a second.
+    /// A rate limit, so that a peer cannot fill the disk with log lines: so many at once, and so many per second.
     private static let burst = 5000.0
     private static let linesPerSecond = 200.0
-    /// How long a line waits for a reader that does not read, such as a stopped pager; the next ones do not.
+    /// How long a line waits for a reader that does not read, such as a stopped pager; the next lines do not wait.
     private static let patienceMilliseconds: Int32 = 200
 
     let path: String?
     private let state: NIOLockedValueBox<State>
 
-    /// Standard error where there is no path.
+    /// Without a path: standard error.
     init(path: String?) throws {
         self.path = path
         state = NIOLockedValueBox(try path.map(Self.open) ?? State(descriptor: STDERR_FILENO))
@@ -41,7 +41,7 @@ final class LogSink: Sendable {
 
     deinit { if path != nil { close(state.withLockedValue { $0.descriptor }) } }
 
-    /// Writes a line, after a notice of those that were lost before it; what cannot be written is counted.
+    /// Writes a line, after a notice of lines lost before it; lines that cannot be written are counted.
     func write(_ line: String, notice: (Lost) -> String) {
         state.withLockedValue { state in
             guard Self.isAllowed(&state) else {
@@ -70,7 +70,7 @@ final class LogSink: Sendable {
         return true
     }
 
-    /// Opens the file that has the name now, and creates it where there is none.
+    /// Opens the file that has the path's name now; creates it if it does not exist.
     func reopen() throws {
         guard let path else { return }
         let opened = try Self.open(path)
@@ -97,14 +97,14 @@ final class LogSink: Sendable {
         return failure
     }
 
-    /// Appends, so that a rotation which copies and truncates works too. Readable by the group, as logs are; never a
-    /// pipe or a device, where a write may wait for ever.
+    /// Opens for appending, so that log rotation by copy and truncate works too. The group may read the file, as is
+    /// usual for logs. Never opens a pipe or a device, where a write could block for ever.
     private static func open(_ path: String) throws -> State {
         let descriptor = Glibc.open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0o640)
         guard descriptor >= 0 else {
             throw UsageError(
                 "cannot open the log file \(path): \(String(cString: strerror(errno)))",
-                hint: "name a file that may be written to with --log-file"
+                hint: "name a writable file with --log-file"
             )
         }
         var status = stat()
@@ -115,7 +115,7 @@ final class LogSink: Sendable {
                 hint: "without --log-file, the log goes to standard error"
             )
         }
-        // What a process wrote last before it was killed, or before the disk was full.
+        // The last byte tells whether an earlier process was killed, or the disk was full, in the middle of a line.
         var last: UInt8 = 0
         let hasLast = status.st_size > 0 && pread(descriptor, &last, 1, status.st_size - 1) == 1
         return State(descriptor: descriptor, isTorn: hasLast && last != UInt8(ascii: "\n"))

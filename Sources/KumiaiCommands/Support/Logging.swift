@@ -8,14 +8,14 @@ struct LogOptions: ParsableArguments {
     enum Level: String, ExpressibleByArgument, CaseIterable { case debug, info, warning, error }
     enum Style: String, ExpressibleByArgument, CaseIterable { case text, json }
 
-    @Option(help: "What to log at least.")
+    @Option(help: "The lowest level to log.")
     var logLevel: Level = .info
 
-    @Option(help: "Lines for people, or one JSON object a line.")
+    @Option(help: "Text lines, or one JSON object per line.")
     var logFormat: Style = .text
 
     @Option(
-        help: ArgumentHelp("Log into this file instead of standard error; SIGHUP reopens it.", valueName: "file"),
+        help: ArgumentHelp("Log to this file instead of standard error; SIGHUP reopens it.", valueName: "file"),
         completion: .file()
     )
     var logFile: String?
@@ -33,7 +33,7 @@ struct ServiceLog: Sendable {
     let logger: Logger
     fileprivate let sink: LogSink
 
-    /// Runs a service, and logs why it failed: where the log is a file, its standard error may go nowhere.
+    /// Runs a service, and logs why it failed: if the log is a file, standard error may not be visible.
     func explainingEnd(_ body: () async throws -> Void) async throws {
         do {
             try await body()
@@ -49,8 +49,8 @@ struct ServiceLog: Sendable {
         }
     }
 
-    /// Reopens the log file, for log rotation. Where it cannot be opened, the old one stays in use; it may have been
-    /// removed, so standard error hears of it too.
+    /// Reopens the log file, for log rotation. If it cannot be opened, the old file stays in use. That file may have
+    /// been removed, so the problem is also printed on standard error.
     func reopen() {
         guard let path = sink.path else { return }
         do {
@@ -64,9 +64,9 @@ struct ServiceLog: Sendable {
     }
 }
 
-/// Log lines: constant messages, and what varies as metadata.
+/// Writes log lines: messages are constant, and variable values are metadata.
 ///
-/// What cannot be written is counted, and said as soon as a line can be written again; the service goes on.
+/// Lines that cannot be written are counted and reported as soon as a line can be written again; the service continues.
 struct LineLogHandler: LogHandler {
     let format: LogOptions.Style
     let sink: LogSink
@@ -104,14 +104,14 @@ struct LineLogHandler: LogHandler {
         )
     }
 
-    /// A value with a space, an equals sign or a quotation mark in it must not read as several fields.
+    /// Quotes a value with a space, an equals sign or a quotation mark, so that it does not look like several fields.
     private func quoted(_ value: String) -> String {
         guard value.contains(where: { $0.isWhitespace || $0 == "\"" || $0 == "=" }) else { return value }
         return "\"\(value.replacingOccurrences(of: "\\", with: "\\\\").replacingOccurrences(of: "\"", with: "\\\""))\""
     }
 
     private func json(_ level: Logger.Level, _ message: String, _ values: [String: String], _ time: String) -> String {
-        // What a peer named may not take the place of what the log itself says.
+        // A peer's value must not replace the log's own fields.
         let object = values.merging(["time": time, "level": level.rawValue, "message": message]) { $1 }
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]

@@ -1,11 +1,11 @@
 import ArgumentParser
 
-/// An option with a negative number: no option of this program takes one, and to the parser a minus begins an option.
+/// An option with a negative number: no option of this program takes one, and the parser reads it as an option.
 struct NegativeValue {
     let option: String
     let value: String
 
-    /// `nil` where there is none.
+    /// `nil` if there is none.
     init?(_ arguments: [String]) {
         let arguments = arguments.prefix { $0 != "--" }
         guard
@@ -22,7 +22,7 @@ struct NegativeValue {
         word.hasPrefix("-") && word.dropFirst().first?.isNumber == true && Double(word) != nil
     }
 
-    /// Wrong usage, as it is reported.
+    /// The usage error to report.
     var failure: Failure {
         var failure = Failure(ValidationError("\(option): expected a number that is not negative, not \(value)"))
         failure.hint = "see --help"

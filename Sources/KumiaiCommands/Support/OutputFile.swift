@@ -3,37 +3,37 @@ import Blobs
 import Foundation
 import Tensors
 
-/// `--force` of commands that write files.
+/// `--force`, for commands that write files.
 struct ForceOption: ParsableArguments {
-    @Flag(name: .customLong("force"), help: "Replace files that exist.")
+    @Flag(name: .customLong("force"), help: "Replace existing files.")
     var isOn = false
 }
 
-/// What a command writes: it appears whole or not at all, and what stood there stays until then.
+/// A file or directory that a command writes: it appears complete or not at all, and an existing one stays until then.
 ///
-/// A file that exists is replaced only with `--force`.
+/// An existing file is replaced only with `--force`.
 enum OutputFile {
-    private static let forceHint = "choose another place with --out, or replace it with --force"
+    private static let forceHint = "choose another path with --out, or replace it with --force"
 
-    /// Says before the work begins whether `path` can be written.
+    /// Throws before the work begins if `path` cannot be written.
     static func prepare(_ path: String, force: Bool) throws {
         switch RegularFile.kind(of: path) {
         case .directory: throw UsageError("\(path) is a directory", hint: "name a file")
         case nil, .file:
-            // Also a link that leads nowhere stands there.
+            // A dangling link counts as existing too.
             guard force || RegularFile.kind(of: path, followsLinks: false) == nil else {
                 throw UsageError("\(path) exists; it was not overwritten", hint: forceHint)
             }
         case let kind?:
             throw UsageError(
-                "\(path) is \(kind.rawValue); expected a file, or a place for one",
-                hint: "choose another place with --out"
+                "\(path) is \(kind.rawValue); expected a regular file or a path that does not exist",
+                hint: "choose another path with --out"
             )
         }
         try requireDirectory(SystemDisk.folder(of: path))
     }
 
-    /// Throws where `path` is one of the files that are read: --force is no wish to lose them.
+    /// Throws if `path` is one of the inputs: --force must not overwrite them.
     static func requireOther(_ path: String, than inputs: [String]) throws {
         func place(_ path: String) -> String { URL(fileURLWithPath: path).resolvingSymlinksInPath().path }
         let isThere = RegularFile.kind(of: path) != nil
@@ -43,24 +43,24 @@ enum OutputFile {
             })
         else { return }
         throw UsageError(
-            "\(path) is \(input), or in it, which is read: nothing was written",
-            hint: "choose another place with --out"
+            "\(path) is the input \(input) or is inside it: nothing was written",
+            hint: "choose another path with --out"
         )
     }
 
-    /// Says before the work begins whether `files` can be written into a directory.
+    /// Throws before the work begins if `files` cannot be written into a directory.
     static func prepareDirectory(_ path: String, for files: [String], force: Bool) throws {
         try requireDirectory(path)
         for file in files {
             guard let kind = RegularFile.kind(of: "\(path)/\(file)", followsLinks: false) else { continue }
             guard kind == .file || kind == .link else {
-                throw UsageError("\(path)/\(file) is \(kind.rawValue)", hint: "choose another place with --out")
+                throw UsageError("\(path)/\(file) is \(kind.rawValue)", hint: "choose another path with --out")
             }
             guard force else { throw UsageError("\(path)/\(file) exists; it was not overwritten", hint: forceHint) }
         }
     }
 
-    /// Throws where files cannot be written to a directory, or where it is not there and cannot be made.
+    /// Throws if files cannot be written to a directory, or if it does not exist and cannot be created.
     private static func requireDirectory(_ path: String) throws {
         var place = path
         while RegularFile.kind(of: place, followsLinks: false) == nil, place != ".", place != "/" {
@@ -69,14 +69,14 @@ enum OutputFile {
         guard RegularFile.kind(of: place) == .directory else { throw cannotMake(path) }
         guard access(place, W_OK) == 0 else {
             throw place == path
-                ? UsageError("\(path) cannot be written to", hint: "choose another place with --out") : cannotMake(path)
+                ? UsageError("\(path) is not writable", hint: "choose another path with --out") : cannotMake(path)
         }
     }
 
     private static func cannotMake(_ path: String) -> UsageError {
         UsageError(
-            "the directory \(path) cannot be made",
-            hint: "is there a file of that name, or no permission to write there?"
+            "cannot create the directory \(path)",
+            hint: "check that no file has that name and that you may write there"
         )
     }
 
@@ -86,7 +86,7 @@ enum OutputFile {
         }
     }
 
-    /// Calls `write` with a path beside the target, and moves what it wrote there.
+    /// Calls `write` with a path beside the target, and moves the result to the target.
     static func replace(_ path: String, force: Bool, _ write: (String) throws -> Void) throws {
         try prepare(path, force: force)
         try makeDirectory(SystemDisk.folder(of: path))
@@ -97,8 +97,8 @@ enum OutputFile {
         }
     }
 
-    /// Calls `write` with a directory beside the target, and moves these files of it there. The last one makes the
-    /// others whole: it goes first, where it was there, and comes last.
+    /// Calls `write` with a directory beside the target, and moves these files to the target. The presence of the last
+    /// file marks the set as complete: an existing one is removed first, and the new one is moved last.
     static func replaceDirectory(_ path: String, files: [String], force: Bool, _ write: (String) throws -> Void) throws
     {
         try prepareDirectory(path, for: files, force: force)
@@ -110,14 +110,13 @@ enum OutputFile {
         }
     }
 
-    /// Lends a new directory of a name that nothing has. A name of ours that somebody may have used would cost them
-    /// their file.
+    /// Calls `body` with a new temporary directory. Its name is unique: a fixed name could collide with a user's file.
     private static func withScratch(in folder: String, _ body: (String) throws -> Void) throws {
         var template = Array("\(folder)/.kumiai-XXXXXX".utf8CString)
         guard mkdtemp(&template) != nil else {
             throw UsageError(
                 "cannot write to \(folder): \(String(cString: strerror(errno)))",
-                hint: "choose another place with --out"
+                hint: "choose another path with --out"
             )
         }
         let scratch = template.withUnsafeBufferPointer { String(cString: $0.baseAddress!) }
@@ -125,7 +124,7 @@ enum OutputFile {
         try body(scratch)
     }
 
-    /// What has come to stand there since it was looked at is not overwritten either.
+    /// A file that was created since the check is not overwritten either.
     private static func place(_ draft: String, at path: String, force: Bool) throws {
         if !force {
             if link(draft, path) == 0 { return }
@@ -133,7 +132,7 @@ enum OutputFile {
                 throw UsageError("\(path) exists; it was not overwritten", hint: forceHint)
             }
         }
-        // Also where the file system has no hard links.
+        // Also used if the file system has no hard links.
         guard rename(draft, path) == 0 else {
             throw UsageError("cannot write \(path): \(String(cString: strerror(errno)))")
         }

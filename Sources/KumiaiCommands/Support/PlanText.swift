@@ -1,6 +1,6 @@
 import Federation
 
-/// What a plan asks for, in the words of plan.toml.
+/// A plan's choices as text, in the terms of plan.toml.
 extension Strategy {
     var text: String {
         switch self {

@@ -5,11 +5,11 @@ import Foundation
 extension Kumiai {
     /// Parses the command line, runs its command, and returns the exit code.
     ///
-    /// In place of `ArgumentParser`'s own `main`, which prints with `print`: help on a full disk would be nothing, and
-    /// done.
+    /// Replaces `ArgumentParser`'s own `main`, which uses `print`: on a full disk, help would be lost and the exit code
+    /// would still be 0.
     public static func perform() async -> Int32 {
         let work = Task { await runCommand() }
-        // Cancelled, and not ended on the spot: a command cleans up what it began, and stops the processes that it
+        // Cancelled instead of terminated at once, so that the command cleans up and stops the processes that it
         // started.
         StandardStream.output.whenBroken { work.cancel() }
         let status = await work.value
@@ -30,13 +30,13 @@ extension Kumiai {
         }
     }
 
-    /// What is wrong with words of which the parser only says that they are unexpected, or that a value is missing.
+    /// A better error for arguments that the parser would only call unexpected or missing.
     private static func failure(of arguments: [String]) -> Failure? {
         CommandSuggestion(arguments, root: Kumiai.self)?.failure ?? EmptyArgument(arguments)?.failure
             ?? NegativeValue(arguments)?.failure
     }
 
-    /// Prints what the parser has to say: help, the version, completions, or what is wrong with the command line.
+    /// Prints the parser's output: help, the version, completions, or an error in the command line.
     private static func report(_ error: any Error) -> Int32 {
         let code = exitCode(for: error)
         let text = UsageText.wrapped(fullMessage(for: error), columns: 80)

@@ -1,7 +1,7 @@
 import Federation
 import Foundation
 
-/// A bar with rate and time left on standard error; nothing where that is no terminal.
+/// A progress bar with rate and remaining time on standard error; not shown if that is not a terminal.
 struct ProgressBar {
     private let title: String
     private let unit: String
@@ -17,7 +17,7 @@ struct ProgressBar {
         guard Terminal.isErrorInteractive, done == total || Date().timeIntervalSince(lastDrawn) > 0.1 else { return }
         lastDrawn = Date()
         let window = WindowSize(of: STDERR_FILENO)
-        // Not into the last column: some terminals would begin a new line.
+        // The last column stays free, because some terminals would begin a new line.
         let text = Self.text(
             title,
             unit,
@@ -34,9 +34,9 @@ struct ProgressBar {
         StandardStream.error.write(trusted: "\r\u{1b}[K")
     }
 
-    /// `title [████    ] 12/60 rounds  1.3/s  0:37 left`, in at most so many columns.
+    /// `title [████    ] 12/60 rounds  1.3/s  0:37 left`, in at most `columns` columns.
     ///
-    /// `startedAt`: what was done before `seconds` began to count. The bar shows it, the rate does not.
+    /// `startedAt`: what was done before `seconds` began to count. The bar includes it, the rate does not.
     static func text(
         _ title: String,
         _ unit: String,
@@ -58,7 +58,7 @@ struct ProgressBar {
             + "] \(end)"
     }
 
-    /// Of a second, a minute or an hour, so that a slow one is not 0.0.
+    /// Per second, minute or hour, so that a slow rate is not shown as 0.0.
     private static func text(rate: Double) -> String {
         if rate >= 0.1 { return "\(Format.number(rate, digits: 1))/s" }
         return rate * 60 >= 0.1

@@ -3,9 +3,9 @@ import Federation
 import Transport
 import Wire
 
-/// What operators' requests share that stand in the ledger with their reason.
+/// The options of operators' requests that are recorded in the ledger with a reason.
 struct ReasonedRequest: ParsableArguments {
-    @Option(help: "Why; it stands in the ledger, auditors read it, and the sites that it concerns are told.")
+    @Option(help: "The reason; it is recorded in the ledger for auditors and shown to the sites concerned.")
     var reason: String
 
     @OptionGroup var options: OperatorOptions
@@ -17,10 +17,10 @@ struct ReasonedRequest: ParsableArguments {
         }
     }
 
-    /// Asks for an entry, and returns its place in the ledger.
+    /// Requests an entry, and returns its index in the ledger.
     func record(_ message: ClientMessage) async throws -> UInt64 {
         guard case .recorded(let index) = try await options.ask(message) else {
-            throw TransportError(.unexpected, "the coordinator did not answer with the entry")
+            throw TransportError(.unexpected, "the coordinator's answer does not name the entry")
         }
         return index
     }

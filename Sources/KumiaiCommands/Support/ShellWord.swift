@@ -1,5 +1,5 @@
 extension String {
-    /// As one word of a shell's command line, for commands that are printed to be copied.
+    /// Quoted as one shell word, for commands that users copy from the output.
     var shellQuoted: String {
         let isPlain = !isEmpty && allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "/._-+:=@%,".contains($0)) }
         return isPlain

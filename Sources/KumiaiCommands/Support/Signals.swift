@@ -1,14 +1,14 @@
 @preconcurrency import Dispatch
 import Foundation
 
-/// Ctrl-C and SIGTERM stop gracefully; a second one ends the process at once. SIGHUP makes a service read again what it
-/// can read while it runs.
+/// Ctrl-C and SIGTERM stop gracefully; a second one ends the process at once. SIGHUP makes a service reload what it can
+/// reload while it runs.
 final class Signals: Sendable {
     private let sources: [any DispatchSourceSignal]
 
     /// Calls `stop` at the first signal of `numbers` and `reload` at each SIGHUP, for as long as this object lives.
     ///
-    /// Without `reload`, SIGHUP keeps its default: a command ends with its terminal.
+    /// Without `reload`, SIGHUP keeps its default: a command ends when its terminal closes.
     init(
         on numbers: [Int32] = [SIGINT, SIGTERM],
         stop: @escaping @Sendable () async -> Void,
@@ -24,7 +24,7 @@ final class Signals: Sendable {
         self.sources = sources
     }
 
-    /// SIGHUP ends no service, also not while it starts: reading a long ledger takes time.
+    /// SIGHUP must not end a service, even during its start: reading a long ledger takes time.
     static func ignoreHangUp() { signal(SIGHUP, SIG_IGN) }
 
     private static func source(_ number: Int32, _ handler: @escaping @Sendable () -> Void) -> any DispatchSourceSignal {

@@ -5,7 +5,7 @@ enum SiteTable {
     static func table(_ report: StatusReport) -> Table {
         var table = Table([
             ("SITE", .left), ("STATE", .left), ("LOCAL LOSS", .right), ("UP", .right), ("DOWN", .right),
-            ("TAKEN IN", .right),
+            ("ACCEPTED", .right),
             ("REFUSED", .right), ("SEEN", .right),
         ])
         for site in report.sites {
@@ -25,7 +25,7 @@ enum SiteTable {
         site.heartbeat.displayName.isEmpty ? site.site.description : "\(site.site) \(site.heartbeat.displayName)"
     }
 
-    /// What is wrong at sites, a line each: in their own words, and what their certificates say.
+    /// The sites' problems, one line each: what they report, and notices about their certificates.
     static func troubles(_ report: StatusReport) -> [String] {
         report.sites.flatMap { site -> [String] in
             var lines: [String] = []
@@ -35,7 +35,7 @@ enum SiteTable {
             if !site.isConnected, !site.absence.isEmpty {
                 lines.append("\(site.site) is not connected: \(site.absence)")
             }
-            // A connected site says so itself, and may have renewed its certificate since it connected.
+            // A connected site reports this itself, and may have renewed its certificate since it connected.
             if !site.isConnected, let end = site.certificateEnds,
                 let notice = CertificateTerm(notBefore: .init(milliseconds: 0), notAfter: end).notice(at: report.time)
             {
@@ -45,10 +45,10 @@ enum SiteTable {
         }
     }
 
-    /// A connected site whose last word is older than this is called silent.
+    /// A connected site whose last message is older than this is shown as silent.
     private static let silentMilliseconds: UInt64 = 20_000
 
-    /// Slow, silent and gone look different.
+    /// Distinguishes slow, silent and disconnected sites.
     private static func state(_ site: SiteReport, now: Timestamp) -> String {
         guard site.isConnected else { return site.absence.isEmpty ? "not connected" : "rejected" }
         if let seen = site.lastSeen, now > seen, now.milliseconds - seen.milliseconds > silentMilliseconds {
@@ -66,7 +66,7 @@ enum SiteTable {
     }
 }
 
-/// A campaign in a few lines.
+/// A campaign's state in a few lines.
 enum CampaignText {
     static func lines(_ campaign: CampaignReport, now: Timestamp) -> [String] {
         var lines = [
@@ -79,7 +79,7 @@ enum CampaignText {
             let left =
                 campaign.deadline.map {
                     """
-                    , given up \
+                    , abandoned \
                     \($0 > now ? "in " + Format.duration(Double($0.milliseconds - now.milliseconds) / 1000) : "now")
                     """
                 } ?? ""
@@ -90,7 +90,7 @@ enum CampaignText {
                 ? Format.duration(Double(deadline.milliseconds - now.milliseconds) / 1000) + " left" : "deadline passed"
             lines.append(
                 """
-                round \(campaign.key): \(counted(campaign.updatesInRound, "update")) in, quorum \(campaign.quorum), \
+                round \(campaign.key): \(counted(campaign.updatesInRound, "update")), quorum \(campaign.quorum), \
                 \(left)
                 """
             )

@@ -1,27 +1,27 @@
 import Foundation
 
-/// Descriptors 0, 1 and 2, which a program may be started without.
+/// Descriptors 0, 1 and 2, which may be closed when the program is started.
 enum StandardDescriptors {
-    /// Opens those that are closed, so that no file that is opened later becomes standard output: a report would be
-    /// written into a key file.
+    /// Opens closed descriptors, so that no file that is opened later becomes standard output: otherwise a report could
+    /// be written into a key file.
     ///
-    /// They are opened for reading only. What is written to them fails, as it should where output was expected; and
-    /// that holds also after the program has started itself once more (`BLASCore.restartIfWrong`).
+    /// They are opened for reading only, so that a write to them fails instead of being lost silently, also after the
+    /// program has restarted itself (`BLASCore.restartIfWrong`).
     static func openClosed() {
         for descriptor in [STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO] where fcntl(descriptor, F_GETFD) < 0 {
-            // The lowest free number is this one. Where there is no /dev, the root directory serves.
+            // open() returns the lowest free number, which is this one. Without /dev, the root directory is used.
             if open("/dev/null", O_RDONLY) < 0 { _ = open("/", O_RDONLY | O_DIRECTORY) }
         }
     }
 
-    /// A write that cannot be done is an error where it is made, not the end of the process: a pipe that nobody reads,
-    /// a file at its size limit.
+    /// Makes a failed write (a pipe without a reader, a file at its size limit) an error at the call, instead of a
+    /// signal that ends the process.
     static func ignoreSignalsOfWrites() {
         for number in [SIGPIPE, SIGXFSZ] { signal(number, SIG_IGN) }
     }
 
-    /// A rotation of logs may come before a service listens for it: from its first instruction on, SIGHUP ends no
-    /// service.
+    /// Log rotation may send SIGHUP before a service handles it: the signal is ignored from the first instruction on,
+    /// so that it does not end the service.
     static func ignoreHangupOfServices(_ arguments: [String]) {
         if arguments.count > 1, ["coordinator", "worker"].contains(arguments[0]), arguments[1] == "run" {
             signal(SIGHUP, SIG_IGN)

@@ -3,7 +3,7 @@ import NIOConcurrencyHelpers
 
 /// Standard output or standard error.
 ///
-/// What cannot be written ends nothing at once: ``failure`` keeps the first reason, and the program ends with
+/// A failed write does not end the process at once: ``failure`` keeps the first reason, and the program exits with
 /// ``status(after:)`` when its command has cleaned up.
 final class StandardStream: Sendable {
     static let output = StandardStream(STDOUT_FILENO, stopsAtFailure: true)
@@ -14,10 +14,10 @@ final class StandardStream: Sendable {
         var whenBroken: (@Sendable () -> Void)?
     }
 
-    /// Whether it is a terminal that understands control sequences.
+    /// Whether it is a terminal that supports control sequences.
     let isInteractive: Bool
     private let descriptor: Int32
-    /// A report with a gap would be taken for a complete one.
+    /// Stops at the first failure: a report with a gap could be mistaken for a complete one.
     private let stopsAtFailure: Bool
     private let state = NIOLockedValueBox(State())
 
@@ -29,14 +29,14 @@ final class StandardStream: Sendable {
         isInteractive = isatty(descriptor) == 1 && ProcessInfo.processInfo.environment["TERM"] != "dumb"
     }
 
-    /// Columns of the terminal; many where it is none.
+    /// Columns of the terminal; a large number if it is not a terminal.
     var width: Int {
         var size = winsize()
         guard ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return isInteractive ? 80 : 200 }
         return Int(size.ws_col)
     }
 
-    /// Why the first text that could not be written could not be.
+    /// The reason of the first failed write.
     var failure: DescriptorWriter.Failure? { state.withLockedValue { $0.failure } }
 
     /// Calls `body` once, as soon as something cannot be written.
@@ -51,11 +51,11 @@ final class StandardStream: Sendable {
     /// Writes a line.
     func print(_ line: StyledText) { write(trusted: rendered(line) + "\n") }
 
-    /// The text with our control sequences, where they are understood.
+    /// The text, with control sequences for its styles if the terminal supports them.
     func rendered(_ text: StyledText) -> String { text.rendered(inColour: isInteractive && Self.allowsColour) }
 
-    /// Writes text as it is. Only our own: nothing in it may come from a peer, a file or a certificate unless it went
-    /// through ``DisplayText`` or a ``StyledText``.
+    /// Writes text unchanged. Only for trusted text: anything from a peer, a file or a certificate must go through
+    /// ``DisplayText`` or a ``StyledText`` first.
     func write(trusted text: String) {
         let broken = state.withLockedValue { state -> (@Sendable () -> Void)? in
             guard state.failure == nil || !stopsAtFailure else { return nil }
@@ -66,17 +66,17 @@ final class StandardStream: Sendable {
         broken?()
     }
 
-    /// What the program ends with where its command ended with `status`.
+    /// The program's exit status after its command has ended with `status`.
     ///
-    /// A command's own failure matters more than its lost report. Where the reader closed the pipe, nothing is said,
-    /// and the status is that of a program which SIGPIPE ended.
+    /// A command's own failure takes precedence over a lost report. If the reader closed the pipe, nothing is printed,
+    /// and the status is that of a program that SIGPIPE has ended.
     func status(after status: Int32) -> Int32 {
         guard let failure else { return status }
-        // What the command found out stays its exit code.
+        // The command's own failure keeps its exit code.
         guard failure.code != EPIPE else { return status == 0 ? ExitStatus.brokenPipe.rawValue : status }
         Terminal.error(
             "cannot write to standard output: \(failure.reason)",
-            hint: "the command's work is done, only its report is lost: make room, or redirect the output elsewhere"
+            hint: "the command's work is done, only its report is lost: free disk space, or redirect the output"
         )
         return status == 0 ? ExitStatus.failed.rawValue : status
     }

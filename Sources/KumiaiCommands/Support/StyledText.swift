@@ -1,7 +1,7 @@
 import Federation
 
-/// Text for a terminal. What stands in the source is printed as it is; what is interpolated into it may come from
-/// anyone, and is escaped.
+/// Text for a terminal. Literals from the source are printed unchanged; interpolated values may be untrusted and are
+/// escaped.
 struct StyledText: ExpressibleByStringInterpolation {
     fileprivate struct Run {
         var text: String
@@ -35,7 +35,7 @@ struct StyledText: ExpressibleByStringInterpolation {
 
     static func + (a: StyledText, b: StyledText) -> StyledText { StyledText(runs: a.runs + b.runs) }
 
-    /// The text with the sequences of ECMA-48 for its styles, or without them.
+    /// The text with or without ECMA-48 control sequences for its styles.
     func rendered(inColour: Bool) -> String {
         runs.map { run in
             guard inColour, let style = run.style else { return run.text }

@@ -1,24 +1,24 @@
 import Federation
 
-/// Columns that fit the window: the widest cells are cut where a line would be too long. In a pipe nothing is cut.
+/// A table that fits the window: the widest columns are cut if a line would be too long. In a pipe nothing is cut.
 struct Table {
     enum Alignment { case left, right }
 
     private let headings: [(title: String, alignment: Alignment)]
     private var rows: [[String]] = []
 
-    /// Cells are not cut to less than this.
+    /// Columns are not made narrower than this.
     private static let narrowest = 8
 
     init(_ headings: [(String, Alignment)]) { self.headings = headings.map { (title: $0.0, alignment: $0.1) } }
 
     mutating func append(_ row: [String]) {
         precondition(row.count == headings.count)
-        // Before the widths are counted: what is shown is what is counted.
+        // Escaped before the widths are computed, because the escaped text is what is shown.
         rows.append(row.map(DisplayText.escaped))
     }
 
-    /// The lines, headings first; each fits `limit` columns, also where that takes half of a cell.
+    /// The lines, headings first; each is cut to `limit` columns, even in the middle of a cell.
     func plainLines(width limit: Int) -> [String] {
         var widths = headings.indices.map { column in
             ([headings[column].title] + rows.map { $0[column] }).map(\.columns).max() ?? 0

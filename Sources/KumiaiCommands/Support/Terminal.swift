@@ -1,6 +1,6 @@
 import Federation
 
-/// What a command says to people: results on standard output, errors and notes on standard error.
+/// A command's text output: results on standard output, errors and notes on standard error.
 ///
 /// Output to a pipe has no colour and no progress bar.
 enum Terminal {
@@ -12,19 +12,19 @@ enum Terminal {
 
     static func styled(_ text: StyledText, _ style: Style) -> StyledText { text.styled(style) }
 
-    // Disfavoured, so that a literal is a `StyledText`: its own characters are ours, and what it interpolates keeps its
-    // style.
+    // Disfavoured, so that a literal becomes a `StyledText`: its own characters are trusted, and interpolated values
+    // keep their style.
     @_disfavoredOverload
     static func styled(_ text: String, _ style: Style) -> StyledText { StyledText(text).styled(style) }
 
     /// Prints a line.
     static func print(_ line: StyledText = "") { StandardStream.output.print(line) }
 
-    /// Prints a line of any text, escaped.
+    /// Prints any text as one line, escaped.
     @_disfavoredOverload
     static func print(_ line: String) { StandardStream.output.print(StyledText(line)) }
 
-    /// Prints JSON, in lines where it has some.
+    /// Prints JSON; it may have several lines.
     static func printJSON(_ json: String) { StandardStream.output.write(trusted: DisplayText.escapedJSON(json) + "\n") }
 
     /// `kumiai: error: …` and `kumiai: hint: …` on standard error.

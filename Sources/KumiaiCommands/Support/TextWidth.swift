@@ -1,8 +1,8 @@
-/// How many columns a text takes in a terminal (Unicode Standard Annex #11: wide and fullwidth characters take two).
+/// The columns that a text takes in a terminal (Unicode Standard Annex #11: wide and fullwidth characters take two).
 extension String {
     var columns: Int { reduce(0) { $0 + $1.columns } }
 
-    /// Cut to so many columns; an ellipsis stands for what is missing.
+    /// Cut to `limit` columns; an ellipsis replaces the rest.
     func cut(toColumns limit: Int) -> String {
         guard limit > 0 else { return "" }
         guard columns > limit else { return self }
@@ -17,7 +17,7 @@ extension String {
 }
 
 extension Character {
-    /// 0 for a mark that stands alone; an emoji of several scalars takes two.
+    /// 0 for a combining mark alone; an emoji of several scalars takes two.
     var columns: Int {
         var total = 0, isJoined = false
         for scalar in unicodeScalars {
@@ -41,14 +41,14 @@ extension Unicode.Scalar {
         case .nonspacingMark, .enclosingMark, .format, .control: return 0
         default: break
         }
-        // Vowels and finals of Hangul join the consonant before them.
+        // Hangul vowels and final consonants combine with the consonant before them.
         if (0x1160...0x11FF).contains(value) { return 0 }
         let isFlag = (0x1F1E6...0x1F1FF).contains(value)
         if properties.isEmojiPresentation && !isFlag { return 2 }
         return Self.wide.contains { $0.contains(value) } ? 2 : 1
     }
 
-    /// Blocks of wide and fullwidth characters (EastAsianWidth.txt); emoji are known by their own property.
+    /// Blocks of wide and fullwidth characters (EastAsianWidth.txt); emoji are recognised by their own property.
     private static let wide: [ClosedRange<UInt32>] = [
         0x1100...0x115F, 0x2329...0x232A, 0x2E80...0x303E, 0x3041...0xA4CF, 0xA960...0xA97C, 0xAC00...0xD7A3,
         0xF900...0xFAFF,

@@ -1,7 +1,7 @@
 import Coordinator
 import Tensors
 
-/// A model may be registered that nobody can train with what there is now; the operator should know.
+/// A model that no site can train may be registered; this note warns the operator.
 enum UntrainableNote {
     static func print(of model: SafetensorsFile) {
         guard let problem = PlanFit.problem(of: model) else { return }

@@ -1,7 +1,7 @@
-/// The parser wraps all that it prints but the lines of a command's usage and of an option's help, which may have
-/// hundreds of characters.
+/// Wraps the lines of a command's usage and of an option's help, which may have hundreds of characters and which the
+/// parser, unlike all its other text, does not wrap.
 enum UsageText {
-    /// `text` with such lines broken between options and words to at most `columns`.
+    /// Returns `text` with such lines broken to at most `columns`, between options and words.
     static func wrapped(_ text: String, columns: Int) -> String {
         text.split(separator: "\n", omittingEmptySubsequences: false).map { line in
             let isUsage = ["USAGE: ", "Usage: ", "Help:  "].contains { line.hasPrefix($0) }
@@ -22,13 +22,13 @@ enum UsageText {
         return lines.joined(separator: "\n")
     }
 
-    /// The label, with the spaces after it, is one with the first word.
+    /// The label and the first word form one part.
     private static func words(_ line: Substring) -> [String] {
         let words = line.dropFirst("Help:  ".count).split(separator: " ").map(String.init)
         return words.isEmpty ? [String(line)] : ["Help:  \(words[0])"] + words.dropFirst()
     }
 
-    /// Words, but what stands in brackets, and an option with its value, in one.
+    /// Words; text in brackets, and an option with its value, form one part each.
     private static func parts(_ line: Substring) -> [String] {
         var parts: [String] = []
         var depth = 0

@@ -10,7 +10,7 @@ struct WindowSize: Equatable {
         self.lines = max(1, lines)
     }
 
-    /// That of the terminal behind a descriptor, as it is now; 80 × 24 where it does not say.
+    /// The current size of the terminal behind a descriptor; 80 × 24 if it is unknown.
     init(of descriptor: Int32) {
         var size = winsize()
         let isKnown = ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0

@@ -1,7 +1,7 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-// A package of its own, so that users of Kumiai don't build it.
+// A separate package, so that users of Kumiai do not build it.
 let package = Package(
     name: "benchmarks",
     dependencies: [

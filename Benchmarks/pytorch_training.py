@@ -1,4 +1,4 @@
-"""The same policy, batches and steps in PyTorch (CPU, eager, float32): samples a second, as one JSON object."""
+"""The same policy, batches and steps in PyTorch (CPU, eager, float32): samples per second, as one JSON object."""
 import json
 import pathlib
 import sys
@@ -9,7 +9,7 @@ import torch
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "Examples" / "pytorch"))
 from kumiai_policy import Policy, add_lora
 
-STEPS = {32: 60, 256: 10}  # by batch size: about a second a run
+STEPS = {32: 60, 256: 10}  # by batch size: about one second per run
 WARM_UP, RUNS = 5, 3
 
 
@@ -54,7 +54,7 @@ def training(case, size, threads):
 
 
 def sgemm(threads, size=2048):
-    """Gflop/s of a square product: what the machine can do at best."""
+    """Gflop/s of a square matrix product: the machine's peak."""
     torch.set_num_threads(threads)
     a, b = torch.rand(size, size), torch.rand(size, size)
     a @ b  # warm-up

@@ -1,7 +1,7 @@
-"""The Kumiai policy in PyTorch: loads `model.safetensors` of a release, acts on a robot, trains further.
+"""The Kumiai policy in PyTorch: loads a release's `model.safetensors`, predicts actions for a robot, trains further.
 
 A small vision-language-action transformer over [image patches | words | robot state | action queries]; it predicts a
-chunk of actions, by regression (`l1`, `mse`) or by flow matching. The safetensors metadata hold the configuration: the
+chunk of actions, by regression (`l1`, `mse`) or by flow matching. The safetensors metadata contain the configuration: the
 shape, and the contract with the robot (which observations and actions, in which units and normalisation).
 """
 import json
@@ -60,7 +60,7 @@ class Policy(nn.Module):
         self.blocks = nn.ModuleList(Block(*shape) for _ in range(config["n_layers"]))
         self.ln, self.head = nn.LayerNorm(dim), nn.Linear(dim, self.n_actions)
 
-        # Not persistent: they belong to the contract, not to the weights.
+        # Not persistent: these buffers belong to the contract, not to the weights.
         for statistic in ("mean", "std"):
             state = [value for entry in contract["state"] for value in entry[statistic]]
             actions = [dimension[statistic] for dimension in contract["action"]["dimensions"]]
@@ -75,7 +75,7 @@ class Policy(nn.Module):
         return policy
 
     def forward(self, state=None, words=None, patches=None, noisy=None, time=None):
-        """Normalised inputs to a chunk of normalised actions; by flow matching, to their velocity at `noisy`, `time`.
+        """Maps normalised inputs to a chunk of normalised actions; with flow matching, to their velocity at `noisy`, `time`.
 
         state (B, S), words (B, n_words) int64, patches (B, P, 3 * patch_size²), noisy (B, chunk, A), time (B,).
         """
@@ -103,7 +103,7 @@ class Policy(nn.Module):
         return torch.cat([angle.sin(), angle.cos()], -1).to(self.pos.dtype)
 
     def loss(self, batch):
-        """Over normalised `state`, `words`, `patches` (those in use) and `actions`; flow matching also takes `noise`
+        """The loss on normalised `state`, `words`, `patches` (those in use) and `actions`; flow matching also takes `noise`
         like the actions and `time` (B,), so that the trainer chooses their distributions."""
         inputs, actions = [batch.get(name) for name in ("state", "words", "patches")], batch["actions"]
         if self.flow:
@@ -113,7 +113,7 @@ class Policy(nn.Module):
         return (F.l1_loss if self.config["loss"] == "l1" else F.mse_loss)(self(*inputs), actions)
 
     def sample(self, state=None, words=None, patches=None, noise=None):
-        """Normalised actions; by flow matching, from `noise` (t = 0) in Euler steps to t = 1."""
+        """Returns normalised actions; with flow matching, by Euler steps from `noise` (t = 0) to t = 1."""
         if not self.flow:
             return self(state, words, patches)
         x = noise
@@ -149,7 +149,7 @@ class Policy(nn.Module):
         return (actions - self.action_mean) / self.action_std
 
     def patchify(self, images):
-        """uint8 images (B, H, W, 3), one a camera, to (B, P, 3 * patch_size²): a row-major grid of squares."""
+        """Converts uint8 images (B, H, W, 3), one per camera, to (B, P, 3 * patch_size²): a row-major grid of squares."""
         size, patches = self.patch_size, []
         for image in images:
             batch, height, width, _ = image.shape
@@ -158,7 +158,7 @@ class Policy(nn.Module):
         return torch.cat(patches, 1)
 
     def tokenize(self, text):
-        """Words to ids by a hash (FNV-1a, 32 bits), without a vocabulary file; 0 pads. Refuses what the policy would not see."""
+        """Maps words to ids by a hash (FNV-1a, 32 bits), without a vocabulary file; 0 pads. Raises ValueError for text that the policy would not see."""
         words = split_words(text)
         if len(words) > self.n_words:
             raise ValueError(f"the instruction has {len(words)} words, and the policy reads {self.n_words}: {text!r}")
@@ -171,11 +171,11 @@ class Policy(nn.Module):
         return torch.tensor(ids + [0] * (self.n_words - len(ids)))
 
 
-# The joiners of Persian, of the scripts of India, and of emoji; variation selectors: they only say how a letter is drawn.
+# Joiners of Persian, of Indian scripts and of emoji, and variation selectors: they only affect how a letter is drawn.
 INVISIBLE = (0x200C, 0x200D), (0x180B, 0x180D), (0x180F, 0x180F), (0xFE00, 0xFE0F), (0xE0100, 0xE01EF)
 # The long-vowel marks of Japanese.
 LONG_VOWELS = "\u30fc\uff70"
-# Letters, marks and symbols without a shape: the grapheme joiner, fillers of Hangul, the empty Braille cell.
+# Letters, marks and symbols without a visible shape: the grapheme joiner, Hangul fillers, the empty Braille cell.
 SHAPELESS = "\u034f\u115f\u1160\u2800\u3164\uffa0"
 HAN = (0x3005, 0x3007), (0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF), (0x20000, 0x3FFFF)
 HIRAGANA = ((0x3041, 0x309F),)
@@ -183,7 +183,7 @@ KATAKANA = (0x30A0, 0x30FF), (0x31F0, 0x31FF), (0xFF66, 0xFF9F)
 
 
 def split_words(text):
-    """The words of an instruction in any script, as Kumiai's trainer has them (Sources/Demonstrations/Text/Tokenizer.swift).
+    """The words of an instruction in any script, exactly as Kumiai's trainer computes them (Sources/Demonstrations/Text/Tokenizer.swift).
 
     NFC and lower-case; a word is a run of letters, marks and digits, and ends where Han, Hiragana, Katakana and other scripts
     meet; a symbol outside ASCII is a word of its own. Raises ValueError for control characters and the like.
@@ -210,7 +210,7 @@ def split_words(text):
 
 
 def character_kind(character):
-    """"han", "hiragana", "katakana" or "other" of a letter or digit, else "mark", "invisible", "symbol", "separator" or "unreadable"."""
+    """Returns "han", "hiragana", "katakana" or "other" for a letter or digit, otherwise "mark", "invisible", "symbol", "separator" or "unreadable"."""
     value, category = ord(character), unicodedata.category(character)
     if value < 128:
         if character.isalnum():
@@ -245,7 +245,7 @@ class TemporalEnsemble:
         """Adds the chunk (..., chunk, A) predicted at this step; returns the action (..., A) to execute now."""
         self.chunks.append(chunk)
         count = len(self.chunks)
-        # The oldest comes first and weighs most; it predicted this step count - 1 steps ago.
+        # The oldest chunk comes first and has the largest weight; it predicted this step count - 1 steps ago.
         predictions = torch.stack([chunk[..., count - 1 - i, :] for i, chunk in enumerate(self.chunks)])
         weights = torch.exp(-self.decay * torch.arange(count, dtype=chunk.dtype, device=chunk.device))
         return torch.tensordot(weights / weights.sum(), predictions, 1)

@@ -1,5 +1,5 @@
 #pragma once
-// Bare OpenSSL over loopback, blocking sockets: what the transport is compared to.
+// Bare OpenSSL over loopback with blocking sockets: the reference for the transport.
 #include <arpa/inet.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
@@ -13,7 +13,7 @@
 struct baseline_server {
     int socket;
     long long bytes;
-    // Whether both ends hash what passes.
+    // Whether both ends hash the bytes.
     int hashes;
     const char *certificate, *key, *authority;
 };
@@ -60,8 +60,8 @@ static void *baseline_serve(void *argument) {
     return NULL;
 }
 
-// Seconds to carry `bytes` from one thread to another in writes of 1 MiB, hashed once at each end where `hashes`; negative where
-// it failed.
+// Seconds to carry `bytes` from one thread to another in writes of 1 MiB, hashed once at each end if `hashes`; negative if it
+// failed.
 static double baseline_transfer(const char *certificate, const char *key, const char *authority, long long bytes, int hashes) {
     struct baseline_server s = {socket(AF_INET, SOCK_STREAM, 0), bytes, hashes, certificate, key, authority};
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};

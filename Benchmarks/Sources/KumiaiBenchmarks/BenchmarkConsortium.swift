@@ -4,11 +4,11 @@ import Foundation
 import Identity
 import Tensors
 
-/// A consortium in a folder, made with the commands that a person would type.
+/// A consortium in a folder, made with the same commands that a user would run.
 final class BenchmarkConsortium {
     let folder: String
     let port: Int
-    /// The program; `run` builds it.
+    /// The kumiai program; the script `run` builds it.
     let kumiai: String
 
     init(sites: Int, bytes: Int, rounds: Int) throws {
@@ -69,7 +69,7 @@ final class BenchmarkConsortium {
         return try MeasuredProcess(arguments, error: FileHandle(forWritingTo: URL(fileURLWithPath: path(log + ".log"))))
     }
 
-    /// As soon as the coordinator listens.
+    /// Opens the campaign as soon as the coordinator listens.
     func openCampaign() throws {
         for attempt in 0..<200 {
             do {
@@ -115,7 +115,7 @@ final class BenchmarkConsortium {
         }
     }
 
-    /// A policy of zeros of about this size: nearly all of it are words.
+    /// Writes a policy of about this size with all weights zero; nearly all of them are word embeddings.
     private func writeModel(bytes: Int) throws {
         let contract = Contract(
             embodiment: "none",

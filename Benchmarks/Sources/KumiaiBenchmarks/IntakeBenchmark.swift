@@ -9,7 +9,7 @@ import NIOPosix
 import Transport
 import Wire
 
-/// 1 GiB over TLS, protobuf, spool and hash, beside bare OpenSSL over the same loopback.
+/// Measures 1 GiB over TLS, protobuf, spool and hash against bare OpenSSL over the same loopback.
 enum IntakeBenchmark {
     static let byteCount = 1 << 30
 
@@ -45,7 +45,7 @@ enum IntakeBenchmark {
         ]
     }
 
-    /// Seconds until the last byte is on the disk under its hash; the median of three.
+    /// Seconds until the last byte is on disk under its hash; the median of three runs.
     private static func intake(_ folder: String, server: TLSContext, client: TLSContext) async throws -> Double {
         let store = try BlobStore(directory: folder + "/blobs")
         let workers = NIOThreadPool(numberOfThreads: 2)
@@ -99,7 +99,7 @@ enum IntakeBenchmark {
         return times.sorted()[1]
     }
 
-    /// What the coordinator does with an upload.
+    /// Handles an upload as the coordinator does.
     private static func receive(_ connection: ServerConnection, _ store: BlobStore, _ workers: NIOThreadPool)
         async throws
     {

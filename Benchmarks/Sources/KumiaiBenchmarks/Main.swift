@@ -2,7 +2,7 @@ import Foundation
 import LinearAlgebra
 import Transport
 
-/// Prints one JSON object of ratios and absolute values. `run` starts it and adds PyTorch's side.
+/// Prints one JSON object with ratios and absolute values. The script `run` starts it and adds PyTorch's values.
 @main
 struct Main {
     static func main() async throws {
@@ -30,7 +30,7 @@ struct Main {
         print(String(decoding: data, as: UTF8.self))
     }
 
-    /// The median of some runs.
+    /// The median of several runs.
     static func median(_ count: Int, _ body: () throws -> Double) rethrows -> Double {
         try (0..<count).map { _ in try body() }.sorted()[count / 2]
     }

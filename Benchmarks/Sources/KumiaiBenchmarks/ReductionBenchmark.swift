@@ -3,7 +3,7 @@ import Federation
 import Foundation
 import Tensors
 
-/// Eight updates of 32 MiB reduced from files in the page cache, beside memcpy of the same bytes.
+/// Measures the reduction of eight updates of 32 MiB, from files in the page cache, against memcpy of the same bytes.
 enum ReductionBenchmark {
     static func run() throws -> [String: Double] {
         let sites = 8, elements = 8 << 20
@@ -33,7 +33,7 @@ enum ReductionBenchmark {
         let input = try RoundInput(task, model: files[0], serverState: nil, updates: Array(files.dropFirst()))
         let bytes = Double(sites * elements * 4)
         let reduce = try Main.median(5) {
-            // A round makes a new file; an old one's end is not its time.
+            // A round writes a new file; the time to delete the old one must not count.
             defer { try? FileManager.default.removeItem(atPath: folder + "/out") }
             return try Main.seconds {
                 try RoundReduction(threads: 1).reduce(
@@ -43,7 +43,7 @@ enum ReductionBenchmark {
                 )
             }
         }
-        // As many bytes as the updates have, so that no cache holds them.
+        // As many bytes as the updates have, so that they do not fit into a cache.
         let total = sites * elements * 4
         let source = UnsafeMutableRawPointer.allocate(byteCount: total, alignment: 64),
             target = UnsafeMutableRawPointer.allocate(byteCount: total, alignment: 64)

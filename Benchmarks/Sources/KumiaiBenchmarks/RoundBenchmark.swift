@@ -4,13 +4,13 @@ import Foundation
 import Identity
 import Tensors
 
-/// Whole rounds: a real coordinator and real workers, each side in a process of its own, over TLS on the loopback; only
-/// the training is synthetic. Beside the floor: the same bytes, up and down, over bare OpenSSL, hashed once at each
-/// end.
+/// Measures whole rounds: a real coordinator and real workers, each side in its own process, over TLS on loopback; only
+/// the training is synthetic. The reference ("floor") is the same bytes, up and down, over bare OpenSSL, hashed once at
+/// each end.
 struct RoundBenchmark {
     let sites: Int
     let bytes: Int
-    /// The first one is not counted: then sites connect.
+    /// The first round is not counted, because the sites connect in it.
     static let rounds = 4
 
     private var name: String { "\(sites)x\(bytes / 1_000_000)mb" }
@@ -44,7 +44,7 @@ struct RoundBenchmark {
             guard coordinator.isRunning else {
                 throw BenchmarkError("the coordinator has ended: \(consortium.log("coordinator").suffix(1000))")
             }
-            // Only what is new: reading all of it each time would take a core from those that are measured.
+            // Reads only new text: reading the whole log each time would take processor time from the measured processes.
             committed +=
                 String(decoding: try log.readToEnd() ?? Data(), as: UTF8.self).components(
                     separatedBy: "round committed"
@@ -98,7 +98,7 @@ struct BenchmarkError: Error, CustomStringConvertible {
     init(_ description: String) { self.description = description }
 }
 
-/// A process whose time and memory are asked for.
+/// A process whose processor time and memory are measured.
 final class MeasuredProcess {
     private let process = Process()
 
@@ -112,7 +112,7 @@ final class MeasuredProcess {
 
     var isRunning: Bool { process.isRunning }
 
-    /// Of all its threads, user and system.
+    /// Processor seconds of all its threads, user and system.
     var processorSeconds: Double {
         guard let text = try? String(contentsOfFile: "/proc/\(process.processIdentifier)/stat", encoding: .utf8),
             let end = text.lastIndex(of: ")")

@@ -6,9 +6,9 @@ import Tensors
 import Trainers
 import Worker
 
-/// Many workers in one process, whose training is a file of numbers.
+/// Many workers in one process; instead of training, they write a file of numbers.
 enum SyntheticSites {
-    /// Works until the campaign has ended.
+    /// Runs until the campaign has ended.
     static func run(_ folder: String, port: Int, sites: Int) async throws {
         let workers = NIOThreadPool(numberOfThreads: 4)
         workers.start()

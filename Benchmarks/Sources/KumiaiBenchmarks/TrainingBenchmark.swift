@@ -6,7 +6,7 @@ import Foundation
 import LinearAlgebra
 import Tensors
 
-/// Samples a second of one training step (forward, backward, clipping, AdamW), float32.
+/// Samples per second of one training step (forward, backward, clipping, AdamW), float32.
 enum TrainingBenchmark {
     private struct Case {
         let name: String
@@ -40,7 +40,7 @@ enum TrainingBenchmark {
         return values
     }
 
-    /// Steps a second with batches made from real demonstrations on the way, over those with one batch that is there.
+    /// Steps per second with batches made from real demonstrations during training, divided by those with one ready batch.
     private static func loading() throws -> Double {
         let policy = try Policy(SafetensorsFile(path: "../Examples/metaworld/base/image.safetensors"))
         let demonstrations = try DemonstrationFiles.read(
@@ -62,7 +62,7 @@ enum TrainingBenchmark {
         return ratios.sorted()[2]
     }
 
-    /// Two arms' numbers without a camera, and a camera with the hand's numbers: the sample policies.
+    /// The shapes of the sample policies: two arms' state without a camera, and one camera with the hand's state.
     private static let state = configuration(state: 39, cameras: [])
     private static let image = configuration(state: 4, cameras: [Camera(key: "c", height: 48, width: 48)])
 
@@ -111,12 +111,12 @@ enum TrainingBenchmark {
     }
 }
 
-/// Multiplications and additions that a training step needs.
+/// The multiplications and additions of a training step.
 private enum Work {
-    /// Of one sample: the matrix products forward, and twice as many backward.
+    /// For one sample: the matrix products of the forward pass, and twice as many in the backward pass.
     static func flops(of c: PolicyConfiguration) -> Double {
         let (t, d, f, q) = (Double(c.tokens), Double(c.width), Double(c.feedForward), Double(c.chunk))
-        // In the last layer only the queries' rows go on.
+        // The last layer computes keys and values for all rows, and the rest only for the queries' rows.
         let whole = Double(c.layers - 1) * t, rows = whole + q
         let linear = Double(c.layers) * t * 2 * d * d + rows * (2 * d * d + 2 * d * f)
         let attention = (whole + q) * 2 * t * d
@@ -125,9 +125,9 @@ private enum Work {
     }
 }
 
-/// The machine's single-precision matrix product.
+/// The machine's speed of single-precision matrix products.
 private enum Peak {
-    /// 2048³, the best of five; on `threads` threads with a product each.
+    /// 2048³, the best of five runs; `threads` threads compute one product each.
     static func gigaflops(threads: Int) -> Double {
         BLAS.useOneThread()
         let n = 2048

@@ -44,7 +44,7 @@ struct RoundBenchmark {
             guard coordinator.isRunning else {
                 throw BenchmarkError("the coordinator has ended: \(consortium.log("coordinator").suffix(1000))")
             }
-            // Reads only new text: reading the whole log each time would take processor time from the measured processes.
+            // Reads only new text: reading the whole log each time would take processor time from what is measured.
             committed +=
                 String(decoding: try log.readToEnd() ?? Data(), as: UTF8.self).components(
                     separatedBy: "round committed"

@@ -40,7 +40,7 @@ enum TrainingBenchmark {
         return values
     }
 
-    /// Steps per second with batches made from real demonstrations during training, divided by those with one ready batch.
+    /// Steps per second with batches made from real demonstrations during training, divided by those with a ready batch.
     private static func loading() throws -> Double {
         let policy = try Policy(SafetensorsFile(path: "../Examples/metaworld/base/image.safetensors"))
         let demonstrations = try DemonstrationFiles.read(

@@ -8,7 +8,7 @@ import Updates
 
 @testable import Aggregation
 
-/// Adapters of many sites as one model: exactly where the plan says so, and the same bits in any order.
+/// Combining the adapters of many sites into one model: exact if the plan requires it, and the same bits in any order.
 @Suite struct AdapterTests {
     let directory: TemporaryDirectory
     init() throws { directory = try TemporaryDirectory() }
@@ -23,10 +23,10 @@ import Updates
         LoRA(rank: rank, alpha: 6, targets: ["fc1", "fc2"], aggregation: aggregation)
     }
 
-    /// One site's change of its factors.
+    /// One site's change to its factors.
     struct Change {
         let rank: Int
-        /// In the order of the update.
+        /// In the order of the update's tensors.
         let values: [Float]
         let weight: UInt32
     }
@@ -128,7 +128,7 @@ import Updates
         return weights
     }
 
-    /// A site's factors, widened to the plan's rank: what it has not trained is as it was.
+    /// A site's factors, widened to the plan's rank: components that the site has not trained are unchanged.
     func trained(_ start: [Float], _ change: Change, rank: Int) -> [Double] {
         let all = AdapterLayout(base: Self.layout, rank: rank, targets: ["fc1", "fc2"])
         let mine = AdapterLayout(base: Self.layout, rank: change.rank, targets: ["fc1", "fc2"])
@@ -157,7 +157,7 @@ import Updates
         }
     }
 
-    /// The promise of exact aggregation: model and adapter together are the weighted mean of all sites' models.
+    /// The guarantee of exact aggregation: model and adapter together are the weighted mean of all sites' models.
     @Test(arguments: [[3, 3, 3], [1, 3, 2], [2], [3, 1, 1, 1, 2, 3]])
     func exactAggregationIsTheMeanOfTheSitesModels(ranks: [Int]) throws {
         var generator = SplitMix64(seed: UInt64(ranks.count))
@@ -174,11 +174,11 @@ import Updates
         let outcome = try reduce(lora, model: model, adapter: start, changes)
         let found = effective(outcome.model!, outcome.adapter!.map { Double($0) }, rank: 3, scale: lora.scale)
         for (a, b) in zip(found, wanted) { #expect(abs(a - b) < 1e-6) }
-        // In the last round the same model stands alone.
+        // In the last round, the model without an adapter is the same mean.
         let last = try reduce(lora, model: model, adapter: start, changes, isLast: true)
         #expect(last.adapter == nil)
         for (a, b) in zip(last.model!, wanted) { #expect(abs(Double(a) - b) < 1e-6) }
-        // Where the sites differ, plain averaging is somewhere else.
+        // If the sites differ, plain averaging gives a different result.
         guard ranks.count > 1 else { return }
         let plain = try reduce(Self.lora(.average), model: model, adapter: start, changes, isLast: true)
         #expect(zip(plain.model!, wanted).contains { abs(Double($0) - $1) > 1e-3 })
@@ -209,7 +209,7 @@ import Updates
         }
         let outcome = try reduce(lora, model: model, adapter: start, changes, round: round, isLast: true)
         for (a, b) in zip(outcome.model!, wanted) { #expect(abs(Double(a) - b) < 1e-6) }
-        // Before the last round the model stays, and so does the other factor.
+        // Before the last round, the model and the other factor do not change.
         let middle = try reduce(lora, model: model, adapter: start, changes, round: round)
         #expect(middle.model == nil)
         for module in adapter.modules {
@@ -283,7 +283,7 @@ import Updates
     @Test func everyAdapterBeginsWithTheSameNumbersEverywhere() throws {
         let adapter = AdapterLayout(base: Self.layout, rank: 3, targets: ["fc1", "fc2"])
         let values = adapter.initialValues(seed: 7)
-        // Computed with numpy: a change of these would part sites from coordinators of another version.
+        // Computed with numpy: if these values changed, sites and coordinators of different versions would disagree.
         #expect(values.prefix(3).map(\.bitPattern) == [3178909707, 3196664891, 1046717219])
         for module in adapter.modules {
             #expect(values[module.b].allSatisfy { $0 == 0 })

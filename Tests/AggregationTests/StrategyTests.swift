@@ -6,20 +6,20 @@ import Testing
 
 @testable import Aggregation
 
-/// Every strategy against values that other people's code computed: Reference/make_reference.py says whose.
+/// Checks every strategy against values from independent code; Reference/make_reference.py names it.
 @Suite struct StrategyTests {
     struct Reference: Decodable {
         struct Case: Decodable {
             let kind: String
             let source: String
             let settings: [String: Double]
-            /// After each round.
+            /// The values after each round.
             let after: [[Double]]
         }
 
         let start: [Double]
         let weights: [UInt32]
-        /// Round, site, parameter.
+        /// Indexed by round, site, parameter.
         let updates: [[[Double]]]
         let strategies: [Case]
 

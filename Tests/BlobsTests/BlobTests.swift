@@ -25,7 +25,7 @@ import Testing
         }
     }
 
-    /// By a tag that this process has made, or by the hash where another one has written the blob.
+    /// Found by a tag if this process wrote the blob, and by the hash if another process wrote it.
     @Test func aByteThatChangesIsFoundByTheProcessThatWroteItAndByAnother() throws {
         let spool = try store.spool(Self.digest, byteCount: UInt64(Self.content.count))
         try append(spool, 0..<Self.content.count)
@@ -57,7 +57,7 @@ import Testing
         #expect(!FileManager.default.fileExists(atPath: path))
     }
 
-    /// Written, hashed and made durable by three threads, as an intake does it.
+    /// Written, hashed and made durable by three threads, as the intake does.
     @Test func thePartsOfASpoolGiveTheSameBlob() throws {
         let spool = try store.spool(Self.digest, byteCount: UInt64(Self.content.count))
         let half = 10_000_000
@@ -134,7 +134,7 @@ import Testing
         try append(spool!, 0..<10_000_000)
         let checkpoint = spool!.durableBytes
         #expect(checkpoint >= Spool.checkpointBytes && checkpoint < 10_000_000)
-        // What was written behind the checkpoint is not trusted.
+        // Bytes that were written after the checkpoint are not trusted.
         spool = nil
         let store = try BlobStore(directory: directory.path, disk: RestartedDisk(bootID: "another"))
         spool = try store.spool(Self.digest, byteCount: 20_000_000)
@@ -204,8 +204,8 @@ import Testing
         try send("abc", Self.osaka, incoming)
         #expect(try incoming.store(of: Self.osaka).contains(Self.abc))
         #expect(try !incoming.store(of: Self.turin).contains(Self.abc) && !store.contains(Self.abc))
-        // Another site begins at its own first byte, also while the first one sends, and also of what the shared store
-        // holds.
+        // Another site starts at its own first byte, even while the first site sends, and even if the shared store
+        // already has the blob.
         let theirs = try incoming.store(of: Self.turin).spool(Self.abc, byteCount: 3)
         #expect(theirs.receivedBytes == 0 && !theirs.isComplete)
         try store.add(copyOf: directory.write("f", Array("xyz".utf8)))
@@ -224,7 +224,7 @@ import Testing
     @Test func anAcceptedBlobIsSharedAndPublishingItAgainDoesNoHarm() throws {
         let incoming = IncomingBlobs(store)
         try send("abc", Self.osaka, incoming)
-        // As after a kill between the publication and the entry.
+        // The state after a kill between the publication and the entry.
         for _ in 0..<2 { try incoming.publish(Self.abc, of: Self.osaka) }
         try store.verify(Self.abc)
         #expect(try incoming.store(of: Self.osaka).contains(Self.abc))
@@ -261,7 +261,7 @@ import Testing
     }
 }
 
-/// The machine's disk after the machine was started again.
+/// The machine's disk after a restart of the machine.
 struct RestartedDisk: Disk {
     let bootID: String
     private let system = SystemDisk()
@@ -278,7 +278,7 @@ struct RestartedDisk: Disk {
     func synchronise(directory: String) throws { try system.synchronise(directory: directory) }
 }
 
-/// A file system whose files have one name each, as on a memory card.
+/// A file system without hard links, as on a memory card.
 struct LinklessDisk: Disk {
     private let system = SystemDisk()
 

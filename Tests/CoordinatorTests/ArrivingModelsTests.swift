@@ -10,12 +10,12 @@ import Wire
         var models = ArrivingModels()
         #expect(try models.begin(digest(1), from: "alice") == [])
         #expect(try models.begin(digest(2), from: "alice") == [])
-        // Both are being sent.
+        // Both models are still being sent.
         #expect(throws: Refusal.self) { try models.begin(digest(3), from: "alice") }
         #expect(try models.begin(digest(3), from: "bob") == [])
         models.end(digest(2))
         #expect(try models.begin(digest(4), from: "alice") == [digest(2)])
-        // The same model again is not a further one.
+        // The same model again does not count as another one.
         #expect(try models.begin(digest(1), from: "alice") == [])
         models.end(digest(1))
         #expect(throws: Refusal.self) { try models.begin(digest(5), from: "alice") }

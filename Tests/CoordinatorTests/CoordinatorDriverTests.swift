@@ -7,7 +7,7 @@ import TestKit
 import Testing
 import Wire
 
-/// The driver with a real ledger, and nothing else of the world.
+/// The driver with a real ledger and no other real component.
 @Suite struct CoordinatorDriverTests {
     private let sites = ["a/one", "b/two"].map { SiteID($0)! }
     private let start = Timestamp(milliseconds: 1_000_000)
@@ -53,7 +53,7 @@ import Wire
         training: Training(localSteps: 1, batch: 1, learningRate: 1e-3)
     )
 
-    /// A driver whose sites are all there: round 1 is due.
+    /// A driver whose sites are all connected: round 1 is due.
     private func opened() -> (CoordinatorDriver, [CoordinatorEffect]) {
         var driver = CoordinatorDriver(state: state, ledger: ledger.snapshot)
         _ = driver.handle(.started, at: start)
@@ -78,7 +78,7 @@ import Wire
         return SignedUpdate(manifest: manifest, manifestBytes: manifest.wireBytes, signature: [2], certificate: [3])
     }
 
-    /// Submits an update that is found sound, up to where the driver decides about it.
+    /// Submits an update that passes inspection, up to the point where the driver decides about it.
     private func submit(_ driver: inout CoordinatorDriver, _ number: UInt64, _ site: Int) -> [CoordinatorEffect] {
         let id = RequestID(number), update = update(of: sites[site], UInt8(60 + site))
         var effects = driver.handle(.asked(id, .submit(update, from: sites[site])), at: start)
@@ -117,7 +117,7 @@ import Wire
         try ledger.append(try #require(first.entries))
         let second = driver.handle(.appended(ledger.snapshot), at: start)
         #expect(second.replies.map(\.0) == [RequestID(1)])
-        // The second update, and the end of the round that it completes.
+        // One entry for the second update, and one for the end of the round that it completes.
         #expect(second.entries?.count == 2)
         try ledger.append(try #require(second.entries))
         let last = driver.handle(.appended(ledger.snapshot), at: start)
@@ -132,7 +132,7 @@ import Wire
         var effects = driver.handle(.appendFailed("no room"), at: start)
         #expect(effects.contains { if case .reload = $0 { true } else { false } } && effects.assignments.isEmpty)
         effects = driver.handle(.read(state, ledger.snapshot), at: start)
-        // Somebody has asked meanwhile: it is tried at once.
+        // A request has arrived meanwhile: the driver retries at once.
         #expect(effects.entries?.count == 1)
         effects = driver.handle(.appendFailed("no room"), at: start)
         guard case (ask, .refused(let refusal))? = effects.replies.first else { return _ = Issue.record("\(effects)") }
@@ -141,7 +141,7 @@ import Wire
         #expect(driver.machine.state == state && effects.entries == nil)
         #expect(effects.contains { if case .wake(.retry, _) = $0 { true } else { false } })
         #expect(driver.troubles(at: start).decisions.contains { $0.contains("no room") })
-        // The sites that came meanwhile are in the round.
+        // The sites that connected meanwhile are in the round.
         effects = driver.handle(.due(.retry), at: start + 5)
         guard case .roundOpened(let opening)? = effects.entries?.first?.body else {
             return _ = Issue.record("\(effects)")
@@ -181,8 +181,7 @@ import Wire
         effects = submit(&driver, 2, 1)
         let entries = try #require(effects.entries)
         effects = driver.stop(at: start)
-        // The one that is being looked at is turned away, the one that is being written has its answer when it is on
-        // the disk.
+        // The update that is being inspected is refused; the one that is being written is answered when it is on disk.
         #expect(effects.replies.map(\.0) == [RequestID(1)])
         try ledger.append(entries)
         effects = driver.handle(.appended(ledger.snapshot), at: start)
@@ -204,13 +203,13 @@ import Wire
         _ = driver.handle(.appended(ledger.snapshot), at: start)
         effects = driver.handle(.arrived(sites[0], LinkID(3), nil), at: start)
         #expect(effects.contains { if case .close(LinkID(1)) = $0 { true } else { false } })
-        // The end of the former link is not the site's.
+        // The end of an old link does not disconnect the site.
         _ = driver.handle(.left(sites[0], LinkID(1)), at: start)
         #expect(driver.sites[sites[0]]?.isConnected == true)
     }
 
     private final class Seen: @unchecked Sendable {
-        // Unchecked: one thread.
+        // Unchecked, because there is only one thread.
         var counts: [UInt64] = []
     }
 }

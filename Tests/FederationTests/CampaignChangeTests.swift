@@ -1,7 +1,7 @@
 import Federation
 import Testing
 
-/// What operators do to a campaign that runs: stop, pause, resume, amend.
+/// Operators' changes to a running campaign: stop, pause, resume, amend.
 @Suite struct CampaignChangeTests {
     let start = Samples.start
     let sites = Samples.sites
@@ -30,7 +30,7 @@ import Testing
         return collection
     }
 
-    /// The entries of effects must give the state that the machine has.
+    /// The fold of the effects' entries must equal the machine's state.
     func expectFolds(_ entries: [Entry], to machine: CoordinatorMachine) throws {
         var state = ConsortiumState()
         for entry in entries { try state.apply(entry) }
@@ -115,7 +115,7 @@ import Testing
             change(.amend(PlanAmendment(droppedSites: [sites[1], sites[2]], quorum: 1))),
             at: start + 5
         )
-        // Nobody is left to wait for: the round closes with both updates.
+        // The round waits for no other site, so it closes with both updates.
         #expect(effects.tasks.first?.contributions.map(\.site) == [sites[0], sites[2]])
         guard case .rest = machine.assignment(for: sites[1]) else { throw TestFailure() }
         guard case .refused? = submit(&machine, 1, at: start + 6).answers.first else { throw TestFailure() }
@@ -191,7 +191,7 @@ import Testing
         #expect(abandonment.reason == "1 of the 2 sites that the quorum needs were connected within 1000 s")
         #expect(machine.state.campaign?.round.key == RoundKey(round: 1, attempt: 2))
         #expect(machine.wakeTime == start + 2000)
-        // The plan's attempts are used up: the campaign ends, and nobody has to impersonate a site.
+        // The plan's attempts are used up: the campaign ends although the missing site never connects.
         let effects = machine.handle(.tick, at: start + 2000)
         guard case .campaignEnded(let end)? = effects.entries.last?.body else { throw TestFailure() }
         #expect(!end.completed)

@@ -1,7 +1,7 @@
 import Federation
 import Testing
 
-/// When it is said that a certificate ends.
+/// When a notice says that a certificate ends.
 @Suite struct CertificateTermTests {
     static let day = 86_400
     let start = Timestamp(milliseconds: 1_700_000_000_000)
@@ -46,7 +46,7 @@ import Testing
         #expect(said(101, term) == 1 && said(102, term) == 0)
         #expect(said(102, CertificateTerm(notBefore: start, notAfter: start.adding(seconds: 103 * Self.day))) == 1)
         #expect(said(102, CertificateTerm(notBefore: start, notAfter: start.adding(seconds: 500 * Self.day))) == 0)
-        // At the start, whatever was said before.
+        // At the start, regardless of earlier notices.
         var another = CertificateReminder()
         #expect(another.due([CertificateNotice("it", term)], at: start.adding(seconds: 95 * Self.day)).count == 1)
     }

@@ -2,7 +2,7 @@ import Federation
 import Foundation
 import Testing
 
-/// What a terminal or a log shows of text that someone else wrote.
+/// How a terminal or a log shows untrusted text.
 @Suite struct DisplayTextTests {
     @Test(arguments: [
         ("\u{1b}[2J", "\\u{1b}[2J"), ("a\nkumiai: hint: b", "a\\nkumiai: hint: b"), ("a\r\tb", "a\\r\\tb"),
@@ -18,11 +18,11 @@ import Testing
         "\u{202a}", "\u{202b}", "\u{202c}", "\u{202d}", "\u{202e}", "\u{2066}", "\u{2067}", "\u{2068}", "\u{2069}",
         "\u{200e}",
         "\u{200f}", "\u{61c}",
-        // What is drawn as nothing.
+        // Invisible characters.
         "\u{200b}", "\u{200c}", "\u{200d}", "\u{2060}", "\u{feff}", "\u{ad}", "\u{115f}", "\u{3164}", "\u{ffa0}",
         "\u{2800}", "\u{fe0f}",
         "\u{e0041}",
-        // What no font knows.
+        // Characters that no font has.
         "\u{e000}", "\u{ffff}",
     ])
     func invisibleAndReorderingCharactersAreShownAsTheirCodePoints(text: String) {

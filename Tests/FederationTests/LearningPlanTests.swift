@@ -2,7 +2,7 @@ import Federation
 import Foundation
 import Testing
 
-/// What a plan says about learning: schedules, adapters, compression.
+/// The learning part of a plan: schedules, adapters, compression.
 @Suite struct LearningPlanTests {
     @Test func schedulesRiseFallAndMeetTheirEnds() {
         let constant = RateSchedule(.constant, decayTo: 0.1), linear = RateSchedule(.linear, decayTo: 0.2),
@@ -34,13 +34,13 @@ import Testing
 
     @Test func whatCannotBeLearnedIsNamed() {
         #expect(problems { $0.training.lora = Self.lora } == [])
-        // Products of factors would be rounded to nothing.
+        // Products of factors would be rounded to zero.
         #expect(
             problems {
                 $0.training.lora = Self.lora; $0.bounds.norm = 1e6
             } == ["bounds.norm"]
         )
-        // Nor may the bounds themselves break the arithmetic that looks at them.
+        // The bounds themselves must not overflow the arithmetic that checks them.
         #expect(
             problems {
                 $0.training.lora = Self.lora; $0.bounds = Bounds(weight: 0, norm: 0)
@@ -98,7 +98,7 @@ import Testing
 
     private let start = Samples.start
 
-    /// Plays a round to the point where its result is due.
+    /// Runs a round to the point where its result is due.
     private func collect(
         _ machine: inout CoordinatorMachine,
         round: Int,
@@ -129,7 +129,7 @@ import Testing
         guard case .train(let task) = machine.assignment(for: Samples.sites[0]) else { throw TestFailure() }
         #expect(task.key.round == 2 && task.adapter == adapter && task.model.digest == Samples.base.digest)
         #expect(machine.state.neededBlobs.contains(adapter.digest))
-        // The model is the same in both rounds: what tells their updates apart is the adapter.
+        // The model is the same in both rounds; only the adapter distinguishes their updates.
         let stale = Samples.update(of: Samples.sites[0], round: 2, adapter: Samples.digest(76))
         guard
             case .refused(let refusal)? = machine.handle(.submitted(Samples.submission(stale)), at: start).answers.first

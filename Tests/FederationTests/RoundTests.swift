@@ -1,7 +1,7 @@
 import Federation
 import Testing
 
-/// Rounds as the coordinator decides them.
+/// The coordinator's decisions about rounds.
 @Suite struct RoundTests {
     let start = Samples.start
 
@@ -72,7 +72,7 @@ import Testing
         #expect(again.answers == first.answers && again.entries.isEmpty)
         let manifest = submission.update.manifest
         #expect(machine.preliminaryAnswer(to: manifest, from: Samples.sites[0], at: start + 200) == first.answers.first)
-        // Only to the site itself, and only for that update.
+        // This answer is only for the site itself, and only for that update.
         #expect(machine.preliminaryAnswer(to: manifest, from: Samples.sites[1], at: start + 200) != first.answers.first)
         let other = Samples.update(of: Samples.sites[0], content: 51).manifest
         #expect(machine.preliminaryAnswer(to: other, from: Samples.sites[0], at: start + 200) != first.answers.first)
@@ -145,7 +145,7 @@ import Testing
         guard case .updateRefused(let refused)? = copied.entries.first?.body else { throw TestFailure() }
         #expect(refused.site == Samples.sites[1])
         #expect(machine.state.campaign?.updatesAccepted == 1)
-        // Its own is welcome still.
+        // The site's own update is still accepted.
         let own = machine.handle(
             .submitted(Samples.submission(Samples.update(of: Samples.sites[1], content: 61))),
             at: start
@@ -162,7 +162,7 @@ import Testing
             )
         }
         _ = machine.handle(.aggregated(RoundKey(round: 1, attempt: 1), result(3)), at: start)
-        // Its own of round 1, another's of round 1, the base, the new model, its server state.
+        // Digests of: its own update of round 1, another site's, the base, the new model, its server state.
         for content in [60, 61, 1, 3, 103] as [UInt8] {
             var copy = machine
             let update = Samples.update(of: Samples.sites[0], round: 2, model: Samples.digest(3), content: content)
@@ -202,7 +202,7 @@ import Testing
         #expect(again.tasks.first?.contributions.count == 3)
     }
 
-    /// A site could find out by naming digests whether another has sent them.
+    /// Otherwise a site could name digests to find out whether another site has sent them.
     @Test func noAnswerToldBeforeTheBytesAreThereSaysWhatTheLedgerNames() throws {
         var (machine, _) = try opened()
         _ = machine.handle(.submitted(Samples.submission(Samples.update(of: Samples.sites[0], content: 60))), at: start)
@@ -227,7 +227,7 @@ import Testing
             let accepted = AcceptedUpdate(update: Samples.update(of: site, content: 60), weight: 50, norm: 1)
             try state.apply(Entry(at: start, .updateAccepted(accepted)))
         }
-        // Each still gets its own receipt.
+        // Each site still gets its own receipt.
         for (offset, site) in Samples.sites.prefix(2).enumerated() {
             #expect(state.place(of: Samples.update(of: site, content: 60).manifest)?.index == UInt64(4 + offset))
         }
@@ -297,7 +297,7 @@ import Testing
         entries += try machine.cut(cutting, at: start).entries
         #expect(machine.state.models[ModelName("FY2027")!] == cutting.model)
         #expect(throws: LedgerViolation.self) { try machine.cut(cutting, at: start) }
-        // Updates of the campaign must not count in another one of its name.
+        // Updates of one campaign must not count in another campaign of the same name.
         #expect(throws: LedgerViolation("uses the name C1 again")) {
             var plan = Samples.plan()
             plan.release = ModelName("FY2028")!
@@ -317,7 +317,7 @@ import Testing
             var restarted = CoordinatorMachine(state: state)
             var effects = restarted.resume(present: [], at: start)
             for site in Samples.sites { effects += restarted.handle(.arrived(site), at: start) }
-            // Sites send what they have not been told is in; the rest of the campaign follows.
+            // Sites send again every update for which they have no receipt; the rest of the campaign follows.
             for _ in 0..<20 where restarted.state.campaign?.end == nil {
                 let round = try #require(restarted.state.campaign?.round)
                 if let task = effects.tasks.last {
@@ -340,7 +340,7 @@ import Testing
         }
     }
 
-    /// Between two rounds, too: what an auditor computes from the entries is all that the coordinator knows of them.
+    /// Also between two rounds: the coordinator's state is exactly what an auditor computes from the entries.
     @Test func afterEveryStepTheMachineHoldsTheFoldOfItsEntriesAndNothingElse() throws {
         var (machine, entries) = try opened()
         func check() throws {
@@ -355,7 +355,7 @@ import Testing
         entries += machine.handle(.left(Samples.sites[2]), at: start).entries
         entries += machine.handle(.aggregated(RoundKey(round: 1, attempt: 1), result(3)), at: start).entries
         try check()
-        // Round 2 recruits: that a quorum waits is no part of the state.
+        // Round 2 recruits; whether a quorum is present is not part of the state.
         #expect(machine.wakeTime == start + 30)
         entries += machine.handle(.tick, at: start + 30).entries
         entries += machine.handle(.tick, at: start + 200).entries

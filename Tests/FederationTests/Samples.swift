@@ -9,7 +9,7 @@ enum Samples {
 
     static func digest(_ byte: UInt8) -> Digest { Digest([UInt8](repeating: byte, count: 32))! }
 
-    /// No two sites train the same, nor one site in two rounds.
+    /// Different for every site and every round.
     private static func ownDigest(of site: SiteID, round: Int) -> Digest {
         let name = Array("\(round) \(site)".utf8.prefix(32))
         return Digest(name + [UInt8](repeating: 0, count: 32 - name.count))!

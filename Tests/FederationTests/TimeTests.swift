@@ -90,7 +90,7 @@ import Testing
         guard case .rest = machine.assignment(for: sites[0]), case .train = machine.assignment(for: sites[1]) else {
             throw TestFailure()
         }
-        // Trained for the first attempt, in time for the second.
+        // The update was trained for the first attempt and arrives in time for the second.
         guard case .accepted? = submit(&machine, 1, attempt: 1, at: start + 120).answers.first else {
             throw TestFailure()
         }
@@ -149,7 +149,7 @@ import Testing
             )
             #expect(task.contributions.map(\.weight) == [50, 50, 50, 20])
             _ = machine.handle(.aggregated(RoundKey(round: 2, attempt: 1), result(4)), at: start + 112)
-            // It counted once, and counts no second time.
+            // It counted once and must not count again.
             #expect(machine.state.campaign?.updatesAccepted == 6)
         }
     }
@@ -209,7 +209,7 @@ import Testing
         guard case .updatesPruned(let pruning)? = effects.entries.first?.body, case .remove(let digests)? = effects.last
         else { throw TestFailure() }
         #expect(pruning.throughRound == 2)
-        // Six updates, and the first round's model and state; the second's are what the third starts from.
+        // Six updates, and the first round's model and state; the third round starts from those of the second.
         #expect(digests.count == 8)
         #expect(
             !digests.contains(Samples.base.digest) && !digests.contains(Samples.digest(202))
@@ -224,7 +224,7 @@ import Testing
                 )
             )
         }
-        // After a crash between the entry and the removal, the removal is done again.
+        // After a crash between the entry and the removal, the removal is repeated.
         var restarted = CoordinatorMachine(state: machine.state)
         guard case .remove(let again)? = restarted.resume(present: [], at: start + 2000).first else {
             throw TestFailure()

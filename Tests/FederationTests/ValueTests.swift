@@ -64,7 +64,7 @@ import Testing
         var plan = Samples.plan()
         plan.sites = [Samples.sites[1], Samples.sites[0], Samples.sites[1]]
         #expect(plan.problems.map(\.message) == ["b/two is named more than once: name each site once"])
-        // On the wire names stay sorted: equal plans have equal bytes.
+        // On the wire, names are sorted, so that equal plans have equal bytes.
         plan.sites = [Samples.sites[1], Samples.sites[0]]
         #expect(plan.problems == [PlanProblem(key: "sites", message: "expected sorted names")])
     }
@@ -75,7 +75,7 @@ import Testing
         let largest = bound * Double(sign: .plus, exponent: bits, significand: 1)
         #expect(largest <= 0x1p51)
         #expect(largest * Double(weight) <= 0x1p62)
-        // And the scale is not wastefully coarse.
+        // The scale is not coarser than necessary.
         #expect(largest * 4 > 0x1p51 || largest * Double(weight) * 8 > 0x1p62)
     }
 

@@ -182,7 +182,7 @@ import Testing
         let end = CampaignEnd(campaign: Samples.campaign, completed: true, reason: "done", model: Samples.digest(7))
         let model = BlobReference(digest: Samples.digest(7), byteCount: 9)
         #expect(machine.handle(.assigned(.finished(end, model: model))) == [.keep(end, model)])
-        // Said again, it is not begun again.
+        // A repeated assignment does not start the work again.
         #expect(machine.handle(.assigned(.finished(end, model: model))) == [])
         #expect(machine.handle(.keepFailed(Samples.campaign, "cut")) == [.retry(afterSeconds: 1)])
         _ = machine.handle(.disconnected)

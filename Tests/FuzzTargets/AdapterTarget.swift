@@ -2,7 +2,7 @@ import Foundation
 import Tensors
 
 extension FuzzTarget {
-    /// What adapter_config.json says of an adapter, and the merge by it.
+    /// adapter_config.json, and the merge that follows it.
     static let adapters = FuzzTarget(name: "adapters", maximumBytes: 4096) { bytes in
         withFile(bytes) { configuration in
             let directory = configuration + "-adapter", merged = directory + "/merged"
@@ -39,7 +39,7 @@ extension FuzzTarget {
     ])
     private static let factors = AdapterLayout(base: base, rank: 2, targets: ["fc1"]).layout
 
-    /// A file of one value.
+    /// Writes a file whose tensors have one value everywhere.
     private static func write(_ layout: TensorLayout, _ value: Float, to path: String) throws -> String {
         let writer = try SafetensorsWriter(path: path, layout: layout)
         try writer.append([Float](repeating: value, count: layout.elementCount))

@@ -4,7 +4,7 @@ import Worker
 @testable import KumiaiCommands
 
 extension FuzzTarget {
-    /// The TOML files of every role: the first byte says which.
+    /// The TOML files of every role; the first byte selects the role.
     static let configuration = FuzzTarget(name: "configuration", maximumBytes: 4096) { bytes in
         guard let kind = bytes.first else { return }
         withFile(Array(bytes.dropFirst())) { path in

@@ -10,7 +10,7 @@ import Updates
 import Worker
 
 extension FuzzTarget {
-    /// Models and updates: the header, the JSON in it, and the data behind it.
+    /// Models and updates: the header, its JSON, and the data after it.
     static let safetensors = FuzzTarget(name: "safetensors", maximumBytes: 4096) { bytes in
         _ = try? JSONParser.parse(bytes)
         _ = try? PolicyConfiguration(json: String(decoding: bytes, as: UTF8.self))
@@ -45,7 +45,7 @@ extension FuzzTarget {
         }
     }
 
-    /// In every form that a plan may want.
+    /// Reads the file in every form that a plan allows.
     private static func readAsUpdate(_ file: SafetensorsFile) {
         for format in formats {
             guard let reader = try? format.reader(file) else { continue }
@@ -64,7 +64,7 @@ extension FuzzTarget {
         }
     }
 
-    /// The fuzzer reads for itself; a test asks the program that was built beside it.
+    /// The fuzzer runs its own reader process; a test uses the program that was built beside it.
     private static let readerProgram = CommandLine.arguments[0].hasSuffix("/fuzz") ? "/proc/self/exe" : Shell.kumiai
 
     private static let policy = example.json
@@ -88,7 +88,7 @@ extension FuzzTarget {
         chunk: 2
     )
 
-    /// What the seed of the demonstrations fits.
+    /// The policy that the seed of the demonstrations fits.
     private static let demonstrated = PolicyConfiguration(
         Contract(
             embodiment: "arm",
@@ -124,7 +124,7 @@ extension FuzzTarget {
     /// A site's HDF5 file. The seed, which h5py wrote, is in the corpus.
     static let demonstrations = FuzzTarget(name: "demonstrations", maximumBytes: 16_384) { bytes in
         withFile(bytes) { path in
-            // In a process of its own, as a worker does it: libhdf5 dies of some files.
+            // In a separate process, as in a worker: some files crash libhdf5.
             let reader = DemonstrationReader(
                 program: [readerProgram, DemonstrationReader.verb],
                 memoryBytes: 2 << 30,

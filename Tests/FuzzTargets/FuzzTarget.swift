@@ -1,10 +1,10 @@
-/// A reader of bytes from outside, as a fuzzer calls it: it may refuse anything, and may crash at nothing.
+/// A reader of external bytes, as a fuzzer calls it: it may refuse any input, but must never crash.
 public struct FuzzTarget: Sendable {
     public let name: String
-    /// Longest input worth trying, in bytes.
+    /// The longest input to try, in bytes.
     public let maximumBytes: Int
     public let run: @Sendable ([UInt8]) -> Void
-    /// Inputs to start from: sound ones, for a fuzzer to spoil.
+    /// Valid inputs to start from, which a fuzzer mutates.
     public let seeds: @Sendable () throws -> [[UInt8]]
 
     public static let all: [FuzzTarget] = [
@@ -14,12 +14,12 @@ public struct FuzzTarget: Sendable {
     public static func named(_ name: String) -> FuzzTarget? { all.first { $0.name == name } }
 }
 
-/// A broken promise that is no crash by itself.
+/// Crashes if a property does not hold that would not cause a crash by itself.
 func demand(_ holds: Bool, _ message: @autoclosure () -> String) {
     if !holds { fatalError(message()) }
 }
 
-/// A file for readers that want a path; in memory where the machine has such a place.
+/// Writes a temporary file for readers that need a path; in memory if the machine has such a file system.
 func withFile<Result>(_ bytes: [UInt8], _ body: (String) -> Result) -> Result {
     let path = ScratchFile.path
     guard let file = fopen(path, "w") else { fatalError("cannot write \(path)") }

@@ -58,7 +58,7 @@ extension FuzzTarget {
         [Array(Log.note.utf8), Log.receipt.wireBytes]
     }
 
-    /// A log of one entry, whose key is the same in each run, so that a corpus keeps its worth.
+    /// A log of one entry, whose key is the same in each run, so that a corpus stays useful.
     private enum Log {
         static let origin = SignedTreeHead.origin(consortium: "t")
         static let key = try! PrivateKey.generate(.ed25519)

@@ -1,7 +1,7 @@
 import Federation
 import Wire
 
-/// Sound values of every kind.
+/// Valid values of every kind.
 enum Samples {
     static func digest(_ byte: UInt8) -> Digest { Digest([UInt8](repeating: byte, count: 32))! }
     static let site = SiteID("acme/osaka")!

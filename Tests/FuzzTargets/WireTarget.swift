@@ -6,7 +6,7 @@ import Wire
 @testable import Transport
 
 extension FuzzTarget {
-    /// Frames and every message: the first byte says which reader gets the rest.
+    /// Frames and every message; the first byte selects the reader of the rest.
     static let wire = FuzzTarget(name: "wire", maximumBytes: 4096) { bytes in
         guard let kind = bytes.first else { return }
         let rest = Array(bytes.dropFirst())
@@ -40,7 +40,7 @@ extension FuzzTarget {
     }
 
     private static func again<Value: Equatable>(_ value: Value, _ bytes: [UInt8], _ read: ([UInt8]) throws -> Value) {
-        // What was read can be written, and reads as the same: but for NaN, which equals nothing.
+        // A value that was read can be written and read again, and is equal, except for NaN, which equals nothing.
         guard let second = try? read(bytes) else { fatalError("what was written cannot be read") }
         demand(second == value || second != second, "what was written reads as something else")
     }
@@ -55,7 +55,7 @@ extension FuzzTarget {
         return prefix + [UInt8(length)] + message + prefix + [UInt8(length)] + message
     }
 
-    /// Through the codec of a connection, in pieces.
+    /// Feeds the bytes in pieces to the codec of a connection.
     private static func stream<In: WireFrame, Out: WireFrame>(_ bytes: [UInt8], _: In.Type, _: Out.Type) {
         let channel = EmbeddedChannel(handler: FrameCodec<In, Out>(limit: FrameLimit(2048)))
         for start in stride(from: 0, to: bytes.count, by: 37) {

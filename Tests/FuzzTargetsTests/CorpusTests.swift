@@ -3,7 +3,7 @@ import FuzzTargets
 import TestKit
 import Testing
 
-/// Every input that a fuzzer has found worth keeping is read again, in the build that users get.
+/// Reads every input of the corpus again, in the build that users get.
 @Suite struct CorpusTests {
     @Test(arguments: FuzzTarget.all.map(\.name))
     func theCorpusIsReadWithoutACrashAndLeavesNothingBehind(name: String) throws {
@@ -14,7 +14,7 @@ import Testing
         for file in names { target.run(Array(try Data(contentsOf: URL(fileURLWithPath: "\(directory)/\(file)")))) }
         for seed in try target.seeds() {
             target.run(seed)
-            // Cut anywhere, and with any one byte gone bad.
+            // Each seed is cut at many places and has one byte changed at many places.
             for index in stride(from: 0, to: seed.count, by: max(1, seed.count / 64)) {
                 target.run(Array(seed[..<index]))
                 var spoilt = seed

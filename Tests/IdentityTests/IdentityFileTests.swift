@@ -5,7 +5,7 @@ import Testing
 
 @testable import Identity
 
-/// Keys and certificates in files, and a service that goes on when they are replaced.
+/// Keys and certificates in files, and a service that continues when they are replaced.
 @Suite struct IdentityFileTests {
     let directory: TemporaryDirectory
     let consortium: ConsortiumFixture
@@ -25,7 +25,7 @@ import Testing
         let bytes = try directory.read("key.pem")
         #expect(throws: IdentityError(.exists, "")) { try IdentityFile.create(PrivateKey.generate(), at: path) }
         #expect(try directory.read("key.pem") == bytes)
-        // Not through a link that leads to nothing either.
+        // A dangling link is not followed either.
         try FileManager.default.createSymbolicLink(
             atPath: directory.file("link.pem"),
             withDestinationPath: directory.file("elsewhere.pem")
@@ -96,7 +96,7 @@ import Testing
             at: consortium.now
         )
         try IdentityFile.replace(newer.pem(), at: directory.file("certificate.pem"))
-        // At the first look it could still be being written.
+        // At the first check, the file could still be incomplete.
         #expect(!isReplaced(identity.look(at: consortium.now)))
         #expect(identity.contexts.current.certificate.digest == former.certificate.digest)
         #expect(isReplaced(identity.look(at: consortium.now)))
@@ -108,13 +108,13 @@ import Testing
         let former = try consortium.identity(.coordinator("main"))
         try consortium.write(former, to: directory.path)
         var identity = try reloading()
-        // Cut in the middle, and of another key.
+        // A truncated file, and a certificate of another key.
         let others = try consortium.identity(.coordinator("main")).certificate.pem()
         for bytes in [Array(try former.certificate.pem().prefix(200)), others] {
             try IdentityFile.replace(bytes, at: directory.file("certificate.pem"))
             #expect(refusal(identity.look(at: consortium.now)) == nil)
             #expect(refusal(identity.look(at: consortium.now)) != nil)
-            // Once, and not at every look.
+            // Reported once, not at every check.
             #expect(refusal(identity.look(at: consortium.now)) == nil)
             #expect(identity.contexts.current.certificate.digest == former.certificate.digest)
         }

@@ -5,7 +5,7 @@ import Testing
 
 @testable import Identity
 
-/// Why a certificate is refused, by name; what is revoked; and what outlives its authority.
+/// The reasons for which a certificate is refused, revocation, and certificates that outlive their authority.
 @Suite struct RevocationTests {
     let consortium: ConsortiumFixture
     let osaka = Principal.Role.site(SiteID("acme/osaka")!)
@@ -39,7 +39,7 @@ import Testing
         )
     }
 
-    /// A certificate that was revoked since an older list was made would be let in again.
+    /// Otherwise a certificate that was revoked after an older list was made would be accepted again.
     @Test func anOlderListTakesNoNewersPlace() throws {
         let site = try consortium.identity(osaka)
         let first = try consortium.authority.revoke([], at: consortium.now)
@@ -54,7 +54,7 @@ import Testing
         try roots(first, second).requireNoOlderRevocations(than: roots(second))
     }
 
-    /// Lists are dated back, by some makers more than by others.
+    /// Some tools backdate their lists more than others.
     @Test func aListThatRevokesAllThatTheFormerDoesTakesItsPlace() throws {
         let osaka = try consortium.identity(osaka).certificate,
             turin = try consortium.identity(.site(SiteID("bolt/turin")!)).certificate
@@ -129,7 +129,7 @@ import Testing
         let error = try #require(failure(roots, site.certificate, at: consortium.now))
         #expect(error.code == .revoked && error.refused?.principal?.site == SiteID("acme/osaka"), "\(error)")
         #expect(failure(roots, other.certificate, at: consortium.now) == nil)
-        // A later list holds what the earlier one did.
+        // A later list contains everything in the earlier one.
         let second = try consortium.authority.revoke([other.certificate], after: list, at: later(1))
         #expect(second.contains(site.certificate) && second.contains(other.certificate))
         let renewed = try consortium.authority.revoke([], after: second, at: later(2))
@@ -157,7 +157,7 @@ import Testing
             #expect(failure(roots, ours.certificate, at: consortium.now) == nil)
             #expect(failure(roots, theirs.certificate, at: consortium.now)?.code == .revoked)
         }
-        // Without a list of its own, an authority's certificates cannot be checked.
+        // Without its own list, an authority's certificates cannot be checked.
         let half = TrustRoots([consortium.authority.certificate, other.authority.certificate], revocations: [lists[1]])
         #expect(failure(half, ours.certificate, at: consortium.now)?.code == .revocationList)
     }

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Identity
 
-/// TLS without sockets: two sessions that hand each other bytes.
+/// TLS without sockets: two sessions that exchange bytes directly.
 @Suite struct TLSSessionTests {
     final class Link {
         let client: TLSSession
@@ -75,7 +75,7 @@ import Testing
         try message.withUnsafeBytes { try link.client.write($0) }
         #expect(try link.read(link.server, from: link.client) == .wantsInput)
         #expect(link.received == message + message)
-        // The server answers the request for its own key update and goes on with new keys.
+        // The server answers the request for a key update and continues with new keys.
         link.received = []
         try message.withUnsafeBytes { try link.server.write($0) }
         _ = try link.read(link.client, from: link.server)
@@ -101,7 +101,7 @@ import Testing
         let server = #expect(throws: IdentityError.self) { try link.handshake() }
         #expect(server?.code == .expired && server?.refused?.principal?.site == SiteID("acme/osaka"), "\(server!)")
         #expect(server?.description.contains(old.certificate.notAfter.text) == true)
-        // An alert, which says no more than that.
+        // An alert without any detail.
         let client = #expect(throws: IdentityError.self) { _ = try link.read(link.client, from: link.server) }
         #expect(client?.code == .handshake && client?.description.contains("certificate expired") == true, "\(client!)")
         #expect(

@@ -7,14 +7,14 @@ import Testing
 
 @testable import KumiaiCommands
 
-/// What auditors read.
+/// The output of the audit commands.
 @Suite(.serialized) struct AuditCommandTests {
     private func json(_ outcome: Shell.Outcome) throws -> Any {
         try JSONSerialization.jsonObject(with: Data(outcome.output.utf8))
     }
 
     @Test func roundsAreListedWithTheirEntriesAndSitesAndReplayedAtOnce() throws {
-        // Three sites, of which the third never comes.
+        // Three sites; the third never connects.
         let consortium = try Consortium(sites: 3, rounds: 2, quorum: 2)
         try consortium.edit("operator/plan.toml", "recruiting_seconds = 30", "recruiting_seconds = 0")
         let coordinator = try consortium.startCoordinator()
@@ -69,7 +69,7 @@ import Testing
         ] {
             #expect(try consortium.attempt(["audit", "replay"] + wrong).status == 64, "\(wrong)")
         }
-        // An update of the first round is damaged: the second is replayed all the same.
+        // An update of the first round is damaged; the second round is replayed anyway.
         let updates = (0..<40).compactMap {
             try? consortium.kumiai("audit", "show", "\($0)", consortium.data, "--json")
         }.compactMap {
@@ -90,7 +90,7 @@ import Testing
             "\(damaged)"
         )
         #expect(damaged.output.contains("1 of 2 rounds") && !damaged.output.contains("round 2:"), "\(damaged)")
-        // What is no file costs its round, and not the report on the others.
+        // A missing file affects only its round, not the report on the others.
         try FileManager.default.removeItem(at: url)
         #expect(mkfifo(url.path, 0o600) == 0)
         let pipe = try consortium.attempt(["audit", "replay", "--all", consortium.data])
@@ -99,7 +99,7 @@ import Testing
             "\(pipe)"
         )
         try FileManager.default.removeItem(at: url)
-        // One of another size is not even read.
+        // A file of another size is not even read.
         try (whole + [0]).write(to: url)
         let longer = try consortium.attempt(["audit", "verify", consortium.data])
         #expect(
@@ -110,7 +110,7 @@ import Testing
         try whole.write(to: url)
     }
 
-    /// Each audit says so of a ledger that nobody can have written.
+    /// Each audit reports a ledger that no coordinator can have written.
     @Test(arguments: [["rounds"], ["replay", "--all"], ["verify"]]) func aLedgerThatIsNoneIsTampering(command: [String])
         throws
     {
@@ -124,7 +124,7 @@ import Testing
         }
     }
 
-    /// Every audit looks whether an entry is the one that was written.
+    /// Every audit checks that an entry is the one that was written.
     @Test(arguments: [["rounds"], ["replay", "--all"], ["show", "1"], ["verify"]]) func aChangedEntryIsShownByNobody(
         command: [String]
     ) throws {
@@ -140,7 +140,7 @@ import Testing
         )
     }
 
-    /// That `--ca` is another consortium's is no tampering, also where that CA has the same name.
+    /// A `--ca` of another consortium is not tampering, even if that CA has the same name.
     private func otherAuthorities(_ consortium: Consortium) throws {
         for (name, folder) in [("test.kumiai.example", "same-name"), ("other.example", "other-name")] {
             try consortium.kumiai("pki", "ca", "--consortium", name, "--out", consortium.path(folder))
@@ -158,7 +158,7 @@ import Testing
             #expect(release.status == 6 && release.error.contains("not signed under the CA"), "\(release)")
             #expect(!(release.output + release.error).contains("TAMPERED"))
         }
-        // A copy that itself brings another CA than its ledger's was changed.
+        // A copy whose own CA file differs from its ledger's CA was tampered with.
         let own = consortium.data + "/ca.pem", whole = try consortium.directory.read("coordinator/data/ca.pem")
         try consortium.directory.write("coordinator/data/ca.pem", consortium.directory.read("same-name/ca.pem"))
         let changed = try consortium.attempt(["audit", "verify", consortium.data])
@@ -172,7 +172,7 @@ import Testing
         #expect(!shown.contains("fedAvgM("))
     }
 
-    /// With the key of the log, a rewritten history could be excused by declaring one lost that never was.
+    /// With the log's key, a rewritten history could be excused by declaring the loss of a history that never existed.
     @Test func aDeclaredLossOfAHistoryThatTheLogNeverSignedIsAFinding() throws {
         let consortium = try Consortium()
         let key = try IdentityFile.key(consortium.data + "/log.key"), other = try PrivateKey.generate(.ed25519)

@@ -33,7 +33,7 @@ import Testing
         try flips(consortium)
     }
 
-    /// Any one byte of a copy that is changed is found and named.
+    /// A change of any single byte of a copy is found and named.
     private func flips(_ consortium: Consortium) throws {
         let manager = FileManager.default
         let blobs = try #require(manager.enumerator(atPath: consortium.data + "/blobs/objects")).compactMap {
@@ -65,7 +65,7 @@ import Testing
         #expect(try consortium.attempt(["audit", "verify", consortium.data, "--ca", consortium.authority]).status == 0)
     }
 
-    /// What a campaign that stopped had accepted counts nowhere, and goes when the next has ended its rounds.
+    /// Updates of a stopped campaign do not count; they are removed when the next campaign has ended its rounds.
     @Test func theLedgerIsSoundAfterACampaignThatStopped() throws {
         let consortium = try Consortium(rounds: 2, quorum: 2)
         let plan = "operator/plan.toml"
@@ -76,7 +76,7 @@ import Testing
             #expect(String(decoding: try consortium.directory.read(plan), as: UTF8.self).contains(old))
             try consortium.edit(plan, old, new)
         }
-        // One site is there, and cannot train.
+        // One site is connected but cannot train.
         try consortium.edit(
             "bolt-turin/worker.toml",
             Repository.example("sites/drawer-open.hdf5"),
@@ -170,7 +170,7 @@ import Testing
         for name in ["certificate.pem", "key.pem"] {
             try FileManager.default.removeItem(atPath: "\(directory)/\(name)")
         }
-        // As certs/README.md says.
+        // The commands of certs/README.md.
         let script = """
             set -e
             cd \(directory)

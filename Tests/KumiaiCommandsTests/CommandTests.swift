@@ -2,7 +2,7 @@ import Foundation
 import TestKit
 import Testing
 
-/// What a person meets at the terminal.
+/// The program as a user at the terminal sees it.
 @Suite(.serialized) struct CommandTests {
     func kumiai(_ arguments: String...) throws -> Shell.Outcome { try Shell.run([Shell.kumiai] + arguments) }
 
@@ -76,7 +76,7 @@ import Testing
                 (try? consortium.attempt(status + [consortium.path("operator/operator.toml")]).status) == 0
             }
         )
-        // A worker's certificate on an operator's verb.
+        // A worker's certificate used for an operator's command.
         let operatorFile = try consortium.directory.read("operator/operator.toml")
         try consortium.directory.write("acme-osaka/operator.toml", operatorFile)
         let role = try consortium.attempt([
@@ -85,7 +85,7 @@ import Testing
         ])
         #expect(role.status == 5 && role.error.contains("a site may not send open_campaign"), "\(role.error)")
         #expect(consortium.log("coordinator").contains("a site may not send open_campaign"))
-        // An auditor may look, and may not open.
+        // An auditor may read the status, but may not open a campaign.
         try consortium.directory.write("auditor/operator.toml", operatorFile)
         #expect(try consortium.attempt(status + [consortium.path("auditor/operator.toml")]).status == 0)
         #expect(
@@ -119,7 +119,7 @@ import Testing
         let unreachable = try consortium.attempt(status + [consortium.path("operator/operator.toml")])
         #expect(unreachable.status == 4, "\(unreachable.error)")
         #expect(try consortium.attempt(askDoctor).status == 4)
-        // Who audits with that CA is told so, and not that each entry is wrong.
+        // An audit with that CA reports the wrong CA, instead of calling each entry wrong.
         let audit = try consortium.attempt([
             "audit", "verify", consortium.data, "--ca", consortium.path("other/ca.pem"),
         ])

@@ -12,7 +12,7 @@ import Testing
 @testable import Coordinator
 @testable import Worker
 
-/// What each form of an update costs: its bytes, and how much worse the model becomes on the sample data.
+/// The cost of each form of an update: its bytes, and how much worse the model becomes on the sample data.
 @Suite(.serialized) struct CompressionTests {
     let directory: TemporaryDirectory
     init() throws { directory = try TemporaryDirectory() }
@@ -20,7 +20,7 @@ import Testing
     static let tasks = ["window-open", "drawer-open", "faucet-open"]
     private static let rounds = 8
 
-    /// Three sites learn the sample tasks; every part is the one that workers and coordinators use.
+    /// Three sites learn the sample tasks, with the same code that workers and coordinators use.
     private func learn(_ compression: Compression) throws -> (error: Double, bytes: UInt64) {
         let base = try SafetensorsFile(path: Repository.example("base/state.safetensors"))
         let folder = "\(directory.path)/\(UUID())"
@@ -104,7 +104,7 @@ import Testing
     @Test func lessToSendLearnsAlmostAsWell() throws {
         let whole = try learn(.none)
         print("compression: none \(whole.error), \(whole.bytes) bytes")
-        // How much larger the error may be, and which part of the bytes there may be.
+        // The largest allowed ratios to the uncompressed error and bytes.
         let kinds: [(Compression, error: Double, bytes: Double)] = [
             (.bfloat16, 1.1, 0.51), (.int8(block: 256), 1.1, 0.26), (.topK(fraction: 0.05), 2, 0.11),
         ]
@@ -128,15 +128,15 @@ import Testing
         }
         #expect(try rest(feedback(), before: 1) == [0, 0])
         try feedback().keep(ArrayValues([1, 2]), of: 1)
-        // Trained again, the first round starts from nothing, and the second from what the first one left.
+        // If a round is trained again, the first starts from nothing, and the second from the first one's remainder.
         #expect(try rest(feedback(), before: 1) == [0, 0] && rest(feedback(), before: 2) == [1, 2])
         try feedback().keep(ArrayValues([3, 4]), of: 2)
         #expect(try rest(feedback(), before: 2) == [1, 2] && rest(feedback(), before: 3) == [3, 4])
-        // An update that was refused takes its rest with it: the next one owes what the one before it owed.
+        // A refused update's remainder is dropped: the next update starts from the remainder before it.
         ErrorFeedback.forget(round: 2, in: directory.path)
         #expect(try rest(feedback(), before: 3) == [1, 2])
         try feedback().keep(ArrayValues([3, 4]), of: 2)
-        // Another campaign's, or another factor's, is not this one's.
+        // The remainder of another campaign or another factor is not used.
         let other = Digest([UInt8](repeating: 2, count: 32))!
         #expect(try rest(feedback("D"), before: 3) == [0, 0] && rest(feedback("C", other), before: 3) == [0, 0])
         try feedback("C", other).keep(ArrayValues([5, 6]), of: 3)

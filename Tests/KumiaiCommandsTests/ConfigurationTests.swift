@@ -4,7 +4,7 @@ import Testing
 
 @testable import KumiaiCommands
 
-/// Where configurations are found, and what `init` makes of files that exist.
+/// Where configurations are found, and how `init` treats existing files.
 @Suite(.serialized) struct ConfigurationTests {
     let directory: TemporaryDirectory
 
@@ -30,7 +30,7 @@ import Testing
     @Test func aConfigurationIsFoundInTheEnvironmentAndInTheCurrentDirectory() throws {
         #expect(try campaign("FY2027", "--site", "acme/osaka").status == 0)
         let folder = directory.file("alice"), status = ["coordinator", "status"]
-        // Each finds operator.toml, and ends at the certificate, which is not there.
+        // Each command finds operator.toml, and fails at the certificate, which does not exist.
         func found(_ outcome: Shell.Outcome) {
             #expect(outcome.status == 6 && outcome.error.contains("certificate.pem"), "\(outcome)")
         }
@@ -85,7 +85,7 @@ import Testing
         )
     }
 
-    /// What an option names, and is not there or is something else, is always the same exit code.
+    /// The exit code is always the same if what an option names is missing or of the wrong kind.
     @Test func whatIsNamedAndWrongIsExit6() throws {
         let other = try directory.write("plan.toml", Array("a = 1".utf8)), gone = directory.file("gone")
         _ = try kumiai(["pki", "ca", "--consortium", "test.kumiai.example", "--out", directory.file("pki")])
@@ -110,7 +110,7 @@ import Testing
         #expect(mkfifo(fifo, 0o600) == 0)
         let folder = try TemporaryDirectory()
         try FileManager.default.createDirectory(atPath: folder.file("operator.toml"), withIntermediateDirectories: true)
-        // A directory stands for the configuration in it.
+        // A directory may be named instead of the configuration in it.
         for (path, kind) in [
             (fifo, "a FIFO"), ("/dev/zero", "a device"), (directory.path, "a FIFO"), (folder.path, "a directory"),
         ] {
@@ -151,7 +151,7 @@ import Testing
         )
         #expect(!other.error.contains("--demonstrations"))
         #expect(try text("osaka/worker.toml") == before)
-        // An operator's.
+        // An operator's configuration.
         #expect(try campaign("FY2027", "--site", "acme/osaka").status == 0)
         let operators = try kumiai(
             [
@@ -186,7 +186,7 @@ import Testing
         )
         #expect(try text("alice/plan-FY2028.toml").contains("release = \"FY2028\""))
         #expect(try text("alice/plan.toml") == first)
-        // The same again changes nothing; another plan for the same release replaces nothing.
+        // The same command again changes nothing; a different plan for the same release does not replace the first.
         #expect(try campaign("FY2028", "--site", "acme/osaka").status == 0)
         for (release, name) in [("FY2027", "alice/plan.toml"), ("FY2028", "alice/plan-FY2028.toml")] {
             let before = try text(name)

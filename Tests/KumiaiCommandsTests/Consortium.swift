@@ -8,7 +8,7 @@ import TestKit
 import Transport
 import Worker
 
-/// A consortium of real processes, made with the commands that a person would type.
+/// A fixture: a consortium of real processes, made with the commands that a user would run.
 final class Consortium {
     let directory: TemporaryDirectory
     let port = Shell.freePort()
@@ -21,9 +21,9 @@ final class Consortium {
         let outcome: Shell.Outcome
     }
 
-    /// Founds the consortium and makes everybody's certificate and configuration; `sites` of them native workers.
+    /// Founds the consortium and makes all certificates and configurations, with `sites` native workers.
     /// `learning`: options of `campaign init`.
-    /// `baseModel`: where there is one, sites are not native workers but whatever a test makes of their directories.
+    /// `baseModel`: if given, the sites are not native workers; the test uses their directories as it needs.
     init(
         sites: Int = 2,
         rounds: Int = 3,
@@ -50,7 +50,7 @@ final class Consortium {
         }
         try plan(Self.sites.prefix(sites), rounds: rounds, learning)
         try edit("operator/plan.toml", "local_steps = 10", "local_steps = \(localSteps)")
-        // What `campaign init` writes is two thirds, rounded up.
+        // The quorum that `campaign init` writes is two thirds of the sites, rounded up.
         if let quorum { try edit("operator/plan.toml", "quorum = \((2 * sites + 2) / 3)", "quorum = \(quorum)") }
         try edit("coordinator/coordinator.toml", "heartbeat_seconds = 5", "heartbeat_seconds = 1")
     }
@@ -107,7 +107,7 @@ final class Consortium {
 
     private func folderName(_ name: String) -> String { name.replacingOccurrences(of: "/", with: "-") }
 
-    /// The configuration of a worker in this process, with another way to the coordinator where a test has one.
+    /// The configuration of a worker in this process; a test may set another port to reach the coordinator.
     func workerConfiguration(_ site: Int, port: Int? = nil) -> WorkerConfiguration {
         workerConfiguration(named: Self.sites[site], port: port)
     }
@@ -126,7 +126,7 @@ final class Consortium {
         )
     }
 
-    /// A policy of zeros with `bytes` of parameters, or up to 4 KiB less: nearly all of them are words.
+    /// A policy of zeros with `bytes` of parameters, or up to 4 KiB less; nearly all of them are word embeddings.
     static func model(bytes: Int, in directory: TemporaryDirectory) throws -> String {
         let path = directory.file("base.safetensors")
         let (configuration, layout) = try policy(bytes: bytes)
@@ -197,8 +197,8 @@ final class Consortium {
         )
     }
 
-    /// Puts another certificate for the same identity and key in a participant's directory: one that ends, or begins,
-    /// in so many seconds. `pki` counts in days.
+    /// Writes another certificate for the same identity and key into a participant's directory. It ends, or begins, in
+    /// this number of seconds, because `pki` counts only in days.
     func reissue(_ name: String, endingIn seconds: Int? = nil, beginningIn later: Int? = nil) throws {
         let former = try Certificate(pem: directory.read("\(name)/certificate.pem"))
         // A certificate is valid from an hour before it is issued, and for whole days after it.
@@ -237,7 +237,7 @@ final class Consortium {
     // MARK: Processes
 
     func start(_ name: String, _ arguments: [String]) throws -> Process {
-        // Appended: a log outlives the kills of its process.
+        // Opened for appending, so that the log is kept when its process is killed.
         let process = try Shell.start(
             ["bash", "-c", "exec \(Shell.kumiai) \(arguments.joined(separator: " ")) 2>> \(path(name)).log"],
             output: "/dev/null",
@@ -278,15 +278,15 @@ final class Consortium {
 
     var campaign: [String: Any] { ((try? status())?["campaign"] as? [String: Any]) ?? [:] }
 
-    /// What the first site says that it is doing.
+    /// The activity that the first site reports.
     var siteActivity: String { (((try? status())?["sites"] as? [[String: Any]])?.first?["activity"] as? String) ?? "" }
 
-    /// How far the first site is with its turn, from 0 to 1.
+    /// The progress that the first site reports, from 0 to 1.
     var siteProgress: Double { (((try? status())?["sites"] as? [[String: Any]])?.first?["progress"] as? Double) ?? 0 }
 
     func operatorDialer() throws -> Dialer { try dialer("operator") }
 
-    /// Speaks with the certificate that lies in a folder.
+    /// A dialer with the certificate in a folder.
     func dialer(_ folder: String) throws -> Dialer {
         func bytes(_ name: String) throws -> [UInt8] { try directory.read("\(folder)/\(name)") }
         let context = try TLSContext(
@@ -304,7 +304,7 @@ final class Consortium {
         )
     }
 
-    /// Waits until `holds`; `false` where it does not within the time.
+    /// Waits until `holds` is true; returns `false` if that takes longer than `seconds`.
     func wait(seconds: Double = 60, _ holds: () throws -> Bool) rethrows -> Bool {
         let end = Date().addingTimeInterval(seconds)
         while Date() < end {

@@ -7,7 +7,7 @@ import Tensors
 import Testing
 import Worker
 
-/// Demonstrations are read by a process that may break, be stopped or take too long; nothing of them stays behind.
+/// A separate process reads demonstrations; it may crash, be stopped or take too long, and must leave nothing behind.
 @Suite struct DemonstrationReaderTests {
     let directory: TemporaryDirectory
     init() throws { directory = try TemporaryDirectory() }
@@ -24,7 +24,7 @@ import Worker
 
     private func leftovers() throws -> [String] { try FileManager.default.contentsOfDirectory(atPath: directory.path) }
 
-    /// Waits for ever, whatever it is asked.
+    /// A reader that waits for ever.
     private func stuck(seconds: Int = 600) -> DemonstrationReader {
         DemonstrationReader(program: ["/bin/sh", "-c", "exec sleep 600"], seconds: seconds)
     }
@@ -93,7 +93,7 @@ import Worker
 
     // MARK: Its end
 
-    /// A shell that starts the reader as its child; the reader waits for a configuration that never comes.
+    /// Starts a shell that starts the reader as its child; the reader waits for a configuration that never comes.
     private func startReader(parent: String, inBackground: Bool) throws -> Process {
         let pipe = directory.file("silent")
         try #require(mkfifo(pipe, 0o600) == 0)
@@ -106,7 +106,7 @@ import Worker
         return try Shell.start(["/bin/sh", "-c", script], output: directory.file("out"), error: directory.file("err"))
     }
 
-    /// A process that has ended, and that nobody has asked about, is in state Z.
+    /// A process that has ended and that its parent has not waited for is in state Z.
     private func isAlive(_ process: Int32) -> Bool {
         guard let status = try? String(contentsOfFile: "/proc/\(process)/stat", encoding: .utf8) else { return false }
         return !["Z", "X"].contains(status.split(separator: ")").last?.split(separator: " ").first ?? "X")
@@ -133,7 +133,7 @@ import Worker
             }
         )
         try #require(reader > 0)
-        // It works until then.
+        // It runs until then.
         Thread.sleep(forTimeInterval: 2)
         #expect(isAlive(reader))
         kill(shell.processIdentifier, SIGKILL)

@@ -2,7 +2,7 @@ import Foundation
 import TestKit
 import Testing
 
-/// Real disks that are full, and bytes that go bad on them.
+/// Real disks that are full, and damaged bytes on them.
 @Suite(.serialized) struct DiskTests {
     let directory: TemporaryDirectory
     init() throws { directory = try TemporaryDirectory() }
@@ -33,8 +33,8 @@ import Testing
         #expect(try consortium.finish(coordinator).status == 0)
     }
 
-    /// A disk that fills up while a site trains: its own status cannot be put in place any more, and is said all the
-    /// same.
+    /// A disk that fills up while a site trains: the worker cannot replace its status file any more, but still reports
+    /// its status.
     @Test func aTrainedUpdateThatWaitsForRoomIsShownOnBothSides() throws {
         let consortium = try Consortium(sites: 1, rounds: 1, localSteps: 200)
         let disk = try SmallDisk(at: consortium.path("acme-osaka/data"), bytes: 48 << 20, scratch: directory)
@@ -68,7 +68,7 @@ import Testing
         try consortium.openCampaign()
         let first = try consortium.startWorker(0)
         let second = try consortium.startWorker(1)
-        // Held in the middle of its training, so that there is time to spoil what the first one has sent.
+        // Stopped in the middle of its training, so that there is time to damage what the first site has sent.
         #expect(consortium.wait { consortium.log("bolt-turin").contains("training") })
         kill(second.processIdentifier, SIGSTOP)
         defer { kill(second.processIdentifier, SIGCONT) }
@@ -87,7 +87,7 @@ import Testing
         try consortium.kumiai("audit", "replay", "1", consortium.data, "--ca", consortium.authority)
     }
 
-    /// The blob that is neither the base nor of its size: updates have another header.
+    /// The path of the accepted update: the blob that is not the base model.
     private func acceptedUpdate(_ consortium: Consortium) throws -> String? {
         let objects = consortium.data + "/blobs/objects"
         let base = try Shell.run(["sha256sum", Repository.example("base/state.safetensors")]).output.prefix(64)
@@ -115,7 +115,7 @@ import Testing
         )
         let removal = try consortium.kumiai(prune)
         #expect(removal.output.contains("\"removed\" : true"), "\(removal.output)")
-        // The base, the last model and its server state stay.
+        // The base, the last model and its server state are kept.
         let left =
             FileManager.default.enumerator(atPath: consortium.data + "/blobs/objects")?.compactMap { $0 as? String }
             .filter { $0.count > 60 } ?? []
@@ -137,7 +137,7 @@ import Testing
     }
 
     @Test func aWitnessShowsAHistoryThatWasRewritten() throws {
-        // The same consortium twice: another history that is sound in itself.
+        // The same consortium twice: another history that is valid in itself.
         let consortium = try Consortium(sites: 1, rounds: 2)
         let founded = consortium.path("founded")
         try Shell.run(["cp", "-r", consortium.data, founded])
@@ -165,7 +165,7 @@ import Testing
     }
 }
 
-/// A file system of a few megabytes over a directory, with what was in it.
+/// Mounts a file system of a few megabytes over a directory and keeps the directory's content.
 final class SmallDisk {
     private let path: String
 

@@ -6,7 +6,7 @@ import Wire
 
 @testable import KumiaiCommands
 
-/// Text from outside on its way to a terminal, a log, and JSON.
+/// Untrusted text in a terminal, a log, and JSON.
 @Suite struct DisplayTests {
     private static let hostile = "w\u{1b}[2J\nkumiai: hint: run this \u{202e}"
     private static let harmless = "w\\u{1b}[2J\\nkumiai: hint: run this \\u{202e}"
@@ -27,7 +27,7 @@ import Wire
         #expect(table.lines(width: 200).map(\.description) == ["NAME      N", "a\\u{1b}b  1", "abcdefgh  2"])
     }
 
-    /// What a log has after the lines of `body`.
+    /// The log's lines after `body` has run.
     private func log(_ format: LogOptions.Style, _ body: (Logger) -> Void) throws -> [String] {
         let directory = try TemporaryDirectory()
         let sink = try LogSink(path: directory.file("log"))

@@ -8,7 +8,7 @@ import Testing
 
 @testable import Worker
 
-/// What a coordinator announces is bounded before the first byte.
+/// The sizes that a coordinator announces are checked before the first byte.
 @Suite(.serialized) struct DownloadTests {
     let directory: TemporaryDirectory
     let blobs: BlobStore
@@ -51,7 +51,7 @@ import Testing
             #expect(text.contains(part), "\(text)")
         }
         #expect(message { try check.check(tebibyte.digest, byteCount: tebibyte.byteCount) }.contains("at most 1000"))
-        // So is an adapter beside a small model, and a size that no file has.
+        // The same for an adapter beside a small model, and for an impossible size.
         let small = BlobReference(digest: Digest(of: "s"), byteCount: 1000)
         let lora = LoRA(rank: 2, alpha: 4, targets: ["a"], aggregation: .average)
         #expect(message { try check.check(task(model: small, adapter: tebibyte, lora: lora)) }.contains("at most 1000"))
@@ -72,13 +72,13 @@ import Testing
             )
         )
         #expect(message { try check.check(Digest(of: "m"), byteCount: 999) } == "nothing")
-        // What has arrived of it needs no more room.
+        // Bytes that have arrived already need no more disk space.
         let spool = try blobs.spool(Digest(of: "m"), byteCount: 1000)
         try [UInt8](repeating: 0, count: 10).withUnsafeBytes { _ = try spool.append($0, at: 0) }
         #expect(message { try check.check(Digest(of: "m"), byteCount: 1000) } == "nothing")
     }
 
-    /// What a coordinator announces as a campaign's end is kept beside what was kept before, and only if it is a model.
+    /// A campaign's final model is stored beside earlier ones, and only if it is a valid model.
     @Test func aFinalModelIsNeverOverwritten() throws {
         func model(_ value: Float) throws -> Digest {
             let path = directory.file("m"), layout = TensorLayout([(name: "a", type: .f32, shape: [2])])
@@ -152,7 +152,7 @@ import Testing
         try consortium.openCampaign()
         let worker = try consortium.startWorker(0)
         func log() -> String { consortium.log("acme-osaka") }
-        // Once, and again after a pause.
+        // It is reported once, and again after a pause.
         #expect(
             consortium.wait { log().components(separatedBy: "this site takes at most 1000000").count > 2 },
             "\(log())"

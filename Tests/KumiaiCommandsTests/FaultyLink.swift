@@ -1,9 +1,9 @@
 import Foundation
 import Synchronization
 
-/// A network between a site and the coordinator as factories have it: slow, and gone now and then.
+/// Simulates a factory's network between a site and the coordinator: slow, and interrupted now and then.
 ///
-/// Forwards TCP from a port of its own to another. All connections share its bandwidth.
+/// Forwards TCP from its own port to another. All connections share its bandwidth.
 final class FaultyLink: Sendable {
     private struct State {
         var bytesPerSecond: Double
@@ -39,13 +39,13 @@ final class FaultyLink: Sendable {
         Thread.detachNewThread { [self] in accept() }
     }
 
-    /// Payload and TLS bytes that went through, each way.
+    /// Payload and TLS bytes that were forwarded in each direction.
     var bytesUp: Int { state.withLock { $0.up } }
     var bytesDown: Int { state.withLock { $0.down } }
     var accepted: Int { state.withLock { $0.accepted } }
     func setRate(_ bytesPerSecond: Double) { state.withLock { $0.bytesPerSecond = bytesPerSecond } }
 
-    /// Nothing gets through, and nobody is told.
+    /// Nothing gets through, and neither side gets an error.
     func setSilent(_ isSilent: Bool) { state.withLock { $0.isSilent = isSilent } }
 
     /// Breaks all connections.
@@ -76,7 +76,7 @@ final class FaultyLink: Sendable {
         while true {
             let client = Glibc.accept(listener, nil, nil)
             guard client >= 0 else { return }
-            // A link that is down answers nobody.
+            // A link that is down does not answer.
             while state.withLock({ $0.isSilent && !$0.isClosed }) { usleep(20_000) }
             let server = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
             var address = Self.loopback(target)
@@ -121,7 +121,7 @@ final class FaultyLink: Sendable {
 
     private func pump(_ from: Int32, _ to: Int32, _ pair: Pair, _ count: @escaping @Sendable (inout State, Int) -> Void)
     {
-        // What has been read is on its way, a link's latency long, while more is read.
+        // Bytes that were read are delivered after the link's latency, while more bytes are read.
         let delivery = DispatchQueue(label: "link")
         let onTheWay = DispatchSemaphore(value: 256)
         var buffer = [UInt8](repeating: 0, count: 16_384)
@@ -157,7 +157,7 @@ final class FaultyLink: Sendable {
         return true
     }
 
-    /// When the link, which all connections share, has carried so many bytes more.
+    /// The time at which the shared link will have carried this number of further bytes.
     private func turn(for bytes: Int) -> (turn: Date, latency: TimeInterval) {
         state.withLock { state in
             state.free = max(Date(), state.free).addingTimeInterval(Double(bytes) / state.bytesPerSecond)

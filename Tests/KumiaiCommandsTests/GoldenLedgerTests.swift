@@ -7,10 +7,10 @@ import TestKit
 import Testing
 import Wire
 
-/// A ledger, its blobs, a release and the receipts of two sites, as Kumiai b118d57 wrote them: what verified then
-/// verifies for ever.
+/// A ledger, its blobs, a release and the receipts of two sites, as Kumiai b118d57 wrote them: they must verify in
+/// every later version.
 ///
-/// Its keys are gone; only the CA's certificate is kept.
+/// Their keys were deleted; only the CA's certificate is kept.
 @Suite struct GoldenLedgerTests {
     static let golden = Repository.path("Tests/KumiaiCommandsTests/Golden/b118d57")
     static let data = golden + "/data"
@@ -43,7 +43,7 @@ import Wire
         #expect(replay.status == 0 && replay.output.contains("identical  3 of 3 rounds"), "\(replay.output)")
     }
 
-    /// An entry that is read and written again has the bytes that were hashed and signed.
+    /// An entry that is read and written again has the same bytes that were hashed and signed.
     @Test func itsEntriesAreEncodedAsTheyWere() throws {
         let copy = try LedgerCopy(directory: Self.data, authority: Self.authority)
         #expect(copy.entries.count == 20)
@@ -59,7 +59,7 @@ import Wire
             shown.status == 0 && shown.output.contains("verified") && shown.output.contains(Self.model),
             "\(shown.output)"
         )
-        // Written again from the entries, the lineage has the bytes that were signed.
+        // A lineage that is written again from the entries has the same bytes that were signed.
         let copy = try LedgerCopy(directory: Self.data, authority: Self.authority)
         let directory = ReleaseDirectory(path: release)
         let lineage = try Lineage(

@@ -4,7 +4,7 @@ import Testing
 
 @testable import KumiaiCommands
 
-/// What `--help`, completions and mistyped commands show.
+/// The output of `--help`, completions and mistyped commands.
 @Suite struct HelpTests {
     /// The parts of `--experimental-dump-help` that are needed here.
     struct Dump: Decodable {
@@ -65,7 +65,7 @@ import Testing
         )
     }
 
-    /// As a path, nothing is the root directory: an unset variable in a script would write there.
+    /// As a path, an empty argument could mean the root directory: a script with an unset variable would write there.
     @Test(arguments: [
         ["adapter", "extract", "a", "b", "--out", ""], ["worker", "init", ""], ["audit", "verify", "", "--ca", "x"],
     ])
@@ -91,7 +91,7 @@ import Testing
         #expect(count > 40)
     }
 
-    /// A line that ends before the window does, while the next word would have fitted, was broken in the source.
+    /// If a line is shorter than the window although the next word would fit, it was broken in the source.
     @Test(arguments: [60, 80, 132])
     func textsOfHelpAreWrappedOnce(width: Int) throws {
         for (path, _) in try commands() {

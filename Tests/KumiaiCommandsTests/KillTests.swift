@@ -5,7 +5,7 @@ import Testing
 
 /// SIGKILL at random moments, on both sides, many times in one campaign.
 @Suite(.serialized) struct KillTests {
-    /// The campaign's end is bit for bit that of a run in which nobody was disturbed.
+    /// The campaign's result is bit for bit that of an undisturbed run.
     @Test func fiftyKillsDoNotChangeABitOfTheRelease() throws {
         let undisturbed = try Consortium(sites: 3, rounds: 10, localSteps: 60, quorum: 3)
         try finish(undisturbed, kills: 0)
@@ -15,7 +15,7 @@ import Testing
         for site in 0..<3 { try checkLog(disturbed.log(disturbed.directoryName(site))) }
     }
 
-    /// The adapter beside the model, and what top-k left out of the last update, survive as well.
+    /// The adapter beside the model, and the values that top-k left out of the last update, survive as well.
     @Test func killsDoNotChangeABitOfWhatAdaptersAndTopKLead() throws {
         let digests = try [0, 15].map { kills in
             let consortium = try Consortium(
@@ -32,7 +32,7 @@ import Testing
     }
 
     @Test func aTrainingThatWasKilledGoesOnFromItsSnapshot() throws {
-        // Undisturbed; killed, with a snapshot each second; asked to stop, long before the first snapshot is due.
+        // Undisturbed; killed, with a snapshot every second; stopped gracefully, long before the first snapshot is due.
         let digests = try [nil, SIGKILL, SIGTERM].map { signal in
             let consortium = try Consortium(sites: 1, rounds: 1, localSteps: 1000)
             if signal == SIGKILL {
@@ -77,8 +77,8 @@ import Testing
         var random = SystemRandomNumberGenerator()
         var done = 0
         while done < kills {
-            // Wherever the campaign is ahead of the kills, they come faster: on any machine, all are done before it
-            // ends.
+            // If the campaign is ahead of the kills, the kills come faster, so that on any machine all are done before
+            // it ends.
             let isLate = receipts(consortium).count * kills > done * (3 * rounds - 6)
             usleep(UInt32.random(in: 10_000...(isLate ? 90_000 : 900_000), using: &random))
             let victim = Int.random(in: 0..<4, using: &random)
@@ -87,7 +87,7 @@ import Testing
                 coordinator.waitUntilExit()
                 coordinator = try consortium.startCoordinator()
             } else {
-                // A worker whose campaign has ended is gone already, and that is no kill.
+                // A worker whose campaign has ended has exited already; this does not count as a kill.
                 guard workers[victim].isRunning else { break }
                 kill(workers[victim].processIdentifier, SIGKILL)
                 workers[victim].waitUntilExit()
@@ -111,12 +111,12 @@ import Testing
         )
     }
 
-    /// The names of all receipts that sites hold by now.
+    /// The names of all receipts that sites have by now.
     private func receipts(_ consortium: Consortium) -> [String] {
         (0..<3).flatMap { SystemDisk().names(in: consortium.path("\(consortium.directoryName($0))/data/receipts")) }
     }
 
-    /// A round that was trained to its end is not trained again; a snapshot is gone on from.
+    /// A round whose training was complete is not trained again; training resumes from a snapshot.
     private func checkLog(_ log: String) throws {
         var finished: Set<String> = []
         for line in log.split(separator: "\n") {

@@ -3,14 +3,14 @@ import TestKit
 import Tensors
 import Testing
 
-/// Campaigns of every kind of learning that a plan may ask for, with real processes: they end, verify, and replay bit
+/// Campaigns with every kind of learning that a plan can have, with real processes: they end, verify, and replay bit
 /// for bit.
 @Suite(.serialized) struct LearningCampaignTests {
     struct Kind: CustomStringConvertible, Sendable {
         let description: String
         var aggregation: String?
         var compression = "none"
-        /// Lines of the plan, and what stands there instead.
+        /// Lines of the plan, and their replacements.
         var edits: [(String, String)] = []
     }
 
@@ -73,7 +73,7 @@ import Testing
         for round in 1...3 {
             try consortium.kumiai("audit", "replay", "\(round)", consortium.data, "--ca", consortium.authority)
         }
-        // What was learned stands in the release, and everything that has no adapter is as it was.
+        // The release contains what was learned; tensors without an adapter are unchanged.
         let base = try SafetensorsFile(path: Repository.example("base/state.safetensors"))
         let release = try SafetensorsFile(path: "\(consortium.data)/releases/FY2027/model.safetensors")
         #expect(
@@ -96,7 +96,7 @@ import Testing
             try #require(JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any])["bytes"] as? Int ?? 0
         }
         #expect(sizes.count == 3)
-        // Of the whole model's bytes; a header of a few KiB comes on top. Rank 4 has 18,432 of 390,724 parameters.
+        // Share of the whole model's bytes, plus a header of a few KiB. Rank 4 has 18,432 of 390,724 parameters.
         let adapters = kind.aggregation == nil ? 1 : 0.0472
         let form = ["none": 1, "bfloat16": 0.5, "int8": 0.26, "topk": 0.1][kind.compression]!
         for size in sizes {
@@ -110,7 +110,7 @@ import Testing
         try consortium.openCampaign()
         for worker in try [0, 1].map(consortium.startWorker) { worker.waitUntilExit() }
         try consortium.kumiai(["release", "cut", "FY2027", "--adapter", "--rank", "96"] + consortium.operatorConfig)
-        // Full rank: nothing but rounding is lost.
+        // At full rank, only rounding is lost.
         let release = "\(consortium.data)/releases/FY2027"
         let shown = try json(
             consortium.kumiai("release", "show", release, "--verify", "--ca", consortium.authority, "--json")
@@ -125,7 +125,7 @@ import Testing
             release + "/adapter", PolicyInputs.write(consortium.directory), "--merged", release + "/model.safetensors",
         ])
         #expect(check.status == 0, "\(check.error)")
-        // A smaller one lacks something, and says how much.
+        // A smaller rank lacks something, and the report says how much.
         let small = try json(
             consortium.kumiai(
                 "adapter",
@@ -141,13 +141,13 @@ import Testing
         )
         let discarded = small["discarded_energy"] as? Double ?? 0
         #expect(discarded > 0.001 && discarded < 0.999)
-        // Cutting again changes nothing, and another rank is refused with the way out.
+        // Cutting again changes nothing; another rank is refused with a hint.
         #expect(try consortium.attempt(["release", "cut", "FY2027"] + consortium.operatorConfig).status == 0)
         let other = try consortium.attempt(
             ["release", "cut", "FY2027", "--adapter", "--rank", "2"] + consortium.operatorConfig
         )
         #expect(other.status == 5 && other.error.contains("kumiai adapter extract"))
-        // A byte of the adapter that was changed is found.
+        // A changed byte of the adapter is found.
         #expect(consortium.stop(coordinator) == 0)
         let url = URL(fileURLWithPath: release + "/adapter/adapter_model.safetensors")
         var bytes = try Data(contentsOf: url)
@@ -177,7 +177,7 @@ import Testing
         #expect(try refusal("\"fc2\"]", "\"fc3\"]").contains("no module named fc3"))
         #expect(try refusal("\"fc3\"]", "\"word\"]").contains("no adapter for word"))
         #expect(try refusal("rank = 4", "rank = 1024").contains("adapters of rank 1024 take"))
-        // Without a coordinator too.
+        // Also without a coordinator.
         let model = Repository.example("base/state.safetensors")
         func check() throws -> Shell.Outcome {
             try consortium.attempt([
@@ -254,7 +254,7 @@ import Testing
         return path
     }
 
-    /// The worker says why, sends nothing, and goes on.
+    /// The worker reports the reason, sends nothing, and continues.
     @Test func aTrainingThatDivergesIsATroubleWithAReason() throws {
         let consortium = try Consortium(sites: 1, localSteps: 6)
         try consortium.edit("operator/plan.toml", "learning_rate = 1e-3", "learning_rate = 1e36")

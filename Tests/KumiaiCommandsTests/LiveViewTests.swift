@@ -5,7 +5,7 @@ import Testing
 
 @testable import KumiaiCommands
 
-/// What is drawn into a terminal's window.
+/// The text that is drawn into a terminal's window.
 @Suite struct LiveViewTests {
     private func report(sites: Int, committed: Int = 3) -> StatusReport {
         let digest = Digest([UInt8](repeating: 1, count: 32))!
@@ -84,7 +84,7 @@ import Testing
                 == "\r\u{1b}[2Kone\n\u{1b}[2Ktwo\n\u{1b}[2Kthree\n\u{1b}[J"
         )
         #expect(drawing.draw(["four"], in: window) == "\r\u{1b}[3A\u{1b}[2Kfour\n\u{1b}[J")
-        // More lines than there is room for: the last are shown, and the cursor never goes above the window.
+        // If there are too many lines, the last ones are shown, and the cursor never goes above the window.
         let many = drawing.draw((0..<20).map { "line \($0)" }, in: window)
         #expect(many.components(separatedBy: "\n").count == 5 && many.contains("line 19") && !many.contains("line 15"))
         #expect(drawing.draw([], in: window) == "\r\u{1b}[4A\u{1b}[J")
@@ -126,7 +126,7 @@ import Testing
                 columns: columns
             )
         }
-        // Opened again in the middle: half of the bar is full, and nothing is known of the rate.
+        // Watched from the middle of a campaign: half of the bar is full, and the rate is unknown.
         #expect(bar(30, from: 30, 5) == "FY2027 [████████████············] 30/60 rounds")
         #expect(bar(40, from: 30, 20) == "FY2027 [████████████████········] 40/60 rounds  0.5/s  0:40 left")
         #expect(bar(31, from: 30, 60).hasSuffix("31/60 rounds  1.0/min  29:00 left"))
@@ -178,7 +178,7 @@ import Testing
         usleep(1_500_000)
         let first = try #require(terminal(state))
         #expect(first.text.contains("1 more site, 0 connected") && !first.unknown)
-        // Some redraws later nothing more has left the window.
+        // Some redraws later, no line has left the window.
         usleep(3_500_000)
         #expect(terminal(state)?.scrolled == first.scrolled && first.scrolled <= 6)
         #expect(consortium.stop(coordinator) == 0)

@@ -18,7 +18,7 @@ import Worker
         try await load(sites: 200, bytes: 10 << 20, rounds: 1, residentLimit: 200)
     }
 
-    /// `residentLimit`: what the coordinator may take, in MiB.
+    /// `residentLimit`: the most memory that the coordinator may use, in MiB.
     private func load(sites: Int, bytes: Int, rounds: Int, residentLimit: Int) async throws {
         Shell.raiseDescriptorLimit()
         let names = (0..<sites).map { "member\($0 % 20)/site\($0)" }
@@ -45,8 +45,8 @@ import Worker
             let usage = Shell.usage(of: coordinator.processIdentifier)
             most = (max(most.resident, usage.resident), max(most.descriptors, usage.descriptors))
             usleep(200_000)
-            // No process is started meanwhile: with more than a thousand open descriptors, Foundation's `Process` reads
-            // past the end of its list of them.
+            // Do not start a process meanwhile: with more than a thousand open descriptors, Foundation's `Process`
+            // reads past the end of its list of descriptors.
             return consortium.log("coordinator").contains("campaign ended")
         }
         let seconds = Date().timeIntervalSince(began)

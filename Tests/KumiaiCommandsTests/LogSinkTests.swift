@@ -4,7 +4,7 @@ import Testing
 
 @testable import KumiaiCommands
 
-/// A log that cannot always be written.
+/// A log that cannot be written at times.
 @Suite struct LogSinkTests {
     let directory: TemporaryDirectory
     init() throws { directory = try TemporaryDirectory() }
@@ -28,7 +28,7 @@ import Testing
     }
 
     @Test func aLineAfterATornOneBeginsOnItsOwnLine() throws {
-        // A limit on the file's size tears a line in the middle. In a process of its own: the limit is the process's.
+        // A limit on the file's size cuts a line in the middle. The limit applies to a process, so a separate one is used.
         let log = directory.file("log")
         let script = """
             ulimit -f 1
@@ -39,7 +39,7 @@ import Testing
         let outcome = try Shell.run(["bash", "-c", script])
         #expect(outcome.status == 6 && outcome.error.contains("missing.toml"), "\(outcome.status) \(outcome.error)")
         #expect(try directory.read("log").count == 1024)
-        // The next process begins its log where the torn line ends.
+        // The next process begins its log after the cut line.
         let sink = try LogSink(path: log)
         sink.write("whole", notice: notice)
         #expect(try lines("log").last == "whole")

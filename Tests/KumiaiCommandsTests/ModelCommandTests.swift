@@ -3,7 +3,7 @@ import TestKit
 import Tensors
 import Testing
 
-/// Models, adapters and outputs as people name them on the command line.
+/// Models, adapters and outputs that users name on the command line.
 @Suite struct ModelCommandTests {
     let directory: TemporaryDirectory
     init() throws { directory = try TemporaryDirectory() }
@@ -20,7 +20,7 @@ import Testing
         )
     }
 
-    /// The sample model with another value in one place.
+    /// The sample model with one value changed.
     private func model(_ name: String, _ tensor: String, _ element: Int, _ value: Float) throws -> String {
         let base = try SafetensorsFile(path: Self.base)
         var values = try base.float32s()
@@ -35,7 +35,7 @@ import Testing
         return directory.file(name)
     }
 
-    /// The sample model under another contract.
+    /// The sample model with another contract.
     private func modelOfAnotherContract(_ name: String) throws -> String {
         let base = try SafetensorsFile(path: Self.base)
         let metadata = base.header.metadata.map { entry in
@@ -61,7 +61,7 @@ import Testing
         #expect(!FileManager.default.fileExists(atPath: out))
     }
 
-    /// PEFT keeps an embedding's factors in another form: those of a linear module would be passed over.
+    /// PEFT stores an embedding's factors in another form: factors in the form of a linear module would be ignored.
     @Test func anEmbeddingGetsNoLinearFactors() throws {
         let out = directory.file("out")
         try expect(
@@ -217,7 +217,7 @@ import Testing
         try expect(kumiai("adapter", "merge", Self.base, adapter(), "--out", fifo, "--force"), 6, "fifo is a FIFO")
     }
 
-    /// Foundation's parts of a path end the process where it has one character.
+    /// Foundation's path components crash the process if the path has one character.
     @Test func aPathOfOneCharacterIsAPath() throws {
         let script = """
             cd \(directory.path) && cp \(Repository.example("base/state.safetensors")) b && \(Shell.kumiai) policy \
@@ -271,7 +271,7 @@ import Testing
             try expect(run("--force"), 0)
             #expect(try SafetensorsFile(path: path).layout.elementCount > 0)
         }
-        // An adapter is two files in a directory, which may hold others.
+        // An adapter is two files in a directory, which may contain other files.
         try directory.write("adapter/notes.txt", [1])
         for arguments in [
             ["policy", "tune", Self.base, Self.data, "--rank", "2", "--steps", "1", "--out", adapter],
@@ -288,7 +288,7 @@ import Testing
         let fresh = directory.file("fresh")
         try expect(kumiai("adapter", "extract", Self.base, merged, "--out", fresh), 0)
         #expect(try PEFTAdapter(reading: fresh).modules.count > 0)
-        // What is read is not replaced, also in a directory.
+        // An input is not replaced, even if it is in the output directory.
         let weights = try directory.read("adapter/adapter_model.safetensors")
         try expect(
             kumiai("adapter", "merge", Self.base, adapter, "--out", adapter + "/adapter_model.safetensors", "--force"),
@@ -296,7 +296,7 @@ import Testing
             "is the input"
         )
         #expect(try directory.read("adapter/adapter_model.safetensors") == weights)
-        // What somebody keeps beside an output is not the command's.
+        // A user's file beside an output is not touched.
         _ = try directory.write("near.safetensors.new", Array("precious".utf8))
         try FileManager.default.createDirectory(atPath: fresh + "/.new", withIntermediateDirectories: true)
         _ = try directory.write("fresh/.new/note", Array("precious".utf8))
@@ -309,7 +309,7 @@ import Testing
             try FileManager.default.contentsOfDirectory(atPath: directory.path).filter { $0.hasPrefix(".kumiai") }
                 .isEmpty
         )
-        // A link that leads nowhere stands there too.
+        // A dangling link counts as an existing file.
         let link = directory.file("link")
         try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: "/nowhere")
         try expect(kumiai("policy", "init", config, "--out", link), 6, "link exists")

@@ -4,7 +4,7 @@ import Testing
 import Transport
 import Worker
 
-/// The network as factories have it.
+/// Networks as in factories.
 @Suite(.serialized) struct NetworkTests {
     let directory: TemporaryDirectory
     init() throws { directory = try TemporaryDirectory() }
@@ -33,7 +33,7 @@ import Worker
         try await Task.sleep(for: .seconds(30))
         link.setSilent(false)
         wait(upTo: 0.5)
-        // A killed coordinator goes on at the last byte that it wrote.
+        // A killed coordinator resumes at the last byte that it wrote.
         kill(coordinator.processIdentifier, SIGKILL)
         coordinator.waitUntilExit()
         let partial = consortium.data + "/blobs/incoming/acme/osaka/partial"
@@ -51,8 +51,8 @@ import Worker
         #expect(consortium.waitForEnd(seconds: 120), "\(site.log.all.suffix(5))")
         #expect(consortium.campaign["updates_accepted"] as? Int == 1)
         await site.stop()
-        // On the wire: what a broken link repeats is at most a chunk; what a killed process had not read from its
-        // socket is lost with it, and that is at most its buffers. TLS adds 22 bytes to 16 KiB.
+        // Bytes on the wire: a broken link repeats at most one chunk; a killed process loses what it had not read from
+        // its socket, which is at most its buffers. TLS adds 22 bytes to 16 KiB.
         let repeated = link.bytesUp - bytes - bytes / 500
         print(
             """
@@ -171,7 +171,7 @@ import Worker
             error: "/dev/null"
         )
         defer {
-            // It waits for its clients where it is asked politely.
+            // On SIGTERM it would wait for its clients.
             kill(proxy.processIdentifier, SIGKILL)
             proxy.waitUntilExit()
         }
@@ -211,7 +211,7 @@ import Worker
         let now = Date()
         let minute = Calendar.current.component(.hour, from: now) * 60 + Calendar.current.component(.minute, from: now)
         func clock(_ minute: Int) -> String { String(format: "%02d:%02d", minute / 60 % 24, minute % 60) }
-        // Not now, and not for hours.
+        // Uploads are not allowed now, and not for some hours.
         configuration.upload = TransferPolicy(hours: DailyHours("\(clock(minute + 300))-\(clock(minute + 360))"))
         configuration.download = TransferPolicy(megabitsPerSecond: 16)
         let waiting = try SyntheticSite(configuration)
@@ -236,12 +236,12 @@ import Worker
     }
 }
 
-/// Asks the coordinator since when a site has been silent.
+/// Asks the coordinator how long a site has been silent.
 struct Heartbeats {
     let consortium: Consortium
     init(_ consortium: Consortium) { self.consortium = consortium }
 
-    /// In seconds, over some looks.
+    /// In seconds, over several requests.
     func longestSilence() -> Double {
         var longest = 0.0
         for _ in 0..<5 {

@@ -2,7 +2,7 @@ import Foundation
 import TestKit
 import Testing
 
-/// What an operator changes while a campaign runs, and after it, with real processes.
+/// An operator's changes during a campaign and after it, with real processes.
 @Suite(.serialized) struct OperatorTests {
     private static let name = "FY2026-FY2027"
 
@@ -43,7 +43,7 @@ import Testing
         try consortium.kumiai(["release", "cut", "FY2027", "--round", "2"] + consortium.operatorConfig)
         let release = "\(consortium.data)/releases/FY2027"
         try consortium.kumiai("release", "show", release, "--verify", "--ca", consortium.authority)
-        // Of what came after the round that was cut, nothing is in the release.
+        // The release contains nothing from after the round that was cut.
         let shown = try json(consortium.kumiai("release", "show", release, "--json"))
         #expect(
             shown["round"] as? Int == 2 && shown["rounds"] as? Int == 2 && shown["updates"] as? Int == 4,
@@ -90,7 +90,7 @@ import Testing
             #expect(try digest("\(out)/model.safetensors") == digest("\(release)/model.safetensors"))
             try consortium.kumiai("release", "show", out, "--verify", "--ca", consortium.authority)
         }
-        // Somebody's directory of the name that a fetch uses for what has arrived.
+        // A user's directory that has the name of a fetch's temporary directory.
         let taken = consortium.path("taken")
         try FileManager.default.createDirectory(atPath: taken + "~partial", withIntermediateDirectories: true)
         _ = try consortium.directory.write("taken~partial/note", [1])
@@ -101,7 +101,7 @@ import Testing
         #expect(
             try consortium.directory.read("taken~partial/note") == [1] && !FileManager.default.fileExists(atPath: taken)
         )
-        // A lineage that cannot be read any more is tampering, as any other change.
+        // An unreadable lineage is tampering, like any other change.
         let copy = consortium.path("fetched-site")
         for content in [Array("x".utf8), Array(#"{"released_at_ms": -1}"#.utf8)] {
             _ = try consortium.directory.write("fetched-site/lineage.json", content)
@@ -122,7 +122,7 @@ import Testing
             try FileManager.default.contentsOfDirectory(atPath: base).first { $0.hasSuffix(".safetensors") }
         )
         #expect(try digest("\(base)/\(file)") == digest(Repository.example("base/state.safetensors")))
-        // What a site keeps out, its engineer's command keeps out too.
+        // A site's download limit applies to its engineer's command too.
         _ = try consortium.directory.write("acme-osaka/small.toml", consortium.directory.read("acme-osaka/worker.toml"))
         try consortium.edit("acme-osaka/small.toml", "largest_model_gb = 64.0", "largest_model_gb = 0.001")
         let large = try consortium.attempt(
@@ -159,9 +159,9 @@ import Testing
             "acme/osaka"
         )
         try consortium.kumiai(["campaign", "open", plan] + consortium.operatorConfig)
-        // Opening the same plan again is answered as the first time.
+        // Opening the same plan again gives the same answer as the first time.
         try consortium.kumiai(["campaign", "open", plan] + consortium.operatorConfig)
-        // Who took part last year only, and last year's losses, are not shown.
+        // Sites that took part only last year, and last year's losses, are not shown.
         let sites = try #require(consortium.status()["sites"] as? [[String: Any]])
         #expect(
             sites.map { $0["site"] as? String } == ["acme/osaka"]
@@ -178,7 +178,7 @@ import Testing
         #expect(try digest(kept) == digest("\(consortium.data)/releases/FY2028/model.safetensors"))
     }
 
-    /// What comes of one campaign is not told of another.
+    /// The result of one campaign is not reported for another.
     @Test func anAbandonmentIsThatOfItsOwnCampaign() throws {
         let consortium = try Consortium(rounds: 2, localSteps: 20_000)
         let coordinator = try consortium.startCoordinator()
@@ -187,7 +187,7 @@ import Testing
         try #require(consortium.wait { phase(consortium) == "collecting" }, "\(consortium.log("coordinator"))")
         try consortium.kumiai(["campaign", "stop", Self.name, "--reason", "test"] + consortium.operatorConfig)
         for worker in workers { worker.waitUntilExit() }
-        // The same release by another campaign, for which nobody comes.
+        // Another campaign for the same release, in which no site takes part.
         let again = try consortium.attempt(
             ["campaign", "open", consortium.path("operator/plan.toml")] + consortium.operatorConfig
         )
@@ -216,7 +216,7 @@ import Testing
                 phase(consortium) == "stopped" && consortium.campaign["campaign"] as? String == "second-try"
             }
         )
-        // A site that had no part in it waits for a campaign of its own.
+        // A site that is not in the plan waits for a campaign that includes it.
         let worker = try consortium.startWorker(0)
         #expect(consortium.wait { consortium.log("acme-osaka").contains("no campaign is open") })
         #expect(worker.isRunning && consortium.stop(worker) == 0)
@@ -259,7 +259,7 @@ import Testing
             ["campaign", "check", consortium.path("operator/plan.toml")] + consortium.operatorConfig
         )
         #expect((check.output + check.error).contains("never seen cyan/lyon"), "\(check.output) \(check.error)")
-        // A site that has only asked its doctor has been seen.
+        // A site that has only run its doctor counts as seen.
         _ = try consortium.attempt(["worker", "doctor", "--config", consortium.path("cyan-lyon/worker.toml")])
         let known = try consortium.kumiai(
             ["campaign", "check", consortium.path("operator/plan.toml")] + consortium.operatorConfig

@@ -2,7 +2,7 @@ import Foundation
 import TestKit
 import Testing
 
-/// Output that cannot be written ends no program in a crash, and is never silently lost.
+/// Output that cannot be written never crashes the program and is never lost silently.
 @Suite(.serialized) struct OutputTests {
     let directory: TemporaryDirectory
     init() throws { directory = try TemporaryDirectory() }
@@ -35,7 +35,7 @@ import Testing
 
     @Test(arguments: ["--help", "policy init", "pki request member/acme/site/osaka --out osaka"])
     func aReaderThatLeavesEndsACommandQuietly(command: String) throws {
-        // The reader has ended by the time that the command writes.
+        // The reader has ended before the command writes.
         _ = try bash("( sleep 1; $KUMIAI \(command) 2> errors; echo $? > status ) | true")
         #expect(String(decoding: try directory.read("status"), as: UTF8.self) == "141\n")
         #expect(try directory.read("errors").isEmpty)
@@ -135,7 +135,7 @@ import Testing
         #expect(consortium.stop(worker) == 0 && consortium.stop(coordinator) == 0)
         #expect(log("c.log").contains("coordinator stopped") && log("w.log").contains("worker stopped"))
         #expect(!log("c.log.1").contains("coordinator stopped"))
-        // Standard error had nothing of it.
+        // Nothing was written to standard error.
         #expect(consortium.log("coordinator").isEmpty && consortium.log("worker").isEmpty)
     }
 
@@ -155,7 +155,7 @@ import Testing
         )
         #expect(consortium.wait { log().contains("listening") })
         disk.fill()
-        // Each is a line, and the last page of the file has room for some.
+        // Each is one line, and the last page of the file has room for some of them.
         for _ in 0..<100 {
             kill(coordinator.processIdentifier, SIGHUP)
             usleep(10_000)
@@ -179,7 +179,7 @@ import Testing
 
     @Test func nothingLeavesTheSiteThatIsNotOnRecord() throws {
         let consortium = try Consortium(sites: 1, rounds: 1)
-        // A directory of the record's name.
+        // A directory in place of the record's file.
         let record = consortium.path("acme-osaka/data/sent.jsonl")
         try FileManager.default.createDirectory(atPath: record, withIntermediateDirectories: true)
         let coordinator = try consortium.startCoordinator()
@@ -238,7 +238,7 @@ import Testing
         #expect(try processes(naming: demo).isEmpty)
     }
 
-    /// The processes that have a text on their command line.
+    /// The processes whose command line contains a text.
     private func processes(naming text: String) throws -> [String] {
         try FileManager.default.contentsOfDirectory(atPath: "/proc").filter { name in
             guard Int(name) != nil, let line = FileManager.default.contents(atPath: "/proc/\(name)/cmdline") else {

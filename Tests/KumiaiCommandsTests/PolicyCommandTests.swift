@@ -5,7 +5,7 @@ import TestKit
 import Tensors
 import Testing
 
-/// Policies and adapters on the command line, and what PyTorch and PEFT make of them.
+/// Policies and adapters on the command line, compared with PyTorch and PEFT.
 @Suite struct PolicyCommandTests {
     let directory: TemporaryDirectory
     init() throws { directory = try TemporaryDirectory() }
@@ -22,7 +22,7 @@ import Testing
         )
     }
 
-    /// What a model gives for the sample inputs here.
+    /// A model's outputs for the sample inputs, computed here.
     private func outputs(_ model: String) throws -> [Float] {
         let policy = try Policy(SafetensorsFile(path: model))
         var batch = Batch(count: PolicyInputs.samples, policy.configuration)
@@ -30,7 +30,7 @@ import Testing
         return PolicyTrainer(policy, batch: batch.count).predict(batch)
     }
 
-    /// Model and adapter in PyTorch, through PEFT.
+    /// The outputs of model and adapter in PyTorch, through PEFT.
     private func outputsInPython(_ model: String, _ adapter: String, merged: String) throws -> [Float] {
         let script = Repository.path("Tests/KumiaiCommandsTests/Python/check_adapter.py")
         let outcome = try Shell.run([
@@ -59,7 +59,7 @@ import Testing
         #expect(abs((evaluated["error"] as? Double ?? 9) - after) < 1e-4)
         #expect(try kumiai("adapter", "merge", Self.base, adapter, "--out", merged).status == 0)
         expect(try outputs(merged), near: try outputsInPython(Self.base, adapter, merged: merged))
-        // The base is as it was.
+        // The base is unchanged.
         #expect(try !outputs(merged).elementsEqual(outputs(Self.base)))
     }
 
@@ -123,7 +123,7 @@ import Testing
         )
         #expect((tuned["error_after"] as? Double ?? 9) < 0.7 * (tuned["error_before"] as? Double ?? 0))
         let short = ["policy", "tune", model, data, "--rank", "2", "--steps", "2", "--batch", "4", "--out", adapter]
-        // ALOHA files do not say their rate: what cannot be checked is no pass.
+        // ALOHA files do not contain their rate: a rate that cannot be checked is refused.
         let unsaid = try Shell.run([Shell.kumiai] + short)
         #expect(unsaid.status != 0, "\(unsaid.error)")
         #expect(
@@ -141,22 +141,22 @@ import Testing
             try kumiai("policy", "tune", base, Self.data, "--rank", "2", "--steps", "2", "--out", adapter).status == 0
         )
         let before = try Data(contentsOf: URL(fileURLWithPath: base))
-        // The adapter does not fit this model, and belongs to another.
+        // The adapter does not fit this model, and belongs to another one.
         let image = Repository.example("base/image.safetensors")
         let foreign = try kumiai("adapter", "merge", image, adapter, "--out", other)
         #expect(foreign.status == 6 && foreign.error.contains("the adapter belongs to the model"), "\(foreign.error)")
-        // A merge may take its base's place, and is whole when it does.
+        // A merge may replace its base, but only with a complete file.
         #expect(try kumiai("adapter", "merge", base, adapter, "--out", other).status == 0)
         #expect(try Data(contentsOf: URL(fileURLWithPath: base)) == before)
         #expect(try kumiai("adapter", "merge", base, adapter, "--out", base).status == 6)
         #expect(try Data(contentsOf: URL(fileURLWithPath: base)) == before)
         #expect(try kumiai("adapter", "merge", base, adapter, "--force", "--out", base).status == 0)
         #expect(try Data(contentsOf: URL(fileURLWithPath: base)) == Data(contentsOf: URL(fileURLWithPath: other)))
-        // Now it is another model than the adapter's.
+        // Now it is not the adapter's base any more.
         #expect(try kumiai("policy", "evaluate", base, Self.data, "--adapter", adapter).status == 6)
         let forced = try kumiai("adapter", "merge", base, adapter, "--force", "--out", directory.file("again"))
         #expect(forced.status == 0 && forced.error.contains("the adapter belongs to the model"), "\(forced.error)")
-        // What cannot be written is said before hours of training.
+        // A path that cannot be written is reported before hours of training.
         let file = try directory.write("file", [1])
         let blocked = try kumiai(
             "policy",
@@ -208,7 +208,7 @@ import Testing
                 "compression.fraction: expected more than 0 and at most 0.25"
             )
         )
-        // A whole number will do where one with decimals stands.
+        // An integer is accepted in place of a decimal number.
         let whole = try problem("alpha = 16.0", "alpha = 16")
         #expect(!whole.contains("alpha") && whole.contains("certificate"), "\(whole)")
         #expect(text.hasSuffix("\n"))

@@ -13,8 +13,8 @@ import Wire
     let directory: TemporaryDirectory
     init() throws { directory = try TemporaryDirectory() }
 
-    /// What the coordinator answered to a site that named another's update, and to one that named a blob that nobody
-    /// has.
+    /// The coordinator's answers to a site that named another site's update, and to one that named a blob that does not
+    /// exist.
     private struct Answers: Sendable, Equatable {
         var offers: [String] = []
         var submissions: [UpdateRefusal.Reason?] = []
@@ -123,7 +123,7 @@ import Wire
         try await withTimeout(.seconds(60), "the task") {
             while let frame = try await control.inbox.next() {
                 if case .assignment(.train(let task)) = frame.message { return task }
-                // It says now and then that it is there.
+                // The site sends a heartbeat now and then.
                 try await Task.sleep(for: .milliseconds(100))
                 try await control.send(.heartbeat(Heartbeat()), id: 100)
             }

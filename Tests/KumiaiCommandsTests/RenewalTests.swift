@@ -8,7 +8,7 @@ import Testing
 import Transport
 import Worker
 
-/// Certificates in daily life: renewed, ended, revoked, and read by others, with real processes.
+/// Certificates that are renewed, ended, revoked, or readable by others, with real processes.
 @Suite(.serialized) struct RenewalTests {
     let directory: TemporaryDirectory
     init() throws { directory = try TemporaryDirectory() }
@@ -25,8 +25,8 @@ import Worker
 
     // MARK: Renewal
 
-    /// The certificate ends while an update is on its way, and is renewed before that: nothing is started again,
-    /// nothing is sent twice, and the update that was signed with the old one counts.
+    /// The certificate ends during an upload, and is renewed before that: nothing is restarted, nothing is sent twice,
+    /// and the update that was signed with the old certificate counts.
     @Test func aSiteRenewsItsCertificateInTheMiddleOfAnUpload() async throws {
         let bytes = 48 << 20
         let consortium = try Consortium(
@@ -41,7 +41,7 @@ import Worker
         let link = FaultyLink(to: consortium.port)
         defer { link.close() }
         var configuration = consortium.workerConfiguration(0, port: link.port)
-        // 25 s for the update.
+        // The update takes 25 s.
         configuration.upload = TransferPolicy(megabitsPerSecond: 16)
         let site = try SyntheticSite(configuration)
         site.start()
@@ -60,7 +60,7 @@ import Worker
             consortium.campaign["updates_accepted"] as? Int == 1 && consortium.campaign["updates_refused"] as? Int == 0
         )
         #expect(site.log.contains("the update is signed again"), "\(site.log.all)")
-        // It went on where it was: what was in flight at the cut is all that was sent twice.
+        // The upload resumed where it was: only the bytes in flight at the cut were sent twice.
         #expect(link.bytesUp < bytes + bytes / 20, "\(link.bytesUp)")
         await site.stop()
         #expect(try consortium.directory.read("acme-osaka/certificate.pem") != former)
@@ -121,7 +121,7 @@ import Worker
         )
         #expect(consortium.log("coordinator").contains(consortium.path("coordinator/certificate.pem")))
         #expect(try consortium.status()["consortium"] != nil)
-        // Another participant's.
+        // Another participant's certificate.
         try consortium.directory.write(
             "coordinator/certificate.pem",
             consortium.directory.read("operator/certificate.pem")
@@ -170,7 +170,7 @@ import Worker
         #expect(
             try kept.map { try Certificate(pem: consortium.directory.read("operator/\($0)")).digest } == [first.digest]
         )
-        // The key is elsewhere: a request for it, and a certificate in place of the old one.
+        // The key is elsewhere: make a request for it, and a certificate that replaces the old one.
         let second = try certificate()
         try consortium.kumiai("pki", "request", "operator/alice", "--out", consortium.path("operator"))
         #expect(try consortium.directory.read("operator/key.pem") == key)
@@ -186,7 +186,7 @@ import Worker
             consortium.path("operator")
         )
         #expect(try certificate().digest != second.digest && certificate().publicKey == first.publicKey)
-        // The same request again, and one for another key, which stays.
+        // The same request is replaced; a request for another key is kept.
         try consortium.kumiai("pki", "request", "operator/alice", "--out", consortium.path("operator"))
         try consortium.kumiai("pki", "request", "operator/bob", "--out", consortium.path("bob"))
         let request = try consortium.directory.read("operator/request.pem")
@@ -203,7 +203,7 @@ import Worker
             consortium.path("operator"),
         ])
         #expect(other.status == 6 && other.error.contains("another identity"), "\(other.error)")
-        // Nor one that another CA issued.
+        // Neither is a certificate that another CA issued.
         try consortium.kumiai("pki", "ca", "--consortium", "test.kumiai.example", "--out", consortium.path("other"))
         let foreign = try consortium.attempt([
             "pki", "renew", consortium.path("operator"), "--ca", consortium.path("other"),
@@ -211,7 +211,7 @@ import Worker
         #expect(foreign.status == 6 && foreign.error.contains("was not issued by the CA"), "\(foreign.error)")
     }
 
-    /// It is the key that somebody else may have: no certificate of it holds, and no new one is issued for it.
+    /// A revoked key may be compromised: all of its certificates are revoked, and no new one is issued for it.
     @Test func aRevokedKeyStaysRevoked() throws {
         let consortium = try Consortium(sites: 1)
         let pki = consortium.path("pki"), site = consortium.path("acme-osaka")
@@ -228,7 +228,7 @@ import Worker
             of: [consortium.certificateAuthority().certificate]
         )[0]
         #expect(list.contains(first) && list.contains(renewed))
-        // The remedy that keeps the key is none.
+        // A remedy that keeps the same key does not work.
         let request = try consortium.kumiai("pki", "request", "member/acme/site/osaka", "--out", site)
         #expect(request.error.contains("the request is for it"), "\(request.error)")
         for out in [site, consortium.path("elsewhere")] {
@@ -239,7 +239,7 @@ import Worker
                 ])
             #expect(issued.status == 6 && issued.error.contains("was revoked, serial"), "\(issued)")
         }
-        // Also where the CA has not kept what it issued, as before it did.
+        // Also if the CA has no copies of its certificates, as in earlier versions.
         try FileManager.default.removeItem(atPath: pki + "/issued")
         let again = try consortium.attempt([
             "pki", "issue", "member/acme/site/osaka", "--ca", pki, "--request", site + "/request.pem", "--out", site,
@@ -354,7 +354,7 @@ import Worker
             "\(workerStatus())"
         )
         #expect(try mode(consortium.path("acme-osaka/data")) == 0o700)
-        // Renewed after its end, with nothing started again.
+        // Renewed after its end, without any restart.
         try consortium.kumiai("pki", "renew", consortium.path("acme-osaka"), "--ca", consortium.path("pki"))
         #expect(
             consortium.wait { consortium.log("acme-osaka").components(separatedBy: "connected consortium").count == 3 },
@@ -365,7 +365,7 @@ import Worker
             "\(workerStatus())"
         )
         #expect(consortium.stop(worker) == 0)
-        // Of a worker that does not run, the file says it.
+        // If the worker does not run, the certificate's file is read.
         try consortium.reissue("acme-osaka", endingIn: 7000)
         let stopped = try consortium.attempt([
             "worker", "status", "--config", consortium.path("acme-osaka/worker.toml"),
@@ -460,7 +460,7 @@ import Worker
             consortium.wait { consortium.log("acme-osaka").contains("connected consortium") },
             "\(consortium.log("acme-osaka"))"
         )
-        // A site that is connected is put out.
+        // A connected site is disconnected.
         let revoked = try consortium.kumiai(
             "pki",
             "revoke",
@@ -493,7 +493,7 @@ import Worker
         #expect(shown.status == 1 && shown.output.contains("revoked"), "\(shown.output)")
         #expect(consortium.stop(worker) == 0)
         #expect(consortium.stop(coordinator) == 0)
-        // A list that nobody kept up to date.
+        // A list that was not renewed.
         let now = ConsortiumFixture.systemTime()
         let old = try consortium.certificateAuthority().revoke(
             [],
@@ -511,7 +511,7 @@ import Worker
         )
     }
 
-    /// What new connections are refused is no right of those that came in time.
+    /// Open connections must not outlive a list whose end stops new connections.
     @Test func whenTheListOfRevokedCertificatesEndsOpenConnectionsEndToo() throws {
         let consortium = try Consortium(sites: 1)
         let now = ConsortiumFixture.systemTime()
@@ -535,7 +535,7 @@ import Worker
             },
             "\(consortium.log("coordinator"))"
         )
-        // A newer list lets the site in again.
+        // With a newer list, the site is admitted again.
         try consortium.directory.write(
             "coordinator/crl.pem",
             consortium.certificateAuthority().revoke([], after: list, at: now).pem()
@@ -549,7 +549,7 @@ import Worker
         #expect(consortium.stop(worker) == 0 && consortium.stop(coordinator) == 0)
     }
 
-    /// Signed under a certificate that has been renewed since, and over a connection with the new one.
+    /// An update that was signed under the old certificate and is sent over a connection with the renewed one.
     @Test func anUpdateSignedBeforeARenewalIsNoForgery() throws {
         let fixture = try ConsortiumFixture()
         let site = Principal(consortium: ConsortiumFixture.name, role: .site(SiteID("acme/osaka")!))
@@ -599,7 +599,7 @@ import Worker
             )
             return inspector.inspect(update, certificate: connection, at: time)
         }
-        // Found sound as far as the signature goes: the blob is what is missing.
+        // The signature is valid; only the blob is missing.
         for connection in [first, renewed] {
             guard case .unsound(let found) = try refusal(connection, at: fixture.now) else {
                 return fail("nothing is missing")
@@ -613,11 +613,11 @@ import Worker
             found.reason == .badSignature && found.detail.contains("not signed by the site of this connection"),
             "\(found)"
         )
-        // A connection whose certificate has just ended: the update waits for the next one.
+        // The connection's certificate has just ended: the update waits for the next connection.
         guard case .unavailable = try refusal(first, at: fixture.now.adding(seconds: 400 * 86_400)) else {
             return fail("an ended one is judged")
         }
-        // A list that is too old is the coordinator's fault.
+        // A list that is too old is the coordinator's problem.
         let list = try fixture.authority.revoke([], days: 1, at: fixture.now)
         let roots = TrustRoots([fixture.authority.certificate], revocations: [list])
         guard case .unavailable = try refusal(first, at: fixture.now.adding(seconds: 3 * 86_400), roots: roots) else {
@@ -701,7 +701,7 @@ import Worker
             )
             chmod(consortium.path(key), 0o600)
         }
-        // Without a password it may be read, with one not.
+        // A file without a password may be readable by others, one with a password may not.
         chmod(worker, 0o644)
         let status = ["worker", "status", "--config", worker]
         #expect(try !consortium.attempt(status).error.contains("password"))

@@ -3,7 +3,7 @@ import Identity
 import TestKit
 import Testing
 
-/// A coordinator whose ledger, or CA, is not the one of before, with real processes.
+/// A coordinator whose ledger or CA is not the same as before, with real processes.
 @Suite(.serialized) struct RestoredLedgerTests {
     private func copy(_ source: String, to target: String) throws {
         let outcome = try Shell.run(["cp", "-a", source, target])
@@ -61,13 +61,13 @@ import Testing
             consortium.wait { troubles(consortium).contains("an older backup was restored") },
             "\(consortium.log("coordinator"))"
         )
-        // What either site shows may put entries back.
+        // The receipts of either site can restore entries.
         for site in ["acme-osaka", "bolt-turin"] {
             #expect(consortium.wait { consortium.log(site).contains("it was restored from a backup, or rewritten") })
         }
         #expect(consortium.wait { absence(consortium).contains("it has seen") }, "\(absence(consortium))")
         let entries = try consortium.status()["ledger_entries"] as? Int
-        // Nothing is decided, and no evidence is touched.
+        // Nothing is decided, and no evidence is changed.
         usleep(1_500_000)
         #expect(try consortium.status()["ledger_entries"] as? Int == entries)
         #expect(try receipts(consortium) == evidence)
@@ -104,7 +104,7 @@ import Testing
         )
         for worker in workers { #expect(consortium.stop(worker) == 0) }
         #expect(consortium.stop(coordinator) == 0)
-        // Receipts of rounds that were lost and trained again have the names of the lost ones, which lie aside.
+        // Receipts of rounds that were trained again have the names of the lost ones, which were moved aside.
         let all = try Set(receipts(consortium).values).union(receipts(consortium, "receipts-of-lost-entries").values)
         #expect(evidence.values.allSatisfy(all.contains))
         try audits(consortium)
@@ -131,7 +131,7 @@ import Testing
             events.contains { ($0["text"] as? String)?.contains("others were lost: the disk died") == true },
             "\(rounds.output)"
         )
-        // Without the loss's entry, the same receipts would be findings: the backup itself is such a ledger.
+        // Without the entry of the loss, the same receipts are findings; the backup is such a ledger.
         let backup = try consortium.attempt(
             [
                 "audit", "verify", consortium.path("backup"), "--ca", consortium.authority, "--witness",
@@ -140,8 +140,8 @@ import Testing
         #expect(backup.status == 3, "\(backup.output)")
     }
 
-    /// A deadline that passed meanwhile would put another entry in the place of the one that a site's receipt can put
-    /// back.
+    /// Otherwise the decision on a deadline that passed meanwhile would take the index of an entry that a site's
+    /// receipt can restore.
     @Test func sitesAreHeardBeforeADeadlineIsDecidedThatPassedMeanwhile() throws {
         let consortium = try Consortium(rounds: 1, localSteps: 300, quorum: 1)
         try consortium.edit("operator/plan.toml", "deadline_seconds = 3600", "deadline_seconds = 12")
@@ -162,7 +162,7 @@ import Testing
         func connections() -> Int {
             consortium.log("coordinator").components(separatedBy: "site connected site=bolt").count - 1
         }
-        // With both updates the round would be committed, and of that no site has a receipt.
+        // With both updates the round would be committed, and no site has a receipt for a commit.
         try #require(consortium.wait { connections() == 2 })
         kill(workers[1].processIdentifier, SIGSTOP)
         try #require(consortium.wait { try receipts(consortium).count == 1 }, "\(consortium.log("acme-osaka"))")
@@ -241,7 +241,7 @@ import Testing
         )
     }
 
-    /// Nothing is taken over in silence that the seal proves to be changed, and nothing is added to it.
+    /// A ledger that differs from its seal is not accepted silently, and nothing is added to it.
     @Test func aLedgerThatWasChangedAfterItWasSealedIsRefused() throws {
         let consortium = try withBackup()
         func sqlite(_ statement: String) throws {
@@ -265,7 +265,7 @@ import Testing
         #expect(try consortium.attempt(["audit", "verify", consortium.data]).status == 3)
         try sqlite("DROP TRIGGER t")
         try refused("the ledger's file was changed after it was sealed")
-        // The CA cannot be changed in an older copy either.
+        // The CA cannot be changed in an older copy of the ledger either.
         try FileManager.default.removeItem(atPath: consortium.data + "/ledger.sqlite")
         try copy(consortium.path("backup/ledger.sqlite"), to: consortium.data + "/ledger.sqlite")
         try consortium.kumiai("pki", "ca", "--consortium", "test.kumiai.example", "--out", consortium.path("pki-2027"))
@@ -289,8 +289,8 @@ import Testing
         #expect(FileManager.default.fileExists(atPath: consortium.data + "/ledger.seal"))
     }
 
-    /// What an operator decides at once after a restoration would take the places of what the sites' receipts can put
-    /// back.
+    /// Otherwise an operator's decisions right after a restoration would take the indices of entries that the sites'
+    /// receipts can restore.
     @Test func nothingIsDecidedBeforeTheSitesAreHeard() throws {
         let consortium = try Consortium(rounds: 1000)
         let first = try consortium.startCoordinator()
@@ -323,14 +323,14 @@ import Testing
         #expect(consortium.stop(coordinator) == 0)
     }
 
-    /// Also what is answered without a new entry is an acknowledgement.
+    /// An answer without a new entry is an acknowledgement too.
     @Test func aLedgerThatIsGoneAnswersNothing() throws {
         let consortium = try Consortium(rounds: 1000)
         let coordinator = try consortium.startCoordinator()
         try consortium.openCampaign()
         let ledger = consortium.data + "/ledger.sqlite"
         #expect(rename(ledger, ledger + ".away") == 0)
-        // Also while nobody asks for anything.
+        // Also while there are no requests.
         #expect(
             consortium.wait {
                 consortium.log("coordinator").contains("nothing is decided, and nothing is answered from the ledger")
@@ -347,7 +347,7 @@ import Testing
                 ["campaign", "open", consortium.path("operator/plan.toml")] + consortium.operatorConfig
             ).status == 0
         )
-        // Another program takes a row away: not the tree head, which would tell at once.
+        // Another program deletes a row, but not the tree head, whose loss would be noticed at once.
         let script =
             """
             import sqlite3; c = sqlite3.connect('\(ledger)'); c.execute('DELETE FROM entries WHERE position = 1'); \
@@ -390,7 +390,7 @@ import Testing
         try consortium.kumiai("pki", "ca", "--consortium", "test.kumiai.example", "--out", consortium.path("pki-2027"))
         let second = try consortium.directory.read("pki-2027/ca.pem")
 
-        // A CA of the same name, with certificates of its own.
+        // A CA of the same name, with its own certificates.
         try copy(consortium.path("coordinator"), to: consortium.path("coordinator.saved"))
         for file in ["certificate.pem", "key.pem", "ca.pem"] {
             try FileManager.default.removeItem(atPath: consortium.path("coordinator/\(file)"))
@@ -411,7 +411,7 @@ import Testing
             "\(consortium.log("coordinator"))"
         )
 
-        // Both CAs sign the change; the sites' certificates are under the new one from here on.
+        // Both CAs sign the change; from here on, the sites' certificates are under the new one.
         for file in ["certificate.pem", "key.pem", "ca.pem"] {
             try FileManager.default.removeItem(atPath: consortium.path("coordinator/\(file)"))
             try copy(consortium.path("coordinator.saved/\(file)"), to: consortium.path("coordinator/\(file)"))

@@ -8,7 +8,7 @@ import Worker
 
 @testable import KumiaiCommands
 
-/// A service is new, runs, stops and has stopped; in whatever order it is asked.
+/// The states of a service (new, running, stopping, stopped), with calls in any order.
 @Suite(.serialized) struct ServiceLifecycleTests {
     @Test func aWorkerThatIsStoppedBeforeItRunsNeverBegins() async throws {
         let consortium = try Consortium(sites: 1, rounds: 1)
@@ -30,7 +30,7 @@ import Worker
         }
         try await stopped()
         #expect(log.all.isEmpty)
-        // Nothing of it is left: another one starts on the same directory.
+        // It leaves nothing behind: another service starts on the same directory.
         let process = try consortium.startCoordinator()
         #expect(consortium.wait { consortium.log("coordinator").contains("listening") })
         #expect(consortium.stop(process) == 0)
@@ -52,7 +52,7 @@ import Worker
         await service.stop()
         try await run.value
         for site in sites { await site.stop() }
-        // The seal is over all entries, and every receipt's entry is in the ledger.
+        // The seal covers all entries, and every receipt's entry is in the ledger.
         let audit = try consortium.attempt(["audit", "verify", consortium.data])
         #expect(audit.status == 0, "\(audit)")
     }

@@ -8,9 +8,9 @@ import Tensors
 import Trainers
 import Worker
 
-/// A site's training without any learning: an update of the model's layout, at once.
+/// A fixture that replaces training: it makes an update of the model's layout immediately.
 struct SyntheticTrainer: Trainer {
-    /// All of the update's values.
+    /// The value of all of the update's numbers.
     let value: Float
 
     func train(_ job: TrainingJob, progress: (Double, Float) throws -> Void) throws -> TrainingResult {
@@ -65,9 +65,9 @@ final class SyntheticSite: Sendable {
     }
 }
 
-/// Keeps what is logged.
+/// Collects log lines.
 final class LogLines: LogHandler, @unchecked Sendable {
-    // Unchecked: the metadata are set before the first line.
+    // Unchecked, because the metadata are set before the first line.
     private let lines = Mutex<[String]>([])
     var metadata: Logger.Metadata = [:]
     var logLevel = Logger.Level.info

@@ -4,7 +4,7 @@ import Foundation
 import TestKit
 import Testing
 
-/// The policy in PyTorch reads an instruction as the trainer does.
+/// The policy in PyTorch splits an instruction into the same words as the trainer.
 @Suite struct TokenizerAgreementTests {
     private struct Reading: Decodable {
         let words: [String]
@@ -36,7 +36,7 @@ import Testing
         let readings = try JSONDecoder().decode([Reading?].self, from: Data(outcome.output.utf8))
         try #require(readings.count == texts.count)
         for (text, reading) in zip(texts, readings) {
-            // Python takes an empty instruction, for a robot without one.
+            // Python accepts an empty instruction, for a robot without instructions.
             guard !Tokenizer.words(text).isEmpty || reading == nil else { continue }
             #expect((Tokenizer.problem(text, count: 12) == nil) == (reading != nil), "\(text.debugDescription)")
             guard let reading else { continue }

@@ -6,7 +6,7 @@ import Testing
 @testable import KumiaiCommands
 @testable import Worker
 
-/// What `worker status` makes of a status file and of the processes of this machine.
+/// How `worker status` interprets a status file and this machine's processes.
 @Suite(.serialized) struct WorkerStatusTests {
     private static let now = Timestamp(milliseconds: 1_000_000_000)
 
@@ -25,7 +25,7 @@ import Testing
     @Test func processesOfThisMachineAreTold() throws {
         let own = ProcessSighting(of: Int(getpid()))
         #expect(own.exists && own.identity != nil)
-        // Another user's, unless the superuser runs the tests.
+        // Process 1 belongs to another user, unless root runs the tests.
         #expect(ProcessSighting(of: 1).exists)
         for pid in [0, -1, Int.max, Int.min] { #expect(!ProcessSighting(of: pid).exists) }
         let sleeper = try Shell.start(["sleep", "60"], output: "/dev/null", error: "/dev/null")
@@ -78,12 +78,12 @@ import Testing
         let command = ["worker", "status", "--config", consortium.path("acme-osaka/worker.toml")]
         #expect(try consortium.attempt(command).status == 6)
         let worker = try consortium.startWorker(0)
-        // Its coordinator is not there.
+        // There is no coordinator.
         #expect(try consortium.wait { try consortium.attempt(command).status == 4 })
         #expect(consortium.stop(worker) == 0)
         let stopped = try consortium.attempt(command)
         #expect(stopped.status == 7 && stopped.output.contains("not running"), "\(stopped)")
-        // The number of a process that lives: this one.
+        // The number of a running process: this one.
         try consortium.edit("acme-osaka/data/status.json", "\"pid\":\(worker.processIdentifier)", "\"pid\":\(getpid())")
         let reused = try consortium.attempt(command + ["--json"])
         let report = try JSONSerialization.jsonObject(with: Data(reused.output.utf8)) as? [String: Any]

@@ -6,7 +6,7 @@ import TestKit
 import Testing
 import Wire
 
-/// That a ledger goes on from what others have seen of it, and what is done where it does not.
+/// Checks that a ledger extends what others have seen of it, and what happens if it does not.
 @Suite struct HistoryTests {
     static let key = try! PrivateKey.generate(.ed25519)
 
@@ -110,7 +110,7 @@ import Wire
             at: Timestamp(milliseconds: time.milliseconds + 1)
         )
         #expect(older.standing(of: whole.head.note, losses: [declared]) == .lossDeclared(declared))
-        // What was written when it was declared, or later, it does not explain.
+        // A declaration does not explain entries that were written at the same time or later.
         #expect(
             older.standing(of: whole.head.note, losses: [.init(declaration: loss, index: 4, at: time)])
                 == .isBehind(whole.head)
@@ -132,8 +132,8 @@ import Wire
         #expect(recovery.isComplete(older.snapshot))
     }
 
-    /// What was written after a restoration is later than all that sites had seen: it is none of what both histories
-    /// have.
+    /// Entries that were written after a restoration are later than everything that sites had seen: they do not belong
+    /// to the part that both histories share.
     @Test func entriesWrittenAfterARestorationAreNotThoseOfBefore() throws {
         let directory = try TemporaryDirectory()
         let whole = try ledger(6, store: SQLiteEntryStore(path: directory.path + "/a"))
@@ -191,12 +191,12 @@ import Wire
             )
         }
         try ledger.append([correction("a")])
-        // Reading by others, and moving the newest writes into the main file, changes nothing.
+        // Reading by other processes, and a checkpoint of the write-ahead log into the main file, change nothing.
         let other = try SQLiteEntryStore(path: path)
         #expect(try other.entries().count == 4)
         try other.close()
         try ledger.append([correction("b")])
-        // As `cp` does: the file stays the same one.
+        // Written in place, as `cp` does: the file stays the same one.
         for (name, bytes) in zip(names, older) {
             let file = try FileHandle(forWritingTo: URL(fileURLWithPath: directory.file(name)))
             try file.truncate(atOffset: 0)

@@ -7,7 +7,7 @@ import Wire
 
 @testable import Ledger
 
-/// The tree, its heads, and the file.
+/// The Merkle tree, its heads, and the ledger's file.
 @Suite struct LedgerTests {
     let directory: TemporaryDirectory
     let key: PrivateKey
@@ -16,7 +16,7 @@ import Wire
         key = try PrivateKey.generate(.ed25519)
     }
 
-    /// RFC 6962 test vectors, as certificate-transparency's own tests have them.
+    /// The RFC 6962 test vectors of certificate-transparency's own tests.
     static let leaves = [
         "", "00", "10", "2021", "3031", "40414243", "5051525354555657", "606162636465666768696a6b6c6d6e6f",
     ]
@@ -182,7 +182,7 @@ import Wire
     @Test func entriesAreReadBackFromTheStoreAndAChangeSinceIsNoticed() throws {
         let store = try SQLiteEntryStore(path: directory.file("ledger.sqlite"))
         let ledger = try Ledger(consortium: "t", store: store, key: key)
-        // More than are read at a time.
+        // More entries than are read at a time.
         let all = entries(600)
         for start in stride(from: 0, to: 600, by: 100) { try ledger.append(Array(all[start..<start + 100])) }
         var read: [Entry] = []
@@ -192,7 +192,7 @@ import Wire
         #expect(throws: LedgerError(.tampered, "")) { try store.entries(in: 598..<601) }
         #expect(throws: LedgerError(.failed, "")) { try ledger.entry(at: 600) }
         #expect(throws: LedgerError(.failed, "")) { try ledger.receipt(of: .max) }
-        // An entry that is another now, with a leaf hash of its own, is not what was appended.
+        // A replaced entry with a matching leaf hash is not the entry that was appended.
         let other = StoredEntry(all[8].wireBytes)
         try Shell.run([
             "python3", "-c",

@@ -1,7 +1,7 @@
 import LinearAlgebra
 import Testing
 
-/// Which kernels a processor deserves.
+/// Which kernels suit a processor.
 @Suite struct BLASCoreTests {
     static let avx2: Set<String> = ["avx2", "fma"]
     static let avx512 = avx2.union(["avx512f", "avx512dq", "avx512bw", "avx512vl", "avx512cd"])

@@ -3,7 +3,7 @@ import Protocol
 import Testing
 import Wire
 
-/// The two halves of a blob's transfer, without a link between them.
+/// Both sides of a blob's transfer, without a link between them.
 @Suite struct TransferTests {
     private let digest = Digest([UInt8](repeating: 7, count: 32))!
 
@@ -45,9 +45,9 @@ import Wire
         #expect(throws: ProtocolError.self) { try sender.hear(.heartbeatSeen(Timestamp(milliseconds: 1))) }
         #expect(throws: Refusal.self) { try sender.hear(.refusal(Refusal(.limit, "too large"))) }
         #expect(try sender.hear(.blobProgress(durable: 40, complete: false)) == .begin(at: 40))
-        // A peer that asks for chunks of no bytes gets some of one.
+        // A peer that asks for chunks of zero bytes gets chunks of one byte.
         #expect(sender.nextRange() == 40..<41)
-        // That it begins again is no reason to send anything twice.
+        // A restart of the peer is no reason to send anything twice.
         #expect(try sender.hear(.blobProgress(durable: 0, complete: false)) == .durable(0))
         #expect(sender.nextRange() == 41..<42)
     }

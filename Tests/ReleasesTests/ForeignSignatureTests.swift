@@ -93,7 +93,7 @@ import Testing
             try release.verify(roots: consortium.roots)
                 == Principal(consortium: ConsortiumFixture.name, role: .coordinator("main"))
         )
-        // Also where it leaves out what may be left out, or says that links were followed: there are none.
+        // Also if it leaves out optional fields, or says that links were followed: there are no links.
         try sign(links: true) {
             $0.replacingOccurrences(of: ",\"tlogEntries\":[]", with: "").replacingOccurrences(
                 of: ",\"keyid\":\"\"",

@@ -74,7 +74,7 @@ import Testing
         name: String
     ) throws {
         let release = try release(), file = "\(release.path)/\(name)", elsewhere = directory.file("elsewhere")
-        // The same bytes, and yet another file.
+        // The same bytes, but another file.
         try FileManager.default.moveItem(atPath: file, toPath: elsewhere)
         try FileManager.default.createSymbolicLink(atPath: file, withDestinationPath: elsewhere)
         #expect(

@@ -1,7 +1,7 @@
 import Simulation
 import Testing
 
-/// The real machines, ledger and stores, in a world where everything goes wrong. `make simulate` plays it at length.
+/// The real state machines, ledger and stores in a simulated environment with faults; `make simulate` runs far more.
 @Suite struct SimulationTests {
     let simulator: Simulator
     init() throws { simulator = try Simulator() }
@@ -12,7 +12,7 @@ import Testing
         for play in summary.failures {
             Issue.record("seed \(play.seed): \(play.failure ?? ""); play it again: make simulate SEED=\(play.seed)")
         }
-        // What did not happen was not tested.
+        // An event that did not happen was not tested.
         #expect(summary.plays == 2000 && summary.hours > 5000)
         for fault in [
             "kills", "power failures", "lies", "bytes rotted", "damaged updates found", "deadlines extended",
@@ -33,7 +33,7 @@ import Testing
         #expect(Set((1...20).map { simulator.play(seed: $0).fingerprint }).count == 20)
     }
 
-    /// The checks bite: each deliberate mistake is found within 200 seeds.
+    /// The checkers work: they find each deliberate mistake within 200 seeds.
     @Test(arguments: Mistake.allCases)
     func aDeliberateMistakeIsFound(mistake: Mistake) {
         let found = (UInt64(1)...200).first { simulator.play(seed: $0, mistake: mistake).failure != nil }

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Tensors
 
-/// Adapters as PEFT keeps them. `KumiaiCommandsTests/AdapterCommandTests` loads them with PEFT itself.
+/// Adapters in PEFT's format. `KumiaiCommandsTests/AdapterCommandTests` loads them with PEFT itself.
 @Suite struct AdapterTests {
     let directory: TemporaryDirectory
     init() throws { directory = try TemporaryDirectory() }
@@ -150,7 +150,7 @@ import Testing
         )
     }
 
-    /// Options of PEFT's LoraConfig that make another adapter, and options that PEFT may get.
+    /// Options of PEFT's LoraConfig that would change the adapter, and options that a later PEFT may have.
     static let unknown = [
         #""use_dora": true"#, #""use_dora": "true""#, #""use_dora": 1"#, #""use_qalora": true"#, #""lora_bias": true"#,
         #""alora_invocation_tokens": [1, 2]"#,
@@ -178,7 +178,7 @@ import Testing
         try refused(adapter(with(option), Self.fc1), String(option.split(separator: "\"")[0]))
     }
 
-    /// As PEFT 0.21 writes a plain adapter, and what earlier versions wrote.
+    /// A plain adapter as PEFT 0.21 writes it, and as earlier versions wrote it.
     @Test func optionsAtTheirNeutralValuesAreTaken() throws {
         let whole = """
             "alora_invocation_tokens": null, "alpha_pattern": {}, "arrow_config": null, "auto_mapping": \
@@ -230,7 +230,7 @@ import Testing
             ]
         )
         refused(other, "m.fc1.bias, which neither")
-        // PEFT wraps a module with factors, and finds a tensor under its former name no more.
+        // PEFT wraps a module with factors, and then does not find a tensor under its former name.
         for name in ["m.fc1.bias", "m.fc1.weight"] {
             try refused(
                 adapter(with(#""bias": "all""#), Self.fc1 + bias + [(name, [4], [9, 9, 9, 9])]),
@@ -260,7 +260,7 @@ import Testing
         }
     }
 
-    /// Where the configuration does not name its modules, those that have factors say which ones must.
+    /// If the configuration does not name its modules, the modules that have factors show which ones must have them.
     @Test func oneOfSeveralModulesOfANameIsMissed() throws {
         let layout = TensorLayout(["a", "b"].map { ("\($0).fc1.weight", .f32, [4, 3]) })
         let half = try adapter(

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Tensors
 
-/// What people name as a model: other kinds of files, models in several files, files that are none.
+/// Files that users name as a model: other file formats, models in several files, invalid files.
 @Suite struct ModelFileTests {
     let directory: TemporaryDirectory
     init() throws { directory = try TemporaryDirectory() }
@@ -132,7 +132,7 @@ import Testing
             )
             try file.checkFinite()
         }
-        // Any part, from any byte on.
+        // Any range, from any byte.
         let whole = try directory.read("whole.safetensors"), file = try SafetensorsFile(path: index),
             start = file.header.byteCount
         for offset in 0..<48 {
@@ -187,7 +187,7 @@ import Testing
         let layout = TensorLayout([
             (name: "a", type: .u8, shape: [type.byteCount]), (name: "w", type: type, shape: [3, 5]),
         ])
-        // All bits set are NaN in a float, and nothing special in a whole number.
+        // All bits set is NaN in a float, and an ordinary value in an integer.
         var data = [UInt8](repeating: 0, count: 15 * type.byteCount) + [UInt8](repeating: 0xff, count: type.byteCount)
         func file() throws -> SafetensorsFile {
             try SafetensorsFile(path: directory.write("f", SafetensorsHeader.encode(layout) + data))

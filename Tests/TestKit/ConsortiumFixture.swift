@@ -36,7 +36,7 @@ public struct ConsortiumFixture: Sendable {
         )
     }
 
-    /// A site's certificate with any subject alternative names, as a careless or hostile CA might issue.
+    /// A site's certificate with any subject alternative names, as a careless or malicious CA might issue it.
     public func identity(alternativeNames: String?) throws -> Identity {
         let names = alternativeNames.map { "subjectAltName = \($0)\n" } ?? ""
         let profiles = CertificateProfiles(

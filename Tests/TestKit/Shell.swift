@@ -14,7 +14,7 @@ public enum Shell {
         }
     }
 
-    /// Runs to the end. Output and errors go through files, so that no pipe can fill up.
+    /// Runs a program to its end. Output and errors go through files, so that no pipe can fill up.
     @discardableResult
     public static func run(
         _ arguments: [String],
@@ -52,7 +52,7 @@ public enum Shell {
         process.arguments = arguments
         process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
         if let directory { process.currentDirectoryURL = URL(fileURLWithPath: directory) }
-        // A device is written to as it is: `createFile` would put a file in its place.
+        // A device is opened directly: `createFile` would replace it with a file.
         for path in [output, error] where !path.hasPrefix("/dev/") {
             _ = FileManager.default.createFile(atPath: path, contents: nil)
         }
@@ -83,7 +83,7 @@ public enum Shell {
     /// The Python with PyTorch and PEFT that `make setup-test` makes.
     public static var python: String { Repository.path(".build/python/bin/python") }
 
-    /// Memory in MiB and open descriptors of a process; zeros where it is gone.
+    /// Memory in MiB and open descriptors of a process; zeros if it has ended.
     public static func usage(of process: Int32) -> (resident: Int, descriptors: Int) {
         let status = (try? String(contentsOfFile: "/proc/\(process)/status", encoding: .utf8)) ?? ""
         let line = status.split(separator: "\n").first { $0.hasPrefix("VmRSS:") } ?? ""
@@ -92,7 +92,7 @@ public enum Shell {
         return (kilobytes / 1024, descriptors)
     }
 
-    /// As many open files as the system lets this process have, or at most `count`.
+    /// Raises the limit of open files as far as the system allows, but at most to `count`.
     public static func raiseDescriptorLimit(atMost count: UInt = .max) {
         var limit = rlimit()
         getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
@@ -100,13 +100,13 @@ public enum Shell {
         setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
     }
 
-    /// A TCP connection to 127.0.0.1 on which nothing is said; its descriptor, or -1.
+    /// Opens a TCP connection to 127.0.0.1 on which nothing is sent; returns its descriptor, or -1.
     public static func connect(to port: Int) -> Int32 {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         return connect(descriptor, to: port) ? descriptor : -1
     }
 
-    /// Connects a socket that is there already.
+    /// Connects an existing socket.
     public static func connect(_ descriptor: Int32, to port: Int) -> Bool {
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
@@ -119,7 +119,7 @@ public enum Shell {
         }
     }
 
-    /// A port of 127.0.0.1 that nobody uses now.
+    /// A port of 127.0.0.1 that is free now.
     public static func freePort() -> Int {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         defer { close(descriptor) }

@@ -1,6 +1,6 @@
 import Foundation
 
-/// A directory that ends with the test.
+/// A directory that is removed when the test ends.
 public final class TemporaryDirectory: Sendable {
     public let path: String
 

@@ -3,7 +3,7 @@ import Testing
 
 @testable import Transport
 
-/// Who may connect while many want to.
+/// Which peers may connect when there are many.
 @Suite struct ConnectionGateTests {
     func site(_ name: String) -> Principal { Principal(consortium: "t", role: .site(SiteID("m/\(name)")!)) }
     func auditor(_ name: String) -> Principal { Principal(consortium: "t", role: .auditor(name)) }
@@ -28,7 +28,7 @@ import Testing
         )
     }
 
-    /// Arrives and shakes hands at once.
+    /// Arrives and completes the handshake at once.
     func admit(_ gate: inout ConnectionGate, _ peer: Principal) throws -> String? {
         let number = try #require(gate.arrive(from: "a").number)
         let refusal = gate.admit(number, peer)
@@ -52,7 +52,7 @@ import Testing
         #expect(newcomer.dropped == first[0])
         let number = try #require(newcomer.number)
         #expect(gate.handshakeCount == 8 && gate.holds(number) && !gate.holds(first[0]))
-        // An address that has many pays before one that has one.
+        // An address with many handshakes loses one before an address with a single one.
         _ = gate.arrive(from: "7")
         #expect(gate.arrive(from: "another").dropped == first[7])
     }
@@ -79,10 +79,10 @@ import Testing
         gate.know([site("osaka")])
         for index in 0..<4 { #expect(try admit(&gate, site("new\(index)")) == nil) }
         #expect(try admit(&gate, site("new4"))?.contains("reserved for known peers") == true)
-        // Known by name, and known because it was here before.
+        // One peer is known by name, the other because it was admitted before.
         #expect(try admit(&gate, site("osaka")) == nil)
         #expect(try admit(&gate, site("new0")) == nil)
-        // Its control and its bulk connection, and no third.
+        // A peer may have its control and its bulk connection, but no third one.
         #expect(try admit(&gate, site("new0"))?.contains("first 2") == true)
         #expect(try admit(&gate, site("osaka")) == nil)
     }

@@ -54,7 +54,7 @@ import Wire
     @Test func halfOpenConnectionsKeepNobodyOut() async throws {
         Shell.raiseDescriptorLimit()
         let server = try await Server(consortium)
-        // More than one address may have, all from the address that asks next.
+        // More than one address may have; the next request comes from the same address.
         let idle = (0..<TransportLimits.handshakesPerAddress + 300).map { _ in Shell.connect(to: server.port) }
         defer { for descriptor in idle { close(descriptor) } }
         #expect(idle.allSatisfy { $0 >= 0 })
@@ -68,8 +68,8 @@ import Wire
             let messages = Messages()
             let server = try await Server(consortium, logger: Logger(label: "test") { _ in messages })
             #expect(try await server.ask())
-            // A descriptor of that connection which is closed later would be room for one more, and the pause would
-            // end.
+            // If a descriptor of that connection were closed later, there would be room for one more, and the pause
+            // would end.
             var open = 0
             while open != Shell.usage(of: getpid()).descriptors {
                 open = Shell.usage(of: getpid()).descriptors
@@ -145,7 +145,7 @@ import Wire
                 group.addTask {
                     var good = 0
                     for index in 0..<count {
-                        // A slow reader holds the other side back rather than filling memory.
+                        // Backpressure: a slow reader slows the sender down instead of filling memory.
                         if index % 16 == 0 { try await Task.sleep(for: .milliseconds(20)) }
                         guard case .blobChunk(let chunk)? = try await connection.inbox.next()?.message else { break }
                         if chunk.offset == UInt64(index), chunk.payload.bytes.allSatisfy({ $0 == UInt8(index) }) {
@@ -189,7 +189,7 @@ import Wire
         }
     }
 
-    /// A timer for each message of a connection that may be silent for minutes: none may stay for as long.
+    /// Each message of a connection sets a timer of minutes; a cancelled timer must not stay in memory that long.
     @Test func timeoutsThatDidNotComeLeaveNothingInMemory() async {
         await #expect(processExitsWith: .success) {
             func wait(_ count: Int) async throws {
@@ -199,7 +199,7 @@ import Wire
             let before = Shell.usage(of: getpid()).resident
             try await wait(30_000)
             let growth = Shell.usage(of: getpid()).resident - before
-            // They were more than a kilobyte each.
+            // Each leftover timer took more than a kilobyte.
             #expect(growth < 12, "\(growth) MiB stayed")
         }
     }

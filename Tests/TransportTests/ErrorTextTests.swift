@@ -5,7 +5,7 @@ import TestKit
 import Testing
 import Transport
 
-/// What is said where a connection, a port or a file cannot be had.
+/// The error texts when a connection, a port or a file is not available.
 @Suite struct ErrorTextTests {
     let consortium: ConsortiumFixture
     init() throws { consortium = try ConsortiumFixture() }

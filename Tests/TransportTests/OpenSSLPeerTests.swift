@@ -46,7 +46,7 @@ import Wire
                 "alert protocol version"
             )
         )
-        // In TLS 1.3 the client hears of it with its first read, so it must wait for one.
+        // In TLS 1.3 the client learns of the refusal at its first read, so it must wait for one.
         let outcome = try client(server.port, nil, ["-ign_eof"])
         #expect((outcome.output + outcome.error).contains("certificate required"), "\(outcome.error)")
         #expect(try await server.ask())
@@ -55,7 +55,7 @@ import Wire
 
     @Test func keyUpdatesOfAPeerAreFollowed() async throws {
         let server = try await Server(consortium)
-        // K asks for a key update of both sides; what follows is encrypted with the new keys, and is no frame of ours.
+        // K requests a key update of both sides; the following bytes use the new keys, and are not a valid frame.
         let script = """
             (sleep 0.5; printf 'K\\n'; sleep 0.5; printf 'K\\n'; sleep 0.5) | timeout 10 openssl s_client -connect \
             127.0.0.1:\(server.port) -CAfile \(directory.file("ca.pem")) -cert \(directory.file("certificate.pem")) \
@@ -81,7 +81,7 @@ import Wire
 
     func serverProcess(_ port: Int, _ options: [String]) throws -> Process {
         try consortium.write(consortium.identity(.coordinator("main")), to: directory.path)
-        // s_server ends with its standard input.
+        // s_server ends when its standard input ends.
         let command = """
             exec openssl s_server -accept 127.0.0.1:\(port) -CAfile \(directory.file("ca.pem")) -cert \
             \(directory.file("certificate.pem")) -key \(directory.file("key.pem")) -Verify 1 -verify_return_error \
@@ -128,7 +128,7 @@ import Wire
     @Test func opensslServerSeesOurCertificateAndFrames() async throws {
         let port = Shell.freePort()
         let server = try serverProcess(port, ["-tls1_3"])
-        // It answers nothing: we time out, having shaken hands.
+        // It sends no answer: the client times out after the handshake.
         let error = try await dial(port)
         #expect((error as? TransportError)?.code == .timeout, "\(error)")
         server.terminate()
@@ -144,7 +144,7 @@ import Wire
         let port = Shell.freePort()
         let server = try serverProcess(port, ["-tls1_3"])
         async let failure = dial(port)
-        // Not before the handshake is over on both sides.
+        // Wait until the handshake is over on both sides.
         for _ in 0..<100 where !String(decoding: try directory.read("server.out"), as: UTF8.self).contains("CIPHER is")
         {
             try await Task.sleep(for: .milliseconds(50))

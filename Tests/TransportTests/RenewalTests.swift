@@ -19,7 +19,7 @@ import Wire
         } catch { return error }
     }
 
-    /// The server may hear of the end of a handshake after the client.
+    /// The server may learn of the end of a handshake after the client.
     func refusals(_ server: Server, count: Int) async throws -> [RefusedCertificate] {
         for _ in 0..<100 where server.refusals.all.count < count { try await Task.sleep(for: .milliseconds(20)) }
         return server.refusals.all
@@ -35,7 +35,7 @@ import Wire
         #expect(
             refused.map(\.principal?.site) == [SiteID("acme/osaka")!] && refused.first?.term == old.certificate.term
         )
-        // A stranger who calls himself the same is not taken for him.
+        // A stranger's certificate with the same name is not mistaken for the site's.
         _ = await failure(try server.dialer(ConsortiumFixture().identity(osaka), roots: consortium.roots))
         let both = try await refusals(server, count: 2)
         #expect(both.count == 2 && both.last?.principal == nil)
@@ -88,7 +88,7 @@ import Wire
                 }
                 #expect(frame == nil)
             } catch {
-                // However the end arrives: but it does.
+                // The connection may end in any way, but it must end.
                 #expect((error as? TransportError)?.code != .timeout, "\(error)")
             }
             try await other.send(.heartbeat(Heartbeat()), id: 2)

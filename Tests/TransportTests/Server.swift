@@ -11,13 +11,13 @@ import Wire
 actor Server {
     let consortium: ConsortiumFixture
     let port: Int
-    /// What new handshakes use.
+    /// The contexts that new handshakes use.
     let contexts: TLSContextBox
     let refusals = Refusals()
     private let listener: Listener
     private let task: Task<Void, any Error>
 
-    /// The certificates that handshakes did not accept.
+    /// The certificates that handshakes refused.
     final class Refusals: Sendable {
         private let noted = Mutex<[RefusedCertificate]>([])
         func note(_ certificate: RefusedCertificate) { noted.withLock { $0.append(certificate) } }
@@ -69,7 +69,7 @@ actor Server {
                 )
                 try await connection.send(.welcome(welcome), inReplyTo: frame.id)
             case .heartbeat: try await connection.send(.heartbeatSeen(Timestamp(milliseconds: 42)), inReplyTo: frame.id)
-            // Echoes, so that both directions carry bulk.
+            // Echoes, so that both directions carry bulk data.
             case .blobChunk(let chunk): try await connection.send(.blobChunk(chunk), inReplyTo: frame.id)
             case .getStatus: throw Refusal(.role, "nobody may ask")
             default: return
@@ -94,7 +94,7 @@ actor Server {
         )
     }
 
-    /// A connection that works: the server is up and well.
+    /// Whether a new connection works, so that the server is up.
     nonisolated func ask() async throws -> Bool {
         let dialer = try dialer(consortium.identity(.operator("alice")))
         if case .heartbeatSeen = try await dialer.ask(.heartbeat(Heartbeat()), software: "test") { return true }
@@ -102,9 +102,9 @@ actor Server {
     }
 }
 
-/// Keeps the messages that are logged.
+/// Collects the messages that are logged.
 final class Messages: LogHandler, @unchecked Sendable {
-    // Unchecked: the metadata are set before the first line.
+    // Unchecked, because the metadata are set before the first line.
     private let lines = Mutex<[String]>([])
     var metadata: Logger.Metadata = [:]
     var logLevel = Logger.Level.info

@@ -7,7 +7,7 @@ import Testing
 
 @testable import Updates
 
-/// The forms in which updates travel: what they lose, what they weigh, and that they are read the same from anywhere.
+/// The encodings of updates: their loss, their size, and that every reader decodes the same values.
 @Suite struct EncodingTests {
     let directory: TemporaryDirectory
     init() throws { directory = try TemporaryDirectory() }
@@ -49,7 +49,7 @@ import Testing
         }
     }
 
-    /// Two sites whose models did not change have sent files of their own all the same: the ledger takes a digest once.
+    /// Two sites whose models did not change still send different files, because the ledger accepts a digest only once.
     @Test(arguments: compressions)
     func updatesOfTheSameValuesAreFilesOfTheirOwnSitesAndRounds(compression: Compression) throws {
         let (format, zeros) = (Self.format(compression), [Float](repeating: 0, count: Self.count))
@@ -68,7 +68,7 @@ import Testing
         let decoded = try Self.format(.bfloat16).reader(written(values, Self.format(.bfloat16))).values(0..<Self.count)
         for (a, b) in zip(values, decoded) { #expect(abs(a - b) <= abs(a) * 0x1p-8) }
         var exact = [Float](repeating: 0, count: Self.count)
-        // Halfway between two neighbours: 1 + 2^-8 goes down to the even 1, 1 + 3·2^-8 up to 1 + 2^-6.
+        // Halfway between two neighbours: 1 + 2^-8 rounds down to the even 1, 1 + 3·2^-8 up to 1 + 2^-6.
         exact.replaceSubrange(0..<4, with: [1 + 0x1p-8, 1 + 3 * 0x1p-8, -1.5, .greatestFiniteMagnitude])
         let rounded = try Self.format(.bfloat16).reader(written(exact, Self.format(.bfloat16))).values(0..<4)
         #expect(rounded[0] == 1 && rounded[1] == 1 + 0x1p-6 && rounded[2] == -1.5 && rounded[3].isFinite)
@@ -89,7 +89,7 @@ import Testing
     @Test func topKKeepsTheLargestValuesExactlyAndNothingElse() throws {
         for fraction in [1e-9, 0.01, 0.1, 0.25] {
             var values = Self.values(seed: 5)
-            // Equal magnitudes, so that the choice has to stop in the middle of them.
+            // Equal magnitudes, so that the selection must stop in the middle of them.
             for index in 0..<300 { values[3 * index] = index.isMultiple(of: 2) ? 0.5 : -0.5 }
             let format = Self.format(.topK(fraction: fraction))
             let decoded = try format.reader(written(values, format)).values(0..<Self.count)

@@ -8,12 +8,12 @@ import Testing
 
 @testable import Updates
 
-/// An update that is looked at as its bytes pass: the same as one that is read from its file.
+/// Scanning an update as its bytes arrive gives the same result as reading it from its file.
 @Suite struct UpdateScanTests {
     let directory: TemporaryDirectory
     init() throws { directory = try TemporaryDirectory() }
 
-    /// A layout of more values than a block, and not a multiple of anything.
+    /// A layout with more values than a block, which are not a multiple of any block size.
     private static let large = TensorLayout([("w", .f32, [3, 100_003]), ("b", .f32, [7])])
 
     private func scan(_ file: [UInt8], cuts generator: inout SplitMix64, longest: Int) -> UpdateScan {
@@ -48,7 +48,7 @@ import Testing
             let scanned = try #require(scan(bytes, cuts: &generator, longest: longest).result)
             #expect(try format.norm(of: scanned)?.bitPattern == norm.bitPattern, "parts of up to \(longest) bytes")
         }
-        // As earlier versions have summed them: blocks of 2^18 values, 16 lanes each.
+        // Summed as in earlier versions: blocks of 2^18 values, 16 lanes each.
         var sum = 0.0
         for start in stride(from: 0, to: values.count, by: 1 << 18) {
             sum += kumiai_sum_of_squares(

@@ -8,7 +8,7 @@ import Updates
 
 @testable import Verification
 
-/// A round that is computed where its updates came in, and again in a store of an auditor's own.
+/// A round that is computed from the coordinator's store, and again from an auditor's own store.
 @Suite struct RoundComputationTests {
     let directory: TemporaryDirectory
     let blobs: BlobStore

@@ -5,7 +5,7 @@ import Testing
 
 @testable import Verification
 
-/// One answer to whose update it is, for the coordinator that takes it in and for everybody who audits.
+/// The coordinator and all auditors use the same check of an update's signature.
 @Suite struct UpdateSignatureTests {
     let consortium: ConsortiumFixture
     init() throws { consortium = try ConsortiumFixture() }
@@ -58,7 +58,7 @@ import Testing
         #expect(problem(sound, at: consortium.now.adding(seconds: 400 * 86_400))?.contains("certificate") == true)
     }
 
-    /// An auditor took such a signature, and the coordinator did not.
+    /// A regression: an auditor accepted such a signature, and the coordinator did not.
     @Test func aKeyOfAnotherKindSignsNothing() throws {
         let key = try PrivateKey.generate(.ed25519)
         let certificate = try consortium.authority.issue(

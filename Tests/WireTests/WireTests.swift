@@ -3,7 +3,7 @@ import Testing
 
 @testable import Wire
 
-/// Domain values to bytes and back, and bytes that are not what they should be.
+/// Domain values to bytes and back, and invalid bytes.
 @Suite struct WireTests {
     static func digest(_ byte: UInt8) -> Digest { Digest([UInt8](repeating: byte, count: 32))! }
     static let site = SiteID("acme/osaka")!

@@ -3,7 +3,7 @@ import Foundation
 import FuzzTargets
 import Worker
 
-/// `fuzz TARGET [libFuzzer's options and corpora]` fuzzes, where it was built for that (`make fuzz`);
+/// `fuzz TARGET [libFuzzer's options and corpora]` fuzzes, if it was built for that (`make fuzz`);
 /// `fuzz TARGET seeds DIRECTORY` writes the inputs to start from; `fuzz TARGET FILE…` reads files once.
 @main
 enum Fuzz {
@@ -53,7 +53,7 @@ enum Fuzz {
 }
 
 #if FUZZING
-    /// The library's own main wants it; ours comes first.
+    /// libFuzzer's own main needs this symbol; this program's main runs first.
     @_cdecl("LLVMFuzzerTestOneInput")
     public func testOneInput(_ data: UnsafePointer<UInt8>?, _ count: Int) -> Int32 { 0 }
 

@@ -40,7 +40,7 @@ enum SyntheticSites {
     }
 }
 
-/// An update of the model's layout, at once, which differs from site to site and from round to round.
+/// Makes an update of the model's layout immediately; it differs between sites and between rounds.
 private struct SyntheticTraining: Trainer {
     let site: Int
     private static let noise = (0..<1 << 16).map { _ in Float.random(in: -1...1) }

@@ -1,4 +1,4 @@
-"""Reference values for the server optimisers: fedavg, fedavgm, nesterov, fedadam and fedyogi, from other people's code.
+"""Reference values for the server optimisers: fedavg, fedavgm, nesterov, fedadam and fedyogi, from independent code.
 
     pip install flwr==1.41.0 torch==2.13.0 numpy==2.4.6
     python make_reference.py            # writes strategies.json beside itself

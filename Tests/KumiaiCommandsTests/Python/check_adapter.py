@@ -32,7 +32,7 @@ if "words" in inputs:
     inputs["words"] = inputs["words"].long()
 adapted = PeftModel.from_pretrained(Policy.load(arguments.model), arguments.adapter)
 
-# PEFT only warns of a factor that it misses, and says nothing of one that it has no place for.
+# PEFT only warns about a missing factor, and does not report an unexpected one.
 stored = load_file(arguments.adapter / "adapter_model.safetensors")
 loaded = get_peft_model_state_dict(adapted)
 differing = sorted(stored.keys() ^ loaded.keys())

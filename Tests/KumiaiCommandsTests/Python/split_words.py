@@ -1,4 +1,4 @@
-"""Reads a JSON list of instructions from standard input; writes for each its words and ids, or null where it is refused."""
+"""Reads a JSON list of instructions from standard input; writes each one's words and ids, or null if it is refused."""
 import json
 import pathlib
 import sys
@@ -8,7 +8,7 @@ import kumiai_policy  # noqa: E402
 
 
 class Reader:
-    """As much of a policy as `tokenize` needs."""
+    """The part of a policy that `tokenize` needs."""
 
     n_words, config = 12, {"vocab_size": 512}
     tokenize = kumiai_policy.Policy.tokenize

@@ -1,11 +1,11 @@
-"""Runs a command in a terminal of a given size, and says what a person would see in its window.
+"""Runs a command in a terminal of a given size, and reports what a user would see in its window.
 
     python terminal.py ROWS COLUMNS STATE.json COMMAND...
 
-STATE.json is written anew after each output of the command:
+STATE.json is rewritten after each output of the command:
   screen    the window's lines
   scrolled  how many lines have left the window at its top, for the scrollback
-  unknown   true where a control sequence came that this terminal does not know
+  unknown   true if the command sent a control sequence that this terminal does not know
 The cursor begins in the last line of the window, where a shell's prompt usually is. SIGTERM ends the command.
 """
 import fcntl

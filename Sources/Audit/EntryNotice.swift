@@ -6,8 +6,7 @@ extension Entry {
         switch body {
         case .lossDeclared(let loss):
             "\(loss.declaredBy) declares that of an earlier history, which had \(loss.lostEntries) entries, at "
-                + "most the first "
-                + "\(loss.keptEntries) are in this ledger, and the others were lost: \(loss.reason)"
+                + "most the first \(loss.keptEntries) are in this ledger, and the others were lost: \(loss.reason)"
         case .authorityRotated(let rotation):
             "\(rotation.rotatedBy) changed the CA to the one with SHA-256 \(rotation.authorityDigest.hex)"
         case .clockCorrected(let correction):

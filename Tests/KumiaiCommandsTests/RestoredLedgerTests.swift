@@ -261,7 +261,7 @@ import Testing
         try sqlite(
             "CREATE TRIGGER t AFTER INSERT ON entries BEGIN DELETE FROM entries WHERE position = new.position; END"
         )
-        try refused("holds a trigger t, which is not of a ledger")
+        try refused("contains a trigger t: not a ledger")
         #expect(try consortium.attempt(["audit", "verify", consortium.data]).status == 3)
         try sqlite("DROP TRIGGER t")
         try refused("the ledger's file was changed after it was sealed")

@@ -125,7 +125,7 @@ import Testing
         try refused(adapter(#"{"peft_type": "IA3", "r": 1, "lora_alpha": 1}"#, Self.fc1), "peft_type")
         try refused(
             adapter(#"{"peft_type": "LORA", "r": 2, "lora_alpha": 1}"#, Self.fc1),
-            "rank 1, the configuration says 2"
+            "rank 1, but the configuration says 2"
         )
         try refused(
             adapter(#"{"peft_type": "LORA", "r": 1, "lora_alpha": 1, "rank_pattern": {"fc.*": 1}}"#, Self.fc1),
@@ -210,7 +210,7 @@ import Testing
     @Test func tensorsThatPEFTWouldLeaveOutAreRefused() throws {
         try refused(
             adapter(with(#""target_modules": ["fc2"]"#), Self.fc1),
-            "factors for m.fc1, and target_modules does not name it"
+            "factors for m.fc1, but target_modules does not name it"
         )
         try refused(adapter(with(#""target_modules": "fc1""#), Self.fc1), "target_modules does not name it")
         try refused(adapter(with(#""target_modules": []"#), Self.fc1), "target_modules does not name it")
@@ -219,7 +219,7 @@ import Testing
             bias: [(String, [Int], [Float])] = [("m.fc1.base_layer.bias", [4], [1, 2, 3, 4])]
         try refused(
             adapter(Self.plain, Self.fc1 + head),
-            "m.head.weight, which neither modules_to_save nor bias (none) names"
+            "m.head.weight, which neither modules_to_save nor bias (none) covers"
         )
         try refused(adapter(Self.plain, Self.fc1 + bias), "m.fc1.bias, which neither")
         let other = try adapter(
@@ -234,7 +234,7 @@ import Testing
         for name in ["m.fc1.bias", "m.fc1.weight"] {
             try refused(
                 adapter(with(#""bias": "all""#), Self.fc1 + bias + [(name, [4], [9, 9, 9, 9])]),
-                "it holds \(name), and factors for m.fc1"
+                "it contains both \(name) and factors for m.fc1"
             )
         }
         try refused(
@@ -256,7 +256,7 @@ import Testing
         try refused(adapter(with(#""target_modules": ["fc1", "fc2"]"#), Self.fc1), "target_modules names m.fc2")
         try refused(adapter(with(#""modules_to_save": ["head"]"#), Self.fc1), "modules_to_save covers m.head.weight")
         for bias in ["all", "lora_only"] {
-            try refused(adapter(with(#""bias": "\#(bias)""#), Self.fc1), "does not hold m.fc1.bias")
+            try refused(adapter(with(#""bias": "\#(bias)""#), Self.fc1), "the adapter lacks m.fc1.bias")
         }
     }
 

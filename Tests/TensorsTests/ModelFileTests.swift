@@ -79,7 +79,9 @@ import Testing
         refused(directory.path, "is a directory without model.safetensors")
         #expect(throws: InputFileError.self) { try RegularFile.read(fifo, atMost: 100) }
         let long = try directory.write("long", [UInt8](repeating: 1, count: 101))
-        #expect { try RegularFile.read(long, atMost: 100) } throws: { "\($0)".contains("101 bytes; at most 100") }
+        #expect { try RegularFile.read(long, atMost: 100) } throws: {
+            "\($0)".contains("101 bytes; expected at most 100")
+        }
         let link = directory.file("link")
         try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: long)
         #expect(try RegularFile.read(link, atMost: 200).count == 101)
@@ -156,7 +158,7 @@ import Testing
             [1, 2, 3, 4, 5],
             config: "c"
         )
-        refused(index, "the shard model-2.safetensors holds b.weight")
+        refused(index, "the shard model-2.safetensors contains b.weight")
         try write("model-2.safetensors", [("a.weight", .f32, [3]), ("z", .f32, [])], [1, 2, 3, 4], config: "another")
         refused(index, "its shards disagree about config")
     }
@@ -165,7 +167,7 @@ import Testing
         for place in ["\"../model-1.safetensors\"", "\"/etc/passwd\"", "\"..\"", "7", "\"\""] {
             refused(
                 try shards(index: "{\"weight_map\": {\"a\": \(place)}}"),
-                "places a in something that is not a file's name"
+                "assigns a to something that is not a file name"
             )
         }
         refused(try shards(index: "{}"), "weight_map is missing")

@@ -83,7 +83,7 @@ import Testing
         #expect(try admit(&gate, site("osaka")) == nil)
         #expect(try admit(&gate, site("new0")) == nil)
         // A peer may have its control and its bulk connection, but no third one.
-        #expect(try admit(&gate, site("new0"))?.contains("first 2") == true)
+        #expect(try admit(&gate, site("new0"))?.contains("at most 2 for each") == true)
         #expect(try admit(&gate, site("osaka")) == nil)
     }
 

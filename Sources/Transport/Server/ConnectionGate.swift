@@ -131,8 +131,7 @@ struct ConnectionGate: Sendable {
             return Refusal(
                 .limit,
                 "the coordinator's last \(limits.kept) connections are reserved for known peers, "
-                    + "at most "
-                    + "\(Self.connectionsInUse) for each",
+                    + "at most \(Self.connectionsInUse) for each",
                 hint: "try again later"
             )
         }

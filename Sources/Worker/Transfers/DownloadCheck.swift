@@ -55,8 +55,7 @@ struct DownloadCheck: Sendable {
                 """,
                 hint:
                     "where the consortium's model is that large, raise largest_model_gb in the [transfer] section "
-                    + "of worker.toml; "
-                    + "otherwise ask the coordinator's operator"
+                    + "of worker.toml; otherwise ask the coordinator's operator"
             )
         }
     }
@@ -68,8 +67,7 @@ struct DownloadCheck: Sendable {
         guard (least...most).contains(byteCount) else {
             throw WorkerError(
                 "the coordinator announces a\(what == "adapter" ? "n" : "") \(what) of \(byteCount) bytes, and "
-                    + "one of this plan has "
-                    + "\(least) to \(most); nothing was fetched",
+                    + "one of this plan has \(least) to \(most); nothing was fetched",
                 hint: "ask the coordinator's operator: what it announces is not what the plan says"
             )
         }

@@ -101,7 +101,7 @@ struct  Kumiai__V1__Entry
 
 
 /*
- * The first entry. It binds the log's key to the consortium's certificate authority.
+ * The genesis entry. It binds the log key to the consortium's certificate authority.
  */
 struct  Kumiai__V1__Founded
 {
@@ -112,11 +112,11 @@ struct  Kumiai__V1__Founded
    */
   ProtobufCBinaryData ca_digest;
   /*
-   * Raw Ed25519 public key that signs tree heads.
+   * The raw Ed25519 public key that tree heads are verified with.
    */
   ProtobufCBinaryData log_key;
   /*
-   * DER leaf certificate of the coordinator, and its signature over "kumiai log key v1\n" and log_key.
+   * The coordinator's leaf certificate in DER, and its signature over "kumiai log key v1\n" and log_key.
    */
   ProtobufCBinaryData coordinator_certificate;
   ProtobufCBinaryData log_key_signature;
@@ -134,7 +134,7 @@ struct  Kumiai__V1__ModelRegistered
   ProtobufCBinaryData layout_digest;
   uint64_t bytes;
   /*
-   * "operator/<name>": who asked; empty for the model of the founding.
+   * "operator/<name>": who asked for it; empty for the model of the genesis entry.
    */
   char *registered_by;
 };
@@ -148,7 +148,7 @@ struct  Kumiai__V1__CampaignOpened
   ProtobufCMessage base;
   Kumiai__V1__Plan *plan;
   /*
-   * "operator/<name>": who asked.
+   * "operator/<name>": who asked for it.
    */
   char *opened_by;
 };
@@ -166,13 +166,13 @@ struct  Kumiai__V1__RoundOpened
   size_t n_cohort;
   char **cohort;
   /*
-   * What this round starts from; the server state is empty in the first round and for strategies without one.
+   * The state that this round starts from; the server state is empty in the first round and for strategies without one.
    */
   ProtobufCBinaryData model_digest;
   ProtobufCBinaryData server_state_digest;
   uint64_t deadline_ms;
   /*
-   * With LoRA, empty in the first round.
+   * Empty without LoRA, and in the first round with it.
    */
   ProtobufCBinaryData adapter_digest;
 };
@@ -236,7 +236,7 @@ struct  Kumiai__V1__RoundCommitted
   uint32_t scale_bits;
   uint64_t total_weight;
   /*
-   * With LoRA, empty in the last round, which folds it into the model.
+   * Empty without LoRA, and in the last round with it, which folds the adapter into the model.
    */
   ProtobufCBinaryData adapter_digest;
   uint64_t adapter_bytes;
@@ -247,8 +247,8 @@ struct  Kumiai__V1__RoundCommitted
 
 
 /*
- * What an abandoned attempt had accepted counts in the next one, except for the updates of the sites named here, which
- * cannot be used any more and are asked for again.
+ * An abandoned attempt. The updates that it accepted count in the next attempt, except those of the sites named here,
+ * which cannot be used any more and are asked for again.
  */
 struct  Kumiai__V1__RoundAbandoned
 {
@@ -265,7 +265,8 @@ struct  Kumiai__V1__RoundAbandoned
 
 
 /*
- * The deadline moves, as the plan allows: too few updates were in, or the coordinator was down over it.
+ * The deadline is extended, as the plan allows: too few updates had arrived, or the coordinator was down at the
+ * deadline.
  */
 struct  Kumiai__V1__RoundExtended
 {
@@ -281,19 +282,19 @@ struct  Kumiai__V1__RoundExtended
 
 
 /*
- * The plan's retention has passed: the updates and models of these rounds are removed, except those that later rounds,
- * registered models or releases need. What is left can no longer be replayed, only verified.
+ * The plan's retention period has passed: the updates and models of these rounds are removed, except those that later
+ * rounds, registered models or releases need. The rounds can still be verified, but no longer replayed.
  */
 struct  Kumiai__V1__UpdatesPruned
 {
   ProtobufCMessage base;
   char *campaign;
   /*
-   * This round and all before it.
+   * This round and all before it are pruned.
    */
   uint32_t through_round;
   /*
-   * "operator/<name>": who asked.
+   * "operator/<name>": who asked for it.
    */
   char *pruned_by;
 };
@@ -324,12 +325,12 @@ struct  Kumiai__V1__ReleaseCut
   uint64_t model_bytes;
   ProtobufCBinaryData layout_digest;
   /*
-   * "operator/<name>": who asked.
+   * "operator/<name>": who asked for it.
    */
   char *cut_by;
   /*
-   * The committed round whose result is released; 0: the last one of a completed campaign. With adapters, the result of a
-   * round before the last is its model with its adapter folded in: the round computed as if it were the last.
+   * The committed round whose result is released; 0 for the last one of a completed campaign. With adapters, the result
+   * of a round before the last is its model with its adapter folded in: the round computed as if it were the last.
    */
   uint32_t round;
 };
@@ -348,14 +349,14 @@ typedef enum {
 } Kumiai__V1__CampaignChanged__ActionCase;
 
 /*
- * What an operator did to an open campaign. A stop is followed by CampaignEnded.
+ * An operator's change to an open campaign. A stop is followed by CampaignEnded.
  */
 struct  Kumiai__V1__CampaignChanged
 {
   ProtobufCMessage base;
   char *campaign;
   /*
-   * "operator/<name>": who asked, and why.
+   * "operator/<name>": who asked for it, and why.
    */
   char *changed_by;
   char *reason;
@@ -363,7 +364,7 @@ struct  Kumiai__V1__CampaignChanged
   union {
     Kumiai__V1__Stop *stop;
     /*
-     * Nothing opens, closes or takes updates until Resume, and every deadline moves by as long as that lasted.
+     * Nothing opens, closes or accepts updates until Resume; every deadline moves by the length of the pause.
      */
     Kumiai__V1__Pause *pause;
     Kumiai__V1__Resume *resume;
@@ -403,8 +404,8 @@ struct  Kumiai__V1__Resume
 
 
 /*
- * The coordinator's clock had been ahead. Entries may be older than those before this one, but not older than this one, and
- * the deadlines of an open round move back by as much.
+ * The coordinator's clock was ahead. Later entries may be older than those before this one, but not older than this
+ * one, and the deadlines of an open round move back by the same amount.
  */
 struct  Kumiai__V1__ClockCorrected
 {
@@ -418,8 +419,8 @@ struct  Kumiai__V1__ClockCorrected
 
 
 /*
- * Entries that existed are gone: the ledger was restored from a backup that lacks them, and the receipts of the sites do not
- * fill the gap. The history goes on from before the gap; the signed tree head shows how far the lost one went.
+ * Entries are lost: the ledger was restored from a backup that lacks them, and the receipts of the sites do not fill
+ * the gap. The history continues from before the gap; the signed tree head shows how long the lost history was.
  */
 struct  Kumiai__V1__LossDeclared
 {
@@ -429,7 +430,7 @@ struct  Kumiai__V1__LossDeclared
    */
   char *lost_tree_head;
   /*
-   * Entries that both histories have in common, at most.
+   * The largest number of entries that both histories can share.
    */
   uint64_t kept_entries;
   char *declared_by;
@@ -441,29 +442,29 @@ struct  Kumiai__V1__LossDeclared
 
 
 /*
- * The consortium's certificate authority changes. Certificates under the old one hold until old_ends_ms.
+ * The consortium's certificate authority changes. Certificates of the former one are accepted until former_ends_ms.
  */
 struct  Kumiai__V1__AuthorityRotated
 {
   ProtobufCMessage base;
   /*
-   * DER of the new CA certificate.
+   * The new CA certificate in DER.
    */
   ProtobufCBinaryData authority;
   /*
-   * SHA-256 of the DER of the one before.
+   * The SHA-256 of the former CA certificate in DER.
    */
   ProtobufCBinaryData former_digest;
   uint64_t former_ends_ms;
   /*
-   * ECDSA with each CA's key over "kumiai ca rotation v1\n", the consortium, "\n" and the fields above, as their
-   * hexadecimal digests and the number, each with "\n".
+   * ECDSA signatures with each CA's key over the text "kumiai ca rotation v1", the consortium, the digests of the new
+   * and the former CA certificate in hexadecimal, and former_ends_ms in decimal, each followed by "\n".
    */
   ProtobufCBinaryData former_signature;
   ProtobufCBinaryData new_signature;
   char *rotated_by;
   /*
-   * SHA-256 of authority.
+   * The SHA-256 of authority.
    */
   ProtobufCBinaryData authority_digest;
 };

@@ -45,19 +45,19 @@ typedef enum _Kumiai__V1__RateSchedule {
 typedef enum _Kumiai__V1__AdapterAggregation {
   KUMIAI__V1__ADAPTER_AGGREGATION__ADAPTER_AGGREGATION_UNSPECIFIED = 0,
   /*
-   * Factors are averaged, the residual is folded into the model (FedEx-LoRA).
+   * Averages the factors and folds the residual into the model (FedEx-LoRA).
    */
   KUMIAI__V1__ADAPTER_AGGREGATION__EXACT = 1,
   /*
-   * Factors are averaged (FedIT).
+   * Averages the factors (FedIT).
    */
   KUMIAI__V1__ADAPTER_AGGREGATION__AVERAGE = 2,
   /*
-   * B in odd rounds, A in even ones (RoLoRA).
+   * Trains B in odd rounds and A in even ones (RoLoRA).
    */
   KUMIAI__V1__ADAPTER_AGGREGATION__ALTERNATING = 3,
   /*
-   * B only (FFA-LoRA).
+   * Trains B only (FFA-LoRA).
    */
   KUMIAI__V1__ADAPTER_AGGREGATION__FROZEN_A = 4
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(KUMIAI__V1__ADAPTER_AGGREGATION)
@@ -66,7 +66,7 @@ typedef enum _Kumiai__V1__AdapterAggregation {
 /* --- messages --- */
 
 /*
- * Fixed for the whole campaign; its bytes stand in the ledger, in the CampaignOpened entry.
+ * Fixed for the whole campaign, except for amendments; its bytes are in the ledger, in the CampaignOpened entry.
  */
 struct  Kumiai__V1__Plan
 {
@@ -76,58 +76,59 @@ struct  Kumiai__V1__Plan
    */
   char *campaign;
   /*
-   * The registered model that the campaign starts from, and the name of the release it leads to.
+   * The registered model that the campaign starts from, and the name of the release that it will produce.
    */
   char *base_model;
   char *release;
   /*
-   * SHA-256 of the base model's file. An operator may leave it empty: the coordinator then fills in the registered one.
+   * The SHA-256 of the base model's file. An operator may leave it empty: the coordinator then fills in the registered
+   * model's.
    */
   ProtobufCBinaryData base_digest;
   /*
-   * SHA-256 of the canonical description of the base model's tensors (names, types, shapes, order).
+   * The SHA-256 of the canonical description of the base model's tensors (names, types, shapes, order).
    */
   ProtobufCBinaryData layout_digest;
   /*
-   * Size of the base model's file in bytes. Updates of this layout may not be larger by more than the header's limit.
+   * The size of the base model's file in bytes. Updates with this layout may exceed it only by the limit for headers.
    */
   uint64_t base_bytes;
   /*
-   * The sites that are asked, as "member/site", sorted and without repetition.
+   * The sites to ask, as "member/site", sorted and unique.
    */
   size_t n_sites;
   char **sites;
   /*
-   * Rounds to commit, and updates that a round needs at least.
+   * The number of rounds to commit, and the smallest number of updates for a round.
    */
   uint32_t rounds;
   uint32_t quorum;
   /*
-   * How long a round waits for further sites once its quorum is present, and how long it collects updates.
+   * How long a round waits for more sites once a quorum is connected, and how long it collects updates.
    */
   uint32_t recruiting_seconds;
   uint32_t deadline_seconds;
   /*
-   * How often a round may be tried before the campaign stops.
+   * How many attempts at a round may be made before the campaign ends.
    */
   uint32_t maximum_attempts;
   Kumiai__V1__Strategy *strategy;
   Kumiai__V1__Bounds *bounds;
   Kumiai__V1__Training *training;
   /*
-   * How a deadline may move; without it, it does not.
+   * How a deadline may be extended; if absent, it may not.
    */
   Kumiai__V1__Extensions *extensions;
   /*
-   * What becomes of late updates; without it, they are refused.
+   * How late updates are treated; if absent, they are refused.
    */
   Kumiai__V1__Lateness *lateness;
   /*
-   * How long a round's updates and models are kept after its commit; 0: for ever.
+   * How long a round's updates and models are kept after its commit; 0 keeps them for ever.
    */
   uint64_t retention_seconds;
   /*
-   * How long an attempt at a round waits for its quorum to be connected before it is abandoned; 0: for ever.
+   * How long an attempt at a round waits until a quorum is connected before it is abandoned; 0 waits for ever.
    */
   uint32_t recruiting_deadline_seconds;
 };
@@ -137,7 +138,8 @@ struct  Kumiai__V1__Plan
 
 
 /*
- * What may change while a campaign runs: who takes part, and how long is waited. Nothing of what sites train or send.
+ * The parts of a plan that may change while its campaign runs: who takes part, and the waiting times. What sites train
+ * and send cannot change.
  */
 struct  Kumiai__V1__Amendment
 {
@@ -147,11 +149,11 @@ struct  Kumiai__V1__Amendment
   size_t n_dropped_sites;
   char **dropped_sites;
   /*
-   * 0: as it is.
+   * 0 keeps the current value.
    */
   uint32_t quorum;
   /*
-   * Without it: as it is.
+   * If absent, the current value is kept.
    */
   Kumiai__V1__Seconds *recruiting;
   Kumiai__V1__Seconds *recruiting_deadline;
@@ -174,14 +176,14 @@ struct  Kumiai__V1__Seconds
 
 
 /*
- * At a deadline with too few updates, or after an outage of the coordinator over a deadline.
+ * Extensions at a deadline with too few updates, or after an outage of the coordinator over a deadline.
  */
 struct  Kumiai__V1__Extensions
 {
   ProtobufCMessage base;
   uint32_t seconds;
   /*
-   * Times in one attempt at a round.
+   * The largest number of extensions in one attempt at a round.
    */
   uint32_t maximum;
 };
@@ -194,11 +196,12 @@ struct  Kumiai__V1__Lateness
 {
   ProtobufCMessage base;
   /*
-   * An update of an earlier round counts in the open one where it is at most this many rounds old.
+   * The largest age, in rounds, at which an update of an earlier round counts in the open one.
    */
   uint32_t rounds;
   /*
-   * What is left of its weight for each round of its age: floor(weight * percent / 100), at least 1.
+   * The percentage of its weight that an update keeps for each round of its age: floor(weight * percent / 100), at
+   * least 1.
    */
   uint32_t weight_percent;
 };
@@ -218,7 +221,7 @@ typedef enum {
 } Kumiai__V1__Strategy__KindCase;
 
 /*
- * How accepted updates become the next model.
+ * How accepted updates produce the next model.
  */
 struct  Kumiai__V1__Strategy
 {
@@ -296,17 +299,18 @@ struct  Kumiai__V1__Adaptive
 
 
 /*
- * What an update may be at most.
+ * Upper bounds on an update.
  */
 struct  Kumiai__V1__Bounds
 {
   ProtobufCMessage base;
   /*
-   * Samples claimed above this count as this.
+   * The largest number of samples that counts as weight.
    */
   uint32_t weight;
   /*
-   * Euclidean norm of the whole update; also bounds each coordinate, and so the scale of the integer sum.
+   * The largest Euclidean norm of the whole update, which also bounds each coordinate and thereby sets the scale of the
+   * integer sum.
    */
   double norm;
 };
@@ -316,7 +320,7 @@ struct  Kumiai__V1__Bounds
 
 
 /*
- * What a site does in a round.
+ * How a site trains in a round.
  */
 struct  Kumiai__V1__Training
 {
@@ -328,7 +332,7 @@ struct  Kumiai__V1__Training
   uint32_t batch;
   double learning_rate;
   /*
-   * The learning rate falls over the rounds to this fraction, as the schedule says.
+   * The fraction to which the learning rate falls over the rounds, as the schedule says.
    */
   double decay_to;
   double weight_decay;
@@ -337,7 +341,7 @@ struct  Kumiai__V1__Training
   uint32_t local_epochs;
   Kumiai__V1__RateSchedule schedule;
   /*
-   * Rounds in which the rate rises linearly.
+   * The number of rounds in which the rate rises linearly.
    */
   uint32_t warmup_rounds;
   /*
@@ -345,11 +349,11 @@ struct  Kumiai__V1__Training
    */
   double proximal;
   /*
-   * Without it, the whole model is trained.
+   * If absent, the whole model is trained.
    */
   Kumiai__V1__LoRA *lora;
   /*
-   * Without it, updates are float32.
+   * If absent, updates are float32.
    */
   Kumiai__V1__Compression *compression;
 };
@@ -359,8 +363,8 @@ struct  Kumiai__V1__Training
 
 
 /*
- * Sites train adapters W + alpha / rank * B * A and send the change of the factors. Before the first round A is uniform in
- * +-1/sqrt(inputs) from SplitMix64(seed), module by module in the order of the model's tensors, and B is 0.
+ * Sites train adapters W + alpha / rank * B * A and send the change of the factors. Before the first round, A is
+ * uniform in +-1/sqrt(inputs) from SplitMix64(seed), module by module in the order of the model's tensors, and B is 0.
  */
 struct  Kumiai__V1__LoRA
 {
@@ -368,7 +372,7 @@ struct  Kumiai__V1__LoRA
   uint32_t rank;
   double alpha;
   /*
-   * Last components of the names of modules.
+   * The last components of module names.
    */
   size_t n_targets;
   char **targets;
@@ -415,8 +419,8 @@ struct  Kumiai__V1__BFloat16
 
 
 /*
- * Two tensors: scales F32 [ceil(n / block)] and values I8 [n], n values in the order of the update's tensors; a value is
- * its byte times its block's scale.
+ * Two tensors: scales F32 [ceil(n / block)] and values I8 [n], for n values in the order of the update's tensors; a
+ * value is its byte times its block's scale.
  */
 struct  Kumiai__V1__Int8
 {

@@ -23,7 +23,7 @@ typedef struct Kumiai__V1__Receipt Kumiai__V1__Receipt;
 /* --- enums --- */
 
 /*
- * Why an update was not taken in. Recorded in the ledger, answered to the site, logged by the worker.
+ * Why an update was refused. Recorded in the ledger, sent to the site, logged by the worker.
  */
 typedef enum _Kumiai__V1__RefusalReason {
   KUMIAI__V1__REFUSAL_REASON__REFUSAL_REASON_UNSPECIFIED = 0,
@@ -46,7 +46,8 @@ typedef enum _Kumiai__V1__RefusalReason {
 /* --- messages --- */
 
 /*
- * The site's signed statement about its update. The bytes that were signed are stored and hashed; nobody encodes them again.
+ * The site's signed statement about its update. The signed bytes are stored and hashed as received, and never encoded
+ * again.
  */
 struct  Kumiai__V1__UpdateManifest
 {
@@ -59,31 +60,33 @@ struct  Kumiai__V1__UpdateManifest
    */
   char *site;
   /*
-   * SHA-256 of the global model that the update was trained from.
+   * The SHA-256 of the global model that the update was trained from.
    */
   ProtobufCBinaryData model_digest;
   /*
-   * SHA-256 and size of the update: a safetensors file of local minus global weights, in the layout of the base. With LoRA,
-   * of local minus global factors, named as PEFT names them; a site that trains fewer components than the plan's rank says
-   * how many in the file's metadata ("rank"). With a compression, in its form.
+   * The SHA-256 and size of the update: a safetensors file of local minus global weights, in the layout of the base
+   * model. With LoRA, it contains local minus global factors, with PEFT's names; a site that trains fewer components
+   * than the plan's rank states their number in the file's metadata ("rank"). With a compression, the file has that
+   * encoding.
    */
   ProtobufCBinaryData update_digest;
   uint64_t update_bytes;
   /*
-   * Of the base model's tensors.
+   * The digest of the layout of the base model's tensors.
    */
   ProtobufCBinaryData layout_digest;
   /*
-   * Demonstration samples that the site trained on; the weight is this, bounded by the plan.
+   * The number of demonstration samples that the site trained on; the update's weight is this number, bounded by the
+   * plan.
    */
   uint32_t samples;
   /*
-   * Mean loss over the local steps.
+   * The mean loss over the local steps.
    */
   double local_loss;
   uint64_t created_at_ms;
   /*
-   * SHA-256 of the adapter that the update was trained from; empty without LoRA, and in its first round.
+   * The SHA-256 of the adapter that the update was trained from; empty without LoRA, and in the first round.
    */
   ProtobufCBinaryData adapter_digest;
 };
@@ -93,18 +96,19 @@ struct  Kumiai__V1__UpdateManifest
 
 
 /*
- * ECDSA P-256 over SHA-256 of "kumiai update v1\n" and the manifest's bytes, with the key of the site's certificate.
+ * ECDSA P-256 over the SHA-256 of "kumiai update v1\n" and the manifest's bytes, with the key of the site's
+ * certificate.
  */
 struct  Kumiai__V1__SignedUpdate
 {
   ProtobufCMessage base;
   ProtobufCBinaryData manifest;
   /*
-   * DER-encoded ECDSA-Sig-Value.
+   * A DER-encoded ECDSA-Sig-Value.
    */
   ProtobufCBinaryData signature;
   /*
-   * DER-encoded leaf certificate of the site.
+   * The site's leaf certificate in DER.
    */
   ProtobufCBinaryData certificate;
 };
@@ -114,14 +118,14 @@ struct  Kumiai__V1__SignedUpdate
 
 
 /*
- * The coordinator's word that an update is in the ledger: the entry's place under a signed tree head (RFC 6962).
+ * The coordinator's proof that an entry is in the ledger: its inclusion under a signed tree head (RFC 6962).
  */
 struct  Kumiai__V1__Receipt
 {
   ProtobufCMessage base;
   uint64_t entry_index;
   /*
-   * The entry's exact bytes: their leaf hash is what the proof starts from.
+   * The entry's exact bytes, whose leaf hash is the start of the proof.
    */
   ProtobufCBinaryData entry;
   size_t n_inclusion_proof;

@@ -87,7 +87,7 @@ typedef enum _Kumiai__V1__Activity {
   KUMIAI__V1__ACTIVITY__SUBMITTING = 5,
   KUMIAI__V1__ACTIVITY__WAITING = 6,
   /*
-   * A transfer waits for the hours in which the site allows it.
+   * A transfer waits for the hours in which the site allows transfers.
    */
   KUMIAI__V1__ACTIVITY__PAUSED = 7
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(KUMIAI__V1__ACTIVITY)
@@ -121,13 +121,13 @@ struct  Kumiai__V1__ClientMessage
 {
   ProtobufCMessage base;
   /*
-   * Chosen by the client, greater than zero; the answer carries it.
+   * Chosen by the client, greater than zero; the response repeats it.
    */
   uint64_t id;
   Kumiai__V1__ClientMessage__BodyCase body_case;
   union {
     /*
-     * Always the first message.
+     * Must be the first message.
      */
     Kumiai__V1__Hello *hello;
     Kumiai__V1__Heartbeat *heartbeat;
@@ -154,11 +154,11 @@ struct  Kumiai__V1__ClientMessage
     Kumiai__V1__DeclareLoss *declare_loss;
     Kumiai__V1__CorrectClock *correct_clock;
     /*
-     * Sites: what the coordinator's ledger lacks.
+     * Sites only: the receipt of an entry that the coordinator's ledger lacks.
      */
     Kumiai__V1__Receipt *present_receipt;
     /*
-     * Everybody, on a bulk connection.
+     * All clients, on a bulk connection.
      */
     Kumiai__V1__DescribeModel *describe_model;
   };
@@ -192,7 +192,7 @@ struct  Kumiai__V1__ServerMessage
 {
   ProtobufCMessage base;
   /*
-   * The id of the message that this answers; 0 for what comes unasked (assignments).
+   * The id of the message that this answers; 0 for unsolicited messages (assignments).
    */
   uint64_t in_reply_to;
   Kumiai__V1__ServerMessage__BodyCase body_case;
@@ -223,17 +223,17 @@ struct  Kumiai__V1__Hello
 {
   ProtobufCMessage base;
   /*
-   * The protocol versions that the client speaks, inclusive.
+   * The range of protocol versions that the client supports, inclusive.
    */
   uint32_t minimum_version;
   uint32_t maximum_version;
   Kumiai__V1__Purpose purpose;
   /*
-   * For people: "kumiai 0.1.0".
+   * For display: "kumiai 0.1.0".
    */
   char *software;
   /*
-   * The newest tree head that the site has seen, a signed note; empty where it has seen none.
+   * The newest tree head that the site has seen, as a signed note; empty if it has seen none.
    */
   char *tree_head;
 };
@@ -246,32 +246,34 @@ struct  Kumiai__V1__Welcome
 {
   ProtobufCMessage base;
   /*
-   * The highest version that both speak.
+   * The highest version that both sides support.
    */
   uint32_t version;
   char *consortium;
   uint64_t time_ms;
   /*
-   * A worker that says nothing for this long counts as silent.
+   * The interval at which a worker sends heartbeats.
    */
   uint32_t heartbeat_seconds;
   /*
-   * Largest data field of a BlobChunk.
+   * The largest data field of a BlobChunk.
    */
   uint32_t chunk_bytes;
   /*
-   * DER certificate of the coordinator's log key binding: see Founded. Lets a worker check receipts.
+   * The raw Ed25519 public key of tree heads, and the coordinator's signature over it (see Founded). A worker checks
+   * receipts with it.
    */
   ProtobufCBinaryData log_key;
   ProtobufCBinaryData log_key_signature;
   /*
-   * The model that the next round starts from, so that a site can check its data against its contract; may be empty.
+   * The model that the next round starts from, so that a site can check its data against the model's contract; may be
+   * empty.
    */
   ProtobufCBinaryData model_digest;
   uint64_t model_bytes;
   /*
-   * The newest tree head, and the proof (RFC 6962, 2.1.2) that it extends the one in the hello. No proof where the hello's is
-   * of another history: then the site sends nothing.
+   * The newest tree head, and the proof (RFC 6962, 2.1.2) that it extends the one in the hello. There is no proof if
+   * the hello's tree head belongs to another history: then the site sends nothing.
    */
   char *tree_head;
   size_t n_consistency_proof;
@@ -287,8 +289,8 @@ struct  Kumiai__V1__Welcome
 
 
 /*
- * An answer that says no. The connection stays open unless the refusal answers the hello. A malformed message is not answered: it
- * ends the connection, and the reason stands in the log of the side that received it.
+ * A negative response. The connection stays open unless the refusal answers the hello. A malformed message gets no
+ * response: it ends the connection, and the receiving side logs the reason.
  */
 struct  Kumiai__V1__Refusal
 {
@@ -303,7 +305,7 @@ struct  Kumiai__V1__Refusal
 
 
 /*
- * Says why the client closes, for the other side's log.
+ * States why the client closes the connection, for the other side's log.
  */
 struct  Kumiai__V1__Goodbye
 {
@@ -321,18 +323,18 @@ struct  Kumiai__V1__Heartbeat
   Kumiai__V1__Activity activity;
   uint32_t round;
   /*
-   * Of the activity, 0 to 1.
+   * The progress of the activity, 0 to 1.
    */
   double progress;
   double local_loss;
   uint64_t bytes_up;
   uint64_t bytes_down;
   /*
-   * What is wrong at the site, in its own words; empty where nothing is. At most 256 bytes.
+   * The site's own description of its problem, at most 256 bytes; empty if there is none.
    */
   char *trouble;
   /*
-   * What people call the site, in any script; at most 128 bytes.
+   * The site's display name, in any script; at most 128 bytes.
    */
   char *display_name;
 };
@@ -352,7 +354,7 @@ struct  Kumiai__V1__HeartbeatSeen
 
 
 /*
- * Whether the coordinator's ledger holds the entry of a receipt that was presented.
+ * Whether the coordinator's ledger holds the entry of the receipt that was shown.
  */
 struct  Kumiai__V1__ReceiptSeen
 {
@@ -413,16 +415,17 @@ struct  Kumiai__V1__Train
   uint64_t deadline_ms;
   Kumiai__V1__Training *training;
   /*
-   * How many rounds late an update is still taken.
+   * How many rounds late an update is still accepted.
    */
   uint32_t late_rounds;
   /*
-   * The adapter to go on from; empty without LoRA, and in its first round.
+   * The adapter to start from; empty without LoRA, and in the first round.
    */
   ProtobufCBinaryData adapter_digest;
   uint64_t adapter_bytes;
   /*
-   * A site that holds a receipt for this round is asked again only because its update was lost: the entry that says so.
+   * The entry that records the loss of the site's update, the only reason to ask a site that holds a receipt for this
+   * round again.
    */
   Kumiai__V1__Receipt *lost_update;
 };
@@ -450,7 +453,8 @@ struct  Kumiai__V1__SubmitUpdate
   ProtobufCMessage base;
   Kumiai__V1__SignedUpdate *update;
   /*
-   * Entries under the newest tree head that the site has seen; 0: none. The receipt comes with the proof that its own extends it.
+   * The size of the newest tree head that the site has seen; 0 if none. The receipt comes with the proof that its tree
+   * head extends it.
    */
   uint64_t seen_entries;
 };
@@ -470,7 +474,7 @@ struct  Kumiai__V1__UpdateAnswer
 {
   ProtobufCMessage base;
   /*
-   * RFC 9162, from the tree of seen_entries to that of the receipt.
+   * The consistency proof (RFC 9162) from the tree of seen_entries to that of the receipt.
    */
   size_t n_consistency_proof;
   ProtobufCBinaryData *consistency_proof;
@@ -497,7 +501,7 @@ struct  Kumiai__V1__UpdateRefusal
 
 
 /*
- * "I have this blob." Answered with BlobProgress: send from the durable byte on.
+ * Offers a blob. The response is BlobProgress: the client sends the bytes after the durable ones.
  */
 struct  Kumiai__V1__OfferBlob
 {
@@ -511,7 +515,7 @@ struct  Kumiai__V1__OfferBlob
 
 
 /*
- * Offsets follow one another without a hole.
+ * Offsets are contiguous.
  */
 struct  Kumiai__V1__BlobChunk
 {
@@ -525,14 +529,15 @@ struct  Kumiai__V1__BlobChunk
 
 
 /*
- * How much of the offered blob is on disk. Sent in answer to the offer, now and then while chunks arrive, and at the end.
+ * How much of the offered blob is on the disk. Sent in response to the offer, at intervals while chunks arrive, and at
+ * the end.
  */
 struct  Kumiai__V1__BlobProgress
 {
   ProtobufCMessage base;
   uint64_t durable_bytes;
   /*
-   * The blob is whole, its hash is right, and it has been published.
+   * The blob is complete, its hash is verified, and it has been published.
    */
   protobuf_c_boolean complete;
 };
@@ -542,7 +547,7 @@ struct  Kumiai__V1__BlobProgress
 
 
 /*
- * "Send me this blob from this byte on." Answered with BlobStart, then BlobChunk until the blob ends.
+ * Requests a blob from an offset on. The response is BlobStart, followed by BlobChunk until the blob ends.
  */
 struct  Kumiai__V1__FetchBlob
 {
@@ -566,7 +571,7 @@ struct  Kumiai__V1__BlobStart
 
 
 /*
- * Answered with CampaignAccepted; where it is only checked, with the status.
+ * The response is CampaignAccepted or, with check_only, the status.
  */
 struct  Kumiai__V1__OpenCampaign
 {
@@ -595,11 +600,12 @@ struct  Kumiai__V1__CutRelease
   ProtobufCMessage base;
   char *name;
   /*
-   * Also writes an adapter of this rank that leads from the campaign's base close to the release; 0: none.
+   * Also writes an adapter of this rank that approximates the change from the campaign's base model to the release; 0
+   * for none.
    */
   uint32_t adapter_rank;
   /*
-   * The committed round whose result is released; 0: the last one of a completed campaign.
+   * The committed round whose result is released; 0 for the last one of a completed campaign.
    */
   uint32_t round;
 };
@@ -614,11 +620,12 @@ struct  Kumiai__V1__ReleaseReady
   char *name;
   ProtobufCBinaryData model_digest;
   /*
-   * Where it lies on the coordinator's machine.
+   * The release's directory on the coordinator's machine.
    */
   char *directory;
   /*
-   * Whether an adapter lies beside the model, and the part of the change's energy that it does not have, 0 to 1.
+   * Whether there is an adapter beside the model, and the fraction of the change's energy that it does not represent, 0
+   * to 1.
    */
   protobuf_c_boolean has_adapter;
   double discarded_energy;
@@ -629,13 +636,13 @@ struct  Kumiai__V1__ReleaseReady
 
 
 /*
- * Removes the updates and models of rounds whose retention has passed; the ledger keeps their entries.
+ * Removes the updates and models of rounds whose retention period has passed; the ledger keeps their entries.
  */
 struct  Kumiai__V1__PruneUpdates
 {
   ProtobufCMessage base;
   /*
-   * Says what would go, and removes nothing.
+   * Only reports what would be removed.
    */
   protobuf_c_boolean dry_run;
 };
@@ -648,7 +655,7 @@ struct  Kumiai__V1__UpdatesRemoved
 {
   ProtobufCMessage base;
   /*
-   * Rounds, blobs and bytes that went, or would go.
+   * The rounds, blobs and bytes that were removed, or would be.
    */
   uint32_t rounds;
   uint32_t blobs;
@@ -675,7 +682,7 @@ struct  Kumiai__V1__RegisterModel
 
 
 /*
- * Declares what the ledger, restored from a backup, lacks.
+ * Declares that entries are lost which a restored ledger lacks.
  */
 struct  Kumiai__V1__DeclareLoss
 {
@@ -688,7 +695,7 @@ struct  Kumiai__V1__DeclareLoss
 
 
 /*
- * Says that the coordinator's clock had been ahead.
+ * States that the coordinator's clock was ahead.
  */
 struct  Kumiai__V1__CorrectClock
 {
@@ -701,7 +708,7 @@ struct  Kumiai__V1__CorrectClock
 
 
 /*
- * The entry that came of an operator's request.
+ * The entry that resulted from an operator's request.
  */
 struct  Kumiai__V1__Recorded
 {
@@ -714,7 +721,7 @@ struct  Kumiai__V1__Recorded
 
 
 /*
- * "What is the model or the release of this name?" Its files may be fetched on the same connection.
+ * Asks for the model or the release with this name. Its files may be fetched on the same connection.
  */
 struct  Kumiai__V1__DescribeModel
 {
@@ -746,7 +753,7 @@ struct  Kumiai__V1__ModelFile
 {
   ProtobufCMessage base;
   /*
-   * Relative, of A-Z a-z 0-9 . _ - and "/".
+   * A relative path of A-Z a-z 0-9 . _ - and "/".
    */
   char *path;
   ProtobufCBinaryData digest;
@@ -779,7 +786,7 @@ struct  Kumiai__V1__Status
   size_t n_models;
   char **models;
   /*
-   * What is wrong with the coordinator itself, in words; empty where nothing is.
+   * Descriptions of the coordinator's own problems; empty if there are none.
    */
   size_t n_troubles;
   char **troubles;
@@ -809,7 +816,7 @@ struct  Kumiai__V1__CampaignStatus
   uint64_t updates_refused;
   char *reason;
   /*
-   * Sites that the open round waits for.
+   * The sites that the open round waits for.
    */
   size_t n_awaited;
   char **awaited;
@@ -836,15 +843,16 @@ struct  Kumiai__V1__SiteStatus
   char *trouble;
   char *display_name;
   /*
-   * Of the certificate of the site's newest connection; 0: not seen since the coordinator started.
+   * When the certificate of the site's newest connection expires; 0 if the site was not seen since the coordinator
+   * started.
    */
   uint64_t certificate_ends_ms;
   /*
-   * Whether the site has connected since the coordinator started, or the ledger holds an update of it.
+   * Whether the site has connected since the coordinator started, or the ledger holds an update from it.
    */
   protobuf_c_boolean is_known;
   /*
-   * Why the site is not connected, as far as its last attempt shows; empty: it is connected, or has not tried.
+   * Why the site is not connected, as its last attempt showed; empty if it is connected or has not tried.
    */
   char *absence;
 };

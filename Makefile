@@ -5,7 +5,7 @@ SEEDS ?= 10000
 SEED ?=
 # Seconds for each reader of bytes from outside.
 FUZZ_SECONDS ?= 60
-.PHONY: build demo test simulate fuzz sanitize bench proto check-proto format format-check setup setup-test setup-bench clean
+.PHONY: build demo test simulate fuzz sanitize bench proto check-proto settings format format-check setup setup-test setup-bench clean
 
 SWIFT_BUILD := swift build -c release
 PACKAGES := libssl-dev libprotobuf-c-dev libopenblas-dev libhdf5-dev zlib1g-dev libsqlite3-dev pkg-config
@@ -50,6 +50,10 @@ proto:
 	cd proto && protoc-c --c_out=../Sources/KumiaiProto kumiai/v1/*.proto
 	mkdir -p Sources/KumiaiProto/include/kumiai/v1
 	mv Sources/KumiaiProto/kumiai/v1/*.pb-c.h Sources/KumiaiProto/include/kumiai/v1/
+
+# The tables of settings in README.md, from their declarations; a test compares them.
+settings: build
+	.ci/settings
 
 check-proto:
 	.ci/check-proto

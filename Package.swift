@@ -28,7 +28,6 @@ let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio
 let log: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let sqlite: Target.Dependency = .product(name: "GRDB", package: "GRDB.swift")
 let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
-let toml: Target.Dependency = .product(name: "TOMLKit", package: "TOMLKit")
 
 let package = Package(
     name: "kumiai",
@@ -47,7 +46,6 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
-        .package(url: "https://github.com/LebJe/TOMLKit", from: "0.6.0"),
     ],
     targets: [
         // System libraries: a module map and a shim each.
@@ -67,7 +65,8 @@ let package = Package(
         ),
 
         // The core: values and decisions.
-        room("Federation"),
+        room("Settings"),
+        room("Federation", ["Settings"]),
         room("Tensors", ["CPlatform"]),
         room("Contracts", ["Federation", "Tensors"]),
         room("Updates", ["Contracts", "Federation", "Tensors", "CKernels"]),
@@ -136,7 +135,7 @@ let package = Package(
                 "Federation", "Tensors", "Updates", "Identity", "Wire", "Ledger", "Blobs", "LinearAlgebra", "Contracts",
                 "Demonstrations", "Policies", "Trainers",
                 "Transport", "Releases",
-                "Coordinator", "Worker", "Audit", arguments, toml, log, nioCore, nioPosix,
+                "Coordinator", "Worker", "Audit", arguments, log, nioCore, nioPosix,
             ]
         ),
         .executableTarget(name: "kumiai", dependencies: ["KumiaiCommands"], swiftSettings: settings),
@@ -154,7 +153,8 @@ let package = Package(
             path: "Tests/TestKit",
             swiftSettings: settings
         ),
-        tests("Federation"),
+        tests("Settings"),
+        tests("Federation", ["Settings"]),
         tests("Tensors"),
         tests("Updates", ["CKernels", "Contracts", "Federation", "Tensors"]),
         tests("Aggregation", ["Contracts", "Federation", "Tensors", "Updates"], exclude: ["Reference"]),

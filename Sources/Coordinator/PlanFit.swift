@@ -1,3 +1,4 @@
+import Settings
 import Contracts
 import Federation
 import Tensors
@@ -6,17 +7,17 @@ import Tensors
 /// its first round.
 package enum PlanFit {
     /// Returns the problems of the plan with this base model. Reads all of it, and throws if it cannot be read.
-    package static func problems(of plan: Plan, base: SafetensorsFile) throws -> [PlanProblem] {
+    package static func problems(of plan: Plan, base: SafetensorsFile) throws -> [SettingProblem] {
         do {
             // The built-in trainer is the only one: a base that it cannot train cannot be trained anywhere.
             let policy = try PolicyConfiguration(of: base)
             try base.checkFinite()
-            var found: [PlanProblem] = []
+            var found: [SettingProblem] = []
             if let lora = plan.training.lora { found += problems(of: lora, base.layout) }
             found += problem("training.batch") { try Batch.check(count: plan.training.batch, policy, hint: "") }
             return found
         } catch let error where error is ContractError || error is NotFiniteError {
-            return [PlanProblem(key: "base", message: "no site can train this model: \(text(error))")]
+            return [SettingProblem(key: "base", message: "no site can train this model: \(text(error))")]
         }
     }
 
@@ -28,11 +29,11 @@ package enum PlanFit {
         } catch { return text(error) }
     }
 
-    private static func problems(of lora: LoRA, _ base: TensorLayout) -> [PlanProblem] {
+    private static func problems(of lora: LoRA, _ base: TensorLayout) -> [SettingProblem] {
         let unknown = AdapterLayout.unknownTargets(lora.targets, in: base)
         guard unknown.isEmpty else {
             return [
-                PlanProblem(
+                SettingProblem(
                     key: "lora.targets",
                     message:
                         "the base has no module named \(unknown.joined(separator: ", ")); kumiai policy show lists them"
@@ -43,7 +44,7 @@ package enum PlanFit {
         // An update may not be larger than the model, or it could not be uploaded.
         guard adapter.layout.byteCount < base.byteCount else {
             return [
-                PlanProblem(
+                SettingProblem(
                     key: "lora.rank",
                     message:
                         "adapters of rank \(lora.rank) take \(adapter.layout.byteCount) bytes, the base \(base.byteCount)"
@@ -53,8 +54,8 @@ package enum PlanFit {
         return problem("lora.targets") { try adapter.checkTrainable() }
     }
 
-    private static func problem(_ key: String, _ check: () throws -> Void) -> [PlanProblem] {
-        do { try check() } catch { return [PlanProblem(key: key, message: text(error))] }
+    private static func problem(_ key: String, _ check: () throws -> Void) -> [SettingProblem] {
+        do { try check() } catch { return [SettingProblem(key: key, message: text(error))] }
         return []
     }
 

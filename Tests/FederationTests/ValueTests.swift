@@ -1,3 +1,4 @@
+import Settings
 import Federation
 import Testing
 
@@ -66,7 +67,7 @@ import Testing
         #expect(plan.problems.map(\.message) == ["b/two is named more than once: name each site once"])
         // On the wire, names are sorted, so that equal plans have equal bytes.
         plan.sites = [Samples.sites[1], Samples.sites[0]]
-        #expect(plan.problems == [PlanProblem(key: "sites", message: "expected sorted names")])
+        #expect(plan.problems == [SettingProblem(key: "sites", message: "expected sorted names")])
     }
 
     @Test(arguments: [0.001, 0.5, 1, 10, 100, 3.7, 1e6], [1, 3, 1000, 5 * 10_000, 4096 << 24] as [UInt64])

@@ -24,12 +24,14 @@ extension FuzzTarget {
         [
             [0]
                 + Array(
-                    PlanFile.text(campaign: "C", base: "A", release: "B", sites: ["acme/osaka"], rounds: 3, seed: 1)
-                        .utf8
+                    Samples.initialPlan.template.utf8
                 ),
-            [1] + Array(WorkerFile.text(coordinator: "127.0.0.1:7443", demonstrations: "d.hdf5").utf8),
-            [2] + Array(CoordinatorFile.text(listen: "127.0.0.1:7443").utf8),
-            [3] + Array(OperatorFile.text(coordinator: "h:1").utf8),
+            [1]
+                + Array(
+                    WorkerFile(coordinator: "127.0.0.1:7443", training: .init(demonstrations: "d.hdf5")).template.utf8
+                ),
+            [2] + Array(CoordinatorFile(listen: "127.0.0.1:7443").template.utf8),
+            [3] + Array(OperatorFile(coordinator: "h:1").template.utf8),
             Array("22:00-06:00".utf8), Array("[::1]:7443".utf8),
         ]
     }

@@ -6,6 +6,15 @@ enum Samples {
     static func digest(_ byte: UInt8) -> Digest { Digest([UInt8](repeating: byte, count: 32))! }
     static let site = SiteID("acme/osaka")!
     static let campaign = CampaignID("C1")!
+    /// As `campaign init` writes it.
+    static let initialPlan = Plan.initial(
+        campaign: campaign,
+        base: ModelName("A")!,
+        release: ModelName("B")!,
+        sites: [site],
+        rounds: 3,
+        seed: 1
+    )
     static let key = RoundKey(round: 3, attempt: 2)
     static let time = Timestamp(milliseconds: 1_780_000_000_000)
     static let model = ModelReference(digest: digest(1), layout: digest(2), byteCount: 1000)

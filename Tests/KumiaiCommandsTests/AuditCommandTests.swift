@@ -148,7 +148,8 @@ import Testing
             for command in [["verify"], ["rounds"], ["show", "0"], ["replay", "1"], ["replay", "--all"]] {
                 let outcome = try consortium.attempt(["audit"] + command + [consortium.data] + ca)
                 #expect(
-                    outcome.status == 6 && outcome.error.contains("another CA") && outcome.output.isEmpty,
+                    outcome.status == 6 && outcome.error.contains("founded under a different CA")
+                        && outcome.output.isEmpty,
                     "\(command): \(outcome)"
                 )
             }
@@ -222,15 +223,31 @@ import Testing
     }
 
     @Test func plansAreDescribedInTheWordsOfTheirFile() {
-        #expect(Strategy.fedAvg(learningRate: 1).text == "fedavg, learning rate 1.0")
+        func described(_ strategy: Strategy, _ compression: Compression, _ section: String) -> [String] {
+            var plan = Plan.draft
+            (plan.strategy, plan.compression) = (strategy, compression)
+            return EntryText.fields(of: plan).filter { $0.0.hasPrefix(section) }.map { "\($0.0) \($0.1)" }
+        }
+        let average = Strategy.fedAvg(learningRate: 1)
         #expect(
-            Strategy.fedYogi(AdaptiveMoments(learningRate: 0.01)).text
-                == "fedyogi, learning rate 0.01, beta1 0.9, beta2 0.99, tau 0.001"
+            described(average, .none, "strategy") == ["strategy.kind fedavg", "strategy.learning_rate 1.0"]
         )
         #expect(
-            Compression.int8(block: 256).text == "int8, blocks of 256 values" && Compression.bfloat16.text == "bfloat16"
+            described(.fedYogi(AdaptiveMoments(learningRate: 0.01)), .none, "strategy") == [
+                "strategy.kind fedyogi", "strategy.learning_rate 0.01", "strategy.beta1 0.9", "strategy.beta2 0.99",
+                "strategy.tau 0.001",
+            ]
         )
-        #expect(Compression.topK(fraction: 0.05).text == "topk, a fraction of 0.05 of the values")
+        #expect(described(average, .none, "compression").isEmpty)
+        #expect(described(average, .bfloat16, "compression") == ["compression.kind bfloat16"])
+        #expect(
+            described(average, .int8(block: 256), "compression") == ["compression.kind int8", "compression.block 256"]
+        )
+        #expect(
+            described(average, .topK(fraction: 0.05), "compression") == [
+                "compression.kind topk", "compression.fraction 0.05",
+            ]
+        )
     }
 
     @Test func prunedRoundsAreListedInSpans() {

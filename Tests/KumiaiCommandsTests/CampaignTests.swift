@@ -100,7 +100,7 @@ import Testing
         second.waitUntilExit()
         let audit = try consortium.finish(coordinator)
         #expect(
-            audit.status == 0 && audit.output.contains("count in no committed round, and are not in the copy: 1"),
+            audit.status == 0 && audit.output.contains("count in no committed round and are not in the copy: 1"),
             "\(audit.output)"
         )
     }

@@ -239,7 +239,10 @@ import Testing
     @Test(arguments: ["a b.hdf5", "a\"b\\c.hdf5", "データ/実演.hdf5", "a\u{7}b\u{85}\u{2028}.hdf5", "a\nb.hdf5"])
     func pathsOfAnyCharactersAreKeptInAConfiguration(name: String) throws {
         let path = "/data/\(name)"
-        try directory.write("worker.toml", Array(WorkerFile.text(coordinator: "h:1", demonstrations: path).utf8))
+        try directory.write(
+            "worker.toml",
+            Array(WorkerFile(coordinator: "h:1", training: .init(demonstrations: path)).template.utf8)
+        )
         #expect(try TOMLFile<WorkerFile>(directory.file("worker.toml")).content.training.demonstrations == path)
     }
 

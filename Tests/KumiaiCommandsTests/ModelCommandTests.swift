@@ -172,7 +172,7 @@ import Testing
         try expect(
             kumiai("policy", "show", index),
             1,
-            "in the shard model-00002-of-00002.safetensors, which is missing"
+            "to the shard model-00002-of-00002.safetensors, which is missing"
         )
     }
 

@@ -97,7 +97,7 @@ import Testing
         #expect(try kumiai("policy", "init", config, "--out", model).status == 0)
         let shown = try kumiai("policy", "show", model)
         #expect(
-            shown.status == 0 && shown.output.contains("embodiment aloha, 50.0 steps a second")
+            shown.status == 0 && shown.output.contains("embodiment aloha, 50.0 steps per second")
                 && shown.output.contains("left_gripper")
         )
         #expect(try PolicyConfiguration(json: kumiai("policy", "show", model, "--json").output) == configuration)
@@ -127,7 +127,7 @@ import Testing
         let unsaid = try Shell.run([Shell.kumiai] + short)
         #expect(unsaid.status != 0, "\(unsaid.error)")
         #expect(
-            unsaid.error.contains("50.0 steps a second cannot be checked: ALOHA files do not say it"),
+            unsaid.error.contains("50.0 steps per second cannot be checked: ALOHA files do not say it"),
             "\(unsaid.error)"
         )
         #expect(try Shell.run([Shell.kumiai] + short + ["--control-hz", "50"]).status == 0)
@@ -170,7 +170,7 @@ import Testing
             "--out",
             file
         )
-        #expect(blocked.status == 6 && blocked.error.contains("cannot be made"), "\(blocked.error)")
+        #expect(blocked.status == 6 && blocked.error.contains("cannot create the directory"), "\(blocked.error)")
     }
 
     @Test func plansSayWhatIsWrongWithAValue() throws {

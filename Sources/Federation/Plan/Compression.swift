@@ -1,3 +1,4 @@
+import Settings
 /// The encoding of a site's update. The coordinator decodes it to float32, with the same result on every machine.
 public enum Compression: Equatable, Sendable {
     /// float32.
@@ -18,34 +19,5 @@ public enum Compression: Equatable, Sendable {
         }
     }
 
-    public var name: String {
-        switch self {
-        case .none: "none"
-        case .bfloat16: "bfloat16"
-        case .int8: "int8"
-        case .topK: "topk"
-        }
-    }
-
-    public var problems: [PlanProblem] {
-        switch self {
-        case .int8(let block) where !PlanLimits.compressionBlock.contains(block):
-            let range = PlanLimits.compressionBlock
-            return [
-                PlanProblem(key: "compression.block", message: "expected \(range.lowerBound) to \(range.upperBound)")
-            ]
-        case .topK(let fraction) where !(fraction > 0 && fraction <= PlanLimits.topFraction):
-            return [
-                PlanProblem(
-                    key: "compression.fraction",
-                    message:
-                        """
-                        expected more than 0 and at most \(PlanLimits.topFraction): a larger fraction would send more \
-                        than no compression
-                        """
-                )
-            ]
-        default: return []
-        }
-    }
+    public var name: String { kind.rawValue }
 }

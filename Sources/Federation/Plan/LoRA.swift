@@ -1,3 +1,4 @@
+import Settings
 /// Adapters instead of full fine-tuning (Hu 2022, arXiv:2106.09685): W + scale·B·A, of which only A [rank, in] and B
 /// [out, rank] are trained and sent.
 public struct LoRA: Equatable, Sendable {
@@ -41,20 +42,4 @@ public struct LoRA: Equatable, Sendable {
     }
 
     public func trainsB(round: Int) -> Bool { aggregation != .alternating || !round.isMultiple(of: 2) }
-
-    var problems: [PlanProblem] {
-        var found: [PlanProblem] = []
-        func require(_ holds: Bool, _ key: String, _ message: String) {
-            if !holds { found.append(PlanProblem(key: "lora.\(key)", message: message)) }
-        }
-        require((1...PlanLimits.loraRank).contains(rank), "rank", "expected 1 to \(PlanLimits.loraRank)")
-        require(alpha > 0 && alpha <= 65_536, "alpha", "expected more than 0 and at most 65536")
-        require(
-            (1...PlanLimits.loraTargets).contains(targets.count) && Set(targets).count == targets.count
-                && targets.allSatisfy { !$0.isEmpty && $0.utf8.count <= 256 },
-            "targets",
-            "expected 1 to \(PlanLimits.loraTargets) different module names"
-        )
-        return found
-    }
 }

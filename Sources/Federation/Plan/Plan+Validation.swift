@@ -1,3 +1,5 @@
+import Settings
+
 /// Limits on what a plan may ask for; README.md lists them.
 public enum PlanLimits {
     public static let sites = 4096
@@ -24,28 +26,17 @@ public enum PlanLimits {
     public static let norm = 1e-9...1e6
 }
 
-/// A violated rule of the plan: the key, and what is expected.
-public struct PlanProblem: Equatable, Sendable {
-    public let key: String
-    public let message: String
-
-    public init(key: String, message: String) {
-        self.key = key
-        self.message = message
-    }
-}
-
 extension Plan {
     /// All problems at once, so that an operator can fix them together; empty for a valid plan.
-    public var problems: [PlanProblem] {
-        var found: [PlanProblem] = []
+    public var problems: [SettingProblem] { Self.schema.problems(of: self) + rules + training.rules + scaleProblems }
+
+    /// What no single range says.
+    private var rules: [SettingProblem] {
+        var found: [SettingProblem] = []
         func require(_ holds: Bool, _ key: String, _ message: String) {
-            if !holds { found.append(PlanProblem(key: key, message: message)) }
+            if !holds { found.append(SettingProblem(key: key, message: message)) }
         }
         require((1...PlanLimits.sites).contains(sites.count), "sites", "expected 1 to \(PlanLimits.sites) sites")
-        let nameBytes =
-            sites.reduce(0) { $0 + $1.description.utf8.count + 2 }
-            + (training.lora?.targets.reduce(0) { $0 + $1.utf8.count + 2 } ?? 0)
         require(
             nameBytes <= PlanLimits.nameBytes,
             "sites",
@@ -61,74 +52,32 @@ extension Plan {
             "\(repeated.map(\.description) ?? "") is named more than once: name each site once"
         )
         require(repeated != nil || sites == sites.sorted(), "sites", "expected sorted names")
-        require((1...PlanLimits.rounds).contains(rounds), "rounds", "expected 1 to \(PlanLimits.rounds) rounds")
+        // A range of its own says what is wrong with a quorum below 1.
         require(
-            quorum >= 1 && quorum <= sites.count,
+            quorum < 1 || quorum <= sites.count,
             "quorum",
             "expected at least 1 and at most the number of sites, \(sites.count)"
         )
         require(
-            (0...PlanLimits.seconds).contains(recruitingSeconds),
-            "recruiting_seconds",
-            "expected 0 to \(PlanLimits.seconds)"
-        )
-        require(
-            (0...PlanLimits.seconds).contains(recruitingDeadlineSeconds),
-            "recruiting_deadline_seconds",
-            "expected 0 to \(PlanLimits.seconds); 0 waits for ever"
-        )
-        require(
-            (1...PlanLimits.seconds).contains(deadlineSeconds),
-            "deadline_seconds",
-            "expected 1 to \(PlanLimits.seconds)"
-        )
-        require(
-            (1...PlanLimits.attempts).contains(maximumAttempts),
-            "maximum_attempts",
-            "expected 1 to \(PlanLimits.attempts)"
-        )
-        require(
-            (0...PlanLimits.extensions).contains(extensions.maximum),
-            "maximum_extensions",
-            "expected 0 to \(PlanLimits.extensions)"
-        )
-        require(
-            (0...PlanLimits.seconds).contains(extensions.seconds),
-            "extension_seconds",
-            "expected 0 to \(PlanLimits.seconds)"
-        )
-        require(
             extensions.maximum == 0 || extensions.seconds > 0,
             "extension_seconds",
-            "an extension lasts at least 1 second"
-        )
-        require(
-            (0...PlanLimits.lateRounds).contains(lateness.rounds),
-            "late.rounds",
-            "expected 0 to \(PlanLimits.lateRounds)"
-        )
-        require((1...100).contains(lateness.weightPercent), "late.weight_percent", "expected 1 to 100")
-        require(
-            (0...PlanLimits.retentionSeconds).contains(retentionSeconds),
-            "retention_seconds",
-            "expected 0 to \(PlanLimits.retentionSeconds)"
-        )
-        require((1...PlanLimits.weight).contains(bounds.weight), "bounds.weight", "expected 1 to \(PlanLimits.weight)")
-        require(
-            PlanLimits.norm.contains(bounds.norm),
-            "bounds.norm",
-            "expected \(PlanLimits.norm.lowerBound) to \(PlanLimits.norm.upperBound)"
+            "expected at least 1, because maximum_extensions is not 0"
         )
         require(
             training.lora?.aggregation != .alternating || lateness.rounds == 0,
             "late.rounds",
             "expected 0 with alternating factors: a late update would hold the other factor"
         )
-        return found + scaleProblems + training.problems + compression.problems + strategy.problems
+        return found
+    }
+
+    private var nameBytes: Int {
+        sites.reduce(0) { $0 + $1.description.utf8.count + 2 }
+            + (training.lora?.targets.reduce(0) { $0 + $1.utf8.count + 2 } ?? 0)
     }
 
     /// Problems of bounds that leave too few bits for the sums; empty if the bounds themselves are not valid.
-    private var scaleProblems: [PlanProblem] {
+    private var scaleProblems: [SettingProblem] {
         guard (1...PlanLimits.weight).contains(bounds.weight), PlanLimits.norm.contains(bounds.norm),
             (1...PlanLimits.sites).contains(sites.count)
         else {
@@ -139,11 +88,11 @@ extension Plan {
         if scaleBits(cohort: cohort) < PlanLimits.coarsestScaleBits {
             let message =
                 "values would be rounded too coarsely; choose a smaller bounds.norm or a smaller bounds.weight"
-            return [PlanProblem(key: "bounds.norm", message: message)]
+            return [SettingProblem(key: "bounds.norm", message: message)]
         }
         if training.lora?.aggregation == .exact, productScaleBits(cohort: cohort) < PlanLimits.coarsestScaleBits {
             return [
-                PlanProblem(
+                SettingProblem(
                     key: "bounds.norm",
                     message:
                         """

@@ -1,3 +1,4 @@
+import Settings
 /// How accepted updates produce the next model. `mean` is the weighted mean of the updates.
 public enum Strategy: Equatable, Sendable {
     /// w ← w + η·mean (McMahan 2017).
@@ -28,16 +29,6 @@ public enum Strategy: Equatable, Sendable {
     }
 
     public var hasServerState: Bool { stateSlots > 0 }
-
-    public var name: String {
-        switch self {
-        case .fedAvg: "fedavg"
-        case .fedAvgM: "fedavgm"
-        case .nesterov: "nesterov"
-        case .fedAdam: "fedadam"
-        case .fedYogi: "fedyogi"
-        }
-    }
 }
 
 /// m ← β₁·m + (1 − β₁)·mean; w ← w + η·m / (√v + τ). Both moments start at zero, without bias correction.
@@ -48,30 +39,18 @@ public struct AdaptiveMoments: Equatable, Sendable {
     /// τ, the degree of adaptivity: larger values reduce the differences between parameters' step sizes.
     public var adaptivity: Double
 
-    public init(learningRate: Double, beta1: Double = 0.9, beta2: Double = 0.99, adaptivity: Double = 1e-3) {
+    public init(
+        learningRate: Double,
+        beta1: Double = standard.beta1,
+        beta2: Double = standard.beta2,
+        adaptivity: Double = standard.adaptivity
+    ) {
         self.learningRate = learningRate
         self.beta1 = beta1
         self.beta2 = beta2
         self.adaptivity = adaptivity
     }
-}
 
-extension Strategy {
-    var problems: [PlanProblem] {
-        var found: [PlanProblem] = []
-        func require(_ holds: Bool, _ key: String, _ message: String) {
-            if !holds { found.append(PlanProblem(key: "strategy.\(key)", message: message)) }
-        }
-        require(learningRate > 0 && learningRate <= 100, "learning_rate", "expected more than 0 and at most 100")
-        switch self {
-        case .fedAvg: break
-        case .fedAvgM(_, let momentum), .nesterov(_, let momentum):
-            require((0..<1).contains(momentum), "momentum", "expected at least 0 and less than 1")
-        case .fedAdam(let moments), .fedYogi(let moments):
-            require((0..<1).contains(moments.beta1), "beta1", "expected at least 0 and less than 1")
-            require((0..<1).contains(moments.beta2), "beta2", "expected at least 0 and less than 1")
-            require(moments.adaptivity > 0 && moments.adaptivity <= 1, "tau", "expected more than 0 and at most 1")
-        }
-        return found
-    }
+    /// What holds where a plan gives nothing else.
+    public static let standard = (beta1: 0.9, beta2: 0.99, adaptivity: 1e-3)
 }

@@ -1,3 +1,4 @@
+import Settings
 /// What a site trains in a round.
 public struct Training: Equatable, Sendable {
     /// Optimiser steps per round; 0 if ``localEpochs`` sets the length.
@@ -9,6 +10,7 @@ public struct Training: Equatable, Sendable {
     public var schedule: RateSchedule
     public var weightDecay: Double
     public var gradientClip: Double
+    public var betas: AdamBetas
     /// FedProx (Li 2020, arXiv:1812.06127): μ/2·‖w − w₀‖² is added to the loss; 0 turns it off.
     public var proximal: Double
     public var seed: UInt64
@@ -23,6 +25,7 @@ public struct Training: Equatable, Sendable {
         schedule: RateSchedule = RateSchedule(),
         weightDecay: Double = 1e-4,
         gradientClip: Double = 1,
+        betas: AdamBetas = .standard,
         proximal: Double = 0,
         seed: UInt64 = 0,
         lora: LoRA? = nil
@@ -34,6 +37,7 @@ public struct Training: Equatable, Sendable {
         self.schedule = schedule
         self.weightDecay = weightDecay
         self.gradientClip = gradientClip
+        self.betas = betas
         self.proximal = proximal
         self.seed = seed
         self.lora = lora
@@ -48,6 +52,19 @@ public struct Training: Equatable, Sendable {
     public func learningRate(round: Int, of rounds: Int) -> Double {
         learningRate * schedule.factor(round: round, of: rounds)
     }
+}
+
+/// How fast AdamW's moments forget (Loshchilov & Hutter 2019, arXiv:1711.05101).
+public struct AdamBetas: Equatable, Sendable {
+    public var first: Double
+    public var second: Double
+
+    public init(first: Double, second: Double) {
+        self.first = first
+        self.second = second
+    }
+
+    public static let standard = AdamBetas(first: 0.9, second: 0.95)
 }
 
 /// The schedule of the sites' learning rate over the rounds.
@@ -92,40 +109,6 @@ public struct RateSchedule: Equatable, Sendable {
 }
 
 extension Training {
-    /// The length of local training, in words.
+    /// The length of a round's training, in words.
     public var length: String { localEpochs > 0 ? "\(localEpochs) epochs" : "\(localSteps) steps" }
-
-    public var problems: [PlanProblem] {
-        var found: [PlanProblem] = []
-        func require(_ holds: Bool, _ key: String, _ message: String) {
-            if !holds { found.append(PlanProblem(key: "training.\(key)", message: message)) }
-        }
-        require(
-            (0...PlanLimits.localSteps).contains(localSteps),
-            "local_steps",
-            "expected 1 to \(PlanLimits.localSteps)"
-        )
-        require(
-            (0...PlanLimits.localEpochs).contains(localEpochs),
-            "local_epochs",
-            "expected 1 to \(PlanLimits.localEpochs)"
-        )
-        require(
-            (localSteps > 0) != (localEpochs > 0),
-            "local_steps",
-            "expected either local_steps or local_epochs, not both"
-        )
-        require((1...PlanLimits.batch).contains(batch), "batch", "expected 1 to \(PlanLimits.batch)")
-        require(learningRate > 0 && learningRate.isFinite, "learning_rate", "expected a number above 0")
-        require((0...1).contains(schedule.decayTo), "decay_to", "expected 0 to 1")
-        require(
-            (0...PlanLimits.rounds).contains(schedule.warmupRounds),
-            "warmup_rounds",
-            "expected 0 to \(PlanLimits.rounds)"
-        )
-        require((0..<1).contains(weightDecay), "weight_decay", "expected at least 0 and less than 1")
-        require(gradientClip > 0, "gradient_clip", "expected a number above 0")
-        require(proximal >= 0 && proximal <= 1000, "proximal", "expected 0 to 1000")
-        return found + (lora?.problems ?? [])
-    }
 }

@@ -22,7 +22,7 @@ enum EntryText {
                 ]
             )
         case .campaignOpened(let plan, let by):
-            return ("campaign opened", [("campaign", plan.campaign.text), ("by", by)] + self.plan(plan))
+            return ("campaign opened", [("campaign", plan.campaign.text), ("by", by)] + self.fields(of: plan))
         case .roundOpened(let opening):
             return (
                 "round opened",
@@ -138,55 +138,9 @@ enum EntryText {
         return amendment.fields.map { ($0.name, $0.value) }
     }
 
-    private static func plan(_ plan: Plan) -> [(String, String)] {
-        [
-            ("base", plan.base.text), ("release", plan.release.text), ("sites", list(plan.sites)),
-            ("rounds", "\(plan.rounds)"),
-            ("quorum", "\(plan.quorum)"), ("recruiting", "\(plan.recruitingSeconds) s"),
-            ("recruiting deadline", "\(plan.recruitingDeadlineSeconds) s"),
-            ("attempts", "\(plan.maximumAttempts)"), ("deadline", "\(plan.deadlineSeconds) s"),
-            ("extensions", "\(plan.extensions.maximum) of \(plan.extensions.seconds) s"),
-            (
-                "late updates",
-                plan.lateness.rounds == 0
-                    ? "refused"
-                    : "up to \(counted(plan.lateness.rounds, "round")), \(plan.lateness.weightPercent) % a round"
-            ),
-            ("retention", plan.retentionSeconds == 0 ? "for ever" : "\(plan.retentionSeconds) s"),
-            ("strategy", plan.strategy.text),
-            ("weight bound", "\(plan.bounds.weight)"), ("norm bound", "\(plan.bounds.norm)"),
-        ] + training(plan.training)
-            + (plan.compression == .none ? [] : [("compression", plan.compression.text)])
-    }
-
-    private static func training(_ training: Training) -> [(String, String)] {
-        let schedule = training.schedule
-        var fields = [
-            (
-                "training",
-                "\(training.length) in batches of \(training.batch), rate \(training.learningRate), seed \(training.seed)"
-            ),
-            (
-                "schedule",
-                """
-                \(schedule.shape.rawValue) to \(schedule.decayTo) of the rate, \
-                \(counted(schedule.warmupRounds, "round")) of warm-up
-                """
-            ),
-        ]
-        if training.proximal > 0 { fields.append(("proximal", "\(training.proximal)")) }
-        if let lora = training.lora {
-            fields.append(
-                (
-                    "adapters",
-                    """
-                    rank \(lora.rank), alpha \(lora.alpha), \(lora.targets.joined(separator: ", ")); \
-                    \(lora.aggregation.rawValue)
-                    """
-                )
-            )
-        }
-        return fields
+    /// In the words of plan.toml.
+    static func fields(of plan: Plan) -> [(String, String)] {
+        Plan.schema.fields(of: plan).map { ($0.key, $0.value) }
     }
 
     private static func list(_ sites: [SiteID]) -> String { sites.map(\.description).joined(separator: ", ") }

@@ -9,6 +9,7 @@ struct CampaignGroup: AsyncParsableCommand {
             CampaignInitCommand.self, CampaignCheckCommand.self, CampaignOpenCommand.self, CampaignStatusCommand.self,
             CampaignAmendCommand.self,
             CampaignPauseCommand.self, CampaignResumeCommand.self, CampaignStopCommand.self,
+            CampaignSettingsCommand.self,
         ]
     )
 }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Federation
 import Foundation
 
 struct CampaignInitCommand: Command {
@@ -58,17 +59,10 @@ struct CampaignInitCommand: Command {
     }
 
     func execute() async throws {
-        let text = PlanFile.text(
-            campaign: campaign ?? "\(base)-\(release)",
-            base: base,
-            release: release,
-            sites: sites.sorted(),
-            rounds: rounds,
-            seed: seed,
-            learning: options.learning
-        )
-        // Validates the plan before anything is written.
-        let plan = try PlanFile.parse(text, path: "these options")
+        let plan = try plan()
+        // Before anything is written.
+        try PlanFile.requireNone(plan.problems, of: "these options")
+        let text = plan.template
         let place = try PlanPlace(in: directory, for: plan, text: text)
         let file = try OperatorFile.write(to: directory, coordinator: coordinator)
         if place.isWritten {
@@ -87,5 +81,27 @@ struct CampaignInitCommand: Command {
         }
         let path = place.path.shellQuoted
         Terminal.print("next: edit \(path), then: kumiai campaign open \(path) --config \(file.path.shellQuoted)")
+    }
+
+    private func plan() throws -> Plan {
+        func name<Name>(_ option: String, _ text: String, _ parse: (String) -> Name?) throws -> Name {
+            if let name = parse(text) { return name }
+            throw UsageError("\(option): \"\(text)\" is not a name; expected at most 64 letters, digits, . _ -")
+        }
+        return Plan.initial(
+            campaign: try name("--campaign", campaign ?? "\(base)-\(release)") { CampaignID($0) },
+            base: try name("--base", base) { ModelName($0) },
+            release: try name("--release", release) { ModelName($0) },
+            sites: try sites.map { text in
+                guard let site = SiteID(text) else {
+                    throw UsageError("--site: \"\(text)\" is not of the form member/site")
+                }
+                return site
+            },
+            rounds: rounds,
+            seed: UInt64(truncatingIfNeeded: seed),
+            rank: options.loraRank,
+            compression: options.compression
+        )
     }
 }

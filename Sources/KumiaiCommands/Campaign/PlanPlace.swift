@@ -27,7 +27,7 @@ struct PlanPlace {
 
     /// `false` if the file is another campaign's plan. Throws if it is a different plan of the same campaign.
     private static func isFree(_ path: String, for plan: Plan, text: String) throws -> Bool {
-        guard let bytes = try? RegularFile.read(path, atMost: TOMLFile<PlanFile>.maximumBytes) else {
+        guard let bytes = try? RegularFile.read(path, atMost: TOMLFile<Plan>.maximumBytes) else {
             return !FileManager.default.fileExists(atPath: path)
         }
         if bytes == Array(text.utf8) { return true }

@@ -1,14 +1,22 @@
 import ArgumentParser
 import Foundation
+import Settings
 
 /// A file that says who runs a command: operator.toml, worker.toml, coordinator.toml.
-protocol RoleFile: Decodable {
+protocol RoleFile: Configurable {
     static var name: String { get }
     /// The command that writes it.
     static var author: String { get }
+    /// The comment at the top of the file.
+    static var title: String { get }
 }
 
 extension RoleFile {
+    /// The configuration as a file with comments.
+    var template: String {
+        Self.schema.template(of: self, title: Self.title + " Unknown keys are errors.", example: self)
+    }
+
     /// The default of `--config`.
     static var defaultPath: String { ConfigurationSearch(for: Self.self).path }
 

@@ -1,9 +1,9 @@
 import Foundation
-import TOMLKit
+import Settings
 import Tensors
 
-/// A role's TOML file, checked as a whole: unknown keys are errors.
-struct TOMLFile<Content: Decodable> {
+/// A file of declared settings, checked as a whole: unknown keys are errors.
+struct TOMLFile<Content: Configurable> {
     let content: Content
     let path: String
 
@@ -31,148 +31,42 @@ struct TOMLFile<Content: Decodable> {
         return ConfigurationSearch(for: role).failure(reading: path, reason)
     }
 
-    /// `path`: where the text comes from.
+    /// - Parameter path: where the text comes from.
     init(text: String, path: String) throws {
         self.path = path
         do {
-            var decoder = TOMLDecoder()
-            decoder.strictDecoding = true
-            try TOMLGrammar.check(text)
-            let table = try TOMLTable(string: text)
-            do {
-                content = try decoder.decode(Content.self, from: table)
-            } catch let error as DecodingError {
-                throw UsageError(
-                    "\(path): \(Self.text(error, in: table))",
-                    hint: "`init` writes all keys with comments"
-                )
-            }
-        } catch let problem as TOMLGrammar.Problem {
-            throw UsageError("\(path), line \(problem.line): \(problem.message)")
-        } catch let error as UnexpectedKeysError {
-            let keys = error.keys.keys.sorted().joined(separator: ", ")
-            let role = (Content.self as? any RoleFile.Type).map { ", or is this not \($0.name)" } ?? ""
-            throw UsageError(
-                "\(path) has unknown keys: \(keys)",
-                hint: "is a name misspelt\(role)? `init` writes all keys with comments"
-            )
-        } catch let error as TOMLParseError {
-            throw UsageError("\(path), line \(error.source.begin.line): \(error.description)")
+            content = try Content(TOMLDocument(text))
+        } catch let error as TOMLDocument.SyntaxError {
+            throw UsageError("\(path), line \(error.line): \(error.message)")
+        } catch let error as SettingsError {
+            throw Self.failure(error, path)
         }
     }
 
-    private static func text(_ error: DecodingError, in table: TOMLTable) -> String {
-        func name(_ path: [any CodingKey]) -> String { path.map(\.stringValue).joined(separator: ".") }
-        switch error {
-        case .keyNotFound(let key, let context):
-            // The decoder names a key twice, and says of one with another type that it is not there.
-            let path =
-                context.codingPath.last?.stringValue == key.stringValue
-                ? context.codingPath : context.codingPath + [key]
-            guard let found = value(at: path.map(\.stringValue), in: table) else { return "\(name(path)) is missing" }
-            return "\(name(path)) is \(kind(found)); expected another type"
-        case .typeMismatch(_, let context), .valueNotFound(_, let context):
-            return "\(name(context.codingPath)) has the wrong type"
-        case .dataCorrupted(let context): return "\(name(context.codingPath)): \(context.debugDescription)"
-        @unknown default: return "\(error)"
-        }
+    private static func failure(_ error: SettingsError, _ path: String) -> UsageError {
+        let unknown = error.unknown.isEmpty ? [] : ["has unknown keys: \(error.unknown.joined(separator: ", "))"]
+        let problems = error.problems.map { $0.message.hasPrefix("is ") ? "\($0.key) \($0.message)" : "\($0)" }
+        let role = (Content.self as? any RoleFile.Type).map { ", or is this not \($0.name)" } ?? ""
+        return UsageError(
+            "\(path): \((unknown + problems).joined(separator: "; "))",
+            hint: unknown.isEmpty
+                ? "`init` writes all keys with comments"
+                : "is a name misspelt\(role)? `init` writes all keys with comments"
+        )
     }
 
-    private static func value(at path: [String], in table: TOMLTable) -> (any TOMLValueConvertible)? {
-        guard let first = path.first, let value = table[first] else { return nil }
-        guard path.count > 1 else { return value }
-        return value.table.flatMap { Self.value(at: Array(path.dropFirst()), in: $0) }
-    }
-
-    private static func kind(_ value: any TOMLValueConvertible) -> String {
-        switch value.type {
-        case .string: "a text"
-        case .int: "a whole number"
-        case .double: "a number with decimals"
-        case .bool: "true or false"
-        case .array: "a list"
-        case .table: "a section"
-        default: "a date or time"
+    /// The same file, if all values are in range.
+    func checked() throws -> TOMLFile {
+        let problems = Content.schema.problems(of: content)
+        guard problems.isEmpty else {
+            throw UsageError("\(path): " + problems.map(\.description).joined(separator: "; "))
         }
+        return self
     }
 
     /// A path of the file, which counts from the file's own directory.
     func resolve(_ relative: String) -> String {
         relative.utf8.first == UInt8(ascii: "/")
             ? relative : URL(fileURLWithPath: path).deletingLastPathComponent().appendingPathComponent(relative).path
-    }
-}
-
-/// `host:port`
-struct Endpoint {
-    let host: String
-    let port: Int
-
-    init(_ text: String, key: String) throws {
-        if let scheme = text.range(of: "://") {
-            let rest = text[scheme.upperBound...].prefix { $0 != "/" }
-            throw UsageError(
-                "\(key) is the web address \"\(text)\"; expected host:port",
-                hint:
-                    "leave out \(text[..<scheme.upperBound]) and what follows the port, for example \(Self.example(rest))"
-            )
-        }
-        guard let colon = text.lastIndex(of: ":"), let port = Int(text[text.index(after: colon)...]),
-            (0...65_535).contains(port), colon > text.startIndex
-        else { throw UsageError("\(key) is \"\(text)\"; expected host:port", hint: "for example 127.0.0.1:7443") }
-        host = String(text[..<colon]).trimmingCharacters(in: CharacterSet(charactersIn: "[]"))
-        guard !host.isEmpty, host.unicodeScalars.allSatisfy(Self.hostCharacters.contains) else {
-            throw UsageError(
-                "\(key) is \"\(text)\", and \"\(host)\" is no name of a host",
-                hint: "for example 127.0.0.1:7443"
-            )
-        }
-        self.port = port
-    }
-
-    /// Of names, and of addresses with their zone.
-    private static let hostCharacters = CharacterSet.alphanumerics.union(CharacterSet(charactersIn: ".-_:%"))
-
-    private static func example(_ text: Substring) -> String {
-        guard !text.isEmpty, text.unicodeScalars.allSatisfy(hostCharacters.contains) else { return "127.0.0.1:7443" }
-        return text.contains(":") ? String(text) : "\(text):7443"
-    }
-}
-
-/// `[identity]`: three PEM files, and the list of revoked certificates where there is one.
-struct IdentitySection: Decodable {
-    let ca: String
-    let certificate: String
-    let key: String
-    let crl: String?
-
-    /// `nil` where none is named, or "" is.
-    func revocations<Content>(of file: TOMLFile<Content>) -> String? {
-        crl.flatMap { $0.isEmpty ? nil : file.resolve($0) }
-    }
-
-    /// Its lines of a configuration that `init` writes, under the heading.
-    static let text = """
-        ca = "ca.pem"
-        certificate = "certificate.pem"
-        key = "key.pem"
-        # The CA's list of revoked certificates (kumiai pki revoke), for example "crl.pem"; "" is none. Where there \
-        is one, it must
-        # be kept up to date: past its end, no certificate is accepted.
-        crl = ""
-        """
-}
-
-/// A number with or without decimals.
-struct Decimal: Decodable {
-    let value: Double
-
-    init(from decoder: any Decoder) throws {
-        let container = try decoder.singleValueContainer()
-        if let whole = try? container.decode(Int.self) {
-            value = Double(whole)
-        } else {
-            value = try container.decode(Double.self)
-        }
     }
 }

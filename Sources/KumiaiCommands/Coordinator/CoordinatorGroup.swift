@@ -8,6 +8,7 @@ struct CoordinatorGroup: AsyncParsableCommand {
             CoordinatorInitCommand.self, CoordinatorRunCommand.self, CoordinatorStatusCommand.self,
             CoordinatorPruneCommand.self,
             CoordinatorRotateCACommand.self, CoordinatorDeclareLossCommand.self, CoordinatorCorrectClockCommand.self,
+            CoordinatorSettingsCommand.self,
         ]
     )
 }

@@ -58,7 +58,10 @@ struct CoordinatorInitCommand: Command {
         }
         if let listen { _ = try Endpoint(listen, key: "--listen") }
         let path = directory + "/" + CoordinatorFile.name
-        let file = try ConfigurationWriter.write(CoordinatorFile.text(listen: listen ?? Self.defaultListen), to: path) {
+        let file = try ConfigurationWriter.write(
+            CoordinatorFile(listen: listen ?? Self.defaultListen).template,
+            to: path
+        ) {
             (kept: TOMLFile<CoordinatorFile>) in
             listen.map { $0 == kept.content.listen ? [] : ["--listen \($0)"] } ?? []
         }

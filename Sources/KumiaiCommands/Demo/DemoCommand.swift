@@ -78,7 +78,7 @@ struct DemoCommand: Command {
             layout: layout,
             rounds: rounds,
             seed: Int(seed),
-            learning: options.learning,
+            options: options,
             output: output
         )
         let campaign = try await consortium.run()
@@ -88,7 +88,7 @@ struct DemoCommand: Command {
         let report = DemoReport(
             policy: policy.rawValue,
             rounds: rounds,
-            learning: options.learning,
+            options: options,
             comparison: comparison,
             campaign: campaign,
             audit: audit,

@@ -11,7 +11,7 @@ struct DemoConsortium {
     let layout: DemoLayout
     let rounds: Int
     let seed: Int
-    let learning: PlanOptions.Learning
+    let options: PlanOptions
     let output: LiveView.Output
 
     struct Outcome {
@@ -86,15 +86,19 @@ struct DemoConsortium {
         try issue(.coordinator("main"), to: layout.coordinator, authority, now)
         try issue(.operator("demo"), to: layout.operatorDirectory, authority, now)
         try issue(.auditor("demo"), to: layout.auditor, authority, now)
-        try write(CoordinatorFile.text(listen: address), to: "\(layout.coordinator)/\(CoordinatorFile.name)")
-        try write(OperatorFile.text(coordinator: address), to: "\(layout.operatorDirectory)/\(OperatorFile.name)")
-        try write(OperatorFile.text(coordinator: address), to: "\(layout.auditor)/\(OperatorFile.name)")
+        try write(CoordinatorFile(listen: address).template, to: "\(layout.coordinator)/\(CoordinatorFile.name)")
+        try write(OperatorFile(coordinator: address).template, to: "\(layout.operatorDirectory)/\(OperatorFile.name)")
+        try write(OperatorFile(coordinator: address).template, to: "\(layout.auditor)/\(OperatorFile.name)")
         try write(planText, to: "\(layout.operatorDirectory)/\(PlanFile.name)")
         for site in layout.sites {
             try issue(.site(site.id), to: layout.worker(site), authority, now)
             try FileManager.default.copyItem(atPath: site.source, toPath: layout.demonstrations(site))
             try write(
-                WorkerFile.text(coordinator: address, demonstrations: "demonstrations.hdf5", exitWhenFinished: true),
+                WorkerFile(
+                    coordinator: address,
+                    exitWhenFinished: true,
+                    training: .init(demonstrations: "demonstrations.hdf5")
+                ).template,
                 to: "\(layout.worker(site))/\(WorkerFile.name)"
             )
         }
@@ -103,16 +107,17 @@ struct DemoConsortium {
     }
 
     private var planText: String {
-        PlanFile.text(
-            campaign: "\(DemoLayout.base)-\(DemoLayout.release)",
-            base: DemoLayout.base.text,
-            release: DemoLayout.release.text,
-            sites: layout.sites.map(\.id.description).sorted(),
+        Plan.initial(
+            campaign: CampaignID("\(DemoLayout.base)-\(DemoLayout.release)")!,
+            base: DemoLayout.base,
+            release: DemoLayout.release,
+            sites: layout.sites.map(\.id),
             rounds: rounds,
-            seed: seed,
-            deadlineSeconds: 300,
-            learning: learning
-        )
+            seed: UInt64(seed),
+            rank: options.loraRank,
+            compression: options.compression,
+            deadlineSeconds: 300
+        ).template
     }
 
     private func issue(

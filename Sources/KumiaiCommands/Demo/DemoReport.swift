@@ -39,7 +39,7 @@ struct DemoReport: Encodable {
     init(
         policy: String,
         rounds: Int,
-        learning: PlanOptions.Learning,
+        options: PlanOptions,
         comparison: DemoComparison.Outcome,
         campaign: DemoConsortium.Outcome,
         audit: DemoAudit.Outcome,
@@ -47,8 +47,8 @@ struct DemoReport: Encodable {
     ) {
         self.policy = policy
         self.rounds = rounds
-        adapterRank = learning.rank
-        compression = learning.compression.rawValue
+        adapterRank = options.loraRank
+        compression = options.compression.rawValue
         sites = comparison.rows.count
         tasks = comparison.rows.map {
             TaskErrors(

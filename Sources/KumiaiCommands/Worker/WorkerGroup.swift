@@ -7,6 +7,7 @@ struct WorkerGroup: AsyncParsableCommand {
         subcommands: [
             WorkerInitCommand.self, WorkerRunCommand.self, WorkerStatusCommand.self, WorkerDoctorCommand.self,
             WorkerAcceptLossCommand.self,
+            WorkerSettingsCommand.self,
         ]
     )
 }

@@ -42,11 +42,11 @@ struct WorkerInitCommand: Command {
         // Paths in the configuration are relative to its own directory, those on the command line to this one.
         let absolute =
             demonstrations.utf8.first == UInt8(ascii: "/") ? demonstrations : URL(fileURLWithPath: demonstrations).path
-        let text = WorkerFile.text(
+        let text = WorkerFile(
             coordinator: coordinator,
-            demonstrations: absolute,
-            exitWhenFinished: exitWhenFinished
-        )
+            exitWhenFinished: exitWhenFinished,
+            training: .init(demonstrations: absolute)
+        ).template
         let file = try ConfigurationWriter.write(text, to: path, isPrivate: true) { ignored(by: $0, absolute) }
         let used = try TOMLFile<WorkerFile>(path)
         let demonstrations = used.resolve(used.content.training.demonstrations)
@@ -70,7 +70,7 @@ struct WorkerInitCommand: Command {
             content.coordinator == coordinator ? nil : "--coordinator \(coordinator)",
             kept.resolve(content.training.demonstrations) == demonstrations
                 ? nil : "--demonstrations \(self.demonstrations)",
-            exitWhenFinished && !content.exit_when_finished ? "--exit-when-finished" : nil,
+            exitWhenFinished && !content.exitWhenFinished ? "--exit-when-finished" : nil,
         ].compactMap(\.self)
     }
 }

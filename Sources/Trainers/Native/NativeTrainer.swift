@@ -186,7 +186,12 @@ extension LocalTraining {
             batch: t.batch,
             sampling: t.localEpochs > 0 ? .epochs : .random,
             schedule: .round(rate: t.learningRate(round: job.key.round, of: job.rounds), steps: steps),
-            optimizer: AdamW.Settings(weightDecay: Float(t.weightDecay), clip: Float(t.gradientClip)),
+            optimizer: AdamW.Settings(
+                beta1: Float(t.betas.first),
+                beta2: Float(t.betas.second),
+                weightDecay: Float(t.weightDecay),
+                clip: Float(t.gradientClip)
+            ),
             proximal: Float(t.proximal),
             threads: threads
         )

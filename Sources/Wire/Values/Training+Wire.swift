@@ -18,6 +18,13 @@ extension Training {
             m.seed = seed
             m.lora = lora?.packed(in: arena)
             m.compression = compression.packed(in: arena)
+            // Earlier versions have no such field, and their plans keep their bytes.
+            if betas != .standard {
+                m.betas = arena.make(kumiai__v1__adam_betas__init) {
+                    $0.first = betas.first
+                    $0.second = betas.second
+                }
+            }
         }
     }
 
@@ -34,6 +41,12 @@ extension Training {
             ),
             weightDecay: try Field.finite(m.weight_decay, "training.weight_decay"),
             gradientClip: try Field.finite(m.gradient_clip, "training.gradient_clip"),
+            betas: try m.betas.map {
+                AdamBetas(
+                    first: try Field.finite($0.pointee.first, "training.beta1"),
+                    second: try Field.finite($0.pointee.second, "training.beta2")
+                )
+            } ?? .standard,
             proximal: try Field.finite(m.proximal, "training.proximal"),
             seed: m.seed,
             lora: try m.lora.map { try LoRA($0.pointee) }

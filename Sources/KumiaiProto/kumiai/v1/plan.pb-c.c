@@ -547,6 +547,51 @@ void   kumiai__v1__training__free_unpacked
   assert(message->base.descriptor == &kumiai__v1__training__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   kumiai__v1__adam_betas__init
+                     (Kumiai__V1__AdamBetas         *message)
+{
+  static const Kumiai__V1__AdamBetas init_value = KUMIAI__V1__ADAM_BETAS__INIT;
+  *message = init_value;
+}
+size_t kumiai__v1__adam_betas__get_packed_size
+                     (const Kumiai__V1__AdamBetas *message)
+{
+  assert(message->base.descriptor == &kumiai__v1__adam_betas__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t kumiai__v1__adam_betas__pack
+                     (const Kumiai__V1__AdamBetas *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &kumiai__v1__adam_betas__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t kumiai__v1__adam_betas__pack_to_buffer
+                     (const Kumiai__V1__AdamBetas *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &kumiai__v1__adam_betas__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Kumiai__V1__AdamBetas *
+       kumiai__v1__adam_betas__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Kumiai__V1__AdamBetas *)
+     protobuf_c_message_unpack (&kumiai__v1__adam_betas__descriptor,
+                                allocator, len, data);
+}
+void   kumiai__v1__adam_betas__free_unpacked
+                     (Kumiai__V1__AdamBetas *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &kumiai__v1__adam_betas__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   kumiai__v1__lo_ra__init
                      (Kumiai__V1__LoRA         *message)
 {
@@ -1658,7 +1703,7 @@ const ProtobufCMessageDescriptor kumiai__v1__bounds__descriptor =
   (ProtobufCMessageInit) kumiai__v1__bounds__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor kumiai__v1__training__field_descriptors[13] =
+static const ProtobufCFieldDescriptor kumiai__v1__training__field_descriptors[14] =
 {
   {
     "local_steps",
@@ -1816,9 +1861,22 @@ static const ProtobufCFieldDescriptor kumiai__v1__training__field_descriptors[13
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "betas",
+    14,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Kumiai__V1__Training, betas),
+    &kumiai__v1__adam_betas__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned kumiai__v1__training__field_indices_by_name[] = {
   1,   /* field[1] = batch */
+  13,   /* field[13] = betas */
   12,   /* field[12] = compression */
   3,   /* field[3] = decay_to */
   5,   /* field[5] = gradient_clip */
@@ -1835,7 +1893,7 @@ static const unsigned kumiai__v1__training__field_indices_by_name[] = {
 static const ProtobufCIntRange kumiai__v1__training__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 13 }
+  { 0, 14 }
 };
 const ProtobufCMessageDescriptor kumiai__v1__training__descriptor =
 {
@@ -1845,11 +1903,62 @@ const ProtobufCMessageDescriptor kumiai__v1__training__descriptor =
   "Kumiai__V1__Training",
   "kumiai.v1",
   sizeof(Kumiai__V1__Training),
-  13,
+  14,
   kumiai__v1__training__field_descriptors,
   kumiai__v1__training__field_indices_by_name,
   1,  kumiai__v1__training__number_ranges,
   (ProtobufCMessageInit) kumiai__v1__training__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor kumiai__v1__adam_betas__field_descriptors[2] =
+{
+  {
+    "first",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    0,   /* quantifier_offset */
+    offsetof(Kumiai__V1__AdamBetas, first),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "second",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    0,   /* quantifier_offset */
+    offsetof(Kumiai__V1__AdamBetas, second),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned kumiai__v1__adam_betas__field_indices_by_name[] = {
+  0,   /* field[0] = first */
+  1,   /* field[1] = second */
+};
+static const ProtobufCIntRange kumiai__v1__adam_betas__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor kumiai__v1__adam_betas__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "kumiai.v1.AdamBetas",
+  "AdamBetas",
+  "Kumiai__V1__AdamBetas",
+  "kumiai.v1",
+  sizeof(Kumiai__V1__AdamBetas),
+  2,
+  kumiai__v1__adam_betas__field_descriptors,
+  kumiai__v1__adam_betas__field_indices_by_name,
+  1,  kumiai__v1__adam_betas__number_ranges,
+  (ProtobufCMessageInit) kumiai__v1__adam_betas__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor kumiai__v1__lo_ra__field_descriptors[4] =

@@ -27,6 +27,7 @@ typedef struct Kumiai__V1__Nesterov Kumiai__V1__Nesterov;
 typedef struct Kumiai__V1__Adaptive Kumiai__V1__Adaptive;
 typedef struct Kumiai__V1__Bounds Kumiai__V1__Bounds;
 typedef struct Kumiai__V1__Training Kumiai__V1__Training;
+typedef struct Kumiai__V1__AdamBetas Kumiai__V1__AdamBetas;
 typedef struct Kumiai__V1__LoRA Kumiai__V1__LoRA;
 typedef struct Kumiai__V1__Compression Kumiai__V1__Compression;
 typedef struct Kumiai__V1__BFloat16 Kumiai__V1__BFloat16;
@@ -356,10 +357,28 @@ struct  Kumiai__V1__Training
    * If absent, updates are float32.
    */
   Kumiai__V1__Compression *compression;
+  /*
+   * Without it, 0.9 and 0.95.
+   */
+  Kumiai__V1__AdamBetas *betas;
 };
 #define KUMIAI__V1__TRAINING__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&kumiai__v1__training__descriptor) \
-    , 0, 0, 0, 0, 0, 0, 0, 0, KUMIAI__V1__RATE_SCHEDULE__LINEAR, 0, 0, NULL, NULL }
+    , 0, 0, 0, 0, 0, 0, 0, 0, KUMIAI__V1__RATE_SCHEDULE__LINEAR, 0, 0, NULL, NULL, NULL }
+
+
+/*
+ * How fast AdamW's moments forget.
+ */
+struct  Kumiai__V1__AdamBetas
+{
+  ProtobufCMessage base;
+  double first;
+  double second;
+};
+#define KUMIAI__V1__ADAM_BETAS__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&kumiai__v1__adam_betas__descriptor) \
+    , 0, 0 }
 
 
 /*
@@ -673,6 +692,25 @@ Kumiai__V1__Training *
 void   kumiai__v1__training__free_unpacked
                      (Kumiai__V1__Training *message,
                       ProtobufCAllocator *allocator);
+/* Kumiai__V1__AdamBetas methods */
+void   kumiai__v1__adam_betas__init
+                     (Kumiai__V1__AdamBetas         *message);
+size_t kumiai__v1__adam_betas__get_packed_size
+                     (const Kumiai__V1__AdamBetas   *message);
+size_t kumiai__v1__adam_betas__pack
+                     (const Kumiai__V1__AdamBetas   *message,
+                      uint8_t             *out);
+size_t kumiai__v1__adam_betas__pack_to_buffer
+                     (const Kumiai__V1__AdamBetas   *message,
+                      ProtobufCBuffer     *buffer);
+Kumiai__V1__AdamBetas *
+       kumiai__v1__adam_betas__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   kumiai__v1__adam_betas__free_unpacked
+                     (Kumiai__V1__AdamBetas *message,
+                      ProtobufCAllocator *allocator);
 /* Kumiai__V1__LoRA methods */
 void   kumiai__v1__lo_ra__init
                      (Kumiai__V1__LoRA         *message);
@@ -806,6 +844,9 @@ typedef void (*Kumiai__V1__Bounds_Closure)
 typedef void (*Kumiai__V1__Training_Closure)
                  (const Kumiai__V1__Training *message,
                   void *closure_data);
+typedef void (*Kumiai__V1__AdamBetas_Closure)
+                 (const Kumiai__V1__AdamBetas *message,
+                  void *closure_data);
 typedef void (*Kumiai__V1__LoRA_Closure)
                  (const Kumiai__V1__LoRA *message,
                   void *closure_data);
@@ -841,6 +882,7 @@ extern const ProtobufCMessageDescriptor kumiai__v1__nesterov__descriptor;
 extern const ProtobufCMessageDescriptor kumiai__v1__adaptive__descriptor;
 extern const ProtobufCMessageDescriptor kumiai__v1__bounds__descriptor;
 extern const ProtobufCMessageDescriptor kumiai__v1__training__descriptor;
+extern const ProtobufCMessageDescriptor kumiai__v1__adam_betas__descriptor;
 extern const ProtobufCMessageDescriptor kumiai__v1__lo_ra__descriptor;
 extern const ProtobufCMessageDescriptor kumiai__v1__compression__descriptor;
 extern const ProtobufCMessageDescriptor kumiai__v1__bfloat16__descriptor;

@@ -1,11 +1,11 @@
 extension String {
     /// As a TOML string, with quotes.
-    var tomlQuoted: String {
+    public var tomlQuoted: String {
         var text = ""
         for scalar in unicodeScalars {
             switch scalar {
             case "\"", "\\": text += "\\\(scalar)"
-            // Control characters, and those that TOMLGrammar takes for the end of a line.
+            // Control characters, and those that TOMLReader takes for the end of a line.
             case "\0"..<" ", "\u{7F}"..<"\u{A0}", "\u{2028}", "\u{2029}", "\u{FEFF}", "\u{FFFD}":
                 let code = String(scalar.value, radix: 16, uppercase: true)
                 text += "\\u" + String(repeating: "0", count: 4 - code.count) + code

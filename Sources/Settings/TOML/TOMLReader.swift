@@ -1,26 +1,22 @@
-/// The part of TOML that configurations use: sections, and keys with strings, numbers, truth values and lists of them.
+/// Reads the part of TOML that configurations use: sections, and keys with strings, numbers, truth values and lists.
 ///
-/// Checked before toml++ reads a file, because that library stops the process at some files that are not TOML at all.
-struct TOMLGrammar {
-    /// What is wrong, and in which line.
-    struct Problem: Error {
-        let line: Int
-        let message: String
-    }
+/// Our own, because toml++, the library behind every TOML package for Swift, ends the process at some files that are not
+/// TOML at all; the checks that kept those files from it were already this reader.
+struct TOMLReader {
+    private typealias Problem = TOMLDocument.SyntaxError
 
     private static let deepestList = 4
     private static let longestKey = 128
+    private static let longestWord = 64
 
     private let scalars: [Unicode.Scalar]
     private var position = 0
     private var line = 1
+    /// The name of the section that is being read, with its dot.
+    private var prefix = ""
+    private var result = TOMLDocument()
 
-    static func check(_ text: String) throws(Problem) {
-        var grammar = TOMLGrammar(text)
-        try grammar.document()
-    }
-
-    private init(_ text: String) { scalars = Array(text.unicodeScalars) }
+    init(_ text: String) { scalars = Array(text.unicodeScalars) }
 
     private var next: Unicode.Scalar? { position < scalars.count ? scalars[position] : nil }
 
@@ -28,10 +24,10 @@ struct TOMLGrammar {
 
     // MARK: Lines
 
-    private mutating func document() throws(Problem) {
+    mutating func document() throws(TOMLDocument.SyntaxError) -> TOMLDocument {
         while true {
             try blanks(acrossLines: true)
-            guard let first = next else { return }
+            guard let first = next else { return result }
             if first == "[" { try section() } else { try assignment() }
             try endOfLine()
         }
@@ -40,17 +36,24 @@ struct TOMLGrammar {
     private mutating func section() throws(Problem) {
         position += 1
         try blanks()
-        try key("the name of a section")
+        let name = try key("the name of a section")
         try blanks()
         guard take("]") else { throw wrong("expected ] after the name of a section") }
+        guard result.sections.updateValue(line, forKey: name) == nil else {
+            throw wrong("the section [\(name)] occurs twice")
+        }
+        prefix = name + "."
     }
 
     private mutating func assignment() throws(Problem) {
-        try key("a key")
+        let (first, name) = (line, prefix + (try key("a key")))
         try blanks()
         guard take("=") else { throw wrong("expected = after a key") }
         try blanks()
-        try value(depth: 0)
+        let value = try value(depth: 0)
+        guard result.entries.updateValue(.init(value: value, line: first), forKey: name) == nil else {
+            throw Problem(line: first, message: "\(name) occurs twice")
+        }
     }
 
     private mutating func endOfLine() throws(Problem) {
@@ -60,7 +63,7 @@ struct TOMLGrammar {
 
     // MARK: Keys and values
 
-    private mutating func key(_ what: String) throws(Problem) {
+    private mutating func key(_ what: String) throws(Problem) -> String {
         let start = position
         while let scalar = next, scalar.isASCII,
             scalar.properties.isAlphabetic || ("0"..."9").contains(scalar) || scalar == "_" || scalar == "-"
@@ -70,79 +73,102 @@ struct TOMLGrammar {
         guard position > start, position - start <= Self.longestKey else {
             throw wrong("expected \(what) here: letters, digits, _ and -")
         }
+        return text(start..<position)
     }
 
-    private mutating func value(depth: Int) throws(Problem) {
+    private func text(_ range: Range<Int>) -> String {
+        var text = String.UnicodeScalarView()
+        text.append(contentsOf: scalars[range])
+        return String(text)
+    }
+
+    private mutating func value(depth: Int) throws(Problem) -> TOMLValue {
         switch next {
-        case "\"": try string(closing: "\"", escapes: true)
-        case "'": try string(closing: "'", escapes: false)
-        case "[": try list(depth: depth + 1)
+        case "\"": .text(try string(closing: "\"", escapes: true))
+        case "'": .text(try string(closing: "'", escapes: false))
+        case "[": .list(try list(depth: depth + 1))
         default: try word()
         }
     }
 
-    private mutating func string(closing: Unicode.Scalar, escapes: Bool) throws(Problem) {
+    private mutating func string(closing: Unicode.Scalar, escapes: Bool) throws(Problem) -> String {
         position += 1
+        var text = String.UnicodeScalarView()
         while let scalar = next, scalar != closing {
             guard !Self.isOdd(scalar), scalar != "\n", scalar != "\r" else {
                 throw wrong("a text ends in the line in which it begins, with \(closing)")
             }
             position += 1
-            if escapes, scalar == "\\" { try escape() }
+            text.append(escapes && scalar == "\\" ? try escape() : scalar)
         }
         guard take(closing) else { throw wrong("a text does not end") }
+        return String(text)
     }
 
-    private mutating func escape() throws(Problem) {
-        let digits: Int
-        switch next {
-        case "b", "t", "n", "f", "r", "\"", "\\": digits = 0
-        case "u": digits = 4
+    private mutating func escape() throws(Problem) -> Unicode.Scalar {
+        let escaped = next
+        position += 1
+        switch escaped {
+        case "b": return "\u{8}"
+        case "t": return "\t"
+        case "n": return "\n"
+        case "f": return "\u{c}"
+        case "r": return "\r"
+        case "\"", "\\": return escaped!
+        case "u": break
         default: throw wrong("\\ stands before one of b t n f r \" \\ or uXXXX")
         }
-        position += 1
         var code: UInt32 = 0
-        for _ in 0..<digits {
+        for _ in 0..<4 {
             guard let scalar = next, scalar.isASCII, let digit = Character(scalar).hexDigitValue else {
                 throw wrong("expected four hexadecimal digits after \\u")
             }
             code = code << 4 | UInt32(digit)
             position += 1
         }
-        guard Unicode.Scalar(code) != nil else { throw wrong("\\u names no character") }
+        guard let scalar = Unicode.Scalar(code) else { throw wrong("\\u names no character") }
+        return scalar
     }
 
-    private mutating func list(depth: Int) throws(Problem) {
-        guard depth <= Self.deepestList else { throw wrong("lists stand in lists more than \(Self.deepestList) deep") }
+    private mutating func list(depth: Int) throws(Problem) -> [TOMLValue] {
+        guard depth <= Self.deepestList else { throw wrong("lists are nested more than \(Self.deepestList) deep") }
         position += 1
+        var values: [TOMLValue] = []
         try blanks(acrossLines: true)
         while !take("]") {
-            try value(depth: depth)
+            values.append(try value(depth: depth))
             try blanks(acrossLines: true)
             guard take(",") else {
                 guard take("]") else { throw wrong("expected , or ] in a list") }
-                return
+                return values
             }
             try blanks(acrossLines: true)
         }
+        return values
     }
 
     /// A number or a truth value.
-    private mutating func word() throws(Problem) {
+    private mutating func word() throws(Problem) -> TOMLValue {
         let start = position
         while let scalar = next, scalar.isASCII,
             scalar.properties.isAlphabetic || ("0"..."9").contains(scalar) || ["+", "-", ".", "_"].contains(scalar)
         {
             position += 1
         }
-        var text = String.UnicodeScalarView()
-        text.append(contentsOf: scalars[start..<position].prefix(64))
-        let word = String(text)
-        guard position - start < 64,
-            word.wholeMatch(of: /true|false|[+-]?(0|[1-9](_?[0-9])*)(\.[0-9](_?[0-9])*)?([eE][+-]?[0-9]{1,4})?/) != nil
-        else {
-            throw wrong("\"\(word)\" is no value: expected a \"text\", a number, true, false or a [list]")
+        let word = text(start..<min(position, start + Self.longestWord))
+        guard position - start < Self.longestWord, let value = Self.value(of: word) else {
+            throw wrong("\"\(word)\" is not a value: expected a \"text\", a number, true, false or a [list]")
         }
+        return value
+    }
+
+    private static func value(of word: String) -> TOMLValue? {
+        if word == "true" || word == "false" { return .flag(word == "true") }
+        let number = /[+-]?(0|[1-9](_?[0-9])*)(\.[0-9](_?[0-9])*)?([eE][+-]?[0-9]{1,4})?/
+        guard let match = word.wholeMatch(of: number) else { return nil }
+        let digits = word.filter { $0 != "_" }
+        guard match.3 == nil, match.5 == nil else { return Double(digits).map { .number($0) } }
+        return Int(digits).map { .integer($0) }
     }
 
     // MARK: Between them

@@ -1,0 +1,14 @@
+import ArgumentParser
+import Federation
+import Settings
+
+struct WorkerSettingsCommand: Command {
+    static let configuration = CommandConfiguration(
+        commandName: "settings",
+        abstract: "List all keys of worker.toml: what they mean, what may be given, and the default."
+    )
+
+    @OptionGroup var listing: SettingsListing
+
+    func execute() async throws { try listing.show(WorkerFile.schema) }
+}

@@ -1,0 +1,48 @@
+/// The numbers that a setting may have.
+public struct NumberRange: Equatable, Sendable {
+    public let lower: Double
+    public let upper: Double
+    /// Whether the bounds themselves are in the range.
+    public let includesLower: Bool
+    public let includesUpper: Bool
+
+    private init(_ lower: Double, _ upper: Double, includesLower: Bool, includesUpper: Bool) {
+        self.lower = lower
+        self.upper = upper
+        self.includesLower = includesLower
+        self.includesUpper = includesUpper
+    }
+
+    /// Both bounds are in the range.
+    public static func from(_ lower: Double, to upper: Double) -> NumberRange {
+        NumberRange(lower, upper, includesLower: true, includesUpper: true)
+    }
+
+    /// The lower bound is in the range, the upper one is not.
+    public static func from(_ lower: Double, below upper: Double) -> NumberRange {
+        NumberRange(lower, upper, includesLower: true, includesUpper: false)
+    }
+
+    /// The upper bound is in the range, the lower one is not.
+    public static func above(_ lower: Double, to upper: Double = .infinity) -> NumberRange {
+        NumberRange(lower, upper, includesLower: false, includesUpper: upper.isFinite)
+    }
+
+    /// NaN and infinite numbers are in no range.
+    public func contains(_ value: Double) -> Bool {
+        value.isFinite && (includesLower ? value >= lower : value > lower)
+            && (includesUpper ? value <= upper : value < upper)
+    }
+
+    /// As it follows "expected".
+    public var text: String {
+        if upper == .infinity { return "a number above \(Self.text(lower))" }
+        if includesLower && includesUpper { return "\(Self.text(lower)) to \(Self.text(upper))" }
+        return (includesLower ? "at least " : "more than ") + Self.text(lower)
+            + (includesUpper ? " and at most " : " and less than ") + Self.text(upper)
+    }
+
+    private static func text(_ value: Double) -> String {
+        Int(exactly: value).map { "\($0)" } ?? "\(value)"
+    }
+}

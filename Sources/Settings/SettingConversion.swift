@@ -1,0 +1,177 @@
+/// The conversion between a value in a file and one of the program.
+public struct SettingConversion<Value>: Sendable {
+    /// What may be given, as it follows "expected"; empty: anything of its type.
+    let range: String
+    let toml: @Sendable (Value) -> TOMLValue
+    /// `nil` if the value has another type.
+    let parse: @Sendable (TOMLValue) throws(SettingMismatch) -> Value?
+    let holds: @Sendable (Value) -> Bool
+}
+
+/// Why a value cannot be taken: a text that follows the setting's key.
+struct SettingMismatch: Error {
+    let message: String
+}
+
+extension SettingConversion where Value == Int {
+    /// Any whole number of 64 bits.
+    public static var anyInteger: Self {
+        Self(
+            range: "a whole number",
+            toml: { .integer($0) },
+            parse: { value in
+                guard case .integer(let number) = value else { return nil }
+                return number
+            },
+            holds: { _ in true }
+        )
+    }
+
+    public static func integer(_ range: ClosedRange<Int>, unit: String = "") -> Self {
+        Self(
+            range: "\(range.lowerBound) to \(range.upperBound)" + (unit.isEmpty ? "" : " \(unit)"),
+            toml: { .integer($0) },
+            parse: { value in
+                guard case .integer(let number) = value else { return nil }
+                return number
+            },
+            holds: range.contains
+        )
+    }
+}
+
+extension SettingConversion where Value == Double {
+    /// A number with or without decimals.
+    ///
+    /// - Parameter orZero: whether 0, which turns something off, may be given as well.
+    public static func number(_ range: NumberRange, orZero: Bool = false) -> Self {
+        Self(
+            range: range.text + (orZero ? ", or 0" : ""),
+            toml: { .number($0) },
+            parse: { value in
+                switch value {
+                case .number(let number): number
+                case .integer(let number): Double(number)
+                default: nil
+                }
+            },
+            holds: { range.contains($0) || orZero && $0 == 0 }
+        )
+    }
+}
+
+extension SettingConversion where Value == Bool {
+    public static var flag: Self {
+        Self(
+            range: "true or false",
+            toml: { .flag($0) },
+            parse: { value in
+                guard case .flag(let flag) = value else { return nil }
+                return flag
+            },
+            holds: { _ in true }
+        )
+    }
+}
+
+extension SettingConversion where Value == String {
+    /// - Parameter expected: what a text must be, as it follows "expected".
+    public static func text(_ expected: String = "", where holds: @escaping @Sendable (String) -> Bool = { _ in true })
+        -> Self
+    {
+        Self(
+            range: expected,
+            toml: { .text($0) },
+            parse: { value in
+                guard case .text(let text) = value else { return nil }
+                return text
+            },
+            holds: holds
+        )
+    }
+}
+
+extension SettingConversion where Value == [String] {
+    public static func texts(
+        _ expected: String = "",
+        where holds: @escaping @Sendable ([String]) -> Bool = { _ in true }
+    ) -> Self {
+        Self(
+            range: expected,
+            toml: { .list($0.map(TOMLValue.text)) },
+            parse: { value in
+                guard case .list(let values) = value else { return nil }
+                var texts: [String] = []
+                for case .text(let text) in values { texts.append(text) }
+                return texts.count == values.count ? texts : nil
+            },
+            holds: holds
+        )
+    }
+}
+
+extension SettingConversion where Value: RawRepresentable & CaseIterable & Sendable, Value.RawValue == String {
+    /// One of a few words.
+    public static var choice: Self {
+        let words = Value.allCases.map(\.rawValue).joined(separator: ", ")
+        return Self(
+            range: "one of \(words)",
+            toml: { .text($0.rawValue) },
+            parse: { value throws(SettingMismatch) in
+                guard case .text(let text) = value else { return nil }
+                guard let choice = Value(rawValue: text) else {
+                    throw SettingMismatch(message: "\"\(text)\" is none of \(words)")
+                }
+                return choice
+            },
+            holds: { _ in true }
+        )
+    }
+}
+
+extension SettingConversion {
+    /// A text that stands for a value, for example a name.
+    ///
+    /// - Parameter expected: what the text must be, as it follows "expected".
+    public static func name(
+        _ expected: String,
+        text: @escaping @Sendable (Value) -> String,
+        parse: @escaping @Sendable (String) -> Value?
+    ) -> Self {
+        Self(
+            range: expected,
+            toml: { .text(text($0)) },
+            parse: { value throws(SettingMismatch) in
+                guard case .text(let text) = value else { return nil }
+                guard let value = parse(text) else { throw SettingMismatch(message: "expected \(expected)") }
+                return value
+            },
+            holds: { _ in true }
+        )
+    }
+
+    /// A list of such texts.
+    public static func names<Element>(
+        _ expected: String,
+        text: @escaping @Sendable (Element) -> String,
+        parse: @escaping @Sendable (String) -> Element?
+    ) -> Self where Value == [Element] {
+        Self(
+            range: expected,
+            toml: { .list($0.map { .text(text($0)) }) },
+            parse: { value throws(SettingMismatch) in
+                guard case .list(let values) = value else { return nil }
+                var elements: [Element] = []
+                for value in values {
+                    guard case .text(let text) = value else { return nil }
+                    guard let element = parse(text) else {
+                        throw SettingMismatch(message: "\"\(text)\" is not \(expected)")
+                    }
+                    elements.append(element)
+                }
+                return elements
+            },
+            holds: { _ in true }
+        )
+    }
+}

@@ -1,13 +1,15 @@
 import Tensors
 
 extension AdapterLayout {
-    /// Throws where the native trainer cannot train such an adapter.
+    /// Checks that the native trainer can train this adapter.
+    ///
+    /// - Throws: ``ContractError`` if it has no modules, or a module that the trainer does not support.
     public func checkTrainable() throws {
-        guard !modules.isEmpty else { throw ContractError("the adapter's targets name no module of the model") }
+        guard !modules.isEmpty else { throw ContractError("the adapter's targets match no module of the model") }
         for module in modules where !module.name.hasPrefix("blocks.") && module.name != "head" {
             throw ContractError(
                 "the native trainer has no adapter for \(module.name)",
-                hint: "targets are qkv, proj, fc1, fc2 and head"
+                hint: "possible targets are qkv, proj, fc1, fc2 and head"
             )
         }
     }

@@ -1,28 +1,31 @@
-/// Observations and, for training, the actions that an expert took. What a policy does not use is empty.
+/// Observations and, for training, the expert's actions. Arrays that the policy does not use are empty.
 public struct Batch: Sendable {
     public var count: Int
     /// count × stateCount, normalised.
     public var state: [Float]
-    /// count × words, ids in the vocabulary.
+    /// count × words, token ids.
     public var words: [Int32]
-    /// count × patches × patchPixels, −1…1.
+    /// count × patches × patchPixels, each from −1 to 1.
     public var patches: [Float]
     /// count × chunk × actionCount, normalised.
     public var actions: [Float]
-    /// Flow matching: where the flow starts, as ``actions``; normal.
+    /// For flow matching: the start of the flow, with the shape of ``actions``; normally distributed.
     public var noise: [Float]
-    /// Flow matching: how far along it is, count numbers of 0…1.
+    /// For flow matching: the time of each sample in the flow, from 0 to 1; `count` values.
     public var time: [Float]
 
-    /// Bytes of a batch, of which two are in memory at a time.
+    /// The memory of one batch, in bytes; two batches are in memory at a time.
     public static func byteCount(count: Int, _ c: PolicyConfiguration) -> Int {
         4 * count * (c.stateCount + c.words + c.patches * c.patchPixels + 2 * c.chunk * c.actionCount + 1)
     }
 
-    /// Batches may take so much at most; README.md lists it.
+    /// The largest allowed size of a batch; listed in README.md.
     public static let maximumBytes = 4 << 30
 
-    /// Throws where a batch of `count` samples would take more.
+    /// Checks that a batch of `count` samples is not larger than ``maximumBytes``.
+    ///
+    /// - Parameter hint: The hint of the error.
+    /// - Throws: ``ContractError`` if it is larger.
     public static func check(count: Int, _ configuration: PolicyConfiguration, hint: String) throws {
         guard byteCount(count: count, configuration) <= maximumBytes else {
             throw ContractError(
@@ -32,12 +35,12 @@ public struct Batch: Sendable {
         }
     }
 
-    /// As many samples as fit, at least one and at most `count`.
+    /// The largest number of samples whose batch fits into ``maximumBytes``, at least 1 and at most `count`.
     package static func largest(upTo count: Int, _ configuration: PolicyConfiguration) -> Int {
         max(1, min(count, maximumBytes / byteCount(count: 1, configuration)))
     }
 
-    /// An empty batch with room for `count` samples.
+    /// Creates a batch of `count` samples that are all zeros.
     public init(count: Int, _ configuration: PolicyConfiguration) {
         self.count = count
         let actionCount = count * configuration.chunk * configuration.actionCount

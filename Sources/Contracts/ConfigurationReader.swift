@@ -1,19 +1,20 @@
 import Tensors
 
-/// Reads members of a JSON object, and names what is wrong with them.
+/// Reads members of a JSON object; errors name the wrong member.
 struct ConfigurationReader {
     private let json: JSONValue
     private let place: String
     private static let maximumTextBytes = 256
 
-    /// `names`: of all members that there may be. What is not understood is refused: a policy that ignored it would be
-    /// another.
+    /// Unknown members are refused: if one were ignored, the policy would not be the one that the config describes.
+    ///
+    /// - Parameter names: The names of all known members.
     init(_ json: JSONValue, in place: String, names: [String]) throws {
         self.json = json
         self.place = place
-        guard let object = json.object else { throw ContractError("the model's config: \(place) is no object") }
+        guard let object = json.object else { throw ContractError("the model's config: \(place) is not an object") }
         for member in object where !names.contains(member.name) {
-            throw wrong(String(member.name.prefix(64)), "is not known; known are \(names.joined(separator: ", "))")
+            throw wrong(String(member.name.prefix(64)), "is unknown; known names: \(names.joined(separator: ", "))")
         }
     }
 
@@ -33,12 +34,12 @@ struct ConfigurationReader {
         return text
     }
 
-    /// A name of a dataset, which must not lead elsewhere.
+    /// Reads the relative path of a dataset. It must not contain "..", so it cannot leave its group.
     func key(_ name: String) throws -> String {
         let text = try text(name)
         let parts = text.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
         guard parts.allSatisfy({ !["", ".", ".."].contains(Substring($0)) }) else {
-            throw wrong(name, "is no name of a dataset")
+            throw wrong(name, "is not a valid dataset name")
         }
         return text
     }
@@ -66,7 +67,7 @@ struct ConfigurationReader {
     func numbers(_ name: String) throws -> [Float] {
         try list(name, atMost: Contract.maximumNumbers).map { element in
             guard let value = element.double.map({ Float($0) }), value.isFinite else {
-                throw wrong(name, "has something that is not a finite number")
+                throw wrong(name, "has an element that is not a finite number")
             }
             return value
         }
@@ -74,7 +75,7 @@ struct ConfigurationReader {
 
     func list(_ name: String, atMost limit: Int) throws -> [JSONValue] {
         guard let values = json[name]?.array, values.count <= limit else {
-            throw wrong(name, "is not a list of at most \(limit)")
+            throw wrong(name, "is not a list of at most \(limit) elements")
         }
         return values
     }

@@ -1,8 +1,8 @@
 import Tensors
 
-/// The `contract` in a model's `config`.
+/// The `contract` object in a model's `config`.
 extension Contract {
-    /// Limits of contracts from outside.
+    /// Limits for contracts in models' files, which may come from anywhere.
     static let maximumFeatures = 256
     static let maximumNumbers = 4096
     static let maximumCameras = 16
@@ -19,7 +19,7 @@ extension Contract {
         )
         let hertz = json["control_hz"] == nil ? 0 : json["control_hz"]?.double ?? -1
         guard (0...10_000).contains(hertz) else {
-            throw ConfigurationReader.wrong("contract.control_hz", "is not 0 to 10000")
+            throw ConfigurationReader.wrong("contract.control_hz", "is not a number from 0 to 10000")
         }
         self.init(
             embodiment: try reader.text("embodiment"),
@@ -32,7 +32,7 @@ extension Contract {
         guard stateCount <= Self.maximumNumbers else {
             throw ConfigurationReader.wrong(
                 "contract.state",
-                "has \(stateCount) numbers; at most \(Self.maximumNumbers) are taken"
+                "has \(stateCount) numbers; expected at most \(Self.maximumNumbers)"
             )
         }
     }
@@ -54,7 +54,7 @@ extension ActionSpace {
         let dimensions = try reader.list("dimensions", atMost: Contract.maximumActions).map(Dimension.init(json:))
         guard !dimensions.isEmpty else { throw ConfigurationReader.wrong("contract.action.dimensions", "is empty") }
         guard Set(dimensions.map(\.name)).count == dimensions.count else {
-            throw ConfigurationReader.wrong("contract.action.dimensions", "have names that stand twice")
+            throw ConfigurationReader.wrong("contract.action.dimensions", "contain a name twice")
         }
         self.init(space: try reader.text("space"), dimensions: dimensions)
     }
@@ -105,7 +105,7 @@ extension StateFeature {
         guard !mean.isEmpty, mean.count == std.count, std.allSatisfy({ $0 > 0 }) else {
             throw ConfigurationReader.wrong(
                 "contract.state",
-                "\(key): mean and std are not as long as one another, or a std is not positive"
+                "\(key): mean and std differ in length or are empty, or a std is not positive"
             )
         }
     }

@@ -1,12 +1,13 @@
-/// What a policy is for and what it is fed: part of the base model, so that all sites mean the same by a number.
+/// The robot that a policy controls, and its inputs and outputs. It is part of the base model, so that each number has
+/// the same meaning at all sites.
 ///
-/// The normalisation is the consortium's, decided with the base model: no statistics leave a site.
+/// The consortium chooses the normalisation together with the base model, so no statistics leave a site.
 public struct Contract: Equatable, Sendable {
     /// The robot, for example "aloha" or "sawyer".
     public var embodiment: String
-    /// Steps a second of the demonstrations; 0: not said.
+    /// Steps per second of the demonstrations; 0 if not specified.
     public var controlHertz: Double
-    /// The attribute of a demonstration that holds its instruction; empty: the policy takes none.
+    /// The attribute of a demonstration that contains its instruction; empty if the policy takes no instruction.
     public var instruction: String
     public var action: ActionSpace
     public var state: [StateFeature]
@@ -28,13 +29,13 @@ public struct Contract: Equatable, Sendable {
         self.cameras = cameras
     }
 
-    /// Numbers of the state's features together.
+    /// The number of values in all features of the state together.
     public var stateCount: Int { state.reduce(0) { $0 + $1.count } }
 }
 
-/// The numbers of an action, in order.
+/// The dimensions of an action, in order.
 public struct ActionSpace: Equatable, Sendable {
-    /// For people: "joint positions", "end-effector displacement".
+    /// A description for people, for example "joint positions" or "end-effector displacement".
     public var space: String
     public var dimensions: [Dimension]
 
@@ -44,7 +45,7 @@ public struct ActionSpace: Equatable, Sendable {
         /// The policy predicts (value − mean) / std.
         public var mean: Float
         public var std: Float
-        /// What a demonstration's values lie within.
+        /// The expected range of a demonstration's values.
         public var minimum: Float
         public var maximum: Float
 
@@ -71,17 +72,18 @@ public struct ActionSpace: Equatable, Sendable {
     }
 }
 
-/// Some numbers of the robot's or the scene's state, under one key of a demonstration.
+/// Values of the state of the robot or of the scene, stored under one key of a demonstration.
 public struct StateFeature: Equatable, Sendable {
     public var key: String
-    /// 0: of this step; −1: of the one before it, which at the first step is the first.
+    /// The step that the values are taken from, relative to the current one: 0 is the current step, −1 the one before.
+    /// Before the first step, the first step is used.
     public var offset: Int
     public var unit: String
     /// The policy sees (value − mean) / std, clamped to ±``clamp``.
     public var mean: [Float]
     public var std: [Float]
 
-    /// Standard deviations of normalised values that the policy sees at most.
+    /// The largest magnitude of a normalised value that the policy sees, in standard deviations.
     public static let clamp: Float = 5
 
     public init(key: String, offset: Int = 0, unit: String = "1", mean: [Float], std: [Float]) {
@@ -95,10 +97,10 @@ public struct StateFeature: Equatable, Sendable {
     public var count: Int { mean.count }
 }
 
-/// A camera: images of bytes, rows × columns × RGB.
+/// A camera, whose images are bytes: rows × columns × RGB.
 public struct Camera: Equatable, Sendable {
     public var key: String
-    /// Pixels. A site's images may be a whole multiple of this; they are averaged down.
+    /// In pixels. A site's images may be larger by an integer factor; they are reduced by averaging.
     public var height: Int
     public var width: Int
 

@@ -1,4 +1,4 @@
-/// A model that is no policy of ours, or demonstrations that do not fit it.
+/// A model that the built-in trainer does not support, or demonstrations that do not fit the model's contract.
 public struct ContractError: Error, Equatable, Sendable, CustomStringConvertible {
     public let message: String
     public let hint: String

@@ -1,14 +1,16 @@
 import Tensors
 
 extension PolicyConfiguration {
-    /// What `type` says of a policy that this trainer knows.
+    /// The value of `type` in the config of a policy that the native trainer supports.
     public static let type = "kumiai_vla"
-    /// Limits of shapes from outside; README.md lists them.
+    /// Limits for configurations in models' files, which may come from anywhere; README.md lists them.
     private static let maximumTokens = 16_384
     private static let maximumParameters = 1 << 31
     private static let maximumActivations = 1 << 31
 
     /// Reads the `config` of a model's metadata.
+    ///
+    /// - Throws: ``ContractError`` if the text is not a valid configuration, or if it exceeds a limit.
     public init(json text: String) throws {
         let json: JSONValue
         do { json = try JSONParser.parse(Array(text.utf8)) } catch {
@@ -17,7 +19,7 @@ extension PolicyConfiguration {
         guard json["type"]?.string == Self.type else {
             throw ContractError(
                 "the model's config has another type than \(Self.type)",
-                hint: "the native trainer knows no other policy"
+                hint: "the native trainer supports no other policy"
             )
         }
         let reader = try ConfigurationReader(
@@ -32,7 +34,7 @@ extension PolicyConfiguration {
         guard let objective = Objective(rawValue: loss) else {
             throw ConfigurationReader.wrong(
                 "loss",
-                "is none of \(Objective.allCases.map(\.rawValue).joined(separator: ", "))"
+                "is not one of \(Objective.allCases.map(\.rawValue).joined(separator: ", "))"
             )
         }
         self.init(
@@ -62,7 +64,10 @@ extension PolicyConfiguration {
             throw ConfigurationReader.wrong("patch_size", "\(patchSide) does not divide the images of \(camera.key)")
         }
         guard contract.instruction.isEmpty == (words == 0) else {
-            throw ConfigurationReader.wrong("n_words", "and contract.instruction disagree: both or neither")
+            throw ConfigurationReader.wrong(
+                "n_words",
+                "and contract.instruction do not match: set both, or set n_words to 0 and leave the instruction empty"
+            )
         }
         guard usesImages || words > 0 || usesState else {
             throw ConfigurationReader.wrong("contract", "has neither cameras nor an instruction nor a state")
@@ -72,19 +77,19 @@ extension PolicyConfiguration {
             + (tokens + (words > 0 ? vocabulary : 0) + patchPixels) * width
         guard tokens <= Self.maximumTokens, parameters <= Self.maximumParameters else {
             throw ContractError(
-                "the model's config asks for \(tokens) tokens and \(parameters) parameters; "
+                "the model's config needs \(tokens) tokens and \(parameters) parameters; "
                     + "at most \(Self.maximumTokens) and \(Self.maximumParameters) are allowed"
             )
         }
-        // What a thread keeps of one sample for its backward pass.
+        // The values that a thread keeps for the backward pass of one sample.
         let activations = layers * (tokens * (9 * width + 3 * feedForward) + heads * tokens * tokens)
         guard activations <= Self.maximumActivations else {
             throw ContractError(
                 """
-                the model's config asks for \(activations) activations a sample; at most \(Self.maximumActivations) \
+                the model's config needs \(activations) activations per sample; at most \(Self.maximumActivations) \
                 are allowed
                 """,
-                hint: "larger patches, or fewer layers and heads, take less"
+                hint: "use larger patches, fewer layers or fewer heads"
             )
         }
     }

@@ -1,21 +1,20 @@
 import Tensors
 
-/// The shape of the built-in policy, as the `config` in a model's metadata gives it.
+/// The shape of the built-in policy; stored as `config` in a model's metadata.
 public struct PolicyConfiguration: Equatable, Sendable {
-    /// What the policy is for and what it is fed.
     public var contract: Contract
     public var objective: Objective
-    /// Side of the square patches of all cameras' images, in pixels.
+    /// The side of the square image patches, in pixels; the same for all cameras.
     public var patchSide: Int
-    /// Length of an instruction in words, 0 without one, and size of the hashed vocabulary.
+    /// The length of an instruction in words (0 without an instruction), and the size of the hashed vocabulary.
     public var words: Int
     public var vocabulary: Int
-    /// Width of a token, number of layers, heads, and width of the feed-forward part.
+    /// The width of a token, the numbers of layers and heads, and the width of the feed-forward network.
     public var width: Int
     public var layers: Int
     public var heads: Int
     public var feedForward: Int
-    /// Actions predicted at once.
+    /// The number of actions that are predicted at a time.
     public var chunk: Int
 
     public init(
@@ -46,17 +45,17 @@ public struct PolicyConfiguration: Equatable, Sendable {
     public var actionCount: Int { contract.action.dimensions.count }
     public var usesImages: Bool { !contract.cameras.isEmpty }
     public var usesState: Bool { stateCount > 0 }
-    /// Patches of all cameras, one after the other.
+    /// The number of patches of all cameras together.
     public var patches: Int { contract.cameras.reduce(0) { $0 + patches(of: $1) } }
     func patches(of camera: Camera) -> Int { (camera.height / patchSide) * (camera.width / patchSide) }
     public var patchPixels: Int { 3 * patchSide * patchSide }
-    /// Where the state's token stands: after patches and words.
+    /// The position of the state's token, after the patches and the words.
     package var statePosition: Int { patches + words }
-    /// Patches, words, the state, and a query for each action of the chunk.
+    /// The number of tokens: patches, words, the state, and a query for each action of the chunk.
     public var tokens: Int { patches + words + (usesState ? 1 : 0) + chunk }
     public var headWidth: Int { width / heads }
 
-    /// The tensors of a policy of this shape, laid out as in its file.
+    /// The tensors of a policy of this shape, in the order of its file.
     public var layout: TensorLayout {
         var tensors: [(name: String, type: ElementType, shape: [Int])] = []
         func linear(_ name: String, _ outputs: Int, _ inputs: Int) {
@@ -87,13 +86,13 @@ public struct PolicyConfiguration: Equatable, Sendable {
     }
 }
 
-/// What training makes small.
+/// The loss that training minimises.
 public enum Objective: String, Sendable, CaseIterable {
-    /// mean |predicted − wanted|, as in ACT (Zhao 2023, arXiv:2304.13705).
+    /// mean |predicted − target|, as in ACT (Zhao 2023, arXiv:2304.13705).
     case absoluteError = "l1"
-    /// mean (predicted − wanted)².
+    /// mean (predicted − target)².
     case squaredError = "mse"
-    /// The policy predicts the velocity from noise to the actions (Lipman 2023, arXiv:2210.02747; as π0 does,
-    /// arXiv:2410.24164): x = t·actions + (1 − t)·noise, velocity = actions − noise, mean squared error.
+    /// The policy predicts the velocity from noise to the actions (Lipman 2023, arXiv:2210.02747), as in π0
+    /// (arXiv:2410.24164): x = t·actions + (1 − t)·noise, velocity = actions − noise, mean squared error.
     case flowMatching = "flow_matching"
 }

@@ -1,9 +1,9 @@
 import Federation
 import Tensors
 
-/// Which tensors a round trains: those of the base model, or the factors of an adapter beside it.
+/// The tensors that a round trains: those of the base model, or the factors of a separate adapter.
 public struct TrainedTensors: Equatable, Sendable {
-    /// `nil`: the whole model is trained.
+    /// `nil` if the whole model is trained.
     public let lora: LoRA?
     /// The layout of the base model.
     public let base: TensorLayout
@@ -25,17 +25,17 @@ public struct TrainedTensors: Equatable, Sendable {
         }
     }
 
-    /// The global adapter, of the plan's rank.
+    /// The layout of the global adapter, with the plan's rank; `nil` if the whole model is trained.
     public var adapter: AdapterLayout? { lora.map { AdapterLayout(base: base, rank: $0.rank, targets: $0.targets) } }
 
-    /// The part of an adapter that the update of a site with this rank changes.
+    /// The part of the adapter that a site with this rank changes in this round; `nil` if the whole model is trained.
     public func part(rank: Int) -> AdapterLayout? {
         lora.map { AdapterLayout(base: base, rank: rank, targets: $0.targets, factors: factors ?? .both) }
     }
 
-    /// The tensors of a change.
+    /// The layout of a change: one value for each trained value, in this order.
     ///
-    /// - Parameter rank: of a site that trains fewer components of the adapter than the plan's; `nil`: the plan's.
+    /// - Parameter rank: The rank of the site's adapter if it is smaller than the plan's; `nil` for the plan's rank.
     public func layout(rank: Int? = nil) -> TensorLayout {
         lora.map { part(rank: rank ?? $0.rank)!.layout } ?? base
     }

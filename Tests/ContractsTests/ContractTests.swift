@@ -4,7 +4,7 @@ import Tensors
 import TestKit
 import Testing
 
-/// A policy's configuration comes from outside: what is wrong with it is named.
+/// A policy's configuration is untrusted input: errors name the wrong member.
 @Suite struct ContractTests {
     @Test(arguments: Objective.allCases)
     func aConfigurationReadsItsOwnText(objective: Objective) throws {
@@ -16,32 +16,32 @@ import Testing
         }
     }
 
-    /// What stands in a sound text, what takes its place, and what the error names.
+    /// A part of a valid text, its replacement, and a part of the expected error.
     static let wrongs: [(String, String, String)] = [
         (#""type": "kumiai_vla""#, #""type": "act""#, "another type"),
-        (#""loss": "l1""#, #""loss": "l3""#, "loss is none of l1, mse, flow_matching"),
+        (#""loss": "l1""#, #""loss": "l3""#, "loss is not one of l1, mse, flow_matching"),
         (#""n_heads": 2"#, #""n_heads": 5"#, "n_heads does not divide"),
         (#""patch_size": 4"#, #""patch_size": 5"#, "does not divide the images of c"),
-        (#""n_words": 3"#, #""n_words": 0"#, "n_words and contract.instruction disagree"),
+        (#""n_words": 3"#, #""n_words": 0"#, "n_words and contract.instruction do not match"),
         (#""n_words": 3"#, #""n_words": 1e9"#, "n_words is missing or outside"),
         (#""dim_model": 12"#, #""dim_model": 12.5"#, "dim_model is missing"),
         (#""chunk_size": 2"#, #""chunk_size": 513"#, "chunk_size is missing or outside 1 to 512"),
-        (#""key": "s""#, #""key": "../s""#, "contract.state.key is no name"),
-        (#""key": "c""#, #""key": """#, "contract.cameras.key is no name"),
+        (#""key": "s""#, #""key": "../s""#, "contract.state.key is not a valid dataset name"),
+        (#""key": "c""#, #""key": """#, "contract.cameras.key is not a valid dataset name"),
         (#""offset": 0"#, #""offset": 1"#, "contract.state.offset"),
-        (#""mean": [0.0, "#, #""mean": ["#, "not as long as one another"),
+        (#""mean": [0.0, "#, #""mean": ["#, "mean and std differ in length"),
         (#""std": [1.0, "#, #""std": [0, "#, "a std is not positive"),
         (#""height": 8"#, #""height": 4097"#, "contract.cameras.height"),
         (#""minimum": -1.0"#, #""minimum": 1.0"#, "minimum is not less than maximum"),
         (#""std": 1.0, "minimum""#, #""std": 0, "minimum""#, "dimensions.std is not positive"),
         (
             #""dimensions": ["#, #""dimension": ["#,
-            "contract.action.dimension is not known; known are space, dimensions"
+            "contract.action.dimension is unknown; known names: space, dimensions"
         ),
-        (#""n_heads": "#, #""heads": 2, "n_heads": "#, "heads is not known"),
-        (#""offset": "#, #""history": 0, "offset": "#, "contract.state.history is not known"),
-        (#""control_hz": 0.0"#, #""control_hz": "50""#, "contract.control_hz is not 0 to 10000"),
-        (#""name": "b""#, #""name": "a""#, "contract.action.dimensions have names that stand twice"),
+        (#""n_heads": "#, #""heads": 2, "n_heads": "#, "heads is unknown"),
+        (#""offset": "#, #""history": 0, "offset": "#, "contract.state.history is unknown"),
+        (#""control_hz": 0.0"#, #""control_hz": "50""#, "contract.control_hz is not a number from 0 to 10000"),
+        (#""name": "b""#, #""name": "a""#, "contract.action.dimensions contain a name twice"),
         (#""height": 8, "width": 12"#, #""height": 4096, "width": 4096"#, "tokens and"), ("{", "", "not JSON"),
     ]
 
@@ -58,7 +58,7 @@ import Testing
         (#"{"type": "kumiai_vla", "loss": "l1"}"#, "contract is missing"),
         (
             #"{"type": "kumiai_vla", "loss": "l1", "contract": {"embodiment": "", "instruction": "", "action": 3}}"#,
-            "contract.action is no object"
+            "contract.action is not an object"
         ),
         (
             #"{"type": "kumiai_vla", "loss": "l1", "contract": {"embodiment": "", "instruction": "", "action": {"space": "", "dimensions": 3}}}"#,
@@ -72,7 +72,7 @@ import Testing
     @Test func whatWouldTakeAllMemoryIsRefused() throws {
         var large = Shapes.small(.absoluteError, cameras: [Camera(key: "c", height: 480, width: 512)])
         large.layers = 64
-        #expect { try PolicyConfiguration(json: large.json) } throws: { "\($0)".contains("activations a sample") }
+        #expect { try PolicyConfiguration(json: large.json) } throws: { "\($0)".contains("activations per sample") }
     }
 
     @Test func aPolicyWithNothingToSeeIsRefused() throws {

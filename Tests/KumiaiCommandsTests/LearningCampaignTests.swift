@@ -223,7 +223,7 @@ import Testing
             base.layout,
             values,
             config: config.replacingOccurrences(of: "\"chunk_size\"", with: "\"chunk\""),
-            "chunk is not known"
+            "chunk is unknown"
         )
         let fewer = base.layout.tensors.filter { $0.name != "blocks.0.ln1.bias" }.map {
             (name: $0.name, type: $0.type, shape: $0.shape)

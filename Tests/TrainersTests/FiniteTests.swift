@@ -58,7 +58,7 @@ import Testing
         try refused(write(tensors, config: "{}"), "another type")
         try refused(write(tensors.filter { $0.name != "head.bias" }, config: config), "head.bias is missing")
         let extra = TensorDescription(name: "extra", type: .f32, shape: [1], range: 0..<4)
-        try refused(write(tensors + [extra], config: config), "extra is not one of them")
+        try refused(write(tensors + [extra], config: config), "the config has no tensor extra")
         let wrong = tensors.map {
             $0.name == "pos"
                 ? TensorDescription(name: "pos", type: .f32, shape: $0.shape.reversed(), range: $0.range) : $0

@@ -1,4 +1,4 @@
-/// Numbers in memory.
+/// Values in memory.
 package struct ArrayValues: ValueSource {
     private let values: [Float]
 

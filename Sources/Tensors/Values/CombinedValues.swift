@@ -1,4 +1,4 @@
-/// The sums, or the differences, of the numbers of two sources of equal length, in float32.
+/// The element-wise sum or difference of two sources of equal length, in float32.
 package struct CombinedValues: ValueSource {
     package enum Operation: Sendable { case sum, difference }
 

@@ -1,8 +1,8 @@
-/// The numbers of a file whose tensors are all float32, in the order of its data.
+/// The values of a file whose tensors are all float32, in the order of its data.
 package struct FileValues: ValueSource {
     private let file: SafetensorsFile
 
-    /// - Throws: ``SafetensorsError`` if a tensor has another type.
+    /// - Throws: ``SafetensorsError`` if a tensor is not float32.
     package init(_ file: SafetensorsFile) throws {
         guard file.layout.isAllFloat32 else { throw SafetensorsError("a tensor is not F32", file: file.name) }
         self.file = file

@@ -1,21 +1,23 @@
-/// Numbers that are read a range at a time, so that nobody needs to hold all of them. Threads may read at once.
+/// Float32 values that are read one range at a time, so that they need not all be in memory. Must be thread-safe.
 package protocol ValueSource: Sendable {
-    /// How many numbers there are.
+    /// The number of values.
     var elementCount: Int { get }
-    /// Fills `values` with the numbers from `start` on.
+    /// Fills `values` with the values from index `start` on.
     ///
-    /// - Throws: an error if they cannot be read.
+    /// - Throws: An error if they cannot be read.
     func read(_ values: UnsafeMutableBufferPointer<Float>, from start: Int) throws
-    /// Calls `body` with all numbers in order, a block of at most ``ValueBlocks/elements`` at a time.
+    /// Calls `body` with all values in order, in blocks of at most ``ValueBlocks/elements``.
+    ///
+    /// - Throws: An error if the values cannot be read, or the error of `body`.
     func forEachBlock(_ body: (UnsafeBufferPointer<Float>) throws -> Void) throws
 }
 
-/// How numbers are cut into blocks.
+/// The blocks in which values are processed.
 package enum ValueBlocks {
-    /// 1 MiB of float32, which stays in a processor's cache.
+    /// The number of values in a block: 1 MiB of float32, which stays in the CPU cache.
     package static let elements = 256 * 1024
 
-    /// The ranges of `count` numbers, in order.
+    /// Splits the indices of `count` values into the ranges of the blocks, in order.
     package static func ranges(_ count: Int) -> some Sequence<Range<Int>> {
         stride(from: 0, to: count, by: elements).lazy.map { $0..<Swift.min(count, $0 + elements) }
     }

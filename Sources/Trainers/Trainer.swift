@@ -1,14 +1,17 @@
-/// How a site trains: a plug.
+/// The training at a site, which can be replaced.
 ///
-/// A trainer knows nothing of encodings, error feedback, the outbox, full disks and publishing: these are the worker's,
-/// once, for every trainer.
+/// A trainer does not handle encodings, error feedback, the outbox, full disks or the publication of updates. The
+/// worker does this for all trainers.
 public protocol Trainer: Sendable {
-    /// Trains, and blocks while it does.
+    /// Trains, and blocks the calling thread until the training ends.
     ///
-    /// - Parameter progress: is told how much is done, from 0 to 1, and the loss; it stops the work by throwing.
-    /// - Returns: what changed. It is the same if the same job is trained again.
-    /// - Throws: what `progress` throws; ``TrainingError`` if there is no result.
+    /// - Parameters:
+    ///   - job: The training to do.
+    ///   - progress: Call it regularly, with the completed fraction from 0 to 1 and the current loss. If it throws,
+    ///     stop the training and rethrow the error.
+    /// - Returns: The change of the trained values. It must be the same if the same job is trained again.
+    /// - Throws: The error of `progress`; ``TrainingError`` if the training has no result.
     func train(_ job: TrainingJob, progress: (Double, Float) throws -> Void) throws -> TrainingResult
-    /// The result of `job` is safe elsewhere: what was kept to go on with it can be removed.
+    /// Called when the worker has stored the result of `job`: snapshots of this training can be removed.
     func finished(_ job: TrainingJob)
 }

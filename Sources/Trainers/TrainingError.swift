@@ -1,4 +1,4 @@
-/// A training has no result.
+/// The reason why a training has no result.
 public struct TrainingError: Error, Equatable, Sendable, CustomStringConvertible {
     public let message: String
     public let hint: String

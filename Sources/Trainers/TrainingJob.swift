@@ -2,18 +2,18 @@ import Contracts
 import Federation
 import Tensors
 
-/// A turn of a site in a round: what a trainer is asked to do.
+/// The training that a site has to do in a round.
 public struct TrainingJob: Equatable, Sendable {
     public let campaign: CampaignID
     public let key: RoundKey
-    /// Of the campaign.
+    /// The number of rounds of the campaign.
     public let rounds: Int
     public let training: Training
     public let model: File
-    /// The adapter to go on from; `nil` without LoRA, and in its first round.
+    /// The adapter to start from; `nil` without LoRA, and in the first round with LoRA.
     public let adapter: File?
 
-    /// A file that the site has, and whose bytes were checked.
+    /// A file at the site whose digest was checked.
     public struct File: Equatable, Sendable {
         public let path: String
         public let digest: Digest
@@ -40,9 +40,9 @@ public struct TrainingJob: Equatable, Sendable {
         self.adapter = adapter
     }
 
-    /// Which tensors are trained.
+    /// Returns the tensors that this job trains.
     ///
-    /// - Parameter base: the layout of the model.
+    /// - Parameter base: The layout of the model.
     public func trained(_ base: TensorLayout) -> TrainedTensors {
         TrainedTensors(training, base: base, round: key.round)
     }

@@ -1,14 +1,14 @@
 import Tensors
 
-/// What a trainer gives: by how much each trained number changed.
+/// The result of a training: the change of each trained value.
 public struct TrainingResult: Sendable {
-    /// In the order of ``TrainedTensors/layout(rank:)``.
+    /// In the order of `TrainedTensors.layout(rank:)`.
     package let change: any ValueSource
-    /// Components of the adapter that were trained, if they are fewer than the plan's.
+    /// The number of adapter components that were trained, if it is smaller than the plan's; otherwise `nil`.
     public let rank: Int?
-    /// Samples of demonstrations that it was trained on.
+    /// The number of samples of the demonstrations: the weight of the update, up to the plan's bound.
     public let samples: UInt32
-    /// Mean over the local steps.
+    /// The mean loss over the local steps.
     public let loss: Double
 
     package init(change: any ValueSource, rank: Int? = nil, samples: UInt32, loss: Double) {
@@ -18,7 +18,11 @@ public struct TrainingResult: Sendable {
         self.loss = loss
     }
 
-    /// - Parameter change: in the order of ``TrainedTensors/layout(rank:)``.
+    /// - Parameters:
+    ///   - change: The change of each trained value, in the order of `TrainedTensors.layout(rank:)`.
+    ///   - rank: The number of adapter components that were trained, if it is smaller than the plan's.
+    ///   - samples: The number of samples of the demonstrations.
+    ///   - loss: The mean loss over the local steps.
     public init(change: [Float], rank: Int? = nil, samples: UInt32, loss: Double) {
         self.init(change: ArrayValues(change), rank: rank, samples: samples, loss: loss)
     }

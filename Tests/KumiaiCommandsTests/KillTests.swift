@@ -56,7 +56,7 @@ import Testing
             }
             try #require(consortium.waitForEnd(seconds: 120), "\(consortium.log("acme-osaka"))")
             worker.waitUntilExit()
-            if signal != nil { #expect(consortium.log("acme-osaka").contains("training goes on from its snapshot")) }
+            if signal != nil { #expect(consortium.log("acme-osaka").contains("training resumes from its snapshot")) }
             #expect(try consortium.finish(coordinator).status == 0)
             return try consortium.releaseDigest()
         }

@@ -3,17 +3,18 @@ import Policies
 import Federation
 import Tensors
 
-/// A site's turn with an adapter: what it starts from, and what it sends of what came out.
+/// A site's training of an adapter in a round: the start values, and the part of the result that is sent.
 ///
-/// A site that trains fewer components than the plan's takes the first ones; the others count as part of the model.
+/// A site that trains fewer components than the plan's trains the first ones; the others are folded into the model.
 struct AdapterTurn {
     let policy: Policy
     let start: Adapter
     private let part: AdapterLayout
 
     /// - Parameters:
-    ///   - global: the adapter's factors in the order of `trained.adapter`.
-    ///   - rank: components that this site trains, at most the plan's.
+    ///   - global: The global adapter's factors, in the order of `trained.adapter`.
+    ///   - rank: The number of components that this site trains, at most the plan's.
+    /// - Throws: `ContractError` if the native trainer cannot train the adapter.
     init(_ trained: TrainedTensors, _ lora: LoRA, policy: Policy, global: [Float], rank: Int) throws {
         let whole = trained.adapter!
         part = trained.part(rank: rank)!
@@ -35,7 +36,7 @@ struct AdapterTurn {
         try layout.checkTrainable()
     }
 
-    /// What changed in the factors that this round trains, in the order of the update.
+    /// The changes of the factors that this round trains, in the order of the update.
     func change(to end: Adapter) -> [Float] {
         var change = [Float](repeating: 0, count: part.layout.elementCount)
         for (mine, sent) in zip(start.layout.modules, part.modules) {

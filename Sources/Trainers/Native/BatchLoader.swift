@@ -4,9 +4,9 @@ import Policies
 import Tensors
 import Dispatch
 
-/// Makes the next batch while training works on the present one, so that loading never stalls it.
+/// Loads the next batch while the current one is being trained on, so that training does not wait for it.
 final class BatchLoader: @unchecked Sendable {
-    // Unchecked: what the queue changes is read only after `ready` has been signalled.
+    // Unchecked, because values that the queue changes are read only after `ready` was signalled.
     private let demonstrations: DemonstrationSet
     private let batch: Int
     private let steps: Int
@@ -19,7 +19,7 @@ final class BatchLoader: @unchecked Sendable {
 
     struct Loaded {
         let batch: Batch
-        /// The generator's state once this batch has been drawn.
+        /// The generator's state after this batch was drawn.
         let generator: UInt64
     }
 
@@ -40,7 +40,7 @@ final class BatchLoader: @unchecked Sendable {
         load()
     }
 
-    /// The next step's batch. Call once for each of the steps.
+    /// Returns the batch of the next step. Call it exactly once per step.
     func next() -> Loaded {
         ready.wait()
         let next = loaded!

@@ -3,12 +3,12 @@ import Demonstrations
 import Policies
 import Tensors
 
-/// How far predicted actions are from an expert's.
+/// The error of a policy's predicted actions, compared with an expert's.
 public struct Evaluation: Equatable, Sendable {
-    /// The mean absolute error over all samples, each step's whole chunk counted, in the contract's normalised units.
+    /// The mean absolute error over all samples and all actions of each sample's chunk, in normalised units.
     public let error: Double
-    /// The mean absolute error of the actions that a robot would execute, chunks averaged by ``TemporalEnsemble``; for
-    /// each dimension of an action, in its unit.
+    /// The mean absolute error of the actions that a robot would execute, with chunks averaged by `TemporalEnsemble`;
+    /// one value for each dimension of the action, in its unit.
     public let executed: [Double]
 
     public init(of policy: Policy, on demonstrations: DemonstrationSet, threads: Int = 1) {
@@ -32,12 +32,12 @@ public struct Evaluation: Equatable, Sendable {
         }
     }
 
-    /// The mean absolute error alone.
+    /// Computes only ``error``.
     public static func error(of policy: Policy, on demonstrations: DemonstrationSet, threads: Int = 1) -> Double {
         Evaluation(of: policy, on: demonstrations, threads: threads).error
     }
 
-    /// For every sample, in order: chunk × actionCount numbers.
+    /// Returns chunk × actionCount values for each sample, in order.
     private static func predictions(of policy: Policy, on demonstrations: DemonstrationSet, threads: Int) -> [Float] {
         let size = Batch.largest(upTo: min(64, demonstrations.count), policy.configuration)
         let trainer = PolicyTrainer(policy, batch: size, threads: threads)

@@ -2,14 +2,14 @@ import Demonstrations
 import Policies
 import Tensors
 
-/// A site's turn: some steps from a starting policy on its demonstrations.
+/// A site's training in a round: a number of steps on its demonstrations, from a given policy.
 public struct LocalTraining: Sendable {
     public var steps: Int
     public var batch: Int
     public var sampling: Sampling
     public var schedule: Schedule
     public var optimizer: AdamW.Settings
-    /// μ of FedProx; 0 without it.
+    /// μ of FedProx; 0 if FedProx is not used.
     public var proximal: Float
     public var threads: Int
 
@@ -32,27 +32,33 @@ public struct LocalTraining: Sendable {
     }
 
     public struct Outcome: Sendable {
-        /// With the adapter, where one was trained, folded in.
+        /// The trained policy; if an adapter was trained, it is folded in.
         public let policy: Policy
         public let adapter: Adapter?
-        /// Mean over the steps.
+        /// The mean loss over all steps.
         public let loss: Double
     }
 
-    /// What is heard after each step.
+    /// The state of the training after a step.
     public struct Progress {
-        /// Steps done.
+        /// The number of completed steps.
         public let step: Int
         public let loss: Float
-        /// All that is needed to go on from here, bit for bit.
+        /// Makes a snapshot from which training can resume with bit-identical results.
         public let snapshot: () -> TrainingSnapshot
     }
 
-    /// Trains the policy, or the adapter beside it; `progress` is called after each step, and stops the work by
-    /// throwing.
+    /// Trains the policy, or only the adapter.
     ///
-    /// From a snapshot of the same training it goes on where that was, and comes to the same weights. Throws
-    /// ``TrainingDivergence`` where loss, gradient or weights stop being finite.
+    /// - Parameters:
+    ///   - start: The policy to start from.
+    ///   - adapter: The adapter to train instead of the policy's weights.
+    ///   - generator: The random generator of this training in its initial state, also if training resumes.
+    ///   - snapshot: A snapshot of the same training. If it is given, training resumes there and ends with the same
+    ///     weights.
+    ///   - progress: Called after each step. If it throws, the training stops.
+    /// - Throws: ``TrainingDivergence`` if the loss, the gradient or the weights are no longer finite, or if the loss
+    ///   has become far too large; the error of `progress`.
     public func run(
         from start: Policy,
         adapter: Adapter? = nil,
@@ -111,7 +117,7 @@ public struct LocalTraining: Sendable {
 
     private func check(_ loss: Float, _ trainer: PolicyTrainer, step: Int) throws {
         guard loss.isFinite else {
-            let given = step == 1 ? " with the weights as they were given, before anything was changed" : ""
+            let given = step == 1 ? " with the given weights, before the first change" : ""
             throw TrainingDivergence(step: step, steps: steps, what: "the loss is \(loss)\(given)")
         }
         guard trainer.gradientNorm.isFinite else {
@@ -119,7 +125,7 @@ public struct LocalTraining: Sendable {
         }
     }
 
-    /// The last step's change is in no loss.
+    /// Checks the weights after the last step, because its change has not affected any loss yet.
     private func check(_ trainer: PolicyTrainer) throws {
         do {
             if let adapter = trainer.adapter { try adapter.layout.layout.checkFinite(adapter.values) }
@@ -130,17 +136,18 @@ public struct LocalTraining: Sendable {
     }
 }
 
-/// Where a training's loss began and where it is: numbers that are finite can be as far from a model as others.
+/// Compares the newest losses with the first one: a diverged training can have values that are finite but useless.
 struct LossRange {
     private var first: Float?
     private var recent: [Float] = []
 
-    /// Steps whose mean is taken.
+    /// The number of newest steps whose mean loss is compared.
     private static let looked = 10
-    /// By how much the loss may rise. Actions are normalised: a policy that knows nothing has a loss near 1.
+    /// The largest ratio of the mean loss to the first loss, or to 1 if the first loss is smaller. Actions are
+    /// normalised, so an untrained policy has a loss near 1.
     private static let largestRise: Float = 100
 
-    /// `first`: where a training goes on, its mean loss so far.
+    /// - Parameter first: If the training resumes, its mean loss so far; otherwise `nil`.
     init(_ first: Float?) { self.first = first }
 
     mutating func note(_ loss: Float) {
@@ -148,7 +155,7 @@ struct LossRange {
         recent = recent.suffix(Self.looked - 1) + [loss]
     }
 
-    /// `nil` where it has not risen out of all proportion.
+    /// Describes the rise of the loss if it is too large; otherwise `nil`.
     var divergence: String? {
         guard let first, !recent.isEmpty else { return nil }
         let last = recent.reduce(0, +) / Float(recent.count)

@@ -6,23 +6,23 @@ import Logging
 import Policies
 import Tensors
 
-/// Trains the built-in policy, or an adapter beside it, on the site's demonstrations, with a snapshot now and then.
+/// Trains the built-in policy, or an adapter for it, on the site's demonstrations, and saves snapshots.
 public struct NativeTrainer: Trainer {
     private let settings: Settings
     private let site: SiteID
     private let logger: Logger
     private let reader: DemonstrationReader
 
-    /// What the site's engineer says.
+    /// The settings that the site's engineer chooses.
     public struct Settings: Sendable {
         /// The path of the demonstrations.
         public var demonstrations: String
         public var declared: DemonstrationFiles.Declaration
         public var threads: Int
-        /// Components of a plan's adapters that this site trains; `nil`: as many as the plan has.
+        /// The number of adapter components that this site trains, at most the plan's; `nil` for all of the plan's.
         public var rank: Int?
         public var snapshotSeconds: Int
-        /// Where the snapshot is kept.
+        /// The directory of the snapshot and of temporary files.
         public var directory: String
 
         public init(
@@ -55,7 +55,7 @@ public struct NativeTrainer: Trainer {
         try Batch.check(
             count: job.training.batch,
             policy.configuration,
-            hint: "the plan wants a smaller training.batch"
+            hint: "the plan needs a smaller training.batch"
         )
         let turn = try job.training.lora.map { try adapterTurn(job, job.trained(file.layout), $0, policy) }
         let demonstrations = try reader.read(
@@ -94,7 +94,7 @@ public struct NativeTrainer: Trainer {
             let name = "the adapter of round \(job.key)"
             let file = try SafetensorsFile(path: adapter.path, called: name)
             guard file.layout == whole.layout else {
-                throw TrainingError("\(name) has another tensor layout than the plan says")
+                throw TrainingError("\(name) does not have the tensor layout of the plan's adapter")
             }
             global = try file.float32s()
             try file.layout.checkFinite(global, called: name)
@@ -122,7 +122,7 @@ public struct NativeTrainer: Trainer {
         let snapshot = snapshots.load(name, parameters: adapter?.values.count ?? start.weights.count)
         if let snapshot {
             logger.info(
-                "training goes on from its snapshot",
+                "training resumes from its snapshot",
                 metadata: ["round": "\(job.key)", "step": "\(snapshot.step)"]
             )
         }
@@ -136,7 +136,7 @@ public struct NativeTrainer: Trainer {
                 resuming: snapshot
             ) { step in
                 do { try progress(Double(step.step) / Double(training.steps), step.loss) } catch {
-                    // A worker that was stopped is to go on from here.
+                    // If the worker was stopped, it resumes here later.
                     if step.step < training.steps { snapshots.save(step.snapshot(), name) }
                     throw error
                 }
@@ -147,7 +147,7 @@ public struct NativeTrainer: Trainer {
                 saved = Date()
             }
         } catch let error as TrainingDivergence {
-            // What was kept may have diverged already.
+            // The saved snapshot may already have diverged.
             snapshots.remove()
             throw TrainingError(
                 """
@@ -155,14 +155,14 @@ public struct NativeTrainer: Trainer {
                 are right, tell the operator: 
                 """
                     + (error.step == 1
-                        ? "the model cannot be computed with"
+                        ? "this model cannot be used for training"
                         : "learning_rate in the plan may be too large for this site"),
-                hint: "the round goes on without this site, or waits for it, as the plan's quorum says"
+                hint: "depending on the plan's quorum, the round continues without this site or waits for it"
             )
         }
     }
 
-    /// A snapshot of anything else would come to other weights.
+    /// Names everything that the trained weights depend on, so that no snapshot of another training is used.
     private func name(of job: TrainingJob, _ demonstrations: DemonstrationSet) -> String {
         """
         \(job.campaign) round \(job.key.round) of \(job.rounds), \(job.model.digest.hex), \
@@ -177,7 +177,7 @@ public struct NativeTrainer: Trainer {
 }
 
 extension LocalTraining {
-    /// A turn as the plan says.
+    /// The training that the plan specifies for a round.
     fileprivate init(_ job: TrainingJob, samples: Int, threads: Int) {
         let t = job.training
         let steps = t.steps(samples: samples)

@@ -1,19 +1,20 @@
 import Tensors
 
-/// Which samples a step sees.
+/// How the samples of a step are chosen.
 public enum Sampling: Equatable, Sendable {
     /// Drawn with replacement.
     case random
-    /// Each sample once an epoch, in another order each time.
+    /// Each sample once per epoch, in a new order for each epoch.
     case epochs
 }
 
-/// Draws samples step by step; goes on from any step.
+/// Draws samples step by step; can start at any step.
 struct Sampler {
     private let sampling: Sampling
     private let count: Int
     private let batch: Int
-    /// Orders are drawn from here, and not from the generator of the noise: any epoch's order can be had by itself.
+    /// The seed of the epochs' orders. The generator of the noise is not used for them, so that the order of any epoch
+    /// can be computed independently.
     private let seed: UInt64
     private var order: (epoch: Int, indices: [Int]) = (-1, [])
 

@@ -1,8 +1,8 @@
-/// The learning rate over the steps of one site's turn: a linear warm-up, then constant or falling linearly.
+/// The learning rate over the steps of a site's training in a round: a linear warm-up, then constant or linear decay.
 public struct Schedule: Equatable, Sendable {
     public var peak: Double
     public var warmupSteps: Int
-    /// Fraction of the peak at the end; 1 for constant.
+    /// The rate at the end as a fraction of the peak; 1 for a constant rate.
     public var decayTo: Double
     public var steps: Int
 
@@ -13,12 +13,12 @@ public struct Schedule: Equatable, Sendable {
         self.steps = steps
     }
 
-    /// A short warm-up for AdamW's moments, which start afresh each round.
+    /// The schedule of a round: a short warm-up, because AdamW's moments start from zero in each round.
     public static func round(rate: Double, steps: Int) -> Schedule {
         Schedule(peak: rate, warmupSteps: min(10, steps / 2), steps: steps)
     }
 
-    /// The rate of step `index`, from 0.
+    /// Returns the rate of step `index`, counted from 0.
     public func rate(_ index: Int) -> Float {
         let warmup = warmupSteps == 0 ? 1 : min(1, Double(index + 1) / Double(warmupSteps))
         return Float(peak * warmup * (1 - (1 - decayTo) * Double(index) / Double(max(1, steps))))

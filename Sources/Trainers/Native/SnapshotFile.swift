@@ -1,19 +1,21 @@
 import Foundation
 import Logging
 
-/// Where a training's snapshot is kept: what a worker that was killed goes on from.
+/// The file with the snapshot of a training, from which a killed worker resumes.
 struct SnapshotFile {
     let path: String
     let logger: Logger
 
-    /// - Parameter task: the training that the snapshot must be of.
-    /// - Returns: `nil` if there is no snapshot of it.
+    /// - Parameters:
+    ///   - task: The name of the training that the snapshot must belong to.
+    ///   - parameters: The expected number of weights.
+    /// - Returns: The snapshot; `nil` if there is none of this training.
     func load(_ task: String, parameters: Int) -> TrainingSnapshot? {
         guard access(path, R_OK) == 0 else { return nil }
         return try? TrainingSnapshot(reading: path, task: task, parameters: parameters)
     }
 
-    /// A snapshot that cannot be written costs time after a crash, and nothing else.
+    /// Saves a snapshot. A failure is only logged, because a missing snapshot costs only time after a crash.
     func save(_ snapshot: TrainingSnapshot, _ task: String) {
         let draft = path + ".new"
         do {

@@ -1,8 +1,8 @@
 import Tensors
 
-/// A training in the middle: what a worker that was killed goes on from.
+/// The state of an unfinished training, from which a killed worker resumes.
 public struct TrainingSnapshot: Equatable, Sendable {
-    /// Steps done.
+    /// The number of completed steps.
     public var step: Int
     /// The state of the generator that draws the samples.
     public var generator: UInt64
@@ -12,12 +12,17 @@ public struct TrainingSnapshot: Equatable, Sendable {
     public var m: [Float]
     public var v: [Float]
 
-    /// Writes a safetensors file; durable when this returns. `task` says which training it belongs to.
+    /// Writes a safetensors file, which is durable when this returns.
+    ///
+    /// - Parameters:
+    ///   - path: The path of the file.
+    ///   - task: The name of the training that the snapshot belongs to.
+    /// - Throws: An error if the file cannot be written.
     public func write(to path: String, task: String) throws {
         let layout = TensorLayout(
             ["m", "v", "weights"].map { (name: $0, type: ElementType.f32, shape: [weights.count]) }
         )
-        // Bits and not digits: a number that was rounded would come to other weights.
+        // The bit pattern, not decimal digits, so that the loss is exactly the same after resuming.
         let metadata = [
             ("generator", String(generator)), ("loss_sum", String(lossSum.bitPattern)), ("step", String(step)),
             ("task", task),
@@ -31,7 +36,13 @@ public struct TrainingSnapshot: Equatable, Sendable {
         try writer.finish()
     }
 
-    /// Reads a snapshot; `nil` where it belongs to another task. `parameters`: the expected number of weights.
+    /// Reads a snapshot; `nil` if it belongs to another training or is not valid.
+    ///
+    /// - Parameters:
+    ///   - path: The path of the file.
+    ///   - task: The name of the training that the snapshot must belong to.
+    ///   - parameters: The expected number of weights.
+    /// - Throws: `SafetensorsError` if the file cannot be read or is not a safetensors file.
     public init?(reading path: String, task: String, parameters: Int) throws {
         let file = try SafetensorsFile(path: path)
         func text(_ name: String) -> String { file.header[metadata: name] ?? "" }

@@ -193,7 +193,9 @@ def split_words(text):
     for character in unicodedata.normalize("NFC", lower):
         kind = character_kind(character)
         if kind == "unreadable":
-            raise ValueError(f"the instruction holds U+{ord(character):04X}, which is no letter, digit or symbol: {text!r}")
+            raise ValueError(
+                f"the instruction contains U+{ord(character):04X}, which is not a letter, digit or symbol: {text!r}"
+            )
         if kind == "invisible":
             continue
         if kind == "mark":

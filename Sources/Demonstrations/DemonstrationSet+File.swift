@@ -1,10 +1,12 @@
 import Contracts
 import Tensors
 
-/// A demonstration set as a safetensors file: how one process hands it to another.
+/// A demonstration set as a safetensors file, in which one process passes it to another.
 extension DemonstrationSet {
-    /// Writes `lengths` (steps of each demonstration), `state` (samples × state numbers), `words`, `actions` (samples ×
-    /// chunk × action) and, with images, `pixels`.
+    /// Writes `lengths` (the number of steps of each demonstration), `actions` (samples × chunk × action), and, if the
+    /// policy uses them, `state` (samples × state numbers), `words` and `pixels`.
+    ///
+    /// - Throws: An error if the file cannot be written.
     public func write(to path: String) throws {
         let metadata = [
             (name: "tasks", value: "[\(tasks.map(\.jsonQuoted).joined(separator: ","))]"),
@@ -23,13 +25,15 @@ extension DemonstrationSet {
         try writer.finish()
     }
 
-    /// Reads what ``write(to:)`` wrote for a policy of this shape.
+    /// Reads a file that ``write(to:)`` wrote for a policy of this shape.
+    ///
+    /// - Throws: `ContractError` or `SafetensorsError` if the file is not valid.
     public init(reading path: String, for configuration: PolicyConfiguration) throws {
         self.init(configuration)
         let file = try SafetensorsFile(path: path)
         let samples = file.layout["actions"]?.shape.first ?? 0
         let demonstrations = file.layout["lengths"]?.shape.first ?? 0
-        // A sample has four bytes at least: no product of shapes can overflow.
+        // A sample has at least four bytes, so no product of the shapes can overflow.
         guard (0...max(1, file.layout.byteCount / 4)).contains(samples),
             (min(1, samples)...samples).contains(demonstrations),
             file.layout == Self.layout(configuration, samples: samples, demonstrations: demonstrations),
@@ -62,7 +66,7 @@ extension DemonstrationSet {
         guard actions.allSatisfy(\.isFinite), state.allSatisfy(\.isFinite),
             words.allSatisfy({ (0..<Int32(c.vocabulary)).contains($0) })
         else {
-            throw ContractError("\(path) has values that no demonstration has")
+            throw ContractError("\(path) has values that are not finite, or words outside the vocabulary")
         }
     }
 

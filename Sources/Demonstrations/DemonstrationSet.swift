@@ -1,27 +1,27 @@
 import Contracts
 import CKernels
 
-/// Demonstrations in memory as (observation, next actions) pairs, ready to be made into batches.
+/// Demonstrations in memory as pairs of an observation and the next actions, from which batches are made.
 public struct DemonstrationSet: Sendable {
     public let configuration: PolicyConfiguration
-    /// The tasks that the demonstrations show, sorted; at most ``DemonstrationLimits/listedTasks``.
+    /// The tasks of the demonstrations, sorted; at most ``DemonstrationLimits/listedTasks``.
     public private(set) var tasks: [String] = []
-    /// The samples of each demonstration, in order.
+    /// The range of the samples of each demonstration, in order.
     public private(set) var episodes: [Range<Int>] = []
     public var demonstrationCount: Int { episodes.count }
-    /// Samples in all demonstrations.
+    /// The number of samples in all demonstrations.
     public var count: Int { episodes.last?.upperBound ?? 0 }
-    /// What was found, for people.
+    /// A summary for people.
     public internal(set) var summary = DemonstrationSummary()
     package private(set) var state: [Float] = []
     package private(set) var words: [Int32] = []
-    /// Pixels in the order of the patches.
+    /// The pixels, in the order of the patches.
     package private(set) var pixels: [UInt8] = []
     package private(set) var actions: [Float] = []
 
     init(_ configuration: PolicyConfiguration) { self.configuration = configuration }
 
-    /// A number that tells data from other data; not from such as somebody made to look alike.
+    /// A non-cryptographic hash. It distinguishes different data, but collisions can be made on purpose.
     public var fingerprint: UInt64 {
         var print = Fingerprint()
         state.withUnsafeBytes { print.add($0) }
@@ -86,7 +86,7 @@ public struct DemonstrationSet: Sendable {
         let a = c.actionCount
         for step in 0..<demonstration.length {
             for ahead in 0..<c.chunk {
-                // The last action is repeated beyond the end.
+                // After the end, the last action is repeated.
                 let source = min(step + ahead, demonstration.length - 1)
                 actions += demonstration.actions[source * a..<(source + 1) * a]
             }
@@ -96,7 +96,7 @@ public struct DemonstrationSet: Sendable {
         if tasks.count < DemonstrationLimits.listedTasks, !tasks.contains(task) { tasks = (tasks + [task]).sorted() }
     }
 
-    /// The pixels of each patch side by side, a step's cameras one after the other.
+    /// Reorders pixels so that each patch is contiguous: step by step, camera by camera, patch by patch.
     private func patched(_ images: [[UInt8]], length: Int) -> [UInt8] {
         let side = configuration.patchSide
         var out: [UInt8] = []
@@ -117,14 +117,14 @@ public struct DemonstrationSet: Sendable {
     }
 }
 
-/// One demonstration as its file holds it.
+/// One demonstration, normalised.
 struct Demonstration {
     let task: String
     let instruction: String
     let length: Int
     /// length × stateCount, normalised.
     let states: [Float]
-    /// For each camera length × height × width × 3.
+    /// For each camera: length × height × width × 3.
     let images: [[UInt8]]
     /// length × actionCount, normalised.
     let actions: [Float]

@@ -1,6 +1,6 @@
 import Contracts
 
-/// Reads demonstrations as a contract expects them, and says by name what does not fit.
+/// Reads demonstrations, checks them against the contract, and describes what does not fit.
 struct EpisodeReader {
     let c: PolicyConfiguration
     private let declared: DemonstrationFiles.Declaration
@@ -8,13 +8,13 @@ struct EpisodeReader {
     private var fit: ContractFit
     private var found = SummaryBuilder()
     private var byteCount = 0
-    /// What does not fit in the file itself: said together with what does not fit in its first demonstration.
+    /// Problems of the current file; reported together with the problems of its first demonstration.
     private var fileProblems: [String] = []
     private var misfits: Misfits
     private var remarks = Remarks()
-    /// The demonstrations that were read, by their content.
+    /// The names of the demonstrations that were read, by the fingerprint of their content.
     private var contents: [UInt64: String] = [:]
-    /// Demonstrations that the data hold out.
+    /// The number of demonstrations that are held out for validation.
     var heldOut = 0
 
     init(_ path: String, _ configuration: PolicyConfiguration, _ declared: DemonstrationFiles.Declaration) {
@@ -27,13 +27,13 @@ struct EpisodeReader {
 
     var contract: Contract { c.contract }
 
-    /// What the file, or the engineer, says of the robot must agree with the contract. What cannot be checked does not
-    /// agree.
+    /// Checks the robot and the rate that the file or the site's engineer names against the contract. If the contract
+    /// has a rate and it cannot be checked, this is a problem.
     mutating func check(_ recording: Recording, in file: HDF5File) {
         fileProblems = []
         let said = recording.embodiment.flatMap { $0.isEmpty ? nil : $0 }
         if let said, !declared.embodiment.isEmpty, said != declared.embodiment {
-            fileProblems.append("embodiment is \(said), and \(declared.embodiment) was declared")
+            fileProblems.append("embodiment is \(said), but \(declared.embodiment) was declared")
         }
         let embodiment = said ?? declared.embodiment
         if embodiment.isEmpty {
@@ -41,7 +41,7 @@ struct EpisodeReader {
         } else {
             found.embodiment = embodiment
             if embodiment != contract.embodiment {
-                fileProblems.append("embodiment is \(embodiment), the contract is for \(contract.embodiment)")
+                fileProblems.append("embodiment is \(embodiment), but the contract is for \(contract.embodiment)")
             }
         }
         switch recording.rate {
@@ -49,16 +49,16 @@ struct EpisodeReader {
             check(hertz, "control_freq in env_args")
             if declared.controlHertz > 0, !isRate(declared.controlHertz, hertz) {
                 fileProblems.append(
-                    "control_freq in env_args is \(hertz), and control_hz was declared as \(declared.controlHertz)"
+                    "control_freq in env_args is \(hertz), but control_hz was declared as \(declared.controlHertz)"
                 )
             }
         case .unsaid(let reason):
             if declared.controlHertz > 0 {
-                check(declared.controlHertz, "control_hz as it was declared")
+                check(declared.controlHertz, "the declared control_hz")
             } else if contract.controlHertz > 0 {
                 fileProblems.append(
                     """
-                    \(unchecked): \(reason); where the rate is known, declare control_hz (in worker.toml, or with \
+                    \(unchecked): \(reason); if you know the rate, declare control_hz (in worker.toml, or with \
                     --control-hz)
                     """
                 )
@@ -71,20 +71,20 @@ struct EpisodeReader {
     mutating func remark(_ kind: Remarks.Kind, _ example: String) { remarks.note(kind, example) }
 
     private var unchecked: String {
-        "whether the data have the contract's \(contract.controlHertz) steps a second cannot be checked"
+        "cannot check that the data have \(contract.controlHertz) steps per second, as the contract requires"
     }
 
     private mutating func check(_ hertz: Double, _ what: String) {
         found.controlHertz = hertz
         guard contract.controlHertz > 0, !isRate(hertz, contract.controlHertz) else { return }
         fileProblems.append(
-            "\(what) is \(hertz), the contract has \(contract.controlHertz): resample the demonstrations to that rate"
+            "\(what) is \(hertz); expected \(contract.controlHertz), as in the contract: resample the demonstrations"
         )
     }
 
     private func isRate(_ one: Double, _ other: Double) -> Bool { abs(one - other) <= 0.01 * other }
 
-    /// What does not fit is kept for the end, so that a site's engineer hears of all demonstrations at once.
+    /// Reads a demonstration. Problems are reported at the end, so that the site's engineer sees all of them at once.
     mutating func read(_ episode: Episode) throws {
         do { try take(episode) } catch let error as ContractError { misfits.note(error) }
         fileProblems = []
@@ -93,17 +93,17 @@ struct EpisodeReader {
         }
     }
 
-    /// A demonstration that is held out must not be one of those that were read.
+    /// Checks that a held-out demonstration is not the same as one that was read.
     mutating func compare(heldOut episode: Episode) {
-        // One that cannot be read is none of those that were.
+        // A demonstration that cannot be read is not the same as one that was read.
         guard let length = try? episode.file.shape(episode.actions).first, let recorded = try? recorded(episode, length)
         else { return }
         let own = c.words > 0 ? (try? episode.attribute(contract.instruction)) ?? "" : ""
         guard let other = contents[recorded.content(own.isEmpty ? declared.instruction : own)] else { return }
-        misfits.note(episode.wrong(["it is held out, and \(other) is the same demonstration"], hint: Self.onceHint))
+        misfits.note(episode.wrong(["it is held out, but \(other) is the same demonstration"], hint: Self.onceHint))
     }
 
-    private static let onceHint = "each demonstration counts once: take the copy out"
+    private static let onceHint = "each demonstration may occur only once: remove the copy"
 
     private mutating func take(_ episode: Episode) throws {
         let checked = try EpisodeCheck(episode, c, declared).run(fileProblems)
@@ -125,11 +125,11 @@ struct EpisodeReader {
             actions: normalised(recorded.actions, episode)
         )
         found.note(checked.instruction, steps: checked.length)
-        // Where something does not fit, nobody will train on the others.
+        // If any demonstration does not fit, the set is not used, so the others need not be kept.
         if misfits.isEmpty, byteCount <= DemonstrationLimits.bytes { set.append(demonstration) }
     }
 
-    /// Refuses steps that were never written, and remarks on what only looks like it.
+    /// Refuses steps that were never written, and remarks on values that only look as if they were not written.
     private mutating func checkSteps(_ episode: Episode, _ length: Int, _ recorded: RecordedValues) throws {
         let steps = try StepCheck(
             episode,
@@ -148,7 +148,10 @@ struct EpisodeReader {
         }
     }
 
-    /// `path`: of all demonstrations.
+    /// Completes the set and its summary.
+    ///
+    /// - Parameter path: The path of all demonstrations.
+    /// - Throws: `ContractError` if there are no demonstrations.
     func finish(_ path: String) throws -> DemonstrationSet {
         var misfits = misfits
         guard found.demonstrations > 0 || !misfits.isEmpty else { throw ContractError("\(path) has no demonstrations") }
@@ -190,7 +193,7 @@ struct EpisodeReader {
             actions[index] = (actions[index] - dimension.mean) / dimension.std
             guard actions[index].isFinite else {
                 throw episode.wrong([
-                    "action \(dimension.name) of step \(index / c.actionCount) is not finite once normalised with "
+                    "action \(dimension.name) of step \(index / c.actionCount) is not finite after normalisation with "
                         + "mean \(dimension.mean), std \(dimension.std)"
                 ])
             }
@@ -198,7 +201,7 @@ struct EpisodeReader {
         return actions
     }
 
-    /// length × stateCount, normalised and clamped.
+    /// Returns length × stateCount values, normalised and clamped.
     private mutating func normalised(_ values: [[Float]], _ episode: Episode, _ length: Int) -> [Float] {
         var states = [Float](repeating: 0, count: length * c.stateCount)
         var column = 0
@@ -219,7 +222,7 @@ struct EpisodeReader {
         return states
     }
 
-    /// length × height × width × 3, as the contract has them.
+    /// Returns length × height × width × 3 bytes, in the contract's image size.
     private mutating func pixels(_ camera: Camera, _ bytes: [UInt8], _ episode: Episode, _ length: Int) throws
         -> [UInt8]
     {

@@ -1,8 +1,13 @@
 import Contracts
 
-/// Makes images smaller by averaging squares of pixels.
+/// Reduces images by averaging squares of pixels.
 enum ImageShrinking {
-    /// `images`: count × factor·height × factor·width × 3; returns count × height × width × 3.
+    /// - Parameters:
+    ///   - images: count × factor·height × factor·width × 3.
+    ///   - count: The number of images.
+    ///   - camera: The camera with the target size.
+    ///   - factor: The ratio of the sizes.
+    /// - Returns: count × height × width × 3.
     static func average(_ images: [UInt8], count: Int, to camera: Camera, factor: Int) -> [UInt8] {
         let (height, width, square) = (camera.height, camera.width, UInt32(factor * factor))
         var out = [UInt8](repeating: 0, count: count * camera.byteCount)

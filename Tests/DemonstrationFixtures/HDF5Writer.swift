@@ -2,7 +2,7 @@
 import Glibc
 import TestKit
 
-/// Writes HDF5 files as people's recorders do, and as nobody should.
+/// Writes HDF5 files, both as real recorders write them and damaged or malicious ones.
 package final class HDF5Writer {
     private let file: hid_t
     package let path: String
@@ -10,15 +10,15 @@ package final class HDF5Writer {
     /// How a dataset is stored.
     package enum Storage {
         case contiguous
-        /// Chunks of so many rows, of which the first `written` rows are written.
+        /// Chunks of `rows` rows; only the first `written` rows are written.
         case chunked(rows: Int, written: Int)
-        /// One chunk behind a gzip filter, which unpacks to these bytes.
+        /// One gzip chunk, which unpacks to these bytes.
         case packed([UInt8])
-        /// Declares a filter that the library here does not have.
+        /// Declares a filter that the library on this machine does not support.
         case filtered(H5Z_filter_t)
-        /// In another file.
+        /// Stored in another file.
         case external(String)
-        /// In another dataset.
+        /// Stored in another dataset.
         case virtual(String)
     }
 
@@ -35,7 +35,9 @@ package final class HDF5Writer {
         H5Gclose(H5Gcreate2(file, name, links, hid_t(H5P_DEFAULT), hid_t(H5P_DEFAULT)))
     }
 
-    /// Float32 values, row-major; `fill`: the writer's own fill value.
+    /// Writes float32 values, row-major.
+    ///
+    /// - Parameter fill: The fill value that the writer chooses; `nil` for the library's default.
     package func floats(
         _ name: String,
         _ shape: [Int],
@@ -58,7 +60,7 @@ package final class HDF5Writer {
         write(name, shape, values, H5T_NATIVE_UINT16_g, .contiguous)
     }
 
-    /// A list of names, each of `width` bytes.
+    /// Writes a list of names of `width` bytes each.
     package func names(_ name: String, _ names: [String], width: Int = 16) {
         let type = text(width, H5T_STR_NULLPAD)
         defer { H5Tclose(type) }
@@ -66,7 +68,7 @@ package final class HDF5Writer {
         write(name, [names.count], bytes, type, .contiguous)
     }
 
-    /// A list of names of any length, as h5py stores a list of texts.
+    /// Writes a list of names of variable length, as h5py stores a list of texts.
     package func variableNames(_ name: String, _ names: [String], _ storage: Storage = .contiguous) {
         let type = variableText()
         defer { H5Tclose(type) }
@@ -75,7 +77,7 @@ package final class HDF5Writer {
         write(name, [names.count], texts, type, storage)
     }
 
-    /// A text attribute of fixed length, its bytes as they are.
+    /// Writes a text attribute of fixed length with exactly these bytes.
     package func attribute(_ name: String, of object: String, bytes: [UInt8], padding: H5T_str_t = H5T_STR_NULLPAD) {
         let type = text(max(1, bytes.count), padding), space = H5Screate(H5S_SCALAR)
         let attribute = H5Acreate_by_name(
@@ -94,7 +96,7 @@ package final class HDF5Writer {
         H5Tclose(type)
     }
 
-    /// A text attribute of any length.
+    /// Writes a text attribute of variable length.
     package func attribute(_ name: String, of object: String, variable text: String) {
         let type = variableText(), space = H5Screate(H5S_SCALAR)
         let attribute = H5Acreate_by_name(
@@ -126,11 +128,11 @@ package final class HDF5Writer {
         attribute(name, of: object, bytes: Array(text.utf8))
     }
 
-    /// An attribute that is a whole number.
+    /// Writes an integer attribute.
     package func attribute(_ name: String, of object: String, count: Int64) {
         attribute(name, of: object, count, H5T_NATIVE_INT64_g)
     }
-    /// An attribute that is a number.
+    /// Writes a float32 attribute.
     package func attribute(_ name: String, of object: String, _ number: Float) {
         attribute(name, of: object, number, H5T_NATIVE_FLOAT_g)
     }
@@ -190,7 +192,7 @@ package final class HDF5Writer {
         _ configure: (hid_t) -> Void = { _ in }
     ) {
         let sizes = shape.map { hsize_t($0) }
-        // Only a dataset that may grow has chunks that are larger than it.
+        // Chunks can be larger than the dataset only if the dataset can grow.
         var limits = sizes
         if case .chunked(let rows, _) = storage, rows > shape[0] { limits[0] = .max }
         let space = H5Screate_simple(Int32(shape.count), sizes, limits),
@@ -236,7 +238,7 @@ package final class HDF5Writer {
         H5Sclose(space)
     }
 
-    /// A zlib stream (RFC 1950) of one stored block.
+    /// Returns a zlib stream (RFC 1950) of one stored block.
     private static func zlib(_ bytes: [UInt8]) -> [UInt8] {
         var (a, b) = (UInt32(1), UInt32(0))
         for byte in bytes {
@@ -249,7 +251,7 @@ package final class HDF5Writer {
             + [b >> 8, b, a >> 8, a].map { UInt8($0 & 0xff) }
     }
 
-    /// The first rows, and no others.
+    /// Writes only the first `rows` rows.
     private func writeRows<Element: BitwiseCopyable>(
         _ dataset: hid_t,
         _ space: hid_t,

@@ -3,11 +3,11 @@
 import Foundation
 import TestKit
 
-/// Small robomimic files, and the contract that they fit.
+/// Small robomimic files, and a contract that they fit.
 package enum Recordings {
     package static let steps = 6
 
-    /// An arm of two joints at 20 steps a second, told what to do.
+    /// An arm with two joints, 20 steps per second, and an instruction.
     package static func arm(cameras: [Camera] = [], words: Int = 4) -> PolicyConfiguration {
         PolicyConfiguration(
             Contract(
@@ -32,19 +32,19 @@ package enum Recordings {
     package static let camera = Camera(key: "front", height: 4, width: 4)
 
     package static func actions(_ steps: Int = steps) -> [Float] { (0..<2 * steps).map { 0.1 * Float($0 % 7) - 0.35 } }
-    /// `demonstration`: no two are the same.
+    /// State values that are different for each `demonstration`.
     package static func eef(_ steps: Int = steps, of demonstration: Int = 0) -> [Float] {
         (0..<3 * steps).map { 0.1 * Float($0 % 11) + 0.05 + 0.001 * Float(demonstration) }
     }
     package static func pixels(_ steps: Int = steps) -> [UInt8] { (0..<steps * 48).map { UInt8($0 % 251) } }
 
-    /// demo_0 and demo_1 to train on, demo_2 held out; `edit` makes of them what a test needs.
+    /// Writes demo_0 and demo_1 for training and demo_2 held out. A test changes the file with `edit`.
     package static func write(
         _ path: String,
         rate: String? = #"{"env_kwargs": {"control_freq": 20}}"#,
         _ edit: (HDF5Writer) -> Void = { _ in }
     ) {
-        // The library is used by one thread at a time.
+        // The library must be used by one thread at a time.
         DemonstrationFiles.queue.sync {
             let writer = HDF5Writer(path)
             for (index, name) in ["demo_0", "demo_1", "demo_2"].enumerated() {
@@ -60,13 +60,13 @@ package enum Recordings {
         }
     }
 
-    /// What is odd in a file that is read; that nobody says which robot recorded it goes without saying.
+    /// Returns the remarks about a valid file, without the remark that it does not name the robot.
     package static func remarks(_ path: String) -> [String] {
         let summary = try? DemonstrationFiles.read(path, split: .train, for: arm()).summary
-        return summary?.remarks.filter { !$0.contains("which robot") } ?? ["not read"]
+        return summary?.remarks.filter { !$0.contains("do not name the robot") } ?? ["not read"]
     }
 
-    /// What reading says of a file; `nil` where it is read.
+    /// Returns the error of reading a file; `nil` if it can be read.
     package static func problem(
         _ path: String,
         split: Split = .train,
@@ -81,7 +81,7 @@ package enum Recordings {
 }
 
 extension HDF5Writer {
-    /// Writes other actions over a demonstration's.
+    /// Replaces a demonstration's actions.
     package func replaceActions(
         of name: String,
         _ values: [Float],

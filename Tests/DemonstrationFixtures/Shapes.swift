@@ -10,19 +10,19 @@ package enum Shapes {
         dimensions: ["x", "y", "z", "gripper"].map { .init(name: $0) }
     )
 
-    /// What the sample policies are.
+    /// The configuration of a sample policy.
     package static func example(_ name: String) throws -> PolicyConfiguration {
         try Policy(SafetensorsFile(path: Repository.example("base/\(name).safetensors"))).configuration
     }
 
-    /// The camera and all 39 numbers of the sample data.
+    /// A policy that uses the camera and all 39 state values of the sample data.
     package static func both() throws -> PolicyConfiguration {
         var both = try example("image")
         both.contract.state = try example("state").contract.state
         return both
     }
 
-    /// ALOHA's two arms, seen by two cameras half as large as the data's.
+    /// ALOHA's two arms, and two cameras whose images are half as large as the recorded ones.
     package static var aloha: PolicyConfiguration {
         PolicyConfiguration(
             Contract(
@@ -54,7 +54,7 @@ package enum Shapes {
         )
     }
 
-    /// Small, with everything that a policy may have.
+    /// A small policy with all possible inputs.
     package static func small(
         _ objective: Objective,
         state: Int = 5,

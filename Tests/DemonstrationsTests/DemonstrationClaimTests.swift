@@ -6,8 +6,8 @@ import Foundation
 import TestKit
 import Testing
 
-/// Nothing untrue is believed of demonstrations: what they say of themselves is checked, and what cannot be checked is
-/// said.
+/// The metadata of demonstrations are checked against their values and the contract; whatever cannot be checked is
+/// reported.
 @Suite struct DemonstrationClaimTests {
     let directory: TemporaryDirectory
     let path: String
@@ -19,7 +19,7 @@ import Testing
 
     private func expect(_ problem: String?, says parts: String..., at location: SourceLocation = #_sourceLocation) {
         for part in parts {
-            #expect(problem?.contains(part) == true, "\(problem ?? "read without a word")", sourceLocation: location)
+            #expect(problem?.contains(part) == true, "\(problem ?? "no error")", sourceLocation: location)
         }
     }
 
@@ -39,12 +39,12 @@ import Testing
     @Test(arguments: Split.allOfThem)
     func masksThatOverlapAreRefused(split: Split) {
         Recordings.write(path) { $0.replaceNames("/mask/valid", ["demo_1", "demo_2"]) }
-        expect(Recordings.problem(path, split: split), says: "demo_1 stands in both /mask/train and /mask/valid")
+        expect(Recordings.problem(path, split: split), says: "demo_1 is listed in both /mask/train and /mask/valid")
     }
 
     @Test func aMaskThatNamesADemonstrationTwiceIsRefused() {
         Recordings.write(path) { $0.replaceNames("/mask/train", ["demo_0", "demo_1", "demo_0"]) }
-        expect(Recordings.problem(path), says: "demo_0 stands twice in /mask/train")
+        expect(Recordings.problem(path), says: "demo_0 is listed twice in /mask/train")
     }
 
     @Test func twoNamesOfOneDemonstrationAreRefused() {
@@ -55,8 +55,8 @@ import Testing
         }
         expect(
             Recordings.problem(path),
-            says: "demo_7, which has the same actions as demo_0, stands twice in /mask/train",
-            "demo_2, which has the same actions as demo_8, stands in both"
+            says: "demo_7, which has the same actions as demo_0, is listed twice in /mask/train",
+            "demo_2, which has the same actions as demo_8, is listed in both"
         )
     }
 
@@ -65,7 +65,7 @@ import Testing
             writer.remove("/data/demo_2/actions")
             writer.hardLink("/data/demo_2/actions", to: "/data/demo_0/actions")
         }
-        expect(Recordings.problem(path), says: "demo_2, which has the same actions as demo_0, stands in both")
+        expect(Recordings.problem(path), says: "demo_2, which has the same actions as demo_0, is listed in both")
     }
 
     @Test func aMaskThatNamesWhatIsNotThereIsRefused() {
@@ -100,7 +100,7 @@ import Testing
             }
             expect(
                 Recordings.problem(path, policy),
-                says: "demo_1: /data/demo_1/obs/front holds \(text); images are uint8 from 0 to 255"
+                says: "demo_1: /data/demo_1/obs/front contains \(text); expected uint8 from 0 to 255"
             )
         }
     }
@@ -127,7 +127,7 @@ import Testing
 
     @Test func oneValueFarOutsideTheContractIsRefused() {
         Recordings.write(path) { writer in
-            // One of 400 values: no share would say so.
+            // One of 400 values: the limits on shares do not detect it.
             var values = Recordings.actions(200)
             values[35] = 1e6
             writer.replaceActions(of: "demo_1", values)
@@ -222,12 +222,12 @@ import Testing
         (#"{"env_kwargs": 20}"#, "env_kwargs in env_args of /data is not a JSON object"),
         (#"{"env_kwargs": {"control_freq": "20"}}"#, "control_freq in env_args of /data is not a positive number"),
         (#"{"env_kwargs": {"control_freq": null}}"#, "control_freq in env_args of /data is not a positive number"),
-        (#"{"env_kwargs": {"control_freq": 10}}"#, "control_freq in env_args is 10.0, the contract has 20.0"),
+        (#"{"env_kwargs": {"control_freq": 10}}"#, "control_freq in env_args is 10.0; expected 20.0"),
     ])
     func aRateThatCannotBeCheckedIsNoPass(arguments: String, problem: String) {
         Recordings.write(path, rate: arguments)
         expect(Recordings.problem(path), says: problem)
-        // What the file may say, nobody else can say.
+        // If the file may contain a rate, a declaration does not replace it.
         expect(Recordings.problem(path, declared: .init(controlHertz: 20)), says: problem)
     }
 
@@ -236,13 +236,13 @@ import Testing
         Recordings.write(path, rate: arguments)
         expect(
             Recordings.problem(path),
-            says: "the contract's 20.0 steps a second cannot be checked",
+            says: "cannot check that the data have 20.0 steps per second",
             "declare control_hz"
         )
         #expect(Recordings.problem(path, declared: .init(controlHertz: 20)) == nil)
         expect(
             Recordings.problem(path, declared: .init(controlHertz: 30)),
-            says: "control_hz as it was declared is 30.0"
+            says: "the declared control_hz is 30.0"
         )
         var any = Recordings.arm()
         any.contract.controlHertz = 0
@@ -266,7 +266,7 @@ import Testing
     @Test func aDemonstrationCountsOnce() {
         Recordings.write(path) { $0.replaceState(of: "demo_1", Recordings.eef(of: 0)) }
         expect(Recordings.problem(path), says: "demo_1: it is the same demonstration as demo_0")
-        // Spelt otherwise, or with another zero, it is the same to the policy.
+        // With another spelling of the instruction, or −0 instead of 0, it is the same for the policy.
         for (index, (one, other)) in [("caf\u{E9}", "cafe\u{301}"), ("push it", "Push  it!")].enumerated() {
             let path = directory.file("spelt-\(index).hdf5")
             Recordings.write(path) { writer in
@@ -280,10 +280,10 @@ import Testing
         }
         let heldOut = directory.file("held-out.hdf5")
         Recordings.write(heldOut) { $0.replaceState(of: "demo_2", Recordings.eef(of: 1)) }
-        expect(Recordings.problem(heldOut), says: "demo_2: it is held out, and demo_1 is the same demonstration")
+        expect(Recordings.problem(heldOut), says: "demo_2: it is held out, but demo_1 is the same demonstration")
     }
 
-    /// Everything that does not fit is said at once, and what was found stands beside it.
+    /// One error names everything that does not fit, and the summary is returned as well.
     @Test func allDemonstrationsThatDoNotFitAreNamed() throws {
         Recordings.write(path) { writer in
             var values = Recordings.eef()
@@ -300,21 +300,21 @@ import Testing
 
     @Test func whatADemonstrationSaysOfItselfIsCompared() {
         Recordings.write(path) { $0.attribute("embodiment", of: "/data/demo_1", "other") }
-        expect(Recordings.problem(path), says: "demo_1: its embodiment is other, the contract is for arm")
+        expect(Recordings.problem(path), says: "demo_1: its embodiment is other, but the contract is for arm")
         let count = directory.file("count.hdf5")
         Recordings.write(count) { $0.attribute("num_samples", of: "/data/demo_1", count: 12) }
-        expect(Recordings.problem(count), says: "demo_1: num_samples is 12, and its actions have 6 steps")
+        expect(Recordings.problem(count), says: "demo_1: num_samples is 12, but its actions have 6 steps")
     }
 
     @Test func whatIsDeclaredMustNotContradictTheFile() {
         Recordings.write(path) { $0.attribute("embodiment", of: "/data", "arm") }
         expect(
             Recordings.problem(path, declared: .init(embodiment: "leg")),
-            says: "embodiment is arm, and leg was declared"
+            says: "embodiment is arm, but leg was declared"
         )
         expect(
             Recordings.problem(path, declared: .init(controlHertz: 10)),
-            says: "control_freq in env_args is 20.0, and control_hz was declared as 10.0"
+            says: "control_freq in env_args is 20.0, but control_hz was declared as 10.0"
         )
     }
 
@@ -323,11 +323,11 @@ import Testing
     @Test(
         arguments: [
             ([0x6F, 0xE9], "is not UTF-8"), ([0x6F, 0, 0x70], "NUL character"),
-            (Array("open \u{7}".utf8), "holds U+0007"),
-            (Array("\u{FEFF}open".utf8), "holds U+FEFF"),
+            (Array("open \u{7}".utf8), "contains U+0007"),
+            (Array("\u{FEFF}open".utf8), "contains U+FEFF"),
             (
                 Array("one two three four five six".utf8),
-                "has 6 words, and the policy reads 4: it would not see five, six"
+                "has 6 words, but the policy reads 4: it would not see five, six"
             ),
         ] as [([UInt8], String)]
     )
@@ -341,7 +341,7 @@ import Testing
         expect(Recordings.problem(path, policy), says: "demo_1: ", problem)
     }
 
-    /// Other programs may read what stands behind the NUL that ends a text for this one.
+    /// Other programs may read the bytes after the NUL at which this program would stop.
     @Test func nothingIsReadOnlyUpToANUL() {
         Recordings.write(path) { writer in
             for demonstration in ["demo_0", "demo_1"] {

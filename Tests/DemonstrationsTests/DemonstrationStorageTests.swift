@@ -3,7 +3,7 @@ import Foundation
 import TestKit
 import Testing
 
-/// Values are read where they were written, in this file, and nothing else is opened.
+/// Only values that were written in the file itself are read; no other file is opened.
 @Suite struct DemonstrationStorageTests {
     let directory: TemporaryDirectory
     let path: String
@@ -15,7 +15,7 @@ import Testing
 
     private func expect(_ problem: String?, says parts: String..., at location: SourceLocation = #_sourceLocation) {
         for part in parts {
-            #expect(problem?.contains(part) == true, "\(problem ?? "read without a word")", sourceLocation: location)
+            #expect(problem?.contains(part) == true, "\(problem ?? "no error")", sourceLocation: location)
         }
     }
 
@@ -25,7 +25,7 @@ import Testing
         Recordings.write(path) { $0.replaceState(of: "demo_1", Recordings.eef(), .chunked(rows: 2, written: 2)) }
         expect(
             Recordings.problem(path),
-            says: "demo_1: /data/demo_1/obs/eef has the shape [6, 3], and only 1 of its 3 chunks were ever written"
+            says: "demo_1: /data/demo_1/obs/eef has the shape [6, 3], but only 1 of its 3 chunks were written"
         )
     }
 
@@ -38,7 +38,7 @@ import Testing
         Recordings.write(path) { $0.replaceActions(of: "demo_0", Recordings.actions(), .chunked(rows: 2, written: 0)) }
         expect(
             Recordings.problem(path),
-            says: "/data/demo_0/actions has the shape [6, 2], and nothing of it was ever written"
+            says: "/data/demo_0/actions has the shape [6, 2], but none of it was written"
         )
     }
 
@@ -50,7 +50,7 @@ import Testing
             writer.replaceActions(of: "demo_1", cut(Recordings.actions(), 2))
             writer.replaceState(of: "demo_1", cut(Recordings.eef(), 3))
         }
-        expect(Recordings.problem(path), says: "demo_1: steps 4 to 5 hold nothing but zeros")
+        expect(Recordings.problem(path), says: "demo_1: steps 4 to 5 contain only zeros")
         // A robot may wait at its origin.
         let waiting = directory.file("waiting.hdf5")
         func late(_ values: [Float], _ width: Int) -> [Float] {
@@ -60,7 +60,7 @@ import Testing
             writer.replaceActions(of: "demo_1", late(Recordings.actions(), 2))
             writer.replaceState(of: "demo_1", late(Recordings.eef(), 3))
         }
-        #expect(Recordings.remarks(waiting) == ["steps before the end hold nothing but zeros: demo_1 (steps 0 to 1)"])
+        #expect(Recordings.remarks(waiting) == ["steps before the end contain only zeros: demo_1 (steps 0 to 1)"])
         // A robot may stand still.
         let still = directory.file("still.hdf5")
         Recordings.write(still) { $0.replaceActions(of: "demo_1", cut(Recordings.actions(), 2)) }
@@ -73,16 +73,17 @@ import Testing
         }
         expect(
             Recordings.problem(path),
-            says: "demo_1: /data/demo_1/actions holds only its fill value 0.75 in steps 5 to 5"
+            says: "demo_1: /data/demo_1/actions has only its fill value 0.75 in steps 5 to 5"
         )
     }
 
-    /// Zeros of one dataset may be true, or what the library gives for what was never written: they are shown.
+    /// Zeros in one dataset may be real values, or the library's default for values that were never written, so they
+    /// are reported.
     @Test func zerosOfOneDatasetForSeveralStepsAreShown() {
         func blank(_ values: [Float], _ width: Int, _ steps: Range<Int>) -> [Float] {
             values.enumerated().map { steps.contains($0.offset / width) ? 0 : $0.element }
         }
-        let text = "a dataset holds nothing but zeros for several steps, or in the last: was it recorded?: "
+        let text = "a dataset contains only zeros for several steps, or in the last step: was it recorded?: "
         let cases: [(String, (HDF5Writer) -> Void)] = [
             (
                 "/data/demo_1/actions (steps 1 to 3)",
@@ -121,7 +122,7 @@ import Testing
         }
     }
 
-    // MARK: Elsewhere
+    // MARK: Links
 
     @Test func linksToOtherFilesAreRefused() throws {
         let other = directory.file("other.hdf5")
@@ -142,7 +143,7 @@ import Testing
                 writer.remove(place)
                 link(writer)
             }
-            expect(Recordings.problem(path), says: "\(place) is a link to another file, and no other file is opened")
+            expect(Recordings.problem(path), says: "\(place) is a link to another file, which is not followed")
         }
     }
 
@@ -152,7 +153,7 @@ import Testing
             writer.softLink("/data/demo_1/actions", to: "../demo_2/./actions")
             writer.softLink("/data/demo_1/fine", to: "/data/demo_0/actions")
         }
-        // HDF5 knows no "..".
+        // HDF5 has no "..".
         expect(Recordings.problem(path), says: "/data/demo_1/actions is missing")
         let inside = directory.file("inside.hdf5"), outside = directory.file("outside.hdf5")
         Recordings.write(inside) { writer in
@@ -169,7 +170,7 @@ import Testing
         expect(Recordings.problem(outside), says: "/away is a link to another file")
     }
 
-    /// To Swift, a slash and a mark after it are one character, which is no slash.
+    /// For Swift, a slash with a combining mark after it is one character, which is not equal to a slash.
     @Test(arguments: ["\u{301}", "\u{200D}", "\u{FE0F}", "\u{1F3FB}", "\u{3099}"])
     func noMarkAfterASlashHidesALink(mark: String) {
         let other = directory.file("other.hdf5"), masked = directory.file("masked.hdf5")
@@ -186,7 +187,7 @@ import Testing
 
     // MARK: Damaged
 
-    /// What the library would take for values lies behind the chunk in memory.
+    /// Without the check, the library would read values from the memory after the chunk.
     @Test(arguments: [1, 20, 47, 49, 4000]) func aChunkThatDoesNotUnpackToItsSizeIsRefused(byteCount: Int) {
         Recordings.write(path) {
             $0.replaceActions(of: "demo_1", Recordings.actions(), .packed([UInt8](repeating: 7, count: byteCount)))
@@ -204,7 +205,10 @@ import Testing
         Recordings.write(path) {
             $0.replaceActions(of: "demo_1", Recordings.actions(), .chunked(rows: 4 << 20, written: 6))
         }
-        expect(Recordings.problem(path), says: "/data/demo_1/actions has the shape [6, 2] and chunks of another size")
+        expect(
+            Recordings.problem(path),
+            says: "/data/demo_1/actions has the shape [6, 2] and chunks that are too large"
+        )
     }
 
     @Test func softLinksThatGoInCirclesEnd() {
@@ -222,7 +226,7 @@ import Testing
         }
         expect(
             Recordings.problem(path),
-            says: "demo_1: /data/demo_1/actions has external storage: its values lie in other files"
+            says: "demo_1: /data/demo_1/actions has external storage: its values are in other files"
         )
     }
 
@@ -237,7 +241,7 @@ import Testing
         (32_000, "lzf, HDF5 filter 32000"), (32_001, "blosc, HDF5 filter 32001"), (40_000, "HDF5 filter 40000"),
     ])
     func filtersThatAreMissingAreNamed(filter: Int32, name: String) {
-        // A file without a rate too: all that does not fit is said at once.
+        // The rate is missing as well: one error names everything that does not fit.
         Recordings.write(path, rate: nil) { $0.replaceState(of: "demo_0", Recordings.eef(), .filtered(filter)) }
         expect(Recordings.problem(path), says: "/data/demo_0/obs/eef is compressed with \(name)", "cannot be checked")
     }
@@ -252,7 +256,7 @@ import Testing
             expect(Recordings.problem(device), says: "\(device) is a character device")
         }
         expect(Recordings.problem("\(path)\0.hdf5"), says: "NUL character")
-        // Also where an episode should be.
+        // Also in place of an episode.
         let episodes = try TemporaryDirectory()
         try FileManager.default.copyItem(
             atPath: DemonstrationTests.aloha + "/episode_0.hdf5",
@@ -274,12 +278,12 @@ import Testing
         try FileManager.default.copyItem(atPath: episode, toPath: directory.file("episode_9.hdf5"))
         expect(
             Recordings.problem(directory.path, Shapes.aloha),
-            says: "episode_9.hdf5: it is held out, and episode_0.hdf5 is the same demonstration"
+            says: "episode_9.hdf5: it is held out, but episode_0.hdf5 is the same demonstration"
         )
         unlink(directory.file("episode_9.hdf5"))
         for name in ["episode_1.h5", "Episode_1.HDF5", "backup.hdf5"] {
             try FileManager.default.copyItem(atPath: episode, toPath: directory.file(name))
-            expect(Recordings.problem(directory.path, Shapes.aloha), says: "holds \(name), which would not be read")
+            expect(Recordings.problem(directory.path, Shapes.aloha), says: "contains \(name), which would not be read")
             unlink(directory.file(name))
         }
         try FileManager.default.createSymbolicLink(

@@ -8,7 +8,7 @@ import Foundation
 import TestKit
 import Testing
 
-/// Demonstrations from real HDF5, and files that are not what they should be.
+/// Demonstrations from real HDF5 files, and invalid files.
 @Suite struct DemonstrationTests {
     let directory: TemporaryDirectory
     init() throws { directory = try TemporaryDirectory() }
@@ -90,7 +90,7 @@ import Testing
         #expect {
             try DemonstrationFiles.read(path, split: .train, for: image, declared: .init(embodiment: "ur5"))
         } throws: {
-            "\($0)".contains("embodiment is ur5, the contract is for sawyer")
+            "\($0)".contains("embodiment is ur5, but the contract is for sawyer")
         }
         var sawyer = Shapes.aloha
         sawyer.contract.embodiment = "sawyer"
@@ -110,7 +110,7 @@ import Testing
         #expect(train.episodes == [0..<6, 6..<13] && valid.episodes == [0..<8])
         var batch = Batch(count: 1, c)
         train.fill(&batch, with: [0])
-        // Halved images: 12 × 16 in patches of 4, the left upper quarter of each camera bright.
+        // Images of half the size: 12 × 16 in patches of 4; the upper left quarter of each camera is bright.
         let brightness = (0..<c.patches).map { batch.patches[$0 * c.patchPixels] }
         let bright = Float(200) / 127.5 - 1
         #expect(

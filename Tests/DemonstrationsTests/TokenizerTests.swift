@@ -1,9 +1,9 @@
 @testable import Demonstrations
 import Testing
 
-/// Instructions of any script become words, and those of today's form the words that they always were.
+/// Instructions in any script are split into words, and ASCII instructions have the same words as before.
 @Suite struct TokenizerTests {
-    /// As b118d57 had it: the runs of a to z and 0 to 9.
+    /// The tokenizer of commit b118d57, whose words are the runs of a to z and 0 to 9.
     private static func before(_ text: String, count: Int, vocabulary: Int) -> [Int32] {
         let words = Array(text.lowercased().utf8).split { !(48...57).contains($0) && !(97...122).contains($0) }
         let ids = words.prefix(count).map { word in
@@ -31,7 +31,7 @@ import Testing
         }
     }
 
-    /// Words by `split_words`, ids by `tokenize` of Examples/pytorch/kumiai_policy.py with a vocabulary of 512.
+    /// Words from `split_words` and ids from `tokenize` in Examples/pytorch/kumiai_policy.py, with a vocabulary of 512.
     static let inPython: [(String, [String], [Int32])] = [
         ("窓を開ける", ["窓", "を", "開", "ける"], [470, 293, 249, 110]),
         ("引き出しを開けてください", ["引", "き", "出", "しを", "開", "けてください"], [35, 283, 187, 445, 249, 481]),
@@ -50,7 +50,7 @@ import Testing
         #expect(Tokenizer.problem(text, count: words.count) == nil)
     }
 
-    /// Joiners and variation selectors change how a sign is drawn, and on some keyboards come with it.
+    /// Joiners and variation selectors change how a character is drawn, and some keyboards insert them.
     @Test func whatLooksAlikeIsAlike() {
         for (one, other) in [
             ("op\u{200D}en", "open"), ("open\u{FE0F} it", "open it"), ("\u{26A0}\u{FE0F}", "\u{26A0}"),

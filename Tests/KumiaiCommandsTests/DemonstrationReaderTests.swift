@@ -52,7 +52,7 @@ import Worker
             "\($0)".contains("was killed") && ($0 as? ContractError)?.hint.contains("memory") == true
         }
         let broken = DemonstrationReader(program: ["/bin/sh", "-c", "kill -SEGV $$"])
-        #expect { try read(broken) } throws: { "\($0)".contains("broke the HDF5 library that read it (signal 11)") }
+        #expect { try read(broken) } throws: { "\($0)".contains("crashed the HDF5 library that read it (signal 11)") }
         #expect(try leftovers().isEmpty)
     }
 

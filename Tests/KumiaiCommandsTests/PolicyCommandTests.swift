@@ -127,7 +127,7 @@ import Testing
         let unsaid = try Shell.run([Shell.kumiai] + short)
         #expect(unsaid.status != 0, "\(unsaid.error)")
         #expect(
-            unsaid.error.contains("50.0 steps per second cannot be checked: ALOHA files do not say it"),
+            unsaid.error.contains("50.0 steps per second, as the contract requires: ALOHA files do not contain"),
             "\(unsaid.error)"
         )
         #expect(try Shell.run([Shell.kumiai] + short + ["--control-hz", "50"]).status == 0)

@@ -1,34 +1,36 @@
 import Contracts
 
-/// Whether the values of a site's data are in the units that a contract means, and what range they have.
+/// Checks whether the values of a site's data have the units of the contract, and records their ranges.
 struct ContractFit {
     private let contract: Contract
     private var state: [Spread]
     private var actions: [Spread]
-    /// Values of each dimension.
+    /// The numbers of steps that were noted.
     private var stateSteps = 0
     private var actionSteps = 0
 
-    /// A share of values beyond what the contract expects that no robot in these units would have.
+    /// If more than this share of a feature's values are beyond ±5 std, the unit is probably wrong.
     private static let suspiciousShare = 0.5
+    /// The largest share of an action's values that may be outside the range by more than ``slack``.
     private static let outsideShare = 0.01
-    /// How far beyond its range an action's value may be: rounding, and controllers that overshoot.
+    /// How far an action's value may be outside its range, as a fraction of the range's width, because of rounding and
+    /// controllers that overshoot.
     private static let slack = 0.05
-    /// No single value may be further beyond its range, in widths of the range.
+    /// How far any single action value may be outside its range, in widths of the range.
     private static let farthest = 1.0
-    /// No single value of the state may be so many std from its mean: it is clamped long before, but no robot was
-    /// there.
+    /// How far any single state value may be from its mean, in std. Such a value is clamped, but no robot can have been
+    /// in such a state.
     private static let farthestDeviations = 1000.0
 
-    /// What was found of one number.
+    /// The values that were found in one dimension.
     private struct Spread {
         var least = Float.infinity
         var largest = -Float.infinity
-        /// Values outside the contract's range.
+        /// The number of values outside the contract's range.
         var outside = 0
-        /// Those of them that overshooting does not explain.
+        /// The number of values that are outside by more than ``slack``.
         var wrong = 0
-        /// The value that is furthest outside, by how much (of the state: in std from the mean), and where.
+        /// The value that is furthest outside, by how much (for the state: in std from the mean), and its place.
         var worst: (value: Float, excess: Double, demonstration: String, step: Int)?
 
         mutating func note(_ value: Float) {
@@ -43,8 +45,9 @@ struct ContractFit {
         actions = [Spread](repeating: Spread(), count: contract.action.dimensions.count)
     }
 
-    /// Notes a demonstration's values of the feature whose numbers begin at `column`, as they stand in the file, a row
-    /// after the other.
+    /// Notes a demonstration's recorded values of a feature, row by row.
+    ///
+    /// - Parameter column: The index of the feature's first dimension in the state.
     mutating func note(state values: [Float], _ feature: StateFeature, column: Int, of demonstration: String) {
         for (index, value) in values.enumerated() {
             let number = index % feature.count
@@ -59,14 +62,14 @@ struct ContractFit {
         if column == 0 { stateSteps += values.count / feature.count }
     }
 
-    /// Notes a demonstration's actions as they stand in the file, a row after the other.
+    /// Notes a demonstration's recorded actions, row by row.
     mutating func note(actions values: [Float], of demonstration: String) {
         let dimensions = contract.action.dimensions
         for (index, value) in values.enumerated() {
             let number = index % dimensions.count
             actions[number].note(value)
             let dimension = dimensions[number]
-            // In float64: the width of a range that float32 holds may be more than float32 holds.
+            // In float64, because the width of a range of float32 values can overflow float32.
             let excess = max(Double(dimension.minimum) - Double(value), Double(value) - Double(dimension.maximum))
             guard excess > 0 else { continue }
             actions[number].outside += 1
@@ -78,9 +81,9 @@ struct ContractFit {
         actionSteps += values.count / dimensions.count
     }
 
-    /// `nil` where the values fit.
+    /// Describes what does not fit; `nil` if all values fit.
     func problem(_ path: String) -> ContractError? {
-        // A feature that is observed at several steps says the same several times.
+        // A feature that the contract contains with several offsets causes the same problem several times.
         var problems: [String] = []
         for problem in stateProblems() + actionProblems() where !problems.contains(problem) { problems.append(problem) }
         guard !problems.isEmpty else { return nil }
@@ -88,8 +91,8 @@ struct ContractFit {
             "\(path): \(problems.joined(separator: "; "))",
             hint:
                 """
-                convert the data to the units of the base model's contract, and leave out what a sensor or a recorder \
-                spoiled
+                convert the data to the units of the base model's contract, and remove values that a sensor or a \
+                recorder has damaged
                 """
         )
     }
@@ -102,7 +105,7 @@ struct ContractFit {
             let (clamped, all) = (found.reduce(0) { $0 + $1.outside }, stateSteps * feature.count)
             if Double(clamped) > Self.suspiciousShare * Double(all) {
                 return [
-                    "\(percent(clamped, all)) of \(feature.key) is beyond ±5 std: in another unit than \(feature.unit)?"
+                    "\(percent(clamped, all)) of \(feature.key) is beyond ±5 std: is its unit not \(feature.unit)?"
                 ]
             }
             return found.enumerated().compactMap { index, found in
@@ -140,10 +143,10 @@ struct ContractFit {
         return share < 10 ? "\((share * 10).rounded() / 10) %" : "\(Int(share.rounded())) %"
     }
 
-    // MARK: For people
+    // MARK: Summary
 
     var actionSummary: [DemonstrationSummary.Dimension] {
-        // Of no steps there is no least value.
+        // Without steps, there is no least value.
         guard actionSteps > 0 else { return [] }
         return zip(contract.action.dimensions, actions).map { dimension, found in
             DemonstrationSummary.Dimension(

@@ -1,7 +1,7 @@
 import Contracts
 
-/// Whether a demonstration has what a contract expects: everything that does not fit in one error, so that a site's
-/// engineer fixes it in one go.
+/// Checks that a demonstration has what the contract expects. One error describes everything that does not fit, so that
+/// the site's engineer can fix all of it at once.
 struct EpisodeCheck {
     private let episode: Episode
     private let c: PolicyConfiguration
@@ -9,7 +9,7 @@ struct EpisodeCheck {
 
     struct Outcome {
         let length: Int
-        /// `nil` where the policy takes none.
+        /// `nil` if the policy takes no instruction.
         let instruction: String?
     }
 
@@ -21,7 +21,10 @@ struct EpisodeCheck {
 
     private var contract: Contract { c.contract }
 
-    /// `fileProblems`: what was already found in its file.
+    /// Checks the demonstration.
+    ///
+    /// - Parameter fileProblems: Problems of the file; they become part of the error.
+    /// - Throws: `ContractError` if there is any problem.
     func run(_ fileProblems: [String]) throws -> Outcome {
         var problems = fileProblems
         let length = actionLength(&problems)
@@ -49,7 +52,7 @@ struct EpisodeCheck {
         guard shape[0] > 0 else {
             problems.append(
                 """
-                \(episode.actions) has the shape \(shape): the demonstration is empty; take it out of the mask or the \
+                \(episode.actions) has the shape \(shape): the demonstration is empty; remove it from the mask or the \
                 directory
                 """
             )
@@ -58,7 +61,8 @@ struct EpisodeCheck {
         if shape[1] != c.actionCount {
             let names = contract.action.dimensions.map(\.name).joined(separator: ", ")
             problems.append(
-                "\(episode.actions) has the shape \(shape), the contract's action has \(c.actionCount) numbers: \(names)"
+                "\(episode.actions) has the shape \(shape); an action of the contract has \(c.actionCount) numbers: "
+                    + names
             )
         }
         problems += floatProblem(episode.actions)
@@ -80,7 +84,9 @@ struct EpisodeCheck {
         let name = episode.images(camera.key)
         var problems: [String] = []
         guard let shape = shape(name, &problems) else { return problems }
-        if shape.count == 2 { return ["\(name) holds compressed images, which are not read: write them as bytes"] }
+        if shape.count == 2 {
+            return ["\(name) contains compressed images, which are not supported: write them as bytes"]
+        }
         let steps = length ?? shape.first ?? 0
         if shape.count != 4 || shape[0] != steps || shape[3] != 3 || Self.shrink(shape, camera) == nil {
             problems.append(
@@ -93,24 +99,24 @@ struct EpisodeCheck {
         return problems + byteProblem(name)
     }
 
-    /// What a demonstration says of itself, where each of a file may say something else.
+    /// Checks the demonstration's own attributes, if its file can contain several demonstrations with different ones.
     private func ownProblems(_ length: Int?) -> [String] {
         guard episode.object != "/" else { return [] }
         var problems: [String] = []
         if let robot = attempt(&problems, { try episode.attribute("embodiment") }) ?? nil, !robot.isEmpty,
             robot != contract.embodiment
         {
-            problems.append("its embodiment is \(robot), the contract is for \(contract.embodiment)")
+            problems.append("its embodiment is \(robot), but the contract is for \(contract.embodiment)")
         }
         if let count = attempt(&problems, { try episode.file.count("num_samples", of: episode.object) }) ?? nil,
             let length, count != length
         {
-            problems.append("num_samples is \(count), and its actions have \(length) steps")
+            problems.append("num_samples is \(count), but its actions have \(length) steps")
         }
         return problems
     }
 
-    /// `nil`, with the reason among the problems, where it cannot be read.
+    /// Reads a shape; if it cannot be read, returns `nil` and adds the reason to the problems.
     private func shape(_ name: String, _ problems: inout [String]) -> [Int]? {
         attempt(&problems) { try episode.file.shape(name) }
     }
@@ -120,7 +126,7 @@ struct EpisodeCheck {
         guard let type = attempt(&problems, { try episode.file.type(name) }), type.kind != .float else {
             return problems
         }
-        return ["\(name) holds \(type); expected floating-point numbers"]
+        return ["\(name) contains \(type); expected floating-point numbers"]
     }
 
     private func byteProblem(_ name: String) -> [String] {
@@ -128,11 +134,11 @@ struct EpisodeCheck {
         guard let type = attempt(&problems, { try episode.file.type(name) }), !type.isByte else { return problems }
         let range = episode.file.extremes(name).map { " with values from \($0.least) to \($0.largest)" } ?? ""
         return [
-            "\(name) holds \(type)\(range); images are uint8 from 0 to 255: convert them, for 16 bits by dividing by 257"
+            "\(name) contains \(type)\(range); expected uint8 from 0 to 255: convert the images; divide 16 bits by 257"
         ]
     }
 
-    /// What a call gives, or `nil` with its error among the problems.
+    /// Calls `body`; if it throws, returns `nil` and adds the error to the problems.
     private func attempt<R>(_ problems: inout [String], _ body: () throws -> R) -> R? {
         do { return try body() } catch {
             let hint = (error as? ContractError)?.hint ?? ""
@@ -145,7 +151,8 @@ struct EpisodeCheck {
 
     private static let largestShrink = 64
 
-    /// By how much images are larger than the contract has them, in each direction.
+    /// Returns the factor by which the images are larger than the contract's in both directions; `nil` if there is no
+    /// such integer factor.
     static func shrink(_ shape: [Int], _ camera: Camera) -> Int? {
         let factor = shape[1] / camera.height
         return (1...largestShrink).contains(factor) && shape[1] == factor * camera.height
@@ -163,7 +170,7 @@ struct EpisodeCheck {
         let text = own.flatMap { $0.isEmpty ? nil : $0 } ?? declared.instruction
         guard !text.isEmpty else {
             problems.append(
-                "the attribute \(contract.instruction) is missing, and no instruction is given for the site"
+                "the attribute \(contract.instruction) is missing, and the site declares no instruction"
             )
             return nil
         }
@@ -176,7 +183,7 @@ extension Episode {
     func wrong(
         _ problems: [String],
         hint: String =
-            "the contract of the base model says what its observations and actions are: kumiai policy show MODEL"
+            "kumiai policy show MODEL shows the contract of the base model: its observations and actions"
     ) -> ContractError {
         ContractError("\(file.path), \(name): \(problems.joined(separator: "; "))", hint: hint)
     }

@@ -1,4 +1,5 @@
-/// A number that tells data from other data; not from such as somebody made to look alike.
+/// A non-cryptographic hash (a variant of FNV-1a over 64-bit words). It distinguishes different data, but collisions
+/// can be made on purpose.
 struct Fingerprint {
     private(set) var value: UInt64 = 0xcbf2_9ce4_8422_2325
 

@@ -1,14 +1,14 @@
 import Contracts
 
-/// What does not fit in a site's demonstrations: the first ones in words, the others counted.
+/// The demonstrations of a site that do not fit: the first ones are described, the others are only counted.
 struct Misfits {
     private var texts: [String] = []
     private var hint = ""
     private var count = 0
-    /// An error that names a file says its path once.
+    /// The path of the demonstrations, which the combined error contains only once.
     private let path: String
 
-    /// Demonstrations, or other subjects, that are described.
+    /// The number of errors that are described.
     private static let described = 8
 
     init(_ path: String) { self.path = path }
@@ -27,7 +27,7 @@ struct Misfits {
         )
     }
 
-    /// `nil` where everything fits.
+    /// The combined error; `nil` if everything fits.
     var error: ContractError? {
         guard !isEmpty else { return nil }
         let others = count - texts.count

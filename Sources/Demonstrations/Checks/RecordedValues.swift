@@ -1,18 +1,19 @@
-/// What a file holds of one demonstration, before anything is made of it.
+/// The values of one demonstration as recorded, before normalisation.
 struct RecordedValues {
     /// length × action count.
     let actions: [Float]
-    /// Of each feature, length × count.
+    /// For each feature: length × count.
     let states: [[Float]]
-    /// Of each camera, as recorded.
+    /// For each camera: its images as recorded.
     let images: [[UInt8]]
 
-    /// Says whether two demonstrations are the same to a policy: one counts once, however its instruction is spelt.
+    /// Returns a fingerprint that is equal for demonstrations that are the same to the policy, even if their
+    /// instructions are spelt differently.
     func content(_ instruction: String) -> UInt64 {
         var print = Fingerprint()
         Array(Tokenizer.words(instruction).joined(separator: " ").utf8).withUnsafeBytes { print.add($0) }
         for values in [actions] + states {
-            // -0 is 0.
+            // Adding 0 makes −0 equal to 0.
             values.map { $0 + 0 }.withUnsafeBytes { print.add($0) }
         }
         for bytes in images { bytes.withUnsafeBytes { print.add($0) } }

@@ -1,18 +1,18 @@
-/// What is odd in demonstrations, and may be right all the same: said by `doctor`, a line for each kind.
+/// Unusual things in demonstrations that may still be correct; `doctor` shows one line for each kind.
 struct Remarks {
     enum Kind: Int, CaseIterable {
         case robotUnsaid, numbering, zeroStart, zeroTail, zeroParts, oneColour, unseenSigns, alike
 
         fileprivate var text: String {
             switch self {
-            case .robotUnsaid: "which robot recorded them is not said, so it was not compared with the contract's"
+            case .robotUnsaid: "the data do not name the robot, so it was not compared with the contract's"
             case .numbering: "numbers are missing between the episodes"
-            case .zeroStart: "steps before the end hold nothing but zeros"
+            case .zeroStart: "steps before the end contain only zeros"
             case .zeroTail: "the last actions are all zeros"
-            case .zeroParts: "a dataset holds nothing but zeros for several steps, or in the last: was it recorded?"
-            case .oneColour: "all pixels of a camera have one value"
-            case .unseenSigns: "the policy does not see signs of an instruction"
-            case .alike: "instructions are the same to the policy"
+            case .zeroParts: "a dataset contains only zeros for several steps, or in the last step: was it recorded?"
+            case .oneColour: "all pixels of a camera have the same value"
+            case .unseenSigns: "the policy ignores some characters of an instruction"
+            case .alike: "the policy cannot distinguish these instructions"
             }
         }
     }

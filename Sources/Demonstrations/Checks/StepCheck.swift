@@ -1,21 +1,21 @@
 import Contracts
 
-/// Whether the steps of a demonstration were all written.
+/// Checks whether all steps of a demonstration were written.
 ///
-/// A fill value that the file's writer chose says that they were not, in any dataset. Zeros, which the library takes
-/// otherwise, may be true of an action, or of a joint, and of everything at once where a robot waits at its origin;
-/// hardly at the end of a demonstration, where a recording that was cut short has them, nor for several steps on the
-/// way.
+/// If a step of a dataset contains only a fill value that the file's writer chose, the step was not written. The
+/// library's default fill value is 0, and zeros can be real values: of an action, of a joint, or of everything if a
+/// robot waits at its origin. But if all datasets are zero at the end of a demonstration, or for several steps after
+/// its start, the recording was probably cut short.
 struct StepCheck {
     private let episode: Episode
     private let length: Int
     private var problems: [String] = []
-    /// Runs of steps that hold nothing but zeros.
+    /// Runs of steps in which all datasets contain only zeros.
     private var runs: [Range<Int>] = []
-    /// Last actions that are all zeros, if there are several and not all of them are.
+    /// The number of last actions that are all zeros, if it is at least 2 and not all actions are zeros.
     private(set) var zeroTail: Int?
-    /// Where one dataset holds nothing but zeros for several steps, or for all: a robot that rests, or what was never
-    /// recorded.
+    /// Runs of steps in which one dataset contains only zeros, of several steps or at the end: either the robot rests,
+    /// or the values were not recorded.
     private(set) var zeroParts: [(dataset: String, steps: Range<Int>)] = []
 
     init(_ episode: Episode, _ contract: Contract, length: Int, actions: [Float], states: [[Float]], images: [[UInt8]])
@@ -36,7 +36,7 @@ struct StepCheck {
             zeroParts += Self.runs(zeros).filter { $0.count > 1 || $0.upperBound == length }.map { (name, $0) }
             guard fill.isChosen, let range = Self.runs(blank).first else { return nil }
             return
-                "\(name) holds only its fill value \(fill.value) in steps \(range.lowerBound) to \(range.upperBound - 1)"
+                "\(name) has only its fill value \(fill.value) in steps \(range.lowerBound) to \(range.upperBound - 1)"
         }
         problems += [try look(episode.actions, actions) { $0 }].compactMap(\.self)
         for (feature, values) in zip(contract.state, states) {
@@ -45,7 +45,7 @@ struct StepCheck {
         for (camera, values) in zip(contract.cameras, images) {
             problems += [try look(episode.images(camera.key), values) { UInt8(exactly: $0) }].compactMap(\.self)
         }
-        // A demonstration without observations is its actions, which may be zeros.
+        // A demonstration without observations consists only of its actions, which may really be zeros.
         if !states.isEmpty || !images.isEmpty { runs = Self.runs(empty) }
         if let last = Self.runs(Self.blankRows(actions, length, 0)).last, last.upperBound == length,
             (2..<length).contains(last.count)
@@ -58,16 +58,16 @@ struct StepCheck {
         }
     }
 
-    /// Throws where steps were never written.
+    /// Throws if some steps were never written.
     func check() throws {
         var problems = problems
         if problems.isEmpty, let run = runs.first(where: isUnwritten) {
-            problems.append("\(Self.text(run)) hold nothing but zeros, in the actions and in all that is observed")
+            problems.append("\(Self.text(run)) contain only zeros, in the actions and in all observations")
         }
         guard problems.isEmpty else {
             throw episode.wrong(
                 problems,
-                hint: "they were never written: make the demonstration as long as what was recorded"
+                hint: "these steps were never written: shorten the demonstration to its recorded steps"
             )
         }
     }
@@ -76,7 +76,7 @@ struct StepCheck {
         run.upperBound == length || run.lowerBound > 0 && run.count > 1
     }
 
-    /// Zeros that may be true: those from which the robot starts, and single steps.
+    /// Runs of zeros that may be real values: at the start, and single steps.
     var zeroRuns: [Range<Int>] { runs.filter { !isUnwritten($0) } }
 
     static func text(_ steps: Range<Int>) -> String { "steps \(steps.lowerBound) to \(steps.upperBound - 1)" }

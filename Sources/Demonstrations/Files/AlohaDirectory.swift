@@ -1,13 +1,14 @@
 import Contracts
 import Glibc
 
-/// A directory of `episode_<i>.hdf5`. The last tenth by number is held out, and at least one where there are several.
+/// A directory of files `episode_<i>.hdf5`. The tenth with the highest numbers is held out; at least one file, if there
+/// are several.
 struct AlohaDirectory {
     /// The files in the order of their numbers.
     private let paths: [String]
     private let path: String
 
-    /// Numbers that are missing, in spans.
+    /// The missing numbers, as ranges.
     let gaps: [String]
 
     init(_ path: String) throws {
@@ -34,7 +35,7 @@ struct AlohaDirectory {
         guard !paths.isEmpty else {
             throw ContractError(
                 "\(path) has no files for \(split.rawValue)",
-                hint: "a directory of ALOHA data holds episode_0.hdf5, episode_1.hdf5, …"
+                hint: "a directory of ALOHA data contains episode_0.hdf5, episode_1.hdf5, …"
             )
         }
         return paths
@@ -48,20 +49,20 @@ struct AlohaDirectory {
         return digits.utf8.allSatisfy { (48...57).contains($0) } ? Int(digits) : nil
     }
 
-    /// A file under another name would be left out without a word.
+    /// Refuses HDF5 files with other names, which would otherwise be ignored silently.
     private static func checkNames(_ names: [String], _ path: String) throws {
         let others = names.filter { name in
             number(of: name) == nil && [".hdf5", ".h5", ".hdf"].contains { name.lowercased().hasSuffix($0) }
         }.sorted()
         guard let first = others.first else { return }
         throw ContractError(
-            "\(path) holds \(first)" + (others.count > 1 ? " and \(others.count - 1) more files" : "")
+            "\(path) contains \(first)" + (others.count > 1 ? " and \(others.count - 1) more files" : "")
                 + ", which would not be read",
-            hint: "episodes are named episode_0.hdf5, episode_1.hdf5, …: give it such a name, or move it away"
+            hint: "episodes are named episode_0.hdf5, episode_1.hdf5, …: rename the file, or move it away"
         )
     }
 
-    /// A link to an episode would count it twice, or hold out what is trained on.
+    /// Refuses two names of one file: the episode would count twice, or be both trained on and held out.
     private static func checkDistinct(_ paths: [String]) throws {
         struct Place: Hashable { let device: dev_t, file: ino_t }
         var seen: [Place: String] = [:]

@@ -15,6 +15,9 @@ enum AlohaFile {
     }
 
     static func recording(_ file: HDF5File) throws -> Recording {
-        Recording(embodiment: try file.attribute("embodiment", of: "/"), rate: .unsaid("ALOHA files do not say it"))
+        Recording(
+            embodiment: try file.attribute("embodiment", of: "/"),
+            rate: .unsaid("ALOHA files do not contain the rate")
+        )
     }
 }

@@ -1,30 +1,30 @@
 import Contracts
 import Dispatch
 
-/// Which demonstrations of a site: those to learn from, or those held back to see how well it was learned.
+/// The part of a site's demonstrations: those to train on, or those that are held out for validation.
 public enum Split: String, Sendable { case train, valid }
 
-/// Limits of what is read; README.md lists them.
+/// Limits for demonstrations; README.md lists them.
 public enum DemonstrationLimits {
     public static let demonstrations = 100_000
     public static let steps = 1_000_000
-    /// Demonstrations are kept in memory: at most this many bytes a site.
+    /// Demonstrations are kept in memory: at most this many bytes per site.
     public static let bytes = 8 << 30
-    /// Different tasks, and different instructions, that are kept for people.
+    /// The numbers of different tasks and instructions that a summary lists.
     public static let listedTasks = 100
     public static let listedInstructions = 100
 }
 
-/// A site's demonstrations, in a robomimic file, or in an ALOHA file or directory of them.
+/// A site's demonstrations: a robomimic file, an ALOHA file, or a directory of ALOHA files.
 public enum DemonstrationFiles {
     /// libhdf5 as Debian builds it is not thread-safe.
     static let queue = DispatchQueue(label: "kumiai.hdf5")
 
-    /// What the site's engineer says of the data, where the files do not.
+    /// Facts about the data that the site's engineer declares because the files may not contain them.
     public struct Declaration: Equatable, Sendable {
         public var embodiment: String
         public var instruction: String
-        /// Steps a second; 0: not said.
+        /// Steps per second; 0 if not declared.
         public var controlHertz: Double
 
         public init(embodiment: String = "", instruction: String = "", controlHertz: Double = 0) {
@@ -34,7 +34,9 @@ public enum DemonstrationFiles {
         }
     }
 
-    /// Reads the demonstrations of a split; throws, with names, where they do not fit the policy's contract.
+    /// Reads the demonstrations of a split, and checks them against the policy's contract.
+    ///
+    /// - Throws: `ContractError`, which describes what does not fit or cannot be read.
     public static func read(
         _ path: String,
         split: Split,
@@ -46,8 +48,10 @@ public enum DemonstrationFiles {
         return set
     }
 
-    /// The same; what does not fit is in the summary of a set without samples. Throws where the files cannot be read at
-    /// all.
+    /// Like ``read(_:split:for:declared:)``, but if something does not fit, returns a set without samples whose summary
+    /// describes the problem.
+    ///
+    /// - Throws: `ContractError` if the files cannot be read at all.
     public static func inspect(
         _ path: String,
         split: Split,
@@ -71,7 +75,7 @@ public enum DemonstrationFiles {
                 guard try split == .train || !AlohaFile.isOne(file) else {
                     throw ContractError(
                         "\(path) is one ALOHA episode: nothing is held out",
-                        hint: "name the directory of all episodes"
+                        hint: "give the directory of all episodes"
                     )
                 }
                 try read(file, split, into: &reader)
@@ -85,7 +89,7 @@ public enum DemonstrationFiles {
         case (true, true):
             throw ContractError(
                 "\(file.path) has /data and also /action: it could be read as robomimic and as ALOHA data",
-                hint: "keep one of them in a file"
+                hint: "a file must have only one of them"
             )
         case (true, false):
             try reader.check(RobomimicFile.recording(file), in: file)
@@ -99,7 +103,7 @@ public enum DemonstrationFiles {
         case (false, false):
             throw ContractError(
                 "\(file.path) is neither robomimic nor ALOHA data",
-                hint: "one has /data, the other /observations and /action"
+                hint: "robomimic files have /data; ALOHA files have /observations and /action"
             )
         }
     }

@@ -1,14 +1,16 @@
 import Contracts
 import Glibc
 
-/// What stands at a path where demonstrations are expected.
+/// The kind of file at the path of the demonstrations.
 enum DemonstrationPath {
     case file, directory
 
-    /// Looks before anything is opened: opening a FIFO waits for a writer, and a device has no end.
+    /// Determines the kind without opening the file, because opening a FIFO would block and a device has no end.
+    ///
+    /// - Throws: `ContractError` if there is neither a regular file nor a directory.
     init(_ path: String) throws {
         guard !path.utf8.contains(0) else {
-            throw ContractError("the path of the demonstrations holds a NUL character")
+            throw ContractError("the path of the demonstrations contains a NUL character")
         }
         var status = stat()
         guard stat(path, &status) == 0 else {

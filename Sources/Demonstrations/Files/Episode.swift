@@ -1,30 +1,32 @@
-/// One demonstration in its file, whatever the file's convention: where each thing that a contract names stands.
+/// One demonstration in a file of either convention, with the places of all values that a contract names.
 struct Episode {
     let file: HDF5File
-    /// For people: "demo_3", "episode_3.hdf5".
+    /// The name for messages, for example "demo_3" or "episode_3.hdf5".
     let name: String
     /// The object that has the demonstration's attributes.
     let object: String
     let actions: String
-    /// Groups of the state's numbers and of the images.
+    /// The groups of the state's values and of the images.
     let stateGroup: String
     let imageGroup: String
 
     func state(_ key: String) -> String { "\(stateGroup)/\(key)" }
     func images(_ key: String) -> String { "\(imageGroup)/\(key)" }
 
-    /// `nil` where the demonstration does not have it; throws where it is not a text.
+    /// Returns an attribute of the demonstration; `nil` if it has none of this name.
+    ///
+    /// - Throws: `ContractError` if the attribute is not a text.
     func attribute(_ name: String) throws -> String? { try file.attribute(name, of: object) }
 }
 
-/// What a file says of its robot, where it says anything.
+/// The robot and the rate that a file names, if it names them.
 struct Recording {
-    /// Steps a second.
+    /// Steps per second.
     enum Rate {
         case said(Double)
-        /// With the reason. The site's engineer may say it.
+        /// The file has no rate, for this reason; the site's engineer may declare it.
         case unsaid(String)
-        /// The file may say another rate than the contract's.
+        /// The rate cannot be read, for this reason. It may differ from the contract's, so a declaration does not help.
         case unreadable(String)
     }
 

@@ -20,10 +20,10 @@ enum RobomimicFile {
         }
     }
 
-    /// How many demonstrations are held out.
+    /// The number of demonstrations that are held out.
     static func heldOut(_ file: HDF5File) throws -> Int { try RobomimicMasks(file).valid?.count ?? 0 }
 
-    /// `env_args` of robosuite has the rate; `embodiment` is ours.
+    /// The attribute `env_args`, which robosuite writes, contains the rate; `embodiment` is an attribute of Kumiai.
     static func recording(_ file: HDF5File) throws -> Recording {
         Recording(embodiment: try file.attribute("embodiment", of: "/data"), rate: rate(file))
     }
@@ -55,7 +55,7 @@ enum RobomimicFile {
     }
 }
 
-/// Which demonstrations `/mask/train` and `/mask/valid` name: each exists, stands once, and in one of them only.
+/// The demonstrations in `/mask/train` and `/mask/valid`: each exists and is listed once, in only one of the masks.
 struct RobomimicMasks {
     private let path: String
     let train: [String]?
@@ -69,7 +69,7 @@ struct RobomimicMasks {
         guard problems.isEmpty else {
             throw ContractError(
                 "\(path): \(problems.joined(separator: "; "))",
-                hint: "each demonstration belongs once into /mask/train, or once into /mask/valid, which holds it out"
+                hint: "list each demonstration once: in /mask/train, or in /mask/valid to hold it out"
             )
         }
     }
@@ -78,7 +78,7 @@ struct RobomimicMasks {
         guard let names = split == .train ? train : valid else {
             throw ContractError(
                 "\(path): \(Self.mask(split)) is missing",
-                hint: "it lists the names of the demonstrations to use, for example demo_0"
+                hint: "it must list the names of the demonstrations to use, for example demo_0"
             )
         }
         guard !names.isEmpty else { throw ContractError("\(path): \(Self.mask(split)) names no demonstrations") }
@@ -102,7 +102,7 @@ struct RobomimicMasks {
         var problems: [String] = []
         func note(_ problem: String) { if !problems.contains(problem) { problems.append(problem) } }
         var missing: [String] = []
-        // By the place of the actions in the file: two names may lead to one demonstration.
+        // By the address of the actions in the file, because two names can be links to one demonstration.
         var seen: [UInt64: (name: String, split: Split)] = [:]
         for (split, names) in [(Split.train, train ?? []), (.valid, valid ?? [])] {
             for name in names {
@@ -123,10 +123,11 @@ struct RobomimicMasks {
     private static func twice(_ name: String, _ split: Split, _ other: String, _ otherSplit: Split) -> String {
         let what = name == other ? name : "\(name), which has the same actions as \(other),"
         return split == otherSplit
-            ? "\(what) stands twice in \(mask(split))" : "\(what) stands in both \(mask(otherSplit)) and \(mask(split))"
+            ? "\(what) is listed twice in \(mask(split))"
+            : "\(what) is listed in both \(mask(otherSplit)) and \(mask(split))"
     }
 
-    /// So many names an error lists at most.
+    /// The largest number of names in an error.
     private static let listed = 16
 
     private static func list(_ names: [String]) -> String {

@@ -2,9 +2,9 @@ import CZlib
 
 /// zlib streams (RFC 1950), as HDF5's gzip filter writes them.
 enum Deflate {
-    /// How many bytes a stream unpacks to; `nil` where it is damaged, ends too early, or has more than `limit`.
+    /// Returns the uncompressed size of a stream; `nil` if it is damaged, ends too early, or is larger than `limit`.
     ///
-    /// What is unpacked is thrown away piece by piece: memory does not grow with what a stream claims to hold.
+    /// The uncompressed data are discarded piece by piece, so memory does not grow with the size of the data.
     static func unpackedByteCount(_ stream: [UInt8], atMost limit: Int) -> Int? {
         var state = z_stream()
         guard kumiai_inflate_init(&state) == Z_OK else { return nil }

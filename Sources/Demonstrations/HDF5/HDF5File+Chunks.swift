@@ -1,21 +1,21 @@
 import CHDF5
 
-/// That a dataset stores as many bytes as its shape takes.
+/// Checks that a dataset stores as many bytes as its shape requires.
 ///
-/// The library does not look: where a chunk unpacks to fewer bytes, it takes what lies behind them in memory for
-/// values, and where one is declared to be huge, it makes room for it.
+/// The library does not check this: if a chunk unpacks to fewer bytes, it reads values from the memory behind them; if
+/// a chunk is declared to be huge, it allocates memory for it.
 extension HDF5File {
     func checkBytes(_ dataset: hid_t, _ shape: [Int], _ name: String) throws {
         let type = H5Dget_type(dataset)
         defer { H5Tclose(type) }
         let elementBytes = try storedBytes(of: type, name)
         let (needed, overflow) = shape.reduce(1, *).multipliedReportingOverflow(by: elementBytes)
-        guard !overflow else { throw wrong("\(name) takes more bytes than this machine can address") }
+        guard !overflow else { throw wrong("\(name) needs more bytes than this machine can address") }
         try withProperties(of: dataset, name) { properties in
             guard H5Pget_layout(properties) == H5D_CHUNKED else {
                 let stored = Int(clamping: H5Dget_storage_size(dataset))
                 guard stored == needed else {
-                    throw wrong("\(name) is damaged: it stores \(stored) bytes, and its shape \(shape) takes \(needed)")
+                    throw wrong("\(name) is damaged: it stores \(stored) bytes; its shape \(shape) needs \(needed)")
                 }
                 return
             }
@@ -27,7 +27,7 @@ extension HDF5File {
             guard let chunks, chunks.byteCount <= max(2 * needed, Self.maximumChunkBytes) else {
                 throw wrong(
                     """
-                    \(name) has the shape \(shape) and chunks of another size: expected chunks of at most \
+                    \(name) has the shape \(shape) and chunks that are too large: expected chunks of at most \
                     \(max(2 * needed, Self.maximumChunkBytes)) bytes
                     """
                 )
@@ -36,8 +36,8 @@ extension HDF5File {
             guard let known = ChunkFilters(used, properties) else {
                 throw wrong(
                     """
-                    \(name) is compressed with \(used.map(Self.filterName).joined(separator: " and ")), and chunks of \
-                    that form cannot be checked
+                    \(name) is compressed with \(used.map(Self.filterName).joined(separator: " and ")); chunks in \
+                    this form cannot be checked
                     """,
                     hint: "write it with gzip, with or without shuffle, or without compression"
                 )
@@ -46,7 +46,7 @@ extension HDF5File {
         }
     }
 
-    /// Bytes of one element in the file. A text of any length lies elsewhere, and its element says where: a length of 4
+    /// Returns the size of one element in the file. A text of variable length is stored as a reference: a length of 4
     /// bytes, an address, and an index of 4 bytes (HDF5 file format, IV.B: global heap).
     private func storedBytes(of type: hid_t, _ name: String) throws -> Int {
         guard H5Tis_variable_str(type) > 0 else { return H5Tget_size(type) }
@@ -54,12 +54,12 @@ extension HDF5File {
         defer { H5Pclose(creation) }
         var (addressBytes, lengthBytes) = (0, 0)
         guard creation >= 0, H5Pget_sizes(creation, &addressBytes, &lengthBytes) >= 0 else {
-            throw wrong("the file's sizes cannot be read, for \(name)")
+            throw wrong("the file's sizes of addresses, which \(name) uses, cannot be read")
         }
         return 4 + addressBytes + 4
     }
 
-    /// Also of a small dataset, which may have been made to grow.
+    /// The chunk size that is always allowed: a small dataset can have large chunks if it was meant to grow.
     private static let maximumChunkBytes = 16 << 20
 
     func chunkSides(_ properties: hid_t, rank: Int, _ name: String) throws -> [Int] {
@@ -98,7 +98,7 @@ extension HDF5File {
                 throw wrong("\(problem) does not unpack to its \(chunks.byteCount) bytes")
             }
         }
-        // A file of a few bytes can declare a dataset of any size and store little of it.
+        // Otherwise a file of a few bytes could declare a huge dataset and store almost none of it.
         let (largest, overflow) = stored.multipliedReportingOverflow(by: Self.maximumCompression)
         guard overflow || chunks.count * chunks.byteCount <= max(largest, Self.maximumCompression) else {
             throw wrong(
@@ -108,15 +108,15 @@ extension HDF5File {
     }
 }
 
-/// Where the chunks of a dataset lie.
+/// The positions of a dataset's chunks.
 struct ChunkGrid {
     private let shape: [Int]
     private let sides: [Int]
-    /// Of each chunk; those at the edges are as large as the others.
+    /// The size of each chunk in bytes; chunks at the edges are as large as the others.
     let byteCount: Int
     let count: Int
 
-    /// `nil` where a chunk has more bytes than can be counted.
+    /// `nil` if the size of a chunk in bytes overflows `Int`.
     init?(_ shape: [Int], sides: [Int], elementBytes: Int) {
         (self.shape, self.sides) = (shape, sides)
         var bytes = elementBytes
@@ -129,7 +129,7 @@ struct ChunkGrid {
         count = zip(shape, sides).reduce(1) { $0 * (($1.0 - 1) / $1.1 + 1) }
     }
 
-    /// Calls `body` with the place of each chunk's first element.
+    /// Calls `body` with the indices of each chunk's first element.
     func forEach(_ body: ([Int]) throws -> Void) rethrows {
         var start = [Int](repeating: 0, count: shape.count)
         while true {
@@ -145,9 +145,9 @@ struct ChunkGrid {
     }
 }
 
-/// The filters that chunks went through, as far as it can be told how many bytes they lead back to.
+/// The filters of a dataset's chunks, if the unpacked size of the chunks can be checked.
 struct ChunkFilters {
-    /// In the order of writing.
+    /// In the order in which they are applied for writing.
     private let filters: [H5Z_filter_t]
 
     private static let (deflate, shuffle, fletcher32) = (H5Z_filter_t(1), H5Z_filter_t(2), H5Z_filter_t(3))
@@ -155,12 +155,12 @@ struct ChunkFilters {
 
     var isEmpty: Bool { filters.isEmpty }
 
-    /// `nil` where there are others, or an order in which nobody writes them.
+    /// `nil` if there are other filters, or if the order of the filters is unusual.
     init?(_ filters: [H5Z_filter_t], _ properties: hid_t) {
         var options: UInt32 = 0
         guard filters.allSatisfy([Self.deflate, Self.shuffle, Self.fletcher32].contains),
             filters.count(where: { $0 == Self.deflate }) <= 1,
-            // Chunks at the edges that are stored otherwise than the rest.
+            // With this option, chunks at the edges are stored in another form.
             filters.isEmpty || (H5Pget_chunk_opts(properties, &options) >= 0 && options == 0)
         else { return nil }
         if let position = filters.firstIndex(of: Self.deflate), filters[position...].contains(Self.shuffle) {
@@ -169,11 +169,15 @@ struct ChunkFilters {
         self.filters = filters
     }
 
-    /// More than any of them makes of a chunk.
+    /// An upper bound for the stored size of a chunk.
     static func largestStored(_ chunkBytes: Int) -> Int { chunkBytes + chunkBytes / 64 + 1024 }
 
-    /// Whether the stored bytes of a chunk lead back to `chunkBytes`. `skipped`: a bit for each filter that was left
-    /// out.
+    /// Returns whether the stored bytes of a chunk unpack to `chunkBytes` bytes.
+    ///
+    /// - Parameters:
+    ///   - stored: The stored bytes.
+    ///   - skipped: A bit for each filter that was not applied to this chunk.
+    ///   - chunkBytes: The expected size.
     func hold(_ stored: [UInt8], skipped: UInt32, chunkBytes: Int) -> Bool {
         let used = filters.enumerated().filter { skipped & (1 << UInt32($0.offset)) == 0 }.map(\.element)
         func checksums(_ filters: some Sequence<H5Z_filter_t>) -> Int {

@@ -1,7 +1,9 @@
 import CHDF5
 
 extension HDF5File {
-    /// A dataset's dimensions; throws where it was not written whole.
+    /// Returns a dataset's dimensions.
+    ///
+    /// - Throws: `ContractError` if the dataset is missing, or was not written completely.
     func shape(_ name: String) throws -> [Int] {
         try withDataset(name) { dataset in
             let shape = try shape(of: dataset, name)
@@ -18,18 +20,18 @@ extension HDF5File {
         }
     }
 
-    /// A dataset of floating-point numbers as float32, row-major.
+    /// Reads a dataset of floating-point numbers as float32, row-major.
     func float32s(_ name: String, shape expected: [Int]) throws -> [Float] {
         try read(name, expected, kumiai_h5t_float(), of: "floating-point numbers") { $0.kind == .float }
     }
 
-    /// A dataset of bytes, row-major.
+    /// Reads a dataset of bytes, row-major.
     func bytes(_ name: String, shape expected: [Int]) throws -> [UInt8] {
         try read(name, expected, kumiai_h5t_uint8(), of: "uint8") { $0.isByte }
     }
 
-    /// The least and the largest number of a dataset of any type, for an error's text; `nil` where it would take too
-    /// long to say.
+    /// Returns the smallest and the largest number of a dataset of any numeric type, for an error's text; `nil` if the
+    /// dataset cannot be read, or is so large that this would take too long.
     func extremes(_ name: String) -> (least: Float, largest: Float)? {
         guard let shape = try? shape(name), (1...Self.maximumExtremes).contains(shape.reduce(1, *)),
             let values: [Float] = try? read(name, shape, kumiai_h5t_float(), of: "numbers", where: { $0.isNumber }),
@@ -40,7 +42,8 @@ extension HDF5File {
 
     private static let maximumExtremes = 1 << 26
 
-    /// What the library gives for elements that were never written, as float32, and whether the file's writer chose it.
+    /// Returns the value that the library returns for elements that were never written, as float32, and whether the
+    /// file's writer chose it (a chosen 0 counts as the default).
     func fill(_ name: String) throws -> (value: Float, isChosen: Bool) {
         try withDataset(name) { dataset in
             try withProperties(of: dataset, name) { properties in
@@ -69,11 +72,11 @@ extension HDF5File {
             let type = H5Dget_type(dataset)
             defer { H5Tclose(type) }
             let elements = HDF5Type(type)
-            guard isRight(elements) else { throw wrong("\(name) holds \(elements); expected \(kind)") }
+            guard isRight(elements) else { throw wrong("\(name) contains \(elements); expected \(kind)") }
             let found = try shape(of: dataset, name)
             guard found == expected else { throw wrong("\(name) has the shape \(found); expected \(expected)") }
             let count = found.reduce(1, *)
-            guard count > 0 else { throw wrong("\(name) has the shape \(found): it holds nothing") }
+            guard count > 0 else { throw wrong("\(name) has the shape \(found): it is empty") }
             try checkWritten(dataset, found, name)
             try checkBytes(dataset, found, name)
             return try [Element](unsafeUninitializedCapacity: count) { buffer, initialized in
@@ -96,7 +99,7 @@ extension HDF5File {
         let space = H5Dget_space(dataset)
         defer { H5Sclose(space) }
         let rank = H5Sget_simple_extent_ndims(space)
-        guard (0...8).contains(rank) else { throw wrong("\(name) has \(rank) dimensions") }
+        guard (0...8).contains(rank) else { throw wrong("\(name) has \(rank) dimensions; expected 0 to 8") }
         guard H5Sget_simple_extent_type(space) != H5S_NULL else { return [0] }
         var sizes = [hsize_t](repeating: 0, count: max(1, Int(rank)))
         H5Sget_simple_extent_dims(space, &sizes, nil)
@@ -117,8 +120,8 @@ extension HDF5File {
         guard dataset >= 0 else {
             throw wrong(
                 """
-                \(name) is not a dataset, or was written for a newer HDF5 library than \(Self.version), which is in \
-                use here
+                \(name) is not a dataset, or was written for a newer HDF5 library than \(Self.version), which is used \
+                here
                 """
             )
         }

@@ -1,11 +1,16 @@
 import CHDF5
 
-/// Names inside a file, followed link by link: the library would follow links into other files without a word.
+/// Names inside a file, which are followed link by link, because the library would silently follow links into other
+/// files.
 extension HDF5File {
-    /// Throws where the way to `name` leads out of the file.
+    /// Returns whether there is an object of this name.
+    ///
+    /// - Throws: `ContractError` if `name` contains a link to another file, or too many links.
     func exists(_ name: String) throws -> Bool { try resolve(name) != nil }
 
-    /// The same object by hard links only; `nil` where there is none.
+    /// Returns the name of the same object without soft links; `nil` if there is no such object.
+    ///
+    /// - Throws: `ContractError` if `name` contains a link to another file, or too many links.
     func resolve(_ name: String) throws -> String? {
         var pending = Self.parts(name)
         var done = ""
@@ -27,10 +32,10 @@ extension HDF5File {
                 pending = Self.parts(target) + pending
             default:
                 throw wrong(
-                    "\(place) is a link to another file, and no other file is opened",
+                    "\(place) is a link to another file, which is not followed",
                     hint:
                         """
-                        copy what it leads to into the file, for example with h5py: File.copy(source, dest, \
+                        copy the linked object into the file, for example with h5py: File.copy(source, dest, \
                         expand_external=True)
                         """
                 )
@@ -39,7 +44,7 @@ extension HDF5File {
         return done.isEmpty ? "/" : done
     }
 
-    /// Two names of one object have the same address; `nil` where there is no object.
+    /// Returns the address of an object, which is the same for all its names; `nil` if there is no such object.
     func address(_ name: String) throws -> UInt64? {
         guard let place = try resolve(name) else { return nil }
         return place == "/" ? 0 : try link(place).address
@@ -51,8 +56,9 @@ extension HDF5File {
         return link
     }
 
-    /// As the library parts names: at each byte that is a slash. To Swift, a slash with a combining mark after it is
-    /// another character, and the library would follow links in a part that was taken for one name.
+    /// Splits a name at each byte that is a slash, as the library does. For Swift, a slash that is followed by a
+    /// combining mark is a different character: if names were split by characters, the library would follow links
+    /// inside a part that was checked as one name.
     private static func parts(_ name: String) -> [String] {
         name.utf8.split(separator: UInt8(ascii: "/")).map { String(Substring($0)) }.filter { $0 != "." }
     }

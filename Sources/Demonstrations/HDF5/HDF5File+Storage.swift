@@ -1,20 +1,20 @@
 import CHDF5
 
-/// Where a dataset's values lie, and whether they were written.
+/// Checks where a dataset's values are stored, and whether they were written.
 extension HDF5File {
-    /// Throws where values lie outside the file, or where a filter is missing. It comes before anything that would open
-    /// another file.
+    /// Refuses datasets with values outside the file, or with a filter that the library does not have. Must be called
+    /// before any operation that could open another file.
     func checkStorage(_ dataset: hid_t, _ name: String) throws {
         try withProperties(of: dataset, name) { properties in
             guard H5Pget_layout(properties) != H5D_VIRTUAL else {
                 throw wrong(
-                    "\(name) is a virtual dataset: its values lie in other datasets, and no other file is opened",
+                    "\(name) is a virtual dataset: its values are in other datasets, which are not read",
                     hint: "write the values themselves into the file"
                 )
             }
             guard H5Pget_external_count(properties) == 0 else {
                 throw wrong(
-                    "\(name) has external storage: its values lie in other files, and no other file is opened",
+                    "\(name) has external storage: its values are in other files, which are not opened",
                     hint: "write the values themselves into the file, for example with h5repack"
                 )
             }
@@ -22,7 +22,7 @@ extension HDF5File {
             guard missing.isEmpty else {
                 throw wrong(
                     "\(name) is compressed with \(missing.map(Self.filterName).joined(separator: " and ")), "
-                        + "which the HDF5 library here does not have",
+                        + "which the HDF5 library on this machine does not support",
                     hint: "write it with gzip, or without compression"
                 )
             }
@@ -46,7 +46,8 @@ extension HDF5File {
         }
     }
 
-    /// The HDF Group's register of filters. The name in the file itself is anybody's text.
+    /// Returns the name of a filter from the HDF Group's registry. The name in the file is not used, because it can be
+    /// any text.
     static func filterName(_ filter: H5Z_filter_t) -> String {
         let names: [H5Z_filter_t: String] = [
             1: "gzip", 2: "shuffle", 3: "fletcher32", 4: "szip", 5: "nbit", 6: "scaleoffset", 307: "bzip2",
@@ -56,26 +57,26 @@ extension HDF5File {
         return "\(names[filter].map { "\($0), " } ?? "")HDF5 filter \(filter)"
     }
 
-    /// Throws where parts of a dataset were never written: the library would give its fill value for them.
+    /// Refuses a dataset if parts of it were never written, because the library would return the fill value for them.
     func checkWritten(_ dataset: hid_t, _ shape: [Int], _ name: String) throws {
         guard shape.allSatisfy({ $0 > 0 }) else { return }
         guard H5Dget_storage_size(dataset) > 0 else {
-            throw wrong("\(name) has the shape \(shape), and nothing of it was ever written")
+            throw wrong("\(name) has the shape \(shape), but none of it was written")
         }
         guard let chunks = try chunks(dataset, shape, name) else { return }
         guard chunks.written == chunks.all else {
             throw wrong(
-                "\(name) has the shape \(shape), and only \(chunks.written) of its \(chunks.all) chunks were ever written",
+                "\(name) has the shape \(shape), but only \(chunks.written) of its \(chunks.all) chunks were written",
                 hint:
                     """
-                    its recording was cut short: make the dataset as long as what was recorded, or leave the \
-                    demonstration out
+                    its recording was cut short: shorten the dataset to the recorded steps, or remove the \
+                    demonstration
                     """
             )
         }
     }
 
-    /// `nil` where a dataset lies in one piece.
+    /// Counts the chunks of a dataset; `nil` if it is not stored in chunks.
     private func chunks(_ dataset: hid_t, _ shape: [Int], _ name: String) throws -> (written: Int, all: Int)? {
         try withProperties(of: dataset, name) { properties in
             guard H5Pget_layout(properties) == H5D_CHUNKED else { return nil }

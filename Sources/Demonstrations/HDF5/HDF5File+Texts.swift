@@ -2,7 +2,7 @@ import CHDF5
 import Glibc
 
 extension HDF5File {
-    /// A one-dimensional dataset of strings of fixed length or of any length.
+    /// Reads a one-dimensional dataset of strings, of fixed or variable length.
     func strings(_ name: String, atMost limit: Int) throws -> [String] {
         try withDataset(name) { dataset in
             let type = H5Dget_type(dataset)
@@ -20,7 +20,9 @@ extension HDF5File {
         }
     }
 
-    /// A text attribute of an object; `nil` where it has none. Throws where it is something else than a text.
+    /// Reads a text attribute of an object; `nil` if there is none.
+    ///
+    /// - Throws: `ContractError` if the attribute is not a single text.
     func attribute(_ name: String, of object: String) throws -> String? {
         try withAttribute(name, of: object) { attribute, type, isSingle, label in
             guard H5Tget_class(type) == H5T_STRING, isSingle else { throw wrong("\(label) is not a text") }
@@ -28,20 +30,23 @@ extension HDF5File {
         }
     }
 
-    /// A whole number that is an attribute of an object; `nil` where it has none. Throws where it is something else.
+    /// Reads an integer attribute of an object; `nil` if there is none.
+    ///
+    /// - Throws: `ContractError` if the attribute is not a single integer.
     func count(_ name: String, of object: String) throws -> Int? {
         try withAttribute(name, of: object) { attribute, type, isSingle, label in
             var value: Int64 = 0
             guard H5Tget_class(type) == H5T_INTEGER, isSingle, H5Aread(attribute, kumiai_h5t_int64(), &value) >= 0
             else {
-                throw wrong("\(label) is not a whole number")
+                throw wrong("\(label) is not an integer")
             }
             return Int(value)
         }
     }
 
-    /// `body` gets the attribute, its type, whether it is one value, and what errors call it. `nil` where there is
-    /// none.
+    /// Opens an attribute; `nil` if there is none.
+    ///
+    /// - Parameter body: Called with the attribute, its type, whether it is a single value, and its name for errors.
     private func withAttribute<R>(
         _ name: String,
         of object: String,
@@ -94,7 +99,8 @@ extension HDF5File {
         let padding = H5Tget_strpad(type)
         return try (0..<count).map { index in
             var text = bytes[index * width..<(index + 1) * width]
-            // Also of texts that end at a NUL: what stands behind it was written by somebody, and others may read it.
+            // Padding is removed only at the end, also from NUL-terminated texts: a text with bytes after its first NUL
+            // is refused below, because other programs may read these bytes.
             while let last = text.last, last == 0 || (padding == H5T_STR_SPACEPAD && last == 32) { text.removeLast() }
             return try self.text(text, name)
         }
@@ -106,7 +112,7 @@ extension HDF5File {
         _ name: String,
         _ read: (hid_t, UnsafeMutableRawPointer) -> herr_t
     ) throws -> [String] {
-        // As lists of bytes, which have a length: as texts they would end at their first NUL.
+        // Read as lists of bytes, which have a length; read as texts, they would end at their first NUL.
         let bytes = H5Tvlen_create(kumiai_h5t_uint8())
         defer { H5Tclose(bytes) }
         var lists = [hvl_t](repeating: hvl_t(), count: max(1, count))
@@ -118,23 +124,23 @@ extension HDF5File {
             guard list.len <= Self.maximumTextBytes else {
                 throw wrong("a text in \(name) is longer than \(Self.maximumTextBytes) bytes")
             }
-            // Some programs store the NUL that ends a text in memory.
+            // Some programs also store the NUL that terminates a text in memory.
             var text = Array(UnsafeRawBufferPointer(start: list.p, count: list.len))
             while text.last == 0 { text.removeLast() }
             return try self.text(text, name)
         }
     }
 
-    /// A text that was read with replacement characters, or only up to a NUL, would be another text.
+    /// Decodes a text strictly: with replacement characters, or up to the first NUL only, it would be another text.
     private func text(_ bytes: some Sequence<UInt8>, _ name: String) throws -> String {
         let bytes = Array(bytes)
         guard !bytes.contains(0) else {
-            throw wrong("\(name) has a text with a NUL character in it", hint: "write the text without it")
+            throw wrong("\(name) contains a text with a NUL character", hint: "write the text without it")
         }
         guard let text = String(validating: bytes, as: UTF8.self) else {
             throw wrong(
-                "\(name) has a text that is not UTF-8",
-                hint: "write texts as UTF-8; in Latin-1, for example, é is another byte"
+                "\(name) contains a text that is not UTF-8",
+                hint: "write texts as UTF-8; Latin-1, for example, encodes é as a different byte"
             )
         }
         return text

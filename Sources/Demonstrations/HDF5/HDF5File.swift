@@ -2,21 +2,22 @@ import Contracts
 import CHDF5
 import Tensors
 
-/// An HDF5 file opened for reading, with every size bounded before it is allocated. No other file is opened for it.
+/// An HDF5 file that is open for reading. Every size is checked before memory is allocated. No other file is opened.
 ///
-/// libhdf5 is not thread-safe as Debian builds it: one thread at a time reads files, behind one lock.
+/// Debian's build of libhdf5 is not thread-safe, so files are read by one thread at a time, on
+/// ``DemonstrationFiles/queue``.
 final class HDF5File {
     let file: hid_t
     let path: String
 
-    /// Limits of what is read; README.md lists them.
+    /// Limits for files; README.md lists them.
     static let maximumElements = 1 << 30
     static let maximumTextBytes = 64 * 1024
-    /// Of all texts of a list together.
+    /// The size of all texts of a list together.
     static let maximumTextsBytes = 16 << 20
-    /// Bytes in memory for each stored byte: deflate does not reach it.
+    /// The largest number of bytes in memory per stored byte; deflate cannot reach this ratio.
     static let maximumCompression = 2048
-    /// Soft links that are followed on the way to one object.
+    /// The largest number of soft links that are followed to reach an object.
     static let maximumLinks = 16
 
     init(path: String) throws {
@@ -30,7 +31,7 @@ final class HDF5File {
             guard let kind = ForeignFormat(at: path), kind != .hdf5 else {
                 throw ContractError(
                     "\(path) is not an HDF5 file, or was cut short",
-                    hint: "is it still being written, or was it copied as a whole?"
+                    hint: "wait until it is completely written or copied, and check that the copy is complete"
                 )
             }
             throw ContractError("\(path) is \(kind.name), not an HDF5 file", hint: kind.remedy)

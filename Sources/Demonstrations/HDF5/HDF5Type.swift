@@ -6,7 +6,7 @@ struct HDF5Type: Equatable, CustomStringConvertible {
 
     let kind: Kind
     let bytes: Int
-    /// Whether all bits of a number count, as in memory; HDF5 also knows numbers of 12 bits in 16.
+    /// Whether all bits of a number are used; HDF5 also allows, for example, 12-bit numbers in 16 bits.
     let isWhole: Bool
 
     init(_ type: hid_t) {
@@ -20,18 +20,18 @@ struct HDF5Type: Equatable, CustomStringConvertible {
         }
     }
 
-    /// What images are made of.
+    /// Whether this is uint8, the type of images.
     var isByte: Bool { kind == .unsigned && bytes == 1 && isWhole }
     var isNumber: Bool { kind == .float || kind == .unsigned || kind == .signed }
 
-    /// As NumPy names it: "uint16", "float32".
+    /// The type's NumPy name, for example "uint16" or "float32".
     var description: String {
         switch kind {
         case .float: "float\(8 * bytes)"
-        case .unsigned: isWhole ? "uint\(8 * bytes)" : "unsigned integers of fewer bits than \(8 * bytes)"
-        case .signed: isWhole ? "int\(8 * bytes)" : "signed integers of fewer bits than \(8 * bytes)"
+        case .unsigned: isWhole ? "uint\(8 * bytes)" : "unsigned integers of fewer than \(8 * bytes) bits"
+        case .signed: isWhole ? "int\(8 * bytes)" : "signed integers of fewer than \(8 * bytes) bits"
         case .text: "text"
-        case .other: "something else than numbers"
+        case .other: "elements that are not numbers"
         }
     }
 }

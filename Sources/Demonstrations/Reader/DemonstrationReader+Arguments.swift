@@ -1,25 +1,25 @@
 import Contracts
 
 extension DemonstrationReader {
-    /// What the process that reads is told on its command line, after the verb.
+    /// The arguments of the reader process after the verb.
     struct Arguments: Equatable {
         var path: String
         var split: Split
         var memoryBytes: Int
-        /// The process that asks: the reader ends with it.
+        /// The process that started the reader; the reader ends when it ends.
         var parent: Int32
         var declared: DemonstrationFiles.Declaration
 
         init(path: String, split: Split, memoryBytes: Int, parent: Int32, declared: DemonstrationFiles.Declaration)
             throws
         {
-            // A command line ends a word at a NUL: the rest would not arrive.
+            // An argument of a process ends at its first NUL: the rest would be lost.
             for (name, text) in [
                 ("path", path), ("embodiment", declared.embodiment), ("instruction", declared.instruction),
             ]
             where text.utf8.contains(0) {
                 throw ContractError(
-                    "the \(name) of the demonstrations holds a NUL character (U+0000)",
+                    "the \(name) of the demonstrations contains a NUL character (U+0000)",
                     hint: "remove it"
                 )
             }
@@ -28,7 +28,7 @@ extension DemonstrationReader {
             )
         }
 
-        /// Each word begins with its name, so that no text is taken for an option.
+        /// The arguments. Each starts with its name, so that no text can be taken for an option.
         var words: [String] {
             [
                 "path=\(path)", "split=\(split.rawValue)", "memory=\(memoryBytes)", "parent=\(parent)",
@@ -37,13 +37,13 @@ extension DemonstrationReader {
             ]
         }
 
-        /// `nil` where these are not ``words``.
+        /// Parses ``words``; `nil` if they are not valid.
         init?(_ words: [String]) {
             let names = ["path", "split", "memory", "parent", "embodiment", "instruction", "control_hz"]
             guard words.count == names.count else { return nil }
             var values: [String] = []
             for (name, word) in zip(names, words) {
-                // By bytes: a text may begin with a mark that would make one character of it and the sign before it.
+                // Compared by bytes: if a text starts with a combining mark, the mark and "=" are one character.
                 let label = Array("\(name)=".utf8)
                 guard word.utf8.starts(with: label) else { return nil }
                 values.append(String(decoding: word.utf8.dropFirst(label.count), as: UTF8.self))

@@ -2,19 +2,19 @@ import Contracts
 import Federation
 import Foundation
 
-/// Reads a site's HDF5 file in a process of its own.
+/// Reads a site's HDF5 files in a separate process.
 ///
-/// libhdf5 can be made to crash, or to ask for all memory, by a file that somebody made for it; what dies then is the
-/// reader, and the worker says so.
+/// A malicious file can make libhdf5 crash or use all memory. In that case only the reader process ends, and the worker
+/// reports it.
 public struct DemonstrationReader: Sendable {
-    /// The program that reads, with the words before the file's name: this one, where nothing else is said.
+    /// The reader program with its first arguments; by default this program.
     public var program: [String]
-    /// Memory that the reader may take, in bytes.
+    /// The largest amount of memory that the reader may use, in bytes.
     public var memoryBytes: Int
-    /// How long it may take.
+    /// The time limit of the reader.
     public var seconds: Int
 
-    /// The hidden verb of the program.
+    /// The hidden verb that starts the reader.
     public static let verb = "read-demonstrations"
 
     public init(program: [String] = ["/proc/self/exe", verb], memoryBytes: Int = 24 << 30, seconds: Int = 1800) {
@@ -23,12 +23,18 @@ public struct DemonstrationReader: Sendable {
         self.seconds = seconds
     }
 
-    /// Reads the demonstrations of a split, checked against what the policy expects.
+    /// Reads the demonstrations of a split, and checks them against the policy's contract.
     ///
     /// - Parameters:
-    ///   - scratch: a directory with room for them. What is written there has no name: nothing of it stays, however the
-    ///     processes end.
-    ///   - check: called now and then; it stops the reading by throwing.
+    ///   - path: The path of the file or directory.
+    ///   - split: The demonstrations to read.
+    ///   - configuration: The configuration of the policy.
+    ///   - declared: Facts about the data that the site's engineer declares.
+    ///   - scratch: A directory with enough free space for the demonstrations. The files there have no names, so
+    ///     nothing remains, even if a process is killed.
+    ///   - check: Called regularly. If it throws, the reader is stopped.
+    /// - Returns: The demonstrations.
+    /// - Throws: `ContractError`, which describes what does not fit or cannot be read; the error of `check`.
     public func read(
         _ path: String,
         split: Split,
@@ -49,7 +55,10 @@ public struct DemonstrationReader: Sendable {
         return set
     }
 
-    /// The same; what does not fit is in the summary of a set without samples.
+    /// Like ``read(_:split:for:declared:scratch:check:)``, but if something does not fit, returns a set without samples
+    /// whose summary describes the problem.
+    ///
+    /// - Throws: `ContractError` if the files cannot be read at all; the error of `check`.
     public func inspect(
         _ path: String,
         split: Split,
@@ -80,15 +89,15 @@ public struct DemonstrationReader: Sendable {
 
     private func process(_ arguments: [String]) -> Process {
         let process = Process()
-        // The link names the program that asks, and not the one that `Process` starts.
+        // Resolved here, because in the new process `/proc/self/exe` would be another program.
         process.executableURL = URL(fileURLWithPath: program[0]).resolvingSymlinksInPath()
         process.arguments = program.dropFirst() + arguments
-        // A crash is expected here: no backtrace, which takes seconds.
+        // A crash is an expected result, and a backtrace would take seconds.
         process.environment = ProcessInfo.processInfo.environment.merging(["SWIFT_BACKTRACE": "enable=no"]) { $1 }
         return process
     }
 
-    /// Whether the reader took too long, and was ended for it.
+    /// Runs the reader; returns whether it exceeded the time limit and was killed.
     private func run(_ process: Process, _ check: () throws -> Void) throws -> Bool {
         let ended = DispatchSemaphore(value: 0)
         process.terminationHandler = { _ in ended.signal() }
@@ -113,44 +122,47 @@ public struct DemonstrationReader: Sendable {
     private static let checkMilliseconds = 200
     private static let maximumErrorBytes = 64 * 1024
 
-    /// `nil` where the reader did its work.
+    /// The reason why the reader failed; `nil` if it succeeded.
     private func problem(_ path: String, _ process: Process, _ isOverdue: Bool, _ errors: NamelessFile) throws
         -> ContractError?
     {
         if isOverdue {
             return ContractError(
                 "\(path) could not be read within \(seconds) s",
-                hint: "is the disk or the network that holds it slow?"
+                hint: "check whether the disk or the network file system is slow"
             )
         }
         if process.terminationReason == .uncaughtSignal, process.terminationStatus == SIGKILL {
             return ContractError(
                 "the process that read \(path) was killed",
-                hint: "the machine may have run out of memory: make room, or give fewer demonstrations"
+                hint: "the machine may have run out of memory: free memory, or use fewer demonstrations"
             )
         }
         guard process.terminationReason == .exit else {
             return ContractError(
-                "\(path) broke the HDF5 library that read it (signal \(process.terminationStatus))",
-                hint: "the file is damaged, or made to do harm: write it anew, and find out who wrote this one"
+                "\(path) crashed the HDF5 library that read it (signal \(process.terminationStatus))",
+                hint: "the file is damaged or malicious: write the file again, and find out who wrote this one"
             )
         }
         guard process.terminationStatus != 0 else { return nil }
         try errors.handle.seek(toOffset: 0)
         let text = String(decoding: try errors.handle.read(upToCount: Self.maximumErrorBytes) ?? Data(), as: UTF8.self)
-        // What libhdf5 says while it is closed comes after these two.
+        // Only the first two lines are the error and its hint; libhdf5 may print more while it is closed.
         let lines = text.utf8.split(separator: UInt8(ascii: "\n"), maxSplits: 2, omittingEmptySubsequences: false).map {
             String(Substring($0))
         }
         return ContractError(text.isEmpty ? "\(path) cannot be read" : lines[0], hint: lines.count > 1 ? lines[1] : "")
     }
 
-    /// The other side: reads and writes, in the process that may die. The policy's configuration comes by standard
-    /// input, the demonstrations go to standard output. `words` are those after the verb.
+    /// Runs in the reader process: reads the policy's configuration from standard input, and writes the demonstrations
+    /// to standard output.
+    ///
+    /// - Parameter words: The arguments after the verb.
+    /// - Returns: The exit code.
     public static func serve(_ words: [String]) -> Int32 {
         guard let arguments = Arguments(words), ReaderProcess.endWithParent(arguments.parent) else {
             FileHandle.standardError.write(
-                Data("the reader of demonstrations was not started by the process that it reads for\n".utf8)
+                Data("the reader of demonstrations must be started by kumiai itself\n".utf8)
             )
             return 64
         }
@@ -172,7 +184,7 @@ public struct DemonstrationReader: Sendable {
             return 0
         } catch {
             let hint = (error as? ContractError)?.hint ?? ""
-            // A name from the file must not add lines to these two.
+            // Escaped, so that a name from the file cannot add lines to these two.
             let text = "\(DisplayText.escaped("\(error)"))\n\(DisplayText.escaped(hint))\n"
             try? FileHandle.standardError.write(contentsOf: Data(text.utf8))
             return 1

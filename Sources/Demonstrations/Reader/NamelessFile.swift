@@ -1,7 +1,7 @@
 import Contracts
 import Foundation
 
-/// A file that only those see who hold it open; it goes with the last of them, however they end.
+/// A file without a name: only processes that have it open can use it, and it disappears when the last of them ends.
 struct NamelessFile {
     let handle: FileHandle
 
@@ -11,16 +11,16 @@ struct NamelessFile {
         guard descriptor >= 0 else {
             throw ContractError(
                 "cannot write in \(directory): \(String(cString: strerror(errno)))",
-                hint: "is there room, and may you write there?"
+                hint: "check the free disk space and the permissions of this directory"
             )
         }
         unlink(name)
         handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
     }
 
-    /// Leads to the file as long as ``handle`` is open.
+    /// A path of the file, valid while ``handle`` is open.
     var path: String { "/proc/self/fd/\(handle.fileDescriptor)" }
 
-    /// The same, where the file was handed over as a process's standard output.
+    /// The path of the file in a process whose standard output it is.
     static let standardOutput = "/proc/self/fd/\(STDOUT_FILENO)"
 }

@@ -3,10 +3,13 @@ import Glibc
 
 /// The process in which libhdf5 runs.
 public enum ReaderProcess {
-    /// Makes the system end this process when the process `parent`, which started it, ends. False where that has ended
-    /// already, or where the system refuses: then nobody needs what would be read.
+    /// Makes the system end this process when its parent process ends.
+    ///
+    /// - Parameter parent: The process that started this one.
+    /// - Returns: `false` if the parent has already ended, or if the system refuses. Then this process should exit.
     public static func endWithParent(_ parent: Int32) -> Bool {
-        // In this order: a parent that ends after the question is noticed by the system, and before it by the question.
+        // The order matters: after the request, the system handles the end of the parent; the comparison detects an
+        // earlier end.
         kumiai_end_with_parent() == 0 && getppid() == parent
     }
 }

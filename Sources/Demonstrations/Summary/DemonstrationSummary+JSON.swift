@@ -1,7 +1,7 @@
 import Contracts
 import Tensors
 
-/// How a summary goes from the process that reads to the one that asked.
+/// A summary as JSON, in which the reader process passes it to the process that started it.
 extension DemonstrationSummary {
     var json: String {
         """
@@ -14,7 +14,7 @@ extension DemonstrationSummary {
         """
     }
 
-    /// `nil` where the text is no summary.
+    /// `nil` if the text is not a summary.
     init?(json text: String) {
         guard let json = try? JSONParser.parse(Array(text.utf8)), let heldOut = json["held_out"]?.integer,
             let count = json["instruction_count"]?.integer, let demonstrations = json["demonstrations"]?.integer,

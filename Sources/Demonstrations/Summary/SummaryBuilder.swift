@@ -1,10 +1,10 @@
 import Contracts
 
-/// Gathers a summary while demonstrations are read.
+/// Collects a summary while demonstrations are read.
 struct SummaryBuilder {
     var embodiment: String?
     var controlHertz: Double?
-    /// In one of the files at least.
+    /// Whether at least one file does not name the robot.
     var robotIsUnsaid = false
     private(set) var demonstrations = 0
     private var steps = 0
@@ -17,7 +17,10 @@ struct SummaryBuilder {
         if let instruction { instructions[instruction, default: 0] += 1 }
     }
 
-    /// `shape`: images × height × width × 3.
+    /// - Parameters:
+    ///   - camera: The key of the camera.
+    ///   - shape: images × height × width × 3.
+    ///   - bytes: The images.
     mutating func note(_ camera: String, _ shape: [Int], _ bytes: [UInt8]) {
         let (least, largest) = (bytes.min() ?? 0, bytes.max() ?? 0)
         let found = images.firstIndex { $0.camera == camera && $0.height == shape[1] && $0.width == shape[2] }

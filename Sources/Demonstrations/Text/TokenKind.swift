@@ -1,16 +1,18 @@
-/// What a scalar is to the tokenizer.
+/// How the tokenizer treats a Unicode scalar.
 enum TokenKind: Equatable {
     enum Script { case han, hiragana, katakana, other, symbol }
 
     case letter(Script)
-    /// Goes with what stands before it.
+    /// Part of the same word as the scalar before it.
     case mark
-    /// Says only how what stands before it is drawn: passed over, since two texts that look alike must be alike.
+    /// Ignored, because it affects only how the scalar before it is drawn: texts that look the same must have the same
+    /// words.
     case invisible
     /// A word of its own.
     case symbol
     case separator
-    /// Control characters, invisible ones, and those that mean nothing: two texts that look alike would differ in them.
+    /// Refused: control, private-use, unassigned and invisible characters, and U+FFFD. Texts that look the same could
+    /// differ in them.
     case unreadable
 
     init(_ scalar: Unicode.Scalar) {
@@ -27,13 +29,13 @@ enum TokenKind: Equatable {
 
     private static func other(_ scalar: Unicode.Scalar) -> TokenKind {
         switch scalar.value {
-        // The joiners of Persian, of the scripts of India, and of emoji; variation selectors.
+        // Joiners, which are used in Persian, in Indic scripts and in emoji; variation selectors.
         case 0x200C, 0x200D, 0x180B...0x180D, 0x180F, 0xFE00...0xFE0F, 0xE0100...0xE01EF: return .invisible
-        // The long-vowel marks of Japanese.
+        // The Japanese long-vowel marks.
         case 0x30FC, 0xFF70: return .mark
-        // What a decoder puts where it did not understand.
+        // The replacement character, which decoders insert for invalid bytes.
         case 0xFFFD: return .unreadable
-        // Letters, marks and symbols without a shape: the grapheme joiner, fillers of Hangul, the empty Braille cell.
+        // Invisible letters, marks and symbols: the grapheme joiner, the Hangul fillers, the blank Braille pattern.
         case 0x034F, 0x115F, 0x1160, 0x2800, 0x3164, 0xFFA0: return .unreadable
         default: break
         }

@@ -1,25 +1,25 @@
 import Foundation
 
-/// Instructions in any script to ids by a hash, without a vocabulary file (FNV-1a, 32 bits, over the UTF-8 of each
-/// word).
+/// Converts instructions in any script to token ids without a vocabulary file: the id of a word is a hash of its UTF-8
+/// (FNV-1a, 32 bits).
 ///
-/// A text is normalised to NFC and made lower-case. A word is a run of letters, marks and digits; where Han, Hiragana,
-/// Katakana and other scripts meet, a word ends, because Japanese has no spaces: 窓を開ける is 窓, を, 開, ける. A symbol outside
-/// ASCII is a word of its own. Spaces, punctuation and ASCII symbols part words. A text in ASCII has the words that it
-/// always had. `tokenize` in Examples/pytorch/kumiai_policy.py does the same.
+/// A text is normalised to NFC and converted to lower case. A word is a run of letters, marks and digits. A word also
+/// ends between Han, Hiragana, Katakana and other scripts, because Japanese has no spaces: 窓を開ける is 窓, を, 開, ける. A
+/// symbol outside ASCII is a separate word. Spaces, punctuation and ASCII symbols separate words. The words of ASCII
+/// texts must not change between versions. `tokenize` in Examples/pytorch/kumiai_policy.py does the same.
 enum Tokenizer {
-    /// Why the policy would not see all of the text; `nil` where it does.
+    /// The reason why the policy would not see all of the text; `nil` if it sees all of it.
     static func problem(_ text: String, count: Int) -> String? {
         let quoted = "the instruction \"\(text.prefix(shownCharacters))\""
         guard text.utf8.count <= maximumBytes else { return "\(quoted) is longer than \(maximumBytes) bytes" }
         let reading = read(text)
         if let scalar = reading.unreadable.first {
-            return "\(quoted) holds \(name(scalar)), which is no letter, digit or symbol: remove it"
+            return "\(quoted) contains \(name(scalar)), which is not a letter, digit or symbol: remove it"
         }
         guard !reading.words.isEmpty else { return "\(quoted) has no word" }
         guard reading.words.count > count else { return nil }
         let unseen = reading.words.dropFirst(count).prefix(shownWords).joined(separator: ", ")
-        return "\(quoted) has \(reading.words.count) words, and the policy reads \(count): it would not see \(unseen)"
+        return "\(quoted) has \(reading.words.count) words, but the policy reads \(count): it would not see \(unseen)"
     }
 
     private static let maximumBytes = 4096
@@ -31,8 +31,8 @@ enum Tokenizer {
         return "U+" + String(repeating: "0", count: max(0, 4 - hex.count)) + hex
     }
 
-    /// Signs that may mean something and that no policy sees, such as those of +5, 10 % and 1.5; in their order, each
-    /// once.
+    /// Returns the characters that may have a meaning but that the tokenizer ignores, such as those in +5, 10 % and
+    /// 1.5; each once, in the order of the text.
     static func unseenSigns(_ text: String) -> String {
         var signs: [Character] = []
         let characters = Array(text)
@@ -47,10 +47,10 @@ enum Tokenizer {
     private static func hasMeaning(_ character: Character, between before: Character, and after: Character) -> Bool {
         guard let scalar = character.unicodeScalars.first, TokenKind(scalar) == .separator, !character.isWhitespace
         else { return false }
-        // Full-width forms are what they look like.
+        // Full-width forms are treated as the characters that they look like.
         let plain = String(character).precomposedStringWithCompatibilityMapping
         if plain.contains(where: "+%‰=<>&@#$^~〜*_/\\|′″".contains) { return true }
-        // 5-10, 1.5, 3:4.
+        // For example 5-10, 1.5, 3:4.
         if before.isNumber, after.isNumber { return true }
         let isWithin = before.isLetter || before.isNumber
         if plain == ":" { return isWithin && (after.isLetter || after.isNumber) }
@@ -59,7 +59,7 @@ enum Tokenizer {
 
     static func words(_ text: String) -> [String] { read(text).words }
 
-    /// The first `count` words as ids 1 ..< vocabulary; 0 pads the rest.
+    /// Returns the ids (1 ..< vocabulary) of the first `count` words, padded with 0.
     static func ids(_ text: String, count: Int, vocabulary: Int) -> [Int32] {
         let ids = words(text).prefix(count).map { word in
             let hash = word.utf8.reduce(UInt32(2_166_136_261)) { ($0 ^ UInt32($1)) &* 16_777_619 }
@@ -105,8 +105,8 @@ enum Tokenizer {
         return (words, unreadable)
     }
 
-    /// NFC and lower-case, a scalar at a time: no rule depends on the language of the machine, or on the letters
-    /// around.
+    /// Converts to NFC and lower case, scalar by scalar, so that the result depends neither on the machine's locale nor
+    /// on neighbouring letters.
     private static func normalised(_ text: String) -> String.UnicodeScalarView {
         var lower = String.UnicodeScalarView()
         for scalar in text.precomposedStringWithCanonicalMapping.unicodeScalars {

@@ -2,10 +2,11 @@ import Contracts
 import LinearAlgebra
 import Tensors
 
-/// A LoRA adapter beside a policy: what is trained while the policy's own weights stay (Hu 2022, arXiv:2106.09685).
+/// A LoRA adapter for a policy: its factors are trained while the policy's own weights do not change (Hu 2022,
+/// arXiv:2106.09685).
 public struct Adapter: Sendable {
     public let layout: AdapterLayout
-    /// W + scale·B·A; α/rank, or α/√rank.
+    /// The factor in W + scale·B·A: α/rank or α/√rank.
     public let scale: Float
     /// The factors that training may change.
     public let trained: AdapterFactors
@@ -20,17 +21,17 @@ public struct Adapter: Sendable {
         self.values = values
     }
 
-    /// Where the factors that training may change stand.
+    /// The ranges of ``values`` with the factors that training may change.
     var trainedRanges: [Range<Int>] { layout.ranges(of: trained) }
 
-    /// The policy with the adapter folded into its weights.
+    /// Returns the policy with the adapter folded into its weights.
     public func folded(into policy: Policy) -> Policy {
         var folded = policy
         fold(into: &folded.weights, base: policy.weights)
         return folded
     }
 
-    /// weights = base + scale·B·A in the modules that have an adapter; elsewhere they stay.
+    /// Sets weights = base + scale·B·A in the modules that have an adapter; other weights do not change.
     func fold(into weights: inout [Float], base: [Float]) {
         weights.withUnsafeMutableBufferPointer { weights in
             base.withUnsafeBufferPointer { base in

@@ -1,13 +1,14 @@
 import Glibc
 import Tensors
 
-/// How a policy for flow matching sees the time.
+/// The representation and the sampling of time for flow matching.
 package enum FlowTime {
-    /// Steps of the integration from noise to actions, as π0 takes.
+    /// The number of integration steps from noise to actions, as in π0.
     static let steps = 10
     private static let shortest = 4e-3, longest = 4.0
 
-    /// sin and cos of 2π·t/period for periods from 0.004 to 4, in geometric steps (openpi's `posemb_sincos`).
+    /// Computes the sine and cosine of 2π·t/period for periods from 0.004 to 4 in geometric steps (`posemb_sincos` in
+    /// openpi).
     static func features(_ time: Float, into features: UnsafeMutablePointer<Float>, width: Int) {
         let half = width / 2
         for index in 0..<half {
@@ -18,8 +19,8 @@ package enum FlowTime {
         }
     }
 
-    /// A time in 0…1 that favours noisy actions: 0.999·(1 − b), b of the Beta distribution (1.5, 1) (π0,
-    /// arXiv:2410.24164).
+    /// Draws a time from 0 to 1 with a preference for noisy actions: 0.999·(1 − b), where b has the distribution
+    /// Beta(1.5, 1) (π0, arXiv:2410.24164).
     package static func sample(using generator: inout SeededGenerator) -> Float {
         0.999 * (1 - powf(generator.uniform(), 2 / 3))
     }

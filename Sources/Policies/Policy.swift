@@ -1,19 +1,21 @@
 import Contracts
 import Tensors
 
-/// The built-in vision-language-action policy: one bidirectional transformer encoder over [image patches | words |
-/// state | action queries], giving a chunk of actions. Cameras, instruction and state may each be absent; for flow
-/// matching the queries carry the noisy actions and the time.
+/// The built-in vision-language-action policy: a bidirectional transformer encoder over [image patches | words | state
+/// | action queries], which predicts a chunk of actions. Cameras, instruction and state are each optional. For flow
+/// matching, the queries contain the noisy actions and the time.
 ///
-/// Pre-LayerNorm, GELU (tanh), learned positions; all weights lie in one flat buffer in the order of their file, so an
-/// update is one subtraction and an optimiser step one loop.
+/// It uses pre-LayerNorm, GELU (tanh) and learned positions. All weights are in one flat buffer in the order of their
+/// file, so that an update is one subtraction and an optimiser step is one loop.
 public struct Policy: Sendable {
     public let configuration: PolicyConfiguration
     public let layout: TensorLayout
     /// All weights, in the order of the layout.
     public var weights: [Float]
 
-    /// Loads a model's file; its tensors must be exactly those of its `config`, and all numbers finite.
+    /// Loads a model's file. Its tensors must be exactly those of its `config`, and all values must be finite.
+    ///
+    /// - Throws: `ContractError` or `NotFiniteError` if they are not; `SafetensorsError` if the file cannot be read.
     public init(_ file: SafetensorsFile) throws {
         let configuration = try PolicyConfiguration(of: file)
         let weights = try file.float32s()
@@ -28,7 +30,8 @@ public struct Policy: Sendable {
         self.weights = weights
     }
 
-    /// A fresh policy: linear weights, positions and words normal with σ 0.02, less before the residual stream.
+    /// Creates an untrained policy. The weights of linear modules, positions and words are normally distributed with
+    /// σ 0.02; σ is 0.1 for the state's weights, and smaller for modules whose output is added to the residual stream.
     public init(_ configuration: PolicyConfiguration, seed: UInt64) {
         var generator = SeededGenerator(seed: seed)
         let residual = Float(2 * configuration.layers).squareRoot()
@@ -47,6 +50,8 @@ public struct Policy: Sendable {
     }
 
     /// Writes the policy as a model file.
+    ///
+    /// - Throws: An error if the file cannot be written.
     public func write(to path: String) throws {
         let writer = try SafetensorsWriter(path: path, layout: layout, metadata: [("config", configuration.json)])
         try writer.append(weights)

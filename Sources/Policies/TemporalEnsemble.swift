@@ -1,11 +1,11 @@
 import Glibc
 
-/// Executes overlapping chunks of actions smoothly: each step's action is the weighted mean of all chunks that foresaw
-/// it, with weights exp(−decay·i), i = 0 for the oldest (ACT, Zhao 2023, arXiv:2304.13705).
+/// Averages overlapping chunks of actions: the action of each step is the weighted mean of its predictions in all
+/// chunks, with weights exp(−decay·i), i = 0 for the oldest chunk (ACT, Zhao 2023, arXiv:2304.13705).
 public struct TemporalEnsemble: Sendable {
     private let actionCount: Int
     private let decay: Double
-    /// Chunks still in force, oldest first; `age`: steps since each was predicted.
+    /// The chunks that contain the current step, oldest first. `age` is the number of steps since the prediction.
     private var chunks: [(actions: [Float], age: Int)] = []
 
     public init(actionCount: Int, decay: Double = 0.01) {
@@ -14,7 +14,7 @@ public struct TemporalEnsemble: Sendable {
         self.decay = decay
     }
 
-    /// Takes the chunk predicted at this step, chunk × actionCount, and returns the action to execute now.
+    /// Adds the chunk that was predicted at this step (chunk × actionCount), and returns the action to execute now.
     public mutating func step(_ chunk: [Float]) -> [Float] {
         precondition(!chunk.isEmpty && chunk.count.isMultiple(of: actionCount))
         chunks =

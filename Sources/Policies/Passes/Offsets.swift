@@ -1,7 +1,8 @@
 import Contracts
 import Tensors
 
-/// Where each tensor begins in the flat buffer of the weights, in elements, and its factors in that of an adapter.
+/// The start of each tensor in the flat buffer of the weights, and of its factors in the buffer of the adapter, in
+/// elements.
 struct Offsets: Sendable {
     struct Norm: Sendable { var weight = 0, bias = 0 }
 
@@ -9,7 +10,7 @@ struct Offsets: Sendable {
         var weight = 0, bias = 0
         var factors: Factors?
 
-        /// The linear part that gives the outputs from `row` on.
+        /// Returns the part of the module that computes the outputs from `row` on.
         func rows(from row: Int, inputs: Int) -> Linear {
             Linear(
                 weight: weight + row * inputs,
@@ -19,7 +20,7 @@ struct Offsets: Sendable {
         }
     }
 
-    /// A module's A [rank, in] and B [out, rank] in the adapter.
+    /// The starts of a module's A [rank, in] and B [out, rank] in the adapter.
     struct Factors: Sendable { var a = 0, b = 0, rank = 0 }
     struct Block: Sendable {
         var norm1 = Norm(), norm2 = Norm(), qkv = Linear(), proj = Linear(), fc1 = Linear(), fc2 = Linear()

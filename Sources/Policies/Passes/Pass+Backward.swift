@@ -1,11 +1,11 @@
 import CKernels
 import LinearAlgebra
 
-/// The transformer, backward.
+/// The backward pass of the transformer.
 extension Pass {
-    /// Adds the gradients of the loss, given its gradient with respect to the output in `space.doutput`.
+    /// Adds the gradients of the loss to `g`. The gradient with respect to the output must be in `space.doutput`.
     ///
-    /// Runs after ``forward()`` on the same workspace.
+    /// Must run after ``forward()`` on the same workspace.
     func backward(into g: Gradients) {
         let d = c.width
         backLinear(
@@ -21,7 +21,7 @@ extension Pass {
         space.dxq.update(repeating: 0, count: queryRows * d)
         backNorm(o.norm, space.dhq, space.normalised, space.rstd, dx: space.dxq, rows: queryRows, into: g)
         for layer in (0..<c.layers).reversed() { backLayer(layer, into: g) }
-        // Tokens have no adapters.
+        // Embeddings have no adapters.
         if let weights = g.weights { backEmbed(into: weights) }
     }
 
@@ -34,7 +34,7 @@ extension Pass {
         let queries = last ? queryRows : rows
         let stream = last ? space.dxq : space.dx
 
-        // Feed-forward part.
+        // Feed-forward network.
         backLinear(layer.f2, f, block.fc2, dy: stream, dx: space.df, rows: queries, outputs: d, into: g)
         kumiai_gelu_backward(layer.f1, layer.tanh, space.df, space.df, Int64(queries * f))
         backLinear(layer.h2, d, block.fc1, dy: space.df, dx: space.dh, rows: queries, outputs: f, into: g)
@@ -134,7 +134,7 @@ extension Pass {
         }
     }
 
-    /// dx = dy·W (or +=), and the gradients of W and b, or of the adapter's factors.
+    /// Sets dx = dy·W (adds if `adding`), and adds the gradients of W and b, or of the adapter's factors.
     private func backLinear(
         _ x: UnsafePointer<Float>,
         _ inputs: Int,
@@ -179,7 +179,7 @@ extension Pass {
         }
     }
 
-    /// dB += s·dyᵀ·(x·Aᵀ), dA += s·(dy·B)ᵀ·x: the gradient of W itself, which is far larger, is never made.
+    /// Adds s·dyᵀ·(x·Aᵀ) to dB and s·(dy·B)ᵀ·x to dA, without computing the much larger gradient of W.
     private func backFactors(
         _ x: UnsafePointer<Float>,
         _ inputs: Int,

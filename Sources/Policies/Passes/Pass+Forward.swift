@@ -1,9 +1,9 @@
 import CKernels
 import LinearAlgebra
 
-/// The transformer, forward.
+/// The forward pass of the transformer.
 extension Pass {
-    /// Predicted actions (for flow matching, velocities) B×C×A, left in `space.output`.
+    /// Computes the predicted actions (velocities for flow matching), B×C×A, in `space.output`.
     func forward() {
         embed()
         for layer in 0..<c.layers { forwardLayer(layer) }
@@ -62,7 +62,7 @@ extension Pass {
         linear(layer.f2, f, block.fc2, into: stream, rows: queries, outputs: d, adding: true)
     }
 
-    /// context = softmax(q·kᵀ/√h)·v, a head at a time.
+    /// Computes context = softmax(q·kᵀ/√h)·v, one head at a time.
     private func attend(_ layer: Workspace.Layer, queries: Int) {
         let d = c.width, h = c.headWidth, tokens = c.tokens
         let scale = 1 / Float(h).squareRoot()
@@ -88,7 +88,7 @@ extension Pass {
         }
     }
 
-    /// The rows of the action queries, which are the last tokens of each sample.
+    /// Copies the rows of the action queries, which are the last tokens of each sample.
     private func gatherQueries(_ all: UnsafePointer<Float>, into queries: UnsafeMutablePointer<Float>) {
         let count = c.chunk * c.width
         for sample in 0..<shard.count {
@@ -99,7 +99,7 @@ extension Pass {
         }
     }
 
-    /// y = x·Wᵀ + b, or y += where `adding`.
+    /// Sets y = x·Wᵀ + b; adds to y if `adding`.
     private func linear(
         _ x: UnsafePointer<Float>,
         _ inputs: Int,

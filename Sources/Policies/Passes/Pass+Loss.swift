@@ -1,6 +1,6 @@
 /// The loss and its gradient with respect to the output.
 extension Pass {
-    /// The shard's part of the batch's mean loss over `total` samples; sets `space.doutput`.
+    /// Returns the shard's part of the mean loss over all `total` samples of the batch, and sets `space.doutput`.
     func loss(total: Int) -> Float {
         let start = shard.range.lowerBound * c.chunk * c.actionCount
         return shard.batch.actions.withUnsafeBufferPointer { actions in

@@ -3,9 +3,9 @@ import CKernels
 import Glibc
 import LinearAlgebra
 
-/// The tokens that enter the transformer.
+/// The embedding of the inputs as tokens.
 extension Pass {
-    /// x = [patches | words | state | queries] + positions, B×T×D.
+    /// Computes x = [patches | words | state | queries] + positions, B×T×D.
     func embed() {
         let d = c.width
         for sample in 0..<shard.count {
@@ -54,7 +54,7 @@ extension Pass {
         let d = c.width
         shard.batch.state.withUnsafeBufferPointer { state in
             let start = state.baseAddress! + shard.range.lowerBound * c.stateCount
-            // Row i of the states goes to the state's token of sample i: a leading dimension of T·D.
+            // Row i of the states belongs to the state's token of sample i, so the leading dimension is T·D.
             let x = space.x + c.statePosition * d
             BLAS.multiply(
                 start,
@@ -115,7 +115,7 @@ extension Pass {
         }
     }
 
-    /// x_t = t·actions + (1 − t)·noise.
+    /// Computes x_t = t·actions + (1 − t)·noise.
     private func mixNoise() {
         let width = c.chunk * c.actionCount
         for sample in 0..<shard.count {

@@ -1,13 +1,13 @@
 import Contracts
 
-/// A run of a batch's samples: what one thread works on at a time.
+/// Consecutive samples of a batch, which one thread processes at a time.
 struct Shard {
     let batch: Batch
     let range: Range<Int>
     var count: Int { range.count }
 }
 
-/// Where a pass adds the gradients of the loss; `nil` for what is frozen.
+/// The buffers to which a pass adds the gradients of the loss; `nil` for frozen parameters.
 struct Gradients {
     /// In the order of the policy's weights.
     var weights: UnsafeMutablePointer<Float>?
@@ -15,11 +15,12 @@ struct Gradients {
     var factors: UnsafeMutablePointer<Float>?
 }
 
-/// One pass over a shard. Shapes in comments: B samples, T tokens, D width, F feed-forward width, C chunk, A action.
+/// One pass over a shard. In comments on shapes, B is samples, T tokens, D width, F feed-forward width, C chunk and A
+/// action.
 struct Pass {
     let c: PolicyConfiguration
     let o: Offsets
-    /// The weights, into which an adapter, where there is one, has been folded.
+    /// The weights; if there is an adapter, it is folded in.
     let w: UnsafePointer<Float>
     /// The adapter's factors and its scale.
     var factors: UnsafePointer<Float>?
@@ -32,6 +33,6 @@ struct Pass {
     func isLast(_ layer: Int) -> Bool { layer == c.layers - 1 }
     var flows: Bool { c.objective == .flowMatching }
 
-    /// The token of the first action query of a sample.
+    /// The index of the first action query among the tokens of a sample.
     var firstQuery: Int { c.tokens - c.chunk }
 }

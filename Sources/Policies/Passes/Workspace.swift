@@ -1,15 +1,17 @@
 import Contracts
 
-/// Activations of one forward pass over up to `capacity` samples, and room for the backward pass. Allocated once.
+/// The buffers for one forward and backward pass over up to `capacity` samples. Allocated once.
 final class Workspace {
     let capacity: Int
     private var storage: [UnsafeMutablePointer<Float>] = []
 
-    /// What the backward pass of a layer needs from its forward pass. R = samples·tokens rows; Q rows carry queries:
-    /// all of them, but in the last layer only those of the action queries, since nothing else is read from it.
+    /// The values that the backward pass of a layer needs from its forward pass.
+    ///
+    /// In comments on shapes, R is samples·tokens, and Q is the number of rows that are queries: all R rows, but in the
+    /// last layer only those of the action queries, because only their outputs are used.
     struct Layer {
         let normalised1, rstd1, h1: UnsafeMutablePointer<Float>  // R×D, R, R×D
-        let hq: UnsafeMutablePointer<Float>  // Q×D, is h1 but in the last layer
+        let hq: UnsafeMutablePointer<Float>  // Q×D; equal to h1 except in the last layer
         let q, kv: UnsafeMutablePointer<Float>  // Q×D, R×2D
         let probabilities: UnsafeMutablePointer<Float>  // samples×heads×queries×tokens
         let context: UnsafeMutablePointer<Float>  // Q×D
@@ -24,15 +26,16 @@ final class Workspace {
     let output: UnsafeMutablePointer<Float>  // samples×chunk×actions
     // Backward.
     let doutput, dx, dxq, dh, dhq, dq, dkv, dcontext, df, dprobabilities: UnsafeMutablePointer<Float>
-    // Flow matching: features of the time, its tokens, and their gradient; samples×D each. Noisy actions as `output`.
+    // For flow matching: features of the time, its tokens, and their gradient, samples×D each; noisy actions with the
+    // shape of `output`.
     let phi, timeTokens, dtimeTokens, noisy: UnsafeMutablePointer<Float>
-    // Adapters: x·Aᵀ and dy·B, R×rank each; gradients of norms that nobody wants, 2×D.
+    // For adapters: x·Aᵀ and dy·B, R×rank each; unused gradients of frozen norms, 2×D.
     let down, ddown, unwanted: UnsafeMutablePointer<Float>
 
-    /// Bytes of all buffers.
+    /// The size of all buffers in bytes.
     let byteCount: Int
 
-    /// `rank`: of the adapter that is trained, 0 without one.
+    /// - Parameter rank: The rank of the adapter that is trained; 0 without an adapter.
     init(_ c: PolicyConfiguration, capacity: Int, rank: Int = 0) {
         self.capacity = capacity
         var storage: [UnsafeMutablePointer<Float>] = []

@@ -1,13 +1,13 @@
 import CKernels
 
-/// AdamW (Loshchilov & Hutter 2019, arXiv:1711.05101) with clipping of the gradient's norm.
+/// AdamW (Loshchilov & Hutter 2019, arXiv:1711.05101) with gradient norm clipping.
 public struct AdamW: Sendable {
     public struct Settings: Equatable, Sendable {
         public var beta1: Float
         public var beta2: Float
         public var epsilon: Float
         public var weightDecay: Float
-        /// Largest Euclidean norm of the whole gradient.
+        /// The largest Euclidean norm of the whole gradient; a larger gradient is scaled down.
         public var clip: Float
 
         public init(
@@ -37,19 +37,26 @@ public struct AdamW: Sendable {
         v = m
     }
 
-    /// Goes on with the moments that it had after `steps` steps.
+    /// Restores the state after `steps` steps.
     package mutating func restore(m: [Float], v: [Float], steps: Int) {
         precondition(m.count == self.m.count && v.count == self.v.count)
         (self.m, self.v) = (m, v)
         (power1, power2) = (1, 1)
-        // As they were multiplied, and not raised: the same bits.
+        // Multiplied step by step, not computed as a power, so that the bits are the same.
         for _ in 0..<steps {
             power1 *= Double(settings.beta1)
             power2 *= Double(settings.beta2)
         }
     }
 
-    /// `ranges`: the weights that may change; the gradient of the others must be zero. Returns the gradient's norm.
+    /// Does one step.
+    ///
+    /// - Parameters:
+    ///   - weights: The weights to change.
+    ///   - gradient: The gradient of all weights; it must be zero outside `ranges`.
+    ///   - learningRate: The learning rate of this step.
+    ///   - ranges: The weights that may change.
+    /// - Returns: The norm of the gradient before clipping.
     mutating func step(_ weights: inout [Float], _ gradient: [Float], learningRate: Float, in ranges: [Range<Int>])
         -> Float
     {

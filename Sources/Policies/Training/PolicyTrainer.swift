@@ -4,14 +4,14 @@ import Dispatch
 import Tensors
 import LinearAlgebra
 
-/// Fine-tunes a policy, or an adapter beside it, on batches: forward, backward, clipping, AdamW.
+/// Fine-tunes a policy, or an adapter for it, on batches: forward pass, backward pass, clipping, AdamW.
 ///
 /// The same seed gives the same weights, bit for bit, on the same machine and number of threads.
 ///
-/// Memory: see ``byteCount``. Activations are those of ``microBatch(of:)`` samples a thread, however large the batch
-/// is.
+/// ``byteCount`` says how much memory it needs. Each thread holds the activations of only ``microBatch(of:)`` samples,
+/// regardless of the size of the batch.
 public final class PolicyTrainer {
-    /// With the adapter, where there is one, folded in.
+    /// The policy; if there is an adapter, it is folded in.
     public private(set) var policy: Policy
     public private(set) var adapter: Adapter?
     public let threads: Int
@@ -19,17 +19,17 @@ public final class PolicyTrainer {
     private let offsets: Offsets
     private var optimizer: AdamW
     private let lanes: [Lane]
-    /// The policy's own weights, where an adapter is trained beside them.
+    /// If an adapter is trained, the policy's own weights; otherwise empty.
     private let base: [Float]
-    /// FedProx: what the weights are held to, and how strongly.
+    /// For FedProx: the strength of the proximal term, and the weights from which the distance is measured.
     private let proximal: Float
     private let anchor: [Float]
-    /// Of the last step's gradient, before it was clipped.
+    /// The norm of the last step's gradient before clipping.
     package private(set) var gradientNorm: Float = 0
 
-    /// One thread's share: its activations and its part of the gradient.
+    /// The buffers of one thread: its activations and its part of the gradient.
     private final class Lane: @unchecked Sendable {
-        // Unchecked: a lane is used by one thread at a time, between two barriers.
+        // Unchecked, because only one thread at a time uses a lane, between two barriers.
         let space: Workspace
         var gradient: [Float]
         var output: [Float] = []
@@ -41,19 +41,23 @@ public final class PolicyTrainer {
         }
     }
 
-    /// Rows of activations that a thread works on at a time: they stay in a core's cache, and products stay efficient.
+    /// The number of rows of activations that a thread processes at a time: few enough for the core's cache, and enough
+    /// for efficient matrix products.
     private static let microRows = 128
 
-    /// Samples that a thread works on at a time.
+    /// The number of samples that a thread processes at a time.
     public static func microBatch(of configuration: PolicyConfiguration) -> Int {
         max(1, microRows / configuration.tokens)
     }
 
     /// - Parameters:
-    ///   - adapter: trained in place of the policy's weights.
-    ///   - batch: the largest number of samples that a step will see.
-    ///   - proximal: μ of FedProx (Li 2020, arXiv:1812.06127): μ/2·‖w − w₀‖² is added to the loss, w₀ where training
-    ///     began.
+    ///   - policy: The policy to start from.
+    ///   - adapter: The adapter to train instead of the policy's weights.
+    ///   - batch: The largest number of samples in a step.
+    ///   - threads: The number of threads.
+    ///   - optimizer: The settings of AdamW.
+    ///   - proximal: μ of FedProx (Li 2020, arXiv:1812.06127): μ/2·‖w − w₀‖² is added to the loss, where w₀ are the
+    ///     weights at the start.
     public init(
         _ policy: Policy,
         adapter: Adapter? = nil,
@@ -85,21 +89,22 @@ public final class PolicyTrainer {
         fold()
     }
 
-    /// Bytes of weights, gradients, moments and activations: (3 + threads) × trained parameters, frozen weights twice,
-    /// and the activations of ``microBatch(of:)`` samples a thread.
+    /// The memory for weights, gradients, moments and activations, in bytes: (3 + threads) × the trained parameters,
+    /// 2 × the frozen weights, the start weights for FedProx, and the activations of ``microBatch(of:)`` samples per
+    /// thread.
     public var byteCount: Int {
         let trained = adapter?.values.count ?? policy.weights.count
         let frozen = adapter == nil ? 0 : policy.weights.count + base.count
         return 4 * ((3 + threads) * trained + frozen + anchor.count) + lanes.reduce(0) { $0 + $1.space.byteCount }
     }
 
-    /// What is trained: the adapter's factors or the policy's weights.
+    /// The trained parameters: the adapter's factors, or the policy's weights.
     public var parameters: [Float] { adapter?.values ?? policy.weights }
 
     /// The optimiser's moments, in the order of the parameters.
     package var moments: (m: [Float], v: [Float]) { (optimizer.m, optimizer.v) }
 
-    /// Goes on where a former run was after `steps` steps.
+    /// Restores the state of an earlier run after `steps` steps.
     package func restore(parameters: [Float], m: [Float], v: [Float], steps: Int) {
         precondition(parameters.count == self.parameters.count)
         if adapter != nil { adapter?.values = parameters } else { policy.weights = parameters }
@@ -109,7 +114,7 @@ public final class PolicyTrainer {
 
     private func fold() { adapter?.fold(into: &policy.weights, base: base) }
 
-    /// One step; returns the loss before it.
+    /// Does one step, and returns the loss before it.
     public func step(_ batch: Batch, learningRate: Float) -> Float {
         let loss = lossAndGradient(batch)
         if adapter != nil {
@@ -131,7 +136,7 @@ public final class PolicyTrainer {
         return loss
     }
 
-    /// The loss without FedProx's term, and its gradient with it, in the order of the parameters.
+    /// Returns the loss without the proximal term, and the gradient with it, in the order of the parameters.
     public func gradients(_ batch: Batch) -> (loss: Float, gradient: [Float]) {
         let loss = lossAndGradient(batch)
         return (loss, lanes[0].gradient)
@@ -147,14 +152,14 @@ public final class PolicyTrainer {
                 )
             }
         }
-        // In the order of the lanes, whichever was first to end.
+        // Added in the order of the lanes, regardless of which thread ended first, so that the sum is deterministic.
         for lane in lanes.dropFirst() { kumiai_add(&lanes[0].gradient, lane.gradient, Int64(lane.gradient.count)) }
         freeze()
         if proximal > 0 { kumiai_proximal(&lanes[0].gradient, parameters, anchor, Int64(anchor.count), proximal) }
         return lanes.reduce(0) { $0 + $1.loss }
     }
 
-    /// Factors that may not change have no gradient.
+    /// Sets the gradient of factors that must not change to 0.
     private func freeze() {
         guard let adapter, adapter.trained != .both else { return }
         for module in adapter.layout.modules {
@@ -162,10 +167,11 @@ public final class PolicyTrainer {
         }
     }
 
-    /// What the network gives for a batch, count × chunk × actionCount: actions, or, for flow matching, velocities.
+    /// Returns the outputs of the network for a batch, count × chunk × actionCount: actions, or velocities for flow
+    /// matching.
     ///
-    /// The same numbers for any number of threads: the kernels of linear algebra round by the rows that they get at a
-    /// time, and a thread takes whole micro-batches here.
+    /// The result does not depend on the number of threads: the rounding of matrix products depends on the number of
+    /// rows, and each thread processes whole micro-batches here.
     public func outputs(_ batch: Batch) -> [Float] {
         let width = policy.configuration.chunk * policy.configuration.actionCount
         let micro = lanes[0].space.capacity, shares = (batch.count + micro - 1) / micro
@@ -176,7 +182,9 @@ public final class PolicyTrainer {
         return lanes.flatMap(\.output)
     }
 
-    /// Runs `body` for the batch in each lane's micro-batches, in order. `share`: samples of a lane.
+    /// Calls `body` for each micro-batch; each lane processes its micro-batches in order.
+    ///
+    /// - Parameter share: The number of samples per lane.
     private func run(_ batch: Batch, share: Int, _ body: @escaping (Lane, Pass) -> Void) {
         precondition(batch.count > 0 && batch.count <= batchCount)
         let micro = lanes[0].space.capacity
@@ -207,7 +215,7 @@ public final class PolicyTrainer {
             }
         }
         guard threads > 1 else { return work(0) }
-        // Sendable by construction: each iteration has a lane of its own.
+        // Safe, because each iteration uses a different lane.
         nonisolated(unsafe) let lane = work
         DispatchQueue.concurrentPerform(iterations: threads) { lane($0) }
     }

@@ -4,7 +4,7 @@ import DemonstrationFixtures
 import Tensors
 import Testing
 
-/// Each part's gradient against finite differences of the loss.
+/// Compares the gradient of each tensor with finite differences of the loss.
 @Suite struct GradientTests {
     static let configuration = Shapes.small(.absoluteError)
 
@@ -23,7 +23,7 @@ import Testing
         }
         fill(&batch.state, -1...1)
         fill(&batch.patches, -1...1)
-        // Far from the predictions, where the absolute error has no kink.
+        // Far from the predictions, so that the absolute error is differentiable.
         fill(&batch.actions, 8...9)
         fill(&batch.noise, -1...1)
         fill(&batch.time, 0...1)
@@ -31,7 +31,8 @@ import Testing
         return batch
     }
 
-    /// Along the gradient itself the loss changes by its norm: one number that checks a whole tensor.
+    /// In the direction of the gradient, the derivative of the loss is the gradient's norm: one number checks a whole
+    /// tensor.
     private func check(
         _ name: String,
         _ elements: Range<Int>,
@@ -112,7 +113,7 @@ import Testing
     }
 
     @Test func aBatchOfManySamplesGivesTheMeanOfItsParts() throws {
-        // More samples than a thread works on at a time.
+        // More samples than a thread processes at a time.
         let count = 2 * PolicyTrainer.microBatch(of: Self.configuration) + 3
         let policy = Self.makePolicy(seed: 8), batch = Self.makeBatch(count: count, seed: 9)
         let whole = PolicyTrainer(policy, batch: count).gradients(batch)

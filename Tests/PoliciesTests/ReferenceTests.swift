@@ -5,7 +5,7 @@ import TestKit
 import Tensors
 import Testing
 
-/// The native trainer against PyTorch: Reference/make_reference.py wrote the values.
+/// Compares the native trainer with PyTorch; Reference/make_reference.py wrote the values.
 @Suite struct ReferenceTests {
     struct Reference {
         let file: SafetensorsFile
@@ -54,7 +54,7 @@ import Testing
             )
         }
 
-        /// What is trained.
+        /// The layout of the trained parameters.
         var layout: TensorLayout { adapter?.layout.layout ?? policy.layout }
 
         func floats(_ prefix: String) throws -> [Float] { try Self.floats(file, layout, prefix) }
@@ -80,7 +80,7 @@ import Testing
             }
         }
 
-        /// The images through the same path that demonstrations take.
+        /// Converts the images in the same way as images of demonstrations.
         static func patches(_ file: SafetensorsFile, _ c: PolicyConfiguration) throws -> [Float] {
             let names =
                 c.contract.cameras.count == 1 ? ["input.image"] : c.contract.cameras.indices.map { "input.image.\($0)" }
@@ -101,7 +101,7 @@ import Testing
         }
     }
 
-    /// ‖a − b‖ / ‖b‖ over a tensor.
+    /// Returns ‖a − b‖ / ‖b‖.
     static func relativeError(_ a: some Sequence<Float>, _ b: some Sequence<Float>) -> Double {
         let pairs = Array(zip(a, b))
         let difference = pairs.reduce(0.0) { $0 + Double(($1.0 - $1.1) * ($1.0 - $1.1)) }
@@ -109,7 +109,7 @@ import Testing
         return (difference / max(size, 1e-20)).squareRoot()
     }
 
-    /// One camera or two, words or none, state or none, each loss, and adapters.
+    /// The files with reference values: one or two cameras, with and without words and state, each loss, and adapters.
     static let names = ["state", "image", "both", "cameras", "blind", "vision", "flow", "lora_image", "lora_flow"]
 
     @Test(arguments: names)
@@ -143,7 +143,7 @@ import Testing
         let reference = try Reference(name)
         let trainer = reference.trainer()
         _ = trainer.step(reference.batch, learningRate: 1e-3)
-        // AdamW's first step is the gradient's sign times the rate: where a gradient is nearly zero its sign is noise.
+        // AdamW's first step is the gradient's sign times the rate; the sign of a gradient near zero is noise.
         let gradient = try reference.floats("grad.")
         let next = try reference.floats("next.")
         for index in gradient.indices where abs(gradient[index]) > 1e-6 {
@@ -161,7 +161,7 @@ import Testing
         )
     }
 
-    /// μ·(w − w₀) is added to the gradient, w₀ being where training began.
+    /// μ·(w − w₀) is added to the gradient, where w₀ are the weights at the start.
     @Test func fedProxAgreesWithPyTorch() throws {
         let reference = try Reference("fedprox")
         let anchor = Policy(reference.policy.configuration, weights: try reference.floats("anchor."))
@@ -172,7 +172,7 @@ import Testing
     }
 
     @Test func chunksAreAveragedAsActDoes() {
-        // Three overlapping chunks of one number: weights 1, exp(-m), exp(-2m), the oldest first.
+        // Three overlapping chunks with one value per action: weights 1, exp(-m), exp(-2m), the oldest first.
         var ensemble = TemporalEnsemble(actionCount: 1, decay: 0.5)
         #expect(ensemble.step([1, 2, 3]) == [1])
         let w = Float(0.60653066), v = Float(0.36787944)

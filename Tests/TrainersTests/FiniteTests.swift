@@ -5,7 +5,7 @@ import TestKit
 import Tensors
 import Testing
 
-/// Models and trainings that left the numbers.
+/// Models and trainings with values that are not finite or are far too large.
 @Suite struct FiniteTests {
     let directory: TemporaryDirectory
     init() throws { directory = try TemporaryDirectory() }
@@ -66,7 +66,7 @@ import Testing
         try refused(write(wrong, config: config), "pos has the shape")
     }
 
-    /// A worker that was stopped after a step that diverged must not go on from there for ever.
+    /// A worker that was stopped after a diverged step must not resume there forever.
     @Test func aSnapshotThatDivergedIsNoStart() throws {
         let policy = try policy(), data = try demonstrations(policy)
         let training = LocalTraining(steps: 4, batch: 4, schedule: Schedule(peak: 1e-3, steps: 4))
@@ -94,7 +94,7 @@ import Testing
         #expect(heard.allSatisfy { $0.isFinite })
     }
 
-    /// Finite, and no model all the same.
+    /// A result can be finite but useless.
     @Test func aLossThatRisesOutOfAllProportionIsADivergence() {
         func divergence(_ losses: [Float], from first: Float? = nil) -> String? {
             var range = LossRange(first)
@@ -103,12 +103,12 @@ import Testing
         }
         #expect(divergence([0.5] + [Float](repeating: 120, count: 10)) == "the loss rose from 0.5 to 120.0")
         #expect(divergence([0.5] + [Float](repeating: 90, count: 10)) == nil)
-        // Where the contract's statistics are not those of the data, the loss begins high.
+        // If the contract's statistics differ from those of the data, the first loss is high.
         #expect(divergence([5e4, 4e4, 3e4]) == nil)
         #expect(divergence([2e4], from: 0.1) != nil && divergence([]) == nil)
     }
 
-    /// The loss is that of before the step: it does not see what the last one did.
+    /// The loss of a step is computed before its change, so no loss shows the effect of the last step.
     @Test func theLastStepsWeightsAreLookedAtToo() throws {
         let policy = try policy(), data = try demonstrations(policy)
         let training = LocalTraining(

@@ -7,7 +7,7 @@ import Tensors
 import TestKit
 import Testing
 
-/// A training that was interrupted comes to the same weights, bit for bit.
+/// An interrupted and resumed training ends with the same weights, bit for bit.
 @Suite struct SnapshotTests {
     struct Stopped: Error {}
 

@@ -6,7 +6,7 @@ import Testing
 
 @testable import Updates
 
-/// Updates of several blocks: each form must come to what it would be if all values were at hand.
+/// Updates of several blocks: each encoding must have the same result as if all values were processed at once.
 struct BlockwiseEncodingTests {
     let directory: TemporaryDirectory
     init() throws { directory = try TemporaryDirectory() }
@@ -15,7 +15,7 @@ struct BlockwiseEncodingTests {
     private static let values: [Float] = {
         var generator = SplitMix64(seed: 11)
         return (0..<layout.elementCount).map { index in
-            // Equal magnitudes in all blocks, so that the choice of the largest has to stop in the middle of them.
+            // Many values in all blocks have the same magnitude, so that top-k must choose only some of them.
             index % 7 == 0 ? (index % 2 == 0 ? 0.5 : -0.5) : Float.random(in: -1...1, using: &generator)
         }
     }()

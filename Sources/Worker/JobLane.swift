@@ -1,4 +1,4 @@
-/// One job at a time: a new one cancels the one before it, and begins when that has ended.
+/// Runs one job at a time: a new job cancels the previous one, and starts when the previous one has ended.
 struct JobLane {
     private var current: Task<Void, Never>?
 

@@ -2,7 +2,8 @@ import Blobs
 import Federation
 import Wire
 
-/// The update that waits for its answer. The file appears whole, and is durable before anybody acts on it.
+/// The stored update for which there is no final answer yet. The file is written atomically, and is durable before it
+/// is used.
 package struct Outbox: Sendable {
     private let disk: any Disk
     private let pending: String
@@ -11,11 +12,13 @@ package struct Outbox: Sendable {
         self.disk = disk
         pending = directory + "/outbox.pb"
         try disk.makeDirectory(directory)
-        // What a former run put in place counts from here on: its name must be durable.
+        // The file of an earlier run is used from here on, so its name must be durable.
         if !disk.names(in: directory).isEmpty { try disk.synchronise(directory: directory) }
     }
 
-    /// What a former run left, if anything.
+    /// Returns the update that an earlier run left; `nil` if there is none.
+    ///
+    /// - Throws: ``WorkerError`` if the file is damaged.
     package func load() throws -> SignedUpdate? {
         try disk.contents(of: pending).map { bytes in
             do { return try SignedUpdate(wireBytes: bytes) } catch {

@@ -1,10 +1,11 @@
 import Foundation
 
-/// What can be seen of a process of this machine, also of another user's.
+/// The visible state of a process on this machine, possibly of another user.
 public struct ProcessSighting: Equatable, Sendable {
-    /// Whether there is a process of that number that has not ended.
+    /// Whether there is a process with that number that has not ended.
     public let exists: Bool
-    /// Tells it from every other process that had or will have its number; `nil` where the system does not show it.
+    /// Distinguishes the process from all others that have had or will have its number; `nil` if the system does not
+    /// show it.
     public let identity: String?
 
     public init(exists: Bool, identity: String?) {
@@ -17,18 +18,19 @@ public struct ProcessSighting: Equatable, Sendable {
             self.init(exists: false, identity: nil)
             return
         }
-        // A process of another user is there, and may not be sent signals.
+        // EPERM means that the process exists but belongs to another user.
         let isThere = kill(number, 0) == 0 || errno == EPERM
         let details = Self.details(of: number)
         self.init(exists: isThere && !(details?.hasEnded ?? false), identity: details?.identity)
     }
 
-    /// From proc(5): the state, and the time of its start in ticks since the boot that has this identifier.
+    /// Reads the state, and an identity that consists of the boot's identifier and the start time in clock ticks since
+    /// that boot; see proc(5).
     private static func details(of pid: pid_t) -> (hasEnded: Bool, identity: String)? {
         guard let data = FileManager.default.contents(atPath: "/proc/\(pid)/stat"),
             let boot = FileManager.default.contents(atPath: "/proc/sys/kernel/random/boot_id")
         else { return nil }
-        // The program's name, in parentheses, may hold anything.
+        // The program's name, in parentheses, can contain any characters.
         let fields =
             data.split(separator: UInt8(ascii: ")")).last.map {
                 String(decoding: $0, as: UTF8.self).split(separator: " ")

@@ -2,14 +2,16 @@ import Federation
 import Foundation
 import Transport
 
-/// A line for the security officer for everything that left the site: what, when, and its digest.
+/// The record for the security officer: one line, with time and digest, for each update that left the site.
 struct SentLog: Sendable {
     let path: String
 
-    /// Bytes at the end in which the newest lines are looked for.
+    /// The number of bytes at the end of the file that are searched for the newest lines.
     private static let lookedAt: UInt64 = 16 * 1024
 
-    /// Appends a line, or throws why it cannot be there: what is not on record does not leave the site.
+    /// Appends a line, unless the update already has one.
+    ///
+    /// - Throws: ``WorkerError`` if the line cannot be written. Then the update must not be sent.
     func note(_ manifest: UpdateManifest, at time: Timestamp) throws {
         let update = """
             "campaign": "\(manifest.campaign)", "round": \(manifest.key.round), "attempt": \(manifest.key.attempt), \
@@ -25,18 +27,18 @@ struct SentLog: Sendable {
         guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
             throw Self.cannotWrite(path, "it is not a regular file")
         }
-        // A transfer that goes on is no further one.
+        // A resumed transfer does not get a second line.
         let end = UInt64(status.st_size)
         try file.seek(toOffset: end - min(end, Self.lookedAt))
         let newest = try String(decoding: file.readToEnd() ?? Data(), as: UTF8.self)
         guard !newest.contains(update) else { return }
-        // A line that was cut off by a kill stays one of its own.
+        // A line that a kill truncated is terminated, so that the new line is separate.
         let isTorn = !newest.isEmpty && !newest.hasSuffix("\n")
         do {
             try file.write(contentsOf: Data(((isTorn ? "\n" : "") + line).utf8))
             try file.synchronize()
         } catch {
-            // Half a line would be read as one.
+            // Otherwise an incomplete line could be read as a complete one.
             try? file.truncate(atOffset: end)
             throw Self.cannotWrite(path, describe(error))
         }
@@ -45,7 +47,7 @@ struct SentLog: Sendable {
     private static func cannotWrite(_ path: String, _ reason: String) -> WorkerError {
         WorkerError(
             "the record of what leaves this site cannot be written, and nothing is sent: \(path): \(reason)",
-            hint: "make room, or correct the file's permissions; it goes on by itself"
+            hint: "free disk space, or correct the file's permissions; the worker continues by itself"
         )
     }
 }

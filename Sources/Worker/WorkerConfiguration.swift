@@ -2,40 +2,40 @@ import Demonstrations
 import Trainers
 import Transport
 
-/// What a worker needs to run; `kumiai worker init` writes it as TOML.
+/// The configuration of a worker; `kumiai worker init` writes it as TOML.
 public struct WorkerConfiguration: Equatable, Sendable {
     public var consortium: String
     public var host: String
     public var port: Int
-    /// The factory's way out, if it has one.
+    /// The HTTP proxy through which the worker connects; `nil` for none.
     public var proxy: ConnectProxy?
-    /// Paths of PEM files.
+    /// The paths of PEM files.
     public var authority: String
     public var certificate: String
     public var key: String
-    /// The list of revoked certificates, PEM or DER, if there is one.
+    /// The path of the list of revoked certificates, PEM or DER; `nil` if there is none.
     public var revocations: String?
-    /// Where models, updates and receipts lie.
+    /// The directory for models, updates and receipts.
     public var dataDirectory: String
     /// A robomimic or ALOHA HDF5 file, or a directory of ALOHA files. Their contents never leave the site.
     public var demonstrations: String
-    /// What the data are, where their files do not say it.
+    /// Facts about the data that the site's engineer declares because the files may not contain them.
     public var declared: DemonstrationFiles.Declaration
     public var threads: Int
-    /// Components of a plan's adapters that this site trains; `nil`: as many as the plan has.
+    /// The number of adapter components that this site trains, at most the plan's; `nil` for all of the plan's.
     public var rank: Int?
-    /// Seconds between two snapshots of a training: what a crash may cost.
+    /// The time between two snapshots of a training, in seconds: at most this much work is lost by a crash.
     public var snapshotSeconds: Int
     public var upload: TransferPolicy
     public var download: TransferPolicy
-    /// The largest model that the site fetches: what a coordinator announces is not believed beyond it.
+    /// The largest model that the site fetches, whatever the coordinator announces.
     public var largestModelBytes: UInt64
-    /// What people call the site, in any script; empty: its identifier.
+    /// The name of the site for people, in any script; empty to show its identifier.
     public var displayName: String
-    /// Ends the worker when the campaign has ended, rather than waiting for the next.
+    /// Whether the worker ends when the campaign has ended, instead of waiting for the next one.
     public var exitsWhenFinished: Bool
 
-    /// Where the site says nothing else.
+    /// The default of ``largestModelBytes``.
     public static let standardLargestModelBytes: UInt64 = 64_000_000_000
 
     public init(
@@ -94,11 +94,11 @@ extension WorkerConfiguration {
     }
 }
 
-/// Something that the factory's engineer must fix.
+/// A problem that the site's engineer must fix.
 public struct WorkerError: Error, Equatable, Sendable, CustomStringConvertible {
     public let message: String
     public let hint: String
-    /// Whether it is for lack of room on the disk: that is said to the consortium's operator too.
+    /// Whether the reason is a full disk; this is also reported to the coordinator.
     public let isForLackOfRoom: Bool
     public init(_ message: String, hint: String = "", isForLackOfRoom: Bool = false) {
         self.message = message

@@ -10,7 +10,7 @@ public struct WorkerIdentity: Sendable {
     let roots: TrustRoots
     public let site: SiteID
     let consortium: String
-    /// What of it ends, and when.
+    /// The certificates that end, and when.
     public let notices: [CertificateNotice]
 
     public init(_ configuration: WorkerConfiguration, at now: Timestamp) throws {
@@ -27,7 +27,7 @@ public struct WorkerIdentity: Sendable {
         guard try chain[0].matches(key) else {
             throw WorkerError(
                 "\(configuration.key) is not the key of \(configuration.certificate)",
-                hint: "put both of them there: kumiai pki renew keeps the key"
+                hint: "use a key and a certificate that belong together; kumiai pki renew keeps the key"
             )
         }
         self.site = site
@@ -37,7 +37,9 @@ public struct WorkerIdentity: Sendable {
 
     func clientContext() throws -> TLSContext { try TLSContext(.client, chain: chain, key: key, roots: roots) }
 
-    /// The site's way to the coordinator that `configuration` names.
+    /// Returns a dialer for the coordinator in `configuration`.
+    ///
+    /// - Throws: An error if the TLS context cannot be created.
     public func dialer(_ configuration: WorkerConfiguration) throws -> Dialer {
         dialer(configuration, TLSContextBox(try clientContext()))
     }
@@ -53,7 +55,6 @@ public struct WorkerIdentity: Sendable {
         )
     }
 
-    /// Signs a manifest.
     func sign(_ manifest: UpdateManifest, bytes: [UInt8]) throws -> SignedUpdate {
         SignedUpdate(
             manifest: manifest,
@@ -65,7 +66,7 @@ public struct WorkerIdentity: Sendable {
 }
 
 extension ReloadingIdentity<WorkerIdentity> {
-    /// The identity of `configuration`, loaded and from then on replaced where its files are.
+    /// Loads the identity of `configuration`; it can be replaced when its files change.
     init(_ configuration: WorkerConfiguration, at now: Timestamp) throws {
         let paths =
             [configuration.certificate, configuration.key, configuration.authority]
@@ -76,7 +77,7 @@ extension ReloadingIdentity<WorkerIdentity> {
             guard former == nil || identity.site == former?.site else {
                 throw WorkerError(
                     "\(configuration.certificate) is the certificate of another site, \(identity.site)",
-                    hint: "a site has a directory of its own: put that certificate there"
+                    hint: "each site needs its own directory: put that certificate into the other site's directory"
                 )
             }
             return (identity, try identity.clientContext())

@@ -2,7 +2,7 @@ import Federation
 import Logging
 import Wire
 
-/// What a worker's log says of what happens.
+/// Writes a worker's observations to its log.
 struct WorkerLog: Sendable {
     private let logger: Logger
     private let directory: String
@@ -23,7 +23,7 @@ struct WorkerLog: Sendable {
             logger.warning("not connected", metadata: ["reason": "\(failure.reason)", "hint": "\(failure.hint)"])
         case .wentOnAfterLoss(let loss):
             logger.warning(
-                "going on after a declared loss",
+                "continuing after a declared loss",
                 metadata: ["reason": "\(loss.reason)", "by": "\(loss.declaredBy)"]
             )
         case .assignmentNotFollowed(let reason):
@@ -34,7 +34,7 @@ struct WorkerLog: Sendable {
         case .working(let work): working(work)
         case .refused(let refusal):
             logger.warning(
-                "the coordinator refused",
+                "the coordinator refused a request",
                 metadata: ["reason": "\(refusal.message)", "hint": "\(refusal.hint)"]
             )
         case .failed, .trainingFailed: failed(observation)
@@ -45,7 +45,8 @@ struct WorkerLog: Sendable {
     private func failed(_ observation: WorkerObservation) {
         switch observation {
         case .failed(let what, let key, let failure):
-            let room = failure.kind == .noRoom ? "make room in \(directory); it goes on by itself" : ""
+            let room =
+                failure.kind == .noRoom ? "free disk space in \(directory); the worker continues by itself" : ""
             logger.warning(
                 "\(what)",
                 metadata: [
@@ -57,7 +58,8 @@ struct WorkerLog: Sendable {
             logger.error(
                 "training failed",
                 metadata: [
-                    "round": "\(key)", "reason": "\(failure.reason)", "hint": "kumiai worker doctor; it is tried again",
+                    "round": "\(key)", "reason": "\(failure.reason)",
+                    "hint": "run kumiai worker doctor; the training is retried",
                 ]
             )
         default: break

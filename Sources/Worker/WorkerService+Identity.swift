@@ -4,17 +4,18 @@ import Identity
 import Logging
 import Transport
 
-/// The certificate of a worker that runs: taken anew from its file, reminded of before its end; and the two clocks.
+/// The certificate of a running worker, which is reloaded when its file changes and announced before its end; and the
+/// comparison of the clocks.
 extension WorkerService {
     private static let lookSeconds = 3
-    /// Clocks that differ by less are in order: certificates are valid from an hour before they are issued.
+    /// The largest accepted difference of the clocks. Certificates are valid from one hour before they are issued.
     public static let clockToleranceSeconds: UInt64 = 60
 
-    /// Takes the certificate, the key, the CA and the revocation list from their files now; those that it has stay
-    /// where the files do not hold.
+    /// Reloads the certificate, the key, the CA certificates and the revocation list from their files now. If the files
+    /// are not valid, the current ones stay in use.
     public func reload() { took(reloading.reload(at: clock())) }
 
-    /// Notices replaced files, and leaves a coordinator whose certificate has ended.
+    /// Watches for replaced files, and disconnects from a coordinator whose certificate is no longer valid.
     func watchIdentity() async {
         warnOfOpenDirectory()
         var memory = MemoryReturn()
@@ -37,9 +38,9 @@ extension WorkerService {
             )
             identityTrouble = nil
         case .refused(let error):
-            identityTrouble = "the certificate files were changed and do not hold, the former ones are in use: \(error)"
+            identityTrouble = "the changed certificate files are not valid; the previous ones stay in use: \(error)"
             logger.error(
-                "certificates were not reloaded: those from before stay",
+                "certificates were not reloaded: the previous ones stay in use",
                 metadata: [
                     "reason": "\(error)",
                     "hint": "\((error as? WorkerError)?.hint ?? (error as? IdentityError)?.hint ?? "")",
@@ -58,7 +59,8 @@ extension WorkerService {
         }
     }
 
-    /// Signatures are checked again only where a list of revoked certificates may say something new.
+    /// Disconnects if the coordinator's certificate is no longer valid. Signatures are checked again only if there is a
+    /// list of revoked certificates, which may have changed.
     private func leaveEndedCoordinator() {
         let time = clock()
         guard let link, let certificate = link.connection.certificate,
@@ -68,17 +70,17 @@ extension WorkerService {
             _ = try identity.roots.verify(certificate, at: time)
         } catch let error as IdentityError where [.expired, .revoked, .revocationList].contains(error.code) {
             logger.warning(
-                "the coordinator's certificate does not hold any more: connecting again",
+                "the coordinator's certificate is no longer valid: reconnecting",
                 metadata: ["reason": "\(error)"]
             )
             link.close()
         } catch {
-            // Behind intermediates that only the handshake saw: new connections find out.
+            // The chain can need intermediate certificates, which only the handshake gets. A new connection checks it.
             logger.debug("the coordinator's certificate was not checked again", metadata: ["reason": "\(error)"])
         }
     }
 
-    /// What there is to say of certificates, for the status: nothing where all is well.
+    /// Problems of certificates for the status; `nil` if there are none.
     var certificateNotice: String? {
         let time = clock()
         let texts = (identityTrouble.map { [$0] } ?? []) + identity.notices.compactMap { $0.text(at: time) }
@@ -87,15 +89,15 @@ extension WorkerService {
 
     // MARK: Clocks
 
-    /// Compares the clocks when the coordinator says its time.
+    /// Compares the coordinator's time with this machine's clock.
     func compareClocks(_ theirs: Timestamp) {
         let ours = clock()
         let seconds = ours.seconds(to: theirs)
         guard seconds > Self.clockToleranceSeconds else { return clockNotice = nil }
         let text =
             """
-            the clocks differ by \(seconds) s: the coordinator's said \(theirs.text) when this machine's said \
-            \(ours.text)
+            the clocks differ by \(seconds) s: the coordinator's clock was at \(theirs.text) when this machine's clock \
+            was at \(ours.text)
             """
         if clockNotice == nil {
             logger.warning(
@@ -106,13 +108,13 @@ extension WorkerService {
         clockNotice = text
     }
 
-    /// What the clocks have to do with a certificate that was refused; empty where nothing is known.
+    /// A hint for an error, with the clocks if they may be the reason why a certificate was refused.
     func clockHint(_ error: any Error) -> String {
         guard let error = error as? IdentityError else { return "" }
-        let mine = "this machine's clock says \(clock().text)"
+        let mine = "this machine's clock is at \(clock().text)"
         if error.code == .notYetValid, let term = error.refused?.term {
-            // A coordinator does not start with a certificate that its own clock finds not yet valid.
-            return "the coordinator's clock is past \(term.notBefore.text), \(mine): is it right?"
+            // A coordinator does not start if its certificate is not yet valid by its own clock.
+            return "the coordinator's clock is past \(term.notBefore.text), but \(mine): check it"
         }
         guard [.expired, .authorityEnded, .handshake].contains(error.code), let clockNotice else { return error.hint }
         return [error.hint, clockNotice].filter { !$0.isEmpty }.joined(separator: "; ")

@@ -8,7 +8,7 @@ import Protocol
 import Transport
 import Wire
 
-/// The driver's effects on disk and trainer: what blocks runs on the worker's threads, in order.
+/// The driver's effects on the disk and the trainer. Blocking work runs on the worker's threads.
 extension WorkerService {
     // MARK: Memory and outbox
 
@@ -35,14 +35,14 @@ extension WorkerService {
         }
     }
 
-    /// Asks the site's memory; what it cannot do ends the link.
+    /// Runs an operation of the ledger memory in order; if it fails, the connection is ended.
     private func remember(_ id: LinkID, _ body: @escaping @Sendable () throws -> WorkerEvent) {
         keeper.submit { [inbox] in
             do { inbox.yield(try body()) } catch { inbox.yield(.memoryFailed(id, WorkerFailure(error))) }
         }
     }
 
-    /// Changes the site's memory before the next question to it.
+    /// Changes the ledger memory before its next operation.
     func keep(_ id: LinkID?, _ body: @escaping @Sendable () throws -> Void) {
         keeper.submit { [inbox] in
             do { try body() } catch { if let id { inbox.yield(.memoryFailed(id, WorkerFailure(error))) } }
@@ -62,8 +62,8 @@ extension WorkerService {
         }
     }
 
-    /// The same manifest under the certificate of now, where it was renewed since the update was signed: the one that
-    /// signed may have ended, and the ledger keeps it for auditors.
+    /// Signs the same manifest again if the certificate was renewed since the update was signed. The old certificate
+    /// may have ended, and the ledger keeps the certificate for auditors.
     func prepareSubmission(_ id: LinkID, _ update: SignedUpdate) {
         let (identity, logger) = (identity, logger)
         keeper.submit { [memory, outbox, inbox] in
@@ -73,7 +73,7 @@ extension WorkerService {
                     current = try identity.sign(update.manifest, bytes: update.manifestBytes)
                     try outbox.store(current)
                     logger.info(
-                        "the update is signed again, with the renewed certificate",
+                        "the update was signed again with the renewed certificate",
                         metadata: ["round": "\(update.manifest.key)"]
                     )
                 }
@@ -143,14 +143,14 @@ extension WorkerService {
     func download(_ number: Int, _ blob: BlobReference, of task: TrainingTask?) async {
         await transfer(number) { [workers, transfer] in
             if let task {
-                // Again before the adapter: the model that is here by then says how large it can be.
+                // Checked again before the adapter: when the model is here, the adapter's possible size is known.
                 try await workers.runIfActive { try transfer.check.check(task) }
             }
             try await transfer.download(blob.digest, byteCount: blob.byteCount)
         }
     }
 
-    /// Before the first byte: what leaves the site is on record, however the transfer ends, or it does not leave.
+    /// Uploads an update. It is recorded before the first byte is sent; if it cannot be recorded, nothing is sent.
     func upload(_ number: Int, _ update: SignedUpdate) async {
         await transfer(number) { [workers, transfer, sent, clock, blobs] in
             do { try await workers.runIfActive { try sent.note(update.manifest, at: clock()) } } catch {
@@ -165,13 +165,13 @@ extension WorkerService {
         }
     }
 
-    /// Keeps what a campaign came to, under the campaign's name: a site has what it helped to train.
+    /// Keeps the final model under the campaign's name, so that the site has the model that it helped to train.
     func keepModel(_ number: Int, _ end: CampaignEnd, _ model: BlobReference) async {
         await transfer(number) { [workers, blobs, configuration, logger] in
             let path = try await workers.runIfActive {
                 try FinalModel.keep(blobs, model.digest, of: end.campaign, in: configuration.dataDirectory)
             }
-            logger.info("the final model is kept", metadata: ["campaign": "\(end.campaign)", "file": "\(path)"])
+            logger.info("the final model was saved", metadata: ["campaign": "\(end.campaign)", "file": "\(path)"])
         }
     }
 
@@ -190,7 +190,8 @@ extension WorkerService {
         }
     }
 
-    /// One model, its adapter and one update are kept; the others can be fetched again, or are with the coordinator.
+    /// Removes all blobs except one model, its adapter and one update. The others can be fetched again, or the
+    /// coordinator has them.
     func removeModels(keeping kept: [Digest], update: Digest?) {
         keeper.submit { [blobs] in
             for digest in (try? blobs.all()) ?? [] where !kept.contains(digest) && digest != update {

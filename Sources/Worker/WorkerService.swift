@@ -9,15 +9,15 @@ import Trainers
 import Transport
 import Wire
 
-/// The worker's shell: it gives its driver a clock, a disk, a trainer and links.
+/// Runs a worker: performs the driver's effects with a real clock, disk, trainer and network.
 public actor WorkerService {
     nonisolated let configuration: WorkerConfiguration
     var reloading: ReloadingIdentity<WorkerIdentity>
     var identity: WorkerIdentity { reloading.current }
     var reminder = CertificateReminder()
-    /// Why the certificate files that lie there now are not in use.
+    /// The reason why the current certificate files are not in use; `nil` if they are.
     var identityTrouble: String?
-    /// How far apart the coordinator's clock and this one were when it last said its time, where that is too far.
+    /// Describes the difference of the clocks at their last comparison; `nil` if it was small enough.
     var clockNotice: String?
     nonisolated let logger: Logger
     nonisolated let log: WorkerLog
@@ -31,9 +31,9 @@ public actor WorkerService {
     nonisolated let dialer: Dialer
     nonisolated let meter = TransferMeter()
     nonisolated let training = TrainingMeter()
-    /// For what blocks: training, hashing, reading.
+    /// The threads for blocking work: training, hashing, reading.
     nonisolated let workers: NIOThreadPool
-    /// For what must happen in order: this site's memory of the ledger, and its outbox.
+    /// The queue for work that must be done in order: the ledger memory and the outbox.
     nonisolated let keeper: SerialQueue
     nonisolated let clock: @Sendable () -> Timestamp
     private var lock: DirectoryLock?
@@ -45,12 +45,12 @@ public actor WorkerService {
     private var numbers: UInt64 = 0
     var link: WorkerLink?
     var heardAt: Timestamp?
-    /// When the last heartbeat went, and when one was last answered.
+    /// The times of the last heartbeat, and of the last message from the coordinator.
     var askedAt = ContinuousClock.now
     var answeredAt = ContinuousClock.now
     var receiptCount: Int { memory.receiptCount }
     private var linking = JobLane()
-    /// One at a time: two would displace each other at the coordinator, and write one file.
+    /// Transfers run one at a time: two would replace each other at the coordinator, and write the same file.
     private var carrying = JobLane()
     private var learning = JobLane()
     private var phase = Phase.new
@@ -60,7 +60,16 @@ public actor WorkerService {
     private enum Phase { case new, running, stopping, stopped }
     var isStopping: Bool { phase != .running }
 
-    /// `trainer`: the built-in one where there is none. `workers`: a pool of its own where there is none.
+    /// Loads the identity and the state of an earlier run from the data directory, and locks the directory.
+    ///
+    /// - Parameters:
+    ///   - configuration: The configuration.
+    ///   - logger: The logger.
+    ///   - trainer: The trainer; `nil` for the built-in one.
+    ///   - workers: The threads for blocking work; `nil` to create a pool.
+    ///   - clock: Returns the current time.
+    /// - Throws: ``WorkerError`` or another error if the identity is not valid, if another worker uses the directory,
+    ///   or if a file cannot be read.
     public init(
         _ configuration: WorkerConfiguration,
         logger: Logger,
@@ -123,14 +132,14 @@ public actor WorkerService {
         do {
             return try DirectoryLock(directory)
         } catch let error as BlobError where error.code == .busy {
-            throw WorkerError(error.message, hint: "another worker runs on this directory: stop it first")
+            throw WorkerError(error.message, hint: "another worker uses this directory: stop it first")
         }
     }
 
     // MARK: Running
 
-    /// Works until ``stop()``, or until the campaign has ended where the configuration says so; returns at once where
-    /// it was stopped before.
+    /// Works until ``stop()``, or until the campaign has ended if the configuration requires this. Returns immediately
+    /// if it was stopped before.
     public func run() async throws {
         guard phase == .new else { return }
         phase = .running
@@ -156,7 +165,7 @@ public actor WorkerService {
         logger.info("worker stopped", metadata: ["receipts": "\(receiptCount)"])
     }
 
-    /// Ends ``run()``. What is in the outbox stays there for the next run.
+    /// Ends ``run()``. An update in the outbox stays there for the next run.
     public func stop() {
         switch phase {
         case .new: phase = .stopped
@@ -168,7 +177,7 @@ public actor WorkerService {
         }
     }
 
-    /// What a transfer has received is made durable, and the coordinator hears a close.
+    /// Ends all work: received bytes of a transfer are made durable, and the connections are closed properly.
     private func end() async {
         phase = .stopping
         training.stop()
@@ -249,7 +258,7 @@ public actor WorkerService {
         var seconds = 0
         while !Task.isCancelled {
             let (beat, connected, reason) = (heartbeat, driver.machine.isConnected, waitingReason)
-            // A file a second for nothing new would be the most that a waiting worker does.
+            // Without changes, the file is written only every 10 seconds, so that a waiting worker causes little I/O.
             if seconds % 10 == 0 || written?.heartbeat != beat || written?.connected != connected
                 || written?.waitsBecause != reason
             {
@@ -286,14 +295,14 @@ public actor WorkerService {
         }
     }
 
-    private static let roomTrouble = "the disk is full: the update waits for room"
+    private static let roomTrouble = "the disk is full: the update waits for free space"
 
-    /// What the coordinator hears of this site's trouble; a certificate that ends soon counts as one.
+    /// The trouble that is sent to the coordinator; a certificate that ends soon counts as one.
     private var toldTrouble: String {
         if training.waitsForRoom { return Self.roomTrouble }
         if let trouble = driver.trouble { return trouble.summary }
-        // An error about files names them, and stays here.
-        if identityTrouble != nil { return "the certificate's files were changed and do not hold" }
+        // The error itself contains names of files, so it is not sent.
+        if identityTrouble != nil { return "the changed certificate files are not valid" }
         return identity.notices.lazy.compactMap { $0.text(at: self.clock()) }.first ?? ""
     }
 

@@ -1,11 +1,12 @@
 import Federation
 import Foundation
 
-/// What `kumiai worker status` reads: written by the running worker with each heartbeat.
+/// The status file that `kumiai worker status` reads. A running worker writes it when something changes, and at least
+/// every 10 seconds.
 public struct WorkerStatus: Codable, Sendable {
     public let site: String
     public let pid: Int
-    /// Which process that was, as ``ProcessSighting`` tells it; `nil` in files of earlier versions.
+    /// The identity of the process, see ``ProcessSighting``; `nil` in files of earlier versions.
     public let process: String?
     public let connected: Bool
     public let activity: String
@@ -16,17 +17,17 @@ public struct WorkerStatus: Codable, Sendable {
     public let bytesDown: UInt64
     public let receipts: Int
     public let atMilliseconds: UInt64
-    /// When the coordinator last said anything; `nil`: not in this run.
+    /// The time of the coordinator's last message; `nil` if there was none in this run.
     public let heardMilliseconds: UInt64?
-    /// What the last trouble was, if it is not over.
+    /// The current problem, if there is one.
     public let trouble: String?
-    /// Why it waits, where it does; the coordinator's words.
+    /// The reason why the worker waits, as the coordinator gave it; `nil` if it does not wait.
     public let waitsBecause: String?
-    /// When this site's certificate ends; `nil` in the files of earlier versions.
+    /// The end of this site's certificate; `nil` in files of earlier versions.
     public let certificateEndMilliseconds: UInt64?
-    /// That a certificate ends soon, or has ended, or could not be reloaded.
+    /// Set if a certificate ends soon, has ended, or could not be reloaded.
     public let certificateNotice: String?
-    /// That the coordinator's clock and this machine's differ.
+    /// Set if the coordinator's clock and this machine's clock differ.
     public let clockNotice: String?
 
     static let fileName = "status.json"
@@ -70,7 +71,7 @@ public struct WorkerStatus: Codable, Sendable {
         do { try text.write(to: URL(fileURLWithPath: path), options: .atomic) } catch { Self.overwrite(path, text) }
     }
 
-    /// On a full disk, a file that is there has its room: what is wrong must be said then of all times.
+    /// Overwrites the existing file in place, which usually works even on a full disk, when the status matters most.
     private static func overwrite(_ path: String, _ text: Data) {
         let descriptor = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
         guard descriptor >= 0 else { return }
@@ -81,20 +82,22 @@ public struct WorkerStatus: Codable, Sendable {
 
     private static let ownProcess = ProcessSighting(of: Int(getpid())).identity
 
-    /// The status that a worker wrote last; `nil` where none ran in this directory.
+    /// Reads the last status that a worker wrote; `nil` if no worker has run in this directory.
+    ///
+    /// - Throws: ``WorkerError`` if the file cannot be read or is not valid.
     public static func read(from directory: String) throws -> WorkerStatus? {
         let path = directory + "/" + fileName
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else {
             guard errno != ENOENT else { return nil }
-            let hint = errno == EACCES ? "ask as the user that the worker runs as" : ""
+            let hint = errno == EACCES ? "run this command as the user that runs the worker" : ""
             throw WorkerError("cannot read \(path): \(String(cString: strerror(errno)))", hint: hint)
         }
         let file = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
         do {
             return try JSONDecoder().decode(WorkerStatus.self, from: try file.read(upToCount: maximumBytes) ?? Data())
         } catch {
-            throw WorkerError("\(path) is not a worker's status", hint: "a running worker writes it anew within 10 s")
+            throw WorkerError("\(path) is not a worker's status", hint: "a running worker rewrites it within 10 s")
         }
     }
 
@@ -104,7 +107,7 @@ public struct WorkerStatus: Codable, Sendable {
     public enum Liveness: String, Codable, Sendable {
         case running
         case stopped
-        /// There is a process of its number, and it is not shown whether that is the worker.
+        /// There is a process with its number, but the system does not show whether it is the worker.
         case unknown
     }
 
@@ -119,7 +122,6 @@ public struct WorkerStatus: Codable, Sendable {
         return identity == process ? .running : .stopped
     }
 
-    /// A running worker writes its status at least every ten seconds; one that is older than this comes from one that
-    /// hangs.
+    /// A running worker writes its status at least every ten seconds. If a status is older than this, the worker hangs.
     public static let stalenessSeconds = 60
 }

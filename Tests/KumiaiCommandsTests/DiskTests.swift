@@ -48,12 +48,14 @@ import Testing
             ((try? consortium.status())?["sites"] as? [[String: Any]])?.first?["trouble"] as? String ?? ""
         }
         #expect(
-            consortium.wait(seconds: 60) { trouble().contains("the update waits for room") },
+            consortium.wait(seconds: 60) { trouble().contains("the update waits for free space") },
             "\(consortium.log("acme-osaka").suffix(1500))"
         )
         let ask = ["worker", "status", "--config", consortium.path("acme-osaka/worker.toml")]
         #expect(
-            consortium.wait { (try? consortium.attempt(ask))?.output.contains("the update waits for room") == true }
+            consortium.wait {
+                (try? consortium.attempt(ask))?.output.contains("the update waits for free space") == true
+            }
         )
         #expect(try consortium.attempt(ask).status == 8)
         disk.empty()

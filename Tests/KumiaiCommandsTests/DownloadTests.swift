@@ -68,7 +68,7 @@ import Testing
         let check = DownloadCheck(blobs: blobs, largestBytes: 1 << 40, freeBytes: { _ in 999 })
         #expect(
             message { try check.check(Digest(of: "m"), byteCount: 1000) }.contains(
-                "1000 bytes are to be fetched, and 999 are free"
+                "1000 bytes must be fetched, but only 999 are free"
             )
         )
         #expect(message { try check.check(Digest(of: "m"), byteCount: 999) } == "nothing")
@@ -154,7 +154,7 @@ import Testing
         func log() -> String { consortium.log("acme-osaka") }
         // It is reported once, and again after a pause.
         #expect(
-            consortium.wait { log().components(separatedBy: "this site takes at most 1000000").count > 2 },
+            consortium.wait { log().components(separatedBy: "this site accepts at most 1000000").count > 2 },
             "\(log())"
         )
         #expect(log().contains("raise largest_model_gb"))
@@ -162,10 +162,10 @@ import Testing
         let partial = consortium.path("acme-osaka/data/blobs/partial")
         #expect(try FileManager.default.contentsOfDirectory(atPath: partial).isEmpty)
         let status = try consortium.attempt(["worker", "status", "--config", consortium.path(file)])
-        #expect((status.output + status.error).contains("this site takes at most"), "\(status.output)")
+        #expect((status.output + status.error).contains("this site accepts at most"), "\(status.output)")
         let doctor = try consortium.attempt(["worker", "doctor", "--config", consortium.path(file)])
         #expect(
-            doctor.status != 0 && (doctor.output + doctor.error).contains("this site takes at most"),
+            doctor.status != 0 && (doctor.output + doctor.error).contains("this site accepts at most"),
             "\(doctor.output)"
         )
         #expect(consortium.stop(worker) == 0)

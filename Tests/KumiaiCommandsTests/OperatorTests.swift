@@ -97,7 +97,7 @@ import Testing
         let refused = try consortium.attempt([
             "release", "fetch", "FY2027", "--out", taken, "--config", consortium.path("operator/operator.toml"),
         ])
-        #expect(refused.status == 1 && refused.error.contains("no fetch has made it"), "\(refused)")
+        #expect(refused.status == 1 && refused.error.contains("no fetch has created it"), "\(refused)")
         #expect(
             try consortium.directory.read("taken~partial/note") == [1] && !FileManager.default.fileExists(atPath: taken)
         )

@@ -59,7 +59,7 @@ import Worker
         #expect(
             consortium.campaign["updates_accepted"] as? Int == 1 && consortium.campaign["updates_refused"] as? Int == 0
         )
-        #expect(site.log.contains("the update is signed again"), "\(site.log.all)")
+        #expect(site.log.contains("the update was signed again"), "\(site.log.all)")
         // The upload resumed where it was: only the bytes in flight at the cut were sent twice.
         #expect(link.bytesUp < bytes + bytes / 20, "\(link.bytesUp)")
         await site.stop()
@@ -395,7 +395,8 @@ import Worker
         let status = try #require(try WorkerStatus.read(from: consortium.path("acme-osaka/data")))
         let notice = try #require(status.clockNotice)
         #expect(
-            notice.contains("the coordinator's said 20") && notice.contains("when this machine's said 20"),
+            notice.contains("the coordinator's clock was at 20")
+                && notice.contains("when this machine's clock was at 20"),
             "\(notice)"
         )
         let shown = try consortium.attempt(["worker", "status", "--config", consortium.path("acme-osaka/worker.toml")])

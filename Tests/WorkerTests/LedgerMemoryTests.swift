@@ -7,7 +7,7 @@ import Testing
 import Wire
 @testable import Worker
 
-/// What a site keeps of the coordinator's ledger, and refuses where it is another one.
+/// A site's memory of the coordinator's ledger, and its refusal of another ledger.
 @Suite struct LedgerMemoryTests {
     static let key = try! PrivateKey.generate(.ed25519)
     static let site = SiteID("acme/osaka")!
@@ -22,7 +22,8 @@ import Wire
         return .modelRegistered(ModelName("M\(index)")!, model, by: "operator/o")
     }
 
-    /// A ledger of a founding and what follows it; the memory never folds it, so that any entries will do.
+    /// Makes a ledger with a founding and further entries. Any entries are possible, because the memory does not replay
+    /// them.
     private func ledger(_ bodies: [Entry.Body], at time: UInt64 = 0) throws -> Ledger {
         let founding = Founding(
             consortium: "c",
@@ -74,7 +75,7 @@ import Wire
         return SignedUpdate(manifest: manifest, manifestBytes: [], signature: [], certificate: [])
     }
 
-    /// Every file of the site's evidence, by its path.
+    /// Returns the contents of all files of the site's evidence, by path.
     private func files() throws -> [String: Data] {
         let paths = FileManager.default.enumerator(atPath: directory.path)?.compactMap { $0 as? String } ?? []
         return paths.filter { !$0.hasPrefix("ledger-") }.reduce(into: [:]) {
@@ -122,7 +123,7 @@ import Wire
         for memory in [first, try memory()] { #expect(memory.treeHead == whole.head.note && memory.receiptCount == 1) }
     }
 
-    /// The site would go on from it without a word, although it is another one.
+    /// Otherwise the site would silently continue with another history.
     @Test func aReceiptOfAnotherHistoryIsEvidenceAndChangesNothing() throws {
         let whole = try models(6), other = try ledger((0..<9).map { model($0, 1) })
         let memory = try memory()
@@ -255,7 +256,7 @@ import Wire
         #expect(before.values.allSatisfy { bytes in after.values.contains(bytes) })
     }
 
-    /// The site has accepted a loss, and the coordinator goes on from a ledger of `count` models after it, of a later
+    /// Lets the site accept a loss, after which the coordinator continues with a ledger of two more models and a later
     /// time.
     private func afterALoss(_ memory: LedgerMemory, time: UInt64) throws -> (loss: Receipt, ledger: Ledger) {
         let declaration = LossDeclaration(
@@ -278,7 +279,7 @@ import Wire
         try memory.pin(logKey)
         _ = try memory.judge(welcome(try models(40)))
         let (loss, restored) = try afterALoss(memory, time: 1)
-        // Restored once more, with the declaration in it: what the site has seen since is missing.
+        // Restored again, including the declaration: the entries that the site has seen since are missing.
         try memory.keep(restored.receipt(of: 3), consistencyProof: [], of: update(1), logKey: logKey)
         let again = try ledger(
             [
@@ -297,7 +298,7 @@ import Wire
             guard case .isBehind = try memory.judge(welcome(again, loss: loss)) else { throw Failed() }
             guard case .isBehind = try memory.judge(welcome(again, loss: again.receipt(of: 1))) else { throw Failed() }
         }
-        // A declaration of a later time is another one, and is the engineer's to accept.
+        // A declaration with a later time is another one, which the engineer must accept again.
         _ = try afterALoss(memory, time: 2)
         #expect(memory.receiptCount == 0)
     }
@@ -325,7 +326,7 @@ import Wire
         #expect(lines.count == 2 && lines[1].contains(#""round": 2, "attempt": 1"#), "\(lines)")
     }
 
-    /// A site keeps what it has helped to train: of other campaigns a coordinator could announce any number.
+    /// A site keeps only models that it has helped to train, because a coordinator could announce any number of others.
     @Test func theEndOfACampaignWithoutThisSiteBringsNoModel() throws {
         let memory = try memory()
         try memory.pin(logKey)

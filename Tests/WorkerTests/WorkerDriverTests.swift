@@ -4,7 +4,7 @@ import Testing
 import Wire
 @testable import Worker
 
-/// The worker's driver, without a world.
+/// The worker's driver without I/O.
 @Suite struct WorkerDriverTests {
     private let link = LinkID(1)
     private let site = SiteID("acme/osaka")!
@@ -50,7 +50,7 @@ import Wire
         NamedReceipt(name: "r\(index)", receipt: Receipt(index: index, entry: [], proof: [], treeHead: ""))
     }
 
-    /// A driver whose link is open.
+    /// A driver whose control connection is open.
     private func opened(outbox: SignedUpdate? = nil) -> (WorkerDriver, [WorkerEffect]) {
         var driver = WorkerDriver(outbox: outbox)
         _ = driver.handle(.started)
@@ -66,7 +66,7 @@ import Wire
             driver.handle(.heard(link, ServerFrame(inReplyTo: 0, .assignment(assignment)))).admissions == [assignment]
         )
         var effects = driver.handle(.admitted(link, assignment, isAsSent: true))
-        // The model first, and then the adapter.
+        // The model is fetched first, then the adapter.
         #expect(effects.downloads.map(\.1.digest) == [task.model.digest])
         effects = driver.handle(.transferred(effects.downloads[0].0))
         #expect(effects.downloads.map(\.1) == [task.adapter!])
@@ -105,7 +105,7 @@ import Wire
         }
         #expect(driver.handle(.heard(link, ServerFrame(inReplyTo: 0, .assignment(.train(task))))).isEmpty)
         let effects = driver.handle(.judged(link, .extends, receipts: []))
-        // What waited goes on, and what was held back is looked at.
+        // The waiting update is submitted, and the assignment that was held back is checked.
         #expect(effects.contains { if case .prepareSubmission = $0 { true } else { false } })
         #expect(effects.admissions == [.train(task)])
     }
@@ -159,7 +159,7 @@ import Wire
         _ = driver.handle(.connected(next, welcome))
         effects = driver.handle(.judged(next, .extends, receipts: []))
         #expect(effects.contains { if case .prepareSubmission(next, _) = $0 { true } else { false } })
-        // An answer over the former link has no question any more.
+        // An answer to a request on the previous connection is ignored.
         #expect(driver.handle(.heard(next, ServerFrame(inReplyTo: 2, .receipt(receipt(4).receipt)))).isEmpty)
     }
 

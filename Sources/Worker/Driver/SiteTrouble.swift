@@ -1,9 +1,9 @@
-/// What is wrong at a site: in words that may leave it, and with what stays there.
+/// A problem at a site: a summary that is sent to the coordinator, and details that never leave the site.
 ///
-/// An error may name files, instructions or values of demonstrations. The coordinator hears only what kind of trouble
-/// it is; the whole text is for this site's log and status.
+/// An error can contain names of files, instructions or values of demonstrations. Therefore the coordinator gets only
+/// the kind of the problem; the whole text is only in this site's log and status.
 package struct SiteTrouble: Equatable, Sendable {
-    /// Told to the coordinator. Written here, and never taken from an error.
+    /// Sent to the coordinator. Always a fixed sentence of the code, never the text of an error.
     let summary: String
     let detail: String
 
@@ -12,6 +12,6 @@ package struct SiteTrouble: Equatable, Sendable {
         self.detail = detail
     }
 
-    /// For the people at this site.
+    /// The whole text, for this site only.
     var text: String { detail.isEmpty ? summary : "\(summary): \(detail)" }
 }

@@ -2,8 +2,7 @@ import Federation
 import Protocol
 import Wire
 
-/// The control connection: whether the coordinator's ledger is the one that this site has seen, and what is said over
-/// it.
+/// The control connection: the comparison of the coordinator's ledger with what this site has seen, and the messages.
 extension WorkerDriver {
     func isOpen(_ id: LinkID) -> Bool { if case .open(id, _) = link { true } else { false } }
 
@@ -27,7 +26,8 @@ extension WorkerDriver {
 
     // MARK: The ledger's history
 
-    /// Nothing is sent to a coordinator whose ledger is not the one that this site has seen.
+    /// Handles the result of the comparison. If the coordinator's ledger is not the one that this site has seen,
+    /// nothing is sent except receipts.
     mutating func judged(_ id: LinkID, _ verdict: HistoryVerdict, _ receipts: [NamedReceipt]) {
         guard case .opening(var opening) = link, opening.id == id else { return }
         switch verdict {
@@ -52,10 +52,10 @@ extension WorkerDriver {
                 saying: "the declared loss waits until this site's engineer accepts it",
                 WorkerFailure(
                     """
-                    \(loss.declaration.declaredBy) declares that of an earlier ledger at most the first \
-                    \(loss.declaration.keptEntries) entries were kept, and the others lost: \(loss.declaration.reason)
+                    \(loss.declaration.declaredBy) declares that at most the first \(loss.declaration.keptEntries) \
+                    entries of an earlier ledger were kept and the others were lost: \(loss.declaration.reason)
                     """,
-                    hint: "nothing is sent until this site accepts it, once: kumiai worker accept-loss"
+                    hint: "nothing is sent until this site accepts the loss, once: kumiai worker accept-loss"
                 )
             )
         }
@@ -63,7 +63,7 @@ extension WorkerDriver {
         showNext()
     }
 
-    /// Shows one receipt after the other: there may be thousands.
+    /// Shows the next receipt. They are shown one at a time, because there may be thousands.
     private mutating func showNext() {
         guard case .opening(var opening) = link else { return }
         if !opening.receipts.isEmpty {
@@ -88,14 +88,19 @@ extension WorkerDriver {
         trouble = nil
         report(.connected(opening.welcome))
         handle(machine: .connected)
-        // What came before the ledger was checked.
+        // An assignment that arrived before the ledger was checked.
         if let assignment = opening.heldBack {
             effects.append(.admit(opening.id, assignment, logKey: opening.welcome.logKey))
         }
     }
 
-    /// Ends the connection; `reason` tells the operator why this site does not stay, in words of our own, as all that
-    /// leaves the site. A coordinator whose history does not hold gets not one byte more.
+    /// Ends the connection.
+    ///
+    /// - Parameters:
+    ///   - id: The connection.
+    ///   - reason: Tells the coordinator's operator why this site leaves: a fixed sentence, like everything that leaves
+    ///     the site. `nil` to send nothing more.
+    ///   - failure: The reason for this site's log.
     mutating func leave(_ id: LinkID, saying reason: String?, _ failure: WorkerFailure) {
         switch link {
         case .opening(let opening) where opening.id == id: break
@@ -136,7 +141,7 @@ extension WorkerDriver {
             if !isHeld, opening.loss != nil { effects.append(.setAside(name)) }
             showNext()
         case .refusal(let refusal): leave(id, saying: nil, WorkerFailure(refusal.message, hint: refusal.hint))
-        default: leave(id, saying: nil, WorkerFailure("the coordinator answered a receipt with something else"))
+        default: leave(id, saying: nil, WorkerFailure("the coordinator's answer to a receipt has an unexpected type"))
         }
     }
 

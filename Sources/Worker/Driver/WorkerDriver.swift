@@ -2,45 +2,45 @@ import Federation
 import Protocol
 import Wire
 
-/// What lies between the worker's machine and the world, without I/O: events in, effects out.
+/// Connects the worker's state machine with I/O, without doing I/O itself: it takes events and returns effects.
 ///
-/// The shell has a clock, a disk, a trainer and links. It performs effects in the order in which they come, and reports
-/// what came of them as events; a simulator does the same with its own.
+/// ``WorkerService`` has a clock, a disk, a trainer and connections. It performs the effects in their order, and
+/// reports the results as events. A simulator does the same with simulated ones.
 package struct WorkerDriver: Sendable {
     package private(set) var machine: WorkerMachine
-    /// The signed update that waits for its answer.
+    /// The signed update for which there is no final answer yet.
     package private(set) var pending: SignedUpdate?
     package internal(set) var trouble: SiteTrouble?
-    /// Why the coordinator does not take the update that is ready; `nil`: it was not asked, or has taken it.
+    /// The reason why the coordinator does not accept the update now; `nil` if it was not asked, or has accepted it.
     package private(set) var postponement: String?
     var link = Link.none
     var requests = RequestMultiplexer<Question>()
     private var transfer: Transfer?
-    /// Numbers transfers: what is heard of an earlier one is of no use.
+    /// The number of the current transfer; events of earlier transfers are ignored.
     private var transferNumber = 0
     var effects: [WorkerEffect] = []
 
     /// The control connection.
     enum Link: Sendable {
         case none
-        /// The coordinator's ledger is compared with what this site has seen; `heldBack`: an assignment that came
-        /// before that.
+        /// The coordinator's ledger is being compared with what this site has seen.
         case opening(Opening)
-        /// From here on this site works for the coordinator.
+        /// The ledger was checked, and this site follows assignments.
         case open(LinkID, Welcome)
-        /// This site leaves, and why.
+        /// This site ends the connection, for this reason.
         case leaving(LinkID, WorkerFailure)
     }
 
     struct Opening: Sendable {
         let id: LinkID
         let welcome: Welcome
-        /// Receipts that are still to be shown.
+        /// The receipts that must still be shown.
         var receipts: [NamedReceipt] = []
-        /// A loss after which the site goes on.
+        /// An accepted loss, after which the site continues.
         var loss: DeclaredLoss?
-        /// Why the site leaves when all are shown.
+        /// The reason why the site leaves after all receipts were shown; `nil` if it stays.
         var departure: (reason: String, failure: WorkerFailure)?
+        /// An assignment that arrived before the ledger was checked.
         var heldBack: Assignment?
     }
 
@@ -55,10 +55,10 @@ package struct WorkerDriver: Sendable {
         case uploading(PreparedUpdate)
     }
 
-    /// An answer may wait for the coordinator to read every value of a large update.
+    /// The time limit for an answer. It is long because the coordinator may first read every value of a large update.
     package static let answerMilliseconds = 600_000
 
-    /// `outbox`: what a former run left there.
+    /// - Parameter outbox: The update that an earlier run left in the outbox.
     package init(outbox: SignedUpdate?) {
         pending = outbox
         machine = WorkerMachine(outbox: outbox.map(PreparedUpdate.init))
@@ -100,7 +100,7 @@ package struct WorkerDriver: Sendable {
         }
     }
 
-    /// Lets the machine decide, and does what it says.
+    /// Passes an event to the state machine and performs its effects.
     mutating func handle(machine event: WorkerMachine.Event) {
         let before = machine.work
         let decided = machine.handle(event)
@@ -108,7 +108,7 @@ package struct WorkerDriver: Sendable {
         guard machine.work != before else { return }
         report(.working(machine.work))
         switch machine.work {
-        // What was wrong with a task that is over is wrong no more.
+        // A problem of a task is over when the task has ended.
         case .resting, .finished: if case .resting = before {} else { trouble = nil }
         default: break
         }
@@ -159,7 +159,7 @@ package struct WorkerDriver: Sendable {
         }
     }
 
-    /// Nothing is heard of it any more; what has arrived on either side is kept.
+    /// Ends the transfer; its later events are ignored. Bytes that have arrived on either side are kept.
     mutating func endTransfer() {
         transferNumber += 1
         transfer = nil
@@ -275,20 +275,21 @@ package struct WorkerDriver: Sendable {
             report(.updateRefused(current.key, refusal))
             handle(machine: .answered(current.key, accepted: false, reason: "refused: \(refusal.reason.rawValue)"))
         case .refusal(let refusal) where refusal.code == .unavailable:
-            // Nothing is wrong here: the campaign is paused, or the coordinator has its own trouble.
+            // This is no problem of this site: the campaign is paused, or the coordinator has a problem.
             trouble = nil
-            postponement = "the coordinator takes no update now: \(refusal.message)"
+            postponement = "the coordinator accepts no updates now: \(refusal.message)"
             report(.updatePostponed(current.key, refusal.message))
             handle(machine: .submissionFailed(current.key, refusal.message))
         case .refusal(let refusal): submissionFailed(current.key, WorkerFailure(refusal.message, hint: refusal.hint))
-        default: leave(id, saying: nil, WorkerFailure("the coordinator answered a submission with something else"))
+        default:
+            leave(id, saying: nil, WorkerFailure("the coordinator's answer to a submission has an unexpected type"))
         }
     }
 
     private mutating func receiptKept(_ key: RoundKey, _ entry: UInt64) {
         trouble = nil
         report(.updateAccepted(key, entry: entry))
-        handle(machine: .answered(key, accepted: true, reason: "the update is in; waiting for the others"))
+        handle(machine: .answered(key, accepted: true, reason: "the update was accepted; waiting for the other sites"))
     }
 
     mutating func submissionFailed(_ key: RoundKey, _ failure: WorkerFailure) {

@@ -2,7 +2,7 @@ import Federation
 import Protocol
 import Wire
 
-/// Why something did not come off, in words for this site.
+/// The reason why an operation failed, for this site only.
 package struct WorkerFailure: Equatable, Sendable {
     package enum Kind: Equatable, Sendable {
         case other
@@ -10,7 +10,7 @@ package struct WorkerFailure: Equatable, Sendable {
         case noRoom
         /// The update's bytes on this site's disk are damaged or gone.
         case updateLost
-        /// What leaves the site cannot be put on record, so it does not leave.
+        /// The transfer could not be recorded, so nothing was sent.
         case notOnRecord
     }
 
@@ -25,28 +25,28 @@ package struct WorkerFailure: Equatable, Sendable {
     }
 }
 
-/// What the driver hears.
+/// An event for the driver.
 package enum WorkerEvent: Sendable {
     case started
-    /// A coordinator that vouches for its ledger's key has welcomed this site.
+    /// A coordinator whose certificate has signed its ledger's key has welcomed this site.
     case connected(LinkID, Welcome)
-    /// The control connection ended, or could not be made.
+    /// The control connection ended, or could not be established.
     case disconnected(WorkerFailure)
     case judged(LinkID, HistoryVerdict, receipts: [NamedReceipt])
-    /// What was asked of the site's memory of the ledger could not be done.
+    /// An operation of the site's ledger memory failed.
     case memoryFailed(LinkID, WorkerFailure)
-    /// The site goes on from the coordinator's ledger, after a loss that it has accepted.
+    /// The site continues with the coordinator's ledger, after a loss that it has accepted.
     case wentOn(LinkID)
     case heard(LinkID, ServerFrame)
-    /// An assignment as this site may follow it.
+    /// The assignment that this site may follow; it differs from the one that was sent if `isAsSent` is false.
     case admitted(LinkID, Assignment, isAsSent: Bool)
     case transferred(Int)
     case transferFailed(Int, WorkerFailure)
     case trained(TrainingTask, TrainedUpdate)
-    /// The update is signed, and in the outbox on the disk.
+    /// The update is signed, and is in the outbox on disk.
     case prepared(TrainingTask, SignedUpdate)
     case trainingFailed(TrainingTask, WorkerFailure)
-    /// The update as it is to be submitted now, and entries that the site has seen.
+    /// The update to submit, and the number of ledger entries that the site has seen.
     case readyToSubmit(LinkID, SignedUpdate, seenEntries: UInt64)
     case receiptKept(RoundKey, entry: UInt64)
     case submissionFailed(RoundKey, WorkerFailure)
@@ -58,66 +58,66 @@ package struct NamedReceipt: Sendable {
     package let receipt: Receipt
 }
 
-/// What the driver wants done; in this order.
+/// An action that the driver requests. Effects must be performed in order.
 package enum WorkerEffect: Sendable {
-    /// `jitter`: up to so much is added by chance, so that all sites do not come back at the same instant.
+    /// Set an alarm. A random time up to `jitter` is added, so that the sites do not all reconnect at the same moment.
     case wake(WorkerAlarm, afterMilliseconds: Int, jitter: Int)
     case cancel(WorkerAlarm)
-    /// Connect; then `connected` or `disconnected`.
+    /// Connect; the result is `connected` or `disconnected`.
     case dial
-    /// End the control connection; then `disconnected`.
+    /// End the control connection; the result is `disconnected`.
     case close(LinkID)
     case send(LinkID, ClientMessage, id: UInt64)
-    /// Compare the coordinator's ledger with what this site has seen of it; then `judged`.
+    /// Compare the coordinator's ledger with what this site has seen of it; the result is `judged`.
     case judge(LinkID, Welcome)
-    /// The ledger does not hold this receipt's entry any more, as was declared and accepted.
+    /// Move a receipt aside: its entry is no longer in the ledger, and the loss was declared and accepted.
     case setAside(String)
-    /// Go on from this ledger; then `wentOn`.
+    /// Continue with this ledger; the result is `wentOn`.
     case goOn(LinkID, Welcome)
-    /// A loss waits for the engineer's word.
+    /// Note a loss that waits until the engineer accepts it.
     case noteLoss(DeclaredLoss)
-    /// Whether the site may follow an assignment; then `admitted`.
+    /// Check whether the site may follow an assignment; the result is `admitted`.
     case admit(LinkID, Assignment, logKey: [UInt8])
-    /// Fetch a blob, if it is not here and sound; then `transferred` or `transferFailed`. It ends the transfer before
-    /// it.
+    /// Fetch a blob, unless it is already here and undamaged; the result is `transferred` or `transferFailed`. Ends the
+    /// previous transfer.
     case download(Int, BlobReference, of: TrainingTask?)
-    /// Put on record what leaves the site, and send the update's bytes; then `transferred` or `transferFailed`.
+    /// Record that the update leaves the site, and send its bytes; the result is `transferred` or `transferFailed`.
     case upload(Int, SignedUpdate)
-    /// Keep the final model under its campaign's name; then `transferred` or `transferFailed`.
+    /// Keep the final model under its campaign's name; the result is `transferred` or `transferFailed`.
     case keepModel(Int, CampaignEnd, BlobReference)
     case endTransfer
-    /// Remove models but these; an update that waits stays.
+    /// Remove all models except these; an update that waits is kept.
     case removeModels(keeping: [Digest])
-    /// Train; then `trained`, `trainingFailed`, or nothing where it is stopped.
+    /// Train; the result is `trained` or `trainingFailed`, or nothing if the training is stopped.
     case train(TrainingTask)
     case stopTraining
-    /// Sign what was trained, and put it into the outbox; then `prepared` or `trainingFailed`.
+    /// Sign the trained update, and put it into the outbox; the result is `prepared` or `trainingFailed`.
     case prepare(TrainingTask, TrainedUpdate)
-    /// What was trained for this round counts nowhere.
+    /// Discard the training of this round: its update will never count.
     case forgetTraining(round: Int)
-    /// Sign the update again where the certificate was renewed; then `readyToSubmit` or `submissionFailed`.
+    /// Sign the update again if the certificate was renewed; the result is `readyToSubmit` or `submissionFailed`.
     case prepareSubmission(LinkID, SignedUpdate)
-    /// Check and keep a receipt; then `receiptKept` or `submissionFailed`.
+    /// Check and keep a receipt; the result is `receiptKept` or `submissionFailed`.
     case keepReceipt(Receipt, proof: [Digest], of: SignedUpdate, logKey: [UInt8])
-    /// Take the update out of the outbox.
+    /// Remove the update from the outbox.
     case clearOutbox(SignedUpdate)
     case report(WorkerObservation)
 }
 
-/// What the driver is woken for; setting one again takes the place of the former.
+/// An alarm of the driver. Setting it again replaces the earlier setting.
 package enum WorkerAlarm: Hashable, Sendable {
     case connect, retry
     /// An answer to a submission is overdue.
     case answer
 }
 
-/// What happens at a site: for its log, its status, for metrics.
+/// An observation at a site, for its log, status and metrics.
 package enum WorkerObservation: Sendable {
     case connected(Welcome)
     case notConnected(WorkerFailure)
     case wentOnAfterLoss(LossDeclaration)
     case assignmentNotFollowed(String)
-    /// The site does something else now.
+    /// The site's work has changed.
     case working(WorkerMachine.Work)
     case failed(String, RoundKey?, WorkerFailure)
     case trainingFailed(RoundKey, WorkerFailure)

@@ -4,12 +4,11 @@ import Ledger
 import Synchronization
 import Wire
 
-/// What a site remembers of the coordinator's ledger: its key, the newest tree head that it has seen, and its receipts.
+/// A site's memory of the coordinator's ledger: its key, the newest tree head that the site has seen, and its receipts.
 ///
-/// This is the site's evidence: a file is added, or renamed aside, and never overwritten by something that contradicts
-/// it.
+/// These files are the site's evidence: files are added or moved aside, but never overwritten by contradicting ones.
 ///
-/// Any thread may ask; one at a time changes it.
+/// All threads may read; only one thread at a time may change it.
 package final class LedgerMemory: Sendable {
     private let disk: any Disk
     private let directory: String
@@ -17,7 +16,7 @@ package final class LedgerMemory: Sendable {
     private let held = Mutex(Held())
 
     private struct Held {
-        /// By the name of its file, without the suffix.
+        /// By the file name without the suffix.
         var receipts: [String: Receipt] = [:]
         var seen: SignedTreeHead?
     }
@@ -36,8 +35,8 @@ package final class LedgerMemory: Sendable {
         self.directory = directory
         self.consortium = consortium
         try disk.makeDirectory(receiptsFolder)
-        // The process that put a file in place may have died before the name was durable: what is read here counts as
-        // kept.
+        // The process that stored a file may have died before its name was durable. Files that are read here must be
+        // durable.
         for folder in [directory, receiptsFolder, lostFolder, acceptedFolder] where !disk.names(in: folder).isEmpty {
             try disk.synchronise(directory: folder)
         }
@@ -54,7 +53,7 @@ package final class LedgerMemory: Sendable {
         }
     }
 
-    /// Reads what must be whole: an error names the file.
+    /// Reads a file that must be valid; errors name the file.
     private func evidence<T>(_ path: String, _ read: () throws -> T) throws -> T {
         do { return try read() } catch {
             throw WorkerError(
@@ -68,25 +67,28 @@ package final class LedgerMemory: Sendable {
 
     // MARK: The key
 
-    /// The ledger's key must stay what it was when this site first saw it: another one is another ledger.
+    /// Keeps the ledger's key if it is the first one that this site has seen.
+    ///
+    /// - Throws: ``WorkerError`` if the site has seen another key, because then this is another ledger.
     package func pin(_ logKey: [UInt8]) throws {
         guard let known = try disk.contents(of: keyPath) else { return try disk.store(logKey, at: keyPath) }
         guard known == logKey else {
             throw WorkerError(
-                "the coordinator's ledger has another key than the one that this site has known",
-                hint: "ask the consortium why; if it was founded anew, move \(keyPath) and the receipts away"
+                "the key of the coordinator's ledger is not the one that this site has seen before",
+                hint:
+                    "ask the consortium why; if the consortium was founded again, move \(keyPath) and the receipts away"
             )
         }
     }
 
     // MARK: The head
 
-    /// The newest tree head that this site has seen, a signed note; empty where it has seen none.
+    /// The newest tree head that this site has seen, as a signed note; empty if it has seen none.
     package var treeHead: String { seen?.note ?? "" }
-    /// Entries under that head.
+    /// The number of entries under that tree head.
     package var seenEntries: UInt64 { UInt64(seen?.head.size ?? 0) }
 
-    /// The larger of the head that was kept and those of the receipts.
+    /// The largest of the stored tree head and those of the receipts.
     private func newestHead(_ key: [UInt8]) throws -> SignedTreeHead? {
         let kept = try disk.contents(of: headPath).map { note in
             try evidence(headPath) { try head(String(decoding: note, as: UTF8.self), key) }
@@ -106,12 +108,15 @@ package final class LedgerMemory: Sendable {
         held.withLock { $0.seen = head }
     }
 
-    /// Compares the coordinator's ledger with what this site has seen of it, and keeps its head where it goes on from
-    /// there.
+    /// Compares the coordinator's ledger with what this site has seen of it. If the ledger extends it, keeps the new
+    /// tree head.
+    ///
+    /// - Throws: ``WorkerError`` if the tree head is missing or its time is wrong; another error if it is not valid or
+    ///   cannot be stored.
     package func judge(_ welcome: Welcome) throws -> HistoryVerdict {
         guard !welcome.treeHead.isEmpty else {
             guard seen == nil else {
-                throw WorkerError("the coordinator does not show its ledger's tree head, as it did before")
+                throw WorkerError("the coordinator does not show its ledger's tree head, although it did before")
             }
             return .extends
         }
@@ -121,18 +126,19 @@ package final class LedgerMemory: Sendable {
             return .extends
         }
         if MerkleTree.isConsistent(seen.head, theirs.head, proof: welcome.consistencyProof) {
-            // A head that went back in time could be explained away later.
+            // A declaration of a loss explains all tree heads with an earlier time. If the time of a new tree head
+            // could be earlier, an old declaration could explain later that its entries are missing.
             guard (theirs.head.time ?? Timestamp(milliseconds: 0)) >= (seen.head.time ?? Timestamp(milliseconds: 0))
             else {
                 throw WorkerError(
-                    "the coordinator's tree head is older than the one before it, with more entries",
+                    "the coordinator's tree head has an earlier time than the one that this site has seen before",
                     hint: "ask the consortium's auditors"
                 )
             }
             if theirs.head.size > seen.head.size { try keep(theirs) }
             return .extends
         }
-        // In the ledger that the coordinator shows, and not in one of its own.
+        // The declaration must be in the same ledger as the tree head that the coordinator shows.
         guard let loss = welcome.loss, try head(loss.treeHead, welcome.logKey).head == theirs.head,
             let (declaration, time) = try declaration(loss, welcome.logKey),
             seen.head.isExplained(byLossOf: try head(declaration.lostTreeHead, welcome.logKey).head, declaredAt: time)
@@ -153,14 +159,14 @@ package final class LedgerMemory: Sendable {
     }
     private func isAccepted(_ loss: Receipt) -> Bool { disk.byteCount(acceptedPath(loss)) != nil }
 
-    /// Notes a loss that the site's engineer may accept, and once: `kumiai worker accept-loss`.
+    /// Stores a loss that the site's engineer can accept, once, with `kumiai worker accept-loss`.
     package func note(_ loss: DeclaredLoss) throws {
         try disk.makeDirectory(acceptedFolder)
         let path = acceptedPath(loss.entry) + Self.proposed
         if disk.byteCount(path) == nil { try disk.store(loss.entry.wireBytes, at: path) }
     }
 
-    /// Losses that were declared and wait for this site's word.
+    /// Returns the losses that were declared and that this site has not accepted yet.
     package func proposedLosses() throws -> [DeclaredLoss] {
         guard let logKey = try disk.contents(of: keyPath) else { return [] }
         return try disk.names(in: acceptedFolder).filter { $0.hasSuffix(Self.proposed) }.sorted().compactMap { name in
@@ -171,7 +177,7 @@ package final class LedgerMemory: Sendable {
         }
     }
 
-    /// The engineer's word: the declared loss is accepted.
+    /// Records that the engineer accepts the declared loss.
     package func accept(_ loss: DeclaredLoss) throws {
         try disk.makeDirectory(acceptedFolder)
         try disk.store(loss.entry.wireBytes, at: acceptedPath(loss.entry))
@@ -180,7 +186,7 @@ package final class LedgerMemory: Sendable {
 
     private static let proposed = ".proposed"
 
-    /// Goes on from the ledger as it is after an accepted loss. The lost head is kept aside.
+    /// Continues with the ledger after an accepted loss. The lost tree head is kept in another file.
     package func goOn(after welcome: Welcome) throws {
         if let seen {
             try disk.store(
@@ -195,14 +201,14 @@ package final class LedgerMemory: Sendable {
 
     package var receiptCount: Int { held.withLock { $0.receipts.count } }
 
-    /// All receipts by name; with `from`, those of entries from that place on.
+    /// Returns the receipts of entries from `index` on, sorted by entry.
     package func receipts(from index: UInt64 = 0) -> [NamedReceipt] {
         receipts.filter { $0.value.index >= index }.sorted { $0.value.index < $1.value.index }.map {
             NamedReceipt(name: $0.key, receipt: $0.value)
         }
     }
 
-    /// What a site shows to a coordinator whose ledger was judged so.
+    /// Returns the receipts that the site shows to the coordinator after this verdict.
     package func receipts(for verdict: HistoryVerdict) -> [NamedReceipt] {
         switch verdict {
         case .extends: []
@@ -211,8 +217,11 @@ package final class LedgerMemory: Sendable {
         }
     }
 
-    /// Keeps a receipt that was checked. The first one of an update stays; another word about the same update is
-    /// evidence, and so is a receipt of another history than the one that this site has seen.
+    /// Keeps a receipt whose signature was checked. The first receipt of an update is never replaced: a different one
+    /// for the same update, or one of another history than this site has seen, is stored as evidence.
+    ///
+    /// - Throws: ``WorkerError`` if the receipt contradicts what this site has seen; another error if it cannot be
+    ///   stored.
     package func keep(_ receipt: Receipt, consistencyProof: [Digest], of update: SignedUpdate, logKey: [UInt8]) throws {
         let name = Self.name(update.manifest)
         let head = try head(receipt.treeHead, logKey)
@@ -220,22 +229,22 @@ package final class LedgerMemory: Sendable {
             let evidence = try keepAside(receipt, name)
             throw WorkerError(
                 """
-                the coordinator gave a receipt of another history than the one of \(seen.head.size) entries that this \
-                site has seen
+                the coordinator sent a receipt of another history than the ledger of \(seen.head.size) entries that \
+                this site has seen
                 """,
-                hint: "nothing more is taken from it; show \(evidence) and \(headPath) to the consortium's auditors"
+                hint: "it is kept only as evidence; show \(evidence) and \(headPath) to the consortium's auditors"
             )
         }
         if let held = receipts[name] {
             guard held.index != receipt.index || held.entry != receipt.entry else {
-                // The receipt that is kept has an older head.
+                // The same receipt, perhaps with a newer tree head.
                 if head.head.size > seen?.head.size ?? 0 { try keep(head) }
                 return
             }
             let evidence = try keepAside(receipt, name)
             throw WorkerError(
                 """
-                the coordinator gave two different receipts for round \(update.manifest.key): entry \(held.index) \
+                the coordinator sent two different receipts for round \(update.manifest.key): entry \(held.index) \
                 before, entry \(receipt.index) now
                 """,
                 hint: "show both to the consortium's auditors: \(receiptsFolder)/\(name)\(Self.suffix) and \(evidence)"
@@ -245,7 +254,7 @@ package final class LedgerMemory: Sendable {
         held.withLock { ($0.receipts[name], $0.seen) = (receipt, head) }
     }
 
-    /// Where a receipt lies that contradicts what this site holds.
+    /// Stores a receipt that contradicts what this site has; returns the path.
     private func keepAside(_ receipt: Receipt, _ name: String) throws -> String {
         let evidence = "\(receiptsFolder)/\(name)-\(Digest(of: receipt.wireBytes).short)\(Self.suffix)-conflict"
         if disk.byteCount(evidence) == nil { try disk.store(receipt.wireBytes, at: evidence) }
@@ -256,11 +265,11 @@ package final class LedgerMemory: Sendable {
         held.withLock { $0.receipts[Self.name(update.manifest)] != nil }
     }
 
-    /// The ledger does not hold this receipt's entry any more, as was declared and accepted: it is kept aside.
+    /// Moves a receipt to another directory, because its entry was lost and the loss was declared and accepted.
     package func setAside(_ name: String) throws {
         guard let receipt = receipts[name] else { return }
         try disk.makeDirectory(lostFolder)
-        // A round may be lost more than once, and each of its receipts is another one.
+        // A round can be lost more than once, with a different receipt each time.
         let target = "\(lostFolder)/\(name)-\(receipt.index)-\(MerkleTree.leafHash(receipt.entry).short)\(Self.suffix)"
         try disk.rename("\(receiptsFolder)/\(name)\(Self.suffix)", to: target)
         try disk.synchronise(directory: receiptsFolder)
@@ -274,10 +283,10 @@ package final class LedgerMemory: Sendable {
 
     // MARK: Assignments
 
-    /// An assignment as this site may follow it: a round for which it holds a receipt is trained again only where the
-    /// ledger says that the update was lost.
+    /// Returns the assignment that this site may follow. A round for which it has a receipt is trained again only if
+    /// the ledger proves that the update was lost.
     package func admitted(_ assignment: Assignment, site: SiteID, logKey: [UInt8]) -> Assignment {
-        // A site keeps what it has helped to train, and no model of a campaign in which it had no part.
+        // A site keeps only the final models of campaigns in which it took part.
         if case .finished(let end, model: .some) = assignment,
             !receipts.keys.contains(where: { $0.hasPrefix("\(end.campaign)-") })
         {
@@ -292,8 +301,8 @@ package final class LedgerMemory: Sendable {
             return .rest(
                 reason:
                     """
-                    the coordinator asks again for round \(task.key.round), for which this site holds a receipt \
-                    (entry \(held.index)), and does not prove why
+                    the coordinator asks again for round \(task.key.round), for which this site has a receipt \
+                    (entry \(held.index)), and does not prove that the update was lost
                     """
             )
         }
@@ -309,10 +318,10 @@ package final class LedgerMemory: Sendable {
     }
 }
 
-/// How the coordinator's ledger relates to what this site has seen of it.
+/// The result of comparing the coordinator's ledger with what this site has seen of it.
 package enum HistoryVerdict: Equatable, Sendable {
     case extends
-    /// It is older, or another one: nothing is sent, and the coordinator is shown what it lacks.
+    /// The ledger is older, or another one: only receipts of the missing entries are sent.
     case isBehind(seen: Int, theirs: Int)
     case lossDeclared(DeclaredLoss)
 }

@@ -2,12 +2,12 @@ import Protocol
 import Transport
 import Wire
 
-/// The control connection while it is up, as the worker's shell sees it.
+/// An established control connection.
 final class WorkerLink: Sendable {
     let id: LinkID
     let connection: ClientConnection
     let welcome: Welcome
-    /// What is to be sent, in order.
+    /// The frames to send, in order.
     let outgoing: AsyncStream<ClientFrame>
     private let queue: AsyncStream<ClientFrame>.Continuation
 
@@ -18,11 +18,11 @@ final class WorkerLink: Sendable {
         (outgoing, queue) = AsyncStream.makeStream()
     }
 
-    /// Whatever the coordinator says: a link must not be silent for an hour.
+    /// The interval of heartbeats: at most 600 seconds, even if the coordinator asks for a longer one.
     var heartbeatSeconds: Int { min(600, max(1, welcome.heartbeatSeconds)) }
 
     func send(_ message: ClientMessage, id: UInt64) { queue.yield(ClientFrame(id: id, message)) }
 
-    /// Ends the connection when all that was given to ``send(_:id:)`` before is on its way.
+    /// Ends the connection after everything that was passed to ``send(_:id:)`` has been sent.
     func close() { queue.finish() }
 }

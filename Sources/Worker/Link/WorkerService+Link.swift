@@ -5,9 +5,9 @@ import Protocol
 import Transport
 import Wire
 
-/// The control connection: made and kept alive; what is said over it is the driver's.
+/// Establishes the control connection and keeps it alive; the driver decides which messages are sent.
 extension WorkerService {
-    /// Heartbeats that may go without an answer before the link counts as dead.
+    /// After this many heartbeat intervals without any message from the coordinator, the connection counts as dead.
     private static let unansweredHeartbeats = 6
 
     func connect() async {
@@ -30,13 +30,13 @@ extension WorkerService {
         handle(.disconnected(failure))
     }
 
-    /// The connection of a coordinator whose certificate vouches for its ledger's key.
+    /// Checks that the coordinator's certificate has signed its ledger's key.
     private func checked(_ connection: ClientConnection) throws -> WorkerLink {
         guard let welcome = connection.welcome, let certificate = connection.certificate else {
             throw TransportError(.unexpected, "the coordinator did not welcome this site")
         }
         guard try certificate.vouches(for: welcome.logKey, signature: welcome.logKeySignature) else {
-            throw WorkerError("the coordinator's certificate does not vouch for its ledger's key")
+            throw WorkerError("the signature of the coordinator's certificate over its ledger's key is not valid")
         }
         return WorkerLink(LinkID(nextNumber()), connection, welcome)
     }
@@ -51,7 +51,7 @@ extension WorkerService {
                 for await frame in link.outgoing { try await link.connection.send(frame.message, id: frame.id) }
             }
             group.addTask { try await self.keepAlive(link) }
-            // Whichever ends first ends the connection.
+            // The first task that ends also ends the connection.
             defer { group.cancelAll() }
             try await group.next()
         }
@@ -66,14 +66,14 @@ extension WorkerService {
     private func hear(_ frame: ServerFrame, on link: WorkerLink) {
         heardAt = clock()
         answeredAt = .now
-        // An answer that took its time says nothing about the clock.
+        // After a slow answer, the times cannot be compared.
         if case .heartbeatSeen(let time) = frame.message, ContinuousClock.now - askedAt < .seconds(5) {
             compareClocks(time)
         }
         handle(.heard(link.id, frame))
     }
 
-    /// A link can be dead without knowing it: a heartbeat that is never answered says so.
+    /// Sends heartbeats, and throws if they are not answered, because a dead connection may cause no other error.
     private func keepAlive(_ link: WorkerLink) async throws {
         var number: UInt64 = 0
         while true {
@@ -81,14 +81,14 @@ extension WorkerService {
             guard ContinuousClock.now - answeredAt < .seconds(silence) else {
                 throw TransportError(.timeout, "the answer to a heartbeat took longer than \(silence) s")
             }
-            // Nothing is said of the work to a coordinator whose ledger is not checked yet.
+            // Before the coordinator's ledger was checked, nothing about this site's work is sent.
             if driver.isOpen(link.id) {
                 number += 1
                 askedAt = .now
-                // No question of the driver has such a number.
+                // The driver's requests never have the highest bit set.
                 link.send(.heartbeat(heartbeat), id: 1 << 63 | number)
             }
-            // Faster than asked for while there is something to see.
+            // During work, more often than the coordinator asks for, so that the progress is visible.
             let isBusy = driver.machine.taskKey != nil
             try await pause(
                 for: .seconds(isBusy || number == 0 ? min(1, link.heartbeatSeconds) : link.heartbeatSeconds)

@@ -3,20 +3,22 @@ import Federation
 import Foundation
 import Tensors
 
-/// What a compression left out of a site's updates, kept to be added to the next one (Stich 2018, arXiv:1809.07599).
+/// Error feedback: the part of a site's updates that compression left out (the rest), which is added to the next update
+/// (Stich 2018, arXiv:1809.07599).
 ///
-/// A file a round: when a round is trained again, it starts from the same rest, and nothing is added twice.
+/// Each round has its own file, so that a round that is trained again adds the same rest, and no rest is added twice.
 struct ErrorFeedback {
     let directory: String
     let campaign: CampaignID
-    /// Of the updates that it belongs to.
+    /// The layout of the updates; a rest of another layout is not used.
     let layout: Digest
     let count: Int
 
     private static let prefix = "feedback-"
     private var rests: TensorLayout { TensorLayout([("rest", .f32, [count])]) }
 
-    /// The rest that a turn in `round` adds to its update; `nil` if there is none.
+    /// Returns the rest that is added to the update of `round`: the newest one of an earlier round with the same
+    /// layout; `nil` if there is none.
     func rest(before round: Int) -> (any ValueSource)? {
         for earlier in rounds.filter({ $0 < round }).reversed() {
             guard let file = try? SafetensorsFile(path: path(earlier)), file.layout == rests,
@@ -28,7 +30,10 @@ struct ErrorFeedback {
         return nil
     }
 
-    /// Keeps the rest of `round`, durably, and the two before it: of the other factor, and to train this round again.
+    /// Stores the rest of `round` durably. The two before it are kept: for the other factor of an adapter, and in case
+    /// this round is trained again.
+    ///
+    /// - Throws: An error if it cannot be stored.
     func keep(_ rest: any ValueSource, of round: Int) throws {
         let draft = path(round) + ".new"
         let metadata = [(name: "campaign", value: campaign.text), (name: "layout", value: layout.hex)]
@@ -36,20 +41,19 @@ struct ErrorFeedback {
         try rest.forEachBlock { try writer.append(UnsafeRawBufferPointer($0)) }
         try writer.finish()
         try SystemDisk().rename(draft, to: path(round))
-        // The update is published after this, and must not be there without it: the rest would be added twice.
+        // Durable before the update is published: an update without its new rest would make the old rest count twice.
         try SystemDisk().synchronise(directory: directory)
         for old in rounds.filter({ $0 < round }).dropLast(2) { unlink(path(old)) }
         for later in rounds where later > round { unlink(path(later)) }
     }
 
-    /// The update of `round` never counted: the next one starts from the rest before it, in which nothing of that
-    /// update is.
+    /// Removes the rest of `round`, whose update never counted. The next update uses the rest before it.
     static func forget(round: Int, in directory: String) { unlink(path(round, in: directory)) }
 
     private func path(_ round: Int) -> String { Self.path(round, in: directory) }
     private static func path(_ round: Int, in directory: String) -> String { "\(directory)/\(prefix)\(round)" }
 
-    /// Ascending.
+    /// The rounds with a stored rest, in ascending order.
     private var rounds: [Int] {
         ((try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? [])
             .compactMap { $0.hasPrefix(Self.prefix) ? Int($0.dropFirst(Self.prefix.count)) : nil }.sorted()

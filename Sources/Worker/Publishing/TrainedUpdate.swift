@@ -1,12 +1,12 @@
 import Federation
 
-/// An update that lies in the site's store, not signed yet.
+/// An update in the site's blob store that is not signed yet.
 public struct TrainedUpdate: Equatable, Sendable {
     public let digest: Digest
     public let byteCount: UInt64
-    /// Demonstration samples that it was trained on.
+    /// The number of samples of the demonstrations.
     public let samples: UInt32
-    /// Mean over the local steps.
+    /// The mean loss over the local steps.
     public let loss: Double
 
     public init(digest: Digest, byteCount: UInt64, samples: UInt32, loss: Double) {

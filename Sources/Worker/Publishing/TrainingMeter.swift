@@ -1,10 +1,12 @@
 import NIOConcurrencyHelpers
 
-/// How the current training goes; written by its thread, read by the heartbeat.
+/// The progress of the current training; written by its thread and read for heartbeats.
 final class TrainingMeter: Sendable {
     private let state = NIOLockedValueBox((progress: 0.0, loss: 0.0, generation: 0, waitsForRoom: false))
 
-    /// Begins a training; the token says later whether it is still wanted.
+    /// Begins a training.
+    ///
+    /// - Returns: A token for ``note(_:_:token:)``.
     func begin() -> Int {
         state.withLockedValue {
             $0.generation += 1
@@ -15,7 +17,9 @@ final class TrainingMeter: Sendable {
 
     func stop() { state.withLockedValue { $0.generation += 1 } }
 
-    /// Notes progress; throws where another training has begun since or this one was stopped.
+    /// Notes progress.
+    ///
+    /// - Throws: `CancellationError` if this training was stopped or another one has begun.
     func note(_ progress: Double, _ loss: Float, token: Int) throws {
         try state.withLockedValue {
             guard $0.generation == token else { throw CancellationError() }
@@ -24,7 +28,7 @@ final class TrainingMeter: Sendable {
     }
 
     var progress: Double { state.withLockedValue { $0.progress } }
-    /// Whether a trained update cannot be written for lack of room.
+    /// Whether a trained update cannot be written because the disk is full.
     var waitsForRoom: Bool {
         get { state.withLockedValue { $0.waitsForRoom } }
         set { state.withLockedValue { $0.waitsForRoom = newValue } }

@@ -9,21 +9,21 @@ import Trainers
 import Updates
 import Verification
 
-/// Turns what any trainer gives into the site's update: in the form that the plan says, hashed as it is written, in the
-/// site's store.
+/// Makes the site's update from the result of any trainer: encodes it as the plan requires, and stores it in the site's
+/// blob store, hashing it while it is written.
 struct UpdatePublisher: Sendable {
     let site: SiteID
-    /// Where the rests of compressed updates are kept.
+    /// The directory for error feedback.
     let directory: String
     let blobs: BlobStore
     let logger: Logger
-    /// Is told that a full disk holds the update up.
+    /// Set while the update waits because the disk is full.
     var meter: TrainingMeter?
 
-    /// How often a full disk is looked at again.
+    /// The time between two attempts on a full disk.
     private static let fullDiskSeconds = 5.0
 
-    /// What a trainer is asked to do for `task`, whose model and adapter the site has.
+    /// Returns the job for the trainer. The model and the adapter of `task` must be in the blob store.
     func job(for task: TrainingTask) -> TrainingJob {
         func file(_ digest: Digest) -> TrainingJob.File { .init(path: blobs.path(of: digest), digest: digest) }
         return TrainingJob(
@@ -36,31 +36,37 @@ struct UpdatePublisher: Sendable {
         )
     }
 
-    /// The layout of the task's model.
+    /// Reads the layout of the task's model.
     ///
-    /// - Throws: ``WorkerError`` if it is not the one that the task says.
+    /// - Throws: ``WorkerError`` if it is not the layout that the task names; `SafetensorsError` if the file cannot be
+    ///   read.
     @discardableResult
     func base(of task: TrainingTask) throws -> TensorLayout {
         let name = "the model of round \(task.key)"
         let layout = try SafetensorsFile(path: blobs.path(of: task.model.digest), called: name).layout
         guard Digest(of: layout.canonicalBytes) == task.model.layout else {
-            throw WorkerError("\(name) has another tensor layout than the plan says")
+            throw WorkerError("\(name) does not have the tensor layout that the coordinator announced")
         }
         return layout
     }
 
-    /// Publishes the update; durable when this returns. Hours of training must not be lost to a full disk: it waits for
-    /// room.
+    /// Encodes the update and stores it durably. If the disk is full, waits for free space, so that hours of training
+    /// are not lost.
     ///
-    /// - Parameter check: called while it waits; it ends the wait by throwing.
-    /// - Throws: ``WorkerError`` if the result is not one of `task`; what `check` throws.
+    /// - Parameters:
+    ///   - result: The result of the trainer.
+    ///   - task: The task that was trained.
+    ///   - check: Called while this waits. If it throws, the wait ends.
+    /// - Returns: The stored update.
+    /// - Throws: ``WorkerError`` if the result does not have the tensors of `task`; the error of `check`; an error if
+    ///   the update cannot be written for another reason than a full disk.
     func publish(_ result: TrainingResult, of task: TrainingTask, check: () throws -> Void) throws -> TrainedUpdate {
         let trained = TrainedTensors(task.training, base: try base(of: task), round: task.key.round)
         let ranks = 1...(trained.lora?.rank ?? 1)
         guard result.rank == nil || trained.lora != nil, result.rank.map(ranks.contains) ?? true,
             result.change.elementCount == trained.layout(rank: result.rank).elementCount
         else {
-            throw WorkerError("the trainer's result has other tensors than round \(task.key) trains")
+            throw WorkerError("the trainer's result does not have the tensors that round \(task.key) trains")
         }
         let update = try whenThereIsRoom(check) { try write(result, of: task, UpdateFormat(trained, task.compression)) }
         return TrainedUpdate(
@@ -71,7 +77,7 @@ struct UpdatePublisher: Sendable {
         )
     }
 
-    /// The update of this round was refused or given up: it counts nowhere, and the rest that it left is void.
+    /// Must be called if the update of this round was refused or discarded: its error feedback is removed.
     func discarded(round: Int) { ErrorFeedback.forget(round: round, in: directory) }
 
     private func write(
@@ -113,8 +119,8 @@ struct UpdatePublisher: Sendable {
             } catch  where Self.isFull(error) {
                 meter?.waitsForRoom = true
                 logger.error(
-                    "the disk is full: the update waits for room",
-                    metadata: ["hint": "make room in \(directory)"]
+                    "the disk is full: the update waits for free space",
+                    metadata: ["hint": "free disk space in \(directory)"]
                 )
             }
             try check()

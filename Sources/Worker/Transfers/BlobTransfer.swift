@@ -5,7 +5,7 @@ import Protocol
 import Transport
 import Wire
 
-/// Carries blobs to and from the coordinator, each from the last byte that arrived on.
+/// Transfers blobs to and from the coordinator; each transfer resumes after the last byte that arrived.
 struct BlobTransfer: Sendable {
     let dialer: Dialer
     let blobs: BlobStore
@@ -15,23 +15,23 @@ struct BlobTransfer: Sendable {
     let download: TransferPolicy
     let check: DownloadCheck
     let clock: @Sendable () -> Timestamp
-    /// The key of the ledger that this participant knows; `nil`: none yet.
+    /// Returns the ledger key that this participant has seen; `nil` if it has seen none yet.
     var knownLogKey: @Sendable () -> [UInt8]? = { nil }
-    /// Hears where a transfer begins, in bytes.
+    /// Called with the byte offset at which a transfer starts.
     let started: @Sendable (Digest, UInt64) -> Void
 
     static let software = "kumiai 0.1.0"
-    /// A transfer in which nothing moves for this long is begun again.
+    /// A transfer in which no data move for this long is restarted.
     static let stalledSeconds = 300
 
-    // MARK: Up
+    // MARK: Upload
 
-    /// Sends a blob; returns when the coordinator has it on its disk under its digest.
+    /// Sends a blob; returns when the coordinator has stored it durably under its digest.
     func upload(_ digest: Digest) async throws {
         let blobs = blobs
         let reader = try await workers.runIfActive { try BlobReader(blobs, digest) }
         do { try await send(digest, reader) } catch let refusal as Refusal {
-            // The coordinator has hashed what it got. Was a byte of it damaged here?
+            // The coordinator may have refused the hash: check whether the file is damaged here.
             try await workers.runIfActive { try blobs.verify(digest) }
             throw refusal
         }
@@ -54,8 +54,8 @@ struct BlobTransfer: Sendable {
         min(Pacer(upload, clock: clock).chunkBytes, connection.welcome?.chunkBytes ?? 0)
     }
 
-    /// Sends chunks while it hears what is durable. The sender may end first; the answer to the last chunk ends the
-    /// upload.
+    /// Sends chunks and receives answers at the same time. The upload ends with the coordinator's answer that it is
+    /// complete.
     private func carry(_ sender: UploadSender, _ reader: BlobReader, _ connection: ClientConnection) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { [sender] in
@@ -80,7 +80,7 @@ struct BlobTransfer: Sendable {
                 try Payload(capacity: range.count) { try reader.read(into: $0, at: range.lowerBound) }
             }
             guard payload.count == range.count else {
-                throw BlobError(.damaged, "the update became shorter while it was read")
+                throw BlobError(.damaged, "the update's file became shorter while it was read")
             }
             try await connection.send(.blobChunk(BlobChunk(offset: range.lowerBound, payload: payload)), id: 3)
             meter.sent(payload.count)
@@ -95,9 +95,9 @@ struct BlobTransfer: Sendable {
         return frame.message
     }
 
-    // MARK: Down
+    // MARK: Download
 
-    /// Fetches a blob into the store, if it is not there.
+    /// Fetches a blob into the store. If it is already there, only verifies it.
     func download(_ digest: Digest, byteCount: UInt64) async throws {
         let (blobs, check) = (blobs, check)
         let spool = try await workers.runIfActive {
@@ -120,7 +120,8 @@ struct BlobTransfer: Sendable {
         }
     }
 
-    /// A byte of the model that rotted since it was fetched would be in the update: it is fetched again.
+    /// Verifies a stored blob and removes it if it is damaged, so that it is fetched again. Otherwise damage on disk
+    /// would affect the update.
     private func verify(_ digest: Digest) async throws {
         let blobs = blobs
         do {
@@ -150,7 +151,7 @@ struct BlobTransfer: Sendable {
 
     // MARK: Both
 
-    /// Goes on in the site's hours as often as it takes.
+    /// Runs `body` during the site's hours, and resumes it in the next hours until it is done.
     private func withinHours(_ policy: TransferPolicy, _ body: () async throws -> Void) async throws {
         while true {
             meter.pause(true)
@@ -173,7 +174,7 @@ struct BlobTransfer: Sendable {
             }
             throw TransportError(
                 .unexpected,
-                "the coordinator's ledger has another key than the one that this site has known"
+                "the key of the coordinator's ledger is not the one that this site has seen before"
             )
         }
     }

@@ -3,12 +3,14 @@ import Federation
 import Foundation
 import Tensors
 
-/// What a campaign came to, as a file of its own beside the store of blobs, which forgets what no round needs.
+/// The final model of a campaign, as a separate file: the blob store removes everything that no round needs.
 enum FinalModel {
     static let folder = "models"
 
-    /// Puts the model's blob in place as `models/<campaign>.safetensors`; returns the path. Does nothing where it is
-    /// there already.
+    /// Stores the model's blob as `models/<campaign>.safetensors`, if it is not there yet.
+    ///
+    /// - Returns: The path.
+    /// - Throws: An error if the blob is not a safetensors file, or if the file cannot be written.
     static func keep(_ blobs: BlobStore, _ digest: Digest, of campaign: CampaignID, in directory: String) throws
         -> String
     {
@@ -18,13 +20,13 @@ enum FinalModel {
         _ = try SafetensorsFile(path: blobs.path(of: digest), called: "the final model of \(campaign)")
         if FileManager.default.fileExists(atPath: path) {
             guard try BlobStore.digest(ofFile: path).digest != digest else { return path }
-            // What was kept before stays: it may be what this site has worked with.
+            // An existing file is not replaced, because the site may use it.
             path = "\(folder)/\(campaign)-\(digest.short).safetensors"
             guard !FileManager.default.fileExists(atPath: path) else { return path }
         }
         let draft = path + ".new"
         unlink(draft)
-        // The same bytes under a second name; a copy where the file system has no such thing.
+        // A hard link, or a copy if the file system has no hard links.
         if link(blobs.path(of: digest), draft) != 0 {
             try FileManager.default.copyItem(atPath: blobs.path(of: digest), toPath: draft)
         }

@@ -7,15 +7,16 @@ import NIOPosix
 import Transport
 import Wire
 
-/// Fetches models and releases by name, and sends models: for sites, operators and auditors alike.
+/// Fetches models and releases by name, and sends models; used by sites, operators and auditors.
 ///
-/// What arrives is believed only with a proof: the entry that registered the model, under a tree head that the ledger's
-/// key signed, and the digest of every file.
+/// Files are accepted only with a proof: the ledger's entry that registered the model, under a tree head that is signed
+/// with the ledger's key, and the digest of each file.
 public struct ModelClient: Sendable {
     private let dialer: Dialer
     private let consortium: String
     private let meter = TransferMeter()
-    /// The ledger's key that this participant knows; `nil`: the one that the coordinator's certificate vouches for.
+    /// The ledger key that this participant has seen; `nil` to accept the key that the coordinator's certificate has
+    /// signed.
     private let knownLogKey: [UInt8]?
 
     private let download: TransferPolicy
@@ -27,10 +28,13 @@ public struct ModelClient: Sendable {
         self.knownLogKey = knownLogKey
     }
 
-    /// Bytes of the current file that have crossed the link, and all of them, from 0 to 1.
+    /// The transferred fraction of the current file, from 0 to 1.
     public var progress: Double { meter.progress }
 
-    /// The files of a model or a release, checked against the ledger's entry.
+    /// Returns the files of a model or a release, checked against the ledger's entry.
+    ///
+    /// - Throws: `WorkerError` or another error if the proof is not valid; `Refusal` if the coordinator refuses;
+    ///   `TransportError` if the connection fails.
     public func listing(of name: ModelName) async throws -> ModelListing {
         try await dialer.withConnection(.bulk, software: BlobTransfer.software) { connection in
             let logKey = try logKey(of: connection)
@@ -45,10 +49,10 @@ public struct ModelClient: Sendable {
     private func logKey(of connection: ClientConnection) throws -> [UInt8] {
         guard let welcome = connection.welcome, let certificate = connection.certificate,
             try certificate.vouches(for: welcome.logKey, signature: welcome.logKeySignature)
-        else { throw WorkerError("the coordinator's certificate does not vouch for its ledger's key") }
+        else { throw WorkerError("the signature of the coordinator's certificate over its ledger's key is not valid") }
         guard knownLogKey == nil || knownLogKey == welcome.logKey else {
             throw WorkerError(
-                "the coordinator's ledger has another key than the one that this site has known",
+                "the key of the coordinator's ledger is not the one that this site has seen before",
                 hint: "ask the consortium why"
             )
         }
@@ -61,10 +65,10 @@ public struct ModelClient: Sendable {
         switch try listing.proof.verify(consortium: consortium, logKey: logKey).body {
         case .modelRegistered(let registered, let reference, _) where registered == name: model = reference
         case .releaseCut(let cutting) where cutting.name == name: (model, isRelease) = (cutting.model, true)
-        default: throw WorkerError("the coordinator's proof is not of the entry that registered \(name)")
+        default: throw WorkerError("the coordinator's proof is not for the entry that registered \(name)")
         }
-        // A file system may not tell letters' cases apart; and of a registered model the ledger vouches for its one
-        // file alone.
+        // Paths must differ in more than upper and lower case, because some file systems do not distinguish them. For a
+        // registered model, the ledger proves only one file.
         guard Set(listing.files.map { $0.path.lowercased() }).count == listing.files.count,
             listing.files.count == 1 || (isRelease && listing.files.contains { $0.path == ModelListing.signaturePath }),
             listing.files.contains(where: {
@@ -73,14 +77,22 @@ public struct ModelClient: Sendable {
             })
         else {
             throw WorkerError(
-                "the coordinator offers other files than those of \(name) in its ledger",
+                "the coordinator's files are not those of \(name) in its ledger",
                 hint: "ask the consortium's auditors"
             )
         }
     }
 
-    /// Fetches the files into `directory`, which appears whole or not at all; what arrives before a break is kept
-    /// beside it, in `directory~partial`. `check` looks at the whole before it appears.
+    /// Fetches the files into `directory`, which is created atomically. If the transfer is interrupted, the bytes that
+    /// have arrived are kept in `directory~partial`.
+    ///
+    /// - Parameters:
+    ///   - listing: The files.
+    ///   - directory: The path of the directory to create.
+    ///   - largestBytes: The limit for all files together.
+    ///   - check: Called with the path of all files before `directory` is created. If it throws, nothing is created.
+    /// - Throws: `WorkerError` if the files are too large or the directory for partial files is not usable; the error
+    ///   of `check`; other errors if the transfer fails or the files cannot be written.
     public func fetch(
         _ listing: ModelListing,
         to directory: String,
@@ -109,26 +121,26 @@ public struct ModelClient: Sendable {
         try? FileManager.default.removeItem(atPath: scratch)
     }
 
-    /// Makes the directory for what arrives, or takes the one that an earlier fetch left. Another one of that name is
-    /// somebody's.
+    /// Creates the directory for partial files, or reuses the one that an earlier fetch left. Any other directory of
+    /// this name is not touched.
     private static func claim(_ scratch: String) throws {
         let mark = scratch + "/kumiai-fetch"
         if mkdir(scratch, 0o700) != 0 {
             guard errno == EEXIST else {
-                throw WorkerError("cannot make the directory \(scratch): \(String(cString: strerror(errno)))")
+                throw WorkerError("cannot create the directory \(scratch): \(String(cString: strerror(errno)))")
             }
             let names = try FileManager.default.contentsOfDirectory(atPath: scratch)
             guard names.isEmpty || names.contains("kumiai-fetch") else {
                 throw WorkerError(
-                    "\(scratch) exists, and no fetch has made it; it was not touched",
-                    hint: "move it away, or choose another place with --out"
+                    "\(scratch) exists, but no fetch has created it; it was not touched",
+                    hint: "move it away, or choose another path with --out"
                 )
             }
         }
         try SystemDisk().store([], at: mark)
     }
 
-    /// All files together, before the first one is asked for.
+    /// Checks the size of all files together before the first one is fetched.
     private func checkSize(of listing: ModelListing, largestBytes: UInt64) throws {
         var left = largestBytes
         for file in listing.files {
@@ -137,7 +149,7 @@ public struct ModelClient: Sendable {
                     "the files of \(listing.name) take more than \(largestBytes) bytes, the limit; nothing was fetched",
                     hint:
                         """
-                        where they are meant to be that large, raise the limit: --largest-model-gb; otherwise ask the \
+                        if they are meant to be that large, raise the limit with --largest-model-gb; otherwise ask the \
                         coordinator's operator
                         """
                 )
@@ -146,7 +158,14 @@ public struct ModelClient: Sendable {
         }
     }
 
-    /// Sends a model's file and registers it under `name`; returns the ledger's entry.
+    /// Sends a model's file and registers it under a name.
+    ///
+    /// - Parameters:
+    ///   - path: The path of the file.
+    ///   - name: The name of the model.
+    ///   - scratch: A directory for a copy; it is removed at the end.
+    /// - Returns: The index of the ledger's entry, and the model.
+    /// - Throws: `Refusal` if the coordinator refuses; other errors if the file cannot be read or the transfer fails.
     public func register(_ path: String, as name: ModelName, scratch: String) async throws -> (
         entry: UInt64, model: BlobReference
     ) {

@@ -4,12 +4,16 @@ import Tensors
 import Transport
 import Wire
 
-/// Reads what the coordinator's model is without fetching its weights.
+/// Reads the header of the coordinator's model without fetching its weights.
 public enum ModelProbe {
-    /// The header of the model that the next round starts from; `nil` where the coordinator names none.
+    /// Returns the header of the model that the next round starts from; `nil` if the coordinator names none.
     ///
-    /// The rest of the model is on its way when this returns: close the connection. A model that is larger than
-    /// `largestBytes` is not asked for.
+    /// The coordinator keeps sending the rest of the model after this returns, so the connection must be closed.
+    ///
+    /// - Parameters:
+    ///   - connection: A bulk connection.
+    ///   - largestBytes: The largest size; a larger model is not requested.
+    /// - Throws: `WorkerError` if the model is too large; other errors if the transfer fails or the header is invalid.
     public static func header(_ connection: ClientConnection, largestBytes: UInt64) async throws -> SafetensorsHeader? {
         guard let model = connection.welcome?.model else { return nil }
         try DownloadCheck.checkSize(model.byteCount, largestBytes: largestBytes)

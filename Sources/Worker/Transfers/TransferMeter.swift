@@ -2,7 +2,7 @@ import Federation
 import NIOConcurrencyHelpers
 import Transport
 
-/// Counts what crosses the link, and how far the current transfer is.
+/// Counts the transferred bytes, and the progress of the current transfer.
 final class TransferMeter: Sendable {
     private struct Counts {
         var up: UInt64 = 0
@@ -30,23 +30,23 @@ final class TransferMeter: Sendable {
         }
     }
 
-    /// The other side has said that it is still there.
+    /// Notes that the other side has sent a message.
     func heard() { counts.withLockedValue { $0.moved = .now } }
 
     var up: UInt64 { counts.withLockedValue { $0.up } }
     var down: UInt64 { counts.withLockedValue { $0.down } }
     /// Whether the transfer waits for the site's hours.
     var isPaused: Bool { counts.withLockedValue { $0.isPaused } }
-    /// Of the current transfer, 0 to 1.
+    /// The progress of the current transfer, from 0 to 1.
     var progress: Double { counts.withLockedValue { $0.total == 0 ? 0 : Double($0.done) / Double($0.total) } }
 
-    /// Throws where nothing moves for `seconds`: a link can be dead without knowing it.
+    /// Throws if no data move for `seconds`, because a dead connection may cause no other error.
     func watch(seconds: Int) async throws -> Never {
         while true {
             try await Transport.pause(for: .seconds(max(1, seconds / 10)))
             let moved = counts.withLockedValue { $0.moved }
             if ContinuousClock.now - moved > .seconds(seconds) {
-                throw WorkerError("nothing has moved for \(seconds) s")
+                throw WorkerError("no data were transferred for \(seconds) s")
             }
         }
     }

@@ -1,10 +1,10 @@
 import Foundation
 
-/// When, and how fast, a site lets blobs through.
+/// The hours and the rate at which a site transfers blobs.
 public struct TransferPolicy: Equatable, Sendable {
-    /// `nil`: at any time.
+    /// `nil` for any time.
     public var hours: DailyHours?
-    /// `nil`: as fast as the link is.
+    /// `nil` for no limit.
     public var megabitsPerSecond: Double?
 
     public init(hours: DailyHours? = nil, megabitsPerSecond: Double? = nil) {
@@ -17,13 +17,13 @@ public struct TransferPolicy: Equatable, Sendable {
     var bytesPerSecond: Double? { megabitsPerSecond.map { $0 * 1e6 / 8 } }
 }
 
-/// Hours of every day, in the site's own time: from 22:00 to 06:00, say.
+/// Hours of every day in the site's local time, for example from 22:00 to 06:00.
 public struct DailyHours: Equatable, Sendable, CustomStringConvertible {
     /// Minutes since midnight; the end is not included, and may be on the next day.
     public let start: Int
     public let end: Int
 
-    /// `HH:MM-HH:MM`; `nil` for anything else, and for hours that are empty.
+    /// Parses `HH:MM-HH:MM`; `nil` for other texts and for empty hours.
     public init?(_ text: String) {
         let parts = text.split(separator: "-", omittingEmptySubsequences: false).map(Self.minutes)
         guard parts.count == 2, let start = parts[0], let end = parts[1], start != end, start < 24 * 60 else {
@@ -46,7 +46,7 @@ public struct DailyHours: Equatable, Sendable, CustomStringConvertible {
         start < end ? (start..<end).contains(minute) : minute >= start || minute < end
     }
 
-    /// Minutes until the hours begin; 0 within them.
+    /// Returns the minutes until the hours begin; 0 within the hours.
     public func wait(atMinute minute: Int) -> Int {
         contains(minute: minute) ? 0 : (start - minute + 24 * 60) % (24 * 60)
     }
@@ -56,7 +56,7 @@ public struct DailyHours: Equatable, Sendable, CustomStringConvertible {
         return "\(clock(start))-\(clock(end))"
     }
 
-    /// The minute of the day in the machine's time zone.
+    /// Returns the minute of the day in the machine's time zone.
     public static func minuteOfDay(at milliseconds: UInt64) -> Int {
         var seconds = time_t(milliseconds / 1000)
         var parts = tm()

@@ -160,7 +160,8 @@ public final class BlobStore: Sendable {
 
     // MARK: Maintenance
 
-    /// Reads a published blob again and compares its hash with its name.
+    /// Reads a published blob again and compares it with the tag that this process made, or, if there is none, its hash
+    /// with its name.
     ///
     /// - Parameter expected: The blob's size, if it is known; a blob of another size is reported without being read.
     /// - Throws: `BlobError` if the blob is missing or damaged, or cannot be read.

@@ -41,8 +41,12 @@ package struct RoundAggregation: Sendable {
         }
     }
 
-    /// Hashes each update again before it is summed: a byte that has rotted since intake would affect every later
-    /// model.
+    /// Verifies the inputs of the round and each update before they are combined, because a byte that has changed on
+    /// disk since intake would affect every later model. A blob is compared by its tag; it is hashed with SHA-256 only
+    /// if this process has no tag for it.
+    ///
+    /// - Returns: The sites whose updates are damaged or missing. Damaged files were set aside.
+    /// - Throws: An error if the model or another input is damaged or missing.
     private func setAsideDamaged(_ task: AggregationTask) throws -> [SiteID] {
         for digest in task.start.blobs { try blobs.verify(digest) }
         var damaged: [SiteID] = []

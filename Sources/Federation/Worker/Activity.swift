@@ -13,7 +13,7 @@ public struct Heartbeat: Equatable, Sendable {
     public var localLoss: Double
     public var bytesUp: UInt64
     public var bytesDown: UInt64
-    /// The site's own description of its problem; empty if there is none.
+    /// The site's problem: a sentence of the worker's code, never the text of an error; empty if there is none.
     public var trouble: String
     /// The site's display name, in any script; empty if there is only its identifier.
     public var displayName: String

@@ -10,7 +10,7 @@ extension Entry {
         case .authorityRotated(let rotation):
             "\(rotation.rotatedBy) changed the CA to the one with SHA-256 \(rotation.authorityDigest.hex)"
         case .clockCorrected(let correction):
-            "\(correction.correctedBy) says that the clock was ahead: \(correction.reason)"
+            "\(correction.correctedBy) recorded that the clock was ahead: \(correction.reason)"
         default: nil
         }
     }

@@ -47,7 +47,7 @@ struct CoordinatorLog: Sendable {
                 "the round cannot be computed; trying again",
                 metadata: [
                     "round": "\(key)", "reason": "\(reason)",
-                    "hint": "make room on the disk, or restore the named blob from a backup",
+                    "hint": "free disk space, or restore the named blob from a backup",
                 ]
             )
         case .undecided(let reason, let hint):
@@ -66,7 +66,7 @@ struct CoordinatorLog: Sendable {
         switch observation {
         case .hearingBegan(let end):
             logger.info(
-                "sites are heard before anything is decided",
+                "waiting for the sites before deciding anything",
                 metadata: [
                     "until": "\(end.text)",
                     "hint": "the wait ends early when all sites are connected, or after 30 s when a quorum is",

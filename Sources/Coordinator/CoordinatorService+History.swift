@@ -108,7 +108,9 @@ extension CoordinatorService {
             found.append("nothing is decided, and nothing is answered from the ledger: \(error)")
         }
         found += facts.troubles.decisions
-        if facts.isDiskFull { found.append("the disk is full: sites cannot upload; make room in \(files.directory)") }
+        if facts.isDiskFull {
+            found.append("the disk is full: sites cannot upload; free disk space in \(files.directory)")
+        }
         found += facts.notices.compactMap { $0.text(at: now()) }
         if let hearing = facts.troubles.hearing { found.append(hearing) }
         if let step = clockStep {

@@ -112,7 +112,7 @@ extension CoordinatorService {
             throw Refusal(
                 .unavailable,
                 "the model cannot be kept: \(error)",
-                hint: "make room on the coordinator's disk"
+                hint: "free disk space on the coordinator"
             )
         } catch {
             throw Refusal(.invalid, "\(error)", hint: (error as? CoordinatorError)?.hint ?? "")

@@ -191,7 +191,7 @@ import Testing
         let again = try consortium.attempt(
             ["campaign", "open", consortium.path("operator/plan.toml")] + consortium.operatorConfig
         )
-        #expect(again.status == 5 && again.error.contains("give this one another name"), "\(again)")
+        #expect(again.status == 5 && again.error.contains("choose another name"), "\(again)")
         try consortium.kumiai(
             "campaign",
             "init",

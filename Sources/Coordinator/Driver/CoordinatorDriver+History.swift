@@ -104,7 +104,7 @@ extension CoordinatorDriver {
         guard let hearing else { return }
         throw Refusal(
             .unavailable,
-            "the coordinator has just started, and waits for its sites before it decides anything",
+            "the coordinator has just started and decides nothing until its sites have reported what they have seen",
             hint:
                 """
                 try again later: it decides when all sites of the campaign are connected, after 30 s with its \

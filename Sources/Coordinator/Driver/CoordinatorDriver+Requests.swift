@@ -38,7 +38,12 @@ extension CoordinatorDriver {
             return reply(
                 id,
                 .submission(
-                    .postponed(reason: "the coordinator has just started, and waits for its sites before it decides")
+                    .postponed(
+                        reason: """
+                            the coordinator has just started and decides nothing until its sites have reported what \
+                            they have seen
+                            """
+                    )
                 )
             )
         }
@@ -120,7 +125,7 @@ extension CoordinatorDriver {
                 .conflict,
                 "a campaign cannot be opened now: the request \(error.message)",
                 hint: isNamed
-                    ? "that campaign has ended: give this one another name, with campaign = in its plan"
+                    ? "that campaign has ended; choose another name: campaign = \"…\" in the plan"
                     : "see kumiai campaign status"
             )
         }

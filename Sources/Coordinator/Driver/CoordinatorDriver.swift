@@ -268,7 +268,7 @@ package struct CoordinatorDriver: Sendable {
         let refusal = Refusal(
             .unavailable,
             "the coordinator cannot write its ledger: \(reason)",
-            hint: "the operator must check its disk; it continues automatically when that is fixed"
+            hint: "the operator must check the coordinator's disk; the coordinator continues by itself afterwards"
         )
         var effects: [CoordinatorEffect] = [.report(.undecided(refusal.message, hint: refusal.hint))]
         for effect in lost.held {

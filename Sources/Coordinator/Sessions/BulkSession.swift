@@ -140,7 +140,7 @@ struct BulkSession: ConnectionSession {
         case nil:
             throw Refusal(
                 .role,
-                "blob \(digest.short) is not a model that may be fetched",
+                "blob \(digest.short) is not a model that can be fetched",
                 hint: "fetch the model of the newest assignment, or a model by its name"
             )
         }

@@ -20,7 +20,13 @@ struct WorkerInitCommand: Command {
     @Option(help: ArgumentHelp("The coordinator's address.", valueName: "host:port"))
     var coordinator: String
 
-    @Option(help: ArgumentHelp("The site's demonstrations: robomimic HDF5.", valueName: "file"), completion: .file())
+    @Option(
+        help: ArgumentHelp(
+            "The site's demonstrations: a robomimic or ALOHA HDF5 file, or a directory of ALOHA files.",
+            valueName: "path"
+        ),
+        completion: .file()
+    )
     var demonstrations: String
 
     @Flag(help: "Stop the worker when a campaign has ended.")

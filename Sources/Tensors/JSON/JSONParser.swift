@@ -125,7 +125,7 @@ public struct JSONParser {
                 guard let string = String(validating: text, as: UTF8.self) else { throw error("a string is not UTF-8") }
                 return string
             case UInt8(ascii: "\\"): text += try escape()
-            case 0..<0x20: throw error("a control character in a string")
+            case 0..<0x20: throw error("a string contains a control character")
             default: text.append(byte)
             }
         }

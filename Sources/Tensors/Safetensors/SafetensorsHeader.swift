@@ -127,7 +127,7 @@ extension SafetensorsHeader {
         var byteCount = type.byteCount
         for dimension in dimensions {
             guard let size = dimension.integer else {
-                throw SafetensorsError("\(name) has a dimension that is not a whole number")
+                throw SafetensorsError("\(name) has a dimension that is not an integer")
             }
             let (product, overflow) = byteCount.multipliedReportingOverflow(by: size)
             guard !overflow else { throw SafetensorsError("the size of \(name) overflows") }

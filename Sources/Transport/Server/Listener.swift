@@ -189,7 +189,7 @@ public final class Listener: Sendable {
         for connection in admitted.all {
             guard let reason = problem(connection.certificate) else { continue }
             logger.warning(
-                "a connection is ended: its certificate does not hold any more",
+                "connection closed: its certificate is no longer valid",
                 metadata: ["peer": "\(connection.peer.path)", "reason": "\(reason)"]
             )
             connection.close()

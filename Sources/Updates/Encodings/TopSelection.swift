@@ -1,18 +1,19 @@
 import Tensors
 
-/// Finds the values of the largest magnitude, in two passes over all of them: one for the upper and one for the lower
-/// bits of the smallest that is kept.
+/// Selects the values of largest magnitude in two passes over all values: the first finds the upper bits of the
+/// smallest kept magnitude, the second its lower bits.
 struct TopSelection {
-    /// The bits of the smallest magnitude that is kept.
+    /// The bits of the smallest kept magnitude.
     private let threshold: UInt32
-    /// Values at the threshold that are kept: the first ones.
+    /// The number of kept values whose magnitude is exactly the threshold; these are the first ones.
     private let kept: Int
 
     private static let lowerBits = 16
 
     /// - Parameters:
-    ///   - values: at least `count` of them.
-    ///   - check: sees all values, a block at a time.
+    ///   - values: The values, at least `count`.
+    ///   - count: The number of values to keep.
+    ///   - check: Called with all values, block by block. If it throws, the selection fails.
     init(
         of values: any ValueSource,
         count: Int,
@@ -35,7 +36,7 @@ struct TopSelection {
         kept = count - above - aboveInBin
     }
 
-    /// The bin that holds the `count`-th largest, and how many are in those above it.
+    /// Returns the bin with the `count`-th largest magnitude, and the number of values in the bins above it.
     private static func bin(of count: Int, in histogram: [Int]) -> (bin: Int, above: Int) {
         var above = 0
         for bin in histogram.indices.reversed() {
@@ -45,7 +46,7 @@ struct TopSelection {
         return (0, above)
     }
 
-    /// Calls `body` with the numbers of the kept values, ascending, and these values, a block of the values at a time.
+    /// Calls `body` once per block of `values`, with the indices of its kept values, ascending, and these values.
     func forEachBlock(of values: any ValueSource, _ body: ([UInt32], [Float]) throws -> Void) throws {
         var (start, room) = (0, kept)
         try values.forEachBlock { block in
@@ -62,6 +63,6 @@ struct TopSelection {
         }
     }
 
-    /// Magnitudes compare like their bits.
+    /// The bits of the magnitude; they are ordered like the magnitudes.
     private static func magnitude(_ value: Float) -> UInt32 { value.bitPattern & 0x7fff_ffff }
 }

@@ -140,6 +140,8 @@ public actor WorkerService {
 
     /// Works until ``stop()``, or until the campaign has ended if the configuration requires this. Returns immediately
     /// if it was stopped before.
+    ///
+    /// - Throws: Nothing today: failures are logged and retried.
     public func run() async throws {
         guard phase == .new else { return }
         phase = .running

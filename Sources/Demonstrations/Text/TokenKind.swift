@@ -8,7 +8,7 @@ enum TokenKind: Equatable {
     /// Ignored, because it affects only how the scalar before it is drawn: texts that look the same must have the same
     /// words.
     case invisible
-    /// A word of its own.
+    /// A separate word.
     case symbol
     case separator
     /// Refused: control, private-use, unassigned and invisible characters, and U+FFFD. Texts that look the same could

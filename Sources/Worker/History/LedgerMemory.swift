@@ -160,6 +160,8 @@ package final class LedgerMemory: Sendable {
     private func isAccepted(_ loss: Receipt) -> Bool { disk.byteCount(acceptedPath(loss)) != nil }
 
     /// Stores a loss that the site's engineer can accept, once, with `kumiai worker accept-loss`.
+    ///
+    /// - Throws: An error if it cannot be stored.
     package func note(_ loss: DeclaredLoss) throws {
         try disk.makeDirectory(acceptedFolder)
         let path = acceptedPath(loss.entry) + Self.proposed
@@ -167,6 +169,8 @@ package final class LedgerMemory: Sendable {
     }
 
     /// Returns the losses that were declared and that this site has not accepted yet.
+    ///
+    /// - Throws: An error if a file cannot be read or is not valid.
     package func proposedLosses() throws -> [DeclaredLoss] {
         guard let logKey = try disk.contents(of: keyPath) else { return [] }
         return try disk.names(in: acceptedFolder).filter { $0.hasSuffix(Self.proposed) }.sorted().compactMap { name in
@@ -178,6 +182,8 @@ package final class LedgerMemory: Sendable {
     }
 
     /// Records that the engineer accepts the declared loss.
+    ///
+    /// - Throws: An error if it cannot be stored.
     package func accept(_ loss: DeclaredLoss) throws {
         try disk.makeDirectory(acceptedFolder)
         try disk.store(loss.entry.wireBytes, at: acceptedPath(loss.entry))
@@ -187,6 +193,8 @@ package final class LedgerMemory: Sendable {
     private static let proposed = ".proposed"
 
     /// Continues with the ledger after an accepted loss. The lost tree head is kept in another file.
+    ///
+    /// - Throws: An error if the tree head is not valid or cannot be stored.
     package func goOn(after welcome: Welcome) throws {
         if let seen {
             try disk.store(
@@ -266,6 +274,8 @@ package final class LedgerMemory: Sendable {
     }
 
     /// Moves a receipt to another directory, because its entry was lost and the loss was declared and accepted.
+    ///
+    /// - Throws: An error if the file cannot be moved.
     package func setAside(_ name: String) throws {
         guard let receipt = receipts[name] else { return }
         try disk.makeDirectory(lostFolder)

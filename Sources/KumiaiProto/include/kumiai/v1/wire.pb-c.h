@@ -330,7 +330,8 @@ struct  Kumiai__V1__Heartbeat
   uint64_t bytes_up;
   uint64_t bytes_down;
   /*
-   * The site's own description of its problem, at most 256 bytes; empty if there is none.
+   * The site's problem: a sentence of the worker's code, never the text of an error; at most 256 bytes; empty if there
+   * is none.
    */
   char *trouble;
   /*

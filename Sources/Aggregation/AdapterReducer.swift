@@ -145,17 +145,14 @@ struct AdapterReducer {
         let layout = input.model.layout
         let writer = try output.model(layout, input.model.header.metadata)
         let modules = Dictionary(uniqueKeysWithValues: adapter.modules.enumerated().map { ("\($1.name).weight", $0) })
+        let ranges = layout.elementRanges
         for tensor in layout.tensors {
             if let module = modules[tensor.name] {
                 try writeModule(module, factors, writer)
             } else {
-                for first in stride(from: 0, to: tensor.elementCount, by: Self.blockElements) {
-                    try writer.append(
-                        try weights(
-                            tensor.range.lowerBound / 4 + first,
-                            min(Self.blockElements, tensor.elementCount - first)
-                        )
-                    )
+                let range = ranges[tensor.name]!
+                for first in stride(from: range.lowerBound, to: range.upperBound, by: Self.blockElements) {
+                    try writer.append(weights(first, min(Self.blockElements, range.upperBound - first)))
                 }
             }
         }
@@ -242,7 +239,7 @@ struct AdapterReducer {
     }
 
     private func weights(_ start: Int, _ count: Int) throws -> [Float] {
-        try input.model.float32s(at: 4 * start, count: count)
+        try input.model.float32s(start..<start + count)
     }
 }
 

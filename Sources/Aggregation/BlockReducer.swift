@@ -97,10 +97,8 @@ final class Lane: @unchecked Sendable {
         next.deallocate()
     }
 
-    var nextBytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: next.baseAddress, count: count * 4) }
-    var stateBytes: UnsafeRawBufferPointer {
-        UnsafeRawBufferPointer(start: state.baseAddress, count: slots * count * 4)
-    }
+    var nextValues: UnsafeBufferPointer<Float> { UnsafeBufferPointer(rebasing: next[..<count]) }
+    var stateValues: UnsafeBufferPointer<Float> { UnsafeBufferPointer(rebasing: state[..<(slots * count)]) }
 
     func reduce(_ range: Range<Int>, _ task: AggregationTask, _ input: RoundInput) {
         count = range.count
@@ -118,11 +116,14 @@ final class Lane: @unchecked Sendable {
     /// Computes a part of the block; its results start at `place`.
     private func reduce(_ part: Range<Int>, at place: Int, _ task: AggregationTask, _ input: RoundInput) throws {
         try sum(part, task, input)
-        try read(weights, part, input.model)
+        try input.weights.read(UnsafeMutableBufferPointer(rebasing: weights[..<part.count]), from: part.lowerBound)
         let state = UnsafeMutableBufferPointer(rebasing: state[slots * place..<slots * (place + part.count)])
         if slots > 0 {
-            let numbers = slots * part.lowerBound..<slots * part.upperBound
-            if let file = input.serverState { try read(state, numbers, file) } else { state.initialize(repeating: 0) }
+            if let values = input.stateValues {
+                try values.read(state, from: slots * part.lowerBound)
+            } else {
+                state.initialize(repeating: 0)
+            }
         }
         task.strategy.optimizer.step(
             sums: UnsafeBufferPointer(rebasing: sums[..<part.count]),
@@ -145,11 +146,5 @@ final class Lane: @unchecked Sendable {
             }
             try Ring.accumulate(updates, count: range.count, into: sums.baseAddress!, task)
         }
-    }
-
-    private func read(_ buffer: UnsafeMutableBufferPointer<Float>, _ range: Range<Int>, _ file: SafetensorsFile) throws
-    {
-        let bytes = UnsafeMutableRawBufferPointer(start: buffer.baseAddress, count: range.count * 4)
-        try file.read(into: bytes, at: range.lowerBound * 4)
     }
 }

@@ -32,8 +32,8 @@ final class BlockWriter: @unchecked Sendable {
 
     private func append(_ lanes: [Lane]) throws {
         for lane in lanes where lane.count > 0 {
-            try model.append(lane.nextBytes)
-            try state?.append(lane.stateBytes)
+            try model.append(lane.nextValues)
+            try state?.append(lane.stateValues)
         }
     }
 

@@ -9,6 +9,8 @@ public struct RoundInput: Sendable {
     /// `nil` without LoRA, and in the first round.
     public let adapter: SafetensorsFile?
     public let serverState: SafetensorsFile?
+    let weights: FileValues
+    let stateValues: FileValues?
     /// In the order of the task's contributions.
     let updates: [UpdateReader]
 
@@ -22,15 +24,19 @@ public struct RoundInput: Sendable {
         serverState: SafetensorsFile?,
         updates: [SafetensorsFile]
     ) throws {
-        guard model.layout.isAllFloat32 else { throw AggregationError("the model has tensors that are not F32") }
+        guard model.layout.holdsWeights else {
+            throw AggregationError("the model has tensors that are not F32, BF16 or F16")
+        }
         guard task.contributions.count == updates.count, !updates.isEmpty else {
             throw AggregationError("the round has no updates, or not all of their files")
         }
         let tensors = TrainedTensors(task.training, base: model.layout, round: task.key.round)
         let format = UpdateFormat(tensors, task.compression)
         self.model = model
+        weights = try FileValues(model)
         self.adapter = adapter
         self.serverState = serverState
+        stateValues = try serverState.map(FileValues.init)
         self.updates = try zip(task.contributions, updates).map { contribution, file in
             // A late update is from an earlier round, but has the same format: plans whose format changes accept no
             // late updates.

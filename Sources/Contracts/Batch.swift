@@ -16,7 +16,8 @@ public struct Batch: Sendable {
 
     /// The memory of one batch, in bytes; two batches are in memory at a time.
     public static func byteCount(count: Int, _ c: PolicyConfiguration) -> Int {
-        4 * count * (c.stateCount + c.words + c.patches * c.patchPixels + 2 * c.chunk * c.actionCount + 1)
+        MemoryLayout<Float>.size * count
+            * (c.stateCount + c.words + c.patches * c.patchPixels + 2 * c.chunk * c.actionCount + 1)
     }
 
     /// The largest allowed size of a batch; listed in README.md.

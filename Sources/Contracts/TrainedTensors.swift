@@ -37,6 +37,6 @@ public struct TrainedTensors: Equatable, Sendable {
     ///
     /// - Parameter rank: The rank of the site's adapter if it is smaller than the plan's; `nil` for the plan's rank.
     public func layout(rank: Int? = nil) -> TensorLayout {
-        lora.map { part(rank: rank ?? $0.rank)!.layout } ?? base
+        lora.map { part(rank: rank ?? $0.rank)!.layout } ?? base.asFloat32
     }
 }

@@ -43,6 +43,40 @@ public struct TensorLayout: Equatable, Sendable {
     public var byteCount: Int { tensors.last?.range.upperBound ?? 0 }
     public var elementCount: Int { tensors.reduce(0) { $0 + $1.elementCount } }
     public var isAllFloat32: Bool { tensors.allSatisfy { $0.type == .f32 } }
+    /// Whether all tensors are of types that hold weights.
+    public var holdsWeights: Bool { tensors.allSatisfy(\.type.holdsWeights) }
+
+    /// For each tensor, the number of elements before it.
+    var elementStarts: [Int] {
+        var start = 0
+        return tensors.map { tensor in
+            defer { start += tensor.elementCount }
+            return start
+        }
+    }
+
+    /// The tensors' places in the order of the data, in elements, by name.
+    public var elementRanges: [String: Range<Int>] {
+        Dictionary(
+            uniqueKeysWithValues: zip(tensors, elementStarts).map { ($0.name, $1..<$1 + $0.elementCount) }
+        )
+    }
+
+    /// The same tensors in the same order as float32.
+    public var asFloat32: TensorLayout {
+        guard !isAllFloat32 else { return self }
+        let size = ElementType.f32.byteCount
+        return TensorLayout(
+            tensors: zip(tensors, elementStarts).map { tensor, start in
+                TensorDescription(
+                    name: tensor.name,
+                    type: .f32,
+                    shape: tensor.shape,
+                    range: start * size..<(start + tensor.elementCount) * size
+                )
+            }
+        )
+    }
 
     public subscript(name: String) -> TensorDescription? { tensors.first { $0.name == name } }
 

@@ -8,6 +8,7 @@ import CKernels
 struct SquaresSum: Sendable {
     /// 1 MiB of values, which stays in the CPU cache.
     static let blockElements = 256 * 1024
+    private static let valueBytes = MemoryLayout<Float>.size
 
     private var sum = 0.0
     private var lanes = [Double](repeating: 0, count: 16)
@@ -22,24 +23,29 @@ struct SquaresSum: Sendable {
     mutating func add(_ bytes: UnsafeRawBufferPointer) {
         var start = 0
         if !rest.isEmpty {
-            start = min(4 - rest.count, bytes.count)
+            start = min(Self.valueBytes - rest.count, bytes.count)
             rest += bytes[..<start]
-            guard rest.count == 4 else { return }
+            guard rest.count == Self.valueBytes else { return }
             let whole = rest
             rest = []
             whole.withUnsafeBytes { addValues($0) }
         }
-        let whole = (bytes.count - start) / 4 * 4
+        let whole = (bytes.count - start) / Self.valueBytes * Self.valueBytes
         addValues(UnsafeRawBufferPointer(rebasing: bytes[start..<start + whole]))
         rest += bytes[(start + whole)...]
     }
 
     private mutating func addValues(_ bytes: UnsafeRawBufferPointer) {
         var done = 0
-        while done < bytes.count / 4 {
-            let part = min(bytes.count / 4 - done, Self.blockElements - count)
+        while done < bytes.count / Self.valueBytes {
+            let part = min(bytes.count / Self.valueBytes - done, Self.blockElements - count)
             lanes.withUnsafeMutableBufferPointer {
-                kumiai_add_squares($0.baseAddress, bytes.baseAddress! + 4 * done, Int64(part), Int64(count))
+                kumiai_add_squares(
+                    $0.baseAddress,
+                    bytes.baseAddress! + done * Self.valueBytes,
+                    Int64(part),
+                    Int64(count)
+                )
             }
             (done, count) = (done + part, count + part)
             if count == Self.blockElements { endBlock() }

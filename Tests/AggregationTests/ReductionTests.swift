@@ -104,6 +104,33 @@ import Testing
         }
     }
 
+    @Test func aModelOfOtherElementTypesIsReducedInFloat32AndRoundedOnce() throws {
+        var generator = Generator(seed: 12)
+        let types: [ElementType] = [.bf16, .f16, .f32]
+        let typed = TensorLayout(
+            Self.layout.tensors.enumerated().map { ($1.name, types[$0 % types.count], $1.shape) }
+        )
+        func write(_ name: String, _ values: [Float], _ layout: TensorLayout) throws -> SafetensorsFile {
+            let writer = try SafetensorsWriter(path: directory.file(name), layout: layout)
+            try writer.append(values)
+            try writer.finish()
+            return try SafetensorsFile(path: directory.file(name))
+        }
+        let model = try write("typed", values(&generator), typed)
+        let start = try write("start", model.float32s(), typed.asFloat32)
+        let updates = try (0..<3).map { try write("u\($0)", values(&generator), typed.asFloat32) }
+        let task = task(.fedAvgM(learningRate: 1, momentum: 0.5), weights: [1, 2, 3])
+        let exact = try reduce(task, RoundInput(task, model: start, serverState: nil, updates: updates))
+        let rounded = try reduce(
+            task,
+            RoundInput(task, model: model, serverState: nil, updates: updates),
+            threads: 2,
+            block: 37
+        )
+        #expect(try rounded.model == write("expected", exact.model, typed).float32s())
+        #expect(rounded.state == exact.state && rounded.model != exact.model)
+    }
+
     @Test func firstRoundStartsFromZeroMomentum() throws {
         var generator = Generator(seed: 3)
         let update = values(&generator)

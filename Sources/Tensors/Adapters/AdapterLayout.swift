@@ -44,9 +44,7 @@ public struct AdapterLayout: Equatable, Sendable {
             if factors.contains(.b) { tensors.append((Self.nameOfB(module.name), .f32, [module.outputs, rank])) }
         }
         let layout = TensorLayout(tensors)
-        let ranges = Dictionary(
-            uniqueKeysWithValues: layout.tensors.map { ($0.name, $0.range.lowerBound / 4..<$0.range.upperBound / 4) }
-        )
+        let ranges = layout.elementRanges
         self.rank = rank
         self.layout = layout
         self.modules = modules.map {
@@ -70,11 +68,12 @@ public struct AdapterLayout: Equatable, Sendable {
     private static func modules(of base: TensorLayout, targets: [String]) -> [(
         name: String, outputs: Int, inputs: Int, weight: Range<Int>
     )] {
-        base.tensors.compactMap { tensor in
+        let ranges = base.elementRanges
+        return base.tensors.compactMap { tensor in
             guard tensor.shape.count == 2, tensor.elementCount > 0, tensor.name.hasSuffix(".weight") else { return nil }
             let name = String(tensor.name.dropLast(".weight".count))
             guard targets.contains(where: { name == $0 || name.hasSuffix(".\($0)") }) else { return nil }
-            return (name, tensor.shape[0], tensor.shape[1], tensor.range.lowerBound / 4..<tensor.range.upperBound / 4)
+            return (name, tensor.shape[0], tensor.shape[1], ranges[tensor.name]!)
         }
     }
 

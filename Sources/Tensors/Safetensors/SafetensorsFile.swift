@@ -52,32 +52,45 @@ public final class SafetensorsFile: Sendable {
         try source.fill(buffer, at: header.byteCount + offset)
     }
 
-    /// Returns the elements of one float32 tensor, row-major.
+    /// Returns the elements of one tensor as float32, row-major.
     ///
-    /// - Throws: `SafetensorsError` if the tensor is not float32 or cannot be read.
+    /// - Throws: `SafetensorsError` if the tensor holds no weights or cannot be read.
     public func values(of tensor: TensorDescription) throws -> [Float] {
-        guard tensor.type == .f32 else { throw SafetensorsError("\(tensor.name) is not F32", file: name) }
-        return try float32s(at: tensor.range.lowerBound, count: tensor.elementCount)
+        guard tensor.type.holdsWeights else {
+            throw SafetensorsError("\(tensor.name) is \(tensor.type.rawValue); expected F32, BF16 or F16", file: name)
+        }
+        return try [Float](unsafeUninitializedCapacity: tensor.elementCount) { buffer, initialized in
+            let values = UnsafeMutableBufferPointer(rebasing: buffer[..<tensor.elementCount])
+            try readWeights(into: values, tensor.type, at: tensor.range.lowerBound)
+            initialized = tensor.elementCount
+        }
     }
 
-    /// Returns all elements of a float32 file, in the order of the data.
-    ///
-    /// - Throws: `SafetensorsError` if a tensor is not float32 or cannot be read.
-    public func float32s() throws -> [Float] {
-        guard layout.isAllFloat32 else { throw SafetensorsError("a tensor is not F32", file: name) }
-        return try float32s(at: 0, count: layout.elementCount)
+    /// Fills `values` with elements of a type that holds weights, starting at byte `offset` of the data buffer.
+    func readWeights(into values: UnsafeMutableBufferPointer<Float>, _ type: ElementType, at offset: Int) throws {
+        guard type != .f32 else { return try read(into: UnsafeMutableRawBufferPointer(values), at: offset) }
+        // A part at a time: the temporary bytes stay small.
+        for part in ValueBlocks.ranges(values.count) {
+            try withUnsafeTemporaryAllocation(byteCount: part.count * type.byteCount, alignment: 16) { bytes in
+                try read(into: bytes, at: offset + part.lowerBound * type.byteCount)
+                type.decode(UnsafeRawBufferPointer(bytes), into: UnsafeMutableBufferPointer(rebasing: values[part]))
+            }
+        }
     }
 
-    /// Returns `count` elements of float32 tensors, starting at byte `offset` of the data.
+    /// Returns all elements as float32, in the order of the data.
     ///
-    /// - Throws: `SafetensorsError` or `InputFileError` if they cannot be read.
-    public func float32s(at offset: Int, count: Int) throws -> [Float] {
-        try [Float](unsafeUninitializedCapacity: count) { buffer, initialized in
-            try read(
-                into: UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(buffer)[..<(4 * count)]),
-                at: offset
-            )
-            initialized = count
+    /// - Throws: `SafetensorsError` if a tensor holds no weights or cannot be read.
+    public func float32s() throws -> [Float] { try float32s(0..<layout.elementCount) }
+
+    /// Returns a range of elements as float32, in the order of the data.
+    ///
+    /// - Throws: `SafetensorsError` if a tensor holds no weights, `InputFileError` if the elements cannot be read.
+    public func float32s(_ range: Range<Int>) throws -> [Float] {
+        let values = try FileValues(self)
+        return try [Float](unsafeUninitializedCapacity: range.count) { buffer, initialized in
+            try values.read(UnsafeMutableBufferPointer(rebasing: buffer[..<range.count]), from: range.lowerBound)
+            initialized = range.count
         }
     }
 

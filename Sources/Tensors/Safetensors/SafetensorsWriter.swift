@@ -4,7 +4,10 @@ import Glibc
 /// Writes a safetensors file of a known layout, block by block.
 public final class SafetensorsWriter {
     private let sink: any ByteSink
-    private var remaining: Int
+    private let layout: TensorLayout
+    /// Bytes of data that were appended, and the tensor that the next one belongs to.
+    private var written = 0
+    private var tensor = 0
 
     public convenience init(path: String, layout: TensorLayout, metadata: [(name: String, value: String)] = []) throws {
         try self.init(FileSink(path: path), layout: layout, metadata: metadata)
@@ -12,7 +15,7 @@ public final class SafetensorsWriter {
 
     public init(_ sink: any ByteSink, layout: TensorLayout, metadata: [(name: String, value: String)] = []) throws {
         self.sink = sink
-        remaining = layout.byteCount
+        self.layout = layout
         try SafetensorsHeader.encode(layout, metadata: metadata).withUnsafeBytes { try sink.append($0) }
     }
 
@@ -20,18 +23,45 @@ public final class SafetensorsWriter {
     ///
     /// - Throws: `SafetensorsWriteError` if the data cannot be written.
     public func append(_ bytes: UnsafeRawBufferPointer) throws {
-        precondition(bytes.count <= remaining, "more data than the layout holds")
+        precondition(bytes.count <= layout.byteCount - written, "more data than the layout holds")
         try sink.append(bytes)
-        remaining -= bytes.count
+        written += bytes.count
+        while tensor < layout.tensors.count, layout.tensors[tensor].range.upperBound <= written { tensor += 1 }
     }
 
-    public func append(_ values: [Float]) throws { try values.withUnsafeBytes { try append($0) } }
+    /// Appends numbers, rounded to the types of the tensors that they belong to.
+    ///
+    /// - Throws: `SafetensorsWriteError` if the data cannot be written.
+    public func append(_ values: [Float]) throws { try values.withUnsafeBufferPointer { try append($0) } }
+
+    /// The same; the numbers of an update or of a model are appended a block at a time.
+    package func append(_ values: UnsafeBufferPointer<Float>) throws {
+        var done = 0
+        while done < values.count {
+            precondition(tensor < layout.tensors.count, "more data than the layout holds")
+            let type = layout.tensors[tensor].type
+            let room = (layout.tensors[tensor].range.upperBound - written) / type.byteCount
+            let part = UnsafeBufferPointer(
+                rebasing: values[done..<done + min(values.count - done, room, ValueBlocks.elements)]
+            )
+            try append(part, as: type)
+            done += part.count
+        }
+    }
+
+    private func append(_ values: UnsafeBufferPointer<Float>, as type: ElementType) throws {
+        guard type != .f32 else { return try append(UnsafeRawBufferPointer(values)) }
+        try withUnsafeTemporaryAllocation(byteCount: values.count * type.byteCount, alignment: 16) { bytes in
+            type.encode(values, into: bytes)
+            try append(UnsafeRawBufferPointer(bytes))
+        }
+    }
 
     /// Makes the file durable. All data must have been appended.
     ///
     /// - Throws: `SafetensorsWriteError` if the file cannot be synchronised.
     public func finish() throws {
-        precondition(remaining == 0, "less data than the layout holds")
+        precondition(written == layout.byteCount, "less data than the layout holds")
         try sink.synchronise()
     }
 }

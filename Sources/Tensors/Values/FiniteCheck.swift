@@ -60,11 +60,11 @@ extension TensorLayout {
     public func checkFinite(_ values: [Float], called name: String = "") throws {
         precondition(values.count == elementCount)
         guard let found = values.withUnsafeBytes({ ElementType.f32.firstNonFinite(in: $0) }) else { return }
-        let tensor = tensors.first { $0.range.contains(4 * found.element) }!
+        let index = elementStarts.lastIndex { $0 <= found.element }!
         throw NotFiniteError(
             file: name,
-            tensor: tensor,
-            element: found.element - tensor.range.lowerBound / 4,
+            tensor: tensors[index],
+            element: found.element - elementStarts[index],
             value: found.value
         )
     }

@@ -19,8 +19,11 @@ struct Int8Encoding: UpdateEncoding {
         let first = start / block, last = (start + values.count - 1) / block
         try withUnsafeTemporaryAllocation(of: Float.self, capacity: last - first + 1) { scales in
             try withUnsafeTemporaryAllocation(of: Int8.self, capacity: values.count) { bytes in
-                try file.read(into: UnsafeMutableRawBufferPointer(scales), at: first * 4)
-                try file.read(into: UnsafeMutableRawBufferPointer(bytes), at: blocks * 4 + start)
+                try file.read(into: UnsafeMutableRawBufferPointer(scales), at: first * ElementType.f32.byteCount)
+                try file.read(
+                    into: UnsafeMutableRawBufferPointer(bytes),
+                    at: blocks * ElementType.f32.byteCount + start
+                )
                 for number in first...last {
                     let from = max(start, number * block) - start,
                         to = min(start + values.count, (number + 1) * block) - start

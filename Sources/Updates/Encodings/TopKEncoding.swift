@@ -6,6 +6,8 @@ struct TopKEncoding: UpdateEncoding {
     let kept: Int
     private let count: Int
     private static let pairsAtATime = 64 * 1024
+    private static let indexBytes = ElementType.u32.byteCount
+    private static let valueBytes = ElementType.f32.byteCount
 
     init(_ decoded: TensorLayout, fraction: Double) {
         count = decoded.elementCount
@@ -25,15 +27,15 @@ struct TopKEncoding: UpdateEncoding {
                     let size = min(Self.pairsAtATime, kept - place, values.count)
                     try file.read(
                         into: UnsafeMutableRawBufferPointer(
-                            rebasing: UnsafeMutableRawBufferPointer(indices)[..<(4 * size)]
+                            rebasing: UnsafeMutableRawBufferPointer(indices)[..<(size * Self.indexBytes)]
                         ),
-                        at: 4 * place
+                        at: place * Self.indexBytes
                     )
                     try file.read(
                         into: UnsafeMutableRawBufferPointer(
-                            rebasing: UnsafeMutableRawBufferPointer(numbers)[..<(4 * size)]
+                            rebasing: UnsafeMutableRawBufferPointer(numbers)[..<(size * Self.valueBytes)]
                         ),
-                        at: 4 * (kept + place)
+                        at: kept * Self.indexBytes + place * Self.valueBytes
                     )
                     for pair in 0..<size {
                         let index = Int(indices[pair])
@@ -53,7 +55,7 @@ struct TopKEncoding: UpdateEncoding {
         while low < high {
             let middle = (low + high) / 2
             var index: UInt32 = 0
-            try withUnsafeMutableBytes(of: &index) { try file.read(into: $0, at: 4 * middle) }
+            try withUnsafeMutableBytes(of: &index) { try file.read(into: $0, at: middle * Self.indexBytes) }
             if Int(index) < number { low = middle + 1 } else { high = middle }
         }
         return low
@@ -65,7 +67,10 @@ struct TopKEncoding: UpdateEncoding {
         for place in stride(from: 0, to: kept, by: indices.count) {
             let size = min(indices.count, kept - place)
             try indices.withUnsafeMutableBytes {
-                try file.read(into: UnsafeMutableRawBufferPointer(rebasing: $0[..<(4 * size)]), at: 4 * place)
+                try file.read(
+                    into: UnsafeMutableRawBufferPointer(rebasing: $0[..<(size * Self.indexBytes)]),
+                    at: place * Self.indexBytes
+                )
             }
             for index in indices[..<size] {
                 guard Int(index) >= next, Int(index) < count else {

@@ -44,7 +44,7 @@ struct Float32Encoding: UpdateEncoding {
     let layout: TensorLayout
 
     func read(_ values: UnsafeMutableBufferPointer<Float>, from start: Int, of file: SafetensorsFile) throws {
-        try file.read(into: UnsafeMutableRawBufferPointer(values), at: start * 4)
+        try file.read(into: UnsafeMutableRawBufferPointer(values), at: start * ElementType.f32.byteCount)
     }
 
     func write(_ values: any ValueSource, to writer: SafetensorsWriter) throws {

@@ -1,0 +1,60 @@
+/// Conversion of elements from and to float32.
+extension ElementType {
+    /// Whether models may have weights of this type: float32, bfloat16 and float16.
+    public var holdsWeights: Bool {
+        switch self {
+        case .f32, .bf16, .f16: true
+        case .f64, .i64, .i32, .i16, .i8, .u64, .u32, .u16, .u8, .boolean: false
+        }
+    }
+
+    /// Writes elements as float32, exactly.
+    ///
+    /// - Parameters:
+    ///   - bytes: Whole elements of a type that holds weights.
+    ///   - values: As many numbers.
+    func decode(_ bytes: UnsafeRawBufferPointer, into values: UnsafeMutableBufferPointer<Float>) {
+        switch self {
+        case .f32: UnsafeMutableRawBufferPointer(values).copyMemory(from: bytes)
+        case .bf16:
+            bytes.withMemoryRebound(to: UInt16.self) { halves in
+                for index in values.indices { values[index] = Float(bitPattern: UInt32(halves[index]) << 16) }
+            }
+        case .f16:
+            bytes.withMemoryRebound(to: UInt16.self) { halves in
+                for index in values.indices { values[index] = Float(Float16(bitPattern: halves[index])) }
+            }
+        default: preconditionFailure("\(rawValue) holds no weights")
+        }
+    }
+
+    /// Writes float32 numbers as elements of a type that holds weights, rounded to nearest, ties to even. A finite number
+    /// above the type's range becomes its largest finite number.
+    func encode(_ values: UnsafeBufferPointer<Float>, into bytes: UnsafeMutableRawBufferPointer) {
+        switch self {
+        case .f32: bytes.copyMemory(from: UnsafeRawBufferPointer(values))
+        case .bf16:
+            bytes.withMemoryRebound(to: UInt16.self) { halves in
+                for index in values.indices { halves[index] = Self.bfloat16(values[index]) }
+            }
+        case .f16:
+            bytes.withMemoryRebound(to: UInt16.self) { halves in
+                for index in values.indices { halves[index] = Self.float16(values[index]) }
+            }
+        default: preconditionFailure("\(rawValue) holds no weights")
+        }
+    }
+
+    private static func bfloat16(_ value: Float) -> UInt16 {
+        let bits = value.bitPattern
+        guard value.isFinite else { return UInt16(bits >> 16) | (value.isNaN ? 0x40 : 0) }
+        let rounded = UInt16((bits + 0x7fff + (bits >> 16 & 1)) >> 16)
+        return rounded & 0x7f80 == 0x7f80 ? rounded & 0x8000 | 0x7f7f : rounded
+    }
+
+    private static func float16(_ value: Float) -> UInt16 {
+        let rounded = Float16(value)
+        guard rounded.isInfinite, value.isFinite else { return rounded.bitPattern }
+        return (value < 0 ? -Float16.greatestFiniteMagnitude : .greatestFiniteMagnitude).bitPattern
+    }
+}

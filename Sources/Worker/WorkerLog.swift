@@ -59,12 +59,14 @@ struct WorkerLog: Sendable {
                 "training failed",
                 metadata: [
                     "round": "\(key)", "reason": "\(failure.reason)",
-                    "hint": "run kumiai worker doctor; the training is retried",
+                    "hint": "\(failure.hint.isEmpty ? Self.trainingHint : failure.hint); the training is retried",
                 ]
             )
         default: break
         }
     }
+
+    private static let trainingHint = "run kumiai worker doctor"
 
     private func updates(_ observation: WorkerObservation) {
         switch observation {

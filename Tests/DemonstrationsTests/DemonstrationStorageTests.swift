@@ -243,7 +243,11 @@ import Testing
     func filtersThatAreMissingAreNamed(filter: Int32, name: String) {
         // The rate is missing as well: one error names everything that does not fit.
         Recordings.write(path, rate: nil) { $0.replaceState(of: "demo_0", Recordings.eef(), .filtered(filter)) }
-        expect(Recordings.problem(path), says: "/data/demo_0/obs/eef is compressed with \(name)", "cannot be checked")
+        expect(
+            Recordings.problem(path),
+            says: "/data/demo_0/obs/eef is compressed with \(name)",
+            "cannot check that the data"
+        )
     }
 
     // MARK: Not files

@@ -169,7 +169,11 @@ import Testing
 
     private func entries(_ consortium: Consortium) throws {
         let shown = try consortium.kumiai("audit", "show", "2", consortium.data).output
-        #expect(shown.contains("fedavgm, learning rate 1.0, momentum 0.7"), "\(shown)")
+        for (key, value) in [
+            ("strategy.kind", "fedavgm"), ("strategy.learning_rate", "1.0"), ("strategy.momentum", "0.7"),
+        ] {
+            #expect(shown.contains(try Regex("\(key) +\(value)\\n")), "\(shown)")
+        }
         #expect(!shown.contains("fedAvgM("))
     }
 

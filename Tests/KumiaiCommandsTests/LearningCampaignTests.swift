@@ -14,32 +14,35 @@ import Testing
         var edits: [(String, String)] = []
     }
 
-    static let average = "kind = \"fedavgm\"\nlearning_rate = 1.0\nmomentum = 0.7"
+    /// Edits that replace the plan's strategy.
+    private static func strategy(_ kind: String, rate: Double, _ lines: String = "") -> [(String, String)] {
+        [
+            ("kind = \"fedavgm\"", "kind = \"\(kind)\""), ("learning_rate = 1.0", "learning_rate = \(rate)"),
+            ("momentum = 0.7", lines),
+        ]
+    }
+
     static let kinds: [Kind] = [
         Kind(description: "exact LoRA", aggregation: "exact"),
         Kind(
             description: "alternating LoRA, int8, FedAdam",
             aggregation: "alternating",
             compression: "int8",
-            edits: [(average, "kind = \"fedadam\"\nlearning_rate = 0.01\nbeta1 = 0.9\nbeta2 = 0.99\ntau = 0.001")]
+            edits: strategy("fedadam", rate: 0.01, "beta1 = 0.9\nbeta2 = 0.99\ntau = 0.001")
         ),
         Kind(
             description: "frozen LoRA, bfloat16, FedYogi, cosine",
             aggregation: "frozen_a",
             compression: "bfloat16",
-            edits: [
-                (average, "kind = \"fedyogi\"\nlearning_rate = 0.01"),
-                ("schedule = \"linear\"\nwarmup_rounds = 0", "schedule = \"cosine\"\nwarmup_rounds = 2"),
+            edits: strategy("fedyogi", rate: 0.01) + [
+                ("schedule = \"linear\"", "schedule = \"cosine\""), ("warmup_rounds = 0", "warmup_rounds = 2"),
             ]
         ),
         Kind(description: "averaged LoRA, top-k", aggregation: "average", compression: "topk"),
         Kind(
             description: "whole model, top-k, DiLoCo, FedProx",
             compression: "topk",
-            edits: [
-                (average, "kind = \"nesterov\"\nlearning_rate = 0.7\nmomentum = 0.9"),
-                ("proximal = 0.0", "proximal = 0.1"),
-            ]
+            edits: strategy("nesterov", rate: 0.7, "momentum = 0.9") + [("proximal = 0.0", "proximal = 0.1")]
         ),
         Kind(
             description: "whole model, int8, epochs",
@@ -257,7 +260,7 @@ import Testing
     /// The worker reports the reason, sends nothing, and continues.
     @Test func aTrainingThatDivergesIsATroubleWithAReason() throws {
         let consortium = try Consortium(sites: 1, localSteps: 6)
-        try consortium.edit("operator/plan.toml", "learning_rate = 1e-3", "learning_rate = 1e36")
+        try consortium.edit("operator/plan.toml", "learning_rate = 0.001", "learning_rate = 1e36")
         let coordinator = try consortium.startCoordinator()
         try consortium.openCampaign()
         let worker = try consortium.startWorker(0)
@@ -315,7 +318,7 @@ import Testing
         try consortium.edit("acme-osaka/worker.toml", "embodiment = \"\"", "embodiment = \"ur5\"")
         let robot = try doctor()
         #expect(
-            robot.status == 1 && robot.output.contains("embodiment is ur5, the contract is for sawyer"),
+            robot.status == 1 && robot.output.contains("embodiment is ur5, but the contract is for sawyer"),
             "\(robot.output)"
         )
         try consortium.edit("acme-osaka/worker.toml", "embodiment = \"ur5\"", "embodiment = \"\"")

@@ -22,7 +22,7 @@ enum EntryText {
                 ]
             )
         case .campaignOpened(let plan, let by):
-            return ("campaign opened", [("campaign", plan.campaign.text), ("by", by)] + self.fields(of: plan))
+            return ("campaign opened", [("by", by)] + fields(of: plan))
         case .roundOpened(let opening):
             return (
                 "round opened",

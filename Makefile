@@ -1,4 +1,6 @@
 SHELL := /bin/bash
+# See Package.swift.
+export KUMIAI_TESTABLE := 1
 .SHELLFLAGS := -euo pipefail -c
 # 100000 seeds take about a quarter of an hour on two cores.
 SEEDS ?= 10000
@@ -11,6 +13,8 @@ SWIFT_BUILD := swift build -c release
 PACKAGES := libssl-dev libprotobuf-c-dev libopenblas-dev libhdf5-dev zlib1g-dev libsqlite3-dev pkg-config
 TEST_PACKAGES := $(PACKAGES) openssl protobuf-c-compiler protobuf-compiler python3-protobuf python3-venv tinyproxy-bin
 ARGS ?=
+# Of the names of tests, for one module's alone.
+FILTER ?=
 JSON ?=
 
 # The first thing that a newcomer runs.
@@ -25,7 +29,7 @@ test: setup-test
 	$(SWIFT_BUILD) --build-tests
 	# One after the other: they start real processes, and a starved peer would time out.
 	# What failed stands once more at the end, where it is found.
-	swift test -c release --skip-build --no-parallel 2>&1 | tee .build/test.log || { grep '✘' .build/test.log; exit 1; }
+	swift test -c release --skip-build --no-parallel $(if $(FILTER),--filter '$(FILTER)') 2>&1 | tee .build/test.log || { grep '✘' .build/test.log; exit 1; }
 
 # A consortium's life with crashes, cuts, full disks and lies, SEEDS times over; SEED=17 plays one again and says what happens.
 simulate: setup

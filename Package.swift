@@ -1,11 +1,11 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-let settings: [SwiftSetting] = [
-    .enableUpcomingFeature("ExistentialAny"),
-    // Tests run against the optimised build that users get, and reach inside it.
-    .unsafeFlags(["-enable-testing"]),
-]
+// Tests run against the optimised build and reach inside it; make sets this. A package that depends on this one may not be
+// given such flags.
+let isTestable = Context.environment["KUMIAI_TESTABLE"] != nil
+let settings: [SwiftSetting] =
+    [.enableUpcomingFeature("ExistentialAny")] + (isTestable ? [.unsafeFlags(["-enable-testing"])] : [])
 
 /// A room of the house: what it owns is said in CONTRIBUTING.md, what it may import stands here.
 func room(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
@@ -33,11 +33,12 @@ let package = Package(
     name: "kumiai",
     products: [
         .executable(name: "kumiai", targets: ["kumiai"]),
+        // For programs that verify ledgers and releases; what the shells share among themselves is not part of it.
         .library(
-            name: "KumiaiLibrary",
+            name: "Kumiai",
             targets: [
-                "Transport", "Blobs", "Aggregation", "LinearAlgebra", "Contracts", "Demonstrations", "Policies",
-                "Trainers", "Coordinator", "Worker",
+                "Federation", "Tensors", "Updates", "Aggregation", "Identity", "Ledger", "Blobs", "Releases",
+                "Verification",
             ]
         ),
     ],
@@ -59,10 +60,7 @@ let package = Package(
         // need the widest vectors.
         .target(name: "KumiaiProto", dependencies: ["CProtobufC"]),
         .target(name: "CPlatform"),
-        .target(
-            name: "CKernels",
-            cSettings: [.unsafeFlags(["-O3", "-ffp-contract=off", "-fno-math-errno"])]
-        ),
+        .target(name: "CKernels"),
 
         // The core: values and decisions.
         room("Settings"),
@@ -139,6 +137,26 @@ let package = Package(
             ]
         ),
         .executableTarget(name: "kumiai", dependencies: ["KumiaiCommands"], swiftSettings: settings),
+
+        .target(name: "Kumiai", path: "Sources/Documentation", exclude: ["Kumiai.docc"]),
+
+        // Not shipped: the figures of `make bench`, each beside what it is compared with.
+        .systemLibrary(
+            name: "COpenSSLBaseline",
+            path: "Benchmarks/Sources/COpenSSLBaseline",
+            pkgConfig: "openssl",
+            providers: [.apt(["libssl-dev"])]
+        ),
+        .executableTarget(
+            name: "KumiaiBenchmarks",
+            dependencies: [
+                "COpenSSLBaseline", "Federation", "Tensors", "Contracts", "Aggregation", "Identity", "Wire", "Blobs",
+                "LinearAlgebra", "Demonstrations", "Policies", "Trainers", "Transport", "Coordinator", "Worker", log,
+                nioPosix,
+            ],
+            path: "Benchmarks/Sources/KumiaiBenchmarks",
+            swiftSettings: settings
+        ),
 
         // Tests.
         .target(

@@ -9,29 +9,29 @@ import Verification
 import Wire
 
 /// The findings of a verification: everything in the copy that is not valid.
-public struct VerificationReport: Equatable, Sendable {
-    public struct Finding: Equatable, Sendable {
+package struct VerificationReport: Equatable, Sendable {
+    package struct Finding: Equatable, Sendable {
         /// What the finding is about: `entry 17`, `blob 3f…`, `ledger.sqlite`, `release FY2027`.
-        public let subject: String
-        public let message: String
+        package let subject: String
+        package let message: String
     }
 
-    public internal(set) var findings: [Finding] = []
+    package internal(set) var findings: [Finding] = []
     /// What was not checked, and why.
-    public internal(set) var notes: [String] = []
-    public internal(set) var entries = 0
-    public internal(set) var updates = 0
-    public internal(set) var rounds = 0
-    public internal(set) var blobs = 0
-    public internal(set) var releases = 0
+    package internal(set) var notes: [String] = []
+    package internal(set) var entries = 0
+    package internal(set) var updates = 0
+    package internal(set) var rounds = 0
+    package internal(set) var blobs = 0
+    package internal(set) var releases = 0
     /// The number of witnesses, which are receipts and tree heads of others, that this ledger extends.
-    public internal(set) var witnesses = 0
+    package internal(set) var witnesses = 0
 
-    public var isSound: Bool { findings.isEmpty }
+    package var isSound: Bool { findings.isEmpty }
 }
 
 /// Verifies a copy offline: every hash, every signature, and that each entry follows from those before it.
-public struct CopyVerification {
+package struct CopyVerification {
     private let copy: LedgerCopy
     private var signatures: EntrySignatures
     private var report = VerificationReport()
@@ -62,7 +62,7 @@ public struct CopyVerification {
     ///   - progress: Called with the number of items checked and the total number.
     /// - Returns: The report.
     /// - Throws: `AuditError` or `BlobError` if the copy cannot be read.
-    public static func run(_ copy: LedgerCopy, witnesses: [Witness] = [], progress: (Int, Int) -> Void = { _, _ in })
+    package static func run(_ copy: LedgerCopy, witnesses: [Witness] = [], progress: (Int, Int) -> Void = { _, _ in })
         throws -> VerificationReport
     {
         var verification = CopyVerification(copy)
@@ -322,5 +322,5 @@ public struct CopyVerification {
 
 extension VerificationReport {
     /// Creates the report for a copy whose ledger cannot be read.
-    public init(unreadable message: String) { findings = [Finding(subject: "ledger.sqlite", message: message)] }
+    package init(unreadable message: String) { findings = [Finding(subject: "ledger.sqlite", message: message)] }
 }

@@ -7,12 +7,12 @@ import Verification
 import Wire
 
 /// A copy of a coordinator's data directory; it is read without being trusted or changed.
-public struct LedgerCopy: Sendable {
-    public let directory: String
-    public let roots: TrustRoots
-    public let entries: [StoredEntry]
+package struct LedgerCopy: Sendable {
+    package let directory: String
+    package let roots: TrustRoots
+    package let entries: [StoredEntry]
     /// `nil` if the copy has none.
-    public let treeHead: String?
+    package let treeHead: String?
 
     var ledgerPath: String { directory + "/ledger.sqlite" }
     var sealPath: String { directory + "/ledger.seal" }
@@ -25,7 +25,7 @@ public struct LedgerCopy: Sendable {
     ///   - directory: The copy of the data directory.
     ///   - authority: The path of the CA certificate that the auditor trusts; if `nil`, the copy's own is used.
     /// - Throws: `AuditError` if the copy cannot be read, or its ledger was founded under another CA.
-    public init(directory: String, authority: String?) throws {
+    package init(directory: String, authority: String?) throws {
         self.directory = directory
         guard FileManager.default.fileExists(atPath: directory) else {
             throw AuditError(
@@ -101,7 +101,7 @@ public struct LedgerCopy: Sendable {
         return (try store.entries(), try store.newestTreeHead())
     }
 
-    public func entry(at index: Int) throws -> Entry {
+    package func entry(at index: Int) throws -> Entry {
         guard entries.indices.contains(index) else {
             throw AuditError("the ledger has no entry \(index): it has \(entries.count)", code: .wrongOption)
         }
@@ -115,12 +115,12 @@ public struct LedgerCopy: Sendable {
         return try Entry(wireBytes: entries[index].bytes)
     }
 
-    public var blobs: BlobStore { BlobStore(reading: blobsPath) }
+    package var blobs: BlobStore { BlobStore(reading: blobsPath) }
 }
 
 /// An audit that cannot be done.
-public struct AuditError: Error, Equatable, Sendable, CustomStringConvertible {
-    public enum Code: Sendable {
+package struct AuditError: Error, Equatable, Sendable, CustomStringConvertible {
+    package enum Code: Sendable {
         case failed
         /// The ledger violates the rules, so it was changed or is not a ledger.
         case tampered
@@ -130,13 +130,13 @@ public struct AuditError: Error, Equatable, Sendable, CustomStringConvertible {
         case wrongOption
     }
 
-    public let code: Code
-    public let message: String
-    public let hint: String
-    public init(_ message: String, hint: String = "", code: Code = .failed) {
+    package let code: Code
+    package let message: String
+    package let hint: String
+    package init(_ message: String, hint: String = "", code: Code = .failed) {
         self.code = code
         self.message = message
         self.hint = hint
     }
-    public var description: String { message }
+    package var description: String { message }
 }

@@ -4,22 +4,22 @@ import Foundation
 import Verification
 
 /// The recomputation of a round from its stored updates.
-public struct Replay: Sendable {
-    public let task: AggregationTask
+package struct Replay: Sendable {
+    package let task: AggregationTask
     /// The result of the round according to the ledger.
-    public let recorded: GlobalState
+    package let recorded: GlobalState
     /// The recomputed result.
-    public let computed: GlobalState
+    package let computed: GlobalState
     /// A release with this round's adapter folded into its model, whose result no other entry states.
-    public let release: Release?
+    package let release: Release?
 
-    public struct Release: Sendable {
-        public let name: ModelName
-        public let recorded: Digest
-        public let computed: Digest
+    package struct Release: Sendable {
+        package let name: ModelName
+        package let recorded: Digest
+        package let computed: Digest
     }
 
-    public var isIdentical: Bool { recorded == computed && release.map { $0.recorded == $0.computed } ?? true }
+    package var isIdentical: Bool { recorded == computed && release.map { $0.recorded == $0.computed } ?? true }
 
     /// Recomputes the committed attempt of `round`.
     ///
@@ -30,7 +30,7 @@ public struct Replay: Sendable {
     ///   - threads: The number of threads.
     /// - Returns: The recorded and the recomputed results.
     /// - Throws: `AuditError` if there is no such round or its blobs are missing or damaged.
-    public static func run(_ copy: LedgerCopy, round: Int, campaign: CampaignID? = nil, threads: Int = 2) throws
+    package static func run(_ copy: LedgerCopy, round: Int, campaign: CampaignID? = nil, threads: Int = 2) throws
         -> Replay
     {
         let all = try RoundHistory(copy).rounds
@@ -78,8 +78,8 @@ public struct Replay: Sendable {
     }
 
     /// The outcome for one committed round in a replay of all.
-    public struct Outcome: Sendable {
-        public enum Result: Equatable, Sendable {
+    package struct Outcome: Sendable {
+        package enum Result: Equatable, Sendable {
             case identical
             case different
             /// Its updates were removed after the plan's retention period.
@@ -88,13 +88,13 @@ public struct Replay: Sendable {
             case unreadable(String)
         }
 
-        public let campaign: CampaignID
-        public let round: Int
-        public let updates: Int
-        public let result: Result
+        package let campaign: CampaignID
+        package let round: Int
+        package let updates: Int
+        package let result: Result
 
         /// Whether the copy gives no reason to doubt the round.
-        public var isSound: Bool { result == .identical || result == .pruned }
+        package var isSound: Bool { result == .identical || result == .pruned }
     }
 
     /// Recomputes every committed round of a campaign, or of all campaigns if `campaign` is `nil`.
@@ -102,7 +102,7 @@ public struct Replay: Sendable {
     /// - Parameter progress: Called with the number of finished rounds and the total number.
     /// - Returns: The outcome of each round.
     /// - Throws: `AuditError` if there is no such campaign.
-    public static func all(
+    package static func all(
         _ copy: LedgerCopy,
         campaign: CampaignID? = nil,
         threads: Int = 2,

@@ -2,39 +2,39 @@ import Blobs
 import Federation
 
 /// The history of a ledger's rounds, for an auditor.
-public struct RoundHistory: Sendable {
-    public struct Record: Sendable {
-        public let campaign: CampaignID
+package struct RoundHistory: Sendable {
+    package struct Record: Sendable {
+        package let campaign: CampaignID
         /// The indices of the entries that opened it, and that committed or abandoned it.
-        public let openedEntry: Int
-        public var endedEntry: Int?
-        public var task: AggregationTask
-        public let openedAt: Timestamp
-        public var cohort: [SiteID]
-        public var updates: [(index: Int, update: AcceptedUpdate)] = []
-        public var refusals: [RefusedUpdate] = []
-        public var commit: RoundCommit?
-        public var endedAt: Timestamp?
-        public var abandoned: String?
+        package let openedEntry: Int
+        package var endedEntry: Int?
+        package var task: AggregationTask
+        package let openedAt: Timestamp
+        package var cohort: [SiteID]
+        package var updates: [(index: Int, update: AcceptedUpdate)] = []
+        package var refusals: [RefusedUpdate] = []
+        package var commit: RoundCommit?
+        package var endedAt: Timestamp?
+        package var abandoned: String?
         /// Why its campaign ended while the round was open.
-        public var ended: String?
+        package var ended: String?
         /// A release of this round, from a campaign that ended before its plan did.
-        public var release: ReleaseCutting?
+        package var release: ReleaseCutting?
         /// Its updates are no longer kept: it can be verified but not replayed.
-        public var isPruned = false
+        package var isPruned = false
 
         /// The sites whose updates count in it. For a committed round these include updates that an abandoned attempt
         /// accepted.
-        public var sites: [SiteID] { counted.map(\.site) }
+        package var sites: [SiteID] { counted.map(\.site) }
 
         /// Those of ``sites`` whose update is for this round.
-        public var timely: [SiteID] { counted.filter { $0.round == task.key.round }.map(\.site) }
+        package var timely: [SiteID] { counted.filter { $0.round == task.key.round }.map(\.site) }
 
         /// Those of ``sites`` whose update was late, for an earlier round. A site may be in both lists.
-        public var late: [SiteID] { counted.filter { $0.round < task.key.round }.map(\.site) }
+        package var late: [SiteID] { counted.filter { $0.round < task.key.round }.map(\.site) }
 
         /// The sites that were asked and have no counted update for this round.
-        public var missing: [SiteID] { cohort.filter { !timely.contains($0) } }
+        package var missing: [SiteID] { cohort.filter { !timely.contains($0) } }
 
         private var counted: [(site: SiteID, round: Int)] {
             guard commit != nil else {
@@ -47,17 +47,17 @@ public struct RoundHistory: Sendable {
         var roundsOfUpdates: [Digest: Int] = [:]
     }
 
-    public private(set) var rounds: [Record] = []
+    package private(set) var rounds: [Record] = []
     /// Events other than rounds, with their entries' indices: changes of campaigns and of the CA, losses, corrections
     /// of the clock, and attempts abandoned before they opened.
-    public private(set) var events: [(index: Int, text: String)] = []
+    package private(set) var events: [(index: Int, text: String)] = []
     /// The rounds for which the campaign's accepted updates were trained.
     private var roundsOfUpdates: [Digest: Int] = [:]
 
     /// Folds the entries.
     ///
     /// - Throws: `AuditError` at the first entry that does not follow from those before it.
-    public init(_ copy: LedgerCopy) throws {
+    package init(_ copy: LedgerCopy) throws {
         var state = ConsortiumState()
         let hint = "kumiai audit verify lists everything that is wrong"
         guard !copy.entries.isEmpty else { throw AuditError("the ledger is empty", hint: hint, code: .tampered) }
@@ -159,14 +159,14 @@ public struct RoundHistory: Sendable {
 }
 
 /// Whether a round can be recomputed from a copy.
-public enum Replayability: Equatable, Sendable, CustomStringConvertible {
+package enum Replayability: Equatable, Sendable, CustomStringConvertible {
     case replayable
     case pruned
     case missing(Int)
     /// The round has no result.
     case notCommitted
 
-    public var description: String {
+    package var description: String {
         switch self {
         case .replayable: "yes"
         case .pruned: "pruned"
@@ -177,7 +177,7 @@ public enum Replayability: Equatable, Sendable, CustomStringConvertible {
 }
 
 extension RoundHistory.Record {
-    public func replayability(in blobs: BlobStore) -> Replayability {
+    package func replayability(in blobs: BlobStore) -> Replayability {
         guard commit != nil else { return .notCommitted }
         let needed = task.start.blobs + task.contributions.map(\.update)
         let missing = needed.count { !blobs.contains($0) }

@@ -9,9 +9,9 @@ import Wire
 /// A receipt or a tree head that another party got from the coordinator. The ledger must extend it.
 ///
 /// A completely rewritten history is consistent in itself; only what others hold can expose it.
-public struct Witness: Sendable {
+package struct Witness: Sendable {
     /// The file that it was read from.
-    public let name: String
+    package let name: String
     private let kind: Kind
 
     private enum Kind: Sendable {
@@ -24,7 +24,7 @@ public struct Witness: Sendable {
     /// Reads a receipt (`*.receipt`) or a tree head (a signed note), or all of them in a directory.
     ///
     /// - Throws: `AuditError` if a file cannot be read or is neither a receipt nor a tree head.
-    public static func read(_ path: String) throws -> [Witness] {
+    package static func read(_ path: String) throws -> [Witness] {
         guard FileManager.default.fileExists(atPath: path) else {
             throw AuditError("\(path) does not exist", hint: hint, code: .wrongOption)
         }

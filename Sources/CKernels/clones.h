@@ -1,5 +1,9 @@
 #pragma once
 
+// The same bits on every machine: a multiplication and an addition are rounded each, also where the processor could fuse
+// them.
+#pragma STDC FP_CONTRACT OFF
+
 // The clone is selected at load time, before ThreadSanitizer is initialised.
 #if defined(__has_feature)
 #if __has_feature(thread_sanitizer)

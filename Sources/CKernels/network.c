@@ -24,7 +24,7 @@ static inline __attribute__((always_inline)) float fast_tanh(float x) {
     return square < 0.01f ? series : direct;
 }
 
-static const float gelu_a = 0.79788456f;  // sqrt(2 / pi)
+static const float gelu_a = 0.79788456f;  // __builtin_elementwise_sqrt(2 / pi)
 static const float gelu_b = 0.044715f;
 
 CLONES void kumiai_gelu(const float *restrict x, float *restrict y, float *restrict t, int64_t count) {
@@ -71,7 +71,7 @@ CLONES void kumiai_layer_norm(const float *restrict x, const float *restrict gai
                 squares[lane] += d * d;
             }
         for (int64_t i = whole; i < width; i++) squares[i - whole] += (row[i] - mean) * (row[i] - mean);
-        float inverse = 1.0f / sqrtf(lane_sum(squares) / (float)width + 1e-5f);
+        float inverse = 1.0f / __builtin_elementwise_sqrt(lane_sum(squares) / (float)width + 1e-5f);
         rstd[r] = inverse;
         float *n = normalised + r * width, *out = y + r * width;
         for (int64_t i = 0; i < width; i++) {
@@ -158,11 +158,11 @@ CLONES void kumiai_proximal(float *restrict gradient, const float *restrict weig
 CLONES void kumiai_adamw(float *restrict weights, const float *restrict gradient, float *restrict m, float *restrict v,
                          int64_t count, float rate, float beta1, float beta2, float epsilon, float decay,
                          float correction1, float correction2, float clip) {
-    float step = rate / correction1, root = 1.0f / sqrtf(correction2), keep = 1.0f - rate * decay;
+    float step = rate / correction1, root = 1.0f / __builtin_elementwise_sqrt(correction2), keep = 1.0f - rate * decay;
     for (int64_t i = 0; i < count; i++) {
         float g = gradient[i] * clip;
         m[i] = beta1 * m[i] + (1.0f - beta1) * g;
         v[i] = beta2 * v[i] + (1.0f - beta2) * g * g;
-        weights[i] = weights[i] * keep - step * m[i] / (sqrtf(v[i]) * root + epsilon);
+        weights[i] = weights[i] * keep - step * m[i] / (__builtin_elementwise_sqrt(v[i]) * root + epsilon);
     }
 }

@@ -129,7 +129,7 @@ CLONES void kumiai_average_adaptive(const int64_t *restrict sums, const float *r
         moments[2 * i] = (float)m;
         moments[2 * i + 1] = (float)v;
         // Use the moments as rounded for storage, so that a replay from a file gives the same result.
-        next[i] = (float)((double)weights[i] + rate * (double)moments[2 * i] / (sqrt((double)moments[2 * i + 1]) + adaptivity));
+        next[i] = (float)((double)weights[i] + rate * (double)moments[2 * i] / (__builtin_elementwise_sqrt((double)moments[2 * i + 1]) + adaptivity));
     }
 }
 

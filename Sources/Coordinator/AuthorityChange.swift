@@ -6,10 +6,10 @@ import Ledger
 import Verification
 
 /// Records in the ledger that the consortium's certificate authority changes. The coordinator must be stopped.
-public struct AuthorityChange {
+package struct AuthorityChange {
     private let configuration: CoordinatorConfiguration
 
-    public init(_ configuration: CoordinatorConfiguration) { self.configuration = configuration }
+    package init(_ configuration: CoordinatorConfiguration) { self.configuration = configuration }
 
     /// Appends the change to the ledger.
     ///
@@ -19,7 +19,7 @@ public struct AuthorityChange {
     /// - Returns: The index of the new entry.
     /// - Throws: `CoordinatorError` if the coordinator is running, if the ledger is not as the last run left it, or if
     ///   the change is not valid.
-    public func record(_ rotation: AuthorityRotation, at now: Timestamp) throws -> UInt64 {
+    package func record(_ rotation: AuthorityRotation, at now: Timestamp) throws -> UInt64 {
         let files = CoordinatorFiles(directory: configuration.dataDirectory)
         let lock: DirectoryLock
         do { lock = try DirectoryLock(files.directory) } catch let error as BlobError where error.code == .busy {
@@ -103,7 +103,7 @@ extension AuthorityRotation {
     ///   - name: Who makes the change.
     /// - Returns: The signed change, to be recorded with ``AuthorityChange``.
     /// - Throws: `IdentityError` if signing fails.
-    public static func make(
+    package static func make(
         consortium: String,
         former: CertificateAuthority,
         new: CertificateAuthority,

@@ -5,11 +5,11 @@ import Identity
 import Ledger
 
 /// Creates a consortium's ledger: the log key, the genesis entry and the base model.
-public struct ConsortiumFounder {
+package struct ConsortiumFounder {
     private let configuration: CoordinatorConfiguration
     private let files: CoordinatorFiles
 
-    public init(_ configuration: CoordinatorConfiguration) {
+    package init(_ configuration: CoordinatorConfiguration) {
         self.configuration = configuration
         files = CoordinatorFiles(directory: configuration.dataDirectory)
     }
@@ -19,7 +19,7 @@ public struct ConsortiumFounder {
     /// - Returns: The base model as the genesis entry names it.
     /// - Throws: `CoordinatorError` if the directory already holds a ledger or parts of one, or if the identity or the
     ///   model is not valid.
-    public func found(base: ModelName, modelPath: String, at now: Timestamp) throws -> ModelReference {
+    package func found(base: ModelName, modelPath: String, at now: Timestamp) throws -> ModelReference {
         guard !FileManager.default.fileExists(atPath: files.ledger) else {
             throw CoordinatorError(
                 "\(files.directory) already holds a ledger",
@@ -92,12 +92,12 @@ public struct ConsortiumFounder {
 }
 
 /// An operating failure that the operator must fix.
-public struct CoordinatorError: Error, Equatable, Sendable, CustomStringConvertible {
-    public let message: String
-    public let hint: String
-    public init(_ message: String, hint: String = "") {
+package struct CoordinatorError: Error, Equatable, Sendable, CustomStringConvertible {
+    package let message: String
+    package let hint: String
+    package init(_ message: String, hint: String = "") {
         self.message = message
         self.hint = hint
     }
-    public var description: String { message }
+    package var description: String { message }
 }

@@ -1,22 +1,22 @@
 import Blobs
 
 /// The configuration that a coordinator needs to run; `kumiai coordinator init` writes it as TOML.
-public struct CoordinatorConfiguration: Equatable, Sendable {
-    public var consortium: String
-    public var host: String
-    public var port: Int
+package struct CoordinatorConfiguration: Equatable, Sendable {
+    package var consortium: String
+    package var host: String
+    package var port: Int
     /// Paths of PEM files.
-    public var authority: String
-    public var certificate: String
-    public var key: String
+    package var authority: String
+    package var certificate: String
+    package var key: String
     /// The list of revoked certificates, PEM or DER, if there is one.
-    public var revocations: String?
+    package var revocations: String?
     /// The directory of the ledger, the blobs and the releases.
-    public var dataDirectory: String
-    public var heartbeatSeconds: Int
-    public var aggregationThreads: Int
+    package var dataDirectory: String
+    package var heartbeatSeconds: Int
+    package var aggregationThreads: Int
 
-    public init(
+    package init(
         consortium: String,
         host: String,
         port: Int,
@@ -42,21 +42,21 @@ public struct CoordinatorConfiguration: Equatable, Sendable {
 }
 
 /// The paths of the files in a coordinator's data directory.
-public struct CoordinatorFiles: Sendable {
-    public let directory: String
+package struct CoordinatorFiles: Sendable {
+    package let directory: String
 
-    public init(directory: String) { self.directory = directory }
+    package init(directory: String) { self.directory = directory }
 
-    public var ledger: String { directory + "/ledger.sqlite" }
-    public var seal: String { directory + "/ledger.seal" }
-    public var logKey: String { directory + "/log.key" }
-    public var blobs: String { directory + "/blobs" }
+    package var ledger: String { directory + "/ledger.sqlite" }
+    package var seal: String { directory + "/ledger.seal" }
+    package var logKey: String { directory + "/log.key" }
+    package var blobs: String { directory + "/blobs" }
     /// Models that operators have sent but not registered yet.
-    public var arrivingModels: String { directory + "/arriving-models" }
-    public var releases: String { directory + "/releases" }
-    public var authority: String { directory + "/ca.pem" }
+    package var arrivingModels: String { directory + "/arriving-models" }
+    package var releases: String { directory + "/releases" }
+    package var authority: String { directory + "/ca.pem" }
     /// The newest tree head seen by a site that this ledger does not extend. Nothing is decided while this file exists.
-    public var missingHistory: String { directory + "/missing-history.note" }
+    package var missingHistory: String { directory + "/missing-history.note" }
 }
 
 extension CoordinatorFiles {

@@ -12,7 +12,7 @@ extension CoordinatorService {
 
     /// Reloads the certificate, the key, the CA and the revocation list from their files. If the files are not valid,
     /// the current ones stay in use.
-    public func reload() { took(reloading.reload(at: now())) }
+    package func reload() { took(reloading.reload(at: now())) }
 
     /// Detects replaced files, and closes connections whose certificates have expired or been revoked.
     func watchIdentity() async {
@@ -110,11 +110,11 @@ extension CoordinatorService {
     }
 
     /// Returns why a site's last attempt to connect failed; `nil` if the site has connected since.
-    public func refusal(of site: SiteID) -> RefusedSite? { refusedSites[site] }
+    package func refusal(of site: SiteID) -> RefusedSite? { refusedSites[site] }
 
     /// The notices about expiry that a status shows for the coordinator's certificate, its CA and its revocation list.
-    public var certificateNotices: [CertificateNotice] { identity.notices }
-    public func certificateTerm(of site: SiteID) -> CertificateTerm? { driver.sites[site]?.certificate }
+    package var certificateNotices: [CertificateNotice] { identity.notices }
+    package func certificateTerm(of site: SiteID) -> CertificateTerm? { driver.sites[site]?.certificate }
 
     private func warnOfOpenDirectory() {
         let attributes = try? FileManager.default.attributesOfItem(atPath: files.directory)
@@ -130,7 +130,7 @@ extension CoordinatorService {
 }
 
 /// A site whose last attempt to connect failed.
-public struct RefusedSite: Equatable, Sendable {
-    public let reason: String
-    public let at: Timestamp
+package struct RefusedSite: Equatable, Sendable {
+    package let reason: String
+    package let at: Timestamp
 }

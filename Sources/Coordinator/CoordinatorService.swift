@@ -14,7 +14,7 @@ import Wire
 /// The coordinator's shell: it provides its driver with a clock, a disk, links and threads.
 ///
 /// All decisions run on this actor; blocking work runs on thread pools.
-public actor CoordinatorService {
+package actor CoordinatorService {
     nonisolated let configuration: CoordinatorConfiguration
     nonisolated let files: CoordinatorFiles
     nonisolated let ledger: Ledger
@@ -73,7 +73,7 @@ public actor CoordinatorService {
         let certificate: Certificate?
     }
 
-    public init(
+    package init(
         _ configuration: CoordinatorConfiguration,
         logger: Logger,
         clock: @escaping @Sendable () -> Timestamp = systemTime
@@ -114,7 +114,7 @@ public actor CoordinatorService {
     ///
     /// - Parameter ready: Called with the port number once connections are accepted.
     /// - Throws: If the port cannot be bound, or if the ledger cannot be closed and sealed.
-    public func run(ready: @escaping @Sendable (Int) async -> Void = { _ in }) async throws {
+    package func run(ready: @escaping @Sendable (Int) async -> Void = { _ in }) async throws {
         guard phase == .new else { return }
         phase = .running
         defer { phase = .stopped }
@@ -160,7 +160,7 @@ public actor CoordinatorService {
     }
 
     /// Stops accepting connections and lets ``run(ready:)`` return.
-    public func stop() {
+    package func stop() {
         switch phase {
         case .new: phase = .stopped
         case .stopping, .stopped: break

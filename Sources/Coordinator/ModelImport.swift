@@ -4,7 +4,7 @@ import Identity
 import Tensors
 
 /// Imports a base model into the store, from one file or from several, which are merged into one.
-public struct ModelImport {
+package struct ModelImport {
     private let blobs: BlobStore
 
     package init(_ blobs: BlobStore) { self.blobs = blobs }
@@ -28,7 +28,7 @@ public struct ModelImport {
     ///
     /// - Throws: `CoordinatorError` if a tensor is not float32 or there are no values, `NotFiniteError` if a value is
     ///   not finite.
-    public static func check(_ file: SafetensorsFile) throws {
+    package static func check(_ file: SafetensorsFile) throws {
         let name = file.name.isEmpty ? "the base model" : file.name
         if let odd = file.layout.tensors.first(where: { $0.type != .f32 }) {
             throw CoordinatorError(

@@ -3,10 +3,10 @@ import Glibc
 import NIOConcurrencyHelpers
 
 /// Returns the system clock's time in milliseconds since 1970.
-public func systemTime() -> Timestamp { Timestamp(milliseconds: milliseconds(CLOCK_REALTIME)) }
+package func systemTime() -> Timestamp { Timestamp(milliseconds: milliseconds(CLOCK_REALTIME)) }
 
 /// Returns the milliseconds since boot, including sleep. This clock cannot be set.
-public func steadyMilliseconds() -> UInt64 { milliseconds(CLOCK_BOOTTIME) }
+package func steadyMilliseconds() -> UInt64 { milliseconds(CLOCK_BOOTTIME) }
 
 private func milliseconds(_ clock: clockid_t) -> UInt64 {
     var now = timespec()

@@ -7,7 +7,7 @@ extension DemonstrationSet {
     /// policy uses them, `state` (samples × state numbers), `words` and `pixels`.
     ///
     /// - Throws: An error if the file cannot be written.
-    public func write(to path: String) throws {
+    package func write(to path: String) throws {
         let metadata = [
             (name: "tasks", value: "[\(tasks.map(\.jsonQuoted).joined(separator: ","))]"),
             (name: "summary", value: summary.json),
@@ -28,13 +28,13 @@ extension DemonstrationSet {
     /// Reads a file that ``write(to:)`` wrote for a policy of this shape.
     ///
     /// - Throws: `ContractError` or `SafetensorsError` if the file is not valid.
-    public init(reading path: String, for configuration: PolicyConfiguration) throws {
+    package init(reading path: String, for configuration: PolicyConfiguration) throws {
         self.init(configuration)
         let file = try SafetensorsFile(path: path)
         let samples = file.layout["actions"]?.shape.first ?? 0
         let demonstrations = file.layout["lengths"]?.shape.first ?? 0
         // A sample has at least four bytes, so no product of the shapes can overflow.
-        guard (0...max(1, file.layout.byteCount / 4)).contains(samples),
+        guard (0...max(1, file.layout.byteCount / ElementType.f32.byteCount)).contains(samples),
             (min(1, samples)...samples).contains(demonstrations),
             file.layout == Self.layout(configuration, samples: samples, demonstrations: demonstrations),
             let tasks = file.header[metadata: "tasks"].flatMap({ try? JSONParser.parse(Array($0.utf8)) })?.array,

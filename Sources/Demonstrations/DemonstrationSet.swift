@@ -2,17 +2,17 @@ import Contracts
 import CKernels
 
 /// Demonstrations in memory as pairs of an observation and the next actions, from which batches are made.
-public struct DemonstrationSet: Sendable {
-    public let configuration: PolicyConfiguration
+package struct DemonstrationSet: Sendable {
+    package let configuration: PolicyConfiguration
     /// The tasks of the demonstrations, sorted; at most ``DemonstrationLimits/listedTasks``.
-    public private(set) var tasks: [String] = []
+    package private(set) var tasks: [String] = []
     /// The range of the samples of each demonstration, in order.
-    public private(set) var episodes: [Range<Int>] = []
-    public var demonstrationCount: Int { episodes.count }
+    package private(set) var episodes: [Range<Int>] = []
+    package var demonstrationCount: Int { episodes.count }
     /// The number of samples in all demonstrations.
-    public var count: Int { episodes.last?.upperBound ?? 0 }
+    package var count: Int { episodes.last?.upperBound ?? 0 }
     /// A summary for people.
-    public internal(set) var summary = DemonstrationSummary()
+    package internal(set) var summary = DemonstrationSummary()
     package private(set) var state: [Float] = []
     package private(set) var words: [Int32] = []
     /// The pixels, in the order of the patches.
@@ -22,7 +22,7 @@ public struct DemonstrationSet: Sendable {
     init(_ configuration: PolicyConfiguration) { self.configuration = configuration }
 
     /// A non-cryptographic hash. It distinguishes different data, but collisions can be made on purpose.
-    public var fingerprint: UInt64 {
+    package var fingerprint: UInt64 {
         var print = Fingerprint()
         state.withUnsafeBytes { print.add($0) }
         words.withUnsafeBytes { print.add($0) }
@@ -47,7 +47,7 @@ public struct DemonstrationSet: Sendable {
     }
 
     /// Fills a batch with the samples at `indices`.
-    public func fill(_ batch: inout Batch, with indices: [Int]) {
+    package func fill(_ batch: inout Batch, with indices: [Int]) {
         precondition(batch.count == indices.count)
         let c = configuration
         let patchCount = c.patches * c.patchPixels

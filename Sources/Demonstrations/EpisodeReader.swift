@@ -114,7 +114,8 @@ struct EpisodeReader {
         }
         let images = try zip(contract.cameras, recorded.images).map { try pixels($0, $1, episode, checked.length) }
         byteCount +=
-            images.reduce(0) { $0 + $1.count } + 4 * checked.length * (c.stateCount + c.actionCount * c.chunk + c.words)
+            images.reduce(0) { $0 + $1.count } + MemoryLayout<Float>.size * checked.length
+            * (c.stateCount + c.actionCount * c.chunk + c.words)
         fit.note(actions: recorded.actions, of: episode.name)
         let demonstration = try Demonstration(
             task: (try? episode.attribute("task")) ?? checked.instruction ?? "unnamed",

@@ -5,8 +5,8 @@ import LinearAlgebra
 import Transport
 
 /// `kumiai`: federated fine-tuning for a consortium whose members need not trust one another.
-public struct Kumiai: AsyncParsableCommand {
-    public static let configuration = CommandConfiguration(
+package struct Kumiai: AsyncParsableCommand {
+    package static let configuration = CommandConfiguration(
         commandName: "kumiai",
         abstract: "Federated fine-tuning of robot models, for members that need not trust one another.",
         discussion: """
@@ -44,10 +44,10 @@ public struct Kumiai: AsyncParsableCommand {
         ]
     )
 
-    public init() {}
+    package init() {}
 
     /// Prepares the process; must run before anything else.
-    public static func prepare() {
+    package static func prepare() {
         StandardDescriptors.openClosed()
         StandardDescriptors.ignoreSignalsOfWrites()
         StandardDescriptors.ignoreHangupOfServices(Array(CommandLine.arguments.dropFirst()))

@@ -1,13 +1,13 @@
 import COpenBLAS
 
 /// OpenBLAS with one thread per call: parallelism is over the batch, where it scales better than inside small products.
-public enum BLAS {
+package enum BLAS {
     /// Limits OpenBLAS to one thread. Call before the first product.
-    public static func useOneThread() { openblas_set_num_threads(1) }
+    package static func useOneThread() { openblas_set_num_threads(1) }
 
     /// Computes c (m×n) = scale·a·b, or c += scale·a·b if `adding`, row-major. `a` is m×k, or k×m if transposed; `b` is
     /// k×n, or n×k if transposed.
-    public static func multiply(
+    package static func multiply(
         _ a: UnsafePointer<Float>,
         _ lda: Int,
         aTransposed ta: Bool = false,

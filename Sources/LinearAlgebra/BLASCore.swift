@@ -5,27 +5,29 @@ import Glibc
 ///
 /// Debian's version 0.3.21 does not know newer processors and silently falls back to kernels from 2004, at a sixth of
 /// the speed. `OPENBLAS_CORETYPE` is read only when the library is loaded, so the remedy is to restart the program.
-public struct BLASCore: Equatable, Sendable {
+package struct BLASCore: Equatable, Sendable {
     /// The kernels that OpenBLAS reports.
-    public let used: String
+    package let used: String
     /// The kernels that it should use at least; `nil` if the current ones are right.
-    public let wanted: String?
+    package let wanted: String?
 
     /// The kernels that the environment selects; `nil` if OpenBLAS selected them.
-    public static var chosen: String? { getenv(variable).map { String(cString: $0) }.flatMap { $0.isEmpty ? nil : $0 } }
+    package static var chosen: String? {
+        getenv(variable).map { String(cString: $0) }.flatMap { $0.isEmpty ? nil : $0 }
+    }
 
-    public static let variable = "OPENBLAS_CORETYPE"
+    package static let variable = "OPENBLAS_CORETYPE"
     private static let restartedVariable = "KUMIAI_BLAS_RESTARTED"
     /// Kernels that use AVX-512, and those that use AVX2.
     private static let avx512: Set<String> = ["SkylakeX", "Cooperlake", "Sapphirerapids"]
     private static let avx2: Set<String> = ["Haswell", "Zen", "Excavator"]
 
-    public static var current: BLASCore {
+    package static var current: BLASCore {
         BLASCore(used: String(cString: openblas_get_corename()), flags: processorFlags())
     }
 
     /// - Parameter flags: The processor's features, as in /proc/cpuinfo.
-    public init(used: String, flags: Set<String>) {
+    package init(used: String, flags: Set<String>) {
         self.used = used
         let known = used.capitalized
         let hasAVX512 = flags.isSuperset(of: ["avx512f", "avx512dq", "avx512bw", "avx512vl", "avx512cd"])
@@ -39,12 +41,12 @@ public struct BLASCore: Equatable, Sendable {
         }
     }
 
-    public var isRight: Bool { wanted == nil }
+    package var isRight: Bool { wanted == nil }
 
     /// Restarts the program with the right kernels, once; returns if that is not needed or did not help.
     ///
     /// Call this first: nothing that was opened survives the restart.
-    public static func restartIfWrong() {
+    package static func restartIfWrong() {
         guard let wanted = current.wanted, getenv(variable) == nil, getenv(restartedVariable) == nil else { return }
         setenv(variable, wanted, 1)
         setenv(restartedVariable, "1", 1)

@@ -1,19 +1,19 @@
 import COpenBLAS
 
 /// The singular value decomposition of a matrix, U·diag(σ)·Vᵀ with σ descending (LAPACK's dgesdd).
-public struct SingularValues: Sendable {
+package struct SingularValues: Sendable {
     /// rows × count, row-major.
-    public let u: [Double]
-    public let values: [Double]
+    package let u: [Double]
+    package let values: [Double]
     /// count × columns, row-major.
-    public let vt: [Double]
+    package let vt: [Double]
 
     /// - Parameters:
     ///   - matrix: rows × columns, row-major.
     ///   - rows: The number of rows.
     ///   - columns: The number of columns.
     /// - Throws: `LinearAlgebraError` if LAPACK does not converge.
-    public init(of matrix: [Double], rows: Int, columns: Int) throws {
+    package init(of matrix: [Double], rows: Int, columns: Int) throws {
         precondition(matrix.count == rows * columns && rows > 0 && columns > 0)
         let count = min(rows, columns)
         // LAPACK is column-major, so it sees the transpose, and its U is our V.
@@ -38,7 +38,7 @@ public struct SingularValues: Sendable {
     }
 }
 
-public struct LinearAlgebraError: Error, Sendable, CustomStringConvertible {
-    public let description: String
+package struct LinearAlgebraError: Error, Sendable, CustomStringConvertible {
+    package let description: String
     init(_ description: String) { self.description = description }
 }

@@ -4,16 +4,16 @@ import Tensors
 
 /// A LoRA adapter for a policy: its factors are trained while the policy's own weights do not change (Hu 2022,
 /// arXiv:2106.09685).
-public struct Adapter: Sendable {
-    public let layout: AdapterLayout
+package struct Adapter: Sendable {
+    package let layout: AdapterLayout
     /// The factor in W + scale·B·A: α/rank or α/√rank.
-    public let scale: Float
+    package let scale: Float
     /// The factors that training may change.
-    public let trained: AdapterFactors
+    package let trained: AdapterFactors
     /// All factors, in the order of the layout.
-    public var values: [Float]
+    package var values: [Float]
 
-    public init(_ layout: AdapterLayout, scale: Float, trained: AdapterFactors = .both, values: [Float]) {
+    package init(_ layout: AdapterLayout, scale: Float, trained: AdapterFactors = .both, values: [Float]) {
         precondition(values.count == layout.layout.elementCount)
         self.layout = layout
         self.scale = scale
@@ -25,7 +25,7 @@ public struct Adapter: Sendable {
     var trainedRanges: [Range<Int>] { layout.ranges(of: trained) }
 
     /// Returns the policy with the adapter folded into its weights.
-    public func folded(into policy: Policy) -> Policy {
+    package func folded(into policy: Policy) -> Policy {
         var folded = policy
         fold(into: &folded.weights, base: policy.weights)
         return folded

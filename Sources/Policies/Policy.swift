@@ -7,23 +7,23 @@ import Tensors
 ///
 /// It uses pre-LayerNorm, GELU (tanh) and learned positions. All weights are in one flat buffer in the order of their
 /// file, so that an update is one subtraction and an optimiser step is one loop.
-public struct Policy: Sendable {
-    public let configuration: PolicyConfiguration
-    public let layout: TensorLayout
+package struct Policy: Sendable {
+    package let configuration: PolicyConfiguration
+    package let layout: TensorLayout
     /// All weights, in the order of the layout.
-    public var weights: [Float]
+    package var weights: [Float]
 
     /// Loads a model's file. Its tensors must be exactly those of its `config`, and all values must be finite.
     ///
     /// - Throws: `ContractError` or `NotFiniteError` if they are not; `SafetensorsError` if the file cannot be read.
-    public init(_ file: SafetensorsFile) throws {
+    package init(_ file: SafetensorsFile) throws {
         let configuration = try PolicyConfiguration(of: file)
         let weights = try file.float32s()
         try file.layout.checkFinite(weights, called: file.name)
         self.init(configuration, weights: weights)
     }
 
-    public init(_ configuration: PolicyConfiguration, weights: [Float]) {
+    package init(_ configuration: PolicyConfiguration, weights: [Float]) {
         self.configuration = configuration
         layout = configuration.layout
         precondition(weights.count == layout.elementCount)
@@ -32,7 +32,7 @@ public struct Policy: Sendable {
 
     /// Creates an untrained policy. The weights of linear modules, positions and words are normally distributed with
     /// σ 0.02; σ is 0.1 for the state's weights, and smaller for modules whose output is added to the residual stream.
-    public init(_ configuration: PolicyConfiguration, seed: UInt64) {
+    package init(_ configuration: PolicyConfiguration, seed: UInt64) {
         var generator = SeededGenerator(seed: seed)
         let residual = Float(2 * configuration.layers).squareRoot()
         var weights: [Float] = []
@@ -52,7 +52,7 @@ public struct Policy: Sendable {
     /// Writes the policy as a model file.
     ///
     /// - Throws: An error if the file cannot be written.
-    public func write(to path: String) throws {
+    package func write(to path: String) throws {
         let writer = try SafetensorsWriter(path: path, layout: layout, metadata: [("config", configuration.json)])
         try writer.append(weights)
         try writer.finish()

@@ -2,32 +2,32 @@ import Federation
 import Wire
 
 /// The receiving side of a download.
-public struct DownloadReceiver: Equatable, Sendable {
-    public let digest: Digest
-    public let byteCount: UInt64
+package struct DownloadReceiver: Equatable, Sendable {
+    package let digest: Digest
+    package let byteCount: UInt64
     /// The number of bytes that have arrived, which is the offset of the next chunk.
-    public private(set) var received: UInt64
+    package private(set) var received: UInt64
     private var hasBegun = false
 
     /// - Parameters:
     ///   - digest: The blob's digest.
     ///   - byteCount: The blob's size.
     ///   - received: The number of bytes that are already here.
-    public init(_ digest: Digest, byteCount: UInt64, received: UInt64) {
+    package init(_ digest: Digest, byteCount: UInt64, received: UInt64) {
         self.digest = digest
         self.byteCount = byteCount
         self.received = received
     }
 
     /// The first message to send.
-    public var request: ClientMessage { .fetchBlob(digest, offset: received) }
-    public var hasAll: Bool { received == byteCount }
+    package var request: ClientMessage { .fetchBlob(digest, offset: received) }
+    package var hasAll: Bool { received == byteCount }
 
     /// Processes a message from the sender.
     ///
     /// - Returns: The chunk in the message, if there is one.
     /// - Throws: The sender's `Refusal`, or a `ProtocolError`.
-    public mutating func hear(_ message: ServerMessage) throws -> BlobChunk? {
+    package mutating func hear(_ message: ServerMessage) throws -> BlobChunk? {
         switch message {
         case .blobStart(let count):
             guard !hasBegun else { throw ProtocolError("the coordinator started the same blob twice") }

@@ -2,13 +2,13 @@ import Federation
 import Wire
 
 /// The sending side of a download: sends a blob from an offset on.
-public struct DownloadSender: Equatable, Sendable {
-    public let byteCount: UInt64
+package struct DownloadSender: Equatable, Sendable {
+    package let byteCount: UInt64
     private let chunkBytes: UInt64
     private var next: UInt64
 
     /// - Throws: A `Refusal` for the receiver if `start` is beyond the end of the blob.
-    public init(byteCount: UInt64, from start: UInt64, chunkBytes: Int = WireLimits.chunkBytes) throws(Refusal) {
+    package init(byteCount: UInt64, from start: UInt64, chunkBytes: Int = WireLimits.chunkBytes) throws(Refusal) {
         guard start <= byteCount else {
             throw Refusal(.invalid, "the blob has \(byteCount) bytes; offset \(start) is beyond its end")
         }
@@ -18,10 +18,10 @@ public struct DownloadSender: Equatable, Sendable {
     }
 
     /// The first message to send.
-    public var start: ServerMessage { .blobStart(byteCount: byteCount) }
+    package var start: ServerMessage { .blobStart(byteCount: byteCount) }
 
     /// Returns the byte range of the next chunk; `nil` when all have been sent.
-    public mutating func nextRange() -> Range<UInt64>? {
+    package mutating func nextRange() -> Range<UInt64>? {
         guard next < byteCount else { return nil }
         let end = next + min(chunkBytes, byteCount - next)
         defer { next = end }

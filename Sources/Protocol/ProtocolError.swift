@@ -1,8 +1,8 @@
 /// A message that is not allowed at this point of the protocol.
-public struct ProtocolError: Error, Equatable, Sendable, CustomStringConvertible {
-    public let message: String
+package struct ProtocolError: Error, Equatable, Sendable, CustomStringConvertible {
+    package let message: String
 
-    public init(_ message: String) { self.message = message }
+    package init(_ message: String) { self.message = message }
 
-    public var description: String { message }
+    package var description: String { message }
 }

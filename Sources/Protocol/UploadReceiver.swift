@@ -2,23 +2,23 @@ import Federation
 import Wire
 
 /// The receiving side of an upload: takes chunks in order, and acknowledges what is on the disk.
-public struct UploadReceiver: Equatable, Sendable {
-    public let digest: Digest
-    public let byteCount: UInt64
+package struct UploadReceiver: Equatable, Sendable {
+    package let digest: Digest
+    package let byteCount: UInt64
     /// The number of bytes that have arrived, which is the offset of the next chunk.
-    public private(set) var received: UInt64
+    package private(set) var received: UInt64
     /// Whether the whole blob was already here when it was offered.
-    public let wasComplete: Bool
+    package let wasComplete: Bool
 
     /// The number of chunks that may wait for the disk; beyond it, the sender is held back (backpressure).
-    public static let chunksInHand = 8
+    package static let chunksInHand = 8
 
     /// - Parameters:
     ///   - digest: The blob's digest.
     ///   - byteCount: The blob's size.
     ///   - received: The number of bytes that were here when the blob was offered.
     ///   - isComplete: Whether the whole blob was here.
-    public init(_ digest: Digest, byteCount: UInt64, received: UInt64, isComplete: Bool) {
+    package init(_ digest: Digest, byteCount: UInt64, received: UInt64, isComplete: Bool) {
         self.digest = digest
         self.byteCount = byteCount
         self.received = received
@@ -26,12 +26,12 @@ public struct UploadReceiver: Equatable, Sendable {
     }
 
     /// Whether all bytes have arrived, although not all of them may be on the disk yet.
-    public var hasAll: Bool { received == byteCount }
+    package var hasAll: Bool { received == byteCount }
 
     /// Returns the chunk in a message, to be written to the disk next.
     ///
     /// - Throws: A `Refusal` for the sender if the message is not the expected chunk.
-    public mutating func take(_ message: ClientMessage) throws(Refusal) -> BlobChunk {
+    package mutating func take(_ message: ClientMessage) throws(Refusal) -> BlobChunk {
         guard case .blobChunk(let chunk) = message else {
             throw Refusal(.invalid, "got \(message.name) in the middle of a blob; expected a chunk")
         }
@@ -47,7 +47,7 @@ public struct UploadReceiver: Equatable, Sendable {
     }
 
     /// The acknowledgement of bytes that are on the disk.
-    public func progress(durable: UInt64, isComplete: Bool) -> ServerMessage {
+    package func progress(durable: UInt64, isComplete: Bool) -> ServerMessage {
         .blobProgress(durable: durable, complete: isComplete)
     }
 }

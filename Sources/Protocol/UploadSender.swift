@@ -4,9 +4,9 @@ import Wire
 /// The sending side of an upload: offers a blob, and sends the bytes that the receiver lacks.
 ///
 /// A state machine over messages: the shell reads the ranges that ``nextRange()`` returns, and sends them as chunks.
-public struct UploadSender: Equatable, Sendable {
-    public let digest: Digest
-    public let byteCount: UInt64
+package struct UploadSender: Equatable, Sendable {
+    package let digest: Digest
+    package let byteCount: UInt64
     private let chunkBytes: UInt64
     private var state = State.offered
 
@@ -17,7 +17,7 @@ public struct UploadSender: Equatable, Sendable {
     }
 
     /// The meaning of a message from the receiver.
-    public enum Step: Equatable, Sendable {
+    package enum Step: Equatable, Sendable {
         /// The receiver has this many bytes; send the rest.
         case begin(at: UInt64)
         /// This many bytes are on the receiver's disk.
@@ -30,22 +30,22 @@ public struct UploadSender: Equatable, Sendable {
     ///   - digest: The blob's digest.
     ///   - byteCount: The blob's size.
     ///   - chunkBytes: The chunk size that the peer asks for, which is bounded here.
-    public init(_ digest: Digest, byteCount: UInt64, chunkBytes: Int) {
+    package init(_ digest: Digest, byteCount: UInt64, chunkBytes: Int) {
         self.digest = digest
         self.byteCount = byteCount
         self.chunkBytes = UInt64(min(WireLimits.chunkBytes, max(1, chunkBytes)))
     }
 
     /// The first message to send.
-    public var offer: ClientMessage { .offerBlob(digest, byteCount: byteCount) }
+    package var offer: ClientMessage { .offerBlob(digest, byteCount: byteCount) }
 
-    public var isComplete: Bool { state == .complete }
+    package var isComplete: Bool { state == .complete }
 
     /// Processes a message from the receiver.
     ///
     /// - Returns: What the message means.
     /// - Throws: The receiver's `Refusal`, or a `ProtocolError`.
-    public mutating func hear(_ message: ServerMessage) throws -> Step {
+    package mutating func hear(_ message: ServerMessage) throws -> Step {
         switch message {
         case .blobProgress(let durable, let complete):
             guard durable <= byteCount else { throw ProtocolError("the coordinator has more bytes than the blob") }
@@ -62,7 +62,7 @@ public struct UploadSender: Equatable, Sendable {
     }
 
     /// Returns the byte range of the next chunk; `nil` if there is none to send now.
-    public mutating func nextRange() -> Range<UInt64>? {
+    package mutating func nextRange() -> Range<UInt64>? {
         guard case .sending(let next) = state, next < byteCount else { return nil }
         let end = next + min(chunkBytes, byteCount - next)
         state = .sending(next: end)

@@ -1,5 +1,5 @@
 /// Deliberate mistakes, to show that the checks detect them. They exist only in the simulation.
-public enum Mistake: String, CaseIterable, Sendable {
+package enum Mistake: String, CaseIterable, Sendable {
     /// The ledger reports entries as durable before they are.
     case acknowledgeBeforeSync
     /// A site is told that its update was accepted although the entry could not be written.

@@ -2,15 +2,15 @@ import Dispatch
 import Synchronization
 
 /// Runs seeds: each simulates years of a consortium with all kinds of faults in a few seconds.
-public struct Simulator: Sendable {
+package struct Simulator: Sendable {
     private let cast: Cast
 
-    public init() throws { cast = try Cast.make() }
+    package init() throws { cast = try Cast.make() }
 
     /// Runs one seed.
     ///
     /// - Parameter log: Called with a description of each event.
-    public func play(seed: UInt64, mistake: Mistake? = nil, log: ((String) -> Void)? = nil) -> Play {
+    package func play(seed: UInt64, mistake: Mistake? = nil, log: ((String) -> Void)? = nil) -> Play {
         do {
             let world = try World(seed: seed, cast: cast, mistake: mistake)
             world.log = log
@@ -38,7 +38,7 @@ public struct Simulator: Sendable {
     /// Runs `seeds` on `threads` threads; failures are sorted by seed.
     ///
     /// - Parameter progress: Called with the number of finished seeds.
-    public func play(
+    package func play(
         seeds: Range<UInt64>,
         mistake: Mistake? = nil,
         threads: Int,
@@ -67,25 +67,25 @@ public struct Simulator: Sendable {
 }
 
 /// The result of one seed.
-public struct Play: Sendable {
-    public let seed: UInt64
+package struct Play: Sendable {
+    package let seed: UInt64
     /// What a checker found; `nil` if every check passed.
-    public let failure: String?
+    package let failure: String?
     /// The simulated time.
-    public let milliseconds: UInt64
-    public let steps: Int
-    public let counts: [String: Int]
+    package let milliseconds: UInt64
+    package let steps: Int
+    package let counts: [String: Int]
     /// The same in every run of the seed.
-    public let fingerprint: UInt64
+    package let fingerprint: UInt64
 }
 
 /// The results of many seeds.
-public struct Summary: Sendable {
-    public private(set) var plays = 0
-    public private(set) var hours = 0.0
-    public private(set) var steps = 0
-    public private(set) var counts: [String: Int] = [:]
-    public private(set) var failures: [Play] = []
+package struct Summary: Sendable {
+    package private(set) var plays = 0
+    package private(set) var hours = 0.0
+    package private(set) var steps = 0
+    package private(set) var counts: [String: Int] = [:]
+    package private(set) var failures: [Play] = []
 
     mutating func add(_ play: Play) {
         plays += 1
@@ -101,11 +101,11 @@ public struct Summary: Sendable {
         return copy
     }
 
-    public func count(_ what: String) -> Int { counts[what] ?? 0 }
-    public var crashes: Int { count("kills") + count("power failures") }
+    package func count(_ what: String) -> Int { counts[what] ?? 0 }
+    package var crashes: Int { count("kills") + count("power failures") }
 
     /// The summary on one line, for display.
-    public var text: String {
+    package var text: String {
         "\(plays) seeds, \(Int(hours)) simulated hours, \(crashes) crashes (\(count("power failures")) of them "
             + "power failures), \(count("faults")) faults, "
             + "\(count("lies")) lies, \(count("rounds committed")) rounds committed, \(failures.count) failures"

@@ -99,10 +99,10 @@ final class World {
 }
 
 /// A check that failed.
-public struct Failure: Error, Equatable, Sendable, CustomStringConvertible {
-    public let message: String
+package struct Failure: Error, Equatable, Sendable, CustomStringConvertible {
+    package let message: String
     init(_ message: String) { self.message = message }
-    public var description: String { message }
+    package var description: String { message }
 }
 
 /// A machine: its disk, its clock, and the number of times it has been started.

@@ -2,7 +2,7 @@
 ///
 /// A trainer does not handle encodings, error feedback, the outbox, full disks or the publication of updates. The
 /// worker does this for all trainers.
-public protocol Trainer: Sendable {
+package protocol Trainer: Sendable {
     /// Trains, and blocks the calling thread until the training ends.
     ///
     /// - Parameters:

@@ -1,12 +1,12 @@
 /// The reason why a training has no result.
-public struct TrainingError: Error, Equatable, Sendable, CustomStringConvertible {
-    public let message: String
-    public let hint: String
+package struct TrainingError: Error, Equatable, Sendable, CustomStringConvertible {
+    package let message: String
+    package let hint: String
 
-    public init(_ message: String, hint: String = "") {
+    package init(_ message: String, hint: String = "") {
         self.message = message
         self.hint = hint
     }
 
-    public var description: String { message }
+    package var description: String { message }
 }

@@ -3,28 +3,28 @@ import Federation
 import Tensors
 
 /// The training that a site has to do in a round.
-public struct TrainingJob: Equatable, Sendable {
-    public let campaign: CampaignID
-    public let key: RoundKey
+package struct TrainingJob: Equatable, Sendable {
+    package let campaign: CampaignID
+    package let key: RoundKey
     /// The number of rounds of the campaign.
-    public let rounds: Int
-    public let training: Training
-    public let model: File
+    package let rounds: Int
+    package let training: Training
+    package let model: File
     /// The adapter to start from; `nil` without LoRA, and in the first round with LoRA.
-    public let adapter: File?
+    package let adapter: File?
 
     /// A file at the site whose digest was checked.
-    public struct File: Equatable, Sendable {
-        public let path: String
-        public let digest: Digest
+    package struct File: Equatable, Sendable {
+        package let path: String
+        package let digest: Digest
 
-        public init(path: String, digest: Digest) {
+        package init(path: String, digest: Digest) {
             self.path = path
             self.digest = digest
         }
     }
 
-    public init(
+    package init(
         campaign: CampaignID,
         key: RoundKey,
         rounds: Int,
@@ -43,7 +43,7 @@ public struct TrainingJob: Equatable, Sendable {
     /// Returns the tensors that this job trains.
     ///
     /// - Parameter base: The layout of the model.
-    public func trained(_ base: TensorLayout) -> TrainedTensors {
+    package func trained(_ base: TensorLayout) -> TrainedTensors {
         TrainedTensors(training, base: base, round: key.round)
     }
 }

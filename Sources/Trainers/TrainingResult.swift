@@ -1,15 +1,15 @@
 import Tensors
 
 /// The result of a training: the change of each trained value.
-public struct TrainingResult: Sendable {
+package struct TrainingResult: Sendable {
     /// In the order of `TrainedTensors.layout(rank:)`.
     package let change: any ValueSource
     /// The number of adapter components that were trained, if it is smaller than the plan's; otherwise `nil`.
-    public let rank: Int?
+    package let rank: Int?
     /// The number of samples of the demonstrations: the weight of the update, up to the plan's bound.
-    public let samples: UInt32
+    package let samples: UInt32
     /// The mean loss over the local steps.
-    public let loss: Double
+    package let loss: Double
 
     package init(change: any ValueSource, rank: Int? = nil, samples: UInt32, loss: Double) {
         self.change = change
@@ -23,7 +23,7 @@ public struct TrainingResult: Sendable {
     ///   - rank: The number of adapter components that were trained, if it is smaller than the plan's.
     ///   - samples: The number of samples of the demonstrations.
     ///   - loss: The mean loss over the local steps.
-    public init(change: [Float], rank: Int? = nil, samples: UInt32, loss: Double) {
+    package init(change: [Float], rank: Int? = nil, samples: UInt32, loss: Double) {
         self.init(change: ArrayValues(change), rank: rank, samples: samples, loss: loss)
     }
 }

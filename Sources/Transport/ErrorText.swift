@@ -3,7 +3,7 @@ import NIOCore
 import NIOPosix
 
 /// Describes any error for a user. The descriptions that NIO, the system and Foundation provide are for programmers.
-public func describe(_ error: any Error) -> String {
+package func describe(_ error: any Error) -> String {
     switch error {
     case let error as NIOConnectionError: ConnectionFailure(error).reason
     case let error as SocketAddressError.UnknownHost: "the name \"\(error.host)\" is unknown"

@@ -2,14 +2,14 @@ import NIOConcurrencyHelpers
 import NIOPosix
 
 /// Runs jobs on the threads of a pool, one at a time, in the order of submission.
-public final class SerialQueue: Sendable {
+package final class SerialQueue: Sendable {
     private let pool: NIOThreadPool
     private let state = NIOLockedValueBox<(jobs: [@Sendable () -> Void], isRunning: Bool)>(([], false))
 
-    public init(_ pool: NIOThreadPool) { self.pool = pool }
+    package init(_ pool: NIOThreadPool) { self.pool = pool }
 
     /// Runs `job` when all earlier jobs are done. If the pool is shut down, the job never runs.
-    public func submit(_ job: @escaping @Sendable () -> Void) {
+    package func submit(_ job: @escaping @Sendable () -> Void) {
         let isIdle = state.withLockedValue { state in
             state.jobs.append(job)
             defer { state.isRunning = true }
@@ -21,7 +21,7 @@ public final class SerialQueue: Sendable {
     /// Runs `job` when all earlier jobs are done, and returns its result.
     ///
     /// - Throws: What `job` throws.
-    public func run<Result: Sendable>(_ job: @escaping @Sendable () throws -> Result) async throws -> Result {
+    package func run<Result: Sendable>(_ job: @escaping @Sendable () throws -> Result) async throws -> Result {
         try await withCheckedThrowingContinuation { continuation in
             submit { continuation.resume(with: Swift.Result { try job() }) }
         }

@@ -5,7 +5,7 @@ import NIOPosix
 /// Runs `body` with a time limit.
 ///
 /// - Throws: `TransportError` with code `timeout` if it takes longer than `duration`, or what `body` throws.
-public func withTimeout<Result: Sendable>(
+package func withTimeout<Result: Sendable>(
     _ duration: Duration,
     _ what: String,
     _ body: @escaping @Sendable () async throws -> Result
@@ -28,7 +28,7 @@ public func withTimeout<Result: Sendable>(
 /// cancellation.
 ///
 /// - Throws: `CancellationError` if the task is cancelled.
-public func pause(for duration: Duration) async throws {
+package func pause(for duration: Duration) async throws {
     let alarm = Alarm()
     try await withTaskCancellationHandler {
         try await withCheckedThrowingContinuation { alarm.set(duration, $0) }

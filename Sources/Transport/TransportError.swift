@@ -1,18 +1,18 @@
 /// A connection that cannot be established or kept, or a port that cannot be listened on.
-public struct TransportError: Error, Equatable, Sendable, CustomStringConvertible {
-    public enum Code: String, Sendable { case unreachable, closed, timeout, frameTooLarge, unexpected, cannotListen }
+package struct TransportError: Error, Equatable, Sendable, CustomStringConvertible {
+    package enum Code: String, Sendable { case unreachable, closed, timeout, frameTooLarge, unexpected, cannotListen }
 
-    public let code: Code
-    public let message: String
+    package let code: Code
+    package let message: String
     /// What to do about it; empty if there is no advice.
-    public let hint: String
+    package let hint: String
 
-    public init(_ code: Code, _ message: String, hint: String = "") {
+    package init(_ code: Code, _ message: String, hint: String = "") {
         self.code = code
         self.message = message
         self.hint = hint
     }
 
-    public static func == (a: TransportError, b: TransportError) -> Bool { a.code == b.code }
-    public var description: String { message }
+    package static func == (a: TransportError, b: TransportError) -> Bool { a.code == b.code }
+    package var description: String { message }
 }

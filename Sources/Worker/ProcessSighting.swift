@@ -1,19 +1,19 @@
 import Foundation
 
 /// The visible state of a process on this machine, possibly of another user.
-public struct ProcessSighting: Equatable, Sendable {
+package struct ProcessSighting: Equatable, Sendable {
     /// Whether there is a process with that number that has not ended.
-    public let exists: Bool
+    package let exists: Bool
     /// Distinguishes the process from all others that have had or will have its number; `nil` if the system does not
     /// show it.
-    public let identity: String?
+    package let identity: String?
 
-    public init(exists: Bool, identity: String?) {
+    package init(exists: Bool, identity: String?) {
         self.exists = exists
         self.identity = identity
     }
 
-    public init(of pid: Int) {
+    package init(of pid: Int) {
         guard let number = pid_t(exactly: pid), number > 0 else {
             self.init(exists: false, identity: nil)
             return

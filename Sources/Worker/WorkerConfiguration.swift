@@ -3,42 +3,42 @@ import Trainers
 import Transport
 
 /// The configuration of a worker; `kumiai worker init` writes it as TOML.
-public struct WorkerConfiguration: Equatable, Sendable {
-    public var consortium: String
-    public var host: String
-    public var port: Int
+package struct WorkerConfiguration: Equatable, Sendable {
+    package var consortium: String
+    package var host: String
+    package var port: Int
     /// The HTTP proxy through which the worker connects; `nil` for none.
-    public var proxy: ConnectProxy?
+    package var proxy: ConnectProxy?
     /// The paths of PEM files.
-    public var authority: String
-    public var certificate: String
-    public var key: String
+    package var authority: String
+    package var certificate: String
+    package var key: String
     /// The path of the list of revoked certificates, PEM or DER; `nil` if there is none.
-    public var revocations: String?
+    package var revocations: String?
     /// The directory for models, updates and receipts.
-    public var dataDirectory: String
+    package var dataDirectory: String
     /// A robomimic or ALOHA HDF5 file, or a directory of ALOHA files. Their contents never leave the site.
-    public var demonstrations: String
+    package var demonstrations: String
     /// Facts about the data that the site's engineer declares because the files may not contain them.
-    public var declared: DemonstrationFiles.Declaration
-    public var threads: Int
+    package var declared: DemonstrationFiles.Declaration
+    package var threads: Int
     /// The number of adapter components that this site trains, at most the plan's; `nil` for all of the plan's.
-    public var rank: Int?
+    package var rank: Int?
     /// The time between two snapshots of a training, in seconds: at most this much work is lost by a crash.
-    public var snapshotSeconds: Int
-    public var upload: TransferPolicy
-    public var download: TransferPolicy
+    package var snapshotSeconds: Int
+    package var upload: TransferPolicy
+    package var download: TransferPolicy
     /// The largest model that the site fetches, whatever the coordinator announces.
-    public var largestModelBytes: UInt64
+    package var largestModelBytes: UInt64
     /// The name of the site for people, in any script; empty to show its identifier.
-    public var displayName: String
+    package var displayName: String
     /// Whether the worker ends when the campaign has ended, instead of waiting for the next one.
-    public var exitsWhenFinished: Bool
+    package var exitsWhenFinished: Bool
 
     /// The default of ``largestModelBytes``.
-    public static let standardLargestModelBytes: UInt64 = 64_000_000_000
+    package static let standardLargestModelBytes: UInt64 = 64_000_000_000
 
-    public init(
+    package init(
         consortium: String,
         host: String,
         port: Int,
@@ -95,15 +95,15 @@ extension WorkerConfiguration {
 }
 
 /// A problem that the site's engineer must fix.
-public struct WorkerError: Error, Equatable, Sendable, CustomStringConvertible {
-    public let message: String
-    public let hint: String
+package struct WorkerError: Error, Equatable, Sendable, CustomStringConvertible {
+    package let message: String
+    package let hint: String
     /// Whether the reason is a full disk; this is also reported to the coordinator.
-    public let isForLackOfRoom: Bool
-    public init(_ message: String, hint: String = "", isForLackOfRoom: Bool = false) {
+    package let isForLackOfRoom: Bool
+    package init(_ message: String, hint: String = "", isForLackOfRoom: Bool = false) {
         self.message = message
         self.hint = hint
         self.isForLackOfRoom = isForLackOfRoom
     }
-    public var description: String { message }
+    package var description: String { message }
 }

@@ -4,16 +4,16 @@ import NIOPosix
 import Transport
 
 /// The site's certificate and key, loaded and checked.
-public struct WorkerIdentity: Sendable {
-    public let chain: [Certificate]
+package struct WorkerIdentity: Sendable {
+    package let chain: [Certificate]
     let key: PrivateKey
     let roots: TrustRoots
-    public let site: SiteID
+    package let site: SiteID
     let consortium: String
     /// The certificates that end, and when.
-    public let notices: [CertificateNotice]
+    package let notices: [CertificateNotice]
 
-    public init(_ configuration: WorkerConfiguration, at now: Timestamp) throws {
+    package init(_ configuration: WorkerConfiguration, at now: Timestamp) throws {
         chain = try IdentityFile.certificates(configuration.certificate)
         key = try IdentityFile.key(configuration.key)
         roots = try IdentityFile.roots(configuration.authority, revocations: configuration.revocations)
@@ -40,7 +40,7 @@ public struct WorkerIdentity: Sendable {
     /// Returns a dialer for the coordinator in `configuration`.
     ///
     /// - Throws: An error if the TLS context cannot be created.
-    public func dialer(_ configuration: WorkerConfiguration) throws -> Dialer {
+    package func dialer(_ configuration: WorkerConfiguration) throws -> Dialer {
         dialer(configuration, TLSContextBox(try clientContext()))
     }
 

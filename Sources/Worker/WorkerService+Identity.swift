@@ -9,11 +9,11 @@ import Transport
 extension WorkerService {
     private static let lookSeconds = 3
     /// The largest accepted difference of the clocks. Certificates are valid from one hour before they are issued.
-    public static let clockToleranceSeconds: UInt64 = 60
+    package static let clockToleranceSeconds: UInt64 = 60
 
     /// Reloads the certificate, the key, the CA certificates and the revocation list from their files now. If the files
     /// are not valid, the current ones stay in use.
-    public func reload() { took(reloading.reload(at: clock())) }
+    package func reload() { took(reloading.reload(at: clock())) }
 
     /// Watches for replaced files, and disconnects from a coordinator whose certificate is no longer valid.
     func watchIdentity() async {

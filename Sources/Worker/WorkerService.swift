@@ -10,7 +10,7 @@ import Transport
 import Wire
 
 /// Runs a worker: performs the driver's effects with a real clock, disk, trainer and network.
-public actor WorkerService {
+package actor WorkerService {
     nonisolated let configuration: WorkerConfiguration
     var reloading: ReloadingIdentity<WorkerIdentity>
     var identity: WorkerIdentity { reloading.current }
@@ -70,7 +70,7 @@ public actor WorkerService {
     ///   - clock: Returns the current time.
     /// - Throws: ``WorkerError`` or another error if the identity is not valid, if another worker uses the directory,
     ///   or if a file cannot be read.
-    public init(
+    package init(
         _ configuration: WorkerConfiguration,
         logger: Logger,
         trainer: (any Trainer)? = nil,
@@ -142,7 +142,7 @@ public actor WorkerService {
     /// if it was stopped before.
     ///
     /// - Throws: Nothing today: failures are logged and retried.
-    public func run() async throws {
+    package func run() async throws {
         guard phase == .new else { return }
         phase = .running
         logger.info(
@@ -168,7 +168,7 @@ public actor WorkerService {
     }
 
     /// Ends ``run()``. An update in the outbox stays there for the next run.
-    public func stop() {
+    package func stop() {
         switch phase {
         case .new: phase = .stopped
         case .running:

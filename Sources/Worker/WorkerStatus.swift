@@ -3,32 +3,32 @@ import Foundation
 
 /// The status file that `kumiai worker status` reads. A running worker writes it when something changes, and at least
 /// every 10 seconds.
-public struct WorkerStatus: Codable, Sendable {
-    public let site: String
-    public let pid: Int
+package struct WorkerStatus: Codable, Sendable {
+    package let site: String
+    package let pid: Int
     /// The identity of the process, see ``ProcessSighting``; `nil` in files of earlier versions.
-    public let process: String?
-    public let connected: Bool
-    public let activity: String
-    public let round: Int
-    public let progress: Double
-    public let localLoss: Double
-    public let bytesUp: UInt64
-    public let bytesDown: UInt64
-    public let receipts: Int
-    public let atMilliseconds: UInt64
+    package let process: String?
+    package let connected: Bool
+    package let activity: String
+    package let round: Int
+    package let progress: Double
+    package let localLoss: Double
+    package let bytesUp: UInt64
+    package let bytesDown: UInt64
+    package let receipts: Int
+    package let atMilliseconds: UInt64
     /// The time of the coordinator's last message; `nil` if there was none in this run.
-    public let heardMilliseconds: UInt64?
+    package let heardMilliseconds: UInt64?
     /// The current problem, if there is one.
-    public let trouble: String?
+    package let trouble: String?
     /// The reason why the worker waits, as the coordinator gave it; `nil` if it does not wait.
-    public let waitsBecause: String?
+    package let waitsBecause: String?
     /// The end of this site's certificate; `nil` in files of earlier versions.
-    public let certificateEndMilliseconds: UInt64?
+    package let certificateEndMilliseconds: UInt64?
     /// Set if a certificate ends soon, has ended, or could not be reloaded.
-    public let certificateNotice: String?
+    package let certificateNotice: String?
     /// Set if the coordinator's clock and this machine's clock differ.
-    public let clockNotice: String?
+    package let clockNotice: String?
 
     static let fileName = "status.json"
 
@@ -85,7 +85,7 @@ public struct WorkerStatus: Codable, Sendable {
     /// Reads the last status that a worker wrote; `nil` if no worker has run in this directory.
     ///
     /// - Throws: ``WorkerError`` if the file cannot be read or is not valid.
-    public static func read(from directory: String) throws -> WorkerStatus? {
+    package static func read(from directory: String) throws -> WorkerStatus? {
         let path = directory + "/" + fileName
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else {
@@ -104,14 +104,14 @@ public struct WorkerStatus: Codable, Sendable {
     private static let maximumBytes = 1 << 16
 
     /// Whether the worker that wrote a status still runs.
-    public enum Liveness: String, Codable, Sendable {
+    package enum Liveness: String, Codable, Sendable {
         case running
         case stopped
         /// There is a process with its number, but the system does not show whether it is the worker.
         case unknown
     }
 
-    public var liveness: Liveness { liveness(seeing: ProcessSighting(of: pid)) }
+    package var liveness: Liveness { liveness(seeing: ProcessSighting(of: pid)) }
 
     func liveness(seeing sighting: ProcessSighting) -> Liveness {
         guard sighting.exists else { return .stopped }
@@ -123,5 +123,5 @@ public struct WorkerStatus: Codable, Sendable {
     }
 
     /// A running worker writes its status at least every ten seconds. If a status is older than this, the worker hangs.
-    public static let stalenessSeconds = 60
+    package static let stalenessSeconds = 60
 }

@@ -5,12 +5,12 @@ import Transport
 import Wire
 
 /// Receives one upload from its link and stores it, with several chunks in progress at a time.
-public struct UploadIntake: Sendable {
+package struct UploadIntake: Sendable {
     private let spool: Spool
     private let flow: SpoolFlow
     private let stall = StallWatch()
 
-    public init(_ spool: Spool, on pool: NIOThreadPool, budget: IntakeBudget) {
+    package init(_ spool: Spool, on pool: NIOThreadPool, budget: IntakeBudget) {
         self.spool = spool
         flow = SpoolFlow(spool, on: pool, budget)
     }
@@ -22,7 +22,7 @@ public struct UploadIntake: Sendable {
     ///   - next: Returns the next message; `nil` when the sender has left.
     ///   - send: Sends a reply to a message, to report what is durable.
     /// - Throws: `BlobError` if the disk fails, a `Refusal` if the sender violates the protocol.
-    public func run(
+    package func run(
         offer: UInt64,
         next: @escaping @Sendable () async throws -> ClientFrame?,
         send: @escaping @Sendable (ServerMessage, UInt64) async throws -> Void

@@ -2,32 +2,32 @@ import Contracts
 import Dispatch
 
 /// The part of a site's demonstrations: those to train on, or those that are held out for validation.
-public enum Split: String, Sendable { case train, valid }
+package enum Split: String, Sendable { case train, valid }
 
 /// Limits for demonstrations; README.md lists them.
-public enum DemonstrationLimits {
-    public static let demonstrations = 100_000
-    public static let steps = 1_000_000
+package enum DemonstrationLimits {
+    package static let demonstrations = 100_000
+    package static let steps = 1_000_000
     /// Demonstrations are kept in memory: at most this many bytes per site.
-    public static let bytes = 8 << 30
+    package static let bytes = 8 << 30
     /// The numbers of different tasks and instructions that a summary lists.
-    public static let listedTasks = 100
-    public static let listedInstructions = 100
+    package static let listedTasks = 100
+    package static let listedInstructions = 100
 }
 
 /// A site's demonstrations: a robomimic file, an ALOHA file, or a directory of ALOHA files.
-public enum DemonstrationFiles {
+package enum DemonstrationFiles {
     /// libhdf5 as Debian builds it is not thread-safe.
     static let queue = DispatchQueue(label: "kumiai.hdf5")
 
     /// Facts about the data that the site's engineer declares because the files may not contain them.
-    public struct Declaration: Equatable, Sendable {
-        public var embodiment: String
-        public var instruction: String
+    package struct Declaration: Equatable, Sendable {
+        package var embodiment: String
+        package var instruction: String
         /// Steps per second; 0 if not declared.
-        public var controlHertz: Double
+        package var controlHertz: Double
 
-        public init(embodiment: String = "", instruction: String = "", controlHertz: Double = 0) {
+        package init(embodiment: String = "", instruction: String = "", controlHertz: Double = 0) {
             self.embodiment = embodiment
             self.instruction = instruction
             self.controlHertz = controlHertz
@@ -37,7 +37,7 @@ public enum DemonstrationFiles {
     /// Reads the demonstrations of a split, and checks them against the policy's contract.
     ///
     /// - Throws: `ContractError`, which describes what does not fit or cannot be read.
-    public static func read(
+    package static func read(
         _ path: String,
         split: Split,
         for configuration: PolicyConfiguration,
@@ -52,7 +52,7 @@ public enum DemonstrationFiles {
     /// describes the problem.
     ///
     /// - Throws: `ContractError` if the files cannot be read at all.
-    public static func inspect(
+    package static func inspect(
         _ path: String,
         split: Split,
         for configuration: PolicyConfiguration,

@@ -6,18 +6,18 @@ import Foundation
 ///
 /// A malicious file can make libhdf5 crash or use all memory. In that case only the reader process ends, and the worker
 /// reports it.
-public struct DemonstrationReader: Sendable {
+package struct DemonstrationReader: Sendable {
     /// The reader program with its first arguments; by default this program.
-    public var program: [String]
+    package var program: [String]
     /// The largest amount of memory that the reader may use, in bytes.
-    public var memoryBytes: Int
+    package var memoryBytes: Int
     /// The time limit of the reader.
-    public var seconds: Int
+    package var seconds: Int
 
     /// The hidden verb that starts the reader.
-    public static let verb = "read-demonstrations"
+    package static let verb = "read-demonstrations"
 
-    public init(program: [String] = ["/proc/self/exe", verb], memoryBytes: Int = 24 << 30, seconds: Int = 1800) {
+    package init(program: [String] = ["/proc/self/exe", verb], memoryBytes: Int = 24 << 30, seconds: Int = 1800) {
         self.program = program
         self.memoryBytes = memoryBytes
         self.seconds = seconds
@@ -35,7 +35,7 @@ public struct DemonstrationReader: Sendable {
     ///   - check: Called regularly. If it throws, the reader is stopped.
     /// - Returns: The demonstrations.
     /// - Throws: `ContractError`, which describes what does not fit or cannot be read; the error of `check`.
-    public func read(
+    package func read(
         _ path: String,
         split: Split,
         for configuration: PolicyConfiguration,
@@ -59,7 +59,7 @@ public struct DemonstrationReader: Sendable {
     /// whose summary describes the problem.
     ///
     /// - Throws: `ContractError` if the files cannot be read at all; the error of `check`.
-    public func inspect(
+    package func inspect(
         _ path: String,
         split: Split,
         for configuration: PolicyConfiguration,
@@ -159,7 +159,7 @@ public struct DemonstrationReader: Sendable {
     ///
     /// - Parameter words: The arguments after the verb.
     /// - Returns: The exit code.
-    public static func serve(_ words: [String]) -> Int32 {
+    package static func serve(_ words: [String]) -> Int32 {
         guard let arguments = Arguments(words), ReaderProcess.endWithParent(arguments.parent) else {
             FileHandle.standardError.write(
                 Data("the reader of demonstrations must be started by kumiai itself\n".utf8)

@@ -7,7 +7,7 @@ extension Kumiai {
     ///
     /// Replaces `ArgumentParser`'s own `main`, which uses `print`: on a full disk, help would be lost and the exit code
     /// would still be 0.
-    public static func perform() async -> Int32 {
+    package static func perform() async -> Int32 {
         let work = Task { await runCommand() }
         // Cancelled instead of terminated at once, so that the command cleans up and stops the processes that it
         // started.

@@ -37,7 +37,7 @@ struct Offsets: Sendable {
     let blocks: [Block]
 
     init(_ configuration: PolicyConfiguration, _ layout: TensorLayout, adapter: AdapterLayout? = nil) {
-        let starts = Dictionary(uniqueKeysWithValues: layout.tensors.map { ($0.name, $0.range.lowerBound / 4) })
+        let starts = layout.elementRanges.mapValues(\.lowerBound)
         let modules = Dictionary(uniqueKeysWithValues: (adapter?.modules ?? []).map { ($0.name, $0) })
         func linear(_ name: String) -> Linear {
             let factors = modules[name].map {

@@ -1,16 +1,16 @@
 import CKernels
 
 /// AdamW (Loshchilov & Hutter 2019, arXiv:1711.05101) with gradient norm clipping.
-public struct AdamW: Sendable {
-    public struct Settings: Equatable, Sendable {
-        public var beta1: Float
-        public var beta2: Float
-        public var epsilon: Float
-        public var weightDecay: Float
+package struct AdamW: Sendable {
+    package struct Settings: Equatable, Sendable {
+        package var beta1: Float
+        package var beta2: Float
+        package var epsilon: Float
+        package var weightDecay: Float
         /// The largest Euclidean norm of the whole gradient; a larger gradient is scaled down.
-        public var clip: Float
+        package var clip: Float
 
-        public init(
+        package init(
             beta1: Float = 0.9,
             beta2: Float = 0.95,
             epsilon: Float = 1e-8,
@@ -31,7 +31,7 @@ public struct AdamW: Sendable {
     private var power1: Double = 1
     private var power2: Double = 1
 
-    public init(_ settings: Settings, count: Int) {
+    package init(_ settings: Settings, count: Int) {
         self.settings = settings
         m = [Float](repeating: 0, count: count)
         v = m

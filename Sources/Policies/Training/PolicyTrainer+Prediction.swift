@@ -4,7 +4,7 @@ extension PolicyTrainer {
     /// Returns the predicted actions, count × chunk × actionCount, in the contract's normalised units.
     ///
     /// For flow matching, they are computed in ten Euler steps from `batch.noise`.
-    public func predict(_ batch: Batch) -> [Float] {
+    package func predict(_ batch: Batch) -> [Float] {
         guard policy.configuration.objective == .flowMatching else { return outputs(batch) }
         var batch = batch
         var actions = batch.noise

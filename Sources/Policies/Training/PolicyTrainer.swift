@@ -10,11 +10,11 @@ import LinearAlgebra
 ///
 /// ``byteCount`` says how much memory it needs. Each thread holds the activations of only ``microBatch(of:)`` samples,
 /// regardless of the size of the batch.
-public final class PolicyTrainer {
+package final class PolicyTrainer {
     /// The policy; if there is an adapter, it is folded in.
-    public private(set) var policy: Policy
-    public private(set) var adapter: Adapter?
-    public let threads: Int
+    package private(set) var policy: Policy
+    package private(set) var adapter: Adapter?
+    package let threads: Int
     private let batchCount: Int
     private let offsets: Offsets
     private var optimizer: AdamW
@@ -46,7 +46,7 @@ public final class PolicyTrainer {
     private static let microRows = 128
 
     /// The number of samples that a thread processes at a time.
-    public static func microBatch(of configuration: PolicyConfiguration) -> Int {
+    package static func microBatch(of configuration: PolicyConfiguration) -> Int {
         max(1, microRows / configuration.tokens)
     }
 
@@ -58,7 +58,7 @@ public final class PolicyTrainer {
     ///   - optimizer: The settings of AdamW.
     ///   - proximal: μ of FedProx (Li 2020, arXiv:1812.06127): μ/2·‖w − w₀‖² is added to the loss, where w₀ are the
     ///     weights at the start.
-    public init(
+    package init(
         _ policy: Policy,
         adapter: Adapter? = nil,
         batch: Int,
@@ -92,14 +92,15 @@ public final class PolicyTrainer {
     /// The memory for weights, gradients, moments and activations, in bytes: (3 + threads) × the trained parameters,
     /// 2 × the frozen weights, the start weights for FedProx, and the activations of ``microBatch(of:)`` samples per
     /// thread.
-    public var byteCount: Int {
+    package var byteCount: Int {
         let trained = adapter?.values.count ?? policy.weights.count
         let frozen = adapter == nil ? 0 : policy.weights.count + base.count
-        return 4 * ((3 + threads) * trained + frozen + anchor.count) + lanes.reduce(0) { $0 + $1.space.byteCount }
+        return MemoryLayout<Float>.size * ((3 + threads) * trained + frozen + anchor.count)
+            + lanes.reduce(0) { $0 + $1.space.byteCount }
     }
 
     /// The trained parameters: the adapter's factors, or the policy's weights.
-    public var parameters: [Float] { adapter?.values ?? policy.weights }
+    package var parameters: [Float] { adapter?.values ?? policy.weights }
 
     /// The optimiser's moments, in the order of the parameters.
     package var moments: (m: [Float], v: [Float]) { (optimizer.m, optimizer.v) }
@@ -115,7 +116,7 @@ public final class PolicyTrainer {
     private func fold() { adapter?.fold(into: &policy.weights, base: base) }
 
     /// Does one step, and returns the loss before it.
-    public func step(_ batch: Batch, learningRate: Float) -> Float {
+    package func step(_ batch: Batch, learningRate: Float) -> Float {
         let loss = lossAndGradient(batch)
         if adapter != nil {
             gradientNorm = optimizer.step(
@@ -137,7 +138,7 @@ public final class PolicyTrainer {
     }
 
     /// Returns the loss without the proximal term, and the gradient with it, in the order of the parameters.
-    public func gradients(_ batch: Batch) -> (loss: Float, gradient: [Float]) {
+    package func gradients(_ batch: Batch) -> (loss: Float, gradient: [Float]) {
         let loss = lossAndGradient(batch)
         return (loss, lanes[0].gradient)
     }
@@ -172,7 +173,7 @@ public final class PolicyTrainer {
     ///
     /// The result does not depend on the number of threads: the rounding of matrix products depends on the number of
     /// rows, and each thread processes whole micro-batches here.
-    public func outputs(_ batch: Batch) -> [Float] {
+    package func outputs(_ batch: Batch) -> [Float] {
         let width = policy.configuration.chunk * policy.configuration.actionCount
         let micro = lanes[0].space.capacity, shares = (batch.count + micro - 1) / micro
         run(batch, share: (shares + threads - 1) / threads * micro) { lane, pass in

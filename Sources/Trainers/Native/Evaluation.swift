@@ -4,14 +4,14 @@ import Policies
 import Tensors
 
 /// The error of a policy's predicted actions, compared with an expert's.
-public struct Evaluation: Equatable, Sendable {
+package struct Evaluation: Equatable, Sendable {
     /// The mean absolute error over all samples and all actions of each sample's chunk, in normalised units.
-    public let error: Double
+    package let error: Double
     /// The mean absolute error of the actions that a robot would execute, with chunks averaged by `TemporalEnsemble`;
     /// one value for each dimension of the action, in its unit.
-    public let executed: [Double]
+    package let executed: [Double]
 
-    public init(of policy: Policy, on demonstrations: DemonstrationSet, threads: Int = 1) {
+    package init(of policy: Policy, on demonstrations: DemonstrationSet, threads: Int = 1) {
         let c = policy.configuration
         let predictions = Self.predictions(of: policy, on: demonstrations, threads: threads)
         let wanted = demonstrations.actions
@@ -33,7 +33,7 @@ public struct Evaluation: Equatable, Sendable {
     }
 
     /// Computes only ``error``.
-    public static func error(of policy: Policy, on demonstrations: DemonstrationSet, threads: Int = 1) -> Double {
+    package static func error(of policy: Policy, on demonstrations: DemonstrationSet, threads: Int = 1) -> Double {
         Evaluation(of: policy, on: demonstrations, threads: threads).error
     }
 

@@ -3,17 +3,17 @@ import Policies
 import Tensors
 
 /// A site's training in a round: a number of steps on its demonstrations, from a given policy.
-public struct LocalTraining: Sendable {
-    public var steps: Int
-    public var batch: Int
-    public var sampling: Sampling
-    public var schedule: Schedule
-    public var optimizer: AdamW.Settings
+package struct LocalTraining: Sendable {
+    package var steps: Int
+    package var batch: Int
+    package var sampling: Sampling
+    package var schedule: Schedule
+    package var optimizer: AdamW.Settings
     /// μ of FedProx; 0 if FedProx is not used.
-    public var proximal: Float
-    public var threads: Int
+    package var proximal: Float
+    package var threads: Int
 
-    public init(
+    package init(
         steps: Int,
         batch: Int,
         sampling: Sampling = .random,
@@ -31,21 +31,21 @@ public struct LocalTraining: Sendable {
         self.threads = threads
     }
 
-    public struct Outcome: Sendable {
+    package struct Outcome: Sendable {
         /// The trained policy; if an adapter was trained, it is folded in.
-        public let policy: Policy
-        public let adapter: Adapter?
+        package let policy: Policy
+        package let adapter: Adapter?
         /// The mean loss over all steps.
-        public let loss: Double
+        package let loss: Double
     }
 
     /// The state of the training after a step.
-    public struct Progress {
+    package struct Progress {
         /// The number of completed steps.
-        public let step: Int
-        public let loss: Float
+        package let step: Int
+        package let loss: Float
         /// Makes a snapshot from which training can resume with bit-identical results.
-        public let snapshot: () -> TrainingSnapshot
+        package let snapshot: () -> TrainingSnapshot
     }
 
     /// Trains the policy, or only the adapter.
@@ -59,7 +59,7 @@ public struct LocalTraining: Sendable {
     ///   - progress: Called after each step. If it throws, the training stops.
     /// - Throws: ``TrainingDivergence`` if the loss, the gradient or the weights are no longer finite, or if the loss
     ///   has become far too large; the error of `progress`.
-    public func run(
+    package func run(
         from start: Policy,
         adapter: Adapter? = nil,
         on demonstrations: DemonstrationSet,

@@ -7,25 +7,25 @@ import Policies
 import Tensors
 
 /// Trains the built-in policy, or an adapter for it, on the site's demonstrations, and saves snapshots.
-public struct NativeTrainer: Trainer {
+package struct NativeTrainer: Trainer {
     private let settings: Settings
     private let site: SiteID
     private let logger: Logger
     private let reader: DemonstrationReader
 
     /// The settings that the site's engineer chooses.
-    public struct Settings: Sendable {
+    package struct Settings: Sendable {
         /// The path of the demonstrations.
-        public var demonstrations: String
-        public var declared: DemonstrationFiles.Declaration
-        public var threads: Int
+        package var demonstrations: String
+        package var declared: DemonstrationFiles.Declaration
+        package var threads: Int
         /// The number of adapter components that this site trains, at most the plan's; `nil` for all of the plan's.
-        public var rank: Int?
-        public var snapshotSeconds: Int
+        package var rank: Int?
+        package var snapshotSeconds: Int
         /// The directory of the snapshot and of temporary files.
-        public var directory: String
+        package var directory: String
 
-        public init(
+        package init(
             demonstrations: String,
             declared: DemonstrationFiles.Declaration = .init(),
             threads: Int = 1,
@@ -42,14 +42,14 @@ public struct NativeTrainer: Trainer {
         }
     }
 
-    public init(_ settings: Settings, site: SiteID, logger: Logger, reader: DemonstrationReader = .init()) {
+    package init(_ settings: Settings, site: SiteID, logger: Logger, reader: DemonstrationReader = .init()) {
         self.settings = settings
         self.site = site
         self.logger = logger
         self.reader = reader
     }
 
-    public func train(_ job: TrainingJob, progress: (Double, Float) throws -> Void) throws -> TrainingResult {
+    package func train(_ job: TrainingJob, progress: (Double, Float) throws -> Void) throws -> TrainingResult {
         let file = try SafetensorsFile(path: job.model.path, called: "the model of round \(job.key)")
         let policy = try Policy(file)
         try Batch.check(
@@ -83,7 +83,7 @@ public struct NativeTrainer: Trainer {
         )
     }
 
-    public func finished(_ job: TrainingJob) { snapshots.remove() }
+    package func finished(_ job: TrainingJob) { snapshots.remove() }
 
     private func adapterTurn(_ job: TrainingJob, _ trained: TrainedTensors, _ lora: LoRA, _ policy: Policy) throws
         -> AdapterTurn

@@ -1,7 +1,7 @@
 import Tensors
 
 /// How the samples of a step are chosen.
-public enum Sampling: Equatable, Sendable {
+package enum Sampling: Equatable, Sendable {
     /// Drawn with replacement.
     case random
     /// Each sample once per epoch, in a new order for each epoch.

@@ -1,16 +1,16 @@
 import Tensors
 
 /// The state of an unfinished training, from which a killed worker resumes.
-public struct TrainingSnapshot: Equatable, Sendable {
+package struct TrainingSnapshot: Equatable, Sendable {
     /// The number of completed steps.
-    public var step: Int
+    package var step: Int
     /// The state of the generator that draws the samples.
-    public var generator: UInt64
-    public var lossSum: Double
-    public var weights: [Float]
+    package var generator: UInt64
+    package var lossSum: Double
+    package var weights: [Float]
     /// AdamW's moments, in the order of the weights.
-    public var m: [Float]
-    public var v: [Float]
+    package var m: [Float]
+    package var v: [Float]
 
     /// Writes a safetensors file, which is durable when this returns.
     ///
@@ -18,7 +18,7 @@ public struct TrainingSnapshot: Equatable, Sendable {
     ///   - path: The path of the file.
     ///   - task: The name of the training that the snapshot belongs to.
     /// - Throws: An error if the file cannot be written.
-    public func write(to path: String, task: String) throws {
+    package func write(to path: String, task: String) throws {
         let layout = TensorLayout(
             ["m", "v", "weights"].map { (name: $0, type: ElementType.f32, shape: [weights.count]) }
         )
@@ -43,7 +43,7 @@ public struct TrainingSnapshot: Equatable, Sendable {
     ///   - task: The name of the training that the snapshot must belong to.
     ///   - parameters: The expected number of weights.
     /// - Throws: `SafetensorsError` if the file cannot be read or is not a safetensors file.
-    public init?(reading path: String, task: String, parameters: Int) throws {
+    package init?(reading path: String, task: String, parameters: Int) throws {
         let file = try SafetensorsFile(path: path)
         func text(_ name: String) -> String { file.header[metadata: name] ?? "" }
         guard text("task") == task, file.layout.elementCount == 3 * parameters, let step = Int(text("step")), step >= 0,

@@ -85,13 +85,13 @@ final class FrameCodec<Inbound: WireFrame, Outbound: WireFrame>: ChannelDuplexHa
 }
 
 /// The largest frame that a connection accepts: small until its hello says that it is a bulk connection.
-public final class FrameLimit: Sendable {
+package final class FrameLimit: Sendable {
     private let value: NIOLockedValueBox<Int>
 
-    public init(_ bytes: Int = WireLimits.controlFrameBytes) { value = NIOLockedValueBox(bytes) }
+    package init(_ bytes: Int = WireLimits.controlFrameBytes) { value = NIOLockedValueBox(bytes) }
 
-    public var bytes: Int { value.withLockedValue { $0 } }
-    public func allowBulk() { value.withLockedValue { $0 = WireLimits.bulkFrameBytes } }
+    package var bytes: Int { value.withLockedValue { $0 } }
+    package func allowBulk() { value.withLockedValue { $0 = WireLimits.bulkFrameBytes } }
 }
 
 extension Optional {

@@ -2,7 +2,7 @@ import NIOCore
 import Wire
 
 /// The sequence of frames that arrive on a connection.
-public final class Inbox<Frame: WireFrame>: @unchecked Sendable {
+package final class Inbox<Frame: WireFrame>: @unchecked Sendable {
     // Unchecked: a connection has one reader at a time, and the stream allows only one iterator.
     private var iterator: NIOAsyncChannelInboundStream<Frame>.AsyncIterator
 
@@ -11,5 +11,5 @@ public final class Inbox<Frame: WireFrame>: @unchecked Sendable {
     /// Returns the next frame; `nil` when the peer has closed the connection.
     ///
     /// - Throws: If the connection fails.
-    public func next() async throws -> Frame? { try await iterator.next() }
+    package func next() async throws -> Frame? { try await iterator.next() }
 }

@@ -1,13 +1,13 @@
 import NIOCore
 
 /// An HTTP proxy that tunnels with CONNECT (RFC 9110, section 9.3.6).
-public struct ConnectProxy: Equatable, Sendable {
-    public let host: String
-    public let port: Int
+package struct ConnectProxy: Equatable, Sendable {
+    package let host: String
+    package let port: Int
     /// The value of the Proxy-Authorization header, if the proxy requires one: `Basic dXNlcjpwYXNz` (RFC 7617).
-    public let authorization: String?
+    package let authorization: String?
 
-    public init(host: String, port: Int, authorization: String? = nil) {
+    package init(host: String, port: Int, authorization: String? = nil) {
         self.host = host
         self.port = port
         self.authorization = authorization

@@ -3,7 +3,7 @@ import Protocol
 import Wire
 
 /// Requests and responses over one control connection, with unsolicited messages delivered separately.
-public final class Conversation: Sendable {
+package final class Conversation: Sendable {
     /// Receives one response.
     private typealias Slot = AsyncThrowingStream<ServerMessage, any Error>
 
@@ -15,12 +15,12 @@ public final class Conversation: Sendable {
     private let connection: ClientConnection
     private let state = NIOLockedValueBox(State())
 
-    public init(_ connection: ClientConnection) { self.connection = connection }
+    package init(_ connection: ClientConnection) { self.connection = connection }
 
     /// Reads until the connection ends. Responses go to the requests that wait for them, other messages to `unasked`.
     ///
     /// - Throws: The error that ended the connection.
-    public func run(unasked: @Sendable (ServerMessage) async -> Void = { _ in }) async throws {
+    package func run(unasked: @Sendable (ServerMessage) async -> Void = { _ in }) async throws {
         do {
             while let frame = try await connection.inbox.next() {
                 let slot = state.withLockedValue { $0.requests.take(frame.inReplyTo) }
@@ -36,7 +36,7 @@ public final class Conversation: Sendable {
     /// Sends a request and returns the response.
     ///
     /// - Throws: The `Refusal` that the coordinator answered, or `TransportError` if the connection ends.
-    public func ask(_ message: ClientMessage) async throws -> ServerMessage {
+    package func ask(_ message: ClientMessage) async throws -> ServerMessage {
         let (slot, filler) = Slot.makeStream(bufferingPolicy: .bufferingNewest(1))
         let id = try state.withLockedValue { state in
             if let ended = state.ended { throw ended }
@@ -65,7 +65,7 @@ extension Dialer {
     ///
     /// - Returns: The response.
     /// - Throws: The `Refusal` that the coordinator answered, or an error if there is no connection.
-    public func ask(_ message: ClientMessage, software: String) async throws -> ServerMessage {
+    package func ask(_ message: ClientMessage, software: String) async throws -> ServerMessage {
         try await withConnection(.control, software: software) { connection in
             let conversation = Conversation(connection)
             return try await withThrowingTaskGroup(of: ServerMessage?.self) { group in

@@ -5,16 +5,16 @@ import NIOPosix
 import Wire
 
 /// The coordinator's address, and the certificate to connect with.
-public struct Dialer: Sendable {
-    public let host: String
-    public let port: Int
-    public let proxy: ConnectProxy?
+package struct Dialer: Sendable {
+    package let host: String
+    package let port: Int
+    package let proxy: ConnectProxy?
     /// New connections use the current context.
-    public let contexts: TLSContextBox
-    public let consortium: String
+    package let contexts: TLSContextBox
+    package let consortium: String
     private let group: any EventLoopGroup
 
-    public init(
+    package init(
         host: String,
         port: Int,
         proxy: ConnectProxy? = nil,
@@ -32,7 +32,7 @@ public struct Dialer: Sendable {
         )
     }
 
-    public init(
+    package init(
         host: String,
         port: Int,
         proxy: ConnectProxy? = nil,
@@ -53,7 +53,7 @@ public struct Dialer: Sendable {
     /// - Returns: The result of `body`.
     /// - Throws: `TransportError` or `IdentityError` if there is no connection, the coordinator's `Refusal`, or what
     ///   `body` throws.
-    public func withConnection<Result: Sendable>(
+    package func withConnection<Result: Sendable>(
         _ purpose: Hello.Purpose,
         software: String,
         treeHead: String = "",
@@ -125,13 +125,13 @@ public struct Dialer: Sendable {
 }
 
 /// A connection to the coordinator.
-public struct ClientConnection: Sendable {
-    public let inbox: Inbox<ServerFrame>
-    public let outbound: NIOAsyncChannelOutboundWriter<ClientFrame>
+package struct ClientConnection: Sendable {
+    package let inbox: Inbox<ServerFrame>
+    package let outbound: NIOAsyncChannelOutboundWriter<ClientFrame>
     /// The coordinator's answer to the hello.
-    public let welcome: Welcome?
+    package let welcome: Welcome?
     /// The coordinator's certificate.
-    public let certificate: Certificate?
+    package let certificate: Certificate?
     private let channel: any Channel
 
     init(
@@ -149,13 +149,13 @@ public struct ClientConnection: Sendable {
     }
 
     /// Closes the connection; may be called from another task.
-    public func close() { channel.close(promise: nil) }
+    package func close() { channel.close(promise: nil) }
 
     /// Returns once the event loop has taken the message; waits while more than ``SocketOptions/clientWriteWaterMark``
     /// is pending.
     ///
     /// - Throws: If the connection is closed.
-    public func send(_ message: ClientMessage, id: UInt64) async throws {
+    package func send(_ message: ClientMessage, id: UInt64) async throws {
         try await outbound.write(ClientFrame(id: id, message))
         // As in ServerConnection: otherwise a large blob would be completely encrypted before its first byte is sent.
         try await channel.eventLoop.submit {}.get()

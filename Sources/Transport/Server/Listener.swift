@@ -7,12 +7,12 @@ import NIOPosix
 import Wire
 
 /// A connection from a client, after its certificate has been checked.
-public struct ServerConnection: Sendable {
-    public let peer: Principal
-    public let certificate: Certificate
-    public let remoteAddress: String
-    public let limit: FrameLimit
-    public let inbox: Inbox<ClientFrame>
+package struct ServerConnection: Sendable {
+    package let peer: Principal
+    package let certificate: Certificate
+    package let remoteAddress: String
+    package let limit: FrameLimit
+    package let inbox: Inbox<ClientFrame>
     let outbound: NIOAsyncChannelOutboundWriter<ServerFrame>
     let channel: any Channel
 
@@ -20,7 +20,7 @@ public struct ServerConnection: Sendable {
     /// pending.
     ///
     /// - Throws: If the connection is closed.
-    public func send(_ message: ServerMessage, inReplyTo id: UInt64 = 0) async throws {
+    package func send(_ message: ServerMessage, inReplyTo id: UInt64 = 0) async throws {
         try await outbound.write(ServerFrame(inReplyTo: id, message))
         // The writer learns only from the event loop that the buffer is full, and a loop with many connections reports
         // it late. Without this turn, ten chunks were queued for each of two hundred sites that fetched a model.
@@ -28,11 +28,11 @@ public struct ServerConnection: Sendable {
     }
 
     /// Closes the connection; may be called from another task.
-    public func close() { channel.close(promise: nil) }
+    package func close() { channel.close(promise: nil) }
 }
 
 /// The coordinator's listening port.
-public final class Listener: Sendable {
+package final class Listener: Sendable {
     private typealias Secure = SecureChannel<ClientFrame, ServerFrame>
 
     private let contexts: TLSContextBox
@@ -44,7 +44,7 @@ public final class Listener: Sendable {
     private let admitted = AdmittedConnections()
     private let refused: @Sendable (RefusedCertificate, String) async -> Void
 
-    public convenience init(
+    package convenience init(
         context: TLSContext,
         consortium: String,
         peerLimit: Int = .max,
@@ -67,7 +67,7 @@ public final class Listener: Sendable {
     ///   - group: The event loops of the connections.
     ///   - logger: The log.
     ///   - refused: Called with each certificate that a handshake did not accept, and the reason.
-    public init(
+    package init(
         contexts: TLSContextBox,
         consortium: String,
         peerLimit: Int = .max,
@@ -86,7 +86,7 @@ public final class Listener: Sendable {
     }
 
     /// Remembers peers for which places are reserved when few are left; admitted peers are remembered automatically.
-    public func know(_ peers: [Principal]) { registry.know(peers) }
+    package func know(_ peers: [Principal]) { registry.know(peers) }
 
     /// Listens until ``close()`` or cancellation.
     ///
@@ -96,7 +96,7 @@ public final class Listener: Sendable {
     ///   - ready: Called with the port number.
     ///   - serve: Called with each admitted connection, which is closed when it returns.
     /// - Throws: `TransportError` if the address cannot be listened on.
-    public func run(
+    package func run(
         host: String,
         port: Int,
         ready: @Sendable (Int) async -> Void,
@@ -174,7 +174,7 @@ public final class Listener: Sendable {
     }
 
     /// Stops accepting connections and ends ``run(host:port:ready:serve:)``.
-    public func close() {
+    package func close() {
         let channel = server.withLockedValue { server in
             server.isClosed = true
             return server.channel
@@ -185,7 +185,7 @@ public final class Listener: Sendable {
     /// Closes the connections whose certificates are no longer valid.
     ///
     /// - Parameter problem: Returns why a certificate is not valid; `nil` if it is.
-    public func endConnections(_ problem: (Certificate) -> String?) {
+    package func endConnections(_ problem: (Certificate) -> String?) {
         for connection in admitted.all {
             guard let reason = problem(connection.certificate) else { continue }
             logger.warning(

@@ -11,7 +11,7 @@ import Wire
 ///
 /// Files are accepted only with a proof: the ledger's entry that registered the model, under a tree head that is signed
 /// with the ledger's key, and the digest of each file.
-public struct ModelClient: Sendable {
+package struct ModelClient: Sendable {
     private let dialer: Dialer
     private let consortium: String
     private let meter = TransferMeter()
@@ -21,7 +21,7 @@ public struct ModelClient: Sendable {
 
     private let download: TransferPolicy
 
-    public init(_ dialer: Dialer, knownLogKey: [UInt8]? = nil, download: TransferPolicy = .unlimited) {
+    package init(_ dialer: Dialer, knownLogKey: [UInt8]? = nil, download: TransferPolicy = .unlimited) {
         self.download = download
         self.dialer = dialer
         consortium = dialer.consortium
@@ -29,13 +29,13 @@ public struct ModelClient: Sendable {
     }
 
     /// The transferred fraction of the current file, from 0 to 1.
-    public var progress: Double { meter.progress }
+    package var progress: Double { meter.progress }
 
     /// Returns the files of a model or a release, checked against the ledger's entry.
     ///
     /// - Throws: `WorkerError` or another error if the proof is not valid; `Refusal` if the coordinator refuses;
     ///   `TransportError` if the connection fails.
-    public func listing(of name: ModelName) async throws -> ModelListing {
+    package func listing(of name: ModelName) async throws -> ModelListing {
         try await dialer.withConnection(.bulk, software: BlobTransfer.software) { connection in
             let logKey = try logKey(of: connection)
             guard case .modelDescription(let listing) = try await ask(.describeModel(name), connection) else {
@@ -93,7 +93,7 @@ public struct ModelClient: Sendable {
     ///   - check: Called with the path of all files before `directory` is created. If it throws, nothing is created.
     /// - Throws: `WorkerError` if the files are too large or the directory for partial files is not usable; the error
     ///   of `check`; other errors if the transfer fails or the files cannot be written.
-    public func fetch(
+    package func fetch(
         _ listing: ModelListing,
         to directory: String,
         largestBytes: UInt64,
@@ -166,7 +166,7 @@ public struct ModelClient: Sendable {
     ///   - scratch: A directory for a copy; it is removed at the end.
     /// - Returns: The index of the ledger's entry, and the model.
     /// - Throws: `Refusal` if the coordinator refuses; other errors if the file cannot be read or the transfer fails.
-    public func register(_ path: String, as name: ModelName, scratch: String) async throws -> (
+    package func register(_ path: String, as name: ModelName, scratch: String) async throws -> (
         entry: UInt64, model: BlobReference
     ) {
         let store = try BlobStore(directory: scratch)

@@ -5,7 +5,7 @@ import Transport
 import Wire
 
 /// Reads the header of the coordinator's model without fetching its weights.
-public enum ModelProbe {
+package enum ModelProbe {
     /// Returns the header of the model that the next round starts from; `nil` if the coordinator names none.
     ///
     /// The coordinator keeps sending the rest of the model after this returns, so the connection must be closed.
@@ -14,7 +14,8 @@ public enum ModelProbe {
     ///   - connection: A bulk connection.
     ///   - largestBytes: The largest size; a larger model is not requested.
     /// - Throws: `WorkerError` if the model is too large; other errors if the transfer fails or the header is invalid.
-    public static func header(_ connection: ClientConnection, largestBytes: UInt64) async throws -> SafetensorsHeader? {
+    package static func header(_ connection: ClientConnection, largestBytes: UInt64) async throws -> SafetensorsHeader?
+    {
         guard let model = connection.welcome?.model else { return nil }
         try DownloadCheck.checkSize(model.byteCount, largestBytes: largestBytes)
         return try await withTimeout(.seconds(seconds), "the model's header") {

@@ -1,30 +1,30 @@
 import Foundation
 
 /// The hours and the rate at which a site transfers blobs.
-public struct TransferPolicy: Equatable, Sendable {
+package struct TransferPolicy: Equatable, Sendable {
     /// `nil` for any time.
-    public var hours: DailyHours?
+    package var hours: DailyHours?
     /// `nil` for no limit.
-    public var megabitsPerSecond: Double?
+    package var megabitsPerSecond: Double?
 
-    public init(hours: DailyHours? = nil, megabitsPerSecond: Double? = nil) {
+    package init(hours: DailyHours? = nil, megabitsPerSecond: Double? = nil) {
         self.hours = hours
         self.megabitsPerSecond = megabitsPerSecond
     }
 
-    public static let unlimited = TransferPolicy()
+    package static let unlimited = TransferPolicy()
 
     var bytesPerSecond: Double? { megabitsPerSecond.map { $0 * 1e6 / 8 } }
 }
 
 /// Hours of every day in the site's local time, for example from 22:00 to 06:00.
-public struct DailyHours: Equatable, Sendable, CustomStringConvertible {
+package struct DailyHours: Equatable, Sendable, CustomStringConvertible {
     /// Minutes since midnight; the end is not included, and may be on the next day.
-    public let start: Int
-    public let end: Int
+    package let start: Int
+    package let end: Int
 
     /// Parses `HH:MM-HH:MM`; `nil` for other texts and for empty hours.
-    public init?(_ text: String) {
+    package init?(_ text: String) {
         let parts = text.split(separator: "-", omittingEmptySubsequences: false).map(Self.minutes)
         guard parts.count == 2, let start = parts[0], let end = parts[1], start != end, start < 24 * 60 else {
             return nil
@@ -42,22 +42,22 @@ public struct DailyHours: Equatable, Sendable, CustomStringConvertible {
         return hours < 24 && minutes < 60 || (hours, minutes) == (24, 0) ? hours * 60 + minutes : nil
     }
 
-    public func contains(minute: Int) -> Bool {
+    package func contains(minute: Int) -> Bool {
         start < end ? (start..<end).contains(minute) : minute >= start || minute < end
     }
 
     /// Returns the minutes until the hours begin; 0 within the hours.
-    public func wait(atMinute minute: Int) -> Int {
+    package func wait(atMinute minute: Int) -> Int {
         contains(minute: minute) ? 0 : (start - minute + 24 * 60) % (24 * 60)
     }
 
-    public var description: String {
+    package var description: String {
         func clock(_ minutes: Int) -> String { String(format: "%02d:%02d", minutes / 60, minutes % 60) }
         return "\(clock(start))-\(clock(end))"
     }
 
     /// Returns the minute of the day in the machine's time zone.
-    public static func minuteOfDay(at milliseconds: UInt64) -> Int {
+    package static func minuteOfDay(at milliseconds: UInt64) -> Int {
         var seconds = time_t(milliseconds / 1000)
         var parts = tm()
         localtime_r(&seconds, &parts)

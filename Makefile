@@ -7,7 +7,7 @@ SEEDS ?= 10000
 SEED ?=
 # Seconds for each reader of bytes from outside.
 FUZZ_SECONDS ?= 60
-.PHONY: build demo test simulate fuzz sanitize bench proto check-proto settings format format-check setup setup-test setup-bench clean
+.PHONY: build demo test simulate fuzz sanitize bench proto check-proto settings docs format format-check setup setup-test setup-bench clean
 
 SWIFT_BUILD := swift build -c release
 PACKAGES := libssl-dev libprotobuf-c-dev libopenblas-dev libhdf5-dev zlib1g-dev libsqlite3-dev pkg-config
@@ -54,6 +54,13 @@ proto:
 	cd proto && protoc-c --c_out=../Sources/KumiaiProto kumiai/v1/*.proto
 	mkdir -p Sources/KumiaiProto/include/kumiai/v1
 	mv Sources/KumiaiProto/kumiai/v1/*.pb-c.h Sources/KumiaiProto/include/kumiai/v1/
+
+# The articles and the public library's symbols, as a site in .build/docs; a warning is an error.
+LIBRARY := Federation Tensors Updates Aggregation Identity Ledger Blobs Releases Verification
+docs: setup
+	KUMIAI_DOCS=1 swift package --allow-writing-to-directory .build/docs generate-documentation \
+		$(foreach target,Kumiai $(LIBRARY),--target $(target)) --enable-experimental-combined-documentation \
+		--output-path .build/docs --warnings-as-errors
 
 # The tables of settings in README.md, from their declarations; a test compares them.
 settings: build

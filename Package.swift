@@ -29,6 +29,11 @@ let log: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let sqlite: Target.Dependency = .product(name: "GRDB", package: "GRDB.swift")
 let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 
+// For `make docs` alone, so that nobody else needs it.
+let documentation: [Package.Dependency] =
+    Context.environment["KUMIAI_DOCS"] == nil
+    ? [] : [.package(url: "https://github.com/swiftlang/swift-docc-plugin", from: "1.5.0")]
+
 let package = Package(
     name: "kumiai",
     products: [
@@ -47,7 +52,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
-    ],
+    ] + documentation,
     targets: [
         // System libraries: a module map and a shim each.
         .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
@@ -199,7 +204,7 @@ let package = Package(
         tests("Verification", ["Aggregation", "Blobs", "Federation", "Identity", "Tensors", "Updates"]),
         tests("Coordinator", ["Federation", "Identity", "Ledger", "Protocol", "Wire"]),
         tests("Worker", ["Federation", "Identity", "Ledger", "Protocol", "Wire"]),
-        tests("Simulation"),
+        tests("Simulation", ["Blobs", "Federation", "Identity", "Ledger"]),
         // Readers of bytes from outside, as a fuzzer calls them; `make fuzz` builds them with one.
         .target(
             name: "FuzzTargets",

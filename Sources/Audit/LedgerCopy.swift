@@ -96,9 +96,11 @@ package struct LedgerCopy: Sendable {
             }
             try manager.copyItem(atPath: path, toPath: "\(scratch)/ledger.sqlite\(suffix)")
         }
-        let store = try SQLiteEntryStore(path: scratch + "/ledger.sqlite")
+        let store = try SQLiteLedger(path: scratch + "/ledger.sqlite")
         defer { try? store.close() }
-        return (try store.entries(), try store.newestTreeHead())
+        var entries: [StoredEntry] = []
+        try store.forEachEntry { entries.append($1) }
+        return (entries, try store.newestTreeHead())
     }
 
     package func entry(at index: Int) throws -> Entry {

@@ -51,7 +51,9 @@ public final class BlobStore: Sendable {
         isFlat = false
     }
 
-    public func path(of digest: Digest) -> String { "\(folder(of: digest))/\(digest.hex)" }
+    /// Where a blob's file is: for this store, for what simulates its disk, and for tests. Others read the blob through the
+    /// store, or let it write a file of theirs.
+    package func path(of digest: Digest) -> String { "\(folder(of: digest))/\(digest.hex)" }
     private func folder(of digest: Digest) -> String { isFlat ? objects : "\(objects)/\(digest.hex.prefix(2))" }
     func partialPath(of digest: Digest) -> String { "\(partial)/\(digest.hex)" }
 
@@ -63,6 +65,35 @@ public final class BlobStore: Sendable {
     ///
     /// - Throws: `BlobError` if the blob is missing or cannot be opened.
     public func open(_ digest: Digest) throws -> any DiskFile { try disk.open(path(of: digest), .reading) }
+
+    /// Writes a blob to a new file, whose bytes are on the disk when this returns.
+    ///
+    /// - Parameters:
+    ///   - path: There must be nothing at it.
+    ///   - isShared: Whether the file may be a hard link to the store's, because nothing will change it.
+    /// - Throws: `BlobError` if the blob is missing or the file cannot be written.
+    public func export(_ digest: Digest, to path: String, isShared: Bool = false) throws {
+        if isShared, contains(digest), (try? disk.link(self.path(of: digest), to: path)) != nil { return }
+        let source = try open(digest)
+        guard disk.byteCount(path) == nil else { throw BlobError(.failed, "\(path) already exists") }
+        let target = try disk.open(path, .replacing)
+        do {
+            try Self.forEachBlock(of: source) { try target.write($0, at: $1) }
+            try target.synchronise()
+        } catch {
+            disk.remove(path)
+            throw error
+        }
+    }
+
+    /// Takes a blob of another store on the same file system; the other store does not have it afterwards.
+    ///
+    /// - Throws: `BlobError` if the blob is missing, its bytes are not those of its name, or it cannot be moved.
+    public func take(_ digest: Digest, from other: BlobStore) throws {
+        try other.verify(digest)
+        try publish(other.path(of: digest), as: digest)
+        other.tags[digest] = nil
+    }
 
     // MARK: Receiving blobs
 

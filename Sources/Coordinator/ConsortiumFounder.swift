@@ -47,7 +47,7 @@ package struct ConsortiumFounder {
         )
         let ledger = try Ledger(
             consortium: configuration.consortium,
-            store: try SQLiteEntryStore(path: files.ledger),
+            store: try SQLiteLedger(path: files.ledger),
             key: logKey
         )
         try ledger.append([Entry(at: now, .founded(founding)), Entry(at: now, .modelRegistered(base, model, by: ""))])

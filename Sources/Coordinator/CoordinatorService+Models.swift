@@ -103,10 +103,10 @@ extension CoordinatorService {
             )
         }
         do {
-            let file = try SafetensorsFile(path: arriving.path(of: blob.digest), called: "the model")
+            let file = try SafetensorsFile(arriving, blob.digest, called: "the model")
             try ModelImport.check(file)
             let layout = Digest(of: file.layout.canonicalBytes)
-            try blobs.adopt(arriving.path(of: blob.digest))
+            try blobs.take(blob.digest, from: arriving)
             return ModelReference(digest: blob.digest, layout: layout, byteCount: blob.byteCount)
         } catch let error as BlobError {
             throw Refusal(

@@ -205,7 +205,7 @@ extension CoordinatorService {
             _ = try ReleaseDirectory.write(
                 to: path,
                 lineage: lineage,
-                model: blobs.path(of: cutting.model.digest),
+                model: { try blobs.export(cutting.model.digest, to: $0) },
                 adapter: adapter,
                 chain: identity.chain,
                 key: identity.key

@@ -24,7 +24,7 @@ enum FormerRun {
         Ledger, ConsortiumState
     ) {
         do {
-            return try Ledger.open(consortium: consortium, store: try SQLiteEntryStore(path: files.ledger), key: key)
+            return try Ledger.open(consortium: consortium, store: try SQLiteLedger(path: files.ledger), key: key)
         } catch let error as LedgerError where error.code == .tampered {
             throw CoordinatorError(
                 error.message,

@@ -10,7 +10,7 @@ public final class Ledger: Sendable {
     public let origin: String
     /// The raw Ed25519 public key that tree heads are verified with.
     public let publicKey: [UInt8]
-    private let store: any EntryStore
+    private let store: any LedgerBackend
     private let key: PrivateKey
     /// Contains no entry bytes, which stay in the store: a ledger grows for years.
     private let content: Mutex<LedgerSnapshot>
@@ -20,7 +20,7 @@ public final class Ledger: Sendable {
     /// - Returns: The ledger and the state that its entries result in.
     /// - Throws: `LedgerError` if the ledger cannot be read, was changed, is another consortium's, or has an entry that
     ///   does not follow from those before it.
-    public static func open(consortium: String, store: any EntryStore, key: PrivateKey) throws -> (
+    public static func open(consortium: String, store: any LedgerBackend, key: PrivateKey) throws -> (
         ledger: Ledger, state: ConsortiumState
     ) {
         let origin = SignedTreeHead.origin(consortium: consortium)
@@ -39,12 +39,12 @@ public final class Ledger: Sendable {
     /// Opens a ledger without returning its state.
     ///
     /// - Throws: `LedgerError` if the ledger cannot be read or was changed.
-    public convenience init(consortium: String, store: any EntryStore, key: PrivateKey) throws {
+    public convenience init(consortium: String, store: any LedgerBackend, key: PrivateKey) throws {
         let snapshot = try Self.open(consortium: consortium, store: store, key: key).ledger.snapshot
         self.init(store: store, key: key, snapshot)
     }
 
-    private init(store: any EntryStore, key: PrivateKey, _ snapshot: LedgerSnapshot) {
+    private init(store: any LedgerBackend, key: PrivateKey, _ snapshot: LedgerSnapshot) {
         (origin, publicKey) = (snapshot.origin, snapshot.publicKey)
         self.store = store
         self.key = key
@@ -75,8 +75,8 @@ public final class Ledger: Sendable {
     ///
     /// - Throws: `LedgerError` if an entry cannot be read or was changed, or what `body` throws.
     public func forEachEntry(_ body: (Entry) throws -> Void) throws {
-        for start in stride(from: 0, to: count, by: Self.entriesPerRead) {
-            for bytes in try bytes(in: start..<min(count, start + Self.entriesPerRead)) {
+        for start in stride(from: 0, to: count, by: LedgerPages.entries) {
+            for bytes in try bytes(in: start..<min(count, start + LedgerPages.entries)) {
                 try body(Entry(wireBytes: bytes))
             }
         }
@@ -92,8 +92,6 @@ public final class Ledger: Sendable {
         return entries
     }
 
-    private static let entriesPerRead = 256
-
     /// Returns the bytes of entries; the tree in memory detects whether the store has changed since they were appended.
     private func bytes(in range: Range<Int>) throws -> [[UInt8]] {
         guard range.lowerBound >= 0, range.upperBound <= count else {
@@ -108,13 +106,13 @@ public final class Ledger: Sendable {
         }
     }
 
-    private static func load(_ store: any EntryStore, origin: String, key: PrivateKey) throws -> (
+    private static func load(_ store: any LedgerBackend, origin: String, key: PrivateKey) throws -> (
         LedgerSnapshot, ConsortiumState
     ) {
         var state = ConsortiumState()
         var tree = MerkleTree()
         var time: Timestamp?
-        for (index, entry) in try store.entries().enumerated() {
+        try store.forEachEntry { index, entry in
             guard entry.isIntact else { throw LedgerError(.tampered, "entry \(index) of the ledger was changed") }
             do {
                 let decoded = try Entry(wireBytes: entry.bytes)

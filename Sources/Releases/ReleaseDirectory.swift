@@ -27,7 +27,7 @@ public struct ReleaseDirectory: Sendable {
     public static func write(
         to path: String,
         lineage: Lineage,
-        model: String,
+        model: (String) throws -> Void,
         adapter: AdapterExtraction? = nil,
         chain: [Certificate],
         key: PrivateKey
@@ -38,7 +38,7 @@ public struct ReleaseDirectory: Sendable {
         // After the rename there is no file with this name.
         defer { try? manager.removeItem(atPath: draft) }
         try manager.createDirectory(atPath: draft, withIntermediateDirectories: true)
-        try manager.copyItem(atPath: model, toPath: draft + "/model.safetensors")
+        try model(draft + "/model.safetensors")
         let
             file = try SafetensorsFile(
                 path: draft + "/model.safetensors",

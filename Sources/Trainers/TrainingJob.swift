@@ -3,7 +3,7 @@ import Federation
 import Tensors
 
 /// The training that a site has to do in a round.
-package struct TrainingJob: Equatable, Sendable {
+package struct TrainingJob: Sendable {
     package let campaign: CampaignID
     package let key: RoundKey
     /// The number of rounds of the campaign.
@@ -13,14 +13,15 @@ package struct TrainingJob: Equatable, Sendable {
     /// The adapter to start from; `nil` without LoRA, and in the first round with LoRA.
     package let adapter: File?
 
-    /// A file at the site whose digest was checked.
-    package struct File: Equatable, Sendable {
-        package let path: String
+    /// A file that the site has, and whose bytes were checked.
+    package struct File: Sendable {
         package let digest: Digest
+        /// Opens the file; the text is what error messages call it.
+        package let open: @Sendable (String) throws -> SafetensorsFile
 
-        package init(path: String, digest: Digest) {
-            self.path = path
+        package init(digest: Digest, open: @escaping @Sendable (String) throws -> SafetensorsFile) {
             self.digest = digest
+            self.open = open
         }
     }
 

@@ -4,8 +4,12 @@ import Tensors
 
 /// Opens blobs as safetensors files.
 extension SafetensorsFile {
-    public convenience init(_ blobs: BlobStore, _ digest: Digest) throws {
-        try self.init(BlobSource(blobs.open(digest)))
+    /// Opens a blob of a store.
+    ///
+    /// - Parameter name: What error messages call the file.
+    /// - Throws: `SafetensorsError` if it is not a safetensors file, `BlobError` if it is missing.
+    public convenience init(_ blobs: BlobStore, _ digest: Digest, called name: String = "") throws {
+        try self.init(BlobSource(blobs.open(digest)), called: name)
     }
 }
 

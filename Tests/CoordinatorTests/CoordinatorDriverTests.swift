@@ -18,7 +18,7 @@ import Wire
     init() throws {
         directory = try TemporaryDirectory()
         let key = try PrivateKey.generate(.ed25519)
-        let store = try SQLiteEntryStore(path: directory.file("ledger.sqlite"))
+        let store = try SQLiteLedger(path: directory.file("ledger.sqlite"))
         ledger = try Ledger(consortium: "t", store: store, key: key)
         let founding = Founding(
             consortium: "t",

@@ -183,7 +183,7 @@ import Testing
         let key = try IdentityFile.key(consortium.data + "/log.key"), other = try PrivateKey.generate(.ed25519)
         let ledger = try Ledger(
             consortium: "test.kumiai.example",
-            store: SQLiteEntryStore(path: consortium.data + "/ledger.sqlite"),
+            store: SQLiteLedger(path: consortium.data + "/ledger.sqlite"),
             key: key
         )
         let head = TreeHead(origin: ledger.origin, size: 9, root: Digest(of: [1]), time: ConsortiumFixture.systemTime())

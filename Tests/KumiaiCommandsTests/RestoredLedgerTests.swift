@@ -306,7 +306,7 @@ import Testing
         ] {
             let early = try consortium.attempt(command + consortium.operatorConfig)
             #expect(
-                early.status == 5 && early.error.contains("waits for its sites before it decides anything"),
+                early.status == 5 && early.error.contains("decides nothing until its sites have reported"),
                 "\(early)"
             )
         }

@@ -14,7 +14,7 @@ struct SyntheticTrainer: Trainer {
     let value: Float
 
     func train(_ job: TrainingJob, progress: (Double, Float) throws -> Void) throws -> TrainingResult {
-        let layout = try SafetensorsFile(path: job.model.path).layout
+        let layout = try job.model.open("the model").layout
         return TrainingResult(
             change: ConstantValues(value: value, elementCount: layout.elementCount),
             samples: 10,

@@ -62,7 +62,7 @@ import Wire
     }
 
     /// A ledger of a founding and `models` further entries.
-    func ledger(_ models: Int, store: SQLiteEntryStore) throws -> Ledger {
+    func ledger(_ models: Int, store: SQLiteLedger) throws -> Ledger {
         let ledger = try Ledger(consortium: "c", store: store, key: Self.key)
         try ledger.append(try entries(models))
         try ledger.reload()
@@ -91,8 +91,8 @@ import Wire
 
     @Test func aLedgerFromAnOlderBackupIsToldFromOneThatGoesOn() throws {
         let directory = try TemporaryDirectory()
-        let whole = try ledger(6, store: SQLiteEntryStore(path: directory.path + "/a"))
-        let older = try ledger(3, store: SQLiteEntryStore(path: directory.path + "/b"))
+        let whole = try ledger(6, store: SQLiteLedger(path: directory.path + "/a"))
+        let older = try ledger(3, store: SQLiteLedger(path: directory.path + "/b"))
         #expect(whole.standing(of: older.head.note, losses: []) == .extends(proof: whole.consistencyProof(from: 4)))
         guard case .isBehind(let seen) = older.standing(of: whole.head.note, losses: []) else { throw Failed() }
         #expect(seen.head.size == 7)
@@ -119,8 +119,8 @@ import Wire
 
     @Test func receiptsThatFillTheGapBringALedgerBackByteForByte() throws {
         let directory = try TemporaryDirectory()
-        let whole = try ledger(6, store: SQLiteEntryStore(path: directory.path + "/a"))
-        let older = try ledger(3, store: SQLiteEntryStore(path: directory.path + "/b"))
+        let whole = try ledger(6, store: SQLiteLedger(path: directory.path + "/a"))
+        let older = try ledger(3, store: SQLiteLedger(path: directory.path + "/b"))
         guard case .isBehind(let seen) = older.standing(of: whole.head.note, losses: []) else { throw Failed() }
         var recovery = LedgerRecovery(seen)
         for index in [6, 4] { try recovery.note(try whole.receipt(of: UInt64(index)), ledger: older.snapshot) }
@@ -136,8 +136,8 @@ import Wire
     /// to the part that both histories share.
     @Test func entriesWrittenAfterARestorationAreNotThoseOfBefore() throws {
         let directory = try TemporaryDirectory()
-        let whole = try ledger(6, store: SQLiteEntryStore(path: directory.path + "/a"))
-        let restored = try ledger(3, store: SQLiteEntryStore(path: directory.path + "/b"))
+        let whole = try ledger(6, store: SQLiteLedger(path: directory.path + "/a"))
+        let restored = try ledger(3, store: SQLiteLedger(path: directory.path + "/b"))
         let kept = restored.count
         guard case .isBehind(let seen) = restored.standing(of: whole.head.note, losses: []), let time = seen.head.time
         else { throw Failed() }
@@ -155,8 +155,8 @@ import Wire
 
     @Test func aReceiptOfAnotherLedgerRestoresNothing() throws {
         let directory = try TemporaryDirectory()
-        let older = try ledger(3, store: SQLiteEntryStore(path: directory.path + "/b"))
-        let whole = try ledger(6, store: SQLiteEntryStore(path: directory.path + "/a"))
+        let older = try ledger(3, store: SQLiteLedger(path: directory.path + "/b"))
+        let whole = try ledger(6, store: SQLiteLedger(path: directory.path + "/a"))
         guard case .isBehind(let seen) = older.standing(of: whole.head.note, losses: []) else { throw Failed() }
         var recovery = LedgerRecovery(seen)
         let receipt = try whole.receipt(of: 4)
@@ -169,7 +169,7 @@ import Wire
         for replaces in [false, true] {
             let directory = try TemporaryDirectory()
             let path = directory.path + "/ledger.sqlite"
-            let ledger = try ledger(2, store: SQLiteEntryStore(path: path))
+            let ledger = try ledger(2, store: SQLiteLedger(path: path))
             let time = Timestamp(milliseconds: 1_780_000_000_001)
             try FileManager.default.removeItem(atPath: path)
             if replaces { try Data("another".utf8).write(to: URL(fileURLWithPath: path)) }
@@ -182,7 +182,7 @@ import Wire
     @Test func anOlderCopyThatIsWrittenIntoTheLedgersFilesIsNoticed() throws {
         let directory = try TemporaryDirectory()
         let path = directory.path + "/ledger.sqlite", names = ["ledger.sqlite", "ledger.sqlite-wal"]
-        let ledger = try ledger(2, store: SQLiteEntryStore(path: path))
+        let ledger = try ledger(2, store: SQLiteLedger(path: path))
         let older = try names.map { try directory.read($0) }
         func correction(_ reason: String) -> Entry {
             Entry(
@@ -192,8 +192,8 @@ import Wire
         }
         try ledger.append([correction("a")])
         // Reading by other processes, and a checkpoint of the write-ahead log into the main file, change nothing.
-        let other = try SQLiteEntryStore(path: path)
-        #expect(try other.entries().count == 4)
+        let other = try SQLiteLedger(path: path)
+        #expect(try other.entries(in: 0..<other.count()).count == 4)
         try other.close()
         try ledger.append([correction("b")])
         // Written in place, as `cp` does: the file stays the same one.
@@ -209,7 +209,7 @@ import Wire
 
     @Test func aLedgerIsNotOpenedWithAnotherKeyThanItsFounding() throws {
         let directory = try TemporaryDirectory()
-        let store = try SQLiteEntryStore(path: directory.path + "/a")
+        let store = try SQLiteLedger(path: directory.path + "/a")
         let founding = try entries(0)
         _ = try Ledger(consortium: "c", store: store, key: try PrivateKey.generate(.ed25519)).append(founding)
         #expect(throws: LedgerError.self) { try Ledger(consortium: "c", store: store, key: Self.key) }

@@ -106,7 +106,7 @@ import Wire
     }
 
     func open() throws -> Ledger {
-        try Ledger(consortium: "t", store: SQLiteEntryStore(path: directory.file("ledger.sqlite")), key: key)
+        try Ledger(consortium: "t", store: SQLiteLedger(path: directory.file("ledger.sqlite")), key: key)
     }
 
     @Test func whatWasAppendedIsThereAfterReopening() throws {
@@ -180,7 +180,7 @@ import Wire
     }
 
     @Test func entriesAreReadBackFromTheStoreAndAChangeSinceIsNoticed() throws {
-        let store = try SQLiteEntryStore(path: directory.file("ledger.sqlite"))
+        let store = try SQLiteLedger(path: directory.file("ledger.sqlite"))
         let ledger = try Ledger(consortium: "t", store: store, key: key)
         // More entries than are read at a time.
         let all = entries(600)
@@ -215,7 +215,7 @@ import Wire
         #expect(throws: LedgerError.self) {
             try Ledger(
                 consortium: "t",
-                store: SQLiteEntryStore(path: directory.file("ledger.sqlite")),
+                store: SQLiteLedger(path: directory.file("ledger.sqlite")),
                 key: PrivateKey.generate(.ed25519)
             )
         }

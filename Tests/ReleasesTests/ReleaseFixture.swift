@@ -74,7 +74,7 @@ enum ReleaseFixture {
         return try ReleaseDirectory.write(
             to: directory.file("FY2027"),
             lineage: Lineage(entries: entries, of: plan.release, treeHead: "head\n"),
-            model: model,
+            model: { try FileManager.default.copyItem(atPath: model, toPath: $0) },
             chain: [identity.certificate],
             key: identity.key
         )

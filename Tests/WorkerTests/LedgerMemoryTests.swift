@@ -32,7 +32,7 @@ import Wire
             coordinatorCertificate: [1],
             logKeySignature: [2]
         )
-        let store = try SQLiteEntryStore(path: directory.file("ledger-\(UUID().uuidString)"))
+        let store = try SQLiteLedger(path: directory.file("ledger-\(UUID().uuidString)"))
         let ledger = try Ledger(consortium: "c", store: store, key: Self.key)
         try ledger.append(
             ([.founded(founding)] + bodies).map { Entry(at: Timestamp(milliseconds: 1_780_000_000_000 + time), $0) }

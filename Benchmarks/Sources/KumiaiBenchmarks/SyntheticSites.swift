@@ -46,7 +46,7 @@ private struct SyntheticTraining: Trainer {
     private static let noise = (0..<1 << 16).map { _ in Float.random(in: -1...1) }
 
     func train(_ job: TrainingJob, progress: (Double, Float) throws -> Void) throws -> TrainingResult {
-        let layout = try SafetensorsFile(path: job.model.path).layout
+        let layout = try job.model.open("the model").layout
         let scale = Float(site + 1) * Float(job.key.round) * 1e-6
         let noise = Self.noise.map { $0 * scale }
         var change: [Float] = []

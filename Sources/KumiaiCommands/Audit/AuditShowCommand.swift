@@ -36,9 +36,10 @@ struct AuditShowCommand: Command {
         )
         if json.isOn { return try report.printJSON() }
         Terminal.print("\(Terminal.styled("entry \(entry)", .bold))  \(kind)  \(report.at)")
-        for (name, value) in fields {
-            Terminal.print("  \(name.padding(toLength: 14, withPad: " ", startingAt: 0))  \(value)")
+        let lines = fields + [("leaf", report.leaf)]
+        let width = lines.map { $0.0.count }.max() ?? 0
+        for (name, value) in lines {
+            Terminal.print("  \(name.padding(toLength: width, withPad: " ", startingAt: 0))  \(value)")
         }
-        Terminal.print("  leaf            \(report.leaf)")
     }
 }

@@ -10,7 +10,7 @@ final class SimulatedCoordinator: @unchecked Sendable {
     // Unchecked: only one thread runs a world.
     unowned let world: World
     let node: Node
-    let store: SimulatedEntryStore
+    let store: SimulatedLedgerBackend
     private let model: [UInt8]
     private var openLedger: Ledger!
     var ledger: Ledger { openLedger }
@@ -27,7 +27,7 @@ final class SimulatedCoordinator: @unchecked Sendable {
     var uploads: [ObjectIdentifier: SimulatedUpload] = [:]
     /// The links of sites that show their receipts of missing entries.
     private var showing: [SimulatedLink] = []
-    private var backup: (disk: [String: [UInt8]], store: SimulatedEntryStore.Backup)?
+    private var backup: (disk: [String: [UInt8]], store: SimulatedLedgerBackend.Backup)?
     /// For the mistake ``Mistake/forgetUnderWay``.
     private var forgotten: AggregationTask?
     /// For the mistake ``Mistake/answerBeforeRecord``: the submissions that wait for an answer.
@@ -44,7 +44,7 @@ final class SimulatedCoordinator: @unchecked Sendable {
         self.world = world
         self.model = model
         node = Node()
-        store = SimulatedEntryStore(node.disk, syncs: world.mistake != .acknowledgeBeforeSync)
+        store = SimulatedLedgerBackend(node.disk, syncs: world.mistake != .acknowledgeBeforeSync)
         try found()
     }
 

@@ -50,7 +50,7 @@ package struct NativeTrainer: Trainer {
     }
 
     package func train(_ job: TrainingJob, progress: (Double, Float) throws -> Void) throws -> TrainingResult {
-        let file = try SafetensorsFile(path: job.model.path, called: "the model of round \(job.key)")
+        let file = try job.model.open("the model of round \(job.key)")
         let policy = try Policy(file)
         try Batch.check(
             count: job.training.batch,
@@ -92,7 +92,7 @@ package struct NativeTrainer: Trainer {
         let global: [Float]
         if let adapter = job.adapter {
             let name = "the adapter of round \(job.key)"
-            let file = try SafetensorsFile(path: adapter.path, called: name)
+            let file = try adapter.open(name)
             guard file.layout == whole.layout else {
                 throw TrainingError("\(name) does not have the tensor layout of the plan's adapter")
             }

@@ -25,7 +25,9 @@ struct UpdatePublisher: Sendable {
 
     /// Returns the job for the trainer. The model and the adapter of `task` must be in the blob store.
     func job(for task: TrainingTask) -> TrainingJob {
-        func file(_ digest: Digest) -> TrainingJob.File { .init(path: blobs.path(of: digest), digest: digest) }
+        func file(_ digest: Digest) -> TrainingJob.File {
+            .init(digest: digest) { [blobs] in try SafetensorsFile(blobs, digest, called: $0) }
+        }
         return TrainingJob(
             campaign: task.campaign,
             key: task.key,
@@ -43,7 +45,7 @@ struct UpdatePublisher: Sendable {
     @discardableResult
     func base(of task: TrainingTask) throws -> TensorLayout {
         let name = "the model of round \(task.key)"
-        let layout = try SafetensorsFile(path: blobs.path(of: task.model.digest), called: name).layout
+        let layout = try SafetensorsFile(blobs, task.model.digest, called: name).layout
         guard Digest(of: layout.canonicalBytes) == task.model.layout else {
             throw WorkerError("\(name) does not have the tensor layout that the coordinator announced")
         }

@@ -81,7 +81,7 @@ struct DownloadCheck: Sendable {
     /// Returns the layout with this digest, if a stored file has it.
     private func layout(_ digest: Digest) -> TensorLayout? {
         for blob in (try? blobs.all()) ?? [] {
-            guard let layout = try? SafetensorsFile(path: blobs.path(of: blob)).layout,
+            guard let layout = try? SafetensorsFile(blobs, blob).layout,
                 Digest(of: layout.canonicalBytes) == digest
             else { continue }
             return layout

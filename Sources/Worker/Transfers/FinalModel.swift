@@ -17,7 +17,7 @@ enum FinalModel {
         let folder = "\(directory)/\(folder)"
         var path = "\(folder)/\(campaign).safetensors"
         try SystemDisk().makeDirectory(folder)
-        _ = try SafetensorsFile(path: blobs.path(of: digest), called: "the final model of \(campaign)")
+        _ = try SafetensorsFile(blobs, digest, called: "the final model of \(campaign)")
         if FileManager.default.fileExists(atPath: path) {
             guard try BlobStore.digest(ofFile: path).digest != digest else { return path }
             // An existing file is not replaced, because the site may use it.
@@ -26,10 +26,7 @@ enum FinalModel {
         }
         let draft = path + ".new"
         unlink(draft)
-        // A hard link, or a copy if the file system has no hard links.
-        if link(blobs.path(of: digest), draft) != 0 {
-            try FileManager.default.copyItem(atPath: blobs.path(of: digest), toPath: draft)
-        }
+        try blobs.export(digest, to: draft, isShared: true)
         try synchronise(draft)
         try SystemDisk().rename(draft, to: path)
         try SystemDisk().synchronise(directory: folder)

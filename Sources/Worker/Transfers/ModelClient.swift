@@ -112,7 +112,7 @@ package struct ModelClient: Sendable {
         for file in listing.files {
             let target = "\(draft)/\(file.path)"
             try SystemDisk().makeDirectory(SystemDisk.folder(of: target))
-            try SystemDisk().link(store.path(of: file.blob.digest), to: target)
+            try store.export(file.blob.digest, to: target, isShared: true)
             try synchronise(target)
         }
         try check(draft)

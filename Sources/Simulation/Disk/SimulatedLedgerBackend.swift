@@ -1,7 +1,7 @@
 import Ledger
 
 /// Implements the contract of the ledger's database: an append is atomic, and durable when it returns.
-final class SimulatedEntryStore: EntryStore, @unchecked Sendable {
+final class SimulatedLedgerBackend: LedgerBackend, @unchecked Sendable {
     // Unchecked: only one thread runs a world.
     private let disk: SimulatedDisk
     private let syncs: Bool
@@ -16,7 +16,7 @@ final class SimulatedEntryStore: EntryStore, @unchecked Sendable {
         self.syncs = syncs
     }
 
-    func entries() throws -> [StoredEntry] { stored }
+    func count() throws -> Int { stored.count }
     func entries(in range: Range<Int>) throws -> [StoredEntry] {
         guard range.upperBound <= stored.count else { throw LedgerError(.tampered, "entry \(stored.count) is missing") }
         return Array(stored[range])

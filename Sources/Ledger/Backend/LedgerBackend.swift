@@ -16,12 +16,13 @@ public struct StoredEntry: Equatable, Sendable {
     public var isIntact: Bool { MerkleTree.leafHash(bytes) == leaf }
 }
 
-/// The storage of a ledger's entries. The protocol is kept small so that another database is easy to add.
-public protocol EntryStore: Sendable {
-    /// Returns all entries, in order.
+/// Where a ledger's entries are stored. The contract is small, so that another database is easy to add; one suite of tests
+/// runs against every backend.
+public protocol LedgerBackend: Sendable {
+    /// Returns the number of entries.
     ///
-    /// - Throws: `LedgerError` if they cannot be read.
-    func entries() throws -> [StoredEntry]
+    /// - Throws: `LedgerError` if it cannot be read.
+    func count() throws -> Int
     /// Returns the entries at these positions, in order.
     ///
     /// - Throws: `LedgerError` if an entry is missing or cannot be read.
@@ -39,4 +40,23 @@ public protocol EntryStore: Sendable {
     /// - Throws: `LedgerError` if the storage was removed or replaced.
     func requireWhole() throws
     func close() throws
+}
+
+extension LedgerBackend {
+    /// Calls `body` with all entries and their positions, in order; some are in memory at a time.
+    ///
+    /// - Throws: `LedgerError` if an entry is missing or cannot be read, or what `body` throws.
+    public func forEachEntry(_ body: (Int, StoredEntry) throws -> Void) throws {
+        let count = try count()
+        for start in stride(from: 0, to: count, by: LedgerPages.entries) {
+            let page = start..<min(count, start + LedgerPages.entries)
+            for (index, entry) in zip(page, try entries(in: page)) { try body(index, entry) }
+        }
+    }
+}
+
+/// How a ledger is read.
+enum LedgerPages {
+    /// Entries of a page.
+    static let entries = 256
 }

@@ -4,7 +4,7 @@ import GRDB
 import Synchronization
 
 /// Stores entries in one SQLite file.
-public final class SQLiteEntryStore: EntryStore {
+public final class SQLiteLedger: LedgerBackend {
     private let database: DatabaseQueue
     private let path: String
     private let isReadOnly: Bool
@@ -56,7 +56,7 @@ public final class SQLiteEntryStore: EntryStore {
         let (marks, treeHead) = written.withLock { $0 }
         let found = names.map(FileMark.init)
         guard found != marks else { return }
-        let other = try? SQLiteEntryStore(path: path, readOnly: true)
+        let other = try? SQLiteLedger(path: path, readOnly: true)
         defer { try? other?.close() }
         guard let other, let head = try? other.newestTreeHead(), head == treeHead, other.isUnder(head) else {
             throw LedgerError(
@@ -69,9 +69,15 @@ public final class SQLiteEntryStore: EntryStore {
 
     /// Whether the entries match this tree head; reads all of them.
     private func isUnder(_ note: String) -> Bool {
-        guard let entries = try? entries(), entries.allSatisfy(\.isIntact) else { return false }
         var tree = MerkleTree()
-        for entry in entries { tree.append(leaf: entry.leaf) }
+        var isIntact = true
+        do {
+            try forEachEntry { _, entry in
+                isIntact = isIntact && entry.isIntact
+                tree.append(leaf: entry.leaf)
+            }
+        } catch { return false }
+        guard isIntact else { return false }
         let lines = note.split(separator: "\n", maxSplits: 3, omittingEmptySubsequences: false)
         return lines.count == 4 && lines[1] == "\(tree.count)"
             && lines[2] == Data(tree.root.bytes).base64EncodedString()
@@ -129,12 +135,16 @@ public final class SQLiteEntryStore: EntryStore {
         }
     }
 
-    public func entries() throws -> [StoredEntry] {
+    public func count() throws -> Int {
         try reading { db in
-            try Self.entries(
-                Row.fetchCursor(db, sql: "SELECT position, bytes, leaf FROM entries ORDER BY position"),
-                from: 0
-            )
+            let row = try Row.fetchOne(db, sql: "SELECT count(*), coalesce(max(position), -1) FROM entries")
+            guard let count = row.flatMap({ Int.fromDatabaseValue($0[0]) }),
+                let last = row.flatMap({ Int.fromDatabaseValue($0[1]) })
+            else { throw LedgerError(.tampered, "the ledger's positions are not numbers") }
+            guard count == last + 1 else {
+                throw LedgerError(.tampered, "an entry of the ledger is missing: \(count) up to position \(last)")
+            }
+            return count
         }
     }
 

@@ -69,6 +69,7 @@ public final class BlobStore: Sendable {
     /// Writes a blob to a new file, whose bytes are on the disk when this returns.
     ///
     /// - Parameters:
+    ///   - digest: The blob's name.
     ///   - path: There must be nothing at it.
     ///   - isShared: Whether the file may be a hard link to the store's, because nothing will change it.
     /// - Throws: `BlobError` if the blob is missing or the file cannot be written.
@@ -99,8 +100,10 @@ public final class BlobStore: Sendable {
 
     /// Starts or resumes receiving a blob; only one spool per blob can be open.
     ///
-    /// - Parameter observer: Sees all bytes, including those that arrived before; not called if the blob is already
-    ///   here.
+    /// - Parameters:
+    ///   - digest: The blob's name.
+    ///   - byteCount: The blob's size.
+    ///   - observer: Sees all bytes, including those that arrived before; not called if the blob is already here.
     /// - Throws: `BlobError` if the blob is already being written or its files cannot be opened.
     public func spool(_ digest: Digest, byteCount: UInt64, observer: (any SpoolObserver)? = nil) throws -> Spool {
         guard spooling.withLock({ $0.insert(digest).inserted }) else {
@@ -194,7 +197,9 @@ public final class BlobStore: Sendable {
     /// Reads a published blob again and compares it with the tag that this process made, or, if there is none, its hash
     /// with its name.
     ///
-    /// - Parameter expected: The blob's size, if it is known; a blob of another size is reported without being read.
+    /// - Parameters:
+    ///   - digest: The blob's name.
+    ///   - expected: The blob's size, if it is known; a blob of another size is reported without being read.
     /// - Throws: `BlobError` if the blob is missing or damaged, or cannot be read.
     public func verify(_ digest: Digest, byteCount expected: UInt64? = nil) throws {
         guard let size = byteCount(of: digest) else { throw BlobError(.missing, "blob \(digest.hex) is missing") }

@@ -5,7 +5,7 @@ extension UpdateFormat {
     /// Writes an update's file, which is durable when this returns.
     ///
     /// - Parameters:
-    ///   - values: The values in the order of ``TrainedTensors/layout(rank:)``.
+    ///   - values: The values in the order of `TrainedTensors.layout(rank:)`.
     ///   - rank: The rank of a site that trains fewer components than the plan's; `nil` for the plan's rank.
     ///   - origin: The site and the round of the update. The ledger accepts a digest only once, and without this the
     ///     files of two sites whose models did not change would be identical.

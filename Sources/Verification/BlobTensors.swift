@@ -6,7 +6,10 @@ import Tensors
 extension SafetensorsFile {
     /// Opens a blob of a store.
     ///
-    /// - Parameter name: What error messages call the file.
+    /// - Parameters:
+    ///   - blobs: The store.
+    ///   - digest: The blob's name.
+    ///   - name: What error messages call the file.
     /// - Throws: `SafetensorsError` if it is not a safetensors file, `BlobError` if it is missing.
     public convenience init(_ blobs: BlobStore, _ digest: Digest, called name: String = "") throws {
         try self.init(BlobSource(blobs.open(digest)), called: name)

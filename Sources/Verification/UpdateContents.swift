@@ -10,7 +10,10 @@ public struct UpdateContents {
     private let compression: Compression
     private let base: TensorLayout
 
-    /// - Parameter base: the layout of the campaign's base model.
+    /// - Parameters:
+    ///   - training: The plan's training section.
+    ///   - compression: The plan's form of updates.
+    ///   - base: The layout of the campaign's base model.
     public init(_ training: Training, _ compression: Compression, base: TensorLayout) {
         self.training = training
         self.compression = compression

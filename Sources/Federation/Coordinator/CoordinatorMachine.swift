@@ -32,7 +32,9 @@ public struct CoordinatorMachine: Sendable {
         case fault(LedgerViolation)
     }
 
-    /// - Parameter state: The fold of the whole ledger.
+    /// - Parameters:
+    ///   - state: The fold of the whole ledger.
+    ///   - presence: The sites that are connected, and since when.
     public init(state: ConsortiumState, presence: Presence = Presence()) {
         self.state = state
         self.presence = presence
@@ -50,7 +52,9 @@ public struct CoordinatorMachine: Sendable {
 
     /// Repeats what must be done again after a restart, or after a time in which nothing could be decided.
     ///
-    /// - Parameter present: The sites that are connected now.
+    /// - Parameters:
+    ///   - present: The sites that are connected now.
+    ///   - now: The present time.
     /// - Returns: The effects to perform.
     public mutating func resume(present: Set<SiteID>, at now: Timestamp) -> [Effect] {
         let now = max(now, state.time)

@@ -36,7 +36,7 @@ public struct Founding: Equatable, Sendable {
     public let authority: Digest
     /// The raw Ed25519 public key, 32 bytes.
     public let logKey: [UInt8]
-    /// The coordinator's certificate in DER, and its signature over ``logKeyStatement``.
+    /// The coordinator's certificate in DER, and its signature over the statement that names the log key.
     public let coordinatorCertificate: [UInt8]
     public let logKeySignature: [UInt8]
 

@@ -158,8 +158,15 @@ extension Plan: Configurable {
     /// A new campaign's plan, with what most campaigns want.
     ///
     /// - Parameters:
-    ///   - rank: of adapters; 0: the whole model is trained.
-    ///   - deadlineSeconds: of a round.
+    ///   - campaign: The campaign's name.
+    ///   - base: The registered model that it starts from.
+    ///   - release: The release that it leads to.
+    ///   - sites: The sites that take part, in any order.
+    ///   - rounds: The number of rounds to commit.
+    ///   - seed: The seed of the sites' training.
+    ///   - rank: The rank of adapters; 0 to train the whole model.
+    ///   - compression: The form in which updates are sent.
+    ///   - deadlineSeconds: How long a round collects updates.
     public static func initial(
         campaign: CampaignID,
         base: ModelName,

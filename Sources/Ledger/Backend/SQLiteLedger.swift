@@ -17,7 +17,9 @@ public final class SQLiteLedger: LedgerBackend {
 
     /// Opens or creates the file.
     ///
-    /// - Parameter readOnly: If true, the file must exist and is not changed.
+    /// - Parameters:
+    ///   - path: The path of the file.
+    ///   - readOnly: If true, the file must exist and is not changed.
     /// - Throws: `LedgerError` if the file cannot be opened or is not a ledger.
     public init(path: String, readOnly: Bool = false) throws {
         self.path = path

@@ -34,7 +34,11 @@ public struct AdapterLayout: Equatable, Sendable {
     /// The modules in the order of the base model's tensors.
     public let modules: [Module]
 
-    /// - Parameter targets: Whole module names or their last components, like PEFT's `target_modules`.
+    /// - Parameters:
+    ///   - base: The layout of the base model.
+    ///   - rank: The number of components.
+    ///   - targets: Whole module names or their last components, like PEFT's `target_modules`.
+    ///   - factors: The factors that the layout has.
     public init(base: TensorLayout, rank: Int, targets: [String], factors: AdapterFactors = .both) {
         precondition(rank > 0)
         let modules = Self.modules(of: base, targets: targets)

@@ -7,7 +7,7 @@ SEEDS ?= 10000
 SEED ?=
 # Seconds for each reader of bytes from outside.
 FUZZ_SECONDS ?= 60
-.PHONY: build demo test simulate fuzz sanitize bench proto check-proto settings docs format format-check setup setup-test setup-bench clean
+.PHONY: build demo test simulate fuzz sanitize bench proto check-proto settings docs example format format-check setup setup-test setup-bench clean
 
 SWIFT_BUILD := swift build -c release
 PACKAGES := libssl-dev libprotobuf-c-dev libopenblas-dev libhdf5-dev zlib1g-dev libsqlite3-dev pkg-config
@@ -61,6 +61,14 @@ docs: setup
 	KUMIAI_DOCS=1 swift package --allow-writing-to-directory .build/docs generate-documentation \
 		$(foreach target,Kumiai $(LIBRARY),--target $(target)) --enable-experimental-combined-documentation \
 		--output-path .build/docs --warnings-as-errors
+
+# The examples that verify: a program that uses the library, as its users build it, and one without any code of ours.
+example: setup
+	python3 Examples/verify-ledger/verify_ledger.py $(GOLDEN)/data --ca $(GOLDEN)/data/ca.pem
+	env -u KUMIAI_TESTABLE swift build --package-path Examples/verify-release
+	Examples/verify-release/.build/debug/VerifyRelease $(GOLDEN)/data/releases/FY2027 $(GOLDEN)/data/ca.pem
+
+GOLDEN := Tests/KumiaiCommandsTests/Golden/b118d57
 
 # The tables of settings in README.md, from their declarations; a test compares them.
 settings: build

@@ -1,0 +1,31 @@
+import Foundation
+import TestKit
+import Testing
+
+/// What the documentation shows is what is there.
+struct DocumentationTests {
+    private func text(_ path: String) throws -> String {
+        try String(contentsOfFile: Repository.path(path), encoding: .utf8)
+    }
+
+    @Test func theArticleOnTheLedgerShowsTheProgramOfTheExample() throws {
+        let article = try text("Sources/Documentation/Kumiai.docc/TheLedger.md")
+        #expect(article.contains("```python\n\(try text("Examples/verify-ledger/verify_ledger.py"))```"))
+    }
+
+    @Test func theProgramOfTheExampleVerifiesAReleaseOfAnEarlierVersionAndFindsAChange() throws {
+        let golden = Repository.path("Tests/KumiaiCommandsTests/Golden/b118d57/data")
+        let directory = try TemporaryDirectory()
+        let copy = directory.file("copy")
+        try FileManager.default.copyItem(atPath: golden, toPath: copy)
+        func verify() throws -> Shell.Outcome {
+            let program = Repository.path("Examples/verify-ledger/verify_ledger.py")
+            return try Shell.run(["python3", program, copy, "--ca", golden + "/ca.pem"])
+        }
+        #expect(try verify().status == 0)
+        let change = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute(sys.argv[2]); c.commit()"
+        let statement = "UPDATE entries SET bytes = zeroblob(60) WHERE position = 3"
+        #expect(try Shell.run(["python3", "-c", change, copy + "/ledger.sqlite", statement]).status == 0)
+        #expect(try verify().status == 1)
+    }
+}

@@ -47,7 +47,7 @@ struct AdapterReducer {
             try writer.finish()
         }
         if task.makesModel {
-            let denominator = Ring.denominator(task)
+            let denominator = FixedPointSum.denominator(task)
             try writeModel(
                 Factors(mean: sums.map { Double($0) / denominator }, next: factors.map { Double($0) }),
                 output
@@ -81,7 +81,7 @@ struct AdapterReducer {
     ) throws {
         try values.withUnsafeBufferPointer { values in
             guard let start = values.baseAddress else { return }
-            try Ring.accumulate([(start, contribution)], count: values.count, into: sums, task)
+            try FixedPointSum.accumulate([(start, contribution)], count: values.count, into: sums, task)
         }
     }
 
@@ -106,7 +106,7 @@ struct AdapterReducer {
                         sums.withUnsafeBufferPointer { sums in
                             task.strategy.optimizer.step(
                                 sums: UnsafeBufferPointer(rebasing: sums[range]),
-                                denominator: Ring.denominator(task),
+                                denominator: FixedPointSum.denominator(task),
                                 weights: UnsafeBufferPointer(rebasing: start[range]),
                                 state: UnsafeMutableBufferPointer(
                                     rebasing: state[slots * range.lowerBound..<slots * range.upperBound]
@@ -194,7 +194,7 @@ struct AdapterReducer {
         let inputs = adapter.modules[block.module].inputs
         var sums = [Int64](repeating: 0, count: block.rows.count * inputs)
         var scratch = [Double](repeating: 0, count: inputs)
-        let scale = Ring.scale(task.productScaleBits)
+        let scale = FixedPointSum.scale(task.productScaleBits)
         for (contribution, update) in zip(task.contributions, input.updates) {
             let rank = update.rank!
             let sent = parts[rank]!.modules[block.module]
@@ -213,7 +213,7 @@ struct AdapterReducer {
                 Int64(contribution.weight),
                 &scratch
             )
-            guard largest <= task.bound * task.bound else { throw Ring.overBound(contribution) }
+            guard largest <= task.bound * task.bound else { throw FixedPointSum.overBound(contribution) }
         }
         let denominator = Double(task.totalWeight) * scale
         return sums.map { Double($0) / denominator }

@@ -83,7 +83,7 @@ final class Lane: @unchecked Sendable {
         self.slots = slots
         let part = min(blockElements, Self.partElements)
         sums = .allocate(capacity: part)
-        values = .allocate(capacity: Ring.arraysAPass * part)
+        values = .allocate(capacity: FixedPointSum.arraysAPass * part)
         weights = .allocate(capacity: part)
         state = .allocate(capacity: slots * blockElements)
         next = .allocate(capacity: blockElements)
@@ -127,7 +127,7 @@ final class Lane: @unchecked Sendable {
         }
         task.strategy.optimizer.step(
             sums: UnsafeBufferPointer(rebasing: sums[..<part.count]),
-            denominator: Ring.denominator(task),
+            denominator: FixedPointSum.denominator(task),
             weights: UnsafeBufferPointer(rebasing: weights[..<part.count]),
             state: state,
             next: UnsafeMutableBufferPointer(rebasing: next[place..<place + part.count])
@@ -137,14 +137,14 @@ final class Lane: @unchecked Sendable {
     /// Adds some updates per pass, so that the sums are read and written only once for all of them.
     private func sum(_ range: Range<Int>, _ task: AggregationTask, _ input: RoundInput) throws {
         sums.initialize(repeating: 0)
-        for first in stride(from: 0, to: input.updates.count, by: Ring.arraysAPass) {
-            let updates = try (first..<min(input.updates.count, first + Ring.arraysAPass)).map { number in
-                let start = (number - first) * (values.count / Ring.arraysAPass)
+        for first in stride(from: 0, to: input.updates.count, by: FixedPointSum.arraysAPass) {
+            let updates = try (first..<min(input.updates.count, first + FixedPointSum.arraysAPass)).map { number in
+                let start = (number - first) * (values.count / FixedPointSum.arraysAPass)
                 let block = UnsafeMutableBufferPointer(rebasing: values[start..<start + range.count])
                 try input.updates[number].read(block, from: range.lowerBound)
                 return (values: UnsafePointer(block.baseAddress!), contribution: task.contributions[number])
             }
-            try Ring.accumulate(updates, count: range.count, into: sums.baseAddress!, task)
+            try FixedPointSum.accumulate(updates, count: range.count, into: sums.baseAddress!, task)
         }
     }
 }

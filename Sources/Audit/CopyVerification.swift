@@ -147,22 +147,22 @@ package struct CopyVerification {
     // MARK: The tree and the file
 
     private mutating func check(_ witnesses: [Witness]) {
-        guard let founding = state.founding else { return }
+        guard let genesis = state.genesis else { return }
         for witness in witnesses {
             do {
                 try witness.check(
                     against: copy.entries,
                     tree: tree,
-                    consortium: founding.consortium,
-                    logKey: founding.logKey
+                    consortium: genesis.consortium,
+                    logKey: genesis.logKey
                 )
                 report.witnesses += 1
             } catch {
                 if let loss = witness.loss(
                     among: state.losses,
                     in: copy.entries,
-                    consortium: founding.consortium,
-                    logKey: founding.logKey
+                    consortium: genesis.consortium,
+                    logKey: genesis.logKey
                 ) {
                     note("\(witness.name) belongs to the history that entry \(loss.index) declares lost: \(error)")
                 } else {
@@ -174,15 +174,15 @@ package struct CopyVerification {
 
     private mutating func checkTreeHead() {
         for entry in copy.entries { tree.append(leaf: MerkleTree.leafHash(entry.bytes)) }
-        guard let founding = state.founding else {
+        guard let genesis = state.genesis else {
             return find("ledger.sqlite", "its tree head cannot be checked without the founding entry")
         }
         guard let note = copy.treeHead else { return find("ledger.sqlite", "the tree head is missing") }
         do {
             let head = try SignedTreeHead(
                 note: note,
-                origin: SignedTreeHead.origin(consortium: founding.consortium),
-                key: founding.logKey
+                origin: SignedTreeHead.origin(consortium: genesis.consortium),
+                key: genesis.logKey
             ).head
             guard head.size == tree.count else {
                 return find("tree head", "it covers \(head.size) entries, but the ledger holds \(tree.count)")
@@ -199,7 +199,7 @@ package struct CopyVerification {
     }
 
     private mutating func checkSeal() {
-        guard let founding = state.founding else { return }
+        guard let genesis = state.genesis else { return }
         guard FileManager.default.fileExists(atPath: copy.sealPath) else {
             note(
                 """
@@ -214,8 +214,8 @@ package struct CopyVerification {
                 copy.sealPath,
                 ledger: copy.ledgerPath,
                 size: copy.entries.count,
-                origin: SignedTreeHead.origin(consortium: founding.consortium),
-                logKey: founding.logKey
+                origin: SignedTreeHead.origin(consortium: genesis.consortium),
+                logKey: genesis.logKey
             )
         } catch let error as LedgerError where error.code == .tampered && "\(error)".contains("file was changed") {
             if isIntact { find("ledger.sqlite", error.message) }

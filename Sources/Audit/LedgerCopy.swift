@@ -69,15 +69,15 @@ package struct LedgerCopy: Sendable {
     }
 
     /// The content of the first entry, not verified.
-    var claimedFounding: Founding? {
+    var claimedGenesis: Genesis? {
         guard let first = entries.first, first.isIntact,
-            case .founded(let founding)? = try? Entry(wireBytes: first.bytes).body
+            case .founded(let genesis)? = try? Entry(wireBytes: first.bytes).body
         else { return nil }
-        return founding
+        return genesis
     }
 
-    /// A message if the ledger was founded under none of ``roots``; `nil` also if its founding entry cannot be read.
-    var authorityProblem: String? { claimedFounding.flatMap(roots.problem) }
+    /// A message if the ledger was founded under none of ``roots``; `nil` also if its genesis entry cannot be read.
+    var authorityProblem: String? { claimedGenesis.flatMap(roots.problem) }
 
     /// SQLite may write files beside the one that it reads, so it gets its own copy.
     private static func read(_ directory: String) throws -> ([StoredEntry], String?) {

@@ -253,7 +253,7 @@ public final class BlobStore: Sendable {
     public func removeUnfinished(_ digest: Digest) {
         guard !spooling.withLock({ $0.contains(digest) }) else { return }
         disk.remove(partialPath(of: digest))
-        disk.remove(SpoolNote.path(partialPath(of: digest)))
+        disk.remove(DurabilityRecord.path(partialPath(of: digest)))
     }
 
     /// Removes temporary files of earlier runs, but keeps transfers that can be resumed.

@@ -33,7 +33,7 @@ public final class Spool: Sendable {
 
     private struct Files {
         let blob: any DiskFile
-        let note: SpoolNote
+        let note: DurabilityRecord
     }
 
     /// The number of bytes between two checkpoints, which a power failure may lose.
@@ -51,7 +51,10 @@ public final class Spool: Sendable {
             }
             return
         }
-        let found = Files(blob: try store.disk.open(path, .updating), note: try SpoolNote(beside: path, store.disk))
+        let found = Files(
+            blob: try store.disk.open(path, .updating),
+            note: try DurabilityRecord(beside: path, store.disk)
+        )
         files.withLock { $0 = found }
         // Also if both files exist: the process that created them may have died before their names were durable.
         try store.disk.synchronise(directory: SystemDisk.folder(of: path))
@@ -138,7 +141,7 @@ public final class Spool: Sendable {
     public func hash(_ bytes: UnsafeRawBufferPointer) {
         hash.update(bytes)
         tagger.update(bytes)
-        observer?.see(bytes)
+        observer?.update(bytes)
         counts.withLock { $0.hashed += UInt64(bytes.count) }
     }
 
@@ -181,19 +184,19 @@ public final class Spool: Sendable {
         try files.blob.synchronise()
         try store.publish(path, as: digest)
         store.tags[digest] = tagger.finish()
-        store.disk.remove(SpoolNote.path(path))
+        store.disk.remove(DurabilityRecord.path(path))
         release()
         self.counts.withLock { ($0.durable, $0.isComplete) = (byteCount, true) }
     }
 
     private func discard() {
         store.disk.remove(path)
-        store.disk.remove(SpoolNote.path(path))
+        store.disk.remove(DurabilityRecord.path(path))
         release()
     }
 }
 
 /// Sees a blob's bytes in order, from the first one on, as they are hashed.
 public protocol SpoolObserver: Sendable {
-    func see(_ bytes: UnsafeRawBufferPointer)
+    func update(_ bytes: UnsafeRawBufferPointer)
 }

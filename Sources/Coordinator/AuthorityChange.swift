@@ -28,12 +28,12 @@ package struct AuthorityChange {
         defer { withExtendedLifetime(lock) {} }
         let key = try IdentityFile.key(files.logKey)
         let seal = try SealedFile(files)
-        let (ledger, state) = try FormerRun.ledger(files, consortium: configuration.consortium, key: key)
+        let (ledger, state) = try StartupChecks.ledger(files, consortium: configuration.consortium, key: key)
         let authorities = try IdentityFile.certificates(configuration.authority)
         // The same checks as at a start: never append to an older copy, or to a ledger that lacks entries that sites
         // have seen.
-        try FormerRun.check(seal, files, ledger, state, TrustRoots(authorities))
-        guard try MissingHistory(path: files.missingHistory).load(ledger.snapshot) == nil else {
+        try StartupChecks.check(seal, files, ledger, state, TrustRoots(authorities))
+        guard try MissingHistoryFile(path: files.missingHistory).load(ledger.snapshot) == nil else {
             throw CoordinatorError(
                 "the ledger lacks entries that sites have seen: nothing can be added to it",
                 hint:

@@ -38,19 +38,19 @@ package struct ConsortiumFounder {
         try IdentityFile.create(logKey, at: files.logKey)
         try SystemDisk().store(authority.pem(), at: files.authority)
         let publicKey = try logKey.publicKey.ed25519Bytes()
-        let founding = Founding(
+        let genesis = Genesis(
             consortium: configuration.consortium,
             authority: authority.digest,
             logKey: publicKey,
             coordinatorCertificate: certificate.der,
-            logKeySignature: try key.sign(Founding.logKeyStatement(publicKey))
+            logKeySignature: try key.sign(Genesis.logKeyStatement(publicKey))
         )
         let ledger = try Ledger(
             consortium: configuration.consortium,
             store: try SQLiteLedger(path: files.ledger),
             key: logKey
         )
-        try ledger.append([Entry(at: now, .founded(founding)), Entry(at: now, .modelRegistered(base, model, by: ""))])
+        try ledger.append([Entry(at: now, .founded(genesis)), Entry(at: now, .modelRegistered(base, model, by: ""))])
         try ledger.close()
         return model
     }

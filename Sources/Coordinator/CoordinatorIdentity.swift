@@ -11,7 +11,7 @@ struct CoordinatorIdentity: Sendable {
     let logKeyBytes: [UInt8]
     let logKeySignature: [UInt8]
     /// What expires and when: the coordinator's certificate, its CA and its revocation list.
-    let notices: [CertificateNotice]
+    let notices: [ExpiryNotice]
 
     init(_ configuration: CoordinatorConfiguration, _ files: CoordinatorFiles, at now: Timestamp) throws {
         chain = try IdentityFile.certificates(configuration.certificate)
@@ -31,10 +31,10 @@ struct CoordinatorIdentity: Sendable {
             )
         }
         notices =
-            [CertificateNotice("the certificate of \(principal.path)", chain[0].term)] + roots.notices(of: chain[0])
+            [ExpiryNotice("the certificate of \(principal.path)", chain[0].term)] + roots.notices(of: chain[0])
         logKey = try IdentityFile.key(files.logKey)
         logKeyBytes = try logKey.publicKey.ed25519Bytes()
-        logKeySignature = try key.sign(Founding.logKeyStatement(logKeyBytes))
+        logKeySignature = try key.sign(Genesis.logKeyStatement(logKeyBytes))
     }
 
     func serverContext() throws -> TLSContext { try TLSContext(.server, chain: chain, key: key, roots: roots) }

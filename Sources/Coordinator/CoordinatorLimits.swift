@@ -16,9 +16,9 @@ package enum CoordinatorLimits {
     package static let blobsPerSiteAndRound = 8
     /// How long a coordinator that has just started waits for its sites before it decides anything. Sites try to
     /// connect at least every 90 s.
-    package static let hearingMilliseconds: Int64 = 90_000
+    package static let startupWaitMilliseconds: Int64 = 90_000
     /// How long it waits for all sites; after that, a quorum is enough.
-    package static let patientMilliseconds: Int64 = 30_000
+    package static let fullAttendanceMilliseconds: Int64 = 30_000
     /// A control connection is closed after this many heartbeat intervals without a message.
     package static let silentHeartbeats = 6
     /// How far the ledger's newest entry may be ahead of the clock before the coordinator stops deciding. Deadlines are
@@ -31,12 +31,12 @@ package enum CoordinatorLimits {
     /// A bulk connection is closed if no chunk moves for this long; what has arrived is kept.
     package static let stalledSeconds = 300
     /// Chunks of all uploads together that may wait for the disk, in addition to one for each upload.
-    package static let chunksInHand = 64
+    package static let maximumChunksInFlight = 64
     /// Returns the chunk size for the given number of concurrent transfers. Many concurrent transfers use smaller
     /// chunks, so that memory does not grow with their number.
     package static func chunkBytes(transfers: Int) -> Int {
         max(32 * 1024, WireLimits.chunkBytes / max(1, transfers / 8))
     }
     /// How long sending a message to a site that does not read may take.
-    package static let sendSeconds = 60
+    package static let sendTimeoutSeconds = 60
 }

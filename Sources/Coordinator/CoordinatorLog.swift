@@ -57,14 +57,14 @@ struct CoordinatorLog: Sendable {
                 "an entry was decided that does not follow: a defect of this program",
                 metadata: ["reason": "\(reason)"]
             )
-        case .hearingBegan, .historyMissing, .lostEntryShown, .entriesRestored, .historyIsWhole, .lossDeclared:
+        case .startupWaitBegan, .historyMissing, .lostEntryShown, .entriesRestored, .historyIsWhole, .lossDeclared:
             history(observation)
         }
     }
 
     private func history(_ observation: CoordinatorObservation) {
         switch observation {
-        case .hearingBegan(let end):
+        case .startupWaitBegan(let end):
             logger.info(
                 "waiting for the sites before deciding anything",
                 metadata: [

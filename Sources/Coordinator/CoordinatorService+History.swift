@@ -112,7 +112,7 @@ extension CoordinatorService {
             found.append("the disk is full: sites cannot upload; free disk space in \(files.directory)")
         }
         found += facts.notices.compactMap { $0.text(at: now()) }
-        if let hearing = facts.troubles.hearing { found.append(hearing) }
+        if let startupWait = facts.troubles.startupWait { found.append(startupWait) }
         if let step = clockStep {
             found.append(
                 """

@@ -17,7 +17,7 @@ extension CoordinatorService {
     /// Detects replaced files, and closes connections whose certificates have expired or been revoked.
     func watchIdentity() async {
         warnOfOpenDirectory()
-        var memory = MemoryReturn()
+        var memory = MemoryTrimmer()
         while !Task.isCancelled {
             took(reloading.look(at: now()))
             remind()
@@ -70,7 +70,7 @@ extension CoordinatorService {
         let time = now()
         var notices = identity.notices
         for (site, presence) in driver.sites where presence.isConnected {
-            if let term = presence.certificate { notices.append(CertificateNotice("the certificate of \(site)", term)) }
+            if let term = presence.certificate { notices.append(ExpiryNotice("the certificate of \(site)", term)) }
         }
         for notice in reminder.due(notices, at: time) {
             logger.warning(
@@ -113,8 +113,8 @@ extension CoordinatorService {
     package func refusal(of site: SiteID) -> RefusedSite? { refusedSites[site] }
 
     /// The notices about expiry that a status shows for the coordinator's certificate, its CA and its revocation list.
-    package var certificateNotices: [CertificateNotice] { identity.notices }
-    package func certificateTerm(of site: SiteID) -> CertificateTerm? { driver.sites[site]?.certificate }
+    package var certificateNotices: [ExpiryNotice] { identity.notices }
+    package func certificateTerm(of site: SiteID) -> ValidityPeriod? { driver.sites[site]?.certificate }
 
     private func warnOfOpenDirectory() {
         let attributes = try? FileManager.default.attributesOfItem(atPath: files.directory)

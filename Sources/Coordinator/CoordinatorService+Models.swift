@@ -80,7 +80,7 @@ extension CoordinatorService {
     func register(_ name: ModelName, _ blob: BlobReference, by operatorName: String) async throws -> ServerMessage {
         if let index = try await lookOrThrow({ driver in
             let index = try driver.registration(of: name, blob.digest)
-            if index == nil { try driver.requireHeard() }
+            if index == nil { try driver.requireStartupWaitOver() }
             return index
         }) {
             return .recorded(index: index)

@@ -61,7 +61,8 @@ extension CoordinatorService {
         let blobs = blobs
         // This reads the whole base model, so it runs on a worker thread.
         let problem = try await workers.runIfActive {
-            try plan.problems.first ?? PlanFit.problems(of: plan, base: SafetensorsFile(blobs, base.digest)).first
+            try plan.problems.first
+                ?? PlanCompatibility.problems(of: plan, base: SafetensorsFile(blobs, base.digest)).first
         }
         if let problem {
             throw Refusal(
@@ -122,7 +123,7 @@ extension CoordinatorService {
             guard let campaign = driver.machine.state.campaign, let layout = campaign.plan.model?.layout else {
                 throw Refusal(.notFound, "there is no campaign to release", hint: "open one: kumiai campaign open")
             }
-            try driver.requireHeard()
+            try driver.requireStartupWaitOver()
             return (
                 campaign, layout,
                 round.flatMap { driver.machine.state.archive.record(of: campaign.plan.campaign, round: $0) }
@@ -238,8 +239,8 @@ extension CoordinatorService {
     /// The facts that a status contains, all taken at the same moment.
     struct StatusFacts: Sendable {
         var report: StatusReport
-        let troubles: (decisions: [String], hearing: String?)
-        let notices: [CertificateNotice]
+        let troubles: (decisions: [String], startupWait: String?)
+        let notices: [ExpiryNotice]
         let isDiskFull: Bool
     }
 

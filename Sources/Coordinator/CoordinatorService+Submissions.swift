@@ -63,7 +63,7 @@ extension CoordinatorService {
 
     // MARK: Links
 
-    func arrived(_ site: SiteID, certificate: CertificateTerm?) -> SiteLink {
+    func arrived(_ site: SiteID, certificate: ValidityPeriod?) -> SiteLink {
         let link = SiteLink(LinkID(nextNumber()))
         links[link.id] = link
         if isStopping { link.close() }

@@ -25,7 +25,7 @@ package actor CoordinatorService {
     nonisolated let logger: Logger
     nonisolated let log: CoordinatorLog
     nonisolated let spools = SpoolRegistry()
-    nonisolated let intake = IntakeBudget()
+    nonisolated let intake = ChunkBudget()
     nonisolated let arrivedUpdates = ArrivedUpdates()
     /// For blocking work: hashing, reading, reducing.
     nonisolated let workers = NIOThreadPool(numberOfThreads: 4)
@@ -42,7 +42,7 @@ package actor CoordinatorService {
     var links: [LinkID: SiteLink] = [:]
     var requests: [RequestID: Request] = [:]
     private var numbers: UInt64 = 0
-    nonisolated let sweeper: BlobSweeper
+    nonisolated let sweeper: BlobGarbageCollector
 
     var reloading: ReloadingIdentity<CoordinatorIdentity>
     var identity: CoordinatorIdentity { reloading.current }
@@ -55,7 +55,7 @@ package actor CoordinatorService {
     var releasesInProgress: Set<ModelName> = []
     /// The files of each release, as listed in its signature.
     var releaseFiles: [ModelName: [ModelListing.File]] = [:]
-    var arrivals = ArrivingModels()
+    var arrivals = UnregisteredModels()
     /// Whether the log already says that the ledger's file is missing or was replaced.
     var ledgerIsMissed = false
     /// Whether the last upload failed because the disk is full.
@@ -90,20 +90,20 @@ package actor CoordinatorService {
         incoming = IncomingBlobs(blobs)
         arrivingModels = try BlobStore(directory: files.arrivingModels)
         arrivingModels.removeAll()
-        sweeper = BlobSweeper(blobs, incoming)
+        sweeper = BlobGarbageCollector(blobs, incoming)
         let seal = try SealedFile(files)
-        let (ledger, state) = try FormerRun.ledger(
+        let (ledger, state) = try StartupChecks.ledger(
             files,
             consortium: configuration.consortium,
             key: reloading.current.logKey
         )
-        try FormerRun.check(seal, files, ledger, state, reloading.current.roots)
+        try StartupChecks.check(seal, files, ledger, state, reloading.current.roots)
         self.ledger = ledger
         incoming.settle(state, blobs)
         driver = CoordinatorDriver(
             state: state,
             ledger: ledger.snapshot,
-            recovery: try MissingHistory(path: files.missingHistory).load(ledger.snapshot)
+            recovery: try MissingHistoryFile(path: files.missingHistory).load(ledger.snapshot)
         )
         (events, inbox) = AsyncStream.makeStream()
     }
@@ -155,7 +155,7 @@ package actor CoordinatorService {
             logger.info("listening", metadata: ["host": "\(configuration.host)", "port": "\(port)"])
             await ready(port)
         } serve: { connection in
-            try await ParticipantSession(self, connection).run()
+            try await ClientSession(self, connection).run()
         }
     }
 
@@ -306,7 +306,7 @@ package actor CoordinatorService {
     private func noteMissing(_ head: SignedTreeHead?) {
         let (path, log) = (files.missingHistory, log)
         keep {
-            do { try MissingHistory(path: path).note(head) } catch { log.cannotNoteMissing(path, error) }
+            do { try MissingHistoryFile(path: path).note(head) } catch { log.cannotNoteMissing(path, error) }
         }
     }
 

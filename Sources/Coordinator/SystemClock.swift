@@ -19,7 +19,7 @@ private func milliseconds(_ clock: clockid_t) -> UInt64 {
 /// A single round under a clock that is days ahead would postpone all later deadlines by as much, because entries do
 /// not go back in time. Slow corrections, as NTP makes them, are followed. A step larger than the bound is reported and
 /// ignored until the coordinator is restarted.
-package struct StepGuard: Sendable {
+package struct ClockStepFilter: Sendable {
     private var reference: (wall: Timestamp, steady: UInt64)?
     private let bound: Int64
 
@@ -39,16 +39,16 @@ package struct StepGuard: Sendable {
     }
 }
 
-/// A thread-safe ``StepGuard`` over a clock.
+/// A thread-safe ``ClockStepFilter`` over a clock.
 final class GuardedClock: Sendable {
-    private let state: NIOLockedValueBox<(guard: StepGuard, step: Int64?)>
+    private let state: NIOLockedValueBox<(guard: ClockStepFilter, step: Int64?)>
     private let wall: @Sendable () -> Timestamp
     private let steady: @Sendable () -> UInt64
 
     init(wall: @escaping @Sendable () -> Timestamp, steady: @escaping @Sendable () -> UInt64 = steadyMilliseconds) {
         self.wall = wall
         self.steady = steady
-        state = NIOLockedValueBox((StepGuard(boundMilliseconds: CoordinatorLimits.clockStepMilliseconds), nil))
+        state = NIOLockedValueBox((ClockStepFilter(boundMilliseconds: CoordinatorLimits.clockStepMilliseconds), nil))
     }
 
     func now() -> Timestamp {

@@ -91,7 +91,7 @@ public final class Certificate: @unchecked Sendable {
     public var notBefore: Timestamp { Self.time(X509_get0_notBefore(pointer)) }
     public var notAfter: Timestamp { Self.time(X509_get0_notAfter(pointer)) }
 
-    public var term: CertificateTerm { CertificateTerm(notBefore: notBefore, notAfter: notAfter) }
+    public var term: ValidityPeriod { ValidityPeriod(notBefore: notBefore, notAfter: notAfter) }
 
     /// The serial number in hexadecimal digits.
     public var serial: String {

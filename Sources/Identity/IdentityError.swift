@@ -96,5 +96,5 @@ public struct RefusedCertificate: Equatable, Sendable {
     public let name: String
     /// The role that the certificate names, if a trusted authority has signed it; otherwise the role could be forged.
     public let principal: Principal?
-    public let term: CertificateTerm
+    public let term: ValidityPeriod
 }

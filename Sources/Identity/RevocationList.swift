@@ -73,9 +73,9 @@ public final class RevocationList: @unchecked Sendable {
     public var issuer: String { Certificate.text(X509_CRL_get_issuer(pointer)) }
 
     /// The validity period of the list.
-    public var term: CertificateTerm {
+    public var term: ValidityPeriod {
         let end = X509_CRL_get0_nextUpdate(pointer)
-        return CertificateTerm(
+        return ValidityPeriod(
             notBefore: Certificate.time(X509_CRL_get0_lastUpdate(pointer)),
             notAfter: end == nil ? Timestamp(milliseconds: .max) : Certificate.time(end)
         )

@@ -88,12 +88,12 @@ public struct TrustRoots: Sendable {
     }
 
     /// Returns the validity periods of the authorities that signed `leaf`, and of the revocation lists.
-    public func notices(of leaf: Certificate) -> [CertificateNotice] {
+    public func notices(of leaf: Certificate) -> [ExpiryNotice] {
         authorities.filter { leaf.isSigned(by: $0) }.map {
-            CertificateNotice("the CA \($0.subject)", $0.term, remedy: CertificateNotice.rotate)
+            ExpiryNotice("the CA \($0.subject)", $0.term, remedy: ExpiryNotice.rotate)
         }
             + revocations.map {
-                CertificateNotice("the revocation list of \($0.issuer)", $0.term, remedy: CertificateNotice.listAnew)
+                ExpiryNotice("the revocation list of \($0.issuer)", $0.term, remedy: ExpiryNotice.listAnew)
             }
     }
 }

@@ -103,7 +103,7 @@ extension TrustRoots {
         failure.code == X509_V_ERR_CERT_NOT_YET_VALID && failure.leaf?.term.standing(at: now) == .notYetValid
     }
 
-    private func term(_ term: CertificateTerm, at now: Timestamp) -> String {
+    private func term(_ term: ValidityPeriod, at now: Timestamp) -> String {
         "is valid from \(term.notBefore.text) to \(term.notAfter.text), and the clock here says \(now.text)"
     }
 

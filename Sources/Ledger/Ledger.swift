@@ -25,11 +25,11 @@ public final class Ledger: Sendable {
     ) {
         let origin = SignedTreeHead.origin(consortium: consortium)
         let (snapshot, state) = try load(store, origin: origin, key: key)
-        if let founding = state.founding {
-            guard founding.consortium == consortium else {
-                throw LedgerError(.tampered, "the ledger belongs to \(founding.consortium), not to \(consortium)")
+        if let genesis = state.genesis {
+            guard genesis.consortium == consortium else {
+                throw LedgerError(.tampered, "the ledger belongs to \(genesis.consortium), not to \(consortium)")
             }
-            guard founding.logKey == snapshot.publicKey else {
+            guard genesis.logKey == snapshot.publicKey else {
                 throw LedgerError(.badSignature, "the log key is not the one that the ledger was founded with")
             }
         }

@@ -6,6 +6,6 @@ extension Certificate {
     ///
     /// - Throws: `IdentityError` if the certificate's public key cannot be read.
     public func vouches(for logKey: [UInt8], signature: [UInt8]) throws -> Bool {
-        try publicKey.isValid(signature, for: Founding.logKeyStatement(logKey))
+        try publicKey.isValid(signature, for: Genesis.logKeyStatement(logKey))
     }
 }

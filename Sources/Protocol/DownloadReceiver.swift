@@ -27,7 +27,7 @@ package struct DownloadReceiver: Equatable, Sendable {
     ///
     /// - Returns: The chunk in the message, if there is one.
     /// - Throws: The sender's `Refusal`, or a `ProtocolError`.
-    package mutating func hear(_ message: ServerMessage) throws -> BlobChunk? {
+    package mutating func handle(_ message: ServerMessage) throws -> BlobChunk? {
         switch message {
         case .blobStart(let count):
             guard !hasBegun else { throw ProtocolError("the coordinator started the same blob twice") }

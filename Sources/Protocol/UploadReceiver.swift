@@ -11,7 +11,7 @@ package struct UploadReceiver: Equatable, Sendable {
     package let wasComplete: Bool
 
     /// The number of chunks that may wait for the disk; beyond it, the sender is held back (backpressure).
-    package static let chunksInHand = 8
+    package static let maximumChunksInFlight = 8
 
     /// - Parameters:
     ///   - digest: The blob's digest.

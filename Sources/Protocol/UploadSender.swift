@@ -45,7 +45,7 @@ package struct UploadSender: Equatable, Sendable {
     ///
     /// - Returns: What the message means.
     /// - Throws: The receiver's `Refusal`, or a `ProtocolError`.
-    package mutating func hear(_ message: ServerMessage) throws -> Step {
+    package mutating func handle(_ message: ServerMessage) throws -> Step {
         switch message {
         case .blobProgress(let durable, let complete):
             guard durable <= byteCount else { throw ProtocolError("the coordinator has more bytes than the blob") }

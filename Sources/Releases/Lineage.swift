@@ -54,7 +54,7 @@ public struct Lineage: Equatable, Sendable {
             case .releaseCut(let cutting) where cutting.name == release:
                 guard let plan = state.campaign?.plan, let model = plan.model else { break }
                 self.init(
-                    consortium: state.founding?.consortium ?? "",
+                    consortium: state.genesis?.consortium ?? "",
                     cutting: cutting,
                     base: plan.base,
                     baseDigest: model.digest,

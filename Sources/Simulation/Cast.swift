@@ -9,7 +9,7 @@ import Updates
 struct Cast: Sendable {
     let consortium = "sim.kumiai.example"
     let roots: TrustRoots
-    let founding: Founding
+    let genesis: Genesis
     let logKey: PrivateKey
     let logKeyBytes: [UInt8]
     let sites: [(certificate: Certificate, key: PrivateKey)]
@@ -39,16 +39,16 @@ struct Cast: Sendable {
         let logKey = try PrivateKey.generate(.ed25519)
         let bytes = try logKey.publicKey.ed25519Bytes()
         let coordinator = try identity(.coordinator("main"))
-        let founding = Founding(
+        let genesis = Genesis(
             consortium: name,
             authority: authority.certificate.digest,
             logKey: bytes,
             coordinatorCertificate: coordinator.certificate.der,
-            logKeySignature: try coordinator.key.sign(Founding.logKeyStatement(bytes))
+            logKeySignature: try coordinator.key.sign(Genesis.logKeyStatement(bytes))
         )
         return Cast(
             roots: TrustRoots([authority.certificate]),
-            founding: founding,
+            genesis: genesis,
             logKey: logKey,
             logKeyBytes: bytes,
             sites: try (0..<siteCount).map { try identity(.site(site($0))) },
@@ -58,7 +58,7 @@ struct Cast: Sendable {
 }
 
 /// The models and updates of the simulation: small, but real safetensors files.
-enum Tiny {
+enum TinyModel {
     static let layout = TensorLayout([
         (name: "a.weight", type: .f32, shape: [3, 5]), (name: "b", type: .f32, shape: [6]),
     ])

@@ -34,10 +34,13 @@ struct Scenario {
             Bool.random(using: &random)
             ? nil : LoRA(rank: 2, alpha: 4, targets: ["a"], aggregation: pick(LoRA.Aggregation.allCases))
         // With alternating factors the format changes from round to round, so such a plan accepts no late updates.
-        let lateness =
+        let staleness =
             lora?.aggregation == .alternating
-            ? Lateness.refused
-            : pick([Lateness.refused, Lateness(rounds: 1, weightPercent: 50), Lateness(rounds: 2, weightPercent: 70)])
+            ? StalenessPolicy.refused
+            : pick([
+                StalenessPolicy.refused, StalenessPolicy(rounds: 1, weightPercent: 50),
+                StalenessPolicy(rounds: 2, weightPercent: 70),
+            ])
         plan = Plan(
             campaign: CampaignID("C1")!,
             base: ModelName("FY2026")!,
@@ -51,7 +54,7 @@ struct Scenario {
             deadlineSeconds: pick([900, 3600, 14_400]),
             maximumAttempts: 100,
             extensions: extensions,
-            lateness: lateness,
+            staleness: staleness,
             retentionSeconds: pick([0, 3600]),
             strategy: pick([
                 .fedAvg(learningRate: 1), .fedAvg(learningRate: 0.5), .fedAvgM(learningRate: 1, momentum: 0.7),

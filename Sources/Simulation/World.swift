@@ -33,8 +33,8 @@ final class World {
         self.cast = cast
         self.mistake = mistake
         var random = SeededGenerator(seed: seed &* 0x9e37_79b9 &+ 1)
-        let model = Tiny.file((0..<Tiny.parameters).map { _ in Float.random(in: -1...1, using: &random) })
-        scenario = Scenario(&random, model: Tiny.reference(model), parameters: Tiny.parameters)
+        let model = TinyModel.file((0..<TinyModel.parameters).map { _ in Float.random(in: -1...1, using: &random) })
+        scenario = Scenario(&random, model: TinyModel.reference(model), parameters: TinyModel.parameters)
         self.random = random
         checker = try Checker(self, base: model)
         simulatedOperator = SimulatedOperator(self)

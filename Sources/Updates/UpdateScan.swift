@@ -26,7 +26,7 @@ public struct UpdateScan: Sendable {
     public init(byteCount: UInt64) { self.byteCount = byteCount }
 
     /// Processes the next bytes of the file.
-    public mutating func see(_ bytes: UnsafeRawBufferPointer) {
+    public mutating func update(_ bytes: UnsafeRawBufferPointer) {
         seen += UInt64(bytes.count)
         var rest = bytes[...]
         if case .prefix = state, take(&rest, upTo: 8) { readPrefix() }

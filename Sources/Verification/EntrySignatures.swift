@@ -22,9 +22,9 @@ public struct EntrySignatures {
     /// - Throws: `VerificationError`, `IdentityError` or `LedgerError` if a signature is not valid.
     public mutating func check(_ entry: Entry, after state: ConsortiumState) throws {
         switch entry.body {
-        case .founded(let founding): try check(founding, at: entry.at)
+        case .founded(let genesis): try check(genesis, at: entry.at)
         case .updateAccepted(let accepted):
-            let consortium = try founding(of: state).consortium
+            let consortium = try genesis(of: state).consortium
             try UpdateSignature.verify(
                 accepted.update,
                 consortium: consortium,
@@ -34,39 +34,39 @@ public struct EntrySignatures {
         case .authorityRotated(let rotation):
             let authority = try AuthoritySuccession.verify(
                 rotation,
-                consortium: founding(of: state).consortium,
+                consortium: genesis(of: state).consortium,
                 among: roots.authorities
             )
             roots = TrustRoots(roots.authorities + [authority])
-        case .lossDeclared(let loss): try check(loss, founding(of: state))
+        case .lossDeclared(let loss): try check(loss, genesis(of: state))
         default: break
         }
     }
 
-    private func founding(of state: ConsortiumState) throws -> Founding {
-        guard let founding = state.founding else { throw VerificationError("comes before the ledger's founding entry") }
-        return founding
+    private func genesis(of state: ConsortiumState) throws -> Genesis {
+        guard let genesis = state.genesis else { throw VerificationError("comes before the ledger's founding entry") }
+        return genesis
     }
 
-    private func check(_ founding: Founding, at time: Timestamp) throws {
-        if let problem = trusted.problem(of: founding) { throw VerificationError(problem) }
-        let certificate = try Certificate(der: founding.coordinatorCertificate)
+    private func check(_ genesis: Genesis, at time: Timestamp) throws {
+        if let problem = trusted.problem(of: genesis) { throw VerificationError(problem) }
+        let certificate = try Certificate(der: genesis.coordinatorCertificate)
         let principal = try trusted.verify(certificate, at: time)
-        guard principal.isCoordinator, principal.consortium == founding.consortium else {
-            throw VerificationError("founded by \(principal), which is not the coordinator of \(founding.consortium)")
+        guard principal.isCoordinator, principal.consortium == genesis.consortium else {
+            throw VerificationError("founded by \(principal), which is not the coordinator of \(genesis.consortium)")
         }
-        guard try certificate.vouches(for: founding.logKey, signature: founding.logKeySignature) else {
+        guard try certificate.vouches(for: genesis.logKey, signature: genesis.logKeySignature) else {
             throw VerificationError("the coordinator's signature of the log key is wrong")
         }
     }
 
     /// Only a history that the log key has signed can be declared lost.
-    private func check(_ loss: LossDeclaration, _ founding: Founding) throws {
+    private func check(_ loss: LossDeclaration, _ genesis: Genesis) throws {
         do {
             let lost = try SignedTreeHead(
                 note: loss.lostTreeHead,
-                origin: SignedTreeHead.origin(consortium: founding.consortium),
-                key: founding.logKey
+                origin: SignedTreeHead.origin(consortium: genesis.consortium),
+                key: genesis.logKey
             ).head
             guard loss.keptEntries <= lost.size else {
                 throw VerificationError("it keeps \(loss.keptEntries) entries of a history that had \(lost.size)")
@@ -79,13 +79,13 @@ public struct EntrySignatures {
 
 extension TrustRoots {
     /// Returns a message if the ledger was founded under none of these CAs; `nil` if it was founded under one of them.
-    public func problem(of founding: Founding) -> String? {
-        guard !authorities.contains(where: { $0.digest == founding.authority }) else { return nil }
+    public func problem(of genesis: Genesis) -> String? {
+        guard !authorities.contains(where: { $0.digest == genesis.authority }) else { return nil }
         let trusted = authorities.map { "\($0.subject) (SHA-256 \($0.digest.hex))" }.joined(separator: ", ")
         return
             """
-            the ledger of \(founding.consortium) was founded under a different CA, with SHA-256 \
-            \(founding.authority.hex), not under \(trusted)
+            the ledger of \(genesis.consortium) was founded under a different CA, with SHA-256 \
+            \(genesis.authority.hex), not under \(trusted)
             """
     }
 }

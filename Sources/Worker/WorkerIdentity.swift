@@ -11,7 +11,7 @@ package struct WorkerIdentity: Sendable {
     package let site: SiteID
     let consortium: String
     /// The certificates that end, and when.
-    package let notices: [CertificateNotice]
+    package let notices: [ExpiryNotice]
 
     package init(_ configuration: WorkerConfiguration, at now: Timestamp) throws {
         chain = try IdentityFile.certificates(configuration.certificate)
@@ -31,7 +31,7 @@ package struct WorkerIdentity: Sendable {
             )
         }
         self.site = site
-        notices = [CertificateNotice("this site's certificate", chain[0].term)] + roots.notices(of: chain[0])
+        notices = [ExpiryNotice("this site's certificate", chain[0].term)] + roots.notices(of: chain[0])
         consortium = configuration.consortium
     }
 

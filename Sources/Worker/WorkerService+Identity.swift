@@ -18,7 +18,7 @@ extension WorkerService {
     /// Watches for replaced files, and disconnects from a coordinator whose certificate is no longer valid.
     func watchIdentity() async {
         warnOfOpenDirectory()
-        var memory = MemoryReturn()
+        var memory = MemoryTrimmer()
         while !Task.isCancelled {
             took(reloading.look(at: clock()))
             remind()

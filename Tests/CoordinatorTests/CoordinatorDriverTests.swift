@@ -20,7 +20,7 @@ import Wire
         let key = try PrivateKey.generate(.ed25519)
         let store = try SQLiteLedger(path: directory.file("ledger.sqlite"))
         ledger = try Ledger(consortium: "t", store: store, key: key)
-        let founding = Founding(
+        let genesis = Genesis(
             consortium: "t",
             authority: Self.digest(9),
             logKey: try key.publicKey.ed25519Bytes(),
@@ -28,7 +28,7 @@ import Wire
             logKeySignature: []
         )
         let bodies = [
-            Entry.Body.founded(founding), .modelRegistered(Self.plan.base, Self.plan.model!, by: ""),
+            Entry.Body.founded(genesis), .modelRegistered(Self.plan.base, Self.plan.model!, by: ""),
             .campaignOpened(Self.plan, by: "operator/o"),
         ]
         let time = start

@@ -72,14 +72,14 @@ import Testing
         )
         #expect(
             problems {
-                $0.lateness = Lateness(rounds: 1, weightPercent: 50); $0.training.lora = Self.lora
+                $0.staleness = StalenessPolicy(rounds: 1, weightPercent: 50); $0.training.lora = Self.lora
             } == []
         )
         var alternating = Self.lora
         alternating.aggregation = .alternating
         #expect(
             problems {
-                $0.lateness = Lateness(rounds: 1, weightPercent: 50); $0.training.lora = alternating
+                $0.staleness = StalenessPolicy(rounds: 1, weightPercent: 50); $0.training.lora = alternating
             } == ["late.rounds"]
         )
     }

@@ -20,7 +20,7 @@ enum Samples {
         quorum: Int = 2,
         attempts: Int = 2,
         extensions: Extensions = .none,
-        lateness: Lateness = .refused,
+        staleness: StalenessPolicy = .refused,
         retentionSeconds: Int = 0
     ) -> Plan {
         Plan(
@@ -35,7 +35,7 @@ enum Samples {
             deadlineSeconds: 100,
             maximumAttempts: attempts,
             extensions: extensions,
-            lateness: lateness,
+            staleness: staleness,
             retentionSeconds: retentionSeconds,
             strategy: .fedAvgM(learningRate: 1, momentum: 0.7),
             bounds: Bounds(weight: 100, norm: 10),
@@ -75,7 +75,7 @@ enum Samples {
 
     /// A consortium whose campaign is open.
     static func machine(_ plan: Plan = plan(), at time: Timestamp = start) throws -> (CoordinatorMachine, [Entry]) {
-        let founding = Founding(
+        let genesis = Genesis(
             consortium: "t",
             authority: digest(9),
             logKey: [],
@@ -83,7 +83,7 @@ enum Samples {
             logKeySignature: []
         )
         var entries = [
-            Entry(at: time, .founded(founding)), Entry(at: time, .modelRegistered(ModelName("FY2026")!, base, by: "")),
+            Entry(at: time, .founded(genesis)), Entry(at: time, .modelRegistered(ModelName("FY2026")!, base, by: "")),
         ]
         var state = ConsortiumState()
         for entry in entries { try state.apply(entry) }

@@ -126,7 +126,9 @@ import Testing
 
     @Test func lateUpdatesAreRefusedWithTheirReasonOrTakenWithLessWeight() throws {
         for lateRounds in [0, 1] {
-            var machine = try opened(Samples.plan(rounds: 3, lateness: Lateness(rounds: lateRounds, weightPercent: 40)))
+            var machine = try opened(
+                Samples.plan(rounds: 3, staleness: StalenessPolicy(rounds: lateRounds, weightPercent: 40))
+            )
             _ = submit(&machine, 0, at: start)
             _ = submit(&machine, 1, at: start)
             _ = machine.handle(.tick, at: start + 100)
@@ -155,7 +157,7 @@ import Testing
     }
 
     @Test func lateUpdatesSurviveAnAbandonedAttempt() throws {
-        var machine = try opened(Samples.plan(rounds: 3, lateness: Lateness(rounds: 2, weightPercent: 50)))
+        var machine = try opened(Samples.plan(rounds: 3, staleness: StalenessPolicy(rounds: 2, weightPercent: 50)))
         _ = submit(&machine, 0, at: start)
         _ = submit(&machine, 1, at: start)
         _ = machine.handle(.tick, at: start + 100)

@@ -52,7 +52,7 @@ import Testing
         plan.training.lora = LoRA(rank: 0, alpha: 0, targets: [])
         plan.compression = .topK(fraction: 1)
         plan.strategy = .nesterov(learningRate: 0, momentum: 1)
-        plan.lateness.weightPercent = 0
+        plan.staleness.weightPercent = 0
         let problems = plan.problems
         #expect(problems.count == 13)
         for problem in problems {

@@ -36,7 +36,7 @@ enum Samples {
         rounds: 3,
         quorum: 1,
         extensions: Extensions(seconds: 60, maximum: 1),
-        lateness: Lateness(rounds: 1, weightPercent: 50),
+        staleness: StalenessPolicy(rounds: 1, weightPercent: 50),
         retentionSeconds: 60,
         strategy: .fedYogi(AdaptiveMoments(learningRate: 0.1)),
         bounds: Bounds(weight: 100, norm: 10),
@@ -97,7 +97,7 @@ enum Samples {
 
     static let entries = [
         .founded(
-            Founding(
+            Genesis(
                 consortium: "c",
                 authority: digest(1),
                 logKey: [UInt8](repeating: 4, count: 32),

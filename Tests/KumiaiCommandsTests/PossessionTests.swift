@@ -102,7 +102,7 @@ import Wire
         try send("old")
         try send("given up", upTo: 3)
         try send("growing", upTo: 3)
-        let sweeper = BlobSweeper(blobs, incoming)
+        let sweeper = BlobGarbageCollector(blobs, incoming)
         #expect(sweeper.needsAll(wasAbandoned: false))
         #expect(try sweeper.sweep(needed: [needed]).isEmpty)
         try send("new")

@@ -61,7 +61,7 @@ import Wire
         )
     }
 
-    /// A ledger of a founding and `models` further entries.
+    /// A ledger of a genesis and `models` further entries.
     func ledger(_ models: Int, store: SQLiteLedger) throws -> Ledger {
         let ledger = try Ledger(consortium: "c", store: store, key: Self.key)
         try ledger.append(try entries(models))
@@ -71,14 +71,14 @@ import Wire
 
     func entries(_ models: Int, seed: UInt8 = 0) throws -> [Entry] {
         let time = Timestamp(milliseconds: 1_780_000_000_000)
-        let founding = Founding(
+        let genesis = Genesis(
             consortium: "c",
             authority: Digest(of: [1]),
             logKey: try Self.key.publicKey.ed25519Bytes(),
             coordinatorCertificate: [1],
             logKeySignature: [2]
         )
-        return [Entry(at: time, .founded(founding))]
+        return [Entry(at: time, .founded(genesis))]
             + (0..<models).map { index in
                 let model = ModelReference(
                     digest: Digest(of: [seed, UInt8(index)]),
@@ -210,8 +210,8 @@ import Wire
     @Test func aLedgerIsNotOpenedWithAnotherKeyThanItsFounding() throws {
         let directory = try TemporaryDirectory()
         let store = try SQLiteLedger(path: directory.path + "/a")
-        let founding = try entries(0)
-        _ = try Ledger(consortium: "c", store: store, key: try PrivateKey.generate(.ed25519)).append(founding)
+        let genesis = try entries(0)
+        _ = try Ledger(consortium: "c", store: store, key: try PrivateKey.generate(.ed25519)).append(genesis)
         #expect(throws: LedgerError.self) { try Ledger(consortium: "c", store: store, key: Self.key) }
     }
 

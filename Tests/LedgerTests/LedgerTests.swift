@@ -85,14 +85,14 @@ import Wire
 
     func entries(_ count: Int) -> [Entry] {
         let logKey = try! key.publicKey.ed25519Bytes()
-        let founding = Founding(
+        let genesis = Genesis(
             consortium: "t",
             authority: Digest(of: "a"),
             logKey: logKey,
             coordinatorCertificate: [],
             logKeySignature: []
         )
-        return [Entry(at: Timestamp(milliseconds: 1), .founded(founding))]
+        return [Entry(at: Timestamp(milliseconds: 1), .founded(genesis))]
             + (1..<count).map {
                 Entry(
                     at: Timestamp(milliseconds: UInt64($0)),

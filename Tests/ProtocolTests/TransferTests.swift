@@ -18,11 +18,11 @@ import Wire
             var sender = UploadSender(digest, byteCount: byteCount, chunkBytes: chunkBytes)
             #expect(sender.nextRange() == nil, "nothing before the other side has answered")
             var receiver = UploadReceiver(digest, byteCount: byteCount, received: have, isComplete: have == byteCount)
-            _ = try sender.hear(receiver.progress(durable: have, isComplete: receiver.wasComplete))
+            _ = try sender.handle(receiver.progress(durable: have, isComplete: receiver.wasComplete))
             while let range = sender.nextRange() {
                 #expect(range.count <= chunkBytes && range.lowerBound == receiver.received)
                 _ = try receiver.take(.blobChunk(chunk(range)))
-                _ = try sender.hear(receiver.progress(durable: receiver.received, isComplete: receiver.hasAll))
+                _ = try sender.handle(receiver.progress(durable: receiver.received, isComplete: receiver.hasAll))
             }
             #expect(sender.isComplete && receiver.received == byteCount)
         }
@@ -41,14 +41,14 @@ import Wire
 
     @Test func anUploadBelievesNoNonsense() throws {
         var sender = UploadSender(digest, byteCount: 100, chunkBytes: 0)
-        #expect(throws: ProtocolError.self) { try sender.hear(.blobProgress(durable: 101, complete: false)) }
-        #expect(throws: ProtocolError.self) { try sender.hear(.heartbeatSeen(Timestamp(milliseconds: 1))) }
-        #expect(throws: Refusal.self) { try sender.hear(.refusal(Refusal(.limit, "too large"))) }
-        #expect(try sender.hear(.blobProgress(durable: 40, complete: false)) == .begin(at: 40))
+        #expect(throws: ProtocolError.self) { try sender.handle(.blobProgress(durable: 101, complete: false)) }
+        #expect(throws: ProtocolError.self) { try sender.handle(.heartbeatSeen(Timestamp(milliseconds: 1))) }
+        #expect(throws: Refusal.self) { try sender.handle(.refusal(Refusal(.limit, "too large"))) }
+        #expect(try sender.handle(.blobProgress(durable: 40, complete: false)) == .begin(at: 40))
         // A peer that asks for chunks of zero bytes gets chunks of one byte.
         #expect(sender.nextRange() == 40..<41)
         // A restart of the peer is no reason to send anything twice.
-        #expect(try sender.hear(.blobProgress(durable: 0, complete: false)) == .durable(0))
+        #expect(try sender.handle(.blobProgress(durable: 0, complete: false)) == .durable(0))
         #expect(sender.nextRange() == 41..<42)
     }
 
@@ -58,9 +58,9 @@ import Wire
         guard case .fetchBlob(digest, offset: 300) = receiver.request else {
             return _ = Issue.record("\(receiver.request)")
         }
-        #expect(try receiver.hear(sender.start) == nil)
+        #expect(try receiver.handle(sender.start) == nil)
         while let range = sender.nextRange() {
-            #expect(try receiver.hear(.blobChunk(chunk(range)))?.offset == range.lowerBound)
+            #expect(try receiver.handle(.blobChunk(chunk(range)))?.offset == range.lowerBound)
         }
         #expect(receiver.hasAll)
         #expect(throws: Refusal.self) { try DownloadSender(byteCount: 10, from: 11) }
@@ -70,7 +70,7 @@ import Wire
         let fresh = DownloadReceiver(digest, byteCount: 100, received: 0)
         func hears(_ messages: ServerMessage...) throws {
             var receiver = fresh
-            for message in messages { _ = try receiver.hear(message) }
+            for message in messages { _ = try receiver.handle(message) }
         }
         let start = ServerMessage.blobStart(byteCount: 100)
         #expect(throws: ProtocolError.self) { try hears(.blobChunk(chunk(0..<10))) }

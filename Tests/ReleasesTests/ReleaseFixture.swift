@@ -30,7 +30,7 @@ enum ReleaseFixture {
             bounds: Bounds(weight: 1, norm: 1),
             training: Training(localSteps: 1, batch: 1, learningRate: 1)
         )
-        let founding = Founding(
+        let genesis = Genesis(
             consortium: ConsortiumFixture.name,
             authority: digest,
             logKey: [],
@@ -39,7 +39,7 @@ enum ReleaseFixture {
         )
         let cutting = ReleaseCutting(name: plan.release, campaign: plan.campaign, model: reference, cutBy: "operator/o")
         var entries = [
-            Entry(at: consortium.now, .founded(founding)),
+            Entry(at: consortium.now, .founded(genesis)),
             Entry(at: consortium.now, .modelRegistered(plan.base, reference, by: "")),
         ]
         var state = ConsortiumState()

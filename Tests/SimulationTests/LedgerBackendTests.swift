@@ -95,10 +95,10 @@ struct LedgerBackendTests {
         }
         let ledger = try open(backend)
         let at = Timestamp(milliseconds: 1_780_000_000_000)
-        let founding = Entry(
+        let genesis = Entry(
             at: at,
             .founded(
-                Founding(
+                Genesis(
                     consortium: "t",
                     authority: Digest(of: "ca"),
                     logKey: ledger.publicKey,
@@ -107,11 +107,11 @@ struct LedgerBackendTests {
                 )
             )
         )
-        try ledger.append([founding])
+        try ledger.append([genesis])
         let head = ledger.head
         try ledger.close()
         let again = try open(reopen())
         #expect(again.head == head)
-        #expect(try again.receipt(of: 0).verify(consortium: "t", logKey: key.publicKey.ed25519Bytes()) == founding)
+        #expect(try again.receipt(of: 0).verify(consortium: "t", logKey: key.publicKey.ed25519Bytes()) == genesis)
     }
 }

@@ -21,7 +21,7 @@ import Testing
         var start = 0
         while start < file.count {
             let end = min(file.count, start + Int.random(in: 1...longest, using: &generator))
-            file[start..<end].withUnsafeBytes { scan.see($0) }
+            file[start..<end].withUnsafeBytes { scan.update($0) }
             start = end
         }
         return scan
@@ -93,7 +93,7 @@ import Testing
             + [UInt8](repeating: 0, count: EncodingTests.layout.byteCount)
         #expect(scan(whole, cuts: &generator, longest: 64).result != nil)
         var early = UpdateScan(byteCount: UInt64(whole.count + 1))
-        whole.withUnsafeBytes { early.see($0) }
+        whole.withUnsafeBytes { early.update($0) }
         #expect(early.result == nil, "before its end nothing is known")
         for bad in [[], [1, 2, 3], [UInt8](repeating: 255, count: 100), [2, 0, 0, 0, 0, 0, 0, 0, 91, 93]] as [[UInt8]] {
             #expect(scan(bad, cuts: &generator, longest: 5).result == nil, "\(bad.prefix(9))")

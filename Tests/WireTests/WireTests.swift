@@ -19,7 +19,7 @@ import Testing
         rounds: 4,
         quorum: 1,
         extensions: Extensions(seconds: 5, maximum: 2),
-        lateness: Lateness(rounds: 3, weightPercent: 50),
+        staleness: StalenessPolicy(rounds: 3, weightPercent: 50),
         retentionSeconds: 1 << 20,
         strategy: .fedAvgM(learningRate: 0.5, momentum: 0.7),
         bounds: Bounds(weight: 9, norm: 3),
@@ -79,7 +79,7 @@ import Testing
     private static let decisions: [Entry.Body] =
         [
             .founded(
-                Founding(
+                Genesis(
                     consortium: "c",
                     authority: digest(1),
                     logKey: [UInt8](repeating: 4, count: 32),

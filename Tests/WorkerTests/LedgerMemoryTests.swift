@@ -22,10 +22,10 @@ import Wire
         return .modelRegistered(ModelName("M\(index)")!, model, by: "operator/o")
     }
 
-    /// Makes a ledger with a founding and further entries. Any entries are possible, because the memory does not replay
+    /// Makes a ledger with a genesis and further entries. Any entries are possible, because the memory does not replay
     /// them.
     private func ledger(_ bodies: [Entry.Body], at time: UInt64 = 0) throws -> Ledger {
-        let founding = Founding(
+        let genesis = Genesis(
             consortium: "c",
             authority: Digest(of: [1]),
             logKey: try logKey,
@@ -35,7 +35,7 @@ import Wire
         let store = try SQLiteLedger(path: directory.file("ledger-\(UUID().uuidString)"))
         let ledger = try Ledger(consortium: "c", store: store, key: Self.key)
         try ledger.append(
-            ([.founded(founding)] + bodies).map { Entry(at: Timestamp(milliseconds: 1_780_000_000_000 + time), $0) }
+            ([.founded(genesis)] + bodies).map { Entry(at: Timestamp(milliseconds: 1_780_000_000_000 + time), $0) }
         )
         return ledger
     }

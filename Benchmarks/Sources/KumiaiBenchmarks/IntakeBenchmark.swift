@@ -118,7 +118,7 @@ enum IntakeBenchmark {
                 try await connection.send(.welcome(welcome), inReplyTo: frame.id)
             case .offerBlob(let digest, let byteCount):
                 let spool = try store.spool(digest, byteCount: byteCount)
-                try await UploadIntake(spool, on: workers, budget: IntakeBudget()).run(offer: frame.id) {
+                try await UploadIntake(spool, on: workers, budget: ChunkBudget()).run(offer: frame.id) {
                     try await connection.inbox.next()
                 } send: { message, id in
                     try await connection.send(message, inReplyTo: id)

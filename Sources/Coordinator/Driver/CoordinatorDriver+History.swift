@@ -100,15 +100,15 @@ extension CoordinatorDriver {
 
     /// Throws while the coordinator waits for its sites: an operator's decision now would occupy the index of an entry
     /// that the sites' receipts could restore.
-    func requireHeard() throws {
-        guard let hearing else { return }
+    func requireStartupWaitOver() throws {
+        guard let startupWait else { return }
         throw Refusal(
             .unavailable,
             "the coordinator has just started and decides nothing until its sites have reported what they have seen",
             hint:
                 """
                 try again later: it decides when all sites of the campaign are connected, after 30 s with its \
-                quorum, at the latest at \(hearing.end.text)
+                quorum, at the latest at \(startupWait.end.text)
                 """
         )
     }
@@ -143,11 +143,11 @@ extension CoordinatorDriver {
     }
 
     /// The problems with the coordinator's decisions, as its status reports them.
-    package func troubles(at now: Timestamp) -> (decisions: [String], hearing: String?) {
+    package func troubles(at now: Timestamp) -> (decisions: [String], startupWait: String?) {
         var found: [String] = []
         if let obstacle = obstacle(at: now) { found.append("\(obstacle.message); \(obstacle.hint)") }
         if let trouble { found.append(trouble) }
-        let waiting = hearing.map {
+        let waiting = startupWait.map {
             """
             the coordinator has just started: it decides nothing before all sites of the campaign are connected, or \
             after 30 s as many as its quorum, or until \($0.end.text)

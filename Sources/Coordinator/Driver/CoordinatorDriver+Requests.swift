@@ -15,7 +15,7 @@ extension CoordinatorDriver {
                 reply(id, .recorded(index: try register(name, model, by: by, at: now)))
             case .cut(let cutting): reply(id, .recorded(index: try cut(cutting, at: now)))
             case .prune(let name):
-                try requireHeard()
+                try requireStartupWaitOver()
                 try self.request(at: now) { machine throws(LedgerViolation) in machine.prune(by: name, at: now) }
                 reply(id, .done)
             case .declareLoss(let reason, let name, let missing):
@@ -34,7 +34,7 @@ extension CoordinatorDriver {
 
     private mutating func submit(_ id: RequestID, _ update: SignedUpdate, from site: SiteID, at now: Timestamp) throws {
         if let unreadable { throw unreadable }
-        guard hearing == nil else {
+        guard startupWait == nil else {
             return reply(
                 id,
                 .submission(
@@ -116,7 +116,7 @@ extension CoordinatorDriver {
 
     private mutating func open(_ plan: Plan, by name: String, at now: Timestamp) throws -> UInt64 {
         if let index = machine.opening(of: plan) { return index }
-        try requireHeard()
+        try requireStartupWaitOver()
         do {
             try request(at: now) { machine throws(LedgerViolation) in try machine.open(plan, by: name, at: now) }
         } catch let error as LedgerViolation {
@@ -139,7 +139,7 @@ extension CoordinatorDriver {
     /// the same answer.
     private mutating func change(_ change: CampaignChange, at now: Timestamp) throws -> UInt64 {
         if let index = machine.record(of: change) { return index }
-        try requireHeard()
+        try requireStartupWaitOver()
         do {
             try request(at: now) { machine throws(LedgerViolation) in try machine.change(change, at: now) }
         } catch let error as LedgerViolation {
@@ -174,7 +174,7 @@ extension CoordinatorDriver {
         at now: Timestamp
     ) throws -> UInt64 {
         if let index = try registration(of: name, model.digest) { return index }
-        try requireHeard()
+        try requireStartupWaitOver()
         let index = machine.state.entryCount
         do {
             try request(at: now) { machine throws(LedgerViolation) in
@@ -191,7 +191,7 @@ extension CoordinatorDriver {
         guard let campaign = machine.state.campaign else {
             throw Refusal(.notFound, "there is no campaign to release", hint: "open one: kumiai campaign open")
         }
-        try requireHeard()
+        try requireStartupWaitOver()
         let index = machine.state.entryCount
         do {
             try request(at: now) { machine throws(LedgerViolation) in try machine.cut(cutting, at: now) }

@@ -7,24 +7,24 @@ import Wire
 extension CoordinatorDriver {
     mutating func start(at now: Timestamp) {
         mustResume = true
-        hearing = SiteHearing(machine.state.campaign, at: now)
-        guard let hearing else { return }
-        note(.hearingBegan(until: hearing.end))
+        startupWait = StartupWait(machine.state.campaign, at: now)
+        guard let startupWait else { return }
+        note(.startupWaitBegan(until: startupWait.end))
         turn.prompt += [
-            .wake(.patience, afterMilliseconds: CoordinatorLimits.patientMilliseconds),
-            .wake(.hearing, afterMilliseconds: CoordinatorLimits.hearingMilliseconds),
+            .wake(.fullAttendance, afterMilliseconds: CoordinatorLimits.fullAttendanceMilliseconds),
+            .wake(.startupWait, afterMilliseconds: CoordinatorLimits.startupWaitMilliseconds),
         ]
     }
 
     /// Ends the wait for the sites if all of those it waits for have connected.
     mutating func endHearingIfOver() {
-        if let hearing, hearing.isOver(machine.state.campaign) { endHearing() }
+        if let startupWait, startupWait.isOver(machine.state.campaign) { endStartupWait() }
     }
 
-    mutating func endHearing() {
-        guard hearing != nil else { return }
-        hearing = nil
-        turn.prompt += [.cancel(.patience), .cancel(.hearing)]
+    mutating func endStartupWait() {
+        guard startupWait != nil else { return }
+        startupWait = nil
+        turn.prompt += [.cancel(.fullAttendance), .cancel(.startupWait)]
     }
 
     /// The sites that are connected now.
@@ -47,7 +47,7 @@ extension CoordinatorDriver {
         }
     }
 
-    mutating func arrived(_ site: SiteID, _ link: LinkID, _ certificate: CertificateTerm?, at now: Timestamp) {
+    mutating func arrived(_ site: SiteID, _ link: LinkID, _ certificate: ValidityPeriod?, at now: Timestamp) {
         if var known = sites[site] {
             if let former = known.link { turn.prompt.append(.close(former)) }
             (known.link, known.certificate, known.lastSeen) = (link, certificate, now)
@@ -57,7 +57,7 @@ extension CoordinatorDriver {
             sites[site] = SitePresence(link, certificate, at: now)
             note(.siteConnected(site, again: false))
         }
-        hearing?.note(site)
+        startupWait?.note(site)
         endHearingIfOver()
         decide(at: now) { $0.handle(.arrived(site), at: now) }
         turn.assigned.insert(site)

@@ -17,7 +17,7 @@ package struct CoordinatorDriver: Sendable {
     /// What sites have seen but the ledger lacks; `nil` if nothing is missing.
     package internal(set) var recovery: LedgerRecovery?
     /// The wait for the sites after a start; `nil` once enough of them have reported what they have seen.
-    package internal(set) var hearing: SiteHearing?
+    package internal(set) var startupWait: StartupWait?
     /// Why the last decision could not be written; `nil` if it was written.
     package private(set) var trouble: String?
     private var disk = DiskState.agrees
@@ -28,7 +28,7 @@ package struct CoordinatorDriver: Sendable {
     private var retryIsSet = false
     private var isStopping = false
     /// Callers that wait to read the state once it is on the disk.
-    private var lookers: [@Sendable (CoordinatorDriver) -> Void] = []
+    private var durableReaders: [@Sendable (CoordinatorDriver) -> Void] = []
     var turn = Turn()
     /// Submissions whose updates are being inspected.
     var submissions: [RequestID: SubmissionInHand] = [:]
@@ -95,7 +95,7 @@ package struct CoordinatorDriver: Sendable {
 
     /// Calls `body` at once, or as soon as everything decided so far is on the disk.
     package mutating func look(_ body: @escaping @Sendable (CoordinatorDriver) -> Void) {
-        if isUnsettled { lookers.append(body) } else { body(self) }
+        if isUnsettled { durableReaders.append(body) } else { body(self) }
     }
 
     /// Stops deciding. Entries that are being written are still completed.
@@ -129,9 +129,9 @@ package struct CoordinatorDriver: Sendable {
     /// Decides on all events that arrived since the last turn.
     private mutating func takeTurn(at now: Timestamp) -> [CoordinatorEffect] {
         turn = Turn()
-        let (events, lookers) = (backlog, lookers)
-        (backlog, self.lookers) = ([], [])
-        for look in lookers { look(self) }
+        let (events, durableReaders) = (backlog, durableReaders)
+        (backlog, self.durableReaders) = ([], [])
+        for look in durableReaders { look(self) }
         guard !isStopping else { return refuseAll(events) }
         resumeIfPossible(at: now)
         for (index, event) in events.enumerated() {
@@ -187,10 +187,10 @@ package struct CoordinatorDriver: Sendable {
             retryIsSet = false
             if case .unknown = disk { turn.prompt.append(.reload) } else { trouble = nil }
             if let obstacle = obstacle(at: now) { note(.undecided(obstacle.message, hint: obstacle.hint)) }
-        case .patience:
-            hearing?.losePatience()
+        case .fullAttendance:
+            startupWait?.acceptQuorum()
             endHearingIfOver()
-        case .hearing: endHearing()
+        case .startupWait: endStartupWait()
         case .computation: if let aggregating { turn.prompt.append(.compute(aggregating)) }
         }
     }
@@ -199,14 +199,14 @@ package struct CoordinatorDriver: Sendable {
 
     /// Makes the decisions that are overdue, given the sites that are connected now.
     private mutating func resumeIfPossible(at now: Timestamp) {
-        guard mustResume, hearing == nil, obstacle(at: now) == nil else { return }
+        guard mustResume, startupWait == nil, obstacle(at: now) == nil else { return }
         mustResume = false
         take(machine.resume(present: presentSites, at: now))
     }
 
     /// For decisions that no request waits for. If nothing can be decided now, a later resumption makes up for it.
     mutating func decide(at now: Timestamp, _ decision: (inout CoordinatorMachine) -> [CoordinatorMachine.Effect]) {
-        guard hearing == nil else { return }
+        guard startupWait == nil else { return }
         guard obstacle(at: now) == nil else { return mustResume = true }
         take(decision(&machine))
     }
@@ -324,7 +324,7 @@ package struct CoordinatorDriver: Sendable {
     // MARK: Alarms
 
     private mutating func alarms(at now: Timestamp) -> [CoordinatorEffect] {
-        guard hearing == nil else { return [] }
+        guard startupWait == nil else { return [] }
         guard trouble == nil, !mustResume, obstacle(at: now) == nil else {
             // A tick that is due would only fail again immediately.
             guard !retryIsSet else { return [.cancel(.tick)] }
@@ -345,7 +345,7 @@ package struct CoordinatorDriver: Sendable {
         if let obstacle = obstacle(at: now) {
             return turn.held.append(.assign(link, .rest(reason: obstacle.message), provedBy: nil))
         }
-        guard hearing == nil else { return }
+        guard startupWait == nil else { return }
         let assignment = machine.assignment(for: site)
         // A site that has already sent its update for the round is asked again only together with the entry that proves
         // its loss.

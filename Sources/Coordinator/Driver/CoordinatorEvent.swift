@@ -16,7 +16,7 @@ package enum CoordinatorEvent: Sendable {
     /// A site has sent its hello, with what it has seen of the ledger.
     case greeted(SiteID, HistoryStanding)
     /// A site's control connection was accepted.
-    case arrived(SiteID, LinkID, CertificateTerm?)
+    case arrived(SiteID, LinkID, ValidityPeriod?)
     case left(SiteID, LinkID)
     case asked(RequestID, CoordinatorRequest)
     /// The result of the shell's inspection of a submitted update.
@@ -68,7 +68,7 @@ package enum CoordinatorEffect: Sendable {
 
 /// What the driver is woken for; setting an alarm again replaces the earlier setting.
 package enum CoordinatorAlarm: Hashable, Sendable {
-    case tick, retry, patience, hearing, computation
+    case tick, retry, fullAttendance, startupWait, computation
 }
 
 /// A request of a site or an operator.

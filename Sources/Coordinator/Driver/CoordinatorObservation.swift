@@ -11,7 +11,7 @@ package enum CoordinatorObservation: Sendable {
     case turnedAway(SiteID, reason: String)
     case updateAccepted(UpdateManifest, entry: UInt64)
     case updateRefused(UpdateManifest, from: SiteID, UpdateRefusal)
-    case hearingBegan(until: Timestamp)
+    case startupWaitBegan(until: Timestamp)
     case historyMissing(SignedTreeHead, seenBy: SiteID, entries: Int)
     case lostEntryShown(UInt64, by: SiteID)
     case entriesRestored(Int, entries: Int)

@@ -8,11 +8,11 @@ package struct SitePresence: Sendable {
     package internal(set) var lastSeen: Timestamp
     package private(set) var heartbeat = Heartbeat()
     /// The validity period of the certificate on its newest connection.
-    package internal(set) var certificate: CertificateTerm?
+    package internal(set) var certificate: ValidityPeriod?
 
     package var isConnected: Bool { link != nil }
 
-    init(_ link: LinkID, _ certificate: CertificateTerm?, at time: Timestamp) {
+    init(_ link: LinkID, _ certificate: ValidityPeriod?, at time: Timestamp) {
         self.link = link
         self.certificate = certificate
         lastSeen = time

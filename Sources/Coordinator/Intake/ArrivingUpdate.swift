@@ -9,7 +9,7 @@ final class ArrivingUpdate: SpoolObserver {
 
     init(byteCount: UInt64) { scan = Mutex(UpdateScan(byteCount: byteCount)) }
 
-    func see(_ bytes: UnsafeRawBufferPointer) { scan.withLock { $0.see(bytes) } }
+    func update(_ bytes: UnsafeRawBufferPointer) { scan.withLock { $0.update(bytes) } }
 
     var result: ScannedUpdate? { scan.withLock { $0.result } }
 }

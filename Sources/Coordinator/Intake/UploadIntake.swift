@@ -7,12 +7,12 @@ import Wire
 /// Receives one upload from its link and stores it, with several chunks in progress at a time.
 package struct UploadIntake: Sendable {
     private let spool: Spool
-    private let flow: SpoolFlow
+    private let flow: UploadPipeline
     private let stall = StallWatch()
 
-    package init(_ spool: Spool, on pool: NIOThreadPool, budget: IntakeBudget) {
+    package init(_ spool: Spool, on pool: NIOThreadPool, budget: ChunkBudget) {
         self.spool = spool
-        flow = SpoolFlow(spool, on: pool, budget)
+        flow = UploadPipeline(spool, on: pool, budget)
     }
 
     /// Returns when the whole blob is durable under its digest, or when the sender has left.

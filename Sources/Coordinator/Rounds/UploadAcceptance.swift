@@ -24,13 +24,13 @@ extension IncomingBlobs {
     ///
     /// - Returns: The sites and the digests of the removed copies.
     @discardableResult
-    package func settle(_ state: ConsortiumState, _ blobs: BlobStore) -> [BlobSweeper.Place] {
+    package func settle(_ state: ConsortiumState, _ blobs: BlobStore) -> [BlobGarbageCollector.Place] {
         guard let inheritance = state.campaign?.round.inheritance else { return [] }
         let manifests = (Array(inheritance.accepted.values) + inheritance.late.values).map(\.update.manifest).filter {
             blobs.contains($0.update)
         }
         .sorted { ($0.update, $0.site) < ($1.update, $1.site) }
         for manifest in manifests { remove(manifest.update, of: manifest.site) }
-        return manifests.map { BlobSweeper.Place(digest: $0.update, site: $0.site) }
+        return manifests.map { BlobGarbageCollector.Place(digest: $0.update, site: $0.site) }
     }
 }

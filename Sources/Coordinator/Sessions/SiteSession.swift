@@ -31,7 +31,7 @@ struct SiteSession: ConnectionSession {
         let connection = connection
         for await instruction in link.instructions {
             let message = await service.message(instruction)
-            try await withTimeout(.seconds(CoordinatorLimits.sendSeconds), "sending to the site") {
+            try await withTimeout(.seconds(CoordinatorLimits.sendTimeoutSeconds), "sending to the site") {
                 try await connection.send(message)
             }
         }

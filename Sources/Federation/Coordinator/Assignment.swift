@@ -108,7 +108,7 @@ extension CampaignState {
                 deadline: deadline,
                 training: plan.training,
                 compression: plan.compression,
-                lateRounds: plan.lateness.rounds
+                lateRounds: plan.staleness.rounds
             )
         )
     }

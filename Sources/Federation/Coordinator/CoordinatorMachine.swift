@@ -109,7 +109,7 @@ public struct CoordinatorMachine: Sendable {
         switch campaign.round.verdict(on: manifest, from: sender, at: max(now, state.time)) {
         case .refused(let refusal): return .refused(refusal)
         case .postponed(let reason): return .postponed(reason: reason)
-        case .worthALook: return nil
+        case .needsInspection: return nil
         }
     }
 

@@ -18,10 +18,10 @@ public struct CampaignState: Equatable, Sendable {
     public private(set) var lastChange: RecordedChange?
     /// The entry of each accepted update by digest, so that a site that lost the answer can get its receipt again, and
     /// no digest counts twice.
-    private var places: [Digest: UpdatePlace] = [:]
+    private var places: [Digest: RecordedUpdate] = [:]
     /// Further entries of the same digest: of another attempt at the same round, or in a ledger from when digests could
     /// repeat.
-    private var furtherPlaces: [Digest: [UpdatePlace]] = [:]
+    private var furtherPlaces: [Digest: [RecordedUpdate]] = [:]
     /// By site, the newest abandonment that dropped its update: the site is asked for it again.
     public private(set) var lostUpdates: [SiteID: UInt64] = [:]
     public private(set) var acceptedBySite: [SiteID: Int] = [:]
@@ -44,7 +44,7 @@ public struct CampaignState: Equatable, Sendable {
         public let index: UInt64
     }
 
-    public struct UpdatePlace: Equatable, Sendable {
+    public struct RecordedUpdate: Equatable, Sendable {
         public let index: UInt64
         public let key: RoundKey
         public let site: SiteID
@@ -62,12 +62,12 @@ public struct CampaignState: Equatable, Sendable {
     public var updatesRefused: Int { refusedBySite.values.reduce(0, +) }
 
     /// Returns where the ledger holds exactly this update; `nil` if it does not.
-    public func place(of manifest: UpdateManifest) -> UpdatePlace? {
+    public func place(of manifest: UpdateManifest) -> RecordedUpdate? {
         guard manifest.campaign == plan.campaign else { return nil }
         return places(of: manifest.update).last { $0.key == manifest.key && $0.site == manifest.site }
     }
 
-    private func places(of digest: Digest) -> [UpdatePlace] {
+    private func places(of digest: Digest) -> [RecordedUpdate] {
         guard let first = places[digest] else { return [] }
         return [first] + (furtherPlaces[digest] ?? [])
     }
@@ -82,7 +82,7 @@ public struct CampaignState: Equatable, Sendable {
     private mutating func note(_ manifest: UpdateManifest, index: UInt64) {
         // Use the plan's own value, to share its storage: a ledger has many entries of few sites.
         let site = plan.sites.first { $0 == manifest.site } ?? manifest.site
-        let place = UpdatePlace(index: index, key: manifest.key, site: site)
+        let place = RecordedUpdate(index: index, key: manifest.key, site: site)
         if places[manifest.update] == nil {
             places[manifest.update] = place
         } else {

@@ -1,7 +1,7 @@
 /// The fold of the ledger's entries, which is the whole state of the coordinator and of an auditor.
 public struct ConsortiumState: Equatable, Sendable {
     public private(set) var entryCount: UInt64 = 0
-    public private(set) var founding: Founding?
+    public private(set) var genesis: Genesis?
     public private(set) var models: [ModelName: ModelReference] = [:]
     public private(set) var campaign: CampaignState?
     /// The previous campaign: a site whose receipt was lost may ask for it after the next campaign has begun.
@@ -52,7 +52,7 @@ public struct ConsortiumState: Equatable, Sendable {
     }
 
     /// Returns where the ledger holds exactly this update of the current or previous campaign; `nil` if it does not.
-    public func place(of manifest: UpdateManifest) -> CampaignState.UpdatePlace? {
+    public func place(of manifest: UpdateManifest) -> CampaignState.RecordedUpdate? {
         campaign?.place(of: manifest) ?? formerCampaign?.place(of: manifest)
     }
 
@@ -81,9 +81,9 @@ public struct ConsortiumState: Equatable, Sendable {
         default: try require(entry.at >= time, "is older than the entry before it")
         }
         switch entry.body {
-        case .founded(let founding):
-            self.founding = founding
-            authorities = [AuthorityTerm(digest: founding.authority)]
+        case .founded(let genesis):
+            self.genesis = genesis
+            authorities = [AuthorityTerm(digest: genesis.authority)]
         case .modelRegistered(let name, let reference, _):
             try register(name, reference)
         case .clockCorrected(let correction):
@@ -227,7 +227,7 @@ extension ConsortiumState {
     public var neededBlobs: Set<Digest> { archive.blobs.kept.union(foundations) }
 }
 
-extension RoundInheritance {
+extension CarriedOverUpdates {
     var blobs: [Digest] { (accepted.values.map(\.update.manifest.update)) + late.values.map(\.update.manifest.update) }
 }
 

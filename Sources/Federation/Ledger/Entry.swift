@@ -9,7 +9,7 @@ public struct Entry: Equatable, Sendable {
     }
 
     public enum Body: Equatable, Sendable {
-        case founded(Founding)
+        case founded(Genesis)
         /// `by` is the operator who asked for it; empty for the model of the genesis entry.
         case modelRegistered(ModelName, ModelReference, by: String)
         case campaignOpened(Plan, by: String)
@@ -31,7 +31,7 @@ public struct Entry: Equatable, Sendable {
 }
 
 /// The genesis entry's content: binds the log key to the consortium's certificate authority.
-public struct Founding: Equatable, Sendable {
+public struct Genesis: Equatable, Sendable {
     public let consortium: String
     public let authority: Digest
     /// The raw Ed25519 public key, 32 bytes.

@@ -2,7 +2,7 @@ import Settings
 
 extension Plan: Configurable {
     public static let schema = SettingSchema<Plan>([
-        namesSection, roundsSection, lateSection.of(\.lateness), Strategy.section.of(\.strategy),
+        namesSection, roundsSection, lateSection.of(\.staleness), Strategy.section.of(\.strategy),
         boundsSection.of(\.bounds),
         Training.section.of(\.training), LoRA.section.of(optional: \.training.lora, draft: .draft),
         Compression.section.of(\.compression) { $0 != .none },
@@ -105,7 +105,7 @@ extension Plan: Configurable {
         )
     }
 
-    private static let lateSection = SettingSection<Lateness>(
+    private static let lateSection = SettingSection<StalenessPolicy>(
         "late",
         help: "Updates that arrive when their round is over.",
         isOptional: true
@@ -196,7 +196,7 @@ extension Plan: Configurable {
             deadlineSeconds: deadlineSeconds,
             maximumAttempts: 3,
             extensions: Extensions(seconds: 600, maximum: 1),
-            lateness: Lateness(rounds: 0, weightPercent: 50),
+            staleness: StalenessPolicy(rounds: 0, weightPercent: 50),
             strategy: .fedAvgM(learningRate: 1, momentum: 0.7),
             bounds: Bounds(weight: 10_000, norm: 100),
             training: Training(

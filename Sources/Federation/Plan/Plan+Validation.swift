@@ -64,7 +64,7 @@ extension Plan {
             "expected at least 1, because maximum_extensions is not 0"
         )
         require(
-            training.lora?.aggregation != .alternating || lateness.rounds == 0,
+            training.lora?.aggregation != .alternating || staleness.rounds == 0,
             "late.rounds",
             "expected 0 with alternating factors: a late update would hold the other factor"
         )

@@ -16,7 +16,7 @@ public struct Plan: Equatable, Sendable {
     public var deadlineSeconds: Int
     public var maximumAttempts: Int
     public var extensions: Extensions
-    public var lateness: Lateness
+    public var staleness: StalenessPolicy
     /// How long a round's updates and models are kept after its commit, for replays; 0 keeps them for ever.
     public var retentionSeconds: Int
     public var strategy: Strategy
@@ -38,7 +38,7 @@ public struct Plan: Equatable, Sendable {
         deadlineSeconds: Int = 3600,
         maximumAttempts: Int = 3,
         extensions: Extensions = .none,
-        lateness: Lateness = .refused,
+        staleness: StalenessPolicy = .refused,
         retentionSeconds: Int = 0,
         strategy: Strategy,
         bounds: Bounds,
@@ -57,7 +57,7 @@ public struct Plan: Equatable, Sendable {
         self.deadlineSeconds = deadlineSeconds
         self.maximumAttempts = maximumAttempts
         self.extensions = extensions
-        self.lateness = lateness
+        self.staleness = staleness
         self.retentionSeconds = retentionSeconds
         self.strategy = strategy
         self.bounds = bounds
@@ -94,7 +94,7 @@ public struct Extensions: Equatable, Sendable {
 }
 
 /// The staleness policy: how an update that arrives after its round is over is treated.
-public struct Lateness: Equatable, Sendable {
+public struct StalenessPolicy: Equatable, Sendable {
     /// The largest age, in rounds, at which a late update still counts in the open round; 0 refuses late updates.
     public var rounds: Int
     /// The percentage of its weight that an update keeps for each round of its age. The polynomial and constant
@@ -106,7 +106,7 @@ public struct Lateness: Equatable, Sendable {
         self.weightPercent = weightPercent
     }
 
-    public static let refused = Lateness(rounds: 0, weightPercent: 100)
+    public static let refused = StalenessPolicy(rounds: 0, weightPercent: 100)
 
     /// Returns the discounted weight of an update that is `age` rounds old; at least 1.
     public func weight(_ weight: UInt32, age: Int) -> UInt32 {

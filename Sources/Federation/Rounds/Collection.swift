@@ -21,7 +21,7 @@ extension RoundState {
 
 /// What a round takes over from earlier rounds and attempts: an acknowledged update is neither requested again nor
 /// counted twice.
-public struct RoundInheritance: Equatable, Sendable {
+public struct CarriedOverUpdates: Equatable, Sendable {
     /// Updates of this round that an abandoned attempt accepted; they were trained from the same model.
     public internal(set) var accepted: [SiteID: AcceptedUpdate] = [:]
     /// Late updates that an abandoned attempt accepted.
@@ -48,22 +48,22 @@ public struct FormerRound: Equatable, Sendable {
 
 extension RoundState {
     /// Returns what the next round takes over from this round, which is committed.
-    func inheritanceOfNextRound() -> RoundInheritance {
-        var next = RoundInheritance()
-        guard plan.lateness.rounds > 0 else { return next }
+    func inheritanceOfNextRound() -> CarriedOverUpdates {
+        var next = CarriedOverUpdates()
+        guard plan.staleness.rounds > 0 else { return next }
         let missing = inheritance.asked.subtracting(inheritance.accepted.keys)
         let former =
             inheritance.formerRounds + [
                 FormerRound(round: key.round, model: start.model, adapter: start.adapter?.digest, missing: missing)
             ]
-        next.formerRounds = former.filter { key.round + 1 - $0.round <= plan.lateness.rounds && !$0.missing.isEmpty }
+        next.formerRounds = former.filter { key.round + 1 - $0.round <= plan.staleness.rounds && !$0.missing.isEmpty }
         return next
     }
 }
 
-extension RoundInheritance {
+extension CarriedOverUpdates {
     /// Returns what the next attempt takes over if the updates of `sites` are lost.
-    func without(_ sites: [SiteID]) -> RoundInheritance {
+    func without(_ sites: [SiteID]) -> CarriedOverUpdates {
         var rest = self
         for site in sites {
             rest.accepted[site] = nil

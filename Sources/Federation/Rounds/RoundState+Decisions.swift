@@ -120,7 +120,7 @@ extension RoundState {
         switch verdict(on: manifest, from: submission.sender, at: now) {
         case .refused(let refusal): return refuse(submission, refusal)
         case .postponed(let reason): return .postpone(reason)
-        case .worthALook: break
+        case .needsInspection: break
         }
         switch submission.inspection {
         case .unavailable(let reason):

@@ -113,7 +113,7 @@ extension RoundState {
     private func check(_ accepted: AcceptedUpdate, at time: Timestamp) throws(LedgerViolation) {
         let manifest = accepted.update.manifest
         switch verdict(on: manifest, from: manifest.site, at: time) {
-        case .worthALook: break
+        case .needsInspection: break
         case .refused(let refusal): throw LedgerViolation("accepts an update that the plan refuses: \(refusal.detail)")
         case .postponed(let reason): throw LedgerViolation("accepts an update too early: \(reason)")
         }

@@ -5,7 +5,7 @@ extension RoundState {
         /// Not now, but perhaps soon: the site keeps the update and asks again.
         case postponed(String)
         /// The manifest is acceptable; signature and tensors must be inspected.
-        case worthALook
+        case needsInspection
     }
 
     /// Returns what follows from the manifest alone for an update that is submitted now.
@@ -68,10 +68,10 @@ extension RoundState {
             guard inheritance.asked.contains(site) else {
                 return .refused(UpdateRefusal(.notInCohort, "\(site) was not asked in round \(key)"))
             }
-            return collection.accepted[site] == nil ? .worthALook : .refused(duplicate(site))
+            return collection.accepted[site] == nil ? .needsInspection : .refused(duplicate(site))
         case .aggregating(let collection):
             guard collection.accepted[site] == nil else { return .refused(duplicate(site)) }
-            return plan.lateness.rounds > 0 && key.round < plan.rounds && inheritance.asked.contains(site)
+            return plan.staleness.rounds > 0 && key.round < plan.rounds && inheritance.asked.contains(site)
                 ? .postponed("round \(key) is closed; the next one takes late updates")
                 : .refused(UpdateRefusal(.late, "round \(key) takes no more updates"))
         case .committed, .abandoned:
@@ -81,14 +81,14 @@ extension RoundState {
 
     private func lateVerdict(on manifest: UpdateManifest, at now: Timestamp) -> Verdict {
         let age = key.round - manifest.key.round
-        guard plan.lateness.rounds > 0 else {
+        guard plan.staleness.rounds > 0 else {
             return .refused(
                 UpdateRefusal(.late, "round \(manifest.key.round) is over, and the plan takes no late updates")
             )
         }
-        guard age <= plan.lateness.rounds else {
+        guard age <= plan.staleness.rounds else {
             return .refused(
-                UpdateRefusal(.late, "the update is \(age) rounds old; the plan takes \(plan.lateness.rounds)")
+                UpdateRefusal(.late, "the update is \(age) rounds old; the plan takes \(plan.staleness.rounds)")
             )
         }
         guard let former = inheritance.former(manifest.key.round), former.missing.contains(manifest.site) else {
@@ -115,9 +115,9 @@ extension RoundState {
                 return .refused(UpdateRefusal(.late, "round \(key) takes no more updates"))
             }
             return collection.late[manifest.site] == nil
-                ? .worthALook : .postponed("another late update of \(manifest.site) is in round \(key) already")
+                ? .needsInspection : .postponed("another late update of \(manifest.site) is in round \(key) already")
         case .aggregating:
-            return age < plan.lateness.rounds && key.round < plan.rounds
+            return age < plan.staleness.rounds && key.round < plan.rounds
                 ? .postponed("round \(key) is closed; the next one takes late updates")
                 : .refused(UpdateRefusal(.late, "round \(key) takes no more updates"))
         case .committed, .abandoned:
@@ -132,7 +132,7 @@ extension RoundState {
     /// The plan's weight for an update: its number of samples, bounded, and discounted for each round of its age.
     func weight(of manifest: UpdateManifest) -> UInt32 {
         let bounded = min(manifest.samples, plan.bounds.weight)
-        return plan.lateness.weight(bounded, age: max(0, key.round - manifest.key.round))
+        return plan.staleness.weight(bounded, age: max(0, key.round - manifest.key.round))
     }
 }
 

@@ -11,7 +11,7 @@ public struct RoundState: Equatable, Sendable {
     /// The earliest time at which this attempt at the round could have opened.
     public internal(set) var since: Timestamp
     /// What earlier rounds, and earlier attempts at this one, left behind.
-    public internal(set) var inheritance: RoundInheritance
+    public internal(set) var inheritance: CarriedOverUpdates
     public internal(set) var phase: Phase
 
     public enum Phase: Equatable, Sendable {
@@ -27,7 +27,7 @@ public struct RoundState: Equatable, Sendable {
         key: RoundKey,
         start: GlobalState,
         since: Timestamp,
-        inheritance: RoundInheritance = RoundInheritance()
+        inheritance: CarriedOverUpdates = CarriedOverUpdates()
     ) {
         self.plan = plan
         self.key = key

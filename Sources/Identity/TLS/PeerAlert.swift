@@ -41,7 +41,7 @@ enum PeerAlert {
         }
     }
 
-    private func hint(_ term: CertificateTerm, at now: Timestamp) -> String {
+    private func hint(_ term: ValidityPeriod, at now: Timestamp) -> String {
         switch (self, term.standing(at: now)) {
         case (.unknownAuthority, _):
             return "was the certificate issued by the CA of this consortium? kumiai pki show shows its issuer"

@@ -4,12 +4,12 @@ import Federation
 enum EntryText {
     static func describe(_ entry: Entry) -> (kind: String, fields: [(String, String)]) {
         switch entry.body {
-        case .founded(let founding):
+        case .founded(let genesis):
             return (
                 "founded",
                 [
-                    ("consortium", founding.consortium), ("ca", founding.authority.hex),
-                    ("log key", hexadecimal(founding.logKey)),
+                    ("consortium", genesis.consortium), ("ca", genesis.authority.hex),
+                    ("log key", hexadecimal(genesis.logKey)),
                 ]
             )
         case .modelRegistered(let name, let model, let by):

@@ -63,7 +63,7 @@ struct CampaignInitCommand: Command {
         // Before anything is written.
         try PlanFile.requireNone(plan.problems, of: "these options")
         let text = plan.template
-        let place = try PlanPlace(in: directory, for: plan, text: text)
+        let place = try PlanLocation(in: directory, for: plan, text: text)
         let file = try OperatorFile.write(to: directory, coordinator: coordinator)
         if place.isWritten {
             Terminal.note("\(place.path) already exists and contains this plan")

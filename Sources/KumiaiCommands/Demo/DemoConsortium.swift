@@ -73,7 +73,7 @@ struct DemoConsortium {
         )
     }
 
-    // MARK: Founding
+    // MARK: Genesis
 
     private func found(_ address: String) throws {
         let now = systemTime()

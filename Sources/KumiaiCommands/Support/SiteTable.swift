@@ -37,7 +37,7 @@ enum SiteTable {
             }
             // A connected site reports this itself, and may have renewed its certificate since it connected.
             if !site.isConnected, let end = site.certificateEnds,
-                let notice = CertificateTerm(notBefore: .init(milliseconds: 0), notAfter: end).notice(at: report.time)
+                let notice = ValidityPeriod(notBefore: .init(milliseconds: 0), notAfter: end).notice(at: report.time)
             {
                 lines.append("\(site.site): its certificate \(notice)")
             }

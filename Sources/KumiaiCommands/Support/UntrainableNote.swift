@@ -4,7 +4,7 @@ import Tensors
 /// A model that no site can train may be registered; this note warns the operator.
 enum UntrainableNote {
     static func print(of model: SafetensorsFile) {
-        guard let problem = PlanFit.problem(of: model) else { return }
+        guard let problem = PlanCompatibility.problem(of: model) else { return }
         Terminal.note("no site can train this model, and no campaign can start from it: \(problem)")
     }
 }

@@ -20,7 +20,7 @@ final class Checker {
     private var outboxes: [Int: SignedUpdate.Identity] = [:]
     private var resubmissions: Set<SignedUpdate.Identity> = []
     private var oracle: OracleState
-    private var rehearsal: Rehearsal
+    private var rehearsal: ReferenceRun
     private let base: [UInt8]
     /// What an operator was told is done, and must hold from then on.
     private var orders = Orders()
@@ -61,9 +61,9 @@ final class Checker {
 
     init(_ world: World, base: [UInt8]) throws {
         self.world = world
-        oracle = OracleState(model: Tiny.values(base))
+        oracle = OracleState(model: TinyModel.values(base))
         self.base = base
-        rehearsal = try Rehearsal(world.scenario.plan, base: base)
+        rehearsal = try ReferenceRun(world.scenario.plan, base: base)
     }
 
     func fail(_ message: String) { if failure == nil { failure = Failure(message) } }
@@ -246,7 +246,7 @@ final class Checker {
         }
         let age = oracle.round - identity.key.round
         var weight = min(accepted.update.manifest.samples, world.scenario.plan.bounds.weight)
-        for _ in 0..<max(0, age) { weight = weight * UInt32(world.scenario.plan.lateness.weightPercent) / 100 }
+        for _ in 0..<max(0, age) { weight = weight * UInt32(world.scenario.plan.staleness.weightPercent) / 100 }
         guard accepted.weight == max(1, weight) else {
             return fail("an update of \(identity.site) has the weight \(accepted.weight), the plan says \(weight)")
         }
@@ -277,9 +277,9 @@ final class Checker {
 
     private func checkModel(_ commit: RoundCommit, _ updates: [AcceptedUpdate]) {
         let contributions = updates.map { update in
-            let format = Tiny.format(world.scenario.plan, round: update.update.manifest.key.round)
+            let format = TinyModel.format(world.scenario.plan, round: update.update.manifest.key.round)
             return Oracle.Contribution(
-                values: Tiny.decoded(honest[update.update.identity]!, format),
+                values: TinyModel.decoded(honest[update.update.identity]!, format),
                 weight: UInt64(update.weight)
             )
         }
@@ -290,10 +290,10 @@ final class Checker {
             scaleBits: commit.scaleBits,
             strategy: world.scenario.plan.strategy
         )
-        guard Digest(of: Tiny.file(oracle.model)) == commit.result.model else {
+        guard Digest(of: TinyModel.file(oracle.model)) == commit.result.model else {
             return fail("round \(commit.key) was committed with another model than its updates give")
         }
-        guard oracle.state.map({ Digest(of: Tiny.stateFile($0)) }) == commit.result.serverState else {
+        guard oracle.state.map({ Digest(of: TinyModel.stateFile($0)) }) == commit.result.serverState else {
             return fail("round \(commit.key) was committed with another server state than its updates give")
         }
     }
@@ -364,8 +364,8 @@ final class Checker {
         promises = [:]
         // What the operator was told may be lost with the entries; the operator checks, and repeats it.
         orders = Orders()
-        do { rehearsal = try Rehearsal(world.scenario.plan, base: base) } catch { fail("\(error)") }
-        oracle = OracleState(model: Tiny.values(base))
+        do { rehearsal = try ReferenceRun(world.scenario.plan, base: base) } catch { fail("\(error)") }
+        oracle = OracleState(model: TinyModel.values(base))
         foldedEntries = 0
         // An acknowledgement that no site has received cannot be expected to survive.
         acknowledged = acknowledged.filter { heardEntries[$0.key] == $0.value }

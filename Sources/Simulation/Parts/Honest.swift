@@ -15,7 +15,7 @@ struct Honest {
     init(_ site: Int, _ task: TrainingTask) {
         let model = task.model.digest.bytes.prefix(8).reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
         var random = SeededGenerator(seed: model, label: "site \(site)", round: task.key.round)
-        format = Tiny.format(task.training, task.compression, round: task.key.round)
+        format = TinyModel.format(task.training, task.compression, round: task.key.round)
         rank = task.training.lora.flatMap { site.isMultiple(of: 2) || $0.rank == 1 ? nil : $0.rank - 1 }
         samples = UInt32.random(in: 1...150, using: &random)
         values = (0..<format.trained.layout(rank: rank).elementCount).map { _ in

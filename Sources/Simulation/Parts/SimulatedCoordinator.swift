@@ -16,7 +16,7 @@ final class SimulatedCoordinator: @unchecked Sendable {
     var ledger: Ledger { openLedger }
     private(set) var blobs: BlobStore!
     private(set) var incoming: IncomingBlobs!
-    private var sweeper: BlobSweeper!
+    private var sweeper: BlobGarbageCollector!
     private(set) var driver: CoordinatorDriver!
     private var links: [LinkID: SimulatedLink] = [:]
     private var numbers: UInt64 = 0
@@ -63,7 +63,7 @@ final class SimulatedCoordinator: @unchecked Sendable {
         let (ledger, state) = try Ledger.open(consortium: world.cast.consortium, store: store, key: world.cast.logKey)
         var machine = CoordinatorMachine(state: state)
         try ledger.append([
-            Entry(at: now, .founded(world.cast.founding)),
+            Entry(at: now, .founded(world.cast.genesis)),
             Entry(at: now, .modelRegistered(world.scenario.plan.base, world.scenario.plan.model!, by: "")),
         ])
         machine = CoordinatorMachine(state: try ledger.reload())
@@ -82,7 +82,7 @@ final class SimulatedCoordinator: @unchecked Sendable {
             blobs = try BlobStore(directory: "blobs", disk: node.disk, checkpointBytes: 64)
             blobs.removeLeftovers()
             incoming = IncomingBlobs(blobs)
-            sweeper = BlobSweeper(blobs, incoming)
+            sweeper = BlobGarbageCollector(blobs, incoming)
             let (ledger, state) = try Ledger.open(
                 consortium: world.cast.consortium,
                 store: store,
@@ -112,7 +112,7 @@ final class SimulatedCoordinator: @unchecked Sendable {
         handle(.started)
     }
 
-    private var missing: MissingHistory { MissingHistory(path: "missing-history.note", disk: node.disk) }
+    private var missing: MissingHistoryFile { MissingHistoryFile(path: "missing-history.note", disk: node.disk) }
 
     func crash(power: Bool) {
         guard node.isUp else { return node.disk.processDied() }
@@ -165,7 +165,7 @@ final class SimulatedCoordinator: @unchecked Sendable {
                     heartbeatSeconds: 5,
                     chunkBytes: 64,
                     logKey: world.cast.logKeyBytes,
-                    logKeySignature: world.cast.founding.logKeySignature,
+                    logKeySignature: world.cast.genesis.logKeySignature,
                     treeHead: ledger.head.note,
                     consistencyProof: proof,
                     loss: loss.flatMap { try? self.ledger.receipt(of: $0.index, under: ledger) }
@@ -346,11 +346,11 @@ final class SimulatedCoordinator: @unchecked Sendable {
 
     /// A deliberate mistake: float32 sums, which depend on the order.
     private func sumFloats(_ task: AggregationTask) -> GlobalState? {
-        func values(_ digest: Digest) -> [Float] { Tiny.values(node.disk.bytes(blobs.path(of: digest)) ?? []) }
+        func values(_ digest: Digest) -> [Float] { TinyModel.values(node.disk.bytes(blobs.path(of: digest)) ?? []) }
         guard !task.strategy.hasServerState, task.training.lora == nil, task.compression == .none else {
             return nil
         }
-        var sum = [Float](repeating: 0, count: Tiny.parameters)
+        var sum = [Float](repeating: 0, count: TinyModel.parameters)
         for contribution in task.contributions.shuffled(using: &world.random) {
             for (index, value) in values(contribution.update).enumerated() {
                 sum[index] += Float(contribution.weight) * value
@@ -358,7 +358,7 @@ final class SimulatedCoordinator: @unchecked Sendable {
         }
         let rate = Float(task.strategy.learningRate) / Float(task.totalWeight)
         let next = zip(values(task.start.model), sum).map { $0 + rate * $1 }
-        guard let (digest, byteCount) = try? blobs.store(Tiny.file(next)) else { return nil }
+        guard let (digest, byteCount) = try? blobs.store(TinyModel.file(next)) else { return nil }
         return GlobalState(model: digest, modelByteCount: byteCount, serverState: nil)
     }
 

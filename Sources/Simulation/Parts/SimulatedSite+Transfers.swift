@@ -66,14 +66,14 @@ extension SimulatedSite {
     }
 
     /// Handles a message on the bulk connection.
-    func hear(_ message: ServerMessage) {
+    func handle(_ message: ServerMessage) {
         guard let transfer, let link = transfer.link else { return }
         do {
             switch (message, transfer.half) {
             case (.welcome, .up(let sender, _, _)): link.sendUp(sender.offer, id: 2)
             case (.welcome, .down(let receiver, _)): link.sendUp(receiver.request, id: 2)
-            case (_, .up(let sender, let reader, let update)): try hear(message, sender, reader, update, link)
-            case (_, .down(let receiver, let spool)): try hear(message, receiver, spool)
+            case (_, .up(let sender, let reader, let update)): try handle(message, sender, reader, update, link)
+            case (_, .down(let receiver, let spool)): try handle(message, receiver, spool)
             case (_, nil): break
             }
         } catch {
@@ -91,7 +91,7 @@ extension SimulatedSite {
         return false
     }
 
-    private func hear(
+    private func handle(
         _ message: ServerMessage,
         _ sender: UploadSender,
         _ reader: BlobReader,
@@ -99,7 +99,7 @@ extension SimulatedSite {
         _ link: SimulatedLink
     ) throws {
         var sender = sender
-        let step = try sender.hear(message)
+        let step = try sender.handle(message)
         if case .complete = step {
             world.sites.forEach { if $0 !== self { $0.liar.overhear(update) } }
             return transferred()
@@ -111,9 +111,9 @@ extension SimulatedSite {
         transfer?.half = .up(sender, reader, update)
     }
 
-    private func hear(_ message: ServerMessage, _ receiver: DownloadReceiver, _ spool: Spool) throws {
+    private func handle(_ message: ServerMessage, _ receiver: DownloadReceiver, _ spool: Spool) throws {
         var receiver = receiver
-        let chunk = try receiver.hear(message)
+        let chunk = try receiver.handle(message)
         transfer?.half = .down(receiver, spool)
         guard let chunk else { return }
         try chunk.payload.withUnsafeBytes { _ = try spool.append($0, at: chunk.offset) }

@@ -16,7 +16,7 @@ public final class SafetensorsFile: Sendable {
     ///   - name: The name of the file in errors; by default its path.
     /// - Throws: `InputFileError` or `SafetensorsError` if the file cannot be read or is not valid.
     public convenience init(path: String, called name: String? = nil) throws {
-        let place = try ModelPlace(path, called: name ?? path)
+        let place = try ModelLocation(path, called: name ?? path)
         try self.init(place.open(), called: place.name)
     }
 

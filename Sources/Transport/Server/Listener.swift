@@ -80,7 +80,7 @@ package final class Listener: Sendable {
         self.consortium = consortium
         self.group = group
         self.logger = logger
-        var limits = ConnectionGate.Limits()
+        var limits = AdmissionControl.Limits()
         limits.perPeer = peerLimit
         registry = ConnectionRegistry(limits.fitting(descriptors: ProcessResources.descriptorLimit))
     }
@@ -276,7 +276,7 @@ package final class Listener: Sendable {
         }
     }
 
-    private func admit(_ certificate: Certificate, _ ticket: ConnectionTicket) -> Result<Principal, Refusal> {
+    private func admit(_ certificate: Certificate, _ ticket: ConnectionSlot) -> Result<Principal, Refusal> {
         do {
             let peer = try certificate.principal()
             guard peer.consortium == consortium else {

@@ -23,9 +23,9 @@ extension Entry {
         arena.make(kumiai__v1__entry__init) { m in
             m.at_ms = at.milliseconds
             switch body {
-            case .founded(let founding):
+            case .founded(let genesis):
                 m.body_case = KUMIAI__V1__ENTRY__BODY_FOUNDED
-                m.founded = founding.packed(in: arena)
+                m.founded = genesis.packed(in: arena)
             case .modelRegistered(let name, let model, let by):
                 m.body_case = KUMIAI__V1__ENTRY__BODY_MODEL_REGISTERED
                 m.model_registered = arena.make(kumiai__v1__model_registered__init) {
@@ -120,7 +120,7 @@ extension Entry {
     private static func body(_ m: Kumiai__V1__Entry) throws -> Body {
         switch m.body_case {
         case KUMIAI__V1__ENTRY__BODY_FOUNDED:
-            return .founded(try Founding(try Field.present(m.founded, "founded").pointee))
+            return .founded(try Genesis(try Field.present(m.founded, "founded").pointee))
         case KUMIAI__V1__ENTRY__BODY_MODEL_REGISTERED:
             let model = try Field.present(m.model_registered, "model_registered").pointee
             return .modelRegistered(
@@ -225,7 +225,7 @@ extension Entry {
     }
 }
 
-extension Founding {
+extension Genesis {
     fileprivate func packed(in arena: Arena) -> UnsafeMutablePointer<Kumiai__V1__Founded> {
         arena.make(kumiai__v1__founded__init) { m in
             m.consortium = arena.string(consortium)

@@ -30,10 +30,10 @@ extension Plan {
                     $0.maximum = UInt32(clamping: extensions.maximum)
                 }
             }
-            if lateness != .refused {
+            if staleness != .refused {
                 m.lateness = arena.make(kumiai__v1__lateness__init) {
-                    $0.rounds = UInt32(clamping: lateness.rounds)
-                    $0.weight_percent = UInt32(clamping: lateness.weightPercent)
+                    $0.rounds = UInt32(clamping: staleness.rounds)
+                    $0.weight_percent = UInt32(clamping: staleness.weightPercent)
                 }
             }
             m.retention_seconds = UInt64(clamping: retentionSeconds)
@@ -60,8 +60,8 @@ extension Plan {
             extensions: m.extensions.map {
                 Extensions(seconds: Int($0.pointee.seconds), maximum: Int($0.pointee.maximum))
             } ?? .none,
-            lateness: m.lateness.map {
-                Lateness(rounds: Int($0.pointee.rounds), weightPercent: Int($0.pointee.weight_percent))
+            staleness: m.lateness.map {
+                StalenessPolicy(rounds: Int($0.pointee.rounds), weightPercent: Int($0.pointee.weight_percent))
             } ?? .refused,
             retentionSeconds: Int(clamping: m.retention_seconds),
             strategy: try Strategy(try Field.present(m.strategy, "plan.strategy").pointee),

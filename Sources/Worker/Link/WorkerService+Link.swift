@@ -45,7 +45,7 @@ extension WorkerService {
         await begin(link)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
-                while let frame = try await link.connection.inbox.next() { await self.hear(frame, on: link) }
+                while let frame = try await link.connection.inbox.next() { await self.handle(frame, on: link) }
             }
             group.addTask {
                 for await frame in link.outgoing { try await link.connection.send(frame.message, id: frame.id) }
@@ -63,7 +63,7 @@ extension WorkerService {
         handle(.connected(link.id, link.welcome))
     }
 
-    private func hear(_ frame: ServerFrame, on link: WorkerLink) {
+    private func handle(_ frame: ServerFrame, on link: WorkerLink) {
         heardAt = clock()
         answeredAt = .now
         // After a slow answer, the times cannot be compared.

@@ -42,7 +42,7 @@ struct BlobTransfer: Sendable {
             try await connected { connection in
                 var sender = UploadSender(digest, byteCount: reader.byteCount, chunkBytes: chunkBytes(connection))
                 try await connection.send(sender.offer, id: 2)
-                guard case .begin(let start) = try sender.hear(try await answer(connection)) else { return }
+                guard case .begin(let start) = try sender.handle(try await answer(connection)) else { return }
                 started(digest, start)
                 meter.begin(total: reader.byteCount, done: start)
                 try await carry(sender, reader, connection)
@@ -64,7 +64,7 @@ struct BlobTransfer: Sendable {
             }
             group.addTask { [sender] in
                 var listener = sender
-                while !listener.isComplete { _ = try listener.hear(try await answer(connection)) }
+                while !listener.isComplete { _ = try listener.handle(try await answer(connection)) }
             }
             try await group.waitForAll()
         }
@@ -140,7 +140,7 @@ struct BlobTransfer: Sendable {
             guard let frame = try await connection.inbox.next() else {
                 throw TransportError(.closed, "the coordinator closed the connection during the download")
             }
-            guard let chunk = try receiver.hear(frame.message) else { continue }
+            guard let chunk = try receiver.handle(frame.message) else { continue }
             meter.received(chunk.payload.count)
             try await workers.runIfActive {
                 _ = try chunk.payload.withUnsafeBytes { try spool.append($0, at: chunk.offset) }

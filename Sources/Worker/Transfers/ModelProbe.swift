@@ -35,7 +35,7 @@ package enum ModelProbe {
             guard let frame = try await connection.inbox.next() else {
                 throw TransportError(.closed, "the coordinator closed the connection")
             }
-            guard let chunk = try receiver.hear(frame.message) else { continue }
+            guard let chunk = try receiver.handle(frame.message) else { continue }
             chunk.payload.withUnsafeBytes { bytes += $0 }
             guard bytes.count >= 8 else { continue }
             let length = try SafetensorsHeader.length(Array(bytes[..<8]), fileByteCount: Int(model.byteCount))

@@ -4,7 +4,7 @@ import Transport
 import Wire
 
 /// An operator's or an auditor's connection: questions, and an operator's requests.
-struct OversightSession: ConnectionSession {
+struct OperatorSession: ConnectionSession {
     let service: CoordinatorService
     let connection: ServerConnection
     let logger: Logger

@@ -1,5 +1,5 @@
 /// The location of a model: one safetensors file, or several with an index.
-struct ModelPlace {
+struct ModelLocation {
     private let path: String
     private let isIndex: Bool
     /// The name of the model in errors.

@@ -1,7 +1,7 @@
 import NIOConcurrencyHelpers
 
 /// The memory budget that all transfers share.
-package final class IntakeBudget: Sendable {
+package final class ChunkBudget: Sendable {
     private struct State {
         var chunks: Int
         var transfers = 0
@@ -10,7 +10,9 @@ package final class IntakeBudget: Sendable {
     private let state: NIOLockedValueBox<State>
 
     /// - Parameter chunks: The number of chunks for all uploads, in addition to one for each upload.
-    package init(chunks: Int = CoordinatorLimits.chunksInHand) { state = NIOLockedValueBox(State(chunks: chunks)) }
+    package init(chunks: Int = CoordinatorLimits.maximumChunksInFlight) {
+        state = NIOLockedValueBox(State(chunks: chunks))
+    }
 
     var hasRoom: Bool { state.withLockedValue { $0.chunks > 0 } }
     func take() { state.withLockedValue { $0.chunks -= 1 } }

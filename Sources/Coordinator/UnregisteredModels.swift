@@ -3,7 +3,7 @@ import Wire
 
 /// The models that operators have sent but not registered yet. Their number is limited, so that they cannot fill the
 /// coordinator's disk.
-package struct ArrivingModels {
+package struct UnregisteredModels {
     private struct Arrival {
         let digest: Digest
         let sender: String

@@ -5,7 +5,7 @@ import Identity
 ///
 /// The two slots, each with a checksum, are written alternately: if a power failure tears a write, the other slot is
 /// valid.
-final class SpoolNote: @unchecked Sendable {
+final class DurabilityRecord: @unchecked Sendable {
     // Unchecked: only one thread at a time makes a spool durable.
     struct Record: Equatable {
         let durableBytes: UInt64

@@ -8,7 +8,7 @@ import Wire
 /// too many, otherwise from the address that has the most. An honest handshake takes a few round trips and is among the
 /// youngest, so a flood must refill all places within that time to displace it. If new handshakes were refused instead,
 /// a flood could keep all clients out for a handshake's time limit.
-struct ConnectionGate: Sendable {
+struct AdmissionControl: Sendable {
     struct Limits: Equatable, Sendable {
         var connections = TransportLimits.connections
         var kept = TransportLimits.connectionsKept

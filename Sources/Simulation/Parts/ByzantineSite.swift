@@ -2,7 +2,7 @@ import Federation
 import Wire
 
 /// What a dishonest site sends in addition to its honest update; none of it may ever count.
-final class Liar {
+final class ByzantineSite {
     private unowned let site: SimulatedSite
     /// For each dishonest connection, what it offers and what it sends.
     private var uploads:
@@ -30,8 +30,8 @@ final class Liar {
         case 2: if let old { site.sayOnControl(.submitUpdate(old)) }
         case 3:
             values[0] = .nan
-            submit(Tiny.file(values, honest.format.trained.layout(rank: honest.rank)), task)
-        case 4: submit(Tiny.file((0..<Tiny.parameters).map { Float($0) / 3 }, Tiny.otherLayout), task)
+            submit(TinyModel.file(values, honest.format.trained.layout(rank: honest.rank)), task)
+        case 4: submit(TinyModel.file((0..<TinyModel.parameters).map { Float($0) / 3 }, TinyModel.otherLayout), task)
         case 5: submit(honest.file(values.map { $0 / 4 }), task, as: Cast.site((site.index + 1) % world.scenario.sites))
         case 6: submit(honest.file(values.map { $0 * 1e6 }), task)
         case 7: copy(task)
@@ -105,7 +105,7 @@ final class Liar {
         world.coordinator.accept(link)
     }
 
-    func hear(_ frame: ServerFrame, on link: SimulatedLink) {
+    func handle(_ frame: ServerFrame, on link: SimulatedLink) {
         guard let lie = uploads[ObjectIdentifier(link)] else { return }
         switch frame.message {
         case .welcome: link.sendUp(.offerBlob(lie.offered.digest, byteCount: lie.offered.byteCount), id: 2)

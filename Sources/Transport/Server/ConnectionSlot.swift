@@ -6,7 +6,7 @@ import Wire
 /// The gate, shared by all connections, with the channels of unfinished handshakes.
 final class ConnectionRegistry: Sendable {
     private struct State {
-        var gate: ConnectionGate
+        var gate: AdmissionControl
         var handshakes: [UInt64: any Channel] = [:]
         var dropped = 0
         var failed = 0
@@ -14,9 +14,9 @@ final class ConnectionRegistry: Sendable {
 
     private let state: NIOLockedValueBox<State>
 
-    init(_ limits: ConnectionGate.Limits) { state = NIOLockedValueBox(State(gate: ConnectionGate(limits))) }
+    init(_ limits: AdmissionControl.Limits) { state = NIOLockedValueBox(State(gate: AdmissionControl(limits))) }
 
-    var limits: ConnectionGate.Limits { state.withLockedValue { $0.gate.limits } }
+    var limits: AdmissionControl.Limits { state.withLockedValue { $0.gate.limits } }
     /// Returns and resets the counts of handshakes that newer ones have displaced, and of failed handshakes that were
     /// not logged.
     func takeCounts() -> (dropped: Int, unsaid: Int) {
@@ -40,7 +40,7 @@ final class ConnectionRegistry: Sendable {
     func know(_ peers: [Principal]) { state.withLockedValue { $0.gate.know(peers) } }
 
     /// Returns `nil` if there is no place for the connection.
-    func ticket(_ channel: any Channel) -> ConnectionTicket? {
+    func ticket(_ channel: any Channel) -> ConnectionSlot? {
         let (number, dropped) = state.withLockedValue { state -> (UInt64?, (any Channel)?) in
             let arrival = state.gate.arrive(from: channel.remoteAddress?.network ?? "")
             if let number = arrival.number { state.handshakes[number] = channel }
@@ -48,7 +48,7 @@ final class ConnectionRegistry: Sendable {
             return (arrival.number, arrival.dropped.flatMap { state.handshakes.removeValue(forKey: $0) })
         }
         dropped?.close(promise: nil)
-        return number.map { ConnectionTicket(self, $0) }
+        return number.map { ConnectionSlot(self, $0) }
     }
 
     fileprivate func hasAdmitted(_ number: UInt64) -> Bool { state.withLockedValue { $0.gate.hasAdmitted(number) } }
@@ -71,7 +71,7 @@ final class ConnectionRegistry: Sendable {
 }
 
 /// One connection's place at the gate, from its acceptance to its end.
-struct ConnectionTicket: Sendable {
+struct ConnectionSlot: Sendable {
     private let registry: ConnectionRegistry
     private let number: UInt64
 

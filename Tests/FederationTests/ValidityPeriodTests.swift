@@ -5,10 +5,10 @@ import Testing
 @Suite struct CertificateTermTests {
     static let day = 86_400
     let start = Timestamp(milliseconds: 1_700_000_000_000)
-    var term: CertificateTerm { CertificateTerm(notBefore: start, notAfter: start.adding(seconds: 100 * Self.day)) }
+    var term: ValidityPeriod { ValidityPeriod(notBefore: start, notAfter: start.adding(seconds: 100 * Self.day)) }
 
     @Test func aCertificateIsSpokenOfThirtySevenAndOneDayBeforeItsEnd() {
-        func standing(_ seconds: Int) -> CertificateTerm.Standing { term.standing(at: start.adding(seconds: seconds)) }
+        func standing(_ seconds: Int) -> ValidityPeriod.Standing { term.standing(at: start.adding(seconds: seconds)) }
         #expect(standing(69 * Self.day) == .valid)
         #expect(standing(70 * Self.day) == .endsWithin(days: 30))
         #expect(standing(92 * Self.day) == .endsWithin(days: 30))
@@ -38,17 +38,17 @@ import Testing
 
     @Test func eachThresholdIsSaidOnceAndAgainForARenewedCertificate() {
         var reminder = CertificateReminder()
-        func said(_ days: Int, _ term: CertificateTerm) -> Int {
-            reminder.due([CertificateNotice("it", term)], at: start.adding(seconds: days * Self.day)).count
+        func said(_ days: Int, _ term: ValidityPeriod) -> Int {
+            reminder.due([ExpiryNotice("it", term)], at: start.adding(seconds: days * Self.day)).count
         }
         #expect((0...69).reduce(0) { $0 + said($1, term) } == 0)
         #expect((70...100).reduce(0) { $0 + said($1, term) } == 3)
         #expect(said(101, term) == 1 && said(102, term) == 0)
-        #expect(said(102, CertificateTerm(notBefore: start, notAfter: start.adding(seconds: 103 * Self.day))) == 1)
-        #expect(said(102, CertificateTerm(notBefore: start, notAfter: start.adding(seconds: 500 * Self.day))) == 0)
+        #expect(said(102, ValidityPeriod(notBefore: start, notAfter: start.adding(seconds: 103 * Self.day))) == 1)
+        #expect(said(102, ValidityPeriod(notBefore: start, notAfter: start.adding(seconds: 500 * Self.day))) == 0)
         // At the start, regardless of earlier notices.
         var another = CertificateReminder()
-        #expect(another.due([CertificateNotice("it", term)], at: start.adding(seconds: 95 * Self.day)).count == 1)
+        #expect(another.due([ExpiryNotice("it", term)], at: start.adding(seconds: 95 * Self.day)).count == 1)
     }
 
     @Test(arguments: [

@@ -7,7 +7,7 @@ import Federation
 /// the indices of entries that the sites' receipts could restore. The wait ends when all sites have connected with a
 /// history that this ledger extends, since any of them may have seen more. So that a long-absent site does not block
 /// the others, a quorum is enough after a while, and a time limit ends the wait in any case.
-package struct SiteHearing: Equatable, Sendable {
+package struct StartupWait: Equatable, Sendable {
     package let end: Timestamp
     private var heard: Set<SiteID> = []
     private var isPatient = true
@@ -16,7 +16,7 @@ package struct SiteHearing: Equatable, Sendable {
     package init?(
         _ campaign: CampaignState?,
         at now: Timestamp,
-        milliseconds: Int64 = CoordinatorLimits.hearingMilliseconds
+        milliseconds: Int64 = CoordinatorLimits.startupWaitMilliseconds
     ) {
         guard let campaign, campaign.end == nil else { return nil }
         end = now.adding(milliseconds: milliseconds)
@@ -26,7 +26,7 @@ package struct SiteHearing: Equatable, Sendable {
     package mutating func note(_ site: SiteID) { heard.insert(site) }
 
     /// Makes a quorum sufficient from here on.
-    package mutating func losePatience() { isPatient = false }
+    package mutating func acceptQuorum() { isPatient = false }
 
     /// - Parameter campaign: The open campaign; it cannot change during the wait.
     package func isOver(_ campaign: CampaignState?) -> Bool {

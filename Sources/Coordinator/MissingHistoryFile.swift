@@ -3,7 +3,7 @@ import Ledger
 
 /// The newest tree head seen by a site that this ledger does not extend, stored on the disk. Nothing is decided while
 /// it is there.
-package struct MissingHistory: Sendable {
+package struct MissingHistoryFile: Sendable {
     private let path: String
     private let disk: any Disk
 

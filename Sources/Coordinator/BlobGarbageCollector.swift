@@ -10,7 +10,7 @@ import Synchronization
 /// The sites' uploads are scanned after every round. The shared store, which holds accepted updates, grows with each
 /// round. Scanning all of it every time would take longer and longer and would find little, unless a round was
 /// abandoned.
-package final class BlobSweeper: Sendable {
+package final class BlobGarbageCollector: Sendable {
     /// A blob and the store that holds it.
     package struct Place: Hashable, Sendable {
         package let digest: Digest
@@ -21,7 +21,7 @@ package final class BlobSweeper: Sendable {
     private struct Found {
         var unneeded: Set<Place> = []
         var unfinished: [Place: UInt64] = [:]
-        var roundsSinceAll = BlobSweeper.roundsBetween
+        var roundsSinceAll = BlobGarbageCollector.roundsBetween
     }
 
     private let blobs: BlobStore

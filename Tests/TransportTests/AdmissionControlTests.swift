@@ -15,9 +15,9 @@ import Testing
         handshakes: Int = 8,
         perAddress: Int = 8,
         perPeer: Int = .max
-    ) -> ConnectionGate {
-        ConnectionGate(
-            ConnectionGate.Limits(
+    ) -> AdmissionControl {
+        AdmissionControl(
+            AdmissionControl.Limits(
                 connections: connections,
                 kept: kept,
                 oversight: oversight,
@@ -29,7 +29,7 @@ import Testing
     }
 
     /// Arrives and completes the handshake at once.
-    func admit(_ gate: inout ConnectionGate, _ peer: Principal) throws -> String? {
+    func admit(_ gate: inout AdmissionControl, _ peer: Principal) throws -> String? {
         let number = try #require(gate.arrive(from: "a").number)
         let refusal = gate.admit(number, peer)
         if refusal != nil { gate.end(number) }
@@ -69,7 +69,7 @@ import Testing
         var gate = gate(connections: 1)
         let only = try #require(gate.arrive(from: "a").number)
         #expect(gate.admit(only, site("one")) == nil)
-        #expect(gate.arrive(from: "b") == ConnectionGate.Arrival(number: nil, dropped: nil))
+        #expect(gate.arrive(from: "b") == AdmissionControl.Arrival(number: nil, dropped: nil))
         gate.end(only)
         #expect(gate.arrive(from: "b").number != nil)
     }
@@ -114,12 +114,12 @@ import Testing
     }
 
     @Test func fewOpenFilesMakeFewPlacesAndLeaveSomeForTheLedger() {
-        let limits = ConnectionGate.Limits().fitting(descriptors: 1024)
+        let limits = AdmissionControl.Limits().fitting(descriptors: 1024)
         #expect(limits.connections + limits.handshakes <= 1024 - TransportLimits.descriptorsKept)
         #expect(
             limits.connections > 300 && limits.kept < limits.connections
                 && limits.handshakesPerAddress <= limits.handshakes
         )
-        #expect(ConnectionGate.Limits().fitting(descriptors: 1 << 20) == ConnectionGate.Limits())
+        #expect(AdmissionControl.Limits().fitting(descriptors: 1 << 20) == AdmissionControl.Limits())
     }
 }

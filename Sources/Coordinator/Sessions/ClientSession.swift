@@ -4,7 +4,7 @@ import Transport
 import Wire
 
 /// One connection, from its hello to its end.
-struct ParticipantSession {
+struct ClientSession {
     let service: CoordinatorService
     let connection: ServerConnection
     var logger: Logger
@@ -64,7 +64,7 @@ struct ParticipantSession {
             return BulkSession(service: service, connection: connection, logger: logger)
         case (.operator, .control), (.auditor, .control):
             try await connection.send(.welcome(try await service.welcome(version)), inReplyTo: frame.id)
-            return OversightSession(service: service, connection: connection, logger: logger)
+            return OperatorSession(service: service, connection: connection, logger: logger)
         default: throw Refusal(.role, "\(connection.peer.path) may not open a \(hello.purpose.rawValue) connection")
         }
     }

@@ -2,7 +2,7 @@ import CKernels
 import Federation
 
 /// Fixed-point summation: see ``FixedPoint``.
-enum Ring {
+enum FixedPointSum {
     /// The number of arrays that are added in one pass over the sums.
     static let arraysAPass = 4
 

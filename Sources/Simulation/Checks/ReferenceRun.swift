@@ -4,7 +4,7 @@ import Federation
 
 /// Computes rounds with adapters again: only from the honest updates, in another order, on a disk without faults. The
 /// correctness of the factors themselves is covered by the tests of the aggregation.
-final class Rehearsal {
+final class ReferenceRun {
     private let plan: Plan
     private let blobs: BlobStore
     private var start: GlobalState

@@ -5,7 +5,7 @@ import Tensors
 
 /// Checks whether a base model can be trained as a plan says. A plan that no site can train would stop the campaign in
 /// its first round.
-package enum PlanFit {
+package enum PlanCompatibility {
     /// Returns the problems of the plan with this base model. Reads all of it, and throws if it cannot be read.
     package static func problems(of plan: Plan, base: SafetensorsFile) throws -> [SettingProblem] {
         do {

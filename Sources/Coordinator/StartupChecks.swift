@@ -5,7 +5,7 @@ import Ledger
 
 /// Checks that a ledger's directory is as the coordinator's last run left it. Nothing is signed before these checks
 /// pass.
-enum FormerRun {
+enum StartupChecks {
     static func check(
         _ seal: SealedFile,
         _ files: CoordinatorFiles,

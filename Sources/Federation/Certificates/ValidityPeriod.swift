@@ -1,5 +1,5 @@
 /// The validity period of a certificate or a revocation list, and when to warn of its end.
-public struct CertificateTerm: Equatable, Sendable {
+public struct ValidityPeriod: Equatable, Sendable {
     public let notBefore: Timestamp
     public let notAfter: Timestamp
 
@@ -14,7 +14,7 @@ public struct CertificateTerm: Equatable, Sendable {
     public enum Standing: Equatable, Sendable {
         case notYetValid
         case valid
-        /// `days` is the smallest of ``CertificateTerm/noticeDays`` that has not passed yet.
+        /// `days` is the smallest of ``ValidityPeriod/noticeDays`` that has not passed yet.
         case endsWithin(days: Int)
         case ended
     }
@@ -44,10 +44,10 @@ public struct CertificateTerm: Equatable, Sendable {
 }
 
 /// A certificate or a revocation list with the name that a log line or a status shows.
-public struct CertificateNotice: Equatable, Sendable {
+public struct ExpiryNotice: Equatable, Sendable {
     /// For example `the certificate of member/acme/site/osaka`.
     public let name: String
-    public let term: CertificateTerm
+    public let term: ValidityPeriod
     /// What to do before it ends.
     public let remedy: String
 
@@ -55,7 +55,7 @@ public struct CertificateNotice: Equatable, Sendable {
     public static let rotate = "the consortium changes its CA: kumiai pki endorse, then kumiai coordinator rotate-ca"
     public static let listAnew = "kumiai pki revoke --ca, and put crl.pem in place"
 
-    public init(_ name: String, _ term: CertificateTerm, remedy: String = CertificateNotice.renew) {
+    public init(_ name: String, _ term: ValidityPeriod, remedy: String = ExpiryNotice.renew) {
         self.name = name
         self.term = term
         self.remedy = remedy
@@ -67,12 +67,12 @@ public struct CertificateNotice: Equatable, Sendable {
 
 /// Repeats each warning about a certificate once per threshold, and once at the start.
 public struct CertificateReminder: Sendable {
-    private var said: [String: (term: CertificateTerm, standing: CertificateTerm.Standing)] = [:]
+    private var said: [String: (term: ValidityPeriod, standing: ValidityPeriod.Standing)] = [:]
 
     public init() {}
 
     /// Returns those of `notices` that have passed a threshold since the last call, or are new.
-    public mutating func due(_ notices: [CertificateNotice], at now: Timestamp) -> [CertificateNotice] {
+    public mutating func due(_ notices: [ExpiryNotice], at now: Timestamp) -> [ExpiryNotice] {
         notices.filter { notice in
             let standing = notice.term.standing(at: now)
             let before = said.updateValue((notice.term, standing), forKey: notice.name)

@@ -7,7 +7,7 @@ import Wire
     private func digest(_ byte: Int) -> Digest { Digest([UInt8](repeating: UInt8(byte), count: 32))! }
 
     @Test func aFurtherModelTakesThePlaceOfTheOldestThatNobodySends() throws {
-        var models = ArrivingModels()
+        var models = UnregisteredModels()
         #expect(try models.begin(digest(1), from: "alice") == [])
         #expect(try models.begin(digest(2), from: "alice") == [])
         // Both models are still being sent.
@@ -24,7 +24,7 @@ import Wire
     }
 
     @Test func whatIsRegisteredDoesNotCount() throws {
-        var models = ArrivingModels()
+        var models = UnregisteredModels()
         for number in 1...20 {
             #expect(try models.begin(digest(number), from: "alice") == [])
             models.end(digest(number))
@@ -33,7 +33,7 @@ import Wire
     }
 
     @Test func allOperatorsTogetherHaveABound() throws {
-        var models = ArrivingModels()
+        var models = UnregisteredModels()
         for number in 0..<CoordinatorLimits.arrivingModels {
             #expect(try models.begin(digest(number), from: "operator \(number)") == [])
         }

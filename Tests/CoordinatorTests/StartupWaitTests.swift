@@ -24,7 +24,7 @@ import Testing
             bounds: Bounds(weight: 100, norm: 10),
             training: Training(localSteps: 1, batch: 1, learningRate: 1e-3)
         )
-        let founding = Founding(
+        let genesis = Genesis(
             consortium: "t",
             authority: digest(9),
             logKey: [],
@@ -33,7 +33,7 @@ import Testing
         )
         var state = ConsortiumState()
         for body in [
-            Entry.Body.founded(founding), .modelRegistered(plan.base, model, by: ""),
+            Entry.Body.founded(genesis), .modelRegistered(plan.base, model, by: ""),
             .campaignOpened(plan, by: "operator/o"),
         ] {
             try state.apply(Entry(at: start, body))
@@ -45,27 +45,30 @@ import Testing
 
     @Test func itIsOverWhenAllSitesHaveCome() throws {
         let campaign = try state().campaign
-        var hearing = try #require(SiteHearing(campaign, at: start))
+        var startupWait = try #require(StartupWait(campaign, at: start))
         for site in sites {
-            #expect(!hearing.isOver(campaign))
-            hearing.note(site)
+            #expect(!startupWait.isOver(campaign))
+            startupWait.note(site)
         }
-        #expect(hearing.isOver(campaign))
+        #expect(startupWait.isOver(campaign))
     }
 
     @Test func afterAWhileTheQuorumIsEnough() throws {
         let campaign = try state().campaign
-        var hearing = try #require(SiteHearing(campaign, at: start))
-        for site in [sites[0], SiteID("z/stranger")!] { hearing.note(site) }
-        hearing.losePatience()
-        #expect(!hearing.isOver(campaign))
-        hearing.note(sites[2])
-        #expect(hearing.isOver(campaign))
+        var startupWait = try #require(StartupWait(campaign, at: start))
+        for site in [sites[0], SiteID("z/stranger")!] { startupWait.note(site) }
+        startupWait.acceptQuorum()
+        #expect(!startupWait.isOver(campaign))
+        startupWait.note(sites[2])
+        #expect(startupWait.isOver(campaign))
     }
 
     @Test func withoutACampaignThereIsNothingToWaitFor() throws {
-        #expect(SiteHearing(nil, at: start) == nil)
-        let hearing = try #require(SiteHearing(try state().campaign, at: start))
-        #expect(hearing.isOver(nil) && hearing.end == start.adding(milliseconds: CoordinatorLimits.hearingMilliseconds))
+        #expect(StartupWait(nil, at: start) == nil)
+        let startupWait = try #require(StartupWait(try state().campaign, at: start))
+        #expect(
+            startupWait.isOver(nil)
+                && startupWait.end == start.adding(milliseconds: CoordinatorLimits.startupWaitMilliseconds)
+        )
     }
 }

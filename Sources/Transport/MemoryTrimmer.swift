@@ -3,7 +3,7 @@ import NIOPosix
 
 /// Returns freed memory to the system at intervals. Without this, a service that keeps small objects from every round
 /// between large temporary buffers would grow, because the small objects fragment the memory that the buffers leave.
-package struct MemoryReturn {
+package struct MemoryTrimmer {
     private static let seconds = 10
     private var last = ContinuousClock.now
 

@@ -4,7 +4,7 @@ import Tensors
 
 /// Where `campaign init` writes a plan: plan.toml; if that is an earlier plan, plan-RELEASE.toml or plan-CAMPAIGN.toml
 /// beside it.
-struct PlanPlace {
+struct PlanLocation {
     let path: String
     /// Whether the file already exists and contains this plan.
     let isWritten: Bool

@@ -7,7 +7,7 @@ import Wire
 
 /// The pipeline of an upload's chunks to the disk: one queue writes them, one hashes them, and one makes them durable,
 /// while further chunks arrive.
-final class SpoolFlow: Sendable {
+final class UploadPipeline: Sendable {
     /// Progress to report to the sender.
     enum News: Sendable {
         case durable(UInt64)
@@ -29,7 +29,7 @@ final class SpoolFlow: Sendable {
     }
 
     private let spool: Spool
-    private let budget: IntakeBudget
+    private let budget: ChunkBudget
     private let writing: SerialQueue
     private let hashing: SerialQueue
     private let synchronising: SerialQueue
@@ -37,7 +37,7 @@ final class SpoolFlow: Sendable {
     let news: AsyncThrowingStream<News, any Error>
     private let teller: AsyncThrowingStream<News, any Error>.Continuation
 
-    init(_ spool: Spool, on pool: NIOThreadPool, _ budget: IntakeBudget) {
+    init(_ spool: Spool, on pool: NIOThreadPool, _ budget: ChunkBudget) {
         self.spool = spool
         self.budget = budget
         (writing, hashing, synchronising) = (SerialQueue(pool), SerialQueue(pool), SerialQueue(pool))
@@ -51,7 +51,7 @@ final class SpoolFlow: Sendable {
         while true {
             let (inHand, failure) = state.withLockedValue { ($0.inHand, $0.failure) }
             if let failure { throw failure }
-            if inHand < UploadReceiver.chunksInHand, inHand == 0 || budget.hasRoom { return }
+            if inHand < UploadReceiver.maximumChunksInFlight, inHand == 0 || budget.hasRoom { return }
             await wait { $0.inHand >= inHand && $0.failure == nil }
         }
     }

@@ -12,12 +12,7 @@ public final class BlobWriter {
     private let hash = SHA256()
     private let tagger = ContentTagger()
     private var byteCount: UInt64 = 0
-    /// The offset up to which the system was asked to start write-back.
-    private var begun: UInt64 = 0
-
-    /// After this many bytes the system is asked to start write-back, so that the final fsync has little left to wait
-    /// for.
-    static let writeBackBytes: UInt64 = 4 << 20
+    private var writeBack = WriteBack()
 
     public init(_ store: BlobStore) throws {
         self.store = store
@@ -33,9 +28,7 @@ public final class BlobWriter {
         hash.update(bytes)
         tagger.update(bytes)
         byteCount += UInt64(bytes.count)
-        guard byteCount - begun >= Self.writeBackBytes else { return }
-        file.beginWriting(begun..<byteCount)
-        begun = byteCount
+        if let range = writeBack.range(upTo: byteCount) { file.beginWriting(range) }
     }
 
     public func synchronise() throws { try file.synchronise() }

@@ -26,8 +26,7 @@ public final class Spool: Sendable {
         var received: UInt64 = 0
         var hashed: UInt64 = 0
         var durable: UInt64 = 0
-        /// The offset up to which the system was asked to start write-back.
-        var begun: UInt64 = 0
+        var writeBack = WriteBack()
         var isComplete = false
     }
 
@@ -89,7 +88,7 @@ public final class Spool: Sendable {
         try files.blob.truncate(to: kept)
         let read = try BlobStore.forEachBlock(of: files.blob, upTo: kept) { bytes, _ in hash(bytes) }
         guard read == kept else { throw BlobError(.failed, "a spool file became shorter while it was read") }
-        counts.withLock { ($0.received, $0.begun) = (kept, kept) }
+        counts.withLock { ($0.received, $0.writeBack) = (kept, WriteBack(from: kept)) }
         try files.blob.synchronise()
         try noteDurable(kept, files)
     }
@@ -129,12 +128,11 @@ public final class Spool: Sendable {
         }
         try files.blob.write(bytes, at: offset)
         let end = received + UInt64(bytes.count)
-        let begun = counts.withLock { counts -> UInt64 in
+        let range = counts.withLock { counts in
             counts.received = end
-            defer { if end - counts.begun >= BlobWriter.writeBackBytes { counts.begun = end } }
-            return counts.begun
+            return counts.writeBack.range(upTo: end)
         }
-        if end - begun >= BlobWriter.writeBackBytes { files.blob.beginWriting(begun..<end) }
+        if let range { files.blob.beginWriting(range) }
     }
 
     /// Hashes the bytes that follow those hashed before.

@@ -38,7 +38,7 @@ package actor CoordinatorService {
     var driver: CoordinatorDriver
     private let events: AsyncStream<CoordinatorEvent>
     private nonisolated let inbox: AsyncStream<CoordinatorEvent>.Continuation
-    private var alarms: [CoordinatorAlarm: Scheduled<Void>] = [:]
+    private var alarms = Alarms<CoordinatorAlarm>()
     var links: [LinkID: SiteLink] = [:]
     var requests: [RequestID: Request] = [:]
     private var numbers: UInt64 = 0
@@ -179,7 +179,7 @@ package actor CoordinatorService {
     private func finish() async {
         if phase == .running { perform(driver.stop(at: now())) }
         phase = .stopping
-        for alarm in alarms.values { alarm.cancel() }
+        alarms.cancelAll()
         await look { _ in }
         for pool in [keeper, workers, writer] { try? await pool.shutdownGracefully() }
     }
@@ -281,7 +281,7 @@ package actor CoordinatorService {
         case .reply(let id, let answer): requests.removeValue(forKey: id)?.continuation.resume(returning: answer)
         case .sitesChanged: knowSites()
         case .wake(let alarm, let milliseconds): wake(alarm, milliseconds)
-        case .cancel(let alarm): alarms.removeValue(forKey: alarm)?.cancel()
+        case .cancel(let alarm): alarms.cancel(alarm)
         case .report(let observation): observe(observation)
         }
     }
@@ -346,11 +346,8 @@ package actor CoordinatorService {
     }
 
     private func wake(_ alarm: CoordinatorAlarm, _ milliseconds: Int64) {
-        alarms[alarm]?.cancel()
-        guard !isStopping else { return }
-        alarms[alarm] = MultiThreadedEventLoopGroup.singleton.any().scheduleTask(in: .milliseconds(milliseconds)) {
-            [inbox] in _ = inbox.yield(.due(alarm))
-        }
+        guard !isStopping else { return alarms.cancel(alarm) }
+        alarms.set(alarm, afterMilliseconds: milliseconds) { [inbox] in _ = inbox.yield(.due($0)) }
     }
 
     func observe(_ observation: CoordinatorObservation) {

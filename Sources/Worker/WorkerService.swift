@@ -41,7 +41,7 @@ package actor WorkerService {
     var driver: WorkerDriver
     private let events: AsyncStream<WorkerEvent>
     nonisolated let inbox: AsyncStream<WorkerEvent>.Continuation
-    private var alarms: [WorkerAlarm: Scheduled<Void>] = [:]
+    private var alarms = Alarms<WorkerAlarm>()
     private var numbers: UInt64 = 0
     var link: WorkerLink?
     var heardAt: Timestamp?
@@ -183,7 +183,7 @@ package actor WorkerService {
     private func end() async {
         phase = .stopping
         training.stop()
-        for alarm in alarms.values { alarm.cancel() }
+        alarms.cancelAll()
         for lane in [linking, carrying, learning] { lane.cancel() }
         for lane in [linking, carrying, learning] { await lane.end() }
         try? await keeper.run {}
@@ -209,7 +209,7 @@ package actor WorkerService {
         switch effect {
         case .wake(let alarm, let milliseconds, let jitter):
             wake(alarm, milliseconds + (jitter > 0 ? Int.random(in: 0...jitter) : 0))
-        case .cancel(let alarm): alarms.removeValue(forKey: alarm)?.cancel()
+        case .cancel(let alarm): alarms.cancel(alarm)
         case .dial: linking.begin { await self.connect() }
         case .close(let id): if link?.id == id { link?.close() }
         case .send(let id, let message, let number): if link?.id == id { link?.send(message, id: number) }
@@ -235,11 +235,7 @@ package actor WorkerService {
     }
 
     private func wake(_ alarm: WorkerAlarm, _ milliseconds: Int) {
-        alarms[alarm]?.cancel()
-        alarms[alarm] = MultiThreadedEventLoopGroup.singleton.any().scheduleTask(in: .milliseconds(Int64(milliseconds)))
-        { [inbox] in
-            _ = inbox.yield(.due(alarm))
-        }
+        alarms.set(alarm, afterMilliseconds: Int64(milliseconds)) { [inbox] in _ = inbox.yield(.due($0)) }
     }
 
     private func observe(_ observation: WorkerObservation) {

@@ -65,7 +65,7 @@ final class BenchmarkConsortium {
     }
 
     func start(_ arguments: [String], log: String) throws -> MeasuredProcess {
-        FileManager.default.createFile(atPath: path(log + ".log"), contents: nil)
+        _ = FileManager.default.createFile(atPath: path(log + ".log"), contents: nil)
         return try MeasuredProcess(arguments, error: FileHandle(forWritingTo: URL(fileURLWithPath: path(log + ".log"))))
     }
 
@@ -106,7 +106,7 @@ final class BenchmarkConsortium {
                 ("ca", try authority.certificate.pem()), ("certificate", try certificate.pem()), ("key", try key.pem()),
             ] {
                 let file = path("site\(index)/\(name).pem")
-                FileManager.default.createFile(
+                _ = FileManager.default.createFile(
                     atPath: file,
                     contents: Data(bytes),
                     attributes: [.posixPermissions: 0o600]

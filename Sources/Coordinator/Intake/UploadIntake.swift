@@ -8,7 +8,7 @@ import Wire
 package struct UploadIntake: Sendable {
     private let spool: Spool
     private let flow: UploadPipeline
-    private let stall = StallWatch()
+    private let stall = StallDetector.ofTransfer("the next chunk")
 
     package init(_ spool: Spool, on pool: NIOThreadPool, budget: ChunkBudget) {
         self.spool = spool
@@ -39,7 +39,7 @@ package struct UploadIntake: Sendable {
             try await withThrowingTaskGroup(of: Bool.self) { group in
                 group.addTask { try await receive(receiver, next) }
                 group.addTask { try await tell(receiver, offer, send) }
-                group.addTask { try await stall.run("the next chunk") }
+                group.addTask { try await stall.watch() }
                 defer { group.cancelAll() }
                 // If the sender has left or has sent everything, finish processing what has arrived.
                 while let isOver = try await group.next(), !isOver {}
@@ -60,7 +60,7 @@ package struct UploadIntake: Sendable {
             try await flow.room()
             guard let frame = try await next() else { return true }
             let chunk = try receiver.take(frame.message)
-            stall.moved()
+            stall.progress()
             flow.append(chunk)
         }
         return false
@@ -72,7 +72,7 @@ package struct UploadIntake: Sendable {
         _ send: @Sendable (ServerMessage, UInt64) async throws -> Void
     ) async throws -> Bool {
         for try await news in flow.news {
-            stall.moved()
+            stall.progress()
             switch news {
             case .durable(let count): try await send(receiver.progress(durable: count, isComplete: false), offer)
             case .complete: try await send(receiver.progress(durable: spool.byteCount, isComplete: true), offer)

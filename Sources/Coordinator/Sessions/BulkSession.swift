@@ -146,12 +146,12 @@ struct BulkSession: ConnectionSession {
         }
         let sender = try DownloadSender(byteCount: reader.byteCount, from: start, chunkBytes: service.intake.chunkBytes)
         try await write(sender.start, inReplyTo: id)
-        let (stall, connection) = (StallWatch(), connection)
-        try await stall.over("sending a chunk") {
+        let (stall, connection) = (StallDetector.ofTransfer("sending a chunk"), connection)
+        try await stall.over {
             var chunks = ChunkReader(reader, sender, on: workers)
             while let chunk = try await chunks.next() {
                 try await connection.send(.blobChunk(chunk), inReplyTo: id)
-                stall.moved()
+                stall.progress()
             }
         }
     }

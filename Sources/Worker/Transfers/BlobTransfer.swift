@@ -21,8 +21,6 @@ struct BlobTransfer: Sendable {
     let started: @Sendable (Digest, UInt64) -> Void
 
     static let software = "kumiai 0.1.0"
-    /// A transfer in which no data move for this long is restarted.
-    static let stalledSeconds = 300
 
     // MARK: Upload
 
@@ -185,7 +183,7 @@ struct BlobTransfer: Sendable {
     ) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await body(connection) }
-            group.addTask { try await meter.watch(seconds: Self.stalledSeconds) }
+            group.addTask { try await meter.stall.watch() }
             defer { group.cancelAll() }
             try await group.next()
         }

@@ -10,13 +10,19 @@ final class TransferMeter: Sendable {
         var total: UInt64 = 0
         var done: UInt64 = 0
         var isPaused = false
-        var moved = ContinuousClock.now
     }
 
     private let counts = NIOLockedValueBox(Counts())
+    /// A dead connection may cause no other error.
+    let stall = StallDetector(seconds: stalledSeconds) {
+        WorkerError("no data were transferred for \(stalledSeconds) s")
+    }
+    /// A transfer in which no data move for this long is restarted.
+    private static let stalledSeconds = 300
 
     func begin(total: UInt64, done: UInt64) {
-        counts.withLockedValue { ($0.total, $0.done, $0.moved) = (total, done, .now) }
+        counts.withLockedValue { ($0.total, $0.done) = (total, done) }
+        stall.progress()
     }
     func pause(_ isPaused: Bool) { counts.withLockedValue { $0.isPaused = isPaused } }
     func sent(_ bytes: Int) { moved(bytes, \.up) }
@@ -26,12 +32,12 @@ final class TransferMeter: Sendable {
         counts.withLockedValue {
             $0[keyPath: direction] += UInt64(bytes)
             $0.done += UInt64(bytes)
-            $0.moved = .now
         }
+        stall.progress()
     }
 
     /// Notes that the other side has sent a message.
-    func heard() { counts.withLockedValue { $0.moved = .now } }
+    func heard() { stall.progress() }
 
     var up: UInt64 { counts.withLockedValue { $0.up } }
     var down: UInt64 { counts.withLockedValue { $0.down } }
@@ -39,15 +45,4 @@ final class TransferMeter: Sendable {
     var isPaused: Bool { counts.withLockedValue { $0.isPaused } }
     /// The progress of the current transfer, from 0 to 1.
     var progress: Double { counts.withLockedValue { $0.total == 0 ? 0 : Double($0.done) / Double($0.total) } }
-
-    /// Throws if no data move for `seconds`, because a dead connection may cause no other error.
-    func watch(seconds: Int) async throws -> Never {
-        while true {
-            try await Transport.pause(for: .seconds(max(1, seconds / 10)))
-            let moved = counts.withLockedValue { $0.moved }
-            if ContinuousClock.now - moved > .seconds(seconds) {
-                throw WorkerError("no data were transferred for \(seconds) s")
-            }
-        }
-    }
 }

@@ -204,7 +204,7 @@ package struct CopyVerification {
             note(
                 """
                 no ledger.seal: the copy was made while the coordinator ran; entries were checked, unused bytes of \
-                the database file were not
+                the database file were not, and entries after the last one may be missing
                 """
             )
             return

@@ -24,7 +24,7 @@ static inline __attribute__((always_inline)) float fast_tanh(float x) {
     return square < 0.01f ? series : direct;
 }
 
-static const float gelu_a = 0.79788456f;  // __builtin_elementwise_sqrt(2 / pi)
+static const float gelu_a = 0.79788456f;  // sqrt(2 / pi)
 static const float gelu_b = 0.044715f;
 
 CLONES void kumiai_gelu(const float *restrict x, float *restrict y, float *restrict t, int64_t count) {

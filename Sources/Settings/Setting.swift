@@ -5,6 +5,8 @@ public struct Setting<Root>: Sendable {
     public let key: String
     /// What it means; the template's comment and the table's text.
     public let help: String
+    /// The type of its value in a file.
+    let type: String
     /// What may be given, as it follows "expected"; empty: anything of its type.
     public let range: String
     /// What holds if nothing is given; `nil`: it must be given.
@@ -17,6 +19,9 @@ public struct Setting<Root>: Sendable {
     let set: @Sendable (inout Root, TOMLValue) throws(SettingMismatch) -> Void
     /// Whether the current value is in range; `true` if the setting does not apply.
     let holds: @Sendable (Root) -> Bool
+
+    /// What may be given, with its type.
+    var expectation: String { SettingExpectation.text(type, range) }
 
     /// `nil`: the value is sound.
     func problem(of root: Root) -> String? { holds(root) ? nil : "expected \(range)" }
@@ -38,13 +43,14 @@ extension Setting {
         self.init(
             key: key,
             help: help,
+            type: conversion.type,
             range: conversion.range,
             fallback: fallback.map(conversion.toml),
             isRare: isRare,
             get: { get($0).map(conversion.toml) },
             set: { root, value throws(SettingMismatch) in
                 guard let parsed = try conversion.parse(value) else {
-                    throw SettingMismatch(message: "is \(value.kind); expected another type")
+                    throw SettingMismatch(message: "is \(value.kind); expected \(conversion.expectation)")
                 }
                 set(&root, parsed)
             },
@@ -100,6 +106,7 @@ extension Setting {
         return Setting<Whole>(
             key: key,
             help: help,
+            type: type,
             range: range,
             fallback: fallback,
             isRare: isRare,

@@ -1,11 +1,25 @@
 /// The conversion between a value in a file and one of the program.
 public struct SettingConversion<Value>: Sendable {
+    /// The type of the value in a file, for error messages.
+    let type: String
     /// What may be given, as it follows "expected"; empty: anything of its type.
     let range: String
     let toml: @Sendable (Value) -> TOMLValue
     /// `nil` if the value has another type.
     let parse: @Sendable (TOMLValue) throws(SettingMismatch) -> Value?
     let holds: @Sendable (Value) -> Bool
+}
+
+extension SettingConversion {
+    /// What may be given, with its type.
+    var expectation: String { SettingExpectation.text(type, range) }
+}
+
+/// How error messages say what may be given.
+enum SettingExpectation {
+    static func text(_ type: String, _ range: String) -> String {
+        range.isEmpty || range == type ? type : "\(type): \(range)"
+    }
 }
 
 /// Why a value cannot be taken: a text that follows the setting's key.
@@ -17,6 +31,7 @@ extension SettingConversion where Value == Int {
     /// Any whole number of 64 bits.
     public static var anyInteger: Self {
         Self(
+            type: "a whole number",
             range: "a whole number",
             toml: { .integer($0) },
             parse: { value in
@@ -29,6 +44,7 @@ extension SettingConversion where Value == Int {
 
     public static func integer(_ range: ClosedRange<Int>, unit: String = "") -> Self {
         Self(
+            type: "a whole number",
             range: "\(range.lowerBound) to \(range.upperBound)" + (unit.isEmpty ? "" : " \(unit)"),
             toml: { .integer($0) },
             parse: { value in
@@ -46,6 +62,7 @@ extension SettingConversion where Value == Double {
     /// - Parameter orZero: whether 0, which turns something off, may be given as well.
     public static func number(_ range: NumberRange, orZero: Bool = false) -> Self {
         Self(
+            type: "a number",
             range: range.text + (orZero ? ", or 0" : ""),
             toml: { .number($0) },
             parse: { value in
@@ -63,6 +80,7 @@ extension SettingConversion where Value == Double {
 extension SettingConversion where Value == Bool {
     public static var flag: Self {
         Self(
+            type: "true or false",
             range: "true or false",
             toml: { .flag($0) },
             parse: { value in
@@ -80,6 +98,7 @@ extension SettingConversion where Value == String {
         -> Self
     {
         Self(
+            type: "a text",
             range: expected,
             toml: { .text($0) },
             parse: { value in
@@ -91,12 +110,18 @@ extension SettingConversion where Value == String {
     }
 }
 
+extension SettingConversion where Value == String {
+    /// A path of the file system, which is not empty.
+    public static var path: Self { .text("a path") { !$0.isEmpty && !$0.utf8.contains(0) } }
+}
+
 extension SettingConversion where Value == [String] {
     public static func texts(
         _ expected: String = "",
         where holds: @escaping @Sendable ([String]) -> Bool = { _ in true }
     ) -> Self {
         Self(
+            type: "a list of texts",
             range: expected,
             toml: { .list($0.map(TOMLValue.text)) },
             parse: { value in
@@ -115,6 +140,7 @@ extension SettingConversion where Value: RawRepresentable & CaseIterable & Senda
     public static var choice: Self {
         let words = Value.allCases.map(\.rawValue).joined(separator: ", ")
         return Self(
+            type: "a text",
             range: "one of \(words)",
             toml: { .text($0.rawValue) },
             parse: { value throws(SettingMismatch) in
@@ -139,6 +165,7 @@ extension SettingConversion {
         parse: @escaping @Sendable (String) -> Value?
     ) -> Self {
         Self(
+            type: "a text",
             range: expected,
             toml: { .text(text($0)) },
             parse: { value throws(SettingMismatch) in
@@ -157,6 +184,7 @@ extension SettingConversion {
         parse: @escaping @Sendable (String) -> Element?
     ) -> Self where Value == [Element] {
         Self(
+            type: "a list of texts",
             range: expected,
             toml: { .list($0.map { .text(text($0)) }) },
             parse: { value throws(SettingMismatch) in

@@ -45,16 +45,20 @@ private struct SettingsReading<Root> {
             guard document.sections[section.name] != nil else { return }
             section.begin(&root)
         }
-        for setting in section.settings { read(setting, section.path(setting)) }
+        let before = problems.count
+        for setting in section.settings { read(setting, section.path(setting), isSound: problems.count == before) }
     }
 
-    private mutating func read(_ setting: Setting<Root>, _ path: String) {
+    /// - Parameter isSound: Whether the settings before it could be read: what applies may depend on them.
+    private mutating func read(_ setting: Setting<Root>, _ path: String, isSound: Bool) {
         let applies = setting.get(root) != nil
         switch (document.entries[path]?.value, applies) {
         case (let value?, true): set(setting, value, path)
-        case (.some, false): note(path, "does not apply here: remove it")
+        case (.some, false): if isSound { note(path, "does not apply here: remove it") }
         case (nil, true):
-            guard let fallback = setting.fallback else { return note(path, "is missing") }
+            guard let fallback = setting.fallback else {
+                return note(path, "is missing; expected \(setting.expectation)")
+            }
             set(setting, fallback, path)
         case (nil, false): break
         }
@@ -65,6 +69,7 @@ private struct SettingsReading<Root> {
     }
 
     private mutating func note(_ path: String, _ message: String) {
-        problems.append(SettingProblem(key: path, message: message))
+        let line = document.entries[path].map { " (line \($0.line))" } ?? ""
+        problems.append(SettingProblem(key: path, message: message + line))
     }
 }

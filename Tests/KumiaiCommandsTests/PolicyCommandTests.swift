@@ -201,7 +201,11 @@ import Testing
             try text.replacingOccurrences(of: old, with: new).write(toFile: plan, atomically: false, encoding: .utf8)
             return try kumiai("campaign", "open", plan, "--config", directory.file("operator/operator.toml")).error
         }
-        #expect(try problem("rank = 8", "rank = \"8\"").contains("lora.rank is a text; expected another type"))
+        #expect(
+            try problem("rank = 8", "rank = \"8\"").contains(
+                "lora.rank is a text; expected a whole number: 1 to 1024 (line "
+            )
+        )
         #expect(try problem("batch = 32", "bacth = 32").contains("training.batch is missing"))
         #expect(
             try problem("fraction = 0.05", "fraction = 0.9").contains(

@@ -65,7 +65,7 @@ struct SettingsTests {
         let wrong = text.replacingOccurrences(of: "beta2 = 0.95", with: "beta2 = 1")
         #expect {
             try PlanFile.parse(wrong, path: "plan")
-        } throws: { "\($0)".contains("training.beta2: expected at least 0 and less than 1") }
+        } throws: { "\($0)".contains("training.beta2: expected 0 to 0.999999") }
     }
 
     @Test func whatAStrategyDoesNotHaveIsRefused() throws {

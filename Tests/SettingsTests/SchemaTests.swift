@@ -65,12 +65,19 @@ struct SchemaTests {
         #expect(found.unknown == ["other", "typo"])
         #expect(
             found.problems.map(\.description) == [
-                "name: is missing", "rate: is true or false; expected another type",
-                "mode: \"odd\" is none of plain, fancy", "sparkle: does not apply here: remove it",
-                "part.size: is missing",
+                "name: is missing; expected a text: at most 4 letters",
+                "rate: is true or false; expected a number: more than 0 and at most 1 (line 1)",
+                // Whether sparkle applies depends on the mode, which is not known.
+                "mode: \"odd\" is none of plain, fancy (line 2)",
+                "part.size: is missing; expected a whole number: 1 to 3",
             ]
         )
         #expect(try error("name = \"a\"\nmode = \"fancy\"")?.problems.map(\.key) == ["sparkle"])
+        #expect(
+            try error("name = \"a\"\n\nsparkle = 1")?.problems.map(\.description) == [
+                "sparkle: does not apply here: remove it (line 3)"
+            ]
+        )
     }
 
     @Test func rangesAreCheckedOnValuesFromAnywhere() {

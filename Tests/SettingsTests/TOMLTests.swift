@@ -32,11 +32,14 @@ struct TOMLTests {
         ("a = 1\na = 2", 2, "a occurs twice"), ("[s]\n[s]", 2, "the section [s] occurs twice"),
         ("a = \"x\ny\"", 1, "a text ends in the line"), ("a = \"x", 1, "a text does not end"),
         ("a = 01", 1, "\"01\" is not a value"), ("a = 9223372036854775808", 1, "is not a value"),
-        ("a = 1 b = 2", 1, "expected the end of the line"), ("a.b = 1", 1, "expected = after a key"),
+        ("a = 1 b = 2", 1, "expected the end of the line"), ("a.b = 1", 1, "keys with dots are not read here"),
         ("[[a]]", 1, "expected the name of a section"), ("a = [[[[[1]]]]]", 1, "nested more than 4 deep"),
         ("a = [1 2]", 1, "expected , or ] in a list"), (#"a = "\x""#, 1, "stands before one of"),
         (#"a = "\ud800""#, 1, "names no character"), ("= 1", 1, "expected a key"), ("a = 1e99999", 1, "is not a value"),
-        ("\n\n# ok\na = \u{7}", 4, "is not a value"), ("a = 1 # \u{1b}", 1, "U+1B"), ("a = {}", 1, "is not a value"),
+        ("\n\n# ok\na = \u{7}", 4, "U+0007 begins no value"),
+        ("a = 1 # \u{1b}", 1, "the character U+001B has no place"), ("a = {}", 1, "{ (U+007B) begins no value"),
+        ("\u{feff}a = 1", 1, "byte order mark"),
+        ("a = \"\u{0}\"", 1, "write the character U+0000"), ("a = １", 1, "U+FF11 begins no value"),
     ])
     func whatIsNotUnderstoodIsNamedWithItsLine(text: String, line: Int, message: String) {
         #expect {

@@ -8,25 +8,28 @@ extension Plan: Configurable {
         Compression.section.of(\.compression) { $0 != .none },
     ])
 
-    private static let name = "at most 64 letters, digits, . _ -"
+    private static let name = "at most 64 letters, digits, . _ -, neither . nor .. and not beginning with -"
+
+    /// A command would take a name that begins so for an option.
+    private static func isPlain(_ text: String) -> Bool { !text.hasPrefix("-") }
 
     private static let namesSection = SettingSection<Plan> {
         Setting(
             "campaign",
             \.campaign,
-            .name(name, text: { $0.text }, parse: { CampaignID($0) }),
+            .name(name, text: { $0.text }, parse: { isPlain($0) ? CampaignID($0) : nil }),
             help: "The campaign's name."
         )
         Setting(
             "base",
             \.base,
-            .name(name, text: { $0.text }, parse: { ModelName($0) }),
+            .name(name, text: { $0.text }, parse: { isPlain($0) ? ModelName($0) : nil }),
             help: "The registered model that the campaign starts from."
         )
         Setting(
             "release",
             \.release,
-            .name(name, text: { $0.text }, parse: { ModelName($0) }),
+            .name(name, text: { $0.text }, parse: { isPlain($0) ? ModelName($0) : nil }),
             help: "The release that it leads to."
         )
         Setting(

@@ -22,6 +22,8 @@ public enum PlanLimits {
     /// The limit for top-k: a kept value takes 8 bytes, a float32 takes 4.
     public static let topFraction = 0.25
     public static let weight: UInt32 = 1 << 24
+    /// Training computes in float32, which holds little more.
+    public static let float = 1e37
     /// Smaller bounds would require a scale beyond the range of float64.
     public static let norm = 1e-9...1e6
 }
@@ -52,9 +54,9 @@ extension Plan {
             "\(repeated.map(\.description) ?? "") is named more than once: name each site once"
         )
         require(repeated != nil || sites == sites.sorted(), "sites", "expected sorted names")
-        // A range of its own says what is wrong with a quorum below 1.
+        // What is wrong with other quorums is said by the range of the setting.
         require(
-            quorum < 1 || quorum <= sites.count,
+            !(1...PlanLimits.sites).contains(quorum) || quorum <= sites.count,
             "quorum",
             "expected at least 1 and at most the number of sites, \(sites.count)"
         )

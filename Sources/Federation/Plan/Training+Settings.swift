@@ -25,7 +25,7 @@ extension Training {
         Setting(
             "learning_rate",
             \.learningRate,
-            .number(.above(0)),
+            .number(.above(0, to: PlanLimits.float)),
             help: "The largest learning rate of the campaign."
         )
         Setting(
@@ -57,20 +57,20 @@ extension Training {
         Setting(
             "gradient_clip",
             \.gradientClip,
-            .number(.above(0)),
+            .number(.above(0, to: PlanLimits.float)),
             help: "The largest Euclidean norm of a step's gradient; a longer one is scaled down."
         )
         Setting(
             "beta1",
             \.betas.first,
-            .number(.from(0, below: 1)),
+            .number(.from(0, to: 0.999_999)),
             default: AdamBetas.standard.first,
             help: "AdamW's decay of the mean of the gradients."
         )
         Setting(
             "beta2",
             \.betas.second,
-            .number(.from(0, below: 1)),
+            .number(.from(0, to: 0.999_999)),
             default: AdamBetas.standard.second,
             help: "AdamW's decay of the mean of their squares."
         )
@@ -93,7 +93,10 @@ extension Training {
     /// What no single range says.
     var rules: [SettingProblem] {
         guard (localSteps > 0) == (localEpochs > 0) else { return [] }
-        let message = "expected either local_steps or local_epochs, not both"
+        let message =
+            localSteps > 0
+            ? "expected either local_steps or local_epochs, not both"
+            : "expected at least 1, or local_epochs"
         return [SettingProblem(key: "training.local_steps", message: message)]
     }
 

@@ -85,13 +85,18 @@ struct CampaignInitCommand: Command {
 
     private func plan() throws -> Plan {
         func name<Name>(_ option: String, _ text: String, _ parse: (String) -> Name?) throws -> Name {
-            if let name = parse(text) { return name }
-            throw UsageError("\(option): \"\(text)\" is not a name; expected at most 64 letters, digits, . _ -")
+            if !text.hasPrefix("-"), let name = parse(text) { return name }
+            throw UsageError(
+                "\(option): \"\(text)\" is not a name; expected at most 64 letters, digits, . _ -",
+                hint: "neither . nor .., and not beginning with -"
+            )
         }
+        let base = try name("--base", base) { ModelName($0) }
+        let release = try name("--release", release) { ModelName($0) }
         return Plan.initial(
             campaign: try name("--campaign", campaign ?? "\(base)-\(release)") { CampaignID($0) },
-            base: try name("--base", base) { ModelName($0) },
-            release: try name("--release", release) { ModelName($0) },
+            base: base,
+            release: release,
             sites: try sites.map { text in
                 guard let site = SiteID(text) else {
                     throw UsageError("--site: \"\(text)\" is not of the form member/site")

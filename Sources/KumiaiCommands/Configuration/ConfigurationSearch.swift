@@ -7,6 +7,8 @@ protocol RoleFile: Configurable {
     static var name: String { get }
     /// The command that writes it.
     static var author: String { get }
+    /// The command that lists its keys.
+    static var listing: String { get }
     /// The comment at the top of the file.
     static var title: String { get }
 }

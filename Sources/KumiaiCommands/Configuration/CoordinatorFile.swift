@@ -12,6 +12,7 @@ struct CoordinatorFile: RoleFile {
 
     static let name = "coordinator.toml"
     static let author = "kumiai coordinator init"
+    static let listing = "kumiai coordinator settings"
     static let title = "A Kumiai coordinator. Paths count from this file's directory."
     static let draft = CoordinatorFile()
     static let schema = SettingSchema<CoordinatorFile>([
@@ -20,7 +21,7 @@ struct CoordinatorFile: RoleFile {
             Setting(
                 "data",
                 \.data,
-                .text("a path"),
+                .path,
                 help: "The ledger, the blobs and the releases. Back it up as a whole."
             )
             Setting(
@@ -42,7 +43,7 @@ struct CoordinatorFile: RoleFile {
     static func load(_ path: String) throws -> CoordinatorConfiguration {
         let file = try TOMLFile<CoordinatorFile>(path).checked()
         let content = file.content
-        let endpoint = try Endpoint(content.listen, key: "listen")
+        let endpoint = try Endpoint(content.listen, key: "\(file.path): listen")
         let certificate = file.resolve(content.identity.certificate)
         return CoordinatorConfiguration(
             consortium: try Credentials.principal(ofCertificate: certificate).consortium,

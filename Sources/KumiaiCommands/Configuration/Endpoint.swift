@@ -15,7 +15,8 @@ struct Endpoint {
                     "leave out \(text[..<scheme.upperBound]) and what follows the port, for example \(Self.example(rest))"
             )
         }
-        guard let colon = text.lastIndex(of: ":"), let port = Int(text[text.index(after: colon)...]),
+        guard let colon = text.lastIndex(of: ":"), Self.isNumber(text[text.index(after: colon)...]),
+            let port = Int(text[text.index(after: colon)...]),
             (0...65_535).contains(port), colon > text.startIndex
         else { throw UsageError("\(key) is \"\(text)\"; expected host:port", hint: "for example 127.0.0.1:7443") }
         host = String(text[..<colon]).trimmingCharacters(in: CharacterSet(charactersIn: "[]"))
@@ -35,6 +36,8 @@ struct Endpoint {
         guard !text.isEmpty, text.unicodeScalars.allSatisfy(hostCharacters.contains) else { return "127.0.0.1:7443" }
         return text.contains(":") ? String(text) : "\(text):7443"
     }
+
+    private static func isNumber(_ text: Substring) -> Bool { text.utf8.allSatisfy { (0x30...0x39).contains($0) } }
 
     /// A setting whose value is an address.
     static func setting<Root>(

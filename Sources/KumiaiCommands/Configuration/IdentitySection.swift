@@ -12,9 +12,9 @@ struct IdentitySection {
         help:
             "PEM files: the consortium's CA, and the certificate and key of this role. The key never leaves this machine."
     ) {
-        Setting("ca", \.ca, .text("a path"), help: "")
-        Setting("certificate", \.certificate, .text("a path"), help: "")
-        Setting("key", \.key, .text("a path"), help: "")
+        Setting("ca", \.ca, .path, help: "")
+        Setting("certificate", \.certificate, .path, help: "")
+        Setting("key", \.key, .path, help: "")
         Setting(
             "crl",
             \.crl,

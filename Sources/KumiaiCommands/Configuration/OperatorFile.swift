@@ -7,6 +7,7 @@ struct OperatorFile: RoleFile {
 
     static let name = "operator.toml"
     static let author = "kumiai campaign init"
+    static let listing = "kumiai campaign init --help"
     static let title = "An operator, or an auditor, of a Kumiai consortium. Paths count from this file's directory."
     static let draft = OperatorFile()
     static let schema = SettingSchema<OperatorFile>([

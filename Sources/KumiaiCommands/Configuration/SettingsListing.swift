@@ -8,6 +8,10 @@ struct SettingsListing: ParsableArguments {
 
     @OptionGroup var json: JSONOption
 
+    func validate() throws {
+        guard !markdown || !json.isOn else { throw ValidationError("--markdown and --json exclude each other") }
+    }
+
     private struct Report: Encodable {
         let settings: [Row]
     }

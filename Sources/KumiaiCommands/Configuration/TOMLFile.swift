@@ -47,12 +47,16 @@ struct TOMLFile<Content: Configurable> {
         let unknown = error.unknown.isEmpty ? [] : ["has unknown keys: \(error.unknown.joined(separator: ", "))"]
         let problems = error.problems.map { $0.message.hasPrefix("is ") ? "\($0.key) \($0.message)" : "\($0)" }
         let role = (Content.self as? any RoleFile.Type).map { ", or is this not \($0.name)" } ?? ""
+        let listing = "`\(Self.listing)` lists all keys"
         return UsageError(
             "\(path): \((unknown + problems).joined(separator: "; "))",
-            hint: unknown.isEmpty
-                ? "`init` writes all keys with comments"
-                : "is a name misspelt\(role)? `init` writes all keys with comments"
+            hint: unknown.isEmpty ? listing : "is a name misspelt\(role)? \(listing)"
         )
+    }
+
+    /// The command that lists the keys.
+    private static var listing: String {
+        (Content.self as? any RoleFile.Type)?.listing ?? "kumiai campaign settings"
     }
 
     /// The same file, if all values are in range.

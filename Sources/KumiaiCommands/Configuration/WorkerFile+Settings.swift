@@ -20,7 +20,7 @@ extension WorkerFile {
             Setting(
                 "data",
                 \.data,
-                .text("a path"),
+                .path,
                 help: "Models, the outbox, receipts, and sent.jsonl: a line for everything that left this site."
             )
             Setting(
@@ -49,7 +49,7 @@ extension WorkerFile.TrainingSection {
         Setting(
             "demonstrations",
             \.demonstrations,
-            .text("a path"),
+            .path,
             help: """
                 A robomimic or ALOHA HDF5 file, or a directory of ALOHA files. They are read here and nowhere else.
                 """

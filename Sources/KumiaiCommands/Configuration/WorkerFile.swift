@@ -34,13 +34,14 @@ struct WorkerFile: RoleFile {
 
     static let name = "worker.toml"
     static let author = "kumiai worker init"
+    static let listing = "kumiai worker settings"
     static let title = "A Kumiai worker. Paths count from this file's directory."
     static let draft = WorkerFile()
 
     static func load(_ path: String) throws -> WorkerConfiguration {
         let file = try TOMLFile<WorkerFile>(path).checked()
         let content = file.content
-        let endpoint = try Endpoint(content.coordinator, key: "coordinator")
+        let endpoint = try Endpoint(content.coordinator, key: "\(file.path): coordinator")
         let proxy = try proxy(file)
         let certificate = file.resolve(content.identity.certificate)
         return WorkerConfiguration(

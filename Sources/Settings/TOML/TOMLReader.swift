@@ -25,6 +25,9 @@ struct TOMLReader {
     // MARK: Lines
 
     mutating func document() throws(TOMLDocument.SyntaxError) -> TOMLDocument {
+        if next == "\u{feff}" {
+            throw wrong("the file begins with a byte order mark (BOM): save it as UTF-8 without one")
+        }
         while true {
             try blanks(acrossLines: true)
             guard let first = next else { return result }
@@ -48,7 +51,9 @@ struct TOMLReader {
     private mutating func assignment() throws(Problem) {
         let (first, name) = (line, prefix + (try key("a key")))
         try blanks()
-        guard take("=") else { throw wrong("expected = after a key") }
+        guard take("=") else {
+            throw wrong(next == "." ? "keys with dots are not read here: use a [section]" : "expected = after a key")
+        }
         try blanks()
         let value = try value(depth: 0)
         guard result.entries.updateValue(.init(value: value, line: first), forKey: name) == nil else {
@@ -95,8 +100,11 @@ struct TOMLReader {
         position += 1
         var text = String.UnicodeScalarView()
         while let scalar = next, scalar != closing {
-            guard !Self.isOdd(scalar), scalar != "\n", scalar != "\r" else {
+            guard scalar != "\n", scalar != "\r" else {
                 throw wrong("a text ends in the line in which it begins, with \(closing)")
+            }
+            guard !Self.isOdd(scalar) else {
+                throw wrong("write the character \(Self.code(scalar)) as \\u and its code")
             }
             position += 1
             text.append(escapes && scalar == "\\" ? try escape() : scalar)
@@ -156,6 +164,9 @@ struct TOMLReader {
             position += 1
         }
         let word = text(start..<min(position, start + Self.longestWord))
+        if word.isEmpty, let scalar = next {
+            throw wrong("\(Self.code(scalar)) begins no value: expected a \"text\", a number, true, false or a [list]")
+        }
         guard position - start < Self.longestWord, let value = Self.value(of: word) else {
             throw wrong("\"\(word)\" is not a value: expected a \"text\", a number, true, false or a [list]")
         }
@@ -201,11 +212,18 @@ struct TOMLReader {
             if endsLine { return }
             guard !Self.isOdd(scalar) else {
                 throw wrong(
-                    "the character U+\(String(scalar.value, radix: 16, uppercase: true)) has no place in a configuration"
+                    "the character \(Self.code(scalar)) has no place in a configuration"
                 )
             }
             position += 1
         }
+    }
+
+    /// For error messages: a character that may not be visible.
+    private static func code(_ scalar: Unicode.Scalar) -> String {
+        let digits = String(scalar.value, radix: 16, uppercase: true)
+        let text = "U+" + String(repeating: "0", count: max(0, 4 - digits.count)) + digits
+        return scalar.isASCII && scalar.value > 0x20 && scalar.value < 0x7f ? "\(scalar) (\(text))" : text
     }
 
     /// Control characters, and what Unicode takes for the end of a line.

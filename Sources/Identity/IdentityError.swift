@@ -77,12 +77,12 @@ public struct IdentityError: Error, Equatable, Sendable, CustomStringConvertible
     }
 
     /// Creates an error with the contents of this thread's OpenSSL error queue, and empties the queue.
-    static func openSSL(_ code: Code, _ message: String) -> IdentityError {
+    static func openSSL(_ code: Code, _ message: String, hint: String = "") -> IdentityError {
         var reasons: [String] = []
         while case let error = ERR_get_error(), error != 0 {
             if let reason = ERR_reason_error_string(error) { reasons.append(plain(String(cString: reason))) }
         }
-        return IdentityError(code, message, detail: reasons.joined(separator: ", "))
+        return IdentityError(code, message, detail: reasons.joined(separator: ", "), hint: hint)
     }
 
     static func system(_ code: Code, _ message: String, _ path: String, hint: String = "") -> IdentityError {

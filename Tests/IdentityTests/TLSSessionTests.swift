@@ -57,6 +57,23 @@ import Testing
         )
     }
 
+    /// It is the user's own file that is wrong, and the error says which and what to do.
+    @Test func aKeyOfAnotherCertificateIsRefused() throws {
+        let consortium = try ConsortiumFixture()
+        let alice = try consortium.identity(.operator("alice")), bob = try consortium.identity(.operator("bob"))
+        #expect {
+            try TLSContext(
+                .client,
+                chain: [alice.certificate],
+                key: bob.key,
+                roots: TrustRoots([consortium.authority.certificate])
+            )
+        } throws: { error in
+            let error = error as? IdentityError
+            return error?.code == .malformed && error?.hint.contains("kumiai pki request") == true
+        }
+    }
+
     @Test func bothSidesLearnWhoTheOtherIs() throws {
         let link = try link()
         try link.handshake()

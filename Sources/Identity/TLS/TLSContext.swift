@@ -29,8 +29,9 @@ public final class TLSContext: @unchecked Sendable {
             SSL_CTX_check_private_key(context) == 1
         else {
             throw IdentityError.openSSL(
-                .failed,
-                "the key does not belong to the certificate, or cannot be used for TLS"
+                .malformed,
+                "the key does not belong to the certificate, or cannot be used for TLS",
+                hint: "name the key that the certificate was requested with; or request one: kumiai pki request"
             )
         }
         for certificate in chain.dropFirst() { _ = kumiai_ssl_ctx_add_chain_certificate(context, certificate.pointer) }

@@ -75,6 +75,9 @@ extension Disk {
     /// - Throws: `BlobError` if the file cannot be written.
     public func store(_ bytes: [UInt8], at path: String) throws {
         let draft = path + ".new"
+        // After a power failure in the middle of a rename, some file systems have both names for the file at `path`, and
+        // writing to the draft would write to that file.
+        remove(draft)
         try writeDurably(bytes, to: draft)
         try rename(draft, to: path)
         try synchronise(directory: Self.folder(of: path))

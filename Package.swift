@@ -70,7 +70,7 @@ let package = Package(
         // The core: values and decisions.
         room("Settings"),
         room("Federation", ["Settings"]),
-        room("Tensors", ["CPlatform"]),
+        room("Tensors", ["CPlatform", "CKernels"]),
         room("Contracts", ["Federation", "Tensors"]),
         room("Updates", ["Contracts", "Federation", "Tensors", "CKernels"]),
         room("Aggregation", ["Contracts", "Federation", "Tensors", "Updates", "CKernels"]),

@@ -92,8 +92,8 @@ public final class BlobStore: Sendable {
     /// - Throws: `BlobError` if the blob is missing, its bytes are not those of its name, or it cannot be moved.
     public func take(_ digest: Digest, from other: BlobStore) throws {
         try other.verify(digest)
-        try publish(other.path(of: digest), as: digest)
-        other.tags[digest] = nil
+        try share(digest, from: other)
+        other.remove(digest)
     }
 
     // MARK: Receiving blobs

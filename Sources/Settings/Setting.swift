@@ -5,10 +5,10 @@ public struct Setting<Root>: Sendable {
     public let key: String
     /// What it means; the template's comment and the table's text.
     public let help: String
-    /// The type of its value in a file.
-    let type: String
     /// What may be given, as it follows "expected"; empty: anything of its type.
     public let range: String
+    /// The same with the type of the value in a file.
+    let expectation: String
     /// What holds if nothing is given; `nil`: it must be given.
     public let fallback: TOMLValue?
     /// Written as a comment by the template, if it has its default.
@@ -19,9 +19,6 @@ public struct Setting<Root>: Sendable {
     let set: @Sendable (inout Root, TOMLValue) throws(SettingMismatch) -> Void
     /// Whether the current value is in range; `true` if the setting does not apply.
     let holds: @Sendable (Root) -> Bool
-
-    /// What may be given, with its type.
-    var expectation: String { SettingExpectation.text(type, range) }
 
     /// `nil`: the value is sound.
     func problem(of root: Root) -> String? { holds(root) ? nil : "expected \(range)" }
@@ -43,8 +40,8 @@ extension Setting {
         self.init(
             key: key,
             help: help,
-            type: conversion.type,
             range: conversion.range,
+            expectation: conversion.expectation,
             fallback: fallback.map(conversion.toml),
             isRare: isRare,
             get: { get($0).map(conversion.toml) },
@@ -106,8 +103,8 @@ extension Setting {
         return Setting<Whole>(
             key: key,
             help: help,
-            type: type,
             range: range,
+            expectation: expectation,
             fallback: fallback,
             isRare: isRare,
             get: { part($0).flatMap(get) },

@@ -12,14 +12,7 @@ public struct SettingConversion<Value>: Sendable {
 
 extension SettingConversion {
     /// What may be given, with its type.
-    var expectation: String { SettingExpectation.text(type, range) }
-}
-
-/// How error messages say what may be given.
-enum SettingExpectation {
-    static func text(_ type: String, _ range: String) -> String {
-        range.isEmpty || range == type ? type : "\(type): \(range)"
-    }
+    var expectation: String { range.isEmpty || range == type ? type : "\(type): \(range)" }
 }
 
 /// Why a value cannot be taken: a text that follows the setting's key.
@@ -34,10 +27,7 @@ extension SettingConversion where Value == Int {
             type: "a whole number",
             range: "a whole number",
             toml: { .integer($0) },
-            parse: { value in
-                guard case .integer(let number) = value else { return nil }
-                return number
-            },
+            parse: { $0.integer },
             holds: { _ in true }
         )
     }
@@ -47,10 +37,7 @@ extension SettingConversion where Value == Int {
             type: "a whole number",
             range: "\(range.lowerBound) to \(range.upperBound)" + (unit.isEmpty ? "" : " \(unit)"),
             toml: { .integer($0) },
-            parse: { value in
-                guard case .integer(let number) = value else { return nil }
-                return number
-            },
+            parse: { $0.integer },
             holds: range.contains
         )
     }
@@ -65,13 +52,7 @@ extension SettingConversion where Value == Double {
             type: "a number",
             range: range.text + (orZero ? ", or 0" : ""),
             toml: { .number($0) },
-            parse: { value in
-                switch value {
-                case .number(let number): number
-                case .integer(let number): Double(number)
-                default: nil
-                }
-            },
+            parse: { $0.number },
             holds: { range.contains($0) || orZero && $0 == 0 }
         )
     }
@@ -83,10 +64,7 @@ extension SettingConversion where Value == Bool {
             type: "true or false",
             range: "true or false",
             toml: { .flag($0) },
-            parse: { value in
-                guard case .flag(let flag) = value else { return nil }
-                return flag
-            },
+            parse: { $0.flag },
             holds: { _ in true }
         )
     }
@@ -101,16 +79,11 @@ extension SettingConversion where Value == String {
             type: "a text",
             range: expected,
             toml: { .text($0) },
-            parse: { value in
-                guard case .text(let text) = value else { return nil }
-                return text
-            },
+            parse: { $0.text },
             holds: holds
         )
     }
-}
 
-extension SettingConversion where Value == String {
     /// A path of the file system, which is not empty.
     public static var path: Self { .text("a path") { !$0.isEmpty && !$0.utf8.contains(0) } }
 }
@@ -124,12 +97,7 @@ extension SettingConversion where Value == [String] {
             type: "a list of texts",
             range: expected,
             toml: { .list($0.map(TOMLValue.text)) },
-            parse: { value in
-                guard case .list(let values) = value else { return nil }
-                var texts: [String] = []
-                for case .text(let text) in values { texts.append(text) }
-                return texts.count == values.count ? texts : nil
-            },
+            parse: { $0.texts },
             holds: holds
         )
     }
@@ -144,7 +112,7 @@ extension SettingConversion where Value: RawRepresentable & CaseIterable & Senda
             range: "one of \(words)",
             toml: { .text($0.rawValue) },
             parse: { value throws(SettingMismatch) in
-                guard case .text(let text) = value else { return nil }
+                guard let text = value.text else { return nil }
                 guard let choice = Value(rawValue: text) else {
                     throw SettingMismatch(message: "\"\(text)\" is none of \(words)")
                 }
@@ -169,7 +137,7 @@ extension SettingConversion {
             range: expected,
             toml: { .text(text($0)) },
             parse: { value throws(SettingMismatch) in
-                guard case .text(let text) = value else { return nil }
+                guard let text = value.text else { return nil }
                 guard let value = parse(text) else { throw SettingMismatch(message: "expected \(expected)") }
                 return value
             },
@@ -188,16 +156,13 @@ extension SettingConversion {
             range: expected,
             toml: { .list($0.map { .text(text($0)) }) },
             parse: { value throws(SettingMismatch) in
-                guard case .list(let values) = value else { return nil }
-                var elements: [Element] = []
-                for value in values {
-                    guard case .text(let text) = value else { return nil }
+                guard let texts = value.texts else { return nil }
+                return try texts.map { text throws(SettingMismatch) in
                     guard let element = parse(text) else {
                         throw SettingMismatch(message: "\"\(text)\" is not \(expected)")
                     }
-                    elements.append(element)
+                    return element
                 }
-                return elements
             },
             holds: { _ in true }
         )

@@ -211,7 +211,7 @@ import Worker
         let now = Date()
         let minute = Calendar.current.component(.hour, from: now) * 60 + Calendar.current.component(.minute, from: now)
         func clock(_ minute: Int) -> String { String(format: "%02d:%02d", minute / 60 % 24, minute % 60) }
-        // Uploads are not allowed now, and not for some hours.
+        // The next upload window opens in some hours.
         configuration.upload = TransferPolicy(hours: DailyHours("\(clock(minute + 300))-\(clock(minute + 360))"))
         configuration.download = TransferPolicy(megabitsPerSecond: 16)
         let waiting = try SyntheticSite(configuration)

@@ -1,3 +1,4 @@
+import Settings
 import Contracts
 import ArgumentParser
 import Coordinator
@@ -67,7 +68,7 @@ struct CampaignCheckCommand: Command {
         )
         if let base {
             let model = try SafetensorsFile(path: base)
-            try PlanFile.requireNone(PlanCompatibility.problems(of: plan, base: model), of: self.plan)
+            try SettingProblem.requireNone(PlanCompatibility.problems(of: plan, base: model), of: self.plan)
             // With alternating factors, the updates of odd and even rounds differ in size.
             let (odd, even) = (updateBytes(plan, model.layout, round: 1), updateBytes(plan, model.layout, round: 2))
             report.updateBytes = UInt64(max(odd, even))

@@ -1,3 +1,4 @@
+import Settings
 import ArgumentParser
 import Federation
 import Foundation
@@ -61,7 +62,7 @@ struct CampaignInitCommand: Command {
     func execute() async throws {
         let plan = try plan()
         // Before anything is written.
-        try PlanFile.requireNone(plan.problems, of: "these options")
+        try SettingProblem.requireNone(plan.problems, of: "these options")
         let text = plan.template
         let place = try PlanLocation(in: directory, for: plan, text: text)
         let file = try OperatorFile.write(to: directory, coordinator: coordinator)

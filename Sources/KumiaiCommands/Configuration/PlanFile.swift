@@ -13,11 +13,13 @@ enum PlanFile {
     }
 
     private static func checked(_ file: TOMLFile<Plan>) throws -> Plan {
-        try requireNone(file.content.problems, of: file.path)
+        try SettingProblem.requireNone(file.content.problems, of: file.path)
         return file.content
     }
+}
 
-    /// Throws all of a plan's problems at once.
+extension SettingProblem {
+    /// Throws all problems of a file at once; nothing if there are none.
     static func requireNone(_ problems: [SettingProblem], of path: String) throws {
         guard !problems.isEmpty else { return }
         throw UsageError("\(path): " + problems.map(\.description).joined(separator: "; "))

@@ -61,10 +61,7 @@ struct TOMLFile<Content: Configurable> {
 
     /// The same file, if all values are in range.
     func checked() throws -> TOMLFile {
-        let problems = Content.schema.problems(of: content)
-        guard problems.isEmpty else {
-            throw UsageError("\(path): " + problems.map(\.description).joined(separator: "; "))
-        }
+        try SettingProblem.requireNone(Content.schema.problems(of: content), of: path)
         return self
     }
 

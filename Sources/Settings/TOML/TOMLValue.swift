@@ -37,3 +37,22 @@ public enum TOMLValue: Equatable, Sendable {
         }
     }
 }
+
+/// The value as a type of the language; `nil` if it is of another type.
+extension TOMLValue {
+    var text: String? { if case .text(let text) = self { text } else { nil } }
+    var integer: Int? { if case .integer(let value) = self { value } else { nil } }
+    var flag: Bool? { if case .flag(let value) = self { value } else { nil } }
+
+    /// With or without decimals.
+    var number: Double? {
+        if case .number(let value) = self { value } else { integer.map(Double.init) }
+    }
+
+    /// `nil` also if one of the list is no text.
+    var texts: [String]? {
+        guard case .list(let values) = self else { return nil }
+        let texts = values.compactMap(\.text)
+        return texts.count == values.count ? texts : nil
+    }
+}

@@ -87,11 +87,7 @@ public final class SafetensorsFile: Sendable {
     ///
     /// - Throws: `SafetensorsError` if a tensor holds no weights, `InputFileError` if the elements cannot be read.
     public func float32s(_ range: Range<Int>) throws -> [Float] {
-        let values = try FileValues(self)
-        return try [Float](unsafeUninitializedCapacity: range.count) { buffer, initialized in
-            try values.read(UnsafeMutableBufferPointer(rebasing: buffer[..<range.count]), from: range.lowerBound)
-            initialized = range.count
-        }
+        try FileValues(self).values(range)
     }
 
     /// The block size for reading a whole file.

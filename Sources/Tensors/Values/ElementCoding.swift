@@ -1,3 +1,5 @@
+import CKernels
+
 /// Conversion of elements from and to float32.
 extension ElementType {
     /// Whether models may have weights of this type: float32, bfloat16 and float16.
@@ -17,8 +19,8 @@ extension ElementType {
         switch self {
         case .f32: UnsafeMutableRawBufferPointer(values).copyMemory(from: bytes)
         case .bf16:
-            bytes.withMemoryRebound(to: UInt16.self) { halves in
-                for index in values.indices { values[index] = Float(bitPattern: UInt32(halves[index]) << 16) }
+            bytes.withMemoryRebound(to: UInt16.self) {
+                kumiai_expand_bfloat16($0.baseAddress, values.baseAddress, Int64(values.count))
             }
         case .f16:
             bytes.withMemoryRebound(to: UInt16.self) { halves in
@@ -34,8 +36,8 @@ extension ElementType {
         switch self {
         case .f32: bytes.copyMemory(from: UnsafeRawBufferPointer(values))
         case .bf16:
-            bytes.withMemoryRebound(to: UInt16.self) { halves in
-                for index in values.indices { halves[index] = Self.bfloat16(values[index]) }
+            bytes.withMemoryRebound(to: UInt16.self) {
+                kumiai_round_bfloat16(values.baseAddress, $0.baseAddress, Int64(values.count))
             }
         case .f16:
             bytes.withMemoryRebound(to: UInt16.self) { halves in
@@ -43,13 +45,6 @@ extension ElementType {
             }
         default: preconditionFailure("\(rawValue) holds no weights")
         }
-    }
-
-    private static func bfloat16(_ value: Float) -> UInt16 {
-        let bits = value.bitPattern
-        guard value.isFinite else { return UInt16(bits >> 16) | (value.isNaN ? 0x40 : 0) }
-        let rounded = UInt16((bits + 0x7fff + (bits >> 16 & 1)) >> 16)
-        return rounded & 0x7f80 == 0x7f80 ? rounded & 0x8000 | 0x7f7f : rounded
     }
 
     private static func float16(_ value: Float) -> UInt16 {

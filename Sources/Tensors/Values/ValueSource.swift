@@ -24,6 +24,19 @@ package enum ValueBlocks {
 }
 
 extension ValueSource {
+    /// Returns the numbers in a range.
+    ///
+    /// - Throws: what reading throws.
+    package func values(_ range: Range<Int>) throws -> [Float] {
+        // All empty arrays share one storage object, which must not be written to concurrently below.
+        guard !range.isEmpty else { return [] }
+        return try [Float](unsafeUninitializedCapacity: range.count) { buffer, count in
+            buffer.initialize(repeating: 0)
+            try read(UnsafeMutableBufferPointer(rebasing: buffer[..<range.count]), from: range.lowerBound)
+            count = range.count
+        }
+    }
+
     package func forEachBlock(_ body: (UnsafeBufferPointer<Float>) throws -> Void) throws {
         let block = UnsafeMutableBufferPointer<Float>.allocate(
             capacity: min(max(1, elementCount), ValueBlocks.elements)

@@ -50,7 +50,7 @@ struct Float32Encoding: UpdateEncoding {
     func write(_ values: any ValueSource, to writer: SafetensorsWriter) throws {
         try values.forEachBlock { block in
             try requireFinite(block)
-            try writer.append(UnsafeRawBufferPointer(block))
+            try writer.append(block)
         }
     }
 }

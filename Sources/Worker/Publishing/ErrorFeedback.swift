@@ -38,7 +38,7 @@ struct ErrorFeedback {
         let draft = path(round) + ".new"
         let metadata = [(name: "campaign", value: campaign.text), (name: "layout", value: layout.hex)]
         let writer = try SafetensorsWriter(path: draft, layout: rests, metadata: metadata)
-        try rest.forEachBlock { try writer.append(UnsafeRawBufferPointer($0)) }
+        try rest.forEachBlock { try writer.append($0) }
         try writer.finish()
         try SystemDisk().rename(draft, to: path(round))
         // Durable before the update is published: an update without its new rest would make the old rest count twice.

@@ -5,8 +5,12 @@ import Glibc
 /// The memory of one message while it is packed: protobuf-c structures point to each other and are freed together.
 final class Arena {
     private var blocks: [UnsafeMutableRawPointer] = []
+    private var payloads: [Payload] = []
 
     deinit { for block in blocks { free(block) } }
+
+    /// Keeps bytes alive to which a message points.
+    func keep(_ payload: Payload) { payloads.append(payload) }
 
     private func allocate(_ byteCount: Int) -> UnsafeMutableRawPointer {
         let block = malloc(max(1, byteCount))!

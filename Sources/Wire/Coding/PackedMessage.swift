@@ -4,13 +4,10 @@ import CProtobufC
 public final class PackedMessage {
     private let arena: Arena
     private let message: UnsafePointer<ProtobufCMessage>
-    // Keeps alive the bytes that the message points to.
-    private let payload: Payload?
     public let byteCount: Int
 
-    init<Message>(_ arena: Arena, _ message: UnsafeMutablePointer<Message>, payload: Payload? = nil) {
+    init<Message>(_ arena: Arena, _ message: UnsafeMutablePointer<Message>) {
         self.arena = arena
-        self.payload = payload
         self.message = UnsafeRawPointer(message).assumingMemoryBound(to: ProtobufCMessage.self)
         byteCount = protobuf_c_message_get_packed_size(self.message)
     }
@@ -20,7 +17,7 @@ public final class PackedMessage {
         precondition(buffer.count >= byteCount)
         guard byteCount > 0 else { return }
         protobuf_c_message_pack(message, buffer.baseAddress!.assumingMemoryBound(to: UInt8.self))
-        withExtendedLifetime((arena, payload)) {}
+        withExtendedLifetime(arena) {}
     }
 
     public var bytes: [UInt8] {
@@ -30,12 +27,3 @@ public final class PackedMessage {
         }
     }
 }
-
-/// The content of one length-delimited frame.
-public protocol WireFrame: Sendable {
-    init(unpacking bytes: UnsafeRawBufferPointer) throws
-    var packed: PackedMessage { get }
-}
-
-extension ClientFrame: WireFrame {}
-extension ServerFrame: WireFrame {}

@@ -14,9 +14,10 @@ public struct BlobChunk: Sendable {
 
 extension BlobChunk {
     func packed(in arena: Arena) -> UnsafeMutablePointer<Kumiai__V1__BlobChunk> {
-        arena.make(kumiai__v1__blob_chunk__init) {
+        // Not copied: the arena keeps the data until the message is packed.
+        arena.keep(payload)
+        return arena.make(kumiai__v1__blob_chunk__init) {
             $0.offset = offset
-            // Not copied: PackedMessage keeps the payload alive until it is packed.
             $0.data.len = payload.count
             $0.data.data = payload.start.assumingMemoryBound(to: UInt8.self)
         }

@@ -3,17 +3,10 @@ import KumiaiProto
 
 extension ClientFrame {
     public var packed: PackedMessage {
-        let arena = Arena()
-        var payload: Payload?
-        if case .blobChunk(let chunk) = message { payload = chunk.payload }
-        return PackedMessage(
-            arena,
-            arena.make(kumiai__v1__client_message__init) { m in
-                m.id = id
-                fill(&m, arena)
-            },
-            payload: payload
-        )
+        pack(kumiai__v1__client_message__init) { m, arena in
+            m.id = id
+            fill(&m, arena)
+        }
     }
 
     private func fill(_ m: inout Kumiai__V1__ClientMessage, _ arena: Arena) {

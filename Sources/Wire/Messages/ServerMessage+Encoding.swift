@@ -3,17 +3,10 @@ import KumiaiProto
 
 extension ServerFrame {
     public var packed: PackedMessage {
-        let arena = Arena()
-        var payload: Payload?
-        if case .blobChunk(let chunk) = message { payload = chunk.payload }
-        return PackedMessage(
-            arena,
-            arena.make(kumiai__v1__server_message__init) { m in
-                m.in_reply_to = inReplyTo
-                fill(&m, arena)
-            },
-            payload: payload
-        )
+        pack(kumiai__v1__server_message__init) { m, arena in
+            m.in_reply_to = inReplyTo
+            fill(&m, arena)
+        }
     }
 
     private func fill(_ m: inout Kumiai__V1__ServerMessage, _ arena: Arena) {
@@ -100,5 +93,3 @@ extension ServerFrame {
         }
     }
 }
-
-// MARK: Unpacking

@@ -1,6 +1,36 @@
 import Federation
 import KumiaiProto
 
+extension Genesis {
+    func packed(in arena: Arena) -> UnsafeMutablePointer<Kumiai__V1__Founded> {
+        arena.make(kumiai__v1__founded__init) { m in
+            m.consortium = arena.string(consortium)
+            m.ca_digest = arena.bytes(authority)
+            m.log_key = arena.bytes(logKey)
+            m.coordinator_certificate = arena.bytes(coordinatorCertificate)
+            m.log_key_signature = arena.bytes(logKeySignature)
+        }
+    }
+
+    init(_ m: Kumiai__V1__Founded) throws {
+        self.init(
+            consortium: try Field.text(m.consortium, "founded.consortium"),
+            authority: try Field.digest(m.ca_digest, "founded.ca_digest"),
+            logKey: try Field.bytes(m.log_key, "founded.log_key", atMost: 32),
+            coordinatorCertificate: try Field.bytes(
+                m.coordinator_certificate,
+                "founded.coordinator_certificate",
+                atMost: WireLimits.certificateBytes
+            ),
+            logKeySignature: try Field.bytes(
+                m.log_key_signature,
+                "founded.log_key_signature",
+                atMost: WireLimits.signatureBytes
+            )
+        )
+    }
+}
+
 extension CampaignChange {
     func packed(in arena: Arena) -> UnsafeMutablePointer<Kumiai__V1__CampaignChanged> {
         arena.make(kumiai__v1__campaign_changed__init) { m in
@@ -86,6 +116,34 @@ extension PlanAmendment {
             extensions: m.extensions.map {
                 Extensions(seconds: Int($0.pointee.seconds), maximum: Int($0.pointee.maximum))
             }
+        )
+    }
+}
+
+extension ReleaseCutting {
+    func packed(in arena: Arena) -> UnsafeMutablePointer<Kumiai__V1__ReleaseCut> {
+        arena.make(kumiai__v1__release_cut__init) { m in
+            m.name = arena.string(name.text)
+            m.campaign = arena.string(campaign.text)
+            m.model_digest = arena.bytes(model.digest)
+            m.model_bytes = model.byteCount
+            m.layout_digest = arena.bytes(model.layout)
+            m.cut_by = arena.string(cutBy)
+            m.round = UInt32(clamping: round ?? 0)
+        }
+    }
+
+    init(_ m: Kumiai__V1__ReleaseCut) throws {
+        self.init(
+            name: try Field.name(m.name, "release_cut.name"),
+            campaign: try Field.name(m.campaign, "release_cut.campaign"),
+            model: ModelReference(
+                digest: try Field.digest(m.model_digest, "release_cut.model_digest"),
+                layout: try Field.digest(m.layout_digest, "release_cut.layout_digest"),
+                byteCount: m.model_bytes
+            ),
+            cutBy: try Field.text(m.cut_by, "release_cut.cut_by"),
+            round: m.round == 0 ? nil : Int(m.round)
         )
     }
 }

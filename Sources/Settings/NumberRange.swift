@@ -24,8 +24,8 @@ public struct NumberRange: Equatable, Sendable {
     }
 
     /// The upper bound is in the range, the lower one is not.
-    public static func above(_ lower: Double, to upper: Double = .infinity) -> NumberRange {
-        NumberRange(lower, upper, includesLower: false, includesUpper: upper.isFinite)
+    public static func above(_ lower: Double, to upper: Double) -> NumberRange {
+        NumberRange(lower, upper, includesLower: false, includesUpper: true)
     }
 
     /// NaN and infinite numbers are in no range.
@@ -36,7 +36,6 @@ public struct NumberRange: Equatable, Sendable {
 
     /// As it follows "expected".
     public var text: String {
-        if upper == .infinity { return "a number above \(Self.text(lower))" }
         if includesLower && includesUpper { return "\(Self.text(lower)) to \(Self.text(upper))" }
         return (includesLower ? "at least " : "more than ") + Self.text(lower)
             + (includesUpper ? " and at most " : " and less than ") + Self.text(upper)

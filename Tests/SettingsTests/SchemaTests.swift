@@ -118,7 +118,7 @@ struct SchemaTests {
         (NumberRange.from(0, to: 1), "0 to 1", [0, 0.5, 1], [-0.1, 1.1]),
         (.from(0, below: 1), "at least 0 and less than 1", [0, 0.9], [1, -1]),
         (.above(0, to: 0.25), "more than 0 and at most 0.25", [0.25, 1e-9], [0, 0.26]),
-        (.above(0), "a number above 0", [1e300], [0, -1]),
+        (.above(0, to: 100), "more than 0 and at most 100", [1e-300, 100], [0, -1, 1e300]),
     ])
     func aRangeSaysWhatItContains(range: NumberRange, text: String, inside: [Double], outside: [Double]) {
         #expect(range.text == text)

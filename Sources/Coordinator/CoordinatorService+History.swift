@@ -102,17 +102,17 @@ extension CoordinatorService {
     }
 
     /// The coordinator's problems, as its status reports them.
-    nonisolated func troubles(_ facts: StatusFacts) async -> [String] {
+    nonisolated func problems(_ facts: StatusFacts) async -> [String] {
         var found: [String] = []
         do { try await workers.runIfActive { [ledger] in try ledger.requireWhole() } } catch {
             found.append("nothing is decided, and nothing is answered from the ledger: \(error)")
         }
-        found += facts.troubles.decisions
+        found += facts.problems.decisions
         if facts.isDiskFull {
             found.append("the disk is full: sites cannot upload; free disk space in \(files.directory)")
         }
         found += facts.notices.compactMap { $0.text(at: now()) }
-        if let startupWait = facts.troubles.startupWait { found.append(startupWait) }
+        if let startupWait = facts.problems.startupWait { found.append(startupWait) }
         if let step = clockStep {
             found.append(
                 """

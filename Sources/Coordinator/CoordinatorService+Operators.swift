@@ -239,7 +239,7 @@ extension CoordinatorService {
     /// The facts that a status contains, all taken at the same moment.
     struct StatusFacts: Sendable {
         var report: StatusReport
-        let troubles: (decisions: [String], startupWait: String?)
+        let problems: (decisions: [String], startupWait: String?)
         let notices: [ExpiryNotice]
         let isDiskFull: Bool
     }
@@ -248,19 +248,19 @@ extension CoordinatorService {
     nonisolated func status(of named: [SiteID]? = nil) async -> StatusReport {
         let facts = await statusFacts(of: named)
         var report = facts.report
-        report.troubles = await troubles(facts)
+        report.problems = await problems(facts)
         return report
     }
 
     private func statusFacts(of named: [SiteID]?) async -> StatusFacts {
         let (time, consortium, seen, refused) = (now(), configuration.consortium, seenSites, refusedSites)
-        let (report, troubles) = await look { driver in
+        let (report, problems) = await look { driver in
             (
                 driver.status(of: named, consortium: consortium, seen: seen, refused: refused, at: time),
-                driver.troubles(at: time)
+                driver.problems(at: time)
             )
         }
-        return StatusFacts(report: report, troubles: troubles, notices: certificateNotices, isDiskFull: isDiskFull)
+        return StatusFacts(report: report, problems: problems, notices: certificateNotices, isDiskFull: isDiskFull)
     }
 
     /// Returns the size of the largest update that a site may upload now; `nil` if no campaign accepts updates from it.

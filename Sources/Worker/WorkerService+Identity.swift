@@ -36,9 +36,9 @@ extension WorkerService {
                 "certificates reloaded",
                 metadata: ["valid_until": "\(identity.chain[0].notAfter.text)", "file": "\(configuration.certificate)"]
             )
-            identityTrouble = nil
+            identityProblem = nil
         case .refused(let error):
-            identityTrouble = "the changed certificate files are not valid; the previous ones stay in use: \(error)"
+            identityProblem = "the changed certificate files are not valid; the previous ones stay in use: \(error)"
             logger.error(
                 "certificates were not reloaded: the previous ones stay in use",
                 metadata: [
@@ -83,7 +83,7 @@ extension WorkerService {
     /// Problems of certificates for the status; `nil` if there are none.
     var certificateNotice: String? {
         let time = clock()
-        let texts = (identityTrouble.map { [$0] } ?? []) + identity.notices.compactMap { $0.text(at: time) }
+        let texts = (identityProblem.map { [$0] } ?? []) + identity.notices.compactMap { $0.text(at: time) }
         return texts.isEmpty ? nil : texts.joined(separator: "; ")
     }
 

@@ -16,7 +16,7 @@ package actor WorkerService {
     var identity: WorkerIdentity { reloading.current }
     var reminder = CertificateReminder()
     /// The reason why the current certificate files are not in use; `nil` if they are.
-    var identityTrouble: String?
+    var identityProblem: String?
     /// Describes the difference of the clocks at their last comparison; `nil` if it was small enough.
     var clockNotice: String?
     nonisolated let logger: Logger
@@ -275,7 +275,7 @@ package actor WorkerService {
             heartbeat: heartbeat,
             receipts: receiptCount,
             heardAt: heardAt,
-            trouble: training.waitsForRoom ? Self.roomTrouble : driver.trouble?.text,
+            trouble: training.waitsForRoom ? Self.fullDiskProblem : driver.problem?.text,
             waitsBecause: waitingReason,
             certificateEnd: identity.chain[0].notAfter,
             certificateNotice: certificateNotice,
@@ -293,14 +293,14 @@ package actor WorkerService {
         }
     }
 
-    private static let roomTrouble = "the disk is full: the update waits for free space"
+    private static let fullDiskProblem = "the disk is full: the update waits for free space"
 
-    /// The trouble that is sent to the coordinator; a certificate that ends soon counts as one.
-    private var toldTrouble: String {
-        if training.waitsForRoom { return Self.roomTrouble }
-        if let trouble = driver.trouble { return trouble.summary }
+    /// The problem that is sent to the coordinator; a certificate that ends soon counts as one.
+    private var reportedProblem: String {
+        if training.waitsForRoom { return Self.fullDiskProblem }
+        if let problem = driver.problem { return problem.summary }
         // The error itself contains names of files, so it is not sent.
-        if identityTrouble != nil { return "the changed certificate files are not valid" }
+        if identityProblem != nil { return "the changed certificate files are not valid" }
         return identity.notices.lazy.compactMap { $0.text(at: self.clock()) }.first ?? ""
     }
 
@@ -309,7 +309,7 @@ package actor WorkerService {
             localLoss: training.loss.isFinite ? training.loss : 0,
             bytesUp: meter.up,
             bytesDown: meter.down,
-            trouble: toldTrouble,
+            problem: reportedProblem,
             displayName: configuration.displayName
         )
         switch driver.machine.work {

@@ -2,7 +2,7 @@ import Federation
 import Foundation
 
 /// The status file that `kumiai worker status` reads. A running worker writes it when something changes, and at least
-/// every 10 seconds.
+/// every 10 seconds. The properties are its keys, which other programs read: they never change.
 package struct WorkerStatus: Codable, Sendable {
     package let site: String
     package let pid: Int

@@ -140,7 +140,7 @@ import Wire
         effects = driver.handle(.read(state, ledger.snapshot), at: start)
         #expect(driver.machine.state == state && effects.entries == nil)
         #expect(effects.contains { if case .wake(.retry, _) = $0 { true } else { false } })
-        #expect(driver.troubles(at: start).decisions.contains { $0.contains("no room") })
+        #expect(driver.problems(at: start).decisions.contains { $0.contains("no room") })
         // The sites that connected meanwhile are in the round.
         effects = driver.handle(.due(.retry), at: start + 5)
         guard case .roundOpened(let opening)? = effects.entries?.first?.body else {

@@ -151,7 +151,7 @@ enum Samples {
         localLoss: 0.25,
         bytesUp: 1,
         bytesDown: 2,
-        trouble: "a disk is full",
+        problem: "a disk is full",
         displayName: "大阪工場"
     )
 
@@ -232,7 +232,7 @@ enum Samples {
                     )
                 ],
                 models: ["A"],
-                troubles: ["the clock is wrong"]
+                problems: ["the clock is wrong"]
             )
         ),
     ].map { (message: ServerMessage) in ServerFrame(inReplyTo: 7, message) }

@@ -50,10 +50,10 @@ import Worker
             consortium.wait { (workerStatus()["trouble"] as? String)?.contains("our certificate has expired") == true },
             "\(workerStatus())"
         )
-        let trouble = workerStatus()["trouble"] as? String ?? ""
+        let problem = workerStatus()["trouble"] as? String ?? ""
         #expect(
-            trouble.contains(end) && trouble.contains("this machine's clock says") && trouble.contains("pki renew"),
-            "\(trouble)"
+            problem.contains(end) && problem.contains("this machine's clock says") && problem.contains("pki renew"),
+            "\(problem)"
         )
         #expect(
             consortium.wait { (workerStatus()["certificate_notice"] as? String)?.contains("ended at \(end)") == true },

@@ -44,11 +44,11 @@ import Testing
         let worker = try consortium.startWorker(0)
         try #require(consortium.wait { consortium.siteActivity == "training" })
         disk.fill()
-        func trouble() -> String {
+        func problem() -> String {
             ((try? consortium.status())?["sites"] as? [[String: Any]])?.first?["trouble"] as? String ?? ""
         }
         #expect(
-            consortium.wait(seconds: 60) { trouble().contains("the update waits for free space") },
+            consortium.wait(seconds: 60) { problem().contains("the update waits for free space") },
             "\(consortium.log("acme-osaka").suffix(1500))"
         )
         let ask = ["worker", "status", "--config", consortium.path("acme-osaka/worker.toml")]

@@ -258,7 +258,7 @@ import Testing
     }
 
     /// The worker reports the reason, sends nothing, and continues.
-    @Test func aTrainingThatDivergesIsATroubleWithAReason() throws {
+    @Test func aTrainingThatDivergesIsAProblemWithAReason() throws {
         let consortium = try Consortium(sites: 1, localSteps: 6)
         try consortium.edit("operator/plan.toml", "learning_rate = 0.001", "learning_rate = 1e36")
         let coordinator = try consortium.startCoordinator()

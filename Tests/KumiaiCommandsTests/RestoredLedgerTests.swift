@@ -15,7 +15,7 @@ import Testing
     private func absence(_ consortium: Consortium) -> String {
         ((try? consortium.status())?["sites"] as? [[String: Any]])?.first?["absence"] as? String ?? ""
     }
-    private func troubles(_ consortium: Consortium) -> String {
+    private func problems(_ consortium: Consortium) -> String {
         ((try? consortium.status())?["troubles"] as? [String] ?? []).joined()
     }
 
@@ -58,7 +58,7 @@ import Testing
         let coordinator = try consortium.startCoordinator()
         var workers = try [0, 1].map(consortium.startWorker)
         try #require(
-            consortium.wait { troubles(consortium).contains("an older backup was restored") },
+            consortium.wait { problems(consortium).contains("an older backup was restored") },
             "\(consortium.log("coordinator"))"
         )
         // The receipts of either site can restore entries.
@@ -173,7 +173,7 @@ import Testing
 
         coordinator = try consortium.startCoordinator()
         try #require(
-            consortium.wait { troubles(consortium).contains("has just started") },
+            consortium.wait { problems(consortium).contains("has just started") },
             "\(consortium.log("coordinator"))"
         )
         let entries = try consortium.status()["ledger_entries"] as? Int
@@ -187,7 +187,7 @@ import Testing
             "\(consortium.log("coordinator"))"
         )
         #expect(!consortium.log("acme-osaka").contains("accept-loss"))
-        #expect(consortium.campaign["phase"] as? String == "completed" && troubles(consortium).isEmpty)
+        #expect(consortium.campaign["phase"] as? String == "completed" && problems(consortium).isEmpty)
         let all = try receipts(consortium)
         #expect(evidence.allSatisfy { all[$0.key] == $0.value })
         #expect(try consortium.finish(coordinator).status == 0)
@@ -340,7 +340,7 @@ import Testing
             ["campaign", "open", consortium.path("operator/plan.toml")] + consortium.operatorConfig
         )
         #expect(again.status == 5 && again.error.contains("was removed or replaced while it was in use"), "\(again)")
-        #expect(troubles(consortium).contains("was removed or replaced while it was in use"))
+        #expect(problems(consortium).contains("was removed or replaced while it was in use"))
         #expect(rename(ledger + ".away", ledger) == 0)
         #expect(
             try consortium.attempt(

@@ -125,7 +125,7 @@ import Wire
         #expect(effects.contains { if case .close(link) = $0 { true } else { false } })
         #expect(!effects.contains { if case .setAside = $0 { true } else { false } }, "receipts are evidence")
         _ = driver.handle(.disconnected(WorkerFailure("the link ended")))
-        #expect(driver.trouble?.text.contains("7 entries") == true && !driver.machine.isConnected)
+        #expect(driver.problem?.text.contains("7 entries") == true && !driver.machine.isConnected)
     }
 
     @Test func afterAnAcceptedLossReceiptsThatAreGoneAreSetAside() throws {
@@ -167,7 +167,7 @@ import Wire
         var (driver, _) = opened()
         let first = driver.handle(.admitted(link, .train(task), isAsSent: true)).downloads[0].0
         _ = driver.handle(.transferFailed(first, WorkerFailure("cut off", kind: .noRoom)))
-        #expect(driver.trouble?.summary == "the model could not be fetched: the disk is full")
+        #expect(driver.problem?.summary == "the model could not be fetched: the disk is full")
         let second = driver.handle(.due(.retry)).downloads[0].0
         #expect(driver.handle(.transferred(first)).isEmpty && second != first)
         #expect(driver.handle(.transferred(second)).downloads.count == 1)

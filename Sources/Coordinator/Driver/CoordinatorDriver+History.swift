@@ -143,10 +143,10 @@ extension CoordinatorDriver {
     }
 
     /// The problems with the coordinator's decisions, as its status reports them.
-    package func troubles(at now: Timestamp) -> (decisions: [String], startupWait: String?) {
+    package func problems(at now: Timestamp) -> (decisions: [String], startupWait: String?) {
         var found: [String] = []
         if let obstacle = obstacle(at: now) { found.append("\(obstacle.message); \(obstacle.hint)") }
-        if let trouble { found.append(trouble) }
+        if let ledgerFailure { found.append(ledgerFailure) }
         let waiting = startupWait.map {
             """
             the coordinator has just started: it decides nothing before all sites of the campaign are connected, or \

@@ -18,8 +18,8 @@ package struct CoordinatorDriver: Sendable {
     package internal(set) var recovery: LedgerRecovery?
     /// The wait for the sites after a start; `nil` once enough of them have reported what they have seen.
     package internal(set) var startupWait: StartupWait?
-    /// Why the last decision could not be written; `nil` if it was written.
-    package private(set) var trouble: String?
+    /// Why the ledger could not be written or read the last time; `nil` if it could.
+    package private(set) var ledgerFailure: String?
     private var disk = DiskState.agrees
     /// Events that arrived while the ledger was written or read.
     private var backlog: [CoordinatorEvent] = []
@@ -185,7 +185,7 @@ package struct CoordinatorDriver: Sendable {
         case .tick: decide(at: now) { $0.handle(.tick, at: now) }
         case .retry:
             retryIsSet = false
-            if case .unknown = disk { turn.prompt.append(.reload) } else { trouble = nil }
+            if case .unknown = disk { turn.prompt.append(.reload) } else { ledgerFailure = nil }
             if let obstacle = obstacle(at: now) { note(.undecided(obstacle.message, hint: obstacle.hint)) }
         case .fullAttendance:
             startupWait?.acceptQuorum()
@@ -199,7 +199,7 @@ package struct CoordinatorDriver: Sendable {
 
     private mutating func appended(_ snapshot: LedgerSnapshot, at now: Timestamp) -> [CoordinatorEffect] {
         guard case .writing(let written) = disk else { return [] }
-        (disk, ledger, trouble) = (.agrees, snapshot, nil)
+        (disk, ledger, ledgerFailure) = (.agrees, snapshot, nil)
         if written.declaresLoss { historyIsWhole() }
         if let restoration = written.restoration { answerShown(restoration.request) }
         let settled = turn.prompt + turn.held
@@ -210,7 +210,7 @@ package struct CoordinatorDriver: Sendable {
     /// unknown until the ledger is read again.
     private mutating func appendFailed(_ reason: String) -> [CoordinatorEffect] {
         guard case .writing(let lost) = disk else { return [] }
-        trouble = "nothing is decided, because the ledger cannot be written: \(reason)"
+        ledgerFailure = "nothing is decided, because the ledger cannot be written: \(reason)"
         let refusal = Refusal(
             .unavailable,
             "the coordinator cannot write its ledger: \(reason)",
@@ -235,13 +235,13 @@ package struct CoordinatorDriver: Sendable {
         turn = Turn()
         switch disk {
         case .reading(let restoration?): restored(restoration)
-        case .unknown: trouble = nil
+        case .unknown: ledgerFailure = nil
         case .reading(nil), .agrees, .writing: break
         }
         disk = .agrees
         let effects = turn.prompt + turn.held
         // Give a disk that has just failed some seconds, unless a request is waiting.
-        return effects + (trouble == nil || !backlog.isEmpty || isStopping ? takeTurn(at: now) : alarms(at: now))
+        return effects + (ledgerFailure == nil || !backlog.isEmpty || isStopping ? takeTurn(at: now) : alarms(at: now))
     }
 
     private mutating func readFailed(_ reason: String, at now: Timestamp) -> [CoordinatorEffect] {
@@ -256,7 +256,7 @@ package struct CoordinatorDriver: Sendable {
             ]
         }
         disk = .unknown
-        trouble = "nothing is decided, because the ledger cannot be read: \(reason)"
+        ledgerFailure = "nothing is decided, because the ledger cannot be read: \(reason)"
         mustResume = true
         return effects + takeTurn(at: now)
     }
@@ -271,7 +271,7 @@ package struct CoordinatorDriver: Sendable {
 
     private mutating func alarms(at now: Timestamp) -> [CoordinatorEffect] {
         guard startupWait == nil else { return [] }
-        guard trouble == nil, !mustResume, obstacle(at: now) == nil else {
+        guard ledgerFailure == nil, !mustResume, obstacle(at: now) == nil else {
             // A tick that is due would only fail again immediately.
             guard !retryIsSet else { return [.cancel(.tick)] }
             retryIsSet = true

@@ -8,7 +8,7 @@ public struct StatusReport: Equatable, Sendable {
     public var sites: [SiteReport]
     public var models: [String]
     /// Descriptions of the coordinator's own problems.
-    public var troubles: [String]
+    public var problems: [String]
 
     public init(
         consortium: String,
@@ -18,7 +18,7 @@ public struct StatusReport: Equatable, Sendable {
         campaign: CampaignReport?,
         sites: [SiteReport],
         models: [String],
-        troubles: [String] = []
+        problems: [String] = []
     ) {
         self.consortium = consortium
         self.time = time
@@ -27,7 +27,7 @@ public struct StatusReport: Equatable, Sendable {
         self.campaign = campaign
         self.sites = sites
         self.models = models
-        self.troubles = troubles
+        self.problems = problems
     }
 }
 

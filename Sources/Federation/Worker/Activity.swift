@@ -14,11 +14,11 @@ public struct Heartbeat: Equatable, Sendable {
     public var bytesUp: UInt64
     public var bytesDown: UInt64
     /// The site's problem: a sentence of the worker's code, never the text of an error; empty if there is none.
-    public var trouble: String
+    public var problem: String
     /// The site's display name, in any script; empty if there is only its identifier.
     public var displayName: String
 
-    public static let troubleBytes = 256
+    public static let problemBytes = 256
     public static let displayNameBytes = 128
 
     public init(
@@ -28,7 +28,7 @@ public struct Heartbeat: Equatable, Sendable {
         localLoss: Double = 0,
         bytesUp: UInt64 = 0,
         bytesDown: UInt64 = 0,
-        trouble: String = "",
+        problem: String = "",
         displayName: String = ""
     ) {
         self.activity = activity
@@ -37,7 +37,7 @@ public struct Heartbeat: Equatable, Sendable {
         self.localLoss = localLoss
         self.bytesUp = bytesUp
         self.bytesDown = bytesDown
-        self.trouble = trouble.cut(toBytes: Self.troubleBytes)
+        self.problem = problem.cut(toBytes: Self.problemBytes)
         self.displayName = displayName.cut(toBytes: Self.displayNameBytes)
     }
 }

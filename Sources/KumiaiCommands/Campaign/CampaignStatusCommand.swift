@@ -40,9 +40,9 @@ struct CampaignStatusCommand: Command {
 
     private func show(_ report: StatusReport, _ campaign: CampaignReport) {
         for line in CampaignText.lines(campaign, now: report.time) { Terminal.print(line) }
-        for trouble in report.troubles { Terminal.print("trouble: \(trouble)") }
+        for problem in report.problems { Terminal.print("trouble: \(problem)") }
         guard !watch else { return }
         SiteTable.table(report).print()
-        for line in SiteTable.troubles(report) { Terminal.print(line) }
+        for line in SiteTable.problems(report) { Terminal.print(line) }
     }
 }

@@ -20,13 +20,13 @@ struct CoordinatorStatusCommand: Command {
             \(report.models.joined(separator: ", "))
             """
         )
-        for trouble in report.troubles { Terminal.print("trouble: \(trouble)") }
+        for problem in report.problems { Terminal.print("trouble: \(problem)") }
         if let campaign = report.campaign {
             for line in CampaignText.lines(campaign, now: report.time) { Terminal.print(line) }
         } else {
             Terminal.print("no campaign has been opened")
         }
         if !report.sites.isEmpty { SiteTable.table(report).print() }
-        for line in SiteTable.troubles(report) { Terminal.print(line) }
+        for line in SiteTable.problems(report) { Terminal.print(line) }
     }
 }

@@ -1,6 +1,6 @@
 import Federation
 
-/// A status as `--json` prints it.
+/// A status as `--json` prints it. The properties are its keys, which other programs read: they never change.
 struct StatusOutput: Encodable {
     struct Campaign: Encodable {
         let campaign: String
@@ -68,7 +68,7 @@ struct StatusOutput: Encodable {
             updatesAccepted = site.updatesAccepted
             updatesRefused = site.updatesRefused
             lastSeenMs = site.lastSeen?.milliseconds
-            trouble = site.heartbeat.trouble
+            trouble = site.heartbeat.problem
             displayName = site.heartbeat.displayName
             certificateEndsMs = site.certificateEnds?.milliseconds
             absence = site.absence
@@ -90,7 +90,7 @@ struct StatusOutput: Encodable {
         ledgerEntries = report.ledgerEntries
         treeHead = report.treeHead
         models = report.models
-        troubles = report.troubles
+        troubles = report.problems
         campaign = report.campaign.map(Campaign.init)
         sites = report.sites.map(Site.init)
     }

@@ -28,7 +28,7 @@ struct LiveFrame {
         if let campaign = report.campaign, !campaign.reason.isEmpty {
             lines.append("\(campaign.phase): \(campaign.reason)")
         }
-        lines += report.troubles.map { "trouble: \($0)" } + SiteTable.troubles(report)
+        lines += report.problems.map { "trouble: \($0)" } + SiteTable.problems(report)
         return Array(lines.prefix(Self.wordLines)).map(DisplayText.escaped)
     }
 

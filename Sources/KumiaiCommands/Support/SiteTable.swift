@@ -26,11 +26,11 @@ enum SiteTable {
     }
 
     /// The sites' problems, one line each: what they report, and notices about their certificates.
-    static func troubles(_ report: StatusReport) -> [String] {
+    static func problems(_ report: StatusReport) -> [String] {
         report.sites.flatMap { site -> [String] in
             var lines: [String] = []
-            if site.isConnected, !site.heartbeat.trouble.isEmpty {
-                lines.append("\(site.site) says: \(site.heartbeat.trouble)")
+            if site.isConnected, !site.heartbeat.problem.isEmpty {
+                lines.append("\(site.site) says: \(site.heartbeat.problem)")
             }
             if !site.isConnected, !site.absence.isEmpty {
                 lines.append("\(site.site) is not connected: \(site.absence)")

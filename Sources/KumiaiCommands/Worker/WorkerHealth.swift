@@ -60,7 +60,7 @@ struct WorkerHealth {
             lines.append("heard:    from the coordinator \(Format.ago(Timestamp(milliseconds: heard), now: now))")
         }
         let notices = [status.certificateNotice, status.clockNotice]
-        if let trouble = problem ?? status.trouble, !notices.contains(trouble) { lines.append("trouble:  \(trouble)") }
+        if let problem = problem ?? status.trouble, !notices.contains(problem) { lines.append("trouble:  \(problem)") }
         lines += CertificateLines.of(status, certificate: certificate)
         lines.append("sent:     \(Format.bytes(status.bytesUp)), fetched \(Format.bytes(status.bytesDown))")
         lines.append("receipts: \(status.receipts), in \(dataDirectory)/receipts")

@@ -29,7 +29,7 @@ extension ClientFrame {
                 $0.local_loss = heartbeat.localLoss
                 $0.bytes_up = heartbeat.bytesUp
                 $0.bytes_down = heartbeat.bytesDown
-                $0.trouble = arena.string(heartbeat.trouble)
+                $0.trouble = arena.string(heartbeat.problem)
                 $0.display_name = arena.string(heartbeat.displayName)
             }
         case .submitUpdate(let update, let seenEntries):

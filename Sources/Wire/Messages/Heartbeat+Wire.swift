@@ -10,7 +10,7 @@ extension Heartbeat {
             localLoss: try Field.finite(m.local_loss, "heartbeat.local_loss"),
             bytesUp: m.bytes_up,
             bytesDown: m.bytes_down,
-            trouble: try Field.text(m.trouble, "heartbeat.trouble", atMost: Heartbeat.troubleBytes),
+            problem: try Field.text(m.trouble, "heartbeat.trouble", atMost: Heartbeat.problemBytes),
             displayName: try Field.text(m.display_name, "heartbeat.display_name", atMost: Heartbeat.displayNameBytes)
         )
     }

@@ -13,8 +13,8 @@ extension StatusReport {
             m.sites = arena.array(sites.map { Optional($0.packed(in: arena)) })
             m.n_models = models.count
             m.models = arena.strings(models)
-            m.n_troubles = troubles.count
-            m.troubles = arena.strings(troubles)
+            m.n_troubles = problems.count
+            m.troubles = arena.strings(problems)
         }
     }
 
@@ -31,7 +31,7 @@ extension StatusReport {
             models: try Field.list(m.models, m.n_models, "status.models", atMost: 10_000) {
                 try Field.text($0, "status.models")
             },
-            troubles: try Field.list(m.troubles, m.n_troubles, "status.troubles", atMost: 16) {
+            problems: try Field.list(m.troubles, m.n_troubles, "status.troubles", atMost: 16) {
                 try Field.text($0, "status.troubles")
             }
         )
@@ -94,7 +94,7 @@ extension SiteReport {
             m.updates_accepted = UInt64(updatesAccepted)
             m.updates_refused = UInt64(updatesRefused)
             m.last_seen_ms = lastSeen?.milliseconds ?? 0
-            m.trouble = arena.string(heartbeat.trouble)
+            m.trouble = arena.string(heartbeat.problem)
             m.display_name = arena.string(heartbeat.displayName)
             m.certificate_ends_ms = certificateEnds?.milliseconds ?? 0
             m.is_known = isKnown ? 1 : 0
@@ -113,7 +113,7 @@ extension SiteReport {
                 localLoss: try Field.finite(m.local_loss, "site.local_loss"),
                 bytesUp: m.bytes_up,
                 bytesDown: m.bytes_down,
-                trouble: try Field.text(m.trouble, "site.trouble", atMost: Heartbeat.troubleBytes),
+                problem: try Field.text(m.trouble, "site.trouble", atMost: Heartbeat.problemBytes),
                 displayName: try Field.text(m.display_name, "site.display_name", atMost: Heartbeat.displayNameBytes)
             ),
             updatesAccepted: Int(clamping: m.updates_accepted),

@@ -16,7 +16,7 @@ extension WorkerDriver {
         link = .none
         effects.append(.cancel(.answer))
         for case .submission(let update) in requests.takeAll() { submissionFailed(update.manifest.key, reason) }
-        trouble = SiteTrouble(
+        problem = SiteProblem(
             "not connected",
             detail: reason.hint.isEmpty ? reason.reason : "\(reason.reason); \(reason.hint)"
         )
@@ -85,7 +85,7 @@ extension WorkerDriver {
 
     private mutating func opened(_ opening: Opening) {
         link = .open(opening.id, opening.welcome)
-        trouble = nil
+        problem = nil
         report(.connected(opening.welcome))
         handle(machine: .connected)
         // An assignment that arrived before the ledger was checked.
@@ -149,6 +149,6 @@ extension WorkerDriver {
         guard !isAsSent, case .rest(let reason) = assignment else { return handle(machine: .assigned(assignment)) }
         report(.assignmentNotFollowed(reason))
         handle(machine: .assigned(assignment))
-        trouble = SiteTrouble("an assignment is not followed", detail: reason)
+        problem = SiteProblem("an assignment is not followed", detail: reason)
     }
 }

@@ -10,7 +10,7 @@ package struct WorkerDriver: Sendable {
     package private(set) var machine: WorkerMachine
     /// The signed update for which there is no final answer yet.
     package private(set) var pending: SignedUpdate?
-    package internal(set) var trouble: SiteTrouble?
+    package internal(set) var problem: SiteProblem?
     /// The reason why the coordinator does not accept the update now; `nil` if it was not asked, or has accepted it.
     package private(set) var postponement: String?
     var link = Link.none
@@ -109,7 +109,7 @@ package struct WorkerDriver: Sendable {
         report(.working(machine.work))
         switch machine.work {
         // A problem of a task is over when the task has ended.
-        case .resting, .finished: if case .resting = before {} else { trouble = nil }
+        case .resting, .finished: if case .resting = before {} else { problem = nil }
         default: break
         }
     }
@@ -133,7 +133,7 @@ package struct WorkerDriver: Sendable {
     mutating func report(_ observation: WorkerObservation) { effects.append(.report(observation)) }
 
     private mutating func fail(_ what: String, _ key: RoundKey?, _ failure: WorkerFailure) {
-        trouble = SiteTrouble(failure.kind == .noRoom ? "\(what): the disk is full" : what, detail: failure.reason)
+        problem = SiteProblem(failure.kind == .noRoom ? "\(what): the disk is full" : what, detail: failure.reason)
         report(.failed(what, key, failure))
     }
 
@@ -173,15 +173,15 @@ package struct WorkerDriver: Sendable {
         case .fetching(let task, let next):
             guard case .fetching(let current) = machine.work, current == task else { return }
             guard next + 1 == task.blobs.count else { return go(.fetching(task, next: next + 1)) }
-            trouble = nil
+            problem = nil
             effects.append(.removeModels(keeping: task.blobs.map(\.digest)))
             handle(machine: .fetched(task.key))
         case .keeping(let end, let model, isHere: false): go(.keeping(end, model, isHere: true))
         case .keeping(let end, _, isHere: true):
-            trouble = nil
+            problem = nil
             handle(machine: .kept(end.campaign))
         case .uploading(let update):
-            trouble = nil
+            problem = nil
             handle(machine: .uploaded(update.key))
         }
     }
@@ -221,12 +221,12 @@ package struct WorkerDriver: Sendable {
 
     private mutating func prepared(_ task: TrainingTask, _ update: SignedUpdate) {
         pending = update
-        trouble = nil
+        problem = nil
         handle(machine: .trained(PreparedUpdate(update)))
     }
 
     private mutating func trainingFailed(_ task: TrainingTask, _ failure: WorkerFailure) {
-        trouble = SiteTrouble("training failed", detail: failure.reason)
+        problem = SiteProblem("training failed", detail: failure.reason)
         report(.trainingFailed(task.key, failure))
         handle(machine: .trainingFailed(task.key, failure.reason))
     }
@@ -267,16 +267,16 @@ package struct WorkerDriver: Sendable {
         case .receipt(let receipt, let proof):
             effects.append(.keepReceipt(receipt, proof: proof, of: update, logKey: welcome.logKey))
         case .updateRefused(let refusal) where refusal.reason == .blobMissing:
-            trouble = nil
+            problem = nil
             report(.updateMissing(current.key))
             handle(machine: .blobMissing(current.key))
         case .updateRefused(let refusal):
-            trouble = nil
+            problem = nil
             report(.updateRefused(current.key, refusal))
             handle(machine: .answered(current.key, accepted: false, reason: "refused: \(refusal.reason.rawValue)"))
         case .refusal(let refusal) where refusal.code == .unavailable:
             // This is no problem of this site: the campaign is paused, or the coordinator has a problem.
-            trouble = nil
+            problem = nil
             postponement = "the coordinator accepts no updates now: \(refusal.message)"
             report(.updatePostponed(current.key, refusal.message))
             handle(machine: .submissionFailed(current.key, refusal.message))
@@ -287,7 +287,7 @@ package struct WorkerDriver: Sendable {
     }
 
     private mutating func receiptKept(_ key: RoundKey, _ entry: UInt64) {
-        trouble = nil
+        problem = nil
         report(.updateAccepted(key, entry: entry))
         handle(machine: .answered(key, accepted: true, reason: "the update was accepted; waiting for the other sites"))
     }

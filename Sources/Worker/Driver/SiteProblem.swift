@@ -2,7 +2,7 @@
 ///
 /// An error can contain names of files, instructions or values of demonstrations. Therefore the coordinator gets only
 /// the kind of the problem; the whole text is only in this site's log and status.
-package struct SiteTrouble: Equatable, Sendable {
+package struct SiteProblem: Equatable, Sendable {
     /// Sent to the coordinator. Always a fixed sentence of the code, never the text of an error.
     let summary: String
     let detail: String

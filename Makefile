@@ -31,7 +31,7 @@ test: setup-test
 	# What failed stands once more at the end, where it is found.
 	swift test -c release --skip-build --no-parallel $(if $(FILTER),--filter '$(FILTER)') 2>&1 | tee .build/test.log || { grep '✘' .build/test.log; exit 1; }
 
-# A consortium's life with crashes, cuts, full disks and lies, SEEDS times over; SEED=17 plays one again and says what happens.
+# A consortium's life with crashes, cuts, full disks and lies, SEEDS times over; SEED=17 repeats one and says what happens.
 simulate: setup
 	$(SWIFT_BUILD) --product simulate
 	.build/release/simulate $(if $(SEED),--seed $(SEED) --verbose,--seeds $(SEEDS))

@@ -46,7 +46,7 @@ struct Scenario {
             base: ModelName("FY2026")!,
             release: ModelName("FY2027")!,
             model: model,
-            sites: (0..<count).map(Cast.site),
+            sites: (0..<count).map(SimulationFixture.site),
             rounds: Int.random(in: 2...4, using: &random),
             quorum: Int.random(in: 1...count, using: &random),
             recruitingSeconds: pick([0, 60, 600]),

@@ -3,19 +3,19 @@ import Synchronization
 
 /// Runs seeds: each simulates years of a consortium with all kinds of faults in a few seconds.
 package struct Simulator: Sendable {
-    private let cast: Cast
+    private let fixture: SimulationFixture
 
-    package init() throws { cast = try Cast.make() }
+    package init() throws { fixture = try SimulationFixture.make() }
 
     /// Runs one seed.
     ///
     /// - Parameter log: Called with a description of each event.
-    package func play(seed: UInt64, mistake: Mistake? = nil, log: ((String) -> Void)? = nil) -> Play {
+    package func run(seed: UInt64, mistake: Mistake? = nil, log: ((String) -> Void)? = nil) -> SimulationRun {
         do {
-            let world = try World(seed: seed, cast: cast, mistake: mistake)
+            let world = try World(seed: seed, fixture: fixture, mistake: mistake)
             world.log = log
-            let failure = world.play()
-            return Play(
+            let failure = world.run()
+            return SimulationRun(
                 seed: seed,
                 failure: failure?.message,
                 milliseconds: world.now,
@@ -24,7 +24,7 @@ package struct Simulator: Sendable {
                 fingerprint: world.fingerprint
             )
         } catch {
-            return Play(
+            return SimulationRun(
                 seed: seed,
                 failure: "the world could not be made: \(error)",
                 milliseconds: 0,
@@ -38,7 +38,7 @@ package struct Simulator: Sendable {
     /// Runs `seeds` on `threads` threads; failures are sorted by seed.
     ///
     /// - Parameter progress: Called with the number of finished seeds.
-    package func play(
+    package func run(
         seeds: Range<UInt64>,
         mistake: Mistake? = nil,
         threads: Int,
@@ -53,11 +53,11 @@ package struct Simulator: Sendable {
                     return state.next
                 }
                 guard let seed else { return }
-                let play = play(seed: seed, mistake: mistake)
+                let run = run(seed: seed, mistake: mistake)
                 progress(
                     state.withLock {
-                        $0.summary.add(play)
-                        return $0.summary.plays
+                        $0.summary.add(run)
+                        return $0.summary.runs
                     }
                 )
             }
@@ -67,7 +67,7 @@ package struct Simulator: Sendable {
 }
 
 /// The result of one seed.
-package struct Play: Sendable {
+package struct SimulationRun: Sendable {
     package let seed: UInt64
     /// What a checker found; `nil` if every check passed.
     package let failure: String?
@@ -81,18 +81,18 @@ package struct Play: Sendable {
 
 /// The results of many seeds.
 package struct Summary: Sendable {
-    package private(set) var plays = 0
+    package private(set) var runs = 0
     package private(set) var hours = 0.0
     package private(set) var steps = 0
     package private(set) var counts: [String: Int] = [:]
-    package private(set) var failures: [Play] = []
+    package private(set) var failures: [SimulationRun] = []
 
-    mutating func add(_ play: Play) {
-        plays += 1
-        hours += Double(play.milliseconds) / 3_600_000
-        steps += play.steps
-        counts.merge(play.counts, uniquingKeysWith: +)
-        if play.failure != nil { failures.append(play) }
+    mutating func add(_ run: SimulationRun) {
+        runs += 1
+        hours += Double(run.milliseconds) / 3_600_000
+        steps += run.steps
+        counts.merge(run.counts, uniquingKeysWith: +)
+        if run.failure != nil { failures.append(run) }
     }
 
     var sorted: Summary {
@@ -106,7 +106,7 @@ package struct Summary: Sendable {
 
     /// The summary on one line, for display.
     package var text: String {
-        "\(plays) seeds, \(Int(hours)) simulated hours, \(crashes) crashes (\(count("power failures")) of them "
+        "\(runs) seeds, \(Int(hours)) simulated hours, \(crashes) crashes (\(count("power failures")) of them "
             + "power failures), \(count("faults")) faults, "
             + "\(count("lies")) lies, \(count("rounds committed")) rounds committed, \(failures.count) failures"
     }

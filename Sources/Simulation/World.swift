@@ -7,7 +7,7 @@ import Identity
 /// real randomness, so a seed always runs in the same way.
 final class World {
     let seed: UInt64
-    let cast: Cast
+    let fixture: SimulationFixture
     let mistake: Mistake?
     var random: SeededGenerator
     let scenario: Scenario
@@ -28,9 +28,9 @@ final class World {
 
     static let maximumSteps = 400_000
 
-    init(seed: UInt64, cast: Cast, mistake: Mistake?) throws {
+    init(seed: UInt64, fixture: SimulationFixture, mistake: Mistake?) throws {
         self.seed = seed
-        self.cast = cast
+        self.fixture = fixture
         self.mistake = mistake
         var random = SeededGenerator(seed: seed &* 0x9e37_79b9 &+ 1)
         let model = TinyModel.file((0..<TinyModel.parameters).map { _ in Float.random(in: -1...1, using: &random) })
@@ -43,7 +43,7 @@ final class World {
     }
 
     func timestamp(_ offset: Int64) -> Timestamp {
-        Timestamp(milliseconds: UInt64(Int64(cast.start.milliseconds + now) + offset))
+        Timestamp(milliseconds: UInt64(Int64(fixture.start.milliseconds + now) + offset))
     }
 
     func schedule(after milliseconds: Int, _ action: @escaping () -> Void) {
@@ -63,7 +63,7 @@ final class World {
     }
 
     /// Runs until the campaign has ended and all participants know it, or until the checker finds a failure.
-    func play() -> Failure? {
+    func run() -> Failure? {
         coordinator.start()
         for site in sites { site.start() }
         FaultInjector(self).begin()

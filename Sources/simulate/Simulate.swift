@@ -44,20 +44,20 @@ struct Simulate: ParsableCommand {
         }
         let simulator = try Simulator()
         if let seed {
-            let play = simulator.play(seed: seed, mistake: chosen, log: verbose ? { print($0) } : nil)
+            let run = simulator.run(seed: seed, mistake: chosen, log: verbose ? { print($0) } : nil)
             print(
                 """
-                seed \(seed): \(play.failure ?? "everything held"), \(play.milliseconds / 1000) simulated seconds, \
-                \(play.steps) steps
+                seed \(seed): \(run.failure ?? "everything held"), \(run.milliseconds / 1000) simulated seconds, \
+                \(run.steps) steps
                 """
             )
-            print(play.counts.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }.joined(separator: ", "))
-            if play.failure != nil { throw ExitCode.failure }
+            print(run.counts.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }.joined(separator: ", "))
+            if run.failure != nil { throw ExitCode.failure }
             return
         }
         let isTerminal = isatty(STDERR_FILENO) == 1
         let (total, began) = (seeds, Date())
-        let summary = simulator.play(seeds: first..<first + seeds, mistake: chosen, threads: threads) { done in
+        let summary = simulator.run(seeds: first..<first + seeds, mistake: chosen, threads: threads) { done in
             guard isTerminal, done % 100 == 0 else { return }
             let left = Date().timeIntervalSince(began) / Double(done) * Double(total - UInt64(done))
             FileHandle.standardError.write(Data("\r\(done) of \(total) seeds, \(Int(left)) s left ".utf8))

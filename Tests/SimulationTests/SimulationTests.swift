@@ -7,13 +7,13 @@ import Testing
     init() throws { simulator = try Simulator() }
 
     @Test func nothingAcknowledgedIsLostInThousandsOfWorlds() {
-        let summary = simulator.play(seeds: 1..<2001, threads: 2)
+        let summary = simulator.run(seeds: 1..<2001, threads: 2)
         print("simulation: \(summary.text)")
-        for play in summary.failures {
-            Issue.record("seed \(play.seed): \(play.failure ?? ""); play it again: make simulate SEED=\(play.seed)")
+        for run in summary.failures {
+            Issue.record("seed \(run.seed): \(run.failure ?? ""); run it again: make simulate SEED=\(run.seed)")
         }
         // An event that did not happen was not tested.
-        #expect(summary.plays == 2000 && summary.hours > 5000)
+        #expect(summary.runs == 2000 && summary.hours > 5000)
         for fault in [
             "kills", "power failures", "lies", "bytes rotted", "damaged updates found", "deadlines extended",
             "late updates taken", "rounds abandoned",
@@ -25,18 +25,18 @@ import Testing
         #expect(summary.count("rounds committed") > 4000)
     }
 
-    @Test func aSeedIsPlayedTheSameWayEachTime() {
+    @Test func aSeedRunsTheSameWayEachTime() {
         for seed in UInt64(1)...20 {
-            let (first, second) = (simulator.play(seed: seed), simulator.play(seed: seed))
+            let (first, second) = (simulator.run(seed: seed), simulator.run(seed: seed))
             #expect(first.fingerprint == second.fingerprint && first.steps == second.steps, "seed \(seed)")
         }
-        #expect(Set((1...20).map { simulator.play(seed: $0).fingerprint }).count == 20)
+        #expect(Set((1...20).map { simulator.run(seed: $0).fingerprint }).count == 20)
     }
 
     /// The checkers work: they find each deliberate mistake within 200 seeds.
     @Test(arguments: Mistake.allCases)
     func aDeliberateMistakeIsFound(mistake: Mistake) {
-        let found = (UInt64(1)...200).first { simulator.play(seed: $0, mistake: mistake).failure != nil }
+        let found = (UInt64(1)...200).first { simulator.run(seed: $0, mistake: mistake).failure != nil }
         #expect(found != nil, "\(mistake.rawValue) was not found")
         if let found { print("simulation: \(mistake.rawValue) is found by seed \(found)") }
     }

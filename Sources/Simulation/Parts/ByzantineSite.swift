@@ -32,7 +32,9 @@ final class ByzantineSite {
             values[0] = .nan
             submit(TinyModel.file(values, honest.format.trained.layout(rank: honest.rank)), task)
         case 4: submit(TinyModel.file((0..<TinyModel.parameters).map { Float($0) / 3 }, TinyModel.otherLayout), task)
-        case 5: submit(honest.file(values.map { $0 / 4 }), task, as: Cast.site((site.index + 1) % world.scenario.sites))
+        case 5:
+            let other = SimulationFixture.site((site.index + 1) % world.scenario.sites)
+            submit(honest.file(values.map { $0 / 4 }), task, as: other)
         case 6: submit(honest.file(values.map { $0 * 1e6 }), task)
         case 7: copy(task)
         default:

@@ -28,9 +28,9 @@ extension SimulatedCoordinator {
                 blobs: blobs,
                 uploads: try incoming.store(of: owner),
                 plan: plan,
-                roots: world.cast.roots
+                roots: world.fixture.roots
             )
-            return inspection.inspect(update, certificate: world.cast.sites[sender.index].certificate, at: now)
+            return inspection.inspect(update, certificate: world.fixture.sites[sender.index].certificate, at: now)
         } catch {
             return .unavailable("\(error)")
         }

@@ -60,10 +60,14 @@ final class SimulatedCoordinator: @unchecked Sendable {
     private func found() throws {
         let blobs = try BlobStore(directory: "blobs", disk: node.disk, checkpointBytes: 64)
         try blobs.store(model)
-        let (ledger, state) = try Ledger.open(consortium: world.cast.consortium, store: store, key: world.cast.logKey)
+        let (ledger, state) = try Ledger.open(
+            consortium: world.fixture.consortium,
+            store: store,
+            key: world.fixture.logKey
+        )
         var machine = CoordinatorMachine(state: state)
         try ledger.append([
-            Entry(at: now, .founded(world.cast.genesis)),
+            Entry(at: now, .founded(world.fixture.genesis)),
             Entry(at: now, .modelRegistered(world.scenario.plan.base, world.scenario.plan.model!, by: "")),
         ])
         machine = CoordinatorMachine(state: try ledger.reload())
@@ -84,9 +88,9 @@ final class SimulatedCoordinator: @unchecked Sendable {
             incoming = IncomingBlobs(blobs)
             sweeper = BlobGarbageCollector(blobs, incoming)
             let (ledger, state) = try Ledger.open(
-                consortium: world.cast.consortium,
+                consortium: world.fixture.consortium,
                 store: store,
-                key: world.cast.logKey
+                key: world.fixture.logKey
             )
             openLedger = ledger
             driver = CoordinatorDriver(
@@ -160,12 +164,12 @@ final class SimulatedCoordinator: @unchecked Sendable {
             .welcome(
                 Welcome(
                     version: 1,
-                    consortium: world.cast.consortium,
+                    consortium: world.fixture.consortium,
                     time: now,
                     heartbeatSeconds: 5,
                     chunkBytes: 64,
-                    logKey: world.cast.logKeyBytes,
-                    logKeySignature: world.cast.genesis.logKeySignature,
+                    logKey: world.fixture.logKeyBytes,
+                    logKeySignature: world.fixture.genesis.logKeySignature,
                     treeHead: ledger.head.note,
                     consistencyProof: proof,
                     loss: loss.flatMap { try? self.ledger.receipt(of: $0.index, under: ledger) }

@@ -27,7 +27,7 @@ final class SimulatedSite {
     init(_ world: World, _ index: Int) throws {
         self.world = world
         self.index = index
-        id = Cast.site(index)
+        id = SimulationFixture.site(index)
         node.disk.skipsSync = world.mistake == .skipSiteSync
     }
 
@@ -46,7 +46,7 @@ final class SimulatedSite {
             blobs = try BlobStore(directory: "blobs", disk: node.disk, checkpointBytes: 64)
             blobs.removeLeftovers()
             outbox = try Outbox(directory: "site", disk: node.disk)
-            memory = try LedgerMemory(directory: "site", consortium: world.cast.consortium, disk: node.disk)
+            memory = try LedgerMemory(directory: "site", consortium: world.fixture.consortium, disk: node.disk)
             driver = WorkerDriver(outbox: try outbox.load())
         } catch {
             if !node.disk.isDead { world.checker.fail("\(id) cannot start: \(error)") }
@@ -180,7 +180,7 @@ final class SimulatedSite {
     private func keep(_ receipt: Receipt, _ proof: [Digest], _ update: SignedUpdate, _ logKey: [UInt8]) {
         let event: WorkerEvent
         do {
-            try receipt.verify(consortium: world.cast.consortium, logKey: logKey, update: update)
+            try receipt.verify(consortium: world.fixture.consortium, logKey: logKey, update: update)
             try memory.keep(receipt, consistencyProof: proof, of: update, logKey: logKey)
             world.checker.heard(receipt, by: self)
             event = .receiptKept(update.manifest.key, entry: receipt.index)
@@ -306,7 +306,7 @@ final class SimulatedSite {
             createdAt: world.timestamp(node.clockOffset)
         )
         let bytes = manifest.wireBytes
-        let (certificate, key) = world.cast.sites[index]
+        let (certificate, key) = world.fixture.sites[index]
         return SignedUpdate(
             manifest: manifest,
             manifestBytes: bytes,

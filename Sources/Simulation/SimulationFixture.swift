@@ -6,7 +6,7 @@ import Tensors
 import Updates
 
 /// Keys and certificates that all seeds share, because creating them again would take most of the time.
-struct Cast: Sendable {
+struct SimulationFixture: Sendable {
     let consortium = "sim.kumiai.example"
     let roots: TrustRoots
     let genesis: Genesis
@@ -22,7 +22,7 @@ struct Cast: Sendable {
 
     /// - Parameter start: The start of the simulated clock; certificates are valid for ten years from one day before
     ///   it.
-    static func make(start: Timestamp = Timestamp(milliseconds: 1_780_000_000_000)) throws -> Cast {
+    static func make(start: Timestamp = Timestamp(milliseconds: 1_780_000_000_000)) throws -> SimulationFixture {
         let issued = Timestamp(milliseconds: start.milliseconds - 86_400_000)
         let name = "sim.kumiai.example"
         let authority = try CertificateAuthority.create(consortium: name, days: 3650, at: issued)
@@ -46,7 +46,7 @@ struct Cast: Sendable {
             coordinatorCertificate: coordinator.certificate.der,
             logKeySignature: try coordinator.key.sign(Genesis.logKeyStatement(bytes))
         )
-        return Cast(
+        return SimulationFixture(
             roots: TrustRoots([authority.certificate]),
             genesis: genesis,
             logKey: logKey,

@@ -1,21 +1,21 @@
 import Federation
 
-/// Reads a published blob at any offset.
+/// Reads a published blob, or a file, at any offset.
 public final class BlobReader: Sendable {
     public let byteCount: UInt64
-    private let file: any DiskFile
+    private let contents: any BlobContents
 
     public init(_ store: BlobStore, _ digest: Digest) throws {
-        file = try store.open(digest)
-        byteCount = try file.byteCount
+        contents = try store.open(digest)
+        byteCount = try contents.byteCount
     }
 
-    /// Opens any file of a disk, to be read at any offset.
+    /// Opens a file of this machine, to be read at any offset.
     ///
     /// - Throws: `BlobError` if the file cannot be opened.
-    public init(_ path: String, disk: any Disk = SystemDisk()) throws {
-        file = try disk.open(path, .reading)
-        byteCount = try file.byteCount
+    public init(_ path: String) throws {
+        contents = try SystemDisk().open(path, .reading)
+        byteCount = try contents.byteCount
     }
 
     /// Reads up to `buffer.count` bytes at `offset`.
@@ -23,6 +23,6 @@ public final class BlobReader: Sendable {
     /// - Returns: The number of bytes read; fewer than `buffer.count` only at the end of the file.
     /// - Throws: `BlobError` if the file cannot be read.
     public func read(into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) throws -> Int {
-        try file.read(into: buffer, at: offset)
+        try contents.read(into: buffer, at: offset)
     }
 }

@@ -6,41 +6,42 @@ import Identity
 /// Used by one thread at a time. A blob that is not published is removed.
 public final class BlobWriter {
     private let store: BlobStore
-    /// The path of the file until it is published.
-    public let path: String
-    private let file: any DiskFile
+    private let draft: any BlobDraft
     private let hash = SHA256()
     private let tagger = ContentTagger()
     private var byteCount: UInt64 = 0
     private var writeBack = WriteBack()
 
+    /// Starts an empty blob.
+    ///
+    /// - Parameter store: The store that will hold it.
+    /// - Throws: `BlobError` if nothing can be written there.
     public init(_ store: BlobStore) throws {
         self.store = store
-        path = store.temporaryPath()
-        file = try store.create(path)
+        draft = try store.backend.draft()
     }
 
-    // A published file has been moved away, so there is nothing to remove.
-    deinit { store.discard(path) }
+    deinit { draft.discard() }
+
+    /// What was appended, to be read before it is published.
+    public var contents: any BlobContents { draft }
 
     public func append(_ bytes: UnsafeRawBufferPointer) throws {
-        try file.write(bytes, at: byteCount)
+        try draft.write(bytes, at: byteCount)
         hash.update(bytes)
         tagger.update(bytes)
         byteCount += UInt64(bytes.count)
-        if let range = writeBack.range(upTo: byteCount) { file.beginWriting(range) }
+        if let range = writeBack.range(upTo: byteCount) { draft.beginWriting(range) }
     }
 
-    public func synchronise() throws { try file.synchronise() }
-
-    /// Makes the blob durable under its digest. The writer must not be used afterwards.
+    /// Makes the blob durable and visible under its digest. The writer must not be used afterwards.
     ///
     /// - Returns: The blob's digest and size.
     /// - Throws: `BlobError` if the blob cannot be written.
     public func publish() throws -> (digest: Digest, byteCount: UInt64) {
-        try file.synchronise()
         let digest = hash.finish()
-        try store.publish(path, as: digest)
+        // An existing blob of that name is replaced: it may be damaged, and this one is not.
+        try draft.publish(as: digest)
         store.tags[digest] = tagger.finish()
         return (digest, byteCount)
     }

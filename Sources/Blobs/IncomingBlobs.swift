@@ -4,13 +4,11 @@ import Synchronization
 /// The sites' uploads that no ledger entry names yet. Knowing a digest does not prove possession of the blob, so each
 /// site has its own store, in which blobs of other sites and of the shared store are absent.
 ///
-/// `incoming/<member>/<site>` in the shared store's directory is a ``BlobStore``. It contains its own spools, so that
-/// they are assigned to the right site after a restart.
+/// Each such store has its own spools, so that they are assigned to the right site after a restart.
 public final class IncomingBlobs: Sendable {
     private let shared: BlobStore
     // One store object per site, because the object knows which spools are open.
     private let stores = Mutex<[SiteID: BlobStore]>([:])
-    private var directory: String { shared.directory + "/incoming" }
 
     public init(_ shared: BlobStore) { self.shared = shared }
 
@@ -20,27 +18,17 @@ public final class IncomingBlobs: Sendable {
     public func store(of site: SiteID) throws -> BlobStore {
         try stores.withLock { stores in
             if let store = stores[site] { return store }
-            let store = try BlobStore(
-                directory: "\(directory)/\(site)",
-                disk: shared.disk,
-                checkpointBytes: shared.checkpointBytes,
-                isFlat: true
+            let store = BlobStore(
+                try shared.backend.incoming(of: site),
+                checkpointBytes: shared.checkpointBytes
             )
-            // Bytes reported as durable also need their parent directories to be durable.
-            for path in ["\(directory)/\(site)", "\(directory)/\(site.member)", directory, shared.directory] {
-                try shared.disk.synchronise(directory: path)
-            }
             stores[site] = store
             return store
         }
     }
 
     /// Returns the sites that have uploaded anything, sorted.
-    public func sites() -> [SiteID] {
-        shared.disk.names(in: directory).flatMap { member in
-            shared.disk.names(in: "\(directory)/\(member)").compactMap { SiteID("\(member)/\($0)") }
-        }.sorted()
-    }
+    public func sites() -> [SiteID] { shared.backend.incomingSites().sorted() }
 
     /// Adds a site's blob to the shared store, durably. The site's store keeps its own link until ``remove(_:of:)``, so
     /// that a crash in between loses nothing. Idempotent.

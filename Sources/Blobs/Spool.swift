@@ -4,9 +4,7 @@ import Synchronization
 
 /// A blob that is being received: bytes are written and hashed as they arrive.
 ///
-/// An interrupted transfer resumes where it stopped. What a killed process had written is still in the page cache; only
-/// a reboot can lose data that was not synchronised. After a reboot, therefore, only the number of bytes in
-/// `<name>.durable` counts, which is written after those bytes are durable.
+/// An interrupted transfer resumes where it stopped: at the last checkpoint or later, as the backend can tell.
 ///
 /// Writing, hashing and making durable may run on three different threads, with one thread at a time for each.
 /// ``append(_:at:)`` does all three on the calling thread.
@@ -18,8 +16,8 @@ public final class Spool: Sendable {
     private nonisolated(unsafe) let hash = SHA256()
     private nonisolated(unsafe) let tagger = ContentTagger()
     private let store: BlobStore
-    private let files = Mutex<Files?>(nil)
-    private let path: String
+    /// `nil` when the blob is complete or was discarded.
+    private let draft = Mutex<(any BlobDraft)?>(nil)
     private let observer: (any SpoolObserver)?
 
     private struct Counts {
@@ -30,11 +28,6 @@ public final class Spool: Sendable {
         var isComplete = false
     }
 
-    private struct Files {
-        let blob: any DiskFile
-        let note: DurabilityRecord
-    }
-
     /// The number of bytes between two checkpoints, which a power failure may lose.
     public static let checkpointBytes: UInt64 = 8 << 20
 
@@ -43,21 +36,15 @@ public final class Spool: Sendable {
         self.digest = digest
         self.byteCount = byteCount
         self.observer = observer
-        path = store.partialPath(of: digest)
         if store.byteCount(of: digest) == byteCount {
             counts.withLock {
                 $0 = Counts(received: byteCount, hashed: byteCount, durable: byteCount, isComplete: true)
             }
             return
         }
-        let found = Files(
-            blob: try store.disk.open(path, .updating),
-            note: try DurabilityRecord(beside: path, store.disk)
-        )
-        files.withLock { $0 = found }
-        // Also if both files exist: the process that created them may have died before their names were durable.
-        try store.disk.synchronise(directory: SystemDisk.folder(of: path))
-        try resume(found)
+        let opened = try store.backend.upload(digest, byteCount: byteCount)
+        draft.withLock { $0 = opened }
+        try resume(opened)
         if receivedBytes == byteCount { try finish() }
     }
 
@@ -71,26 +58,18 @@ public final class Spool: Sendable {
 
     /// Allows another spool of this blob to be opened.
     private func release() {
-        let wasOpen = files.withLock { files in
-            defer { files = nil }
-            return files != nil
+        let wasOpen = draft.withLock { draft in
+            defer { draft = nil }
+            return draft != nil
         }
         if wasOpen { store.closed(digest) }
     }
 
-    private func resume(_ files: Files) throws {
-        let newest = try files.note.newest
-        let kept = min(
-            byteCount,
-            try files.blob.byteCount,
-            newest.map { $0.bootID == store.disk.bootID ? .max : $0.durableBytes } ?? 0
-        )
-        try files.blob.truncate(to: kept)
-        let read = try BlobStore.forEachBlock(of: files.blob, upTo: kept) { bytes, _ in hash(bytes) }
-        guard read == kept else { throw BlobError(.failed, "a spool file became shorter while it was read") }
-        counts.withLock { ($0.received, $0.writeBack) = (kept, WriteBack(from: kept)) }
-        try files.blob.synchronise()
-        try noteDurable(kept, files)
+    private func resume(_ draft: any BlobDraft) throws {
+        let kept = try draft.byteCount
+        let read = try draft.forEachBlock { bytes, _ in hash(bytes) }
+        guard read == kept else { throw BlobError(.failed, "a spool became shorter while it was read") }
+        counts.withLock { ($0.received, $0.durable, $0.writeBack) = (kept, kept, WriteBack(from: kept)) }
     }
 
     /// Appends the bytes at `offset`, which must be the end of what was appended before.
@@ -118,7 +97,7 @@ public final class Spool: Sendable {
     /// - Throws: `BlobError` if the offset is wrong or the bytes cannot be written.
     public func write(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws {
         let (received, isComplete) = counts.withLock { ($0.received, $0.isComplete) }
-        guard !isComplete, let files = files.withLock({ $0 }), offset == received,
+        guard !isComplete, let draft = draft.withLock({ $0 }), offset == received,
             UInt64(bytes.count) <= byteCount - received
         else {
             throw BlobError(
@@ -126,13 +105,13 @@ public final class Spool: Sendable {
                 "got bytes at offset \(offset) of a blob of \(byteCount) bytes; expected offset \(received)"
             )
         }
-        try files.blob.write(bytes, at: offset)
+        try draft.write(bytes, at: offset)
         let end = received + UInt64(bytes.count)
         let range = counts.withLock { counts in
             counts.received = end
             return counts.writeBack.range(upTo: end)
         }
-        if let range { files.blob.beginWriting(range) }
+        if let range { draft.beginWriting(range) }
     }
 
     /// Hashes the bytes that follow those hashed before.
@@ -151,14 +130,9 @@ public final class Spool: Sendable {
     /// - Throws: `BlobError` if the file cannot be synchronised.
     public func checkpoint() throws {
         let counts = counts.withLock { $0 }
-        guard !counts.isComplete, counts.received > counts.durable, let files = files.withLock({ $0 }) else { return }
-        try files.blob.synchronise()
-        try noteDurable(counts.received, files)
-    }
-
-    private func noteDurable(_ count: UInt64, _ files: Files) throws {
-        try files.note.write(count, bootID: store.disk.bootID)
-        counts.withLock { $0.durable = count }
+        guard !counts.isComplete, counts.received > counts.durable, let draft = draft.withLock({ $0 }) else { return }
+        try draft.checkpoint(counts.received)
+        self.counts.withLock { $0.durable = counts.received }
     }
 
     /// Publishes the blob, which must be completely written and hashed.
@@ -166,7 +140,7 @@ public final class Spool: Sendable {
     /// - Throws: `BlobError` if bytes are missing, if the hash does not match the digest, or if it cannot be published.
     public func finish() throws {
         let counts = counts.withLock { $0 }
-        guard !counts.isComplete, let files = files.withLock({ $0 }) else { return }
+        guard !counts.isComplete, let draft = draft.withLock({ $0 }) else { return }
         guard counts.received == byteCount, counts.hashed == byteCount else {
             throw BlobError(
                 .wrongOffset,
@@ -176,21 +150,14 @@ public final class Spool: Sendable {
         let found = hash.finish()
         guard found == digest else {
             // None of the bytes can be trusted; the next transfer starts from the beginning.
-            discard()
+            draft.discard()
+            release()
             throw BlobError(.damaged, "the blob that was offered as \(digest.short) has the hash \(found.short)")
         }
-        try files.blob.synchronise()
-        try store.publish(path, as: digest)
+        try draft.publish(as: digest)
         store.tags[digest] = tagger.finish()
-        store.disk.remove(DurabilityRecord.path(path))
         release()
         self.counts.withLock { ($0.durable, $0.isComplete) = (byteCount, true) }
-    }
-
-    private func discard() {
-        store.disk.remove(path)
-        store.disk.remove(DurabilityRecord.path(path))
-        release()
     }
 }
 

@@ -69,8 +69,7 @@ package final class BlobGarbageCollector: Sendable {
                     candidates.insert(place(digest))
                 }
             }
-            for digest in store.unfinished() {
-                let count = store.unfinishedByteCount(digest)
+            for (digest, count) in store.unfinished().sorted(by: { $0.key < $1.key }) {
                 if former.unfinished[place(digest)] == count {
                     store.removeUnfinished(digest)
                     removed.append(place(digest))

@@ -14,13 +14,12 @@ package struct ModelImport {
     /// - Returns: The stored model.
     /// - Throws: `CoordinatorError` if the file cannot be a base model, or an error of the file or the store.
     package func add(_ path: String) throws -> ModelReference {
-        let name = "the base model \(path)", copy = blobs.temporaryPath()
-        defer { blobs.discard(copy) }
+        let name = "the base model \(path)", copy = try BlobWriter(blobs)
         // Check the copy, not the original, which may change meanwhile.
         try SafetensorsFile(path: path, called: name).copy(to: copy)
-        let file = try SafetensorsFile(path: copy, called: name)
+        let file = try SafetensorsFile(copy, called: name)
         try Self.check(file)
-        let (digest, byteCount) = try blobs.adopt(copy)
+        let (digest, byteCount) = try copy.publish()
         return ModelReference(digest: digest, layout: Digest(of: file.layout.canonicalBytes), byteCount: byteCount)
     }
 

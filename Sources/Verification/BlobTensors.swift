@@ -14,23 +14,36 @@ extension SafetensorsFile {
     public convenience init(_ blobs: BlobStore, _ digest: Digest, called name: String = "") throws {
         try self.init(BlobSource(blobs.open(digest)), called: name)
     }
+
+    /// Opens what was written of a blob that is not published yet.
+    ///
+    /// - Parameters:
+    ///   - writer: The blob's writer, which has written all of the file.
+    ///   - name: What error messages call the file.
+    /// - Throws: `SafetensorsError` if it is not a safetensors file, `BlobError` if it cannot be read.
+    public convenience init(_ writer: BlobWriter, called name: String = "") throws {
+        try self.init(BlobSource(writer.contents), called: name)
+    }
 }
 
 private struct BlobSource: ByteSource {
-    let file: any DiskFile
+    let blob: any BlobContents
     let byteCount: Int
 
-    init(_ file: any DiskFile) throws {
-        self.file = file
-        byteCount = Int(try file.byteCount)
+    init(_ blob: any BlobContents) throws {
+        self.blob = blob
+        byteCount = Int(try blob.byteCount)
     }
 
     func fill(_ buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws {
-        guard try file.read(into: buffer, at: UInt64(offset)) == buffer.count else {
+        guard try blob.read(into: buffer, at: UInt64(offset)) == buffer.count else {
             throw SafetensorsError("the file ends early")
         }
     }
 }
 
 /// Lets a safetensors file be written directly as a blob.
-extension BlobWriter: ByteSink {}
+extension BlobWriter: ByteSink {
+    /// Does nothing: the blob becomes durable when it is published.
+    public func finish() {}
+}

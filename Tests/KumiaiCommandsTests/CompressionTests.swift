@@ -25,9 +25,7 @@ import Testing
         let base = try SafetensorsFile(path: Repository.example("base/state.safetensors"))
         let folder = "\(directory.path)/\(UUID())"
         let blobs = try BlobStore(directory: folder + "/blobs")
-        let start = blobs.temporaryPath()
-        try FileManager.default.copyItem(atPath: Repository.example("base/state.safetensors"), toPath: start)
-        let (digest, byteCount) = try blobs.adopt(start)
+        let (digest, byteCount) = try blobs.add(copyOf: Repository.example("base/state.safetensors"))
         let training = Training(
             localSteps: 10,
             batch: 32,

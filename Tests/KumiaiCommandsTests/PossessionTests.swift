@@ -47,7 +47,7 @@ import Wire
                     ($0 as? String)?.split(separator: "/").last.map(String.init)
                 } ?? []
             let theirs = try #require(names.compactMap(Digest.init(hex:)).first { $0 != task.model.digest })
-            let path = "\(objects)/\(theirs.hex.prefix(2))/\(theirs.hex)"
+            let path = "\(objects)/\(theirs.hex)"
             let size = UInt64(try #require(FileManager.default.attributesOfItem(atPath: path)[.size] as? Int))
             var answers = Answers()
             for digest in [theirs, Digest(of: "nobody has it")] {
@@ -116,7 +116,7 @@ import Wire
             blobs.contains(needed) && !blobs.contains(unneeded) && store.contains(Digest(of: "new"))
                 && !store.contains(Digest(of: "old"))
         )
-        #expect(store.unfinished() == [Digest(of: "growing")])
+        #expect(store.unfinished().keys.map(\.self) == [Digest(of: "growing")])
     }
 
     private static func task(_ control: ClientConnection) async throws -> TrainingTask {

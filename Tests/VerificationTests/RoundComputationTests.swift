@@ -104,10 +104,9 @@ import Updates
         #expect(try reason(contents.inspect(manifest(blob(odd)), in: blobs)) == .notFinite)
         let other = UpdateContents(Self.training, .none, base: TensorLayout([("a", .f32, [22])]))
         #expect(try reason(other.inspect(manifest(sound), in: blobs)) == .wrongLayout)
-        let path = blobs.temporaryPath()
-        let file = try blobs.create(path)
-        try [UInt8](repeating: 7, count: 40).withUnsafeBytes { try file.write($0, at: 0) }
-        let (digest, byteCount) = try blobs.adopt(path)
+        let writer = try BlobWriter(blobs)
+        try [UInt8](repeating: 7, count: 40).withUnsafeBytes { try writer.append($0) }
+        let (digest, byteCount) = try writer.publish()
         #expect(
             try reason(contents.inspect(manifest(BlobReference(digest: digest, byteCount: byteCount)), in: blobs))
                 == .malformed

@@ -29,13 +29,7 @@ public enum DiskMode: Sendable {
 }
 
 /// An open file; closed when its last reference is released.
-public protocol DiskFile: AnyObject, Sendable {
-    var byteCount: UInt64 { get throws }
-    /// Reads up to `buffer.count` bytes at `offset`.
-    ///
-    /// - Returns: The number of bytes read; fewer than `buffer.count` only at the end of the file.
-    /// - Throws: `BlobError` if the file cannot be read.
-    func read(into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) throws -> Int
+public protocol DiskFile: BlobContents {
     func write(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws
     func truncate(to byteCount: UInt64) throws
     /// Returns when all written bytes are on the disk.

@@ -13,7 +13,7 @@ final class ReferenceRun {
 
     init(_ plan: Plan, base: [UInt8]) throws {
         self.plan = plan
-        blobs = try BlobStore(directory: "blobs", disk: SimulatedDisk())
+        blobs = BlobStore(try FileBlobs(directory: "blobs", disk: SimulatedDisk()))
         start = GlobalState(model: Digest(of: base), modelByteCount: UInt64(base.count), serverState: nil)
         try blobs.store(base)
     }

@@ -42,5 +42,5 @@ private final class Memory: ByteSink {
     private(set) var bytes: [UInt8] = []
 
     func append(_ bytes: UnsafeRawBufferPointer) throws { self.bytes += bytes }
-    func synchronise() throws {}
+    func finish() throws {}
 }

@@ -43,7 +43,7 @@ final class SimulatedSite {
 
     func start() {
         do {
-            blobs = try BlobStore(directory: "blobs", disk: node.disk, checkpointBytes: 64)
+            blobs = BlobStore(try FileBlobs(directory: "blobs", disk: node.disk), checkpointBytes: 64)
             blobs.removeLeftovers()
             outbox = try Outbox(directory: "site", disk: node.disk)
             memory = try LedgerMemory(directory: "site", consortium: world.fixture.consortium, disk: node.disk)

@@ -110,8 +110,15 @@ public final class SafetensorsFile: Sendable {
     ///
     /// - Throws: If the model cannot be read or written.
     public func copy(to path: String) throws {
-        let sink = try FileSink(path: path)
+        try copy(to: FileSink(path: path))
+    }
+
+    /// Writes the model as one file.
+    ///
+    /// - Parameter sink: What the file's bytes are appended to.
+    /// - Throws: If the model cannot be read or written.
+    public func copy(to sink: any ByteSink) throws {
         try forEachBlock { try sink.append($0) }
-        try sink.synchronise()
+        try sink.finish()
     }
 }

@@ -62,17 +62,17 @@ public final class SafetensorsWriter {
     /// - Throws: `SafetensorsWriteError` if the file cannot be synchronised.
     public func finish() throws {
         precondition(written == layout.byteCount, "less data than the layout holds")
-        try sink.synchronise()
+        try sink.finish()
     }
 }
 
 /// A sink for sequential bytes.
 public protocol ByteSink: AnyObject {
     func append(_ bytes: UnsafeRawBufferPointer) throws
-    /// Returns when everything that was appended is on the disk.
+    /// Called after the last byte; a file is durable when this returns.
     ///
     /// - Throws: If it cannot be written.
-    func synchronise() throws
+    func finish() throws
 }
 
 final class FileSink: ByteSink {
@@ -92,7 +92,7 @@ final class FileSink: ByteSink {
 
     deinit { close(descriptor) }
 
-    func synchronise() throws {
+    func finish() throws {
         guard fsync(descriptor) == 0 else { throw SafetensorsWriteError(path: "") }
     }
 

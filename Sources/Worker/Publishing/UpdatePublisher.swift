@@ -107,7 +107,7 @@ struct UpdatePublisher: Sendable {
         let rest = feedback.rest(before: task.key.round)
         let whole: any ValueSource = rest.map { CombinedValues(.sum, result.change, $0) } ?? result.change
         try write(whole)
-        let sent = try format.reader(SafetensorsFile(path: writer.path))
+        let sent = try format.reader(SafetensorsFile(writer))
         try feedback.keep(CombinedValues(.difference, whole, sent), of: task.key.round)
         return try writer.publish()
     }

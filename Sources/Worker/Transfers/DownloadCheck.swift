@@ -11,8 +11,8 @@ struct DownloadCheck: Sendable {
     let blobs: BlobStore
     /// The largest file that the site fetches.
     let largestBytes: UInt64
-    /// Returns the free bytes of the file system of a path; `nil` if the system does not report them.
-    var freeBytes: @Sendable (String) -> UInt64? = SystemDisk.freeBytes
+    /// Returns the free bytes of a store; `nil` if they are not known.
+    var freeBytes: @Sendable (BlobStore) -> UInt64? = { $0.freeBytes }
 
     /// Checks that the model and the adapter of a task can have the announced sizes.
     ///
@@ -38,11 +38,11 @@ struct DownloadCheck: Sendable {
     func check(_ digest: Digest, byteCount: UInt64) throws {
         guard blobs.byteCount(of: digest) != byteCount else { return }
         try Self.checkSize(byteCount, largestBytes: largestBytes)
-        let missing = byteCount - min(byteCount, blobs.unfinishedByteCount(digest))
+        let missing = byteCount - min(byteCount, blobs.unfinished()[digest] ?? 0)
         // If the system does not report the free space, a full disk is noticed while writing.
-        guard let free = freeBytes(blobs.directory), missing > free else { return }
+        guard let free = freeBytes(blobs), missing > free else { return }
         throw WorkerError(
-            "the disk is too full: \(missing) bytes must be fetched, but only \(free) are free in \(blobs.directory)",
+            "the disk is too full: \(missing) bytes must be fetched, but only \(free) are free in \(blobs.place)",
             hint: "free disk space there; a worker continues by itself, and fetch resumes when it is run again",
             isForLackOfRoom: true
         )

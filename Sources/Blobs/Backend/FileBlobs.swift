@@ -1,0 +1,166 @@
+import Federation
+import Synchronization
+
+/// Blobs as files of a directory.
+///
+/// `objects/abcd…` are published blobs, `partial/abcd…` are being received, `damaged/abcd…` were found not to match their
+/// name, and `incoming/<member>/<site>` are the places of the sites' uploads. A blob is published by a rename once its
+/// bytes are on the disk, so a reader never sees a partial blob.
+public final class FileBlobs: BlobBackend {
+    let directory: String
+    let disk: any Disk
+    private var objects: String { directory + "/objects" }
+    private var partial: String { directory + "/partial" }
+    private var damaged: String { directory + "/damaged" }
+    private let drafts = Mutex(0)
+
+    /// Opens or creates a directory of blobs.
+    ///
+    /// - Parameters:
+    ///   - directory: The directory's path.
+    ///   - disk: The disk that holds it.
+    /// - Throws: `BlobError` if the directories cannot be created.
+    public init(directory: String, disk: any Disk = SystemDisk()) throws {
+        self.directory = directory
+        self.disk = disk
+        try disk.makeDirectory(objects)
+        try disk.makeDirectory(partial)
+    }
+
+    /// Opens a directory for reading; creates nothing.
+    ///
+    /// - Parameter directory: The directory's path.
+    public init(reading directory: String) {
+        self.directory = directory
+        disk = SystemDisk()
+    }
+
+    public var place: String { directory }
+    public var freeBytes: UInt64? { SystemDisk.freeBytes(at: directory) }
+
+    // MARK: Published blobs
+
+    /// Where a blob's file is, or will be.
+    package func path(of digest: Digest) -> String {
+        let path = "\(objects)/\(digest.hex)"
+        guard disk.byteCount(path) == nil else { return path }
+        let earlier = earlierPath(of: digest)
+        return disk.byteCount(earlier) == nil ? path : earlier
+    }
+
+    /// Where the first versions kept a blob: in one of 256 folders. Each new folder took another two operations to become
+    /// durable, and each listing had to read all of them.
+    private func earlierPath(of digest: Digest) -> String { "\(objects)/\(digest.hex.prefix(2))/\(digest.hex)" }
+
+    public func byteCount(of digest: Digest) -> UInt64? { disk.byteCount(path(of: digest)) }
+
+    public func open(_ digest: Digest) throws -> any BlobContents { try disk.open(path(of: digest), .reading) }
+
+    public func digests() throws -> [Digest] {
+        disk.names(in: objects).flatMap { name in
+            name.utf8.count == 2 ? disk.names(in: "\(objects)/\(name)") : [name]
+        }.compactMap(Digest.init(hex:))
+    }
+
+    public func remove(_ digest: Digest) {
+        disk.remove("\(objects)/\(digest.hex)")
+        disk.remove(earlierPath(of: digest))
+    }
+
+    public func setAside(_ digest: Digest) throws {
+        let path = path(of: digest)
+        try disk.makeDirectory(damaged)
+        try disk.rename(path, to: "\(damaged)/\(digest.hex)")
+        try disk.synchronise(directory: SystemDisk.folder(of: path))
+    }
+
+    public func share(_ digest: Digest, from other: any BlobBackend) throws {
+        guard let other = other as? FileBlobs else { return try copy(digest, from: other) }
+        let file = draftPath()
+        // If both are already links to the same file, POSIX rename does nothing and leaves both names.
+        defer { disk.remove(file) }
+        do {
+            try disk.link(other.path(of: digest), to: file)
+        } catch let error as BlobError where error.code == .failed {
+            // The file system has no hard links.
+            return try copy(digest, from: other)
+        }
+        try publish(file, as: digest)
+    }
+
+    private func copy(_ digest: Digest, from other: any BlobBackend) throws {
+        let (source, draft) = (try other.open(digest), try draft())
+        do {
+            try source.forEachBlock { try draft.write($0, at: $1) }
+            try draft.publish(as: digest)
+        } catch {
+            draft.discard()
+            throw error
+        }
+    }
+
+    public func link(_ digest: Digest, to path: String) -> Bool {
+        (try? disk.link(self.path(of: digest), to: path)) != nil
+    }
+
+    /// Renames a durable file to its place as a blob; durable when this returns.
+    func publish(_ file: String, as digest: Digest) throws {
+        try disk.rename(file, to: "\(objects)/\(digest.hex)")
+        try disk.synchronise(directory: objects)
+    }
+
+    // MARK: Blobs in progress
+
+    public func draft() throws -> any BlobDraft { try FileDraft(self, draftPath()) }
+
+    private func draftPath() -> String {
+        let number = drafts.withLock { count in
+            count += 1
+            return count
+        }
+        return "\(partial)/new-\(number)"
+    }
+
+    public func upload(_ digest: Digest, byteCount: UInt64) throws -> any BlobDraft {
+        try FileDraft(self, resuming: partialPath(of: digest), byteCount: byteCount)
+    }
+
+    private func partialPath(of digest: Digest) -> String { "\(partial)/\(digest.hex)" }
+
+    public func unfinished() -> [Digest: UInt64] {
+        var found: [Digest: UInt64] = [:]
+        for digest in disk.names(in: partial).compactMap(Digest.init(hex:)) {
+            found[digest] = disk.byteCount(partialPath(of: digest))
+        }
+        return found
+    }
+
+    public func removeUnfinished(_ digest: Digest) {
+        disk.remove(partialPath(of: digest))
+        disk.remove(DurabilityRecord.path(partialPath(of: digest)))
+    }
+
+    public func removeDrafts() {
+        for name in disk.names(in: partial) where name.hasPrefix("new-") { disk.remove("\(partial)/\(name)") }
+    }
+
+    // MARK: The sites' uploads
+
+    private var incoming: String { directory + "/incoming" }
+
+    public func incoming(of site: SiteID) throws -> any BlobBackend {
+        let path = "\(incoming)/\(site)"
+        let place = try FileBlobs(directory: path, disk: disk)
+        // Bytes reported as durable also need their parent directories to be durable.
+        for path in [path, "\(incoming)/\(site.member)", incoming, directory] {
+            try disk.synchronise(directory: path)
+        }
+        return place
+    }
+
+    public func incomingSites() -> [SiteID] {
+        disk.names(in: incoming).flatMap { member in
+            disk.names(in: "\(incoming)/\(member)").compactMap { SiteID("\(member)/\($0)") }
+        }
+    }
+}

@@ -1,0 +1,89 @@
+import Federation
+import Synchronization
+
+/// A blob in progress in a file of ``FileBlobs``.
+///
+/// What a killed process had written is still in the page cache; only a reboot can lose data that was not synchronised.
+/// After a reboot, therefore, only the number of bytes in `<name>.durable` counts, which is written after those bytes are
+/// durable. A small upload that is not interrupted never has such a file.
+final class FileDraft: BlobDraft {
+    private let blobs: FileBlobs
+    private let path: String
+    private let file: any DiskFile
+    private let state: Mutex<State>
+
+    private struct State {
+        /// Created with the first checkpoint.
+        var record: DurabilityRecord?
+        /// Whether the names of both files are durable.
+        var isNamed = false
+        var isPublished = false
+    }
+
+    /// Creates an empty file.
+    init(_ blobs: FileBlobs, _ path: String) throws {
+        self.blobs = blobs
+        self.path = path
+        file = try blobs.disk.open(path, .replacing)
+        state = Mutex(State())
+    }
+
+    /// Opens the file of an upload and shortens it to the bytes that can be relied on.
+    init(_ blobs: FileBlobs, resuming path: String, byteCount: UInt64) throws {
+        self.blobs = blobs
+        self.path = path
+        let disk = blobs.disk
+        file = try disk.open(path, .updating)
+        guard disk.byteCount(DurabilityRecord.path(path)) != nil else {
+            // Nothing says how much of what may be there is whole.
+            if try file.byteCount > 0 { try file.truncate(to: 0) }
+            state = Mutex(State())
+            return
+        }
+        let record = try DurabilityRecord(beside: path, disk)
+        let durable = try record.newest.map { $0.bootID == disk.bootID ? .max : $0.durableBytes } ?? 0
+        let kept = min(byteCount, try file.byteCount, durable)
+        try file.truncate(to: kept)
+        state = Mutex(State(record: record))
+        // What follows must not be mistaken for bytes that this record already counts.
+        try checkpoint(kept)
+    }
+
+    var byteCount: UInt64 { get throws { try file.byteCount } }
+
+    func read(into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) throws -> Int {
+        try file.read(into: buffer, at: offset)
+    }
+
+    func write(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws { try file.write(bytes, at: offset) }
+
+    func beginWriting(_ range: Range<UInt64>) { file.beginWriting(range) }
+
+    func checkpoint(_ count: UInt64) throws {
+        try file.synchronise()
+        try state.withLock { state in
+            let record = try state.record ?? DurabilityRecord(beside: path, blobs.disk)
+            state.record = record
+            try record.write(count, bootID: blobs.disk.bootID)
+            guard !state.isNamed else { return }
+            try blobs.disk.synchronise(directory: SystemDisk.folder(of: path))
+            state.isNamed = true
+        }
+    }
+
+    func publish(as digest: Digest) throws {
+        try file.synchronise()
+        try blobs.publish(path, as: digest)
+        let hasRecord = state.withLock { state in
+            state.isPublished = true
+            return state.record != nil
+        }
+        if hasRecord { blobs.disk.remove(DurabilityRecord.path(path)) }
+    }
+
+    func discard() {
+        guard !state.withLock({ $0.isPublished }) else { return }
+        blobs.disk.remove(path)
+        blobs.disk.remove(DurabilityRecord.path(path))
+    }
+}

@@ -24,18 +24,22 @@ extension CoordinatorService {
         try await look { driver in Result { try body(driver) } }.get()
     }
 
-    func open(_ plan: Plan, by name: String) async throws -> ServerMessage {
+    func open(_ plan: Plan, by name: String, abandonsRelease: Bool) async throws -> ServerMessage {
         if let index = await look({ $0.machine.opening(of: plan) }) {
             return .campaignAccepted(plan.campaign, index: index)
         }
+        // Asked first: the plan's base may be just the release that was not cut.
+        if !abandonsRelease { try await lookOrThrow { try $0.requireReleased() } }
         try await requireSound(plan)
-        return .campaignAccepted(plan.campaign, index: try await recorded(.open(plan, by: name)))
+        let request = CoordinatorRequest.open(plan, by: name, abandonsRelease: abandonsRelease)
+        return .campaignAccepted(plan.campaign, index: try await recorded(request))
     }
 
     /// Checks whether a campaign could be opened with this plan if none were running; the answer is the status.
-    func check(_ plan: Plan) async throws -> ServerMessage {
+    func check(_ plan: Plan, abandonsRelease: Bool) async throws -> ServerMessage {
         let (opening, violation) = await look { ($0.machine.opening(of: plan), $0.machine.problem(of: plan)) }
         guard opening == nil else { return .status(await status(of: plan.sites)) }
+        if !abandonsRelease { try await lookOrThrow { try $0.requireReleased() } }
         try await requireSound(plan)
         if let violation {
             throw Refusal(

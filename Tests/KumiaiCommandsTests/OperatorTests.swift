@@ -178,6 +178,52 @@ import Testing
         #expect(try digest(kept) == digest("\(consortium.data)/releases/FY2028/model.safetensors"))
     }
 
+    @Test func noCampaignIsOpenedThatMakesARecordedReleaseImpossibleUnlessToldTo() throws {
+        let consortium = try Consortium(sites: 1, rounds: 2)
+        let coordinator = try consortium.startCoordinator()
+        try consortium.openCampaign()
+        let worker = try consortium.startWorker(0)
+        try #require(consortium.waitForEnd(), "\(consortium.log("coordinator"))")
+        worker.waitUntilExit()
+        try consortium.kumiai(
+            "campaign",
+            "init",
+            consortium.path("operator"),
+            "--coordinator",
+            "127.0.0.1:\(consortium.port)",
+            "--base",
+            "FY2026",
+            "--release",
+            "FY2028",
+            "--rounds",
+            "1",
+            "--site",
+            "acme/osaka"
+        )
+        let plan = [consortium.path("operator/plan-FY2028.toml")] + consortium.operatorConfig
+        for verb in ["open", "check"] {
+            let refused = try consortium.attempt(["campaign", verb] + plan)
+            #expect(refused.status == 5, "\(refused)")
+            for text in [
+                "FY2026-FY2027 has 2 committed rounds but no release", "kumiai release cut FY2027 first",
+                "--abandon-release",
+            ] { #expect(refused.error.contains(text), "\(refused)") }
+        }
+        try consortium.kumiai(["campaign", "check", "--abandon-release"] + plan)
+        #expect(consortium.campaign["campaign"] as? String == Self.name)
+        try consortium.kumiai(["campaign", "open", "--abandon-release"] + plan)
+        // It is open: a repeated request is answered as the first time.
+        try consortium.kumiai(["campaign", "open"] + plan)
+        let late = try consortium.attempt(["release", "cut", "FY2027"] + consortium.operatorConfig)
+        #expect(late.status == 5, "\(late)")
+        // It has no committed round, so there is nothing to release.
+        let stop = ["campaign", "stop", "FY2026-FY2028", "--reason", "test"]
+        try consortium.kumiai(stop + consortium.operatorConfig)
+        try consortium.edit("operator/plan-FY2028.toml", "campaign = \"FY2026-FY2028\"", "campaign = \"second\"")
+        try consortium.kumiai(["campaign", "open"] + plan)
+        #expect(consortium.stop(coordinator) == 0)
+    }
+
     /// The result of one campaign is not reported for another.
     @Test func anAbandonmentIsThatOfItsOwnCampaign() throws {
         let consortium = try Consortium(rounds: 2, localSteps: 20_000)

@@ -194,7 +194,13 @@ import Testing
         }
         guard
             case .submitUpdate(Self.update, seenEntries: 7) = try roundTrip(.submitUpdate(Self.update, seenEntries: 7)),
-            case .openCampaign(Self.plan) = try roundTrip(.openCampaign(Self.plan)),
+            case .openCampaign(Self.plan, abandonsRelease: false) = try roundTrip(.openCampaign(Self.plan)),
+            case .openCampaign(Self.plan, abandonsRelease: true) = try roundTrip(
+                .openCampaign(Self.plan, abandonsRelease: true)
+            ),
+            case .checkPlan(Self.plan, abandonsRelease: true) = try roundTrip(
+                .checkPlan(Self.plan, abandonsRelease: true)
+            ),
             case .offerBlob(Self.digest(4), 12) = try roundTrip(.offerBlob(Self.digest(4), byteCount: 12)),
             case .fetchBlob(Self.digest(4), 13) = try roundTrip(.fetchBlob(Self.digest(4), offset: 13)),
             case .getStatus = try roundTrip(.getStatus),

@@ -9,7 +9,8 @@ extension CoordinatorDriver {
             switch request {
             case .submit(let update, let site): try submit(id, update, from: site, at: now)
             case .show(let receipt, let site): take(receipt, from: site, id)
-            case .open(let plan, let name): reply(id, .recorded(index: try open(plan, by: name, at: now)))
+            case .open(let plan, let name, let abandonsRelease):
+                reply(id, .recorded(index: try open(plan, by: name, abandonsRelease: abandonsRelease, at: now)))
             case .change(let change): reply(id, .recorded(index: try self.change(change, at: now)))
             case .register(let name, let model, let by):
                 reply(id, .recorded(index: try register(name, model, by: by, at: now)))
@@ -114,9 +115,30 @@ extension CoordinatorDriver {
 
     // MARK: Operators
 
-    private mutating func open(_ plan: Plan, by name: String, at now: Timestamp) throws -> UInt64 {
+    /// Throws a `Refusal` if the last campaign's release was not cut: only the current campaign's can be.
+    func requireReleased() throws {
+        guard let campaign = machine.state.unreleasedCampaign else { return }
+        let (name, release, count) = (campaign.plan.campaign, campaign.plan.release, campaign.committedRounds)
+        let round = campaign.end?.completed == true ? "" : " --round \(count)"
+        throw Refusal(
+            .conflict,
+            """
+            \(name) has \(counted(count, "committed round")) but no release, and opening another campaign makes its \
+            release \(release) impossible
+            """,
+            hint: "run kumiai release cut \(release)\(round) first; to go on without it: --abandon-release"
+        )
+    }
+
+    private mutating func open(
+        _ plan: Plan,
+        by name: String,
+        abandonsRelease: Bool,
+        at now: Timestamp
+    ) throws -> UInt64 {
         if let index = machine.opening(of: plan) { return index }
         try requireStartupWaitOver()
+        if !abandonsRelease { try requireReleased() }
         do {
             try request(at: now) { machine throws(LedgerViolation) in try machine.open(plan, by: name, at: now) }
         } catch let error as LedgerViolation {

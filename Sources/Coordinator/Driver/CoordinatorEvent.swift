@@ -75,7 +75,8 @@ package enum CoordinatorAlarm: Hashable, Sendable {
 package enum CoordinatorRequest: Sendable {
     case submit(SignedUpdate, from: SiteID)
     case show(Receipt, by: SiteID)
-    case open(Plan, by: String)
+    /// `abandonsRelease`: also if the last campaign's release can then never be cut.
+    case open(Plan, by: String, abandonsRelease: Bool)
     case change(CampaignChange)
     case register(ModelName, ModelReference, by: String)
     case cut(ReleaseCutting)

@@ -37,8 +37,10 @@ struct OperatorSession: ConnectionSession {
         case .goodbye: return nil
         case .pruneUpdates(let dryRun) where peer.isOperator:
             return try await service.prune(by: peer.path, dryRun: dryRun)
-        case .checkPlan(let plan) where peer.isOperator: return try await service.check(plan)
-        case .openCampaign(let plan) where peer.isOperator: return try await service.open(plan, by: peer.path)
+        case .checkPlan(let plan, let abandonsRelease) where peer.isOperator:
+            return try await service.check(plan, abandonsRelease: abandonsRelease)
+        case .openCampaign(let plan, let abandonsRelease) where peer.isOperator:
+            return try await service.open(plan, by: peer.path, abandonsRelease: abandonsRelease)
         case .changeCampaign(let change) where peer.isOperator:
             // The requester's name is taken from the certificate, not from the message.
             let change = CampaignChange(

@@ -51,6 +51,14 @@ public struct ConsortiumState: Equatable, Sendable {
         }
     }
 
+    /// The last campaign, if it has ended with committed rounds and its release was not cut. Once another campaign is
+    /// open, that release can never be cut.
+    public var unreleasedCampaign: CampaignState? {
+        guard let campaign, campaign.end != nil, campaign.committedRounds > 0, models[campaign.plan.release] == nil
+        else { return nil }
+        return campaign
+    }
+
     /// Returns where the ledger holds exactly this update of the current or previous campaign; `nil` if it does not.
     public func place(of manifest: UpdateManifest) -> CampaignState.RecordedUpdate? {
         campaign?.place(of: manifest) ?? formerCampaign?.place(of: manifest)

@@ -6,6 +6,7 @@ import Federation
 import Tensors
 import Transport
 import Updates
+import Wire
 
 struct CampaignCheckCommand: Command {
     static let configuration = CommandConfiguration(
@@ -38,6 +39,7 @@ struct CampaignCheckCommand: Command {
     )
     var config: String?
 
+    @OptionGroup var abandonment: AbandonmentOption
     @OptionGroup var json: JSONOption
 
     struct Report: Encodable {
@@ -85,7 +87,8 @@ struct CampaignCheckCommand: Command {
             Terminal.note("the coordinator was not asked: found no operator's configuration; name one with --config")
             return nil
         }
-        guard case .status(let status) = try await OperatorOptions.ask(.checkPlan(plan), by: config) else {
+        let question = ClientMessage.checkPlan(plan, abandonsRelease: abandonment.abandonRelease)
+        guard case .status(let status) = try await OperatorOptions.ask(question, by: config) else {
             throw TransportError(.unexpected, "the coordinator's answer is not its status")
         }
         let known = Set(status.sites.filter(\.isKnown).map(\.site))

@@ -9,12 +9,16 @@ struct CampaignOpenCommand: Command {
             The plan is recorded in the ledger. Afterwards only the sites, the quorum and the deadlines can be changed \
             (kumiai campaign amend). Rounds begin when enough sites are connected. The command is idempotent: opening \
             the same plan again gives the same answer.
+
+            Only the last campaign's release can be cut. If it has committed rounds but no release, no other campaign \
+            is opened without --abandon-release.
             """
     )
 
     @Argument(help: ArgumentHelp("The plan.", valueName: "plan.toml"), completion: .file(extensions: ["toml"]))
     var plan: String
 
+    @OptionGroup var abandonment: AbandonmentOption
     @OptionGroup var options: OperatorOptions
     @OptionGroup var json: JSONOption
 
@@ -26,7 +30,7 @@ struct CampaignOpenCommand: Command {
     func execute() async throws {
         guard
             case .campaignAccepted(let campaign, let index) = try await options.ask(
-                .openCampaign(try PlanFile.load(plan))
+                .openCampaign(try PlanFile.load(plan), abandonsRelease: abandonment.abandonRelease)
             )
         else {
             throw TransportError(.unexpected, "the coordinator's answer does not say whether the campaign is open")

@@ -31,7 +31,10 @@ extension ClientFrame {
         case KUMIAI__V1__CLIENT_MESSAGE__BODY_OPEN_CAMPAIGN:
             let open = try Field.present(m.open_campaign, "open_campaign").pointee
             let plan = try Plan(try Field.present(open.plan, "open_campaign.plan").pointee)
-            return open.check_only != 0 ? .checkPlan(plan) : .openCampaign(plan)
+            let abandonsRelease = open.abandon_release != 0
+            return open.check_only != 0
+                ? .checkPlan(plan, abandonsRelease: abandonsRelease)
+                : .openCampaign(plan, abandonsRelease: abandonsRelease)
         case KUMIAI__V1__CLIENT_MESSAGE__BODY_CUT_RELEASE:
             let cut = try Field.present(m.cut_release, "cut_release").pointee
             guard cut.adapter_rank <= PlanLimits.loraRank else {

@@ -53,13 +53,18 @@ extension ClientFrame {
                 $0.digest = arena.bytes(digest)
                 $0.offset = offset
             }
-        case .openCampaign(let plan):
-            m.body_case = KUMIAI__V1__CLIENT_MESSAGE__BODY_OPEN_CAMPAIGN
-            m.open_campaign = arena.make(kumiai__v1__open_campaign__init) { $0.plan = plan.packed(in: arena) }
-        case .checkPlan(let plan):
+        case .openCampaign(let plan, let abandonsRelease):
             m.body_case = KUMIAI__V1__CLIENT_MESSAGE__BODY_OPEN_CAMPAIGN
             m.open_campaign = arena.make(kumiai__v1__open_campaign__init) {
-                ($0.plan, $0.check_only) = (plan.packed(in: arena), 1)
+                $0.plan = plan.packed(in: arena)
+                $0.abandon_release = abandonsRelease ? 1 : 0
+            }
+        case .checkPlan(let plan, let abandonsRelease):
+            m.body_case = KUMIAI__V1__CLIENT_MESSAGE__BODY_OPEN_CAMPAIGN
+            m.open_campaign = arena.make(kumiai__v1__open_campaign__init) {
+                $0.plan = plan.packed(in: arena)
+                $0.check_only = 1
+                $0.abandon_release = abandonsRelease ? 1 : 0
             }
         case .cutRelease(let name, let round, let rank):
             m.body_case = KUMIAI__V1__CLIENT_MESSAGE__BODY_CUT_RELEASE

@@ -11,9 +11,10 @@ public indirect enum ClientMessage: Sendable {
     case offerBlob(Digest, byteCount: UInt64)
     case blobChunk(BlobChunk)
     case fetchBlob(Digest, offset: UInt64)
-    case openCampaign(Plan)
+    /// `abandonsRelease`: also if the last campaign has committed rounds but no release, which can then never be cut.
+    case openCampaign(Plan, abandonsRelease: Bool = false)
     /// Asks whether a campaign could be opened with this plan; opens nothing.
-    case checkPlan(Plan)
+    case checkPlan(Plan, abandonsRelease: Bool = false)
     /// `round` is a committed round; `nil` is the last one of a completed campaign. `adapterRank` is the rank of an
     /// adapter to write beside the model; 0 for none.
     case cutRelease(ModelName, round: Int?, adapterRank: Int)

@@ -3581,7 +3581,7 @@ const ProtobufCMessageDescriptor kumiai__v1__blob_start__descriptor =
   (ProtobufCMessageInit) kumiai__v1__blob_start__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor kumiai__v1__open_campaign__field_descriptors[2] =
+static const ProtobufCFieldDescriptor kumiai__v1__open_campaign__field_descriptors[3] =
 {
   {
     "plan",
@@ -3607,15 +3607,28 @@ static const ProtobufCFieldDescriptor kumiai__v1__open_campaign__field_descripto
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "abandon_release",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Kumiai__V1__OpenCampaign, abandon_release),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned kumiai__v1__open_campaign__field_indices_by_name[] = {
+  2,   /* field[2] = abandon_release */
   1,   /* field[1] = check_only */
   0,   /* field[0] = plan */
 };
 static const ProtobufCIntRange kumiai__v1__open_campaign__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 2 }
+  { 0, 3 }
 };
 const ProtobufCMessageDescriptor kumiai__v1__open_campaign__descriptor =
 {
@@ -3625,7 +3638,7 @@ const ProtobufCMessageDescriptor kumiai__v1__open_campaign__descriptor =
   "Kumiai__V1__OpenCampaign",
   "kumiai.v1",
   sizeof(Kumiai__V1__OpenCampaign),
-  2,
+  3,
   kumiai__v1__open_campaign__field_descriptors,
   kumiai__v1__open_campaign__field_indices_by_name,
   1,  kumiai__v1__open_campaign__number_ranges,

@@ -579,10 +579,14 @@ struct  Kumiai__V1__OpenCampaign
   ProtobufCMessage base;
   Kumiai__V1__Plan *plan;
   protobuf_c_boolean check_only;
+  /*
+   * Goes on although the last campaign has committed rounds but no release, which can then never be cut.
+   */
+  protobuf_c_boolean abandon_release;
 };
 #define KUMIAI__V1__OPEN_CAMPAIGN__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&kumiai__v1__open_campaign__descriptor) \
-    , NULL, 0 }
+    , NULL, 0, 0 }
 
 
 struct  Kumiai__V1__CampaignAccepted

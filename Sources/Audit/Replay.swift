@@ -5,6 +5,7 @@ import Verification
 
 /// The recomputation of a round from its stored updates.
 package struct Replay: Sendable {
+    package let campaign: CampaignID
     package let task: AggregationTask
     /// The result of the round according to the ledger.
     package let recorded: GlobalState
@@ -26,50 +27,74 @@ package struct Replay: Sendable {
     /// - Parameters:
     ///   - copy: The copy.
     ///   - round: The round's number.
-    ///   - campaign: The campaign; `nil` for the newest one.
+    ///   - campaign: The campaign; `nil` for the newest one that has committed this round.
     ///   - threads: The number of threads.
     /// - Returns: The recorded and the recomputed results.
     /// - Throws: `AuditError` if there is no such round or its blobs are missing or damaged.
     package static func run(_ copy: LedgerCopy, round: Int, campaign: CampaignID? = nil, threads: Int = 2) throws
         -> Replay
     {
-        let all = try RoundHistory(copy).rounds
-        let rounds = all.filter { $0.campaign == campaign ?? all.last?.campaign }
-        if let campaign, rounds.isEmpty {
-            throw AuditError(
-                "there is no campaign \(campaign)",
-                hint: "kumiai audit rounds lists them",
-                code: .wrongOption
-            )
-        }
-        guard let record = rounds.last(where: { $0.task.key.round == round && $0.commit != nil }),
-            let commit = record.commit
-        else {
-            let known = rounds.filter { $0.commit != nil }.map(\.task.key.round)
-            throw AuditError(
-                "round \(round) is not committed",
-                hint: known.isEmpty ? "no round is" : "rounds \(known.first!) to \(known.last!) are",
-                code: .wrongOption
-            )
+        let history = try RoundHistory(copy)
+        let committed = try committedRounds(of: campaign, in: history)
+        guard let record = committed.last(where: { $0.task.key.round == round }), let commit = record.commit else {
+            throw notCommitted(round, of: campaign, in: history)
         }
         guard record.replayability(in: copy.blobs) != .pruned else {
             throw AuditError(
-                "the updates of round \(round) were removed after the plan's retention period",
+                "the updates of round \(round) of \(record.campaign) were removed after the plan's retention period",
                 hint: "kumiai audit rounds shows which rounds can be replayed"
             )
         }
         return try run(record, recorded: commit.result, in: copy, threads: threads)
     }
 
+    /// The committed rounds of a campaign, or of all campaigns if `campaign` is `nil`, in the ledger's order.
+    private static func committedRounds(of campaign: CampaignID?, in history: RoundHistory) throws
+        -> [RoundHistory.Record]
+    {
+        if let campaign, !history.campaigns.contains(campaign) {
+            throw AuditError(
+                "there is no campaign \(campaign)",
+                hint: "kumiai audit rounds lists them",
+                code: .wrongOption
+            )
+        }
+        return history.rounds.filter { $0.commit != nil && (campaign == nil || $0.campaign == campaign) }
+    }
+
+    private static func notCommitted(_ round: Int, of campaign: CampaignID?, in history: RoundHistory) -> AuditError {
+        let known = campaign.map { [$0] } ?? Array(history.campaigns.suffix(namedCampaigns))
+        let rounds = known.map { name in
+            let count = history.rounds.count { $0.commit != nil && $0.campaign == name }
+            return "\(name): " + (count == 0 ? "no round" : count == 1 ? "round 1" : "rounds 1 to \(count)")
+        }
+        return AuditError(
+            campaign.map { "round \(round) of \($0) is not committed" }
+                ?? "no campaign has a committed round \(round)",
+            hint: known.isEmpty ? "no campaign was opened" : "committed are: " + rounds.joined(separator: "; "),
+            code: .wrongOption
+        )
+    }
+
+    /// How many campaigns, the newest ones, an error names.
+    private static let namedCampaigns = 10
+
     private static func run(_ record: RoundHistory.Record, recorded: GlobalState, in copy: LedgerCopy, threads: Int)
         throws -> Replay
     {
         let computed = try compute(record.task, blobs: copy.blobs, threads: threads)
         guard let cutting = record.release, recorded.adapter != nil else {
-            return Replay(task: record.task, recorded: recorded, computed: computed, release: nil)
+            return Replay(
+                campaign: record.campaign,
+                task: record.task,
+                recorded: recorded,
+                computed: computed,
+                release: nil
+            )
         }
         let folded = try compute(record.task.asLast, blobs: copy.blobs, threads: threads)
         return Replay(
+            campaign: record.campaign,
             task: record.task,
             recorded: recorded,
             computed: computed,
@@ -108,15 +133,7 @@ package struct Replay: Sendable {
         threads: Int = 2,
         progress: (Int, Int) -> Void = { _, _ in }
     ) throws -> [Outcome] {
-        let rounds = try RoundHistory(copy).rounds.filter { campaign == nil || $0.campaign == campaign }
-        if let campaign, rounds.isEmpty {
-            throw AuditError(
-                "there is no campaign \(campaign)",
-                hint: "kumiai audit rounds lists them",
-                code: .wrongOption
-            )
-        }
-        let committed = rounds.filter { $0.commit != nil }
+        let committed = try committedRounds(of: campaign, in: RoundHistory(copy))
         return try committed.enumerated().map { index, record in
             progress(index, committed.count)
             defer { progress(index + 1, committed.count) }

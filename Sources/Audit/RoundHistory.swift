@@ -48,6 +48,8 @@ package struct RoundHistory: Sendable {
     }
 
     package private(set) var rounds: [Record] = []
+    /// Also those of which no round was opened.
+    package private(set) var campaigns: [CampaignID] = []
     /// Events other than rounds, with their entries' indices: changes of campaigns and of the CA, losses, corrections
     /// of the clock, and attempts abandoned before they opened.
     package private(set) var events: [(index: Int, text: String)] = []
@@ -69,6 +71,7 @@ package struct RoundHistory: Sendable {
             do { try state.apply(entry) } catch {
                 throw AuditError("entry \(index) \(error.message)", hint: hint, code: .tampered)
             }
+            if case .campaignOpened(let plan, _) = entry.body { campaigns.append(plan.campaign) }
             noteEvent(entry, index, state.campaign?.plan.campaign)
             guard let campaign = state.campaign else { continue }
             note(entry, index, campaign)

@@ -73,6 +73,26 @@ import Testing
                 && replay["identical"] as? Bool == true
         )
         try consortium.kumiai("audit", "replay", "--all", consortium.data, "--ca", consortium.authority)
+        try replaysTheLastCampaignThatHasTheRound(consortium)
+    }
+
+    /// The first campaign has at least three committed rounds, the second has one.
+    private func replaysTheLastCampaignThatHasTheRound(_ consortium: Consortium) throws {
+        for (round, campaign) in [(1, "FY2027-FY2028"), (2, Self.name)] {
+            let replay = try consortium.kumiai("audit", "replay", "\(round)", consortium.data)
+            #expect(replay.output.contains("round \(round) of \(campaign): "), "\(replay)")
+            let report = try json(consortium.kumiai("audit", "replay", "\(round)", consortium.data, "--json"))
+            #expect(report["campaign"] as? String == campaign && report["round"] as? Int == round, "\(report)")
+        }
+        let none = try consortium.attempt(["audit", "replay", "100000", consortium.data])
+        #expect(none.status == 6 && none.error.contains("no campaign has a committed round 100000"), "\(none)")
+        #expect(none.error.contains("\(Self.name): rounds 1 to "), "\(none)")
+        #expect(none.error.contains("FY2027-FY2028: round 1"), "\(none)")
+        let other = try consortium.attempt([
+            "audit", "replay", "2", consortium.data, "--campaign", "FY2027-FY2028",
+        ])
+        #expect(other.status == 6 && other.error.contains("round 2 of FY2027-FY2028 is not committed"), "\(other)")
+        #expect(!other.error.contains(Self.name), "\(other)")
     }
 
     private func fetches(_ consortium: Consortium, _ release: String) throws {

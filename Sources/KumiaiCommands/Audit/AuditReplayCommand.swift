@@ -29,13 +29,14 @@ struct AuditReplayCommand: Command {
     @Flag(help: "Replay every committed round whose updates are still stored.")
     var all = false
 
-    @Option(help: "The campaign; default: the newest one, with --all every campaign.")
+    @Option(help: "The campaign; default: the newest one with that round, with --all every campaign.")
     var campaign: String?
 
     @OptionGroup var authority: AuthorityOption
     @OptionGroup var json: JSONOption
 
     struct Report: Encodable {
+        let campaign: String
         let round: Int
         let updates: Int
         let recorded: String
@@ -81,6 +82,7 @@ struct AuditReplayCommand: Command {
     private func replay(_ round: Int, _ copy: LedgerCopy, campaign: CampaignID?) throws {
         let replay = try Replay.run(copy, round: round, campaign: campaign)
         let report = Report(
+            campaign: replay.campaign.text,
             round: round,
             updates: replay.task.contributions.count,
             recorded: replay.recorded.model.hex,
@@ -95,8 +97,8 @@ struct AuditReplayCommand: Command {
         } else {
             Terminal.print(
                 """
-                round \(round): \(counted(report.updates, "update")), weight \(replay.task.totalWeight), scale \
-                2^-\(replay.task.scaleBits)
+                round \(round) of \(replay.campaign): \(counted(report.updates, "update")), weight \
+                \(replay.task.totalWeight), scale 2^-\(replay.task.scaleBits)
                 """
             )
             Terminal.print("recorded  \(report.recorded)")

@@ -324,6 +324,7 @@ package actor WorkerService {
         case .keeping: (beat.activity, beat.progress) = (.fetching, meter.progress)
         case .finished: beat.activity = .idle
         }
+        if driver.waitsToTryAgain { (beat.activity, beat.progress) = (.waiting, 0) }
         if meter.isPaused { beat.activity = .paused }
         return beat
     }

@@ -59,6 +59,36 @@ import Testing
         #expect(code(status(), .unknown) == 9)
     }
 
+    @Test func aSiteWhoseTrainingFailsIsSaidToWaitAndNotToFetch() throws {
+        let consortium = try Consortium(sites: 1, rounds: 1)
+        try consortium.edit(
+            "acme-osaka/worker.toml",
+            Repository.example("sites/window-open.hdf5"),
+            Repository.path("Tests/DemonstrationsTests/Aloha")
+        )
+        let coordinator = try consortium.startCoordinator()
+        try consortium.openCampaign()
+        let worker = try consortium.startWorker(0)
+        #expect(
+            try consortium.wait {
+                let outcome = try consortium.attempt(["campaign", "status"] + consortium.operatorConfig)
+                return outcome.output.contains("waits to try again")
+                    && outcome.output.contains("acme/osaka says: training failed")
+            },
+            "\(consortium.log("acme-osaka"))"
+        )
+        let command = ["worker", "status", "--config", consortium.path("acme-osaka/worker.toml")]
+        #expect(
+            try consortium.wait {
+                let status = try consortium.attempt(command)
+                return status.status == 8 && status.output.contains("waiting, round 1\n")
+                    && status.output.contains("trouble:  training failed: ")
+            },
+            "\(try consortium.attempt(command))"
+        )
+        #expect(consortium.stop(worker) == 0 && consortium.stop(coordinator) == 0)
+    }
+
     @Test func aStatusOfAnEarlierVersionIsRead() throws {
         let directory = try TemporaryDirectory()
         let text = """

@@ -163,6 +163,20 @@ import Wire
         #expect(driver.handle(.heard(next, ServerFrame(inReplyTo: 2, .receipt(receipt(4).receipt)))).isEmpty)
     }
 
+    @Test func aTaskWaitsBetweenAFailureAndTheNextTry() throws {
+        var (driver, _) = opened()
+        var effects = driver.handle(.admitted(link, .train(task), isAsSent: true))
+        #expect(!driver.waitsToTryAgain)
+        for _ in 0..<2 { effects = driver.handle(.transferred(effects.downloads[0].0)) }
+        #expect(effects.contains { if case .train = $0 { true } else { false } } && !driver.waitsToTryAgain)
+        _ = driver.handle(.trainingFailed(task, WorkerFailure("diverged")))
+        #expect(driver.waitsToTryAgain && driver.trouble?.summary == "training failed")
+        effects = driver.handle(.due(.retry))
+        #expect(!driver.waitsToTryAgain)
+        _ = driver.handle(.transferFailed(effects.downloads[0].0, WorkerFailure("cut off")))
+        #expect(driver.waitsToTryAgain)
+    }
+
     @Test func whatIsHeardOfAnEarlierTransferIsOfNoUse() throws {
         var (driver, _) = opened()
         let first = driver.handle(.admitted(link, .train(task), isAsSent: true)).downloads[0].0

@@ -60,6 +60,8 @@ enum SiteTable {
     private static func activity(_ beat: Heartbeat) -> String {
         switch beat.activity {
         case .fetching, .training, .uploading: "\(beat.activity.rawValue) \(Int(beat.progress * 100)) %"
+        // A site that waits for others or for the next round names none.
+        case .waiting where beat.round > 0: "waits to try again"
         case .paused: "paused at \(Int(beat.progress * 100)) %"
         default: beat.activity.rawValue
         }

@@ -51,7 +51,9 @@ struct WorkerHealth {
                 status was written \(seen)
                 """
             }
-        let progress = status.round > 0 ? ", round \(status.round), \(percent(status.progress))" : ""
+        let isWaiting = status.activity == Activity.waiting.rawValue
+        let part = isWaiting ? "" : ", \(percent(status.progress))"
+        let progress = status.round > 0 ? ", round \(status.round)\(part)" : ""
         var lines = [
             "\(status.site): \(state)", "\(liveness == .running ? "now: " : "then:")     \(status.activity)\(progress)",
         ]

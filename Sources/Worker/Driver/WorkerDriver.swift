@@ -64,6 +64,14 @@ package struct WorkerDriver: Sendable {
         machine = WorkerMachine(outbox: outbox.map(PreparedUpdate.init))
     }
 
+    /// Whether the work needs a transfer and none is under way: the last try has failed, or there is no link.
+    package var waitsToTryAgain: Bool {
+        switch machine.work {
+        case .fetching, .uploading, .keeping: transfer == nil
+        case .resting, .training, .submitting, .finished: false
+        }
+    }
+
     // MARK: Events
 
     package mutating func handle(_ event: WorkerEvent) -> [WorkerEffect] {

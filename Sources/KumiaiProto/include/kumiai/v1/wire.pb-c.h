@@ -85,6 +85,9 @@ typedef enum _Kumiai__V1__Activity {
   KUMIAI__V1__ACTIVITY__TRAINING = 3,
   KUMIAI__V1__ACTIVITY__UPLOADING = 4,
   KUMIAI__V1__ACTIVITY__SUBMITTING = 5,
+  /*
+   * For the coordinator or for other sites; with a round, until it tries again what has failed in that round.
+   */
   KUMIAI__V1__ACTIVITY__WAITING = 6,
   /*
    * A transfer waits for the hours in which the site allows transfers.

@@ -68,6 +68,23 @@ struct SettingsTests {
         } throws: { "\($0)".contains("training.beta2: expected 0 to 0.999999") }
     }
 
+    @Test(arguments: ["a\u{202e}b", "a\u{7}b", "a\u{200b}b", String(repeating: "あ", count: 43)])
+    func aDisplayNameThatWouldNotBeShownAsItIsIsRefusedWithItsLine(name: String) throws {
+        var file = WorkerFile(coordinator: "h:1", training: .init(demonstrations: "d"))
+        file.displayName = "大阪工場"
+        #expect(try TOMLFile<WorkerFile>(text: file.template, path: "w").content.displayName == "大阪工場")
+        file.displayName = name
+        let lines = file.template.split(separator: "\n", omittingEmptySubsequences: false)
+        let line = try #require(lines.firstIndex { $0.hasPrefix("display_name = ") }) + 1
+        #expect {
+            try TOMLFile<WorkerFile>(text: file.template, path: "w")
+        } throws: { error in
+            "\(error)".contains(
+                "display_name: expected at most 128 bytes without control or invisible characters (line \(line))"
+            )
+        }
+    }
+
     @Test func whatAStrategyDoesNotHaveIsRefused() throws {
         try directory.write("plan.toml", Array(Self.plan("fedavg", "learning_rate = 1\nmomentum = 0.5").utf8))
         let outcome = try Shell.run([Shell.kumiai, "campaign", "check", directory.file("plan.toml")])

@@ -21,6 +21,11 @@ public struct Heartbeat: Equatable, Sendable {
     public static let problemBytes = 256
     public static let displayNameBytes = 128
 
+    /// Whether a site may have this display name: it is short, and is shown as it is.
+    public static func isDisplayName(_ text: String) -> Bool {
+        text.utf8.count <= displayNameBytes && !text.unicodeScalars.contains(where: DisplayText.isHidden)
+    }
+
     public init(
         activity: Activity = .idle,
         round: Int = 0,

@@ -32,7 +32,11 @@ extension WorkerFile {
             Setting(
                 "display_name",
                 \.displayName,
-                .text("at most \(Heartbeat.displayNameBytes) bytes") { $0.utf8.count <= Heartbeat.displayNameBytes },
+                .name(
+                    "at most \(Heartbeat.displayNameBytes) bytes without control or invisible characters",
+                    text: { $0 },
+                    parse: { Heartbeat.isDisplayName($0) ? $0 : nil }
+                ),
                 default: "",
                 help: "What people call this site, in any script; it is shown beside its identifier."
             )

@@ -23,6 +23,18 @@ package struct DemonstrationReader: Sendable {
         self.seconds = seconds
     }
 
+    /// Opens the file or the directory, and reads nothing.
+    ///
+    /// - Throws: `ContractError` if there is neither, or it cannot be opened.
+    package static func requireReadable(_ path: String) throws {
+        let isDirectory = try DemonstrationPath(path) == .directory
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | (isDirectory ? O_DIRECTORY : 0))
+        guard descriptor >= 0 else {
+            throw ContractError("\(path) cannot be opened: \(String(cString: strerror(errno)))")
+        }
+        close(descriptor)
+    }
+
     /// Reads the demonstrations of a split, and checks them against the policy's contract.
     ///
     /// - Parameters:

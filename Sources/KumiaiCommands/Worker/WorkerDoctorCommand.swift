@@ -16,10 +16,10 @@ struct WorkerDoctorCommand: Command {
         commandName: "doctor",
         abstract: "Check a site before its first round.",
         discussion: """
-            Checks the configuration, the certificate, the connection to the coordinator, linear algebra, and whether \
-            the demonstrations (also the held-out ones) fit the contract of the model that the next round starts \
-            from: robot, cameras, keys, shapes, units. Shows the data beside the contract. Changes nothing. Exits with \
-            the code of the first check that failed.
+            Checks the configuration, the certificate, the data directory, the connection to the coordinator, linear \
+            algebra, and whether the demonstrations (also the held-out ones) fit the contract of the model that the \
+            next round starts from: robot, cameras, keys, shapes, units. Shows the data beside the contract. Changes \
+            nothing. Exits with the code of the first check that failed.
             """
     )
 
@@ -92,6 +92,7 @@ struct WorkerDoctorCommand: Command {
             }
         )
         if let identity = try? identity.get() { checks.append(CertificateCheck.check(identity, at: systemTime())) }
+        checks.append(check("data directory") { try SitePathCheck.data(configuration.dataDirectory) })
         let core = BLASCore.current
         checks.append(Self.check(core, chosen: BLASCore.chosen))
         let (reached, policy) = await coordinator(configuration, identity)
@@ -153,6 +154,7 @@ struct WorkerDoctorCommand: Command {
         var heldOut = 0
         var checks = [
             check("demonstrations") {
+                try SitePathCheck.requireDemonstrations(configuration.demonstrations)
                 let set = try read(configuration, .train, for: model.map(Self.policy) ?? policy)
                 found.train = DemonstrationReport(set)
                 heldOut = set.summary.heldOut
@@ -211,8 +213,12 @@ struct WorkerDoctorCommand: Command {
         -> ([Check], PolicyConfiguration?)
     {
         let name = "coordinator"
+        // Why not was said by the check of the certificate.
+        guard let identity = try? identity.get() else {
+            return ([Check(name, ok: false, "not asked, because this site's certificate cannot be used")], nil)
+        }
         do {
-            let dialer = try identity.get().dialer(configuration)
+            let dialer = try identity.dialer(configuration)
             // A bulk connection: a control connection would replace that of a running worker.
             let (welcome, here, header) = try await dialer.withConnection(.bulk, software: "kumiai 0.1.0") {
                 connection in

@@ -32,7 +32,14 @@ package struct AuthorityChange {
         let authorities = try IdentityFile.certificates(configuration.authority)
         // The same checks as at a start: never append to an older copy, or to a ledger that lacks entries that sites
         // have seen.
-        try StartupChecks.check(seal, files, ledger, state, TrustRoots(authorities))
+        try StartupChecks.check(
+            seal,
+            files,
+            ledger,
+            state,
+            TrustRoots(authorities),
+            authority: configuration.authority
+        )
         guard try MissingHistoryFile(path: files.missingHistory).load(ledger.snapshot) == nil else {
             throw CoordinatorError(
                 "the ledger lacks entries that sites have seen: nothing can be added to it",
@@ -69,7 +76,8 @@ package struct AuthorityChange {
         guard authorities.contains(where: { $0.digest == rotation.former }) else {
             throw CoordinatorError(
                 "the CA to be replaced is not in \(configuration.authority)",
-                hint: "record the change before you edit the file"
+                hint: "record the change before you edit the file",
+                file: configuration.authority
             )
         }
         do {

@@ -67,7 +67,8 @@ package struct ConsortiumFounder {
                 hint: """
                     restore ledger.sqlite, or mount the disk that it is on; only if there never was one, \
                     because an earlier init was interrupted, move log.key away and run init again
-                    """
+                    """,
+                file: files.directory
             )
         }
     }
@@ -78,15 +79,20 @@ package struct ConsortiumFounder {
         _ authority: Certificate,
         at now: Timestamp
     ) throws {
-        let principal = try TrustRoots([authority]).verify(certificate, at: now)
+        let principal = try TrustRoots([authority]).verify([certificate], in: configuration.certificate, at: now)
         guard principal.isCoordinator, principal.consortium == configuration.consortium else {
             throw CoordinatorError(
                 "\(configuration.certificate) is the certificate of \(principal)",
-                hint: "the coordinator needs spiffe://\(configuration.consortium)/coordinator/NAME"
+                hint: "the coordinator needs spiffe://\(configuration.consortium)/coordinator/NAME",
+                file: configuration.certificate
             )
         }
         guard try certificate.matches(key) else {
-            throw CoordinatorError("\(configuration.key) is not the key of \(configuration.certificate)")
+            throw CoordinatorError(
+                "\(configuration.key) is not the key of \(configuration.certificate)",
+                hint: "put a key and a certificate there that belong together",
+                file: configuration.key
+            )
         }
     }
 }
@@ -95,9 +101,12 @@ package struct ConsortiumFounder {
 package struct CoordinatorError: Error, Equatable, Sendable, CustomStringConvertible {
     package let message: String
     package let hint: String
-    package init(_ message: String, hint: String = "") {
+    /// What the configuration names and the error is about: this file or directory is wrong or missing.
+    package let file: String?
+    package init(_ message: String, hint: String = "", file: String? = nil) {
         self.message = message
         self.hint = hint
+        self.file = file
     }
     package var description: String { message }
 }

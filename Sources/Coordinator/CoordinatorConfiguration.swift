@@ -70,7 +70,8 @@ extension CoordinatorFiles {
                 "\(directory) holds no ledger",
                 hint: disk.byteCount(logKey) != nil
                     ? "log.key is there: restore ledger.sqlite, or mount the disk that it is on"
-                    : "found the consortium first: kumiai coordinator init"
+                    : "found the consortium first: kumiai coordinator init",
+                file: directory
             )
         }
         // A full disk or an interrupted copy leaves an empty file, in which SQLite would start a new ledger.

@@ -21,13 +21,15 @@ struct CoordinatorIdentity: Sendable {
         guard principal.isCoordinator, principal.consortium == configuration.consortium else {
             throw CoordinatorError(
                 "\(configuration.certificate) is the certificate of \(principal)",
-                hint: "the coordinator needs a certificate of the coordinator role for this consortium"
+                hint: "the coordinator needs a certificate of the coordinator role for this consortium",
+                file: configuration.certificate
             )
         }
         guard try chain[0].matches(key) else {
             throw CoordinatorError(
                 "\(configuration.key) is not the key of \(configuration.certificate)",
-                hint: "install the certificate and its key together: kumiai pki renew keeps the key"
+                hint: "install the certificate and its key together: kumiai pki renew keeps the key",
+                file: configuration.key
             )
         }
         notices =

@@ -97,7 +97,14 @@ package actor CoordinatorService {
             consortium: configuration.consortium,
             key: reloading.current.logKey
         )
-        try StartupChecks.check(seal, files, ledger, state, reloading.current.roots)
+        try StartupChecks.check(
+            seal,
+            files,
+            ledger,
+            state,
+            reloading.current.roots,
+            authority: configuration.authority
+        )
         self.ledger = ledger
         incoming.settle(state, blobs)
         driver = CoordinatorDriver(

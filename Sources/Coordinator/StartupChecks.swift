@@ -6,17 +6,19 @@ import Ledger
 /// Checks that a ledger's directory is as the coordinator's last run left it. Nothing is signed before these checks
 /// pass.
 enum StartupChecks {
+    /// - Parameter authority: The file of the CAs that the configuration names.
     static func check(
         _ seal: SealedFile,
         _ files: CoordinatorFiles,
         _ ledger: Ledger,
         _ state: ConsortiumState,
-        _ roots: TrustRoots
+        _ roots: TrustRoots,
+        authority: String
     ) throws {
         // Check the seal first: an older copy may also name fewer CAs, and the message should be that it is an older
         // copy.
         try checkSeal(seal, files, ledger)
-        try checkAuthority(files, state, roots)
+        try checkAuthority(state, roots, authority)
     }
 
     /// Opens the ledger, and returns it with the state that its entries result in.
@@ -34,8 +36,7 @@ enum StartupChecks {
     }
 
     /// With a CA that the ledger does not name, nobody could verify the rounds from here on.
-    private static func checkAuthority(_ files: CoordinatorFiles, _ state: ConsortiumState, _ roots: TrustRoots) throws
-    {
+    private static func checkAuthority(_ state: ConsortiumState, _ roots: TrustRoots, _ authority: String) throws {
         guard let current = state.authorities.last else { return }
         let known = Set(state.authorities.map(\.digest))
         guard roots.authorities.contains(where: { $0.digest == current.digest }) else {
@@ -44,7 +45,8 @@ enum StartupChecks {
                 the ledger names the CA with SHA-256 \(current.digest.hex), but the configured CA file does not \
                 contain it
                 """,
-                hint: "configure that CA; to change it: kumiai coordinator rotate-ca"
+                hint: "configure that CA; to change it: kumiai coordinator rotate-ca",
+                file: authority
             )
         }
         guard let stranger = roots.authorities.first(where: { !known.contains($0.digest) }) else { return }
@@ -53,7 +55,8 @@ enum StartupChecks {
             the configured CA file contains a CA that the ledger does not name: \(stranger.subject), SHA-256 \
             \(stranger.digest.hex)
             """,
-            hint: "remove it from the file; to change the CA: kumiai coordinator rotate-ca"
+            hint: "remove it from the file; to change the CA: kumiai coordinator rotate-ca",
+            file: authority
         )
     }
 

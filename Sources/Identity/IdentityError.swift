@@ -86,7 +86,7 @@ public struct IdentityError: Error, Equatable, Sendable, CustomStringConvertible
     }
 
     static func system(_ code: Code, _ message: String, _ path: String, hint: String = "") -> IdentityError {
-        IdentityError(code, message, detail: "\(path): \(String(cString: strerror(errno)))", hint: hint)
+        IdentityError(code, message, detail: "\(path): \(String(cString: strerror(errno)))", hint: hint, file: path)
     }
 }
 

@@ -100,10 +100,13 @@ package struct WorkerError: Error, Equatable, Sendable, CustomStringConvertible 
     package let hint: String
     /// Whether the reason is a full disk; this is also reported to the coordinator.
     package let isForLackOfRoom: Bool
-    package init(_ message: String, hint: String = "", isForLackOfRoom: Bool = false) {
+    /// What the configuration names and the error is about: this file or directory is wrong or missing.
+    package let file: String?
+    package init(_ message: String, hint: String = "", isForLackOfRoom: Bool = false, file: String? = nil) {
         self.message = message
         self.hint = hint
         self.isForLackOfRoom = isForLackOfRoom
+        self.file = file
     }
     package var description: String { message }
 }

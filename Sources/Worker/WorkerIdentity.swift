@@ -21,13 +21,15 @@ package struct WorkerIdentity: Sendable {
         guard let site = principal.site, principal.consortium == configuration.consortium else {
             throw WorkerError(
                 "\(configuration.certificate) is the certificate of \(principal)",
-                hint: "a worker needs spiffe://\(configuration.consortium)/member/M/site/S"
+                hint: "a worker needs spiffe://\(configuration.consortium)/member/M/site/S",
+                file: configuration.certificate
             )
         }
         guard try chain[0].matches(key) else {
             throw WorkerError(
                 "\(configuration.key) is not the key of \(configuration.certificate)",
-                hint: "use a key and a certificate that belong together; kumiai pki renew keeps the key"
+                hint: "use a key and a certificate that belong together; kumiai pki renew keeps the key",
+                file: configuration.key
             )
         }
         self.site = site

@@ -129,6 +129,15 @@ package actor WorkerService {
     }
 
     private static func lock(_ directory: String) throws -> DirectoryLock {
+        var isDirectory: ObjCBool = false
+        guard !FileManager.default.fileExists(atPath: directory, isDirectory: &isDirectory) || isDirectory.boolValue
+        else {
+            throw WorkerError(
+                "\(directory) is not a directory",
+                hint: "name the worker's directory; a worker makes it if it is not there",
+                file: directory
+            )
+        }
         do {
             return try DirectoryLock(directory)
         } catch let error as BlobError where error.code == .busy {

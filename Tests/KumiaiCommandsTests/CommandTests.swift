@@ -105,6 +105,11 @@ import Testing
         )
         try consortium.directory.write("eve/operator.toml", operatorFile)
         try consortium.directory.write("eve/ca.pem", consortium.directory.read("pki/ca.pem"))
+        let own = try consortium.attempt(status + [consortium.path("eve/operator.toml")])
+        #expect(own.status == 6 && own.error.contains("eve/certificate.pem"), "\(own.error)")
+        // Her configuration trusts both CAs, so that only the coordinator can tell.
+        let authorities = try ["pki/ca.pem", "other/ca.pem"].flatMap { try consortium.directory.read($0) }
+        try consortium.directory.write("eve/ca.pem", authorities)
         let stranger = try consortium.attempt(status + [consortium.path("eve/operator.toml")])
         #expect(stranger.status == 5 && stranger.error.contains("unknown ca"), "\(stranger.error)")
         #expect(

@@ -105,6 +105,37 @@ import Testing
         #expect(days.status == 64 && days.error.contains("expected 1 to 3650"), "\(days)")
     }
 
+    @Test func anErrorAboutAFileSaysWhichKeyOfWhichConfigurationNamesIt() throws {
+        let consortium = try Consortium(sites: 1)
+        func refused(_ command: [String], _ name: String, _ key: String, _ text: String) throws {
+            let path = consortium.path(name)
+            let outcome = try consortium.attempt(command + ["--config", path])
+            #expect(
+                outcome.status == 6 && outcome.error.contains(text) && outcome.error.contains("(\(key) in \(path))"),
+                "\(outcome)"
+            )
+        }
+        try consortium.edit("coordinator/coordinator.toml", "data = \"data\"", "data = \"elsewhere\"")
+        try refused(["coordinator", "run"], "coordinator/coordinator.toml", "data", "holds no ledger")
+        try consortium.edit("acme-osaka/worker.toml", "data = \"data\"", "data = \"worker.toml\"")
+        try refused(["worker", "run"], "acme-osaka/worker.toml", "data", "is not a directory")
+        // A CA of the same name.
+        let status = ["coordinator", "status"], file = "operator/operator.toml"
+        let own = try consortium.directory.read("operator/ca.pem")
+        try consortium.kumiai("pki", "ca", "--consortium", "test.kumiai.example", "--out", consortium.path("other"))
+        try consortium.directory.write("operator/ca.pem", consortium.directory.read("other/ca.pem"))
+        try refused(status, file, "identity.certificate", "the certificate is not trusted")
+        try consortium.directory.write("operator/ca.pem", own)
+        // They are read in the opposite order.
+        for name in ["key", "ca", "certificate"] {
+            try FileManager.default.removeItem(atPath: consortium.path("operator/\(name).pem"))
+            try refused(status, file, "identity.\(name)", "cannot read the file")
+        }
+        let key = consortium.path("acme-osaka/key.pem")
+        #expect(chmod(key, 0o644) == 0)
+        try refused(["worker", "run"], "acme-osaka/worker.toml", "identity.key", "chmod 600")
+    }
+
     @Test func aConfigurationThatIsNoRegularFileIsRefusedAtOnce() throws {
         let fifo = directory.file("operator.toml")
         #expect(mkfifo(fifo, 0o600) == 0)

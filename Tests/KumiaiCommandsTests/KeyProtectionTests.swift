@@ -47,7 +47,7 @@ import Worker
             "--name", "FY2026",
         ])
         #expect(
-            again.status == 1 && again.error.contains("log.key") && again.error.contains("restore ledger.sqlite"),
+            again.status == 6 && again.error.contains("log.key") && again.error.contains("restore ledger.sqlite"),
             "\(again.error)"
         )
         #expect(try consortium.directory.read("coordinator/data/log.key") == key)
@@ -55,7 +55,7 @@ import Worker
         let run = try consortium.attempt([
             "coordinator", "run", "--config", consortium.path("coordinator/coordinator.toml"),
         ])
-        #expect(run.status == 1 && run.error.contains("restore ledger.sqlite"), "\(run.error)")
+        #expect(run.status == 6 && run.error.contains("restore ledger.sqlite"), "\(run.error)")
     }
 
     @Test func whatOthersCanReadIsRefusedOrNeverWritten() throws {

@@ -407,7 +407,7 @@ import Testing
         let other = try consortium.startCoordinator()
         try #require(consortium.wait { !other.isRunning })
         #expect(
-            other.terminationStatus == 1 && consortium.log("coordinator").contains("kumiai coordinator rotate-ca"),
+            other.terminationStatus == 6 && consortium.log("coordinator").contains("kumiai coordinator rotate-ca"),
             "\(consortium.log("coordinator"))"
         )
 

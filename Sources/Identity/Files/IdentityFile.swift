@@ -22,6 +22,13 @@ public enum IdentityFile {
         try naming(path) { try Certificate.chain(pem: $0) }
     }
 
+    /// Reads whom the first certificate of a PEM file identifies; whether it is valid is not checked.
+    ///
+    /// - Throws: `IdentityError` if the file cannot be read, or the certificate is malformed or identifies nobody.
+    public static func principal(_ path: String) throws -> Principal {
+        try naming(path) { try Certificate.chain(pem: $0)[0].principal() }
+    }
+
     /// Reads a private key.
     ///
     /// - Throws: `IdentityError` if the file cannot be read, is malformed, or is readable by users other than its
@@ -64,7 +71,8 @@ public enum IdentityFile {
                 .unreadable,
                 "cannot read the file: it is not a regular file",
                 detail: path,
-                hint: "give the path of a PEM file"
+                hint: "give the path of a PEM file",
+                file: path
             )
         }
         guard !isKey || status.st_mode & 0o077 == 0 else {
@@ -73,14 +81,16 @@ public enum IdentityFile {
                 .exposed,
                 "users other than its owner can read a private key",
                 detail: "\(path) has mode 0\(mode); expected 0600",
-                hint: "chmod 600 the file; if others may have read it, create a new key and get a certificate for it"
+                hint: "chmod 600 the file; if others may have read it, create a new key and get a certificate for it",
+                file: path
             )
         }
         guard status.st_size <= maximumBytes else {
             throw IdentityError(
                 .unreadable,
                 "the file is too large",
-                detail: "\(path) has \(status.st_size) bytes; expected at most \(maximumBytes)"
+                detail: "\(path) has \(status.st_size) bytes; expected at most \(maximumBytes)",
+                file: path
             )
         }
         return try readAll(descriptor, atMost: maximumBytes, path)
@@ -101,7 +111,8 @@ public enum IdentityFile {
                 throw IdentityError(
                     .unreadable,
                     "the file is too large",
-                    detail: "\(path); expected at most \(limit) bytes"
+                    detail: "\(path); expected at most \(limit) bytes",
+                    file: path
                 )
             }
         }

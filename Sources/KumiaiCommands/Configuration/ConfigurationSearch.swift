@@ -11,6 +11,8 @@ protocol RoleFile: Configurable {
     static var listing: String { get }
     /// The comment at the top of the file.
     static var title: String { get }
+    /// The files and directories that a user of this role needs, with their keys.
+    var paths: [(key: String, path: String)] { get }
 }
 
 extension RoleFile {

@@ -1,5 +1,6 @@
 import Coordinator
 import Federation
+import Identity
 import Settings
 
 /// coordinator.toml
@@ -9,6 +10,8 @@ struct CoordinatorFile: RoleFile {
     var heartbeatSeconds = 5
     var aggregationThreads = 2
     var identity = IdentitySection()
+
+    var paths: [(key: String, path: String)] { identity.paths + [("data", data)] }
 
     static let name = "coordinator.toml"
     static let author = "kumiai coordinator init"
@@ -46,7 +49,7 @@ struct CoordinatorFile: RoleFile {
         let endpoint = try Endpoint(content.listen, key: "\(file.path): listen")
         let certificate = file.resolve(content.identity.certificate)
         return CoordinatorConfiguration(
-            consortium: try Credentials.principal(ofCertificate: certificate).consortium,
+            consortium: try naming(path) { try IdentityFile.principal(certificate) }.consortium,
             host: endpoint.host,
             port: endpoint.port,
             authority: file.resolve(content.identity.ca),

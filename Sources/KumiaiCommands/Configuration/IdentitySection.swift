@@ -27,6 +27,11 @@ struct IdentitySection {
         )
     }
 
+    /// The files, with their keys.
+    var paths: [(key: String, path: String)] {
+        [("identity.ca", ca), ("identity.certificate", certificate), ("identity.key", key), ("identity.crl", crl)]
+    }
+
     /// `nil` if none is named.
     func revocations<Content>(of file: TOMLFile<Content>) -> String? { crl.isEmpty ? nil : file.resolve(crl) }
 }

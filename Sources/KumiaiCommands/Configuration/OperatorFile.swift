@@ -5,6 +5,8 @@ struct OperatorFile: RoleFile {
     var coordinator = ""
     var identity = IdentitySection()
 
+    var paths: [(key: String, path: String)] { identity.paths }
+
     static let name = "operator.toml"
     static let author = "kumiai campaign init"
     static let listing = "kumiai campaign init --help"

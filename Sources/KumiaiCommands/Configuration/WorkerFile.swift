@@ -1,5 +1,6 @@
 import Federation
 import Foundation
+import Identity
 import Transport
 import Worker
 
@@ -32,6 +33,8 @@ struct WorkerFile: RoleFile {
         var largestModel = Double(WorkerConfiguration.standardLargestModelBytes) / 1e9
     }
 
+    var paths: [(key: String, path: String)] { identity.paths + [("data", data)] }
+
     static let name = "worker.toml"
     static let author = "kumiai worker init"
     static let listing = "kumiai worker settings"
@@ -45,7 +48,7 @@ struct WorkerFile: RoleFile {
         let proxy = try proxy(file)
         let certificate = file.resolve(content.identity.certificate)
         return WorkerConfiguration(
-            consortium: try Credentials.principal(ofCertificate: certificate).consortium,
+            consortium: try naming(path) { try IdentityFile.principal(certificate) }.consortium,
             host: endpoint.host,
             port: endpoint.port,
             proxy: proxy,

@@ -66,7 +66,9 @@ struct CoordinatorInitCommand: Command {
             listen.map { $0 == kept.content.listen ? [] : ["--listen \($0)"] } ?? []
         }
         let configuration = try CoordinatorFile.load(path)
-        let model = try ConsortiumFounder(configuration).found(base: name, modelPath: baseModel, at: systemTime())
+        let model = try CoordinatorFile.naming(path) {
+            try ConsortiumFounder(configuration).found(base: name, modelPath: baseModel, at: systemTime())
+        }
         UntrainableNote.print(of: try SafetensorsFile(path: baseModel))
         if json.isOn {
             return try Report(

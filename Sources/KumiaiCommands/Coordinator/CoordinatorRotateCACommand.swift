@@ -40,7 +40,9 @@ struct CoordinatorRotateCACommand: Command {
         } catch let error as WireError {
             throw UsageError("\(file) is not a change of the CA: \(error)", hint: "kumiai pki endorse writes one")
         }
-        let entry = try AuthorityChange(configuration).record(rotation, at: systemTime())
+        let entry = try CoordinatorFile.naming(config) {
+            try AuthorityChange(configuration).record(rotation, at: systemTime())
+        }
         if json.isOn {
             return try Report(
                 authority: rotation.authorityDigest.hex,

@@ -21,7 +21,9 @@ struct CoordinatorRunCommand: Command {
         Signals.ignoreHangUp()
         let log = try log.open("coordinator")
         try await log.explainingEnd {
-            let service = try CoordinatorService(try CoordinatorFile.load(config), logger: log.logger)
+            let service = try CoordinatorFile.naming(config) {
+                try CoordinatorService(try CoordinatorFile.load(config), logger: log.logger)
+            }
             let signals = Signals {
                 await service.stop()
             } reload: {

@@ -117,6 +117,7 @@ struct Participant {
     }
 
     private let kind: Kind
+    private let path: String
 
     /// `path`: operator.toml or worker.toml; `nil`: search for one.
     init(_ path: String?) throws {
@@ -127,6 +128,7 @@ struct Participant {
                 hint: "name operator.toml or worker.toml with --config"
             )
         }
+        self.path = found
         if let worker = try? TOMLFile<WorkerFile>(found) {
             kind = .site(try WorkerFile.load(worker.path))
         } else {
@@ -139,7 +141,7 @@ struct Participant {
     func dialer() throws -> Dialer {
         switch kind {
         case .site(let configuration):
-            try WorkerIdentity(configuration, at: systemTime()).dialer(configuration)
+            try WorkerFile.naming(path) { try WorkerIdentity(configuration, at: systemTime()) }.dialer(configuration)
         case .overseer(let options): try options.dialer()
         }
     }

@@ -58,8 +58,12 @@ struct Failure {
             message = error.description
             hint = error.hint.isEmpty ? Self.hint(error) : error.hint
             code = Self.code(error)
-        case let error as CoordinatorError: (message, hint) = (error.message, error.hint)
-        case let error as WorkerError: (message, hint) = (error.message, error.hint)
+        case let error as CoordinatorError:
+            (message, hint, code) = (error.message, error.hint, Self.code(about: error.file))
+        case let error as WorkerError: (message, hint, code) = (error.message, error.hint, Self.code(about: error.file))
+        case let error as NamedFileError:
+            let cause = Failure(error.cause)
+            (message, hint, code) = ("\(cause.message) (\(error.place))", cause.hint, cause.code)
         case let error as AuditError: (message, hint, code) = (error.message, error.hint, Self.code(error))
         case let error as ContractError: (message, hint) = (error.message, error.hint)
         case let error as PEFTError: (message, hint) = (error.message, error.hint)
@@ -103,6 +107,11 @@ struct Failure {
         case .unreachable, .closed, .timeout: ExitStatus.unreachable
         case .frameTooLarge, .unexpected, .cannotListen: ExitStatus.failed
         }
+    }
+
+    /// `file`: what the configuration names and is wrong; `nil` if the configuration is right.
+    private static func code(about file: String?) -> ExitCode {
+        file == nil ? ExitStatus.failed : ExitStatus.configuration
     }
 
     private static func code(_ error: AuditError) -> ExitCode {

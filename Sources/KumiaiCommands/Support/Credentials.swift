@@ -16,10 +16,6 @@ enum Credentials {
             )
         }
     }
-
-    static func principal(ofCertificate path: String) throws -> Principal {
-        try Certificate(pem: read(path)).principal()
-    }
 }
 
 /// `--config` of operators' and auditors' commands.
@@ -30,25 +26,32 @@ struct OperatorOptions: ParsableArguments {
     /// The option that a printed command needs to find the same configuration; begins with a space.
     var shellOption: String { config == OperatorFile.defaultPath ? "" : " --config \(config.shellQuoted)" }
 
-    func dialer() throws -> Dialer {
+    func dialer() throws -> Dialer { try OperatorFile.naming(config) { try checkedDialer() } }
+
+    private func checkedDialer() throws -> Dialer {
         let file = try TOMLFile<OperatorFile>(config)
         let endpoint = try Endpoint(file.content.coordinator, key: "coordinator")
         let identity = file.content.identity
-        let chain = try IdentityFile.certificates(file.resolve(identity.certificate))
+        let certificate = file.resolve(identity.certificate)
+        let chain = try IdentityFile.certificates(certificate)
         if let notice = chain[0].term.notice(at: systemTime()) {
             Terminal.note("your certificate \(notice): kumiai pki renew")
         }
         let roots = try IdentityFile.roots(file.resolve(identity.ca), revocations: identity.revocations(of: file))
-        // If a clock is wrong, the coordinator says whose; an expired certificate is found here.
-        if chain[0].term.standing(at: systemTime()) == .ended {
-            _ = try roots.verify(chain, in: file.resolve(identity.certificate), at: systemTime())
+        // A certificate that has expired, or is of another CA, is found here. If a clock is wrong, the coordinator says
+        // whose.
+        do { _ = try roots.verify(chain, in: certificate, at: systemTime()) } catch let error as IdentityError {
+            let isEnded = chain[0].term.standing(at: systemTime()) == .ended
+            if isEnded || error.code == .notTrusted { throw error }
         }
-        let context = try TLSContext(
-            .client,
-            chain: chain,
-            key: try IdentityFile.key(file.resolve(identity.key)),
-            roots: roots
-        )
+        let keyPath = file.resolve(identity.key), key = try IdentityFile.key(keyPath)
+        guard try chain[0].matches(key) else {
+            throw UsageError(
+                "\(keyPath) is not the key of \(certificate), both in [identity] of \(file.path)",
+                hint: "use a key and a certificate that belong together; kumiai pki renew keeps the key"
+            )
+        }
+        let context = try TLSContext(.client, chain: chain, key: key, roots: roots)
         return Dialer(
             host: endpoint.host,
             port: endpoint.port,

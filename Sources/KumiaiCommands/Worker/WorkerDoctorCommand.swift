@@ -84,7 +84,7 @@ struct WorkerDoctorCommand: Command {
     func execute() async throws {
         let configuration = try WorkerFile.load(config)
         var checks = [Check("configuration", config)]
-        let identity = Result { try WorkerIdentity(configuration, at: systemTime()) }
+        let identity = Result { try WorkerFile.naming(config) { try WorkerIdentity(configuration, at: systemTime()) } }
         checks.append(
             check("certificate") {
                 let identity = try identity.get()

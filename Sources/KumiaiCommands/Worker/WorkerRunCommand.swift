@@ -32,7 +32,9 @@ struct WorkerRunCommand: Command {
             )
         }
         try await log.explainingEnd {
-            let service = try WorkerService(try WorkerFile.load(config), logger: logger, clock: systemTime)
+            let service = try WorkerFile.naming(config) {
+                try WorkerService(try WorkerFile.load(config), logger: logger, clock: systemTime)
+            }
             let signals = Signals {
                 await service.stop()
             } reload: {

@@ -244,7 +244,8 @@ def main():
     parser = argparse.ArgumentParser(description="Verifies a copy of a Kumiai ledger.")
     parser.add_argument("copy", help="a copy of the coordinator's data directory")
     parser.add_argument("--ca", required=True, help="the CA certificate that you trust, PEM")
-    parser.add_argument("--receipt", action="append", default=[], help="a receipt that a site holds; repeat it")
+    parser.add_argument("--receipt", nargs="+", action="extend", default=[], metavar="FILE",
+                        help="receipts that a site holds; may be repeated")
     arguments = parser.parse_args()
     try:
         with tempfile.TemporaryDirectory() as scratch:

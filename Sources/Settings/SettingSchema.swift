@@ -9,13 +9,18 @@ public struct SettingSchema<Root>: Sendable {
         sections.flatMap { $0.problems(of: root) }
     }
 
-    /// All settings that apply, with their values, for people.
-    public func fields(of root: Root) -> [(key: String, value: String)] {
+    /// All settings that apply, with their values.
+    public func values(of root: Root) -> [(key: String, value: TOMLValue)] {
         sections.filter { $0.isPresent(root) }.flatMap { section in
             section.settings.compactMap { setting in
-                setting.get(root).map { (section.path(setting), $0.plain) }
+                setting.get(root).map { (section.path(setting), $0) }
             }
         }
+    }
+
+    /// The same for people.
+    public func fields(of root: Root) -> [(key: String, value: String)] {
+        values(of: root).map { ($0.key, $0.value.plain) }
     }
 }
 

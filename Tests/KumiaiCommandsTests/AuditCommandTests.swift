@@ -175,6 +175,14 @@ import Testing
             #expect(shown.contains(try Regex("\(key) +\(value)\\n")), "\(shown)")
         }
         #expect(!shown.contains("fedAvgM("))
+        let report = try #require(
+            json(consortium.kumiai("audit", "show", "2", consortium.data, "--json")) as? [String: Any]
+        )
+        let fields = try #require(report["fields"] as? [String: Any])
+        #expect(fields["rounds"] as? Int == 2 && fields["rounds"] as? String == nil, "\(fields)")
+        #expect(fields["strategy.momentum"] as? Double == 0.7 && fields["strategy.learning_rate"] as? Double == 1)
+        #expect(fields["strategy.kind"] as? String == "fedavgm" && fields["by"] as? String == "operator/alice")
+        #expect(fields["sites"] as? String == "acme/osaka, bolt/turin, cyan/lyon", "\(fields)")
     }
 
     /// With the log's key, a rewritten history could be excused by declaring the loss of a history that never existed.

@@ -19,19 +19,21 @@ struct AuditShowCommand: Command {
         let entry: Int
         let at: String
         let kind: String
-        let fields: [String: String]
+        let fields: [String: FieldValue]
         let leaf: String
     }
 
     func execute() async throws {
         let copy = try options.open()
         let value = try copy.entry(at: entry)
-        let (kind, fields) = EntryText.describe(value)
+        let (kind, fields) = EntryText.describe(value), settings = EntryText.settings(of: value)
         let report = Report(
             entry: entry,
             at: Format.time(value.at),
             kind: kind,
-            fields: Dictionary(uniqueKeysWithValues: fields),
+            fields: Dictionary(
+                uniqueKeysWithValues: fields.map { ($0.0, FieldValue($0.1, setting: settings[$0.0])) }
+            ),
             leaf: copy.entries[entry].leaf.hex
         )
         if json.isOn { return try report.printJSON() }

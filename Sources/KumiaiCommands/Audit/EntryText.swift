@@ -1,4 +1,5 @@
 import Federation
+import Settings
 
 /// An entry's kind and fields as text.
 enum EntryText {
@@ -141,6 +142,12 @@ enum EntryText {
     /// In the words of plan.toml.
     static func fields(of plan: Plan) -> [(String, String)] {
         Plan.schema.fields(of: plan).map { ($0.key, $0.value) }
+    }
+
+    /// The values of a plan's settings, by their names in ``describe(_:)``; empty for an entry without a plan.
+    static func settings(of entry: Entry) -> [String: TOMLValue] {
+        guard case .campaignOpened(let plan, _) = entry.body else { return [:] }
+        return Dictionary(uniqueKeysWithValues: Plan.schema.values(of: plan).map { ($0.key, $0.value) })
     }
 
     private static func list(_ sites: [SiteID]) -> String { sites.map(\.description).joined(separator: ", ") }

@@ -84,7 +84,7 @@ import Testing
                 return status.status == 8 && status.output.contains("waiting, round 1\n")
                     && status.output.contains("trouble:  training failed: ")
             },
-            "\(try consortium.attempt(command))"
+            "\(consortium.log("acme-osaka"))"
         )
         #expect(consortium.stop(worker) == 0 && consortium.stop(coordinator) == 0)
     }

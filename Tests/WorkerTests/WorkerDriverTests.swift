@@ -170,7 +170,7 @@ import Wire
         for _ in 0..<2 { effects = driver.handle(.transferred(effects.downloads[0].0)) }
         #expect(effects.contains { if case .train = $0 { true } else { false } } && !driver.waitsToTryAgain)
         _ = driver.handle(.trainingFailed(task, WorkerFailure("diverged")))
-        #expect(driver.waitsToTryAgain && driver.trouble?.summary == "training failed")
+        #expect(driver.waitsToTryAgain && driver.problem?.summary == "training failed")
         effects = driver.handle(.due(.retry))
         #expect(!driver.waitsToTryAgain)
         _ = driver.handle(.transferFailed(effects.downloads[0].0, WorkerFailure("cut off")))

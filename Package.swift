@@ -156,8 +156,9 @@ let package = Package(
             name: "KumiaiBenchmarks",
             dependencies: [
                 "COpenSSLBaseline", "Federation", "Tensors", "Contracts", "Aggregation", "Identity", "Wire", "Blobs",
-                "LinearAlgebra", "Demonstrations", "Policies", "Trainers", "Transport", "Coordinator", "Worker", log,
-                nioPosix,
+                "LinearAlgebra", "Demonstrations", "Policies", "Trainers", "Transport", "Protocol", "Coordinator",
+                "Worker",
+                log, nioPosix,
             ],
             path: "Benchmarks/Sources/KumiaiBenchmarks",
             swiftSettings: settings

@@ -9,74 +9,35 @@ import Wire
 
 /// Compares the coordinator's ledger with what its sites have seen, and handles the case that it is older.
 extension CoordinatorService {
-    /// The reply to a site's hello.
-    struct Greeting: Sendable {
-        let welcome: Welcome
-        /// The site has seen entries that are missing here: it may show their receipts and do nothing else.
-        let isRecovery: Bool
-    }
-
-    nonisolated func greet(_ hello: Hello, version: UInt32, site: SiteID) async throws -> Greeting {
+    /// Compares the tree head of a site's hello with the ledger.
+    ///
+    /// - Returns: The welcome, and whether the site may only show receipts.
+    /// - Throws: A `Refusal` if the ledger cannot be used, or is not the site's.
+    nonisolated func greet(_ hello: Hello, version: UInt32, site: SiteID) async throws -> (Welcome, isRecovery: Bool) {
         try await requireLedger()
-        let facts = await greetingFacts()
-        let standing = facts.ledger.standing(of: hello.treeHead, losses: facts.losses)
-        await handle(.greeted(site, standing))
-        switch standing {
-        case .extends(let proof):
-            return Greeting(welcome: try await welcome(version, facts, proof: proof), isRecovery: false)
-        case .lossDeclared(let loss):
-            return Greeting(welcome: try await welcome(version, facts, loss: loss), isRecovery: false)
-        case .isBehind: return Greeting(welcome: try await welcome(version, facts), isRecovery: true)
-        case .isForeign(let reason):
-            throw Refusal(
-                .conflict,
-                "\(site) has seen a tree head that this ledger's key did not sign: \(reason)",
-                hint: "is this the right coordinator? compare the log keys with the consortium's auditors"
-            )
+        let greeting = Greeting(await look { Greeting.Facts($0) }, seen: hello.treeHead)
+        if let standing = greeting.standing { await handle(.greeted(site, standing)) }
+        try greeting.requireOwnLedger(site)
+        return (try await welcome(version, greeting), greeting.isRecovery)
+    }
+
+    nonisolated func welcome(_ version: UInt32) async throws -> Welcome {
+        try await welcome(version, Greeting(await look { Greeting.Facts($0) }))
+    }
+
+    private nonisolated func welcome(_ version: UInt32, _ greeting: Greeting) async throws -> Welcome {
+        let loss = try await workers.runIfActive { [ledger] in
+            greeting.loss.flatMap { try? ledger.receipt(of: $0.index, under: greeting.ledger) }
         }
-    }
-
-    /// The facts about the coordinator that a welcome contains, all taken at the same moment.
-    struct GreetingFacts: Sendable {
-        let ledger: LedgerSnapshot
-        let losses: [ConsortiumState.RecordedLoss]
-        let model: BlobReference?
-        let identity: CoordinatorIdentity
-    }
-
-    private func greetingFacts() async -> GreetingFacts {
-        let (ledger, losses, model) = await look { ($0.ledger, $0.machine.state.losses, $0.machine.state.currentModel) }
-        return GreetingFacts(ledger: ledger, losses: losses, model: model, identity: identity)
-    }
-
-    nonisolated func welcome(_ version: UInt32) async throws -> Welcome { try await welcome(version, greetingFacts()) }
-
-    /// - Parameter loss: The declared loss that explains why the site's history differs; if `nil`, the newest one is
-    ///   sent.
-    private nonisolated func welcome(
-        _ version: UInt32,
-        _ facts: GreetingFacts,
-        proof: [Digest] = [],
-        loss: ConsortiumState.RecordedLoss? = nil
-    ) async throws -> Welcome {
-        var shown: Receipt?
-        if let loss = loss ?? facts.losses.last {
-            shown = try await workers.runIfActive { [ledger] in try? ledger.receipt(of: loss.index, under: facts.ledger)
-            }
-        }
-        return Welcome(
-            version: version,
+        let identity = await identity
+        let sender = Greeting.Sender(
             consortium: configuration.consortium,
-            time: now(),
             heartbeatSeconds: configuration.heartbeatSeconds,
             chunkBytes: intake.chunkBytes,
-            logKey: facts.identity.logKeyBytes,
-            logKeySignature: facts.identity.logKeySignature,
-            model: facts.model,
-            treeHead: facts.ledger.head.note,
-            consistencyProof: proof,
-            loss: shown
+            logKey: identity.logKeyBytes,
+            logKeySignature: identity.logKeySignature
         )
+        return greeting.welcome(sender, version: version, at: now(), loss: loss)
     }
 
     /// Throws if the ledger's file is gone: nothing may be answered from such a ledger.

@@ -1,4 +1,5 @@
 import Contracts
+import Coordinator
 import Federation
 import Identity
 import Ledger
@@ -14,6 +15,17 @@ struct SimulationFixture: Sendable {
     let logKeyBytes: [UInt8]
     let sites: [(certificate: Certificate, key: PrivateKey)]
     let start: Timestamp
+
+    /// What the coordinator's welcome says about it.
+    var sender: Greeting.Sender {
+        Greeting.Sender(
+            consortium: consortium,
+            heartbeatSeconds: 5,
+            chunkBytes: 64,
+            logKey: logKeyBytes,
+            logKeySignature: genesis.logKeySignature
+        )
+    }
 
     static let siteCount = 5
     static func site(_ index: Int) -> SiteID {

@@ -6,6 +6,7 @@ import Foundation
 import Identity
 import Logging
 import NIOPosix
+import Protocol
 import Transport
 import Wire
 
@@ -82,11 +83,16 @@ enum IntakeBenchmark {
                 try await dialer.withConnection(.bulk, software: "bench") { connection in
                     let clock = ContinuousClock()
                     let start = clock.now
-                    try await connection.send(.offerBlob(digest, byteCount: UInt64(byteCount)), id: 2)
-                    for offset in stride(from: 0, to: byteCount, by: chunk.count) {
-                        try await connection.send(.blobChunk(BlobChunk(offset: UInt64(offset), payload: chunk)), id: 3)
+                    var sender = UploadSender(digest, byteCount: UInt64(byteCount), chunkBytes: chunk.count)
+                    try await connection.send(sender.offer, id: 2)
+                    guard let frame = try await connection.inbox.next(), case .begin = try sender.handle(frame.message)
+                    else { throw BenchmarkError("the upload did not begin") }
+                    while let range = sender.nextRange() {
+                        let chunk = BlobChunk(offset: range.lowerBound, payload: chunk)
+                        try await connection.send(.blobChunk(chunk), id: 3)
                     }
-                    while case .blobProgress(_, let complete)? = try await connection.inbox.next()?.message, !complete {
+                    while !sender.isComplete, let frame = try await connection.inbox.next() {
+                        _ = try sender.handle(frame.message)
                     }
                     let elapsed = start.duration(to: clock.now)
                     return Double(elapsed.components.seconds) + Double(elapsed.components.attoseconds) / 1e18

@@ -6,7 +6,8 @@ import Tensors
 
 /// Measures whole rounds: a real coordinator and real workers, each side in its own process, over TLS on loopback; only
 /// the training is synthetic. The reference ("floor") is the same bytes, up and down, over bare OpenSSL, hashed once at
-/// each end.
+/// each end. It writes nothing; a round writes each model and each update at the site, and each update at the
+/// coordinator. What the disk takes for the same bytes is therefore measured too ("disk").
 struct RoundBenchmark {
     let sites: Int
     let bytes: Int
@@ -56,10 +57,12 @@ struct RoundBenchmark {
             if committed >= 1, begun == nil { begun = now }
             if committed == Self.rounds, let begun {
                 let count = Double(Self.rounds - 1)
-                let (wall, floor) = ((now.time - begun.time) / count, try floor(consortium))
+                let wall = (now.time - begun.time) / count
+                let (floor, disk) = (try floor(consortium), try disk(consortium))
                 return [
                     "round_\(name)_s": wall, "round_\(name)_floor_s": floor.wall,
-                    "round_\(name)_vs_floor": wall / floor.wall,
+                    "round_\(name)_vs_floor": wall / floor.wall, "round_\(name)_disk_s": disk,
+                    "round_\(name)_vs_floor_and_disk": wall / (floor.wall + disk),
                     "round_\(name)_coordinator_cpu_s": (now.coordinator - begun.coordinator) / count,
                     "round_\(name)_sites_cpu_s": (now.workers - begun.workers) / count,
                     "round_\(name)_floor_cpu_s": floor.processor,
@@ -83,6 +86,28 @@ struct RoundBenchmark {
             )
         }
         return (wall, (Self.ownProcessorSeconds - before) / Double(runs))
+    }
+
+    /// Returns the seconds that it takes to make as many bytes durable in new files as a round does, from two threads.
+    private func disk(_ consortium: BenchmarkConsortium) throws -> Double {
+        let files = (0..<3 * sites).map { consortium.path("disk-\($0)") }
+        defer { for file in files { unlink(file) } }
+        let block = [UInt8](repeating: 7, count: 1 << 18)
+        return Main.seconds {
+            DispatchQueue.concurrentPerform(iterations: 2) { half in
+                for file in files[(half * files.count / 2)..<((half + 1) * files.count / 2)] {
+                    let descriptor = open(file, O_WRONLY | O_CREAT | O_TRUNC, 0o600)
+                    var left = bytes
+                    while left > 0 {
+                        let count = write(descriptor, block, min(left, block.count))
+                        guard count > 0 else { break }
+                        left -= count
+                    }
+                    precondition(left == 0 && fdatasync(descriptor) == 0, "the disk cannot be written")
+                    close(descriptor)
+                }
+            }
+        }
     }
 
     private static var ownProcessorSeconds: Double {

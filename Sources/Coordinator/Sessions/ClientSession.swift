@@ -52,9 +52,9 @@ struct ClientSession {
         if let site = connection.peer.site { await service.saw(site) }
         switch (connection.peer.role, hello.purpose) {
         case (.site(let site), .control):
-            let greeting = try await service.greet(hello, version: version, site: site)
-            try await connection.send(.welcome(greeting.welcome), inReplyTo: frame.id)
-            if greeting.isRecovery {
+            let (welcome, isRecovery) = try await service.greet(hello, version: version, site: site)
+            try await connection.send(.welcome(welcome), inReplyTo: frame.id)
+            if isRecovery {
                 return RecoverySession(service: service, connection: connection, site: site, logger: logger)
             }
             return SiteSession(service: service, connection: connection, site: site, logger: logger)

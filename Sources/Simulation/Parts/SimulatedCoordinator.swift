@@ -154,30 +154,11 @@ final class SimulatedCoordinator: @unchecked Sendable {
     }
 
     private func greet(_ link: SimulatedLink, _ driver: CoordinatorDriver) {
-        let (ledger, losses) = (driver.ledger, driver.machine.state.losses)
-        let standing = ledger.standing(of: link.treeHead, losses: losses)
-        var proof: [Digest] = []
-        if case .extends(let found) = standing { proof = found }
-        var loss = losses.last
-        if case .lossDeclared(let declared) = standing { loss = declared }
-        link.sendDown(
-            .welcome(
-                Welcome(
-                    version: 1,
-                    consortium: world.fixture.consortium,
-                    time: now,
-                    heartbeatSeconds: 5,
-                    chunkBytes: 64,
-                    logKey: world.fixture.logKeyBytes,
-                    logKeySignature: world.fixture.genesis.logKeySignature,
-                    treeHead: ledger.head.note,
-                    consistencyProof: proof,
-                    loss: loss.flatMap { try? self.ledger.receipt(of: $0.index, under: ledger) }
-                )
-            ),
-            inReplyTo: 1
-        )
-        guard link.purpose == .control else { return }
+        let greeting = Greeting(Greeting.Facts(driver), seen: link.treeHead)
+        do { try greeting.requireOwnLedger(link.site.id) } catch { return refuse(error, 1, link) }
+        let loss = greeting.loss.flatMap { try? ledger.receipt(of: $0.index, under: greeting.ledger) }
+        link.sendDown(.welcome(greeting.welcome(world.fixture.sender, version: 1, at: now, loss: loss)), inReplyTo: 1)
+        guard link.purpose == .control, let standing = greeting.standing else { return }
         // Everything decided so far is on the disk. Begin after this call has returned, when the driver is free again.
         later(0) { self.begin(link, standing) }
     }

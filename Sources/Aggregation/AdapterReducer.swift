@@ -12,201 +12,154 @@ import Updates
 /// FedEx-LoRA, which exact aggregation folds into the model. For a site that trains fewer components, the others are
 /// zero.
 ///
-/// Memory: a few times the adapter, plus `threads` × (one block of rows of a weight, and one site's factors).
+/// Memory: the factors of one module, and `threads` × (one block of rows of a weight, and one site's A of the module);
+/// independent of the size of the model and of the number of modules and sites.
 struct AdapterReducer {
     private let task: AggregationTask
     private let lora: LoRA
     private let input: RoundInput
     private let threads: Int
-    private let adapter: AdapterLayout
-    private let trained: TrainedTensors
-    /// The layout of updates, by the site's rank.
-    private let parts: [Int: AdapterLayout]
-    /// The number of elements in a block of rows: 8 MiB of float64.
-    private static let blockElements = 1 << 20
+    private let factors: FactorReducer
+    private var adapter: AdapterLayout { factors.adapter }
+    /// The number of elements in a block of rows.
+    private let blockElements: Int
+    /// 8 MiB of float64.
+    static let defaultBlockElements = 1 << 20
 
-    init(_ task: AggregationTask, _ lora: LoRA, _ input: RoundInput, threads: Int) {
+    init(
+        _ task: AggregationTask,
+        _ lora: LoRA,
+        _ input: RoundInput,
+        threads: Int,
+        blockElements: Int = defaultBlockElements
+    ) {
         self.task = task
         self.lora = lora
         self.input = input
         self.threads = threads
-        trained = TrainedTensors(task.training, base: input.model.layout, round: task.key.round)
-        adapter = trained.adapter!
-        var parts: [Int: AdapterLayout] = [:]
-        for rank in Set(input.updates.compactMap(\.rank)) { parts[rank] = trained.part(rank: rank) }
-        self.parts = parts
+        self.blockElements = blockElements
+        factors = FactorReducer(task, input)
     }
 
     func reduce(_ output: RoundOutput) throws {
         guard !adapter.modules.isEmpty else { throw AggregationError("the plan's targets name no module of the model") }
-        let sums = try summedFactors()
-        let factors = try nextFactors(sums, output)
-        if task.makesAdapter {
-            let writer = try output.adapter(adapter.layout)
-            try writer.append(factors)
-            try writer.finish()
-        }
-        if task.makesModel {
-            let denominator = FixedPointSum.denominator(task)
-            try writeModel(
-                Factors(mean: sums.map { Double($0) / denominator }, next: factors.map { Double($0) }),
-                output
-            )
-        }
+        try writeFactors(output)
+        if task.makesModel { try writeModel(output) }
     }
 
     // MARK: Factors
 
-    /// Returns the integer sums of all changes, in the order of the adapter.
-    private func summedFactors() throws -> [Int64] {
-        var sums = [Int64](repeating: 0, count: adapter.layout.elementCount)
-        try sums.withUnsafeMutableBufferPointer { sums in
-            for (contribution, update) in zip(task.contributions, input.updates) {
-                let part = parts[update.rank!]!
-                for (module, sent) in zip(adapter.modules, part.modules) {
-                    let a = try update.values(sent.a)
-                    try accumulate(a, into: sums.baseAddress! + module.a.lowerBound, contribution)
-                    let b = widened(try update.values(sent.b), rows: sent.outputs, from: part.rank)
-                    try accumulate(b, into: sums.baseAddress! + module.b.lowerBound, contribution)
-                }
-            }
-        }
-        return sums
-    }
-
-    private func accumulate(
-        _ values: [Float],
-        into sums: UnsafeMutablePointer<Int64>,
-        _ contribution: AggregationTask.Contribution
-    ) throws {
-        try values.withUnsafeBufferPointer { values in
-            guard let start = values.baseAddress else { return }
-            try FixedPointSum.accumulate([(start, contribution)], count: values.count, into: sums, task)
-        }
-    }
-
-    /// Extends rows × rank to rows × the plan's rank, with zeros.
-    private func widened(_ b: [Float], rows: Int, from rank: Int) -> [Float] {
-        guard rank < adapter.rank, !b.isEmpty else { return b }
-        var wide = [Float](repeating: 0, count: rows * adapter.rank)
-        for row in 0..<rows { for k in 0..<rank { wide[row * adapter.rank + k] = b[row * rank + k] } }
-        return wide
-    }
-
-    /// Updates the trained factors by the strategy; the others are unchanged.
-    private func nextFactors(_ sums: [Int64], _ output: RoundOutput) throws -> [Float] {
-        let start = try input.adapter?.float32s() ?? adapter.initialValues(seed: task.training.seed)
+    private func writeFactors(_ output: RoundOutput) throws {
         let slots = task.strategy.stateSlots
-        var state = try input.serverState?.float32s() ?? [Float](repeating: 0, count: slots * start.count)
-        var next = start
-        for range in adapter.ranges(of: trained.factors!) {
-            state.withUnsafeMutableBufferPointer { state in
-                next.withUnsafeMutableBufferPointer { next in
-                    start.withUnsafeBufferPointer { start in
-                        sums.withUnsafeBufferPointer { sums in
-                            task.strategy.optimizer.step(
-                                sums: UnsafeBufferPointer(rebasing: sums[range]),
-                                denominator: FixedPointSum.denominator(task),
-                                weights: UnsafeBufferPointer(rebasing: start[range]),
-                                state: UnsafeMutableBufferPointer(
-                                    rebasing: state[slots * range.lowerBound..<slots * range.upperBound]
-                                ),
-                                next: UnsafeMutableBufferPointer(rebasing: next[range])
-                            )
-                        }
-                    }
-                }
+        let next = try task.makesAdapter ? output.adapter(adapter.layout) : nil
+        let state = try slots > 0 ? output.state(ServerState.layout(of: adapter.layout, slots: slots)) : nil
+        guard next != nil || state != nil else { return }
+        try forEachBlock(factors.rows(of: blockElements), factors.next) { block in
+            try next?.append(block.values)
+            try state?.append(block.state)
+        }
+        try next?.finish()
+        try state?.finish()
+    }
+
+    /// Computes some blocks at a time, one per thread, because they share no data; uses the results in order.
+    private func forEachBlock<Block: Sendable, Result: Sendable>(
+        _ blocks: [Block],
+        _ compute: @Sendable (Block) throws -> Result,
+        _ use: (Result) throws -> Void
+    ) throws {
+        for first in stride(from: 0, to: blocks.count, by: threads) {
+            let some = Array(blocks[first..<min(blocks.count, first + threads)])
+            for result in Parallel.map(some, { block in Swift.Result { try compute(block) } }) {
+                try use(try result.get())
             }
         }
-        if slots > 0 {
-            let writer = try output.state(ServerState.layout(of: adapter.layout, slots: slots))
-            try writer.append(state)
-            try writer.finish()
-        }
-        return next
     }
 
     // MARK: The model
 
-    /// Values in the order of the adapter.
-    private struct Factors {
-        /// The mean changes.
-        let mean: [Double]
-        let next: [Double]
+    /// A module's factors, as float64.
+    private struct Factors: Sendable {
+        var a: [Double] = []
+        var b: [Double] = []
     }
 
-    /// A block of rows of a module's weight.
-    private struct Block {
-        let module: Int
-        let rows: Range<Int>
+    /// What is added to the rows of one module's weight.
+    private struct Addition: Sendable {
+        let index: Int
+        /// The mean changes, whose product is subtracted; `nil` without exact aggregation.
+        let mean: Factors?
+        /// The next factors, whose product is added; `nil` before the last round.
+        let next: Factors?
     }
 
-    private func writeModel(_ factors: Factors, _ output: RoundOutput) throws {
+    private func writeModel(_ output: RoundOutput) throws {
         let layout = input.model.layout
         let writer = try output.model(layout, input.model.header.metadata)
         let modules = Dictionary(uniqueKeysWithValues: adapter.modules.enumerated().map { ("\($1.name).weight", $0) })
         let ranges = layout.elementRanges
         for tensor in layout.tensors {
             if let module = modules[tensor.name] {
-                try writeModule(module, factors, writer)
+                try writeModule(addition(module), writer)
             } else {
                 let range = ranges[tensor.name]!
-                for first in stride(from: range.lowerBound, to: range.upperBound, by: Self.blockElements) {
-                    try writer.append(weights(first, min(Self.blockElements, range.upperBound - first)))
+                for first in stride(from: range.lowerBound, to: range.upperBound, by: blockElements) {
+                    try writer.append(weights(first, min(blockElements, range.upperBound - first)))
                 }
             }
         }
         try writer.finish()
     }
 
-    private func writeModule(_ index: Int, _ factors: Factors, _ writer: SafetensorsWriter) throws {
-        let module = adapter.modules[index]
-        let rows = max(1, Self.blockElements / module.inputs)
+    private func addition(_ index: Int) throws -> Addition {
+        func both(_ values: (FactorReducer.Rows) throws -> [Double]) throws -> Factors {
+            try Factors(a: values(factors.all(index, isA: true)), b: values(factors.all(index, isA: false)))
+        }
+        return Addition(
+            index: index,
+            mean: try lora.aggregation == .exact ? both(factors.mean) : nil,
+            next: try task.isLastRound ? both { try factors.next($0).values.map { Double($0) } } : nil
+        )
+    }
+
+    private func writeModule(_ addition: Addition, _ writer: SafetensorsWriter) throws {
+        let module = adapter.modules[addition.index]
+        let rows = max(1, blockElements / module.inputs)
         let blocks = stride(from: 0, to: module.outputs, by: rows).map { first in
-            Block(module: index, rows: first..<min(module.outputs, first + rows))
+            first..<min(module.outputs, first + rows)
         }
-        for first in stride(from: 0, to: blocks.count, by: threads) {
-            // Process a few blocks at a time, one per thread; they share no data.
-            for result in Parallel.map(
-                Array(blocks[first..<min(blocks.count, first + threads)]),
-                { block in Result { try next(block, factors) } }
-            ) {
-                try writer.append(try result.get())
-            }
-        }
+        try forEachBlock(blocks, { try next($0, addition) }, { try writer.append($0) })
     }
 
     /// Returns W + scale·residual and, in the last round, + scale·B·A of the next factors.
-    private func next(_ block: Block, _ factors: Factors) throws -> [Float] {
-        let module = adapter.modules[block.module]
-        let count = block.rows.count * module.inputs
-        var delta = lora.aggregation == .exact ? try meanProduct(block) : [Double](repeating: 0, count: count)
-        if lora.aggregation == .exact { add(factors.mean, -1, block, to: &delta) }
-        if task.isLastRound { add(factors.next, 1, block, to: &delta) }
-        let weights = try weights(module.weight.lowerBound + block.rows.lowerBound * module.inputs, count)
+    private func next(_ rows: Range<Int>, _ addition: Addition) throws -> [Float] {
+        let module = adapter.modules[addition.index]
+        let count = rows.count * module.inputs
+        var delta = [Double](repeating: 0, count: count)
+        if let mean = addition.mean {
+            delta = try meanProduct(rows, addition.index)
+            add(mean, -1, rows, module, to: &delta)
+        }
+        if let next = addition.next { add(next, 1, rows, module, to: &delta) }
+        let weights = try weights(module.weight.lowerBound + rows.lowerBound * module.inputs, count)
         var next = weights
         kumiai_shift(weights, delta, &next, Int64(count), lora.scale)
         return next
     }
 
-    /// Returns mean(dB·dA) for the block's rows, summed in fixed point.
-    private func meanProduct(_ block: Block) throws -> [Double] {
-        let inputs = adapter.modules[block.module].inputs
-        var sums = [Int64](repeating: 0, count: block.rows.count * inputs)
+    /// Returns mean(dB·dA) for some rows of a module, summed in fixed point.
+    private func meanProduct(_ rows: Range<Int>, _ index: Int) throws -> [Double] {
+        let inputs = adapter.modules[index].inputs
+        var sums = [Int64](repeating: 0, count: rows.count * inputs)
         var scratch = [Double](repeating: 0, count: inputs)
         let scale = FixedPointSum.scale(task.productScaleBits)
-        for (contribution, update) in zip(task.contributions, input.updates) {
-            let rank = update.rank!
-            let sent = parts[rank]!.modules[block.module]
-            let a = try update.values(sent.a)
-            let b = try update.values(
-                sent.b.lowerBound + block.rows.lowerBound * rank..<sent.b.lowerBound + block.rows.upperBound * rank
-            )
+        for (contribution, update, rank, sent) in factors.sent(index) {
+            let start = sent.b.lowerBound
             let largest = kumiai_accumulate_product(
                 &sums,
-                b,
-                a,
-                Int64(block.rows.count),
+                try update.values(start + rows.lowerBound * rank..<start + rows.upperBound * rank),
+                try update.values(sent.a),
+                Int64(rows.count),
                 Int64(inputs),
                 Int64(rank),
                 scale,
@@ -219,18 +172,20 @@ struct AdapterReducer {
         return sums.map { Double($0) / denominator }
     }
 
-    /// delta += sign·B·A for the block's rows.
-    private func add(_ factors: [Double], _ sign: Double, _ block: Block, to delta: inout [Double]) {
-        let module = adapter.modules[block.module]
-        let rows =
-            module.b.lowerBound + block.rows.lowerBound * adapter.rank..<module.b.lowerBound + block.rows.upperBound
-            * adapter.rank
-        factors.withUnsafeBufferPointer { factors in
+    /// delta += sign·B·A for some rows of a module.
+    private func add(
+        _ factors: Factors,
+        _ sign: Double,
+        _ rows: Range<Int>,
+        _ module: AdapterLayout.Module,
+        to delta: inout [Double]
+    ) {
+        factors.b.withUnsafeBufferPointer { b in
             kumiai_add_product(
                 &delta,
-                factors.baseAddress! + rows.lowerBound,
-                factors.baseAddress! + module.a.lowerBound,
-                Int64(block.rows.count),
+                b.baseAddress! + rows.lowerBound * adapter.rank,
+                factors.a,
+                Int64(rows.count),
                 Int64(module.inputs),
                 Int64(adapter.rank),
                 sign

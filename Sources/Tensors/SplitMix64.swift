@@ -3,10 +3,15 @@ public struct SplitMix64: RandomNumberGenerator, Equatable, Sendable {
     /// The complete state of the generator.
     public private(set) var state: UInt64
 
+    private static let step: UInt64 = 0x9e37_79b9_7f4a_7c15
+
     public init(seed: UInt64) { state = seed }
 
+    /// Returns the generator after it has returned `count` numbers; takes the same time for any `count`.
+    func skipping(_ count: Int) -> SplitMix64 { SplitMix64(seed: state &+ UInt64(count) &* Self.step) }
+
     public mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
+        state &+= Self.step
         var z = state
         z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
         z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb

@@ -58,7 +58,8 @@ import Updates
         isLast: Bool = false,
         strategy: Strategy = .fedAvg(learningRate: 1),
         compression: Compression = .none,
-        threads: Int = 1
+        threads: Int = 1,
+        blockElements: Int = AdapterReducer.defaultBlockElements
     ) throws -> Outcome {
         let training = Training(localSteps: 1, batch: 1, learningRate: 1, seed: 7, lora: lora)
         let total: UInt64 = 1000
@@ -90,11 +91,8 @@ import Updates
             updates: files
         )
         let paths = (0..<3).map { _ in directory.file("o-\(UUID())") }
-        try RoundReduction(threads: threads).reduce(
-            task,
-            input,
-            RoundOutput(model: paths[0], adapter: paths[1], state: paths[2])
-        )
+        try AdapterReducer(task, lora, input, threads: threads, blockElements: blockElements)
+            .reduce(RoundOutput(model: paths[0], adapter: paths[1], state: paths[2]))
         func values(_ made: Bool, _ path: String) throws -> [Float]? {
             made ? try SafetensorsFile(path: path).float32s() : nil
         }
@@ -256,12 +254,69 @@ import Updates
                         isLast: isLast,
                         strategy: strategy,
                         compression: compression,
-                        threads: threads
+                        threads: threads,
+                        blockElements: [1, 20, 100, 1 << 20][threads - 1]
                     ) == first
                 )
             }
         }
     }
+
+    /// Recorded before the factors were reduced in blocks.
+    @Test func theBitsAreThoseOfEarlierVersions() throws {
+        var generator = SplitMix64(seed: 11), found: [UInt64] = []
+        let model = random(Self.layout.elementCount, &generator)
+        for aggregation in LoRA.Aggregation.allCases {
+            let lora = Self.lora(aggregation)
+            let training = Training(localSteps: 1, batch: 1, learningRate: 1, lora: lora)
+            let start = random(
+                TrainedTensors(training, base: Self.layout, round: 1).adapter!.layout.elementCount,
+                &generator
+            )
+            for (round, isLast) in [(1, false), (2, false), (2, true)] {
+                let changes = [2, 3, 1].map { rank in
+                    let count = TrainedTensors(training, base: Self.layout, round: round).layout(rank: rank)
+                        .elementCount
+                    return Change(rank: rank, values: random(count, &generator), weight: UInt32(10 * rank))
+                }
+                for strategy in [Strategy.fedAvg(learningRate: 1), .fedAdam(AdaptiveMoments(learningRate: 0.1))] {
+                    for adapter in [nil, start] {
+                        let outcome = try reduce(
+                            lora,
+                            model: model,
+                            adapter: adapter,
+                            changes,
+                            round: round,
+                            isLast: isLast,
+                            strategy: strategy
+                        )
+                        // FNV-1a over the bits of all values.
+                        var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+                        for values in [outcome.model, outcome.adapter, outcome.state] {
+                            for value in values ?? [] { hash = (hash ^ UInt64(value.bitPattern)) &* 0x100_0000_01b3 }
+                        }
+                        found.append(hash)
+                    }
+                }
+            }
+        }
+        #expect(found == Self.recorded)
+    }
+
+    static let recorded: [UInt64] = [
+        0x35ab922239370d34, 0x8525a4b791a9f997, 0x962fe90766b74e14, 0x7f5bbff071c9d005,
+        0x98085d0845fd1c8e, 0xbf211058485b67a3, 0xc8e3c5e9c9ffe914, 0xb7be6e7c2f133391,
+        0x2ae1ac154da20ed7, 0x1fc02aee7a831bac, 0x9c281397b82d2054, 0x252d72e43e956a08,
+        0xa96bebbba9e531cd, 0xc84a720f092fd12a, 0x9e3da896b52a9c26, 0x638adf243208dcd5,
+        0x59dbbd9f79558521, 0x8e063555b93c8512, 0xbc66e5a1d1964e3d, 0x96c5065d6d2af567,
+        0x35b0e2cb22a78f22, 0xca6a99f46df82ea8, 0x70a6d48e9c9b93ec, 0x955722fef801b804,
+        0x61143a5c9d040858, 0x1e9c0af3518f2b52, 0x2b38edb0573a95d0, 0x99f0b2aeb5fcb002,
+        0xefaad932e88f1ab1, 0x31a291c76e875e3e, 0xf7a988cd3aa56106, 0xdbe7560d148b938e,
+        0x3bd3bff66a7c7af9, 0xb6be61e2ede05eaa, 0x296b99c623f86454, 0x72888e035dcc4b36,
+        0x5f021da7da73182c, 0xa6bec92ad501d888, 0xd05a233b038b0d70, 0x721fa5b7cbcfbd2d,
+        0x683c14bd15d28b47, 0x0a3655a1ca0995ad, 0xb44f3b3eb03d3237, 0xa38bfadb19a6a427,
+        0x7690d16e6c392d27, 0x3102ce1edf5d8097, 0x214dec6e1883a519, 0xa7745d88d82b90c6,
+    ]
 
     @Test func tensorsWithoutAdaptersStayBitForBit() throws {
         var generator = SplitMix64(seed: 4)

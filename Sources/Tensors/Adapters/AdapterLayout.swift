@@ -88,12 +88,26 @@ public struct AdapterLayout: Equatable, Sendable {
 
     /// Returns an adapter's initial values: A uniform in ±1/√in, as in PEFT, and B zero. They are the same on every
     /// machine.
-    public func initialValues(seed: UInt64) -> [Float] {
-        var values = [Float](repeating: 0, count: layout.elementCount)
+    public func initialValues(seed: UInt64) -> [Float] { initialValues(0..<layout.elementCount, seed: seed) }
+
+    /// Returns a range of an adapter's initial values.
+    ///
+    /// - Parameters:
+    ///   - range: The range in ``layout``, in elements.
+    ///   - seed: The seed.
+    package func initialValues(_ range: Range<Int>, seed: UInt64) -> [Float] {
+        var values = [Float](repeating: 0, count: range.count)
+        // Each value of each A takes one number of the generator, module by module.
         var generator = SplitMix64(seed: seed)
         for module in modules {
+            defer { generator = generator.skipping(module.a.count) }
+            let wanted = module.a.clamped(to: range)
+            guard !wanted.isEmpty else { continue }
+            var own = generator.skipping(wanted.lowerBound - module.a.lowerBound)
             let bound = 1 / Float(module.inputs).squareRoot()
-            for index in module.a { values[index] = (Float(generator.next() >> 40) * 0x1p-23 - 1) * bound }
+            for index in wanted {
+                values[index - range.lowerBound] = (Float(own.next() >> 40) * 0x1p-23 - 1) * bound
+            }
         }
         return values
     }

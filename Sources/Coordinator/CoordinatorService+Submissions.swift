@@ -63,6 +63,8 @@ extension CoordinatorService {
 
     // MARK: Links
 
+    // Not inlined: a session's task lives for months, and would keep room for copies of the driver's state all the time.
+    @inline(never)
     func arrived(_ site: SiteID, certificate: ValidityPeriod?) -> SiteLink {
         let link = SiteLink(LinkID(nextNumber()))
         links[link.id] = link
@@ -71,11 +73,13 @@ extension CoordinatorService {
         return link
     }
 
+    @inline(never)
     func left(_ site: SiteID, _ link: SiteLink) {
         links[link.id] = nil
         handle(.left(site, link.id))
     }
 
+    @inline(never)
     func beat(_ site: SiteID, _ heartbeat: Heartbeat, _ link: SiteLink) -> Timestamp {
         let time = now()
         driver.beat(site, link.id, heartbeat, at: time)

@@ -80,7 +80,7 @@ package struct CopyVerification {
         return verification.report
     }
 
-    private mutating func note(_ text: String) {
+    private mutating func addNote(_ text: String) {
         if !report.notes.contains(text) { report.notes.append(text) }
     }
 
@@ -117,7 +117,7 @@ package struct CopyVerification {
     }
 
     private mutating func tally(_ entry: Entry, _ index: Int) {
-        if let notice = entry.notice { note("entry \(index): \(notice)") }
+        if let notice = entry.notice { addNote("entry \(index): \(notice)") }
         switch entry.body {
         case .modelRegistered(_, let model, _):
             refer(to: BlobReference(digest: model.digest, byteCount: model.byteCount))
@@ -164,7 +164,7 @@ package struct CopyVerification {
                     consortium: genesis.consortium,
                     logKey: genesis.logKey
                 ) {
-                    note("\(witness.name) belongs to the history that entry \(loss.index) declares lost: \(error)")
+                    addNote("\(witness.name) belongs to the history that entry \(loss.index) declares lost: \(error)")
                 } else {
                     find(witness.name, "\(error)")
                 }
@@ -201,7 +201,7 @@ package struct CopyVerification {
     private mutating func checkSeal() {
         guard let genesis = state.genesis else { return }
         guard FileManager.default.fileExists(atPath: copy.sealPath) else {
-            note(
+            addNote(
                 """
                 no ledger.seal: the copy was made while the coordinator ran; entries were checked, unused bytes of \
                 the database file were not, and entries after the last one may be missing
@@ -236,10 +236,10 @@ package struct CopyVerification {
         let pruned = state.prunedBlobs
         let uncounted = referenced.subtracting(all).subtracting(pruned)
         if !uncounted.isEmpty {
-            note("accepted updates that count in no committed round and are not in the copy: \(uncounted.count)")
+            addNote("accepted updates that count in no committed round and are not in the copy: \(uncounted.count)")
         }
         if !pruned.isEmpty {
-            note(
+            addNote(
                 """
                 pruned after their retention period, so verified but no longer replayable: \
                 \(counted(state.archive.prunedCount, "round"))
@@ -281,7 +281,9 @@ package struct CopyVerification {
         let manifest = accepted.update.manifest
         do {
             guard let plan, let base = plan.model?.digest, store.contains(base) else {
-                note("the base model of \(manifest.campaign) is not in the copy: its updates' values were not checked")
+                addNote(
+                    "the base model of \(manifest.campaign) is not in the copy: its updates' values were not checked"
+                )
                 return
             }
             let layout = try SafetensorsFile(store, base).layout
@@ -300,7 +302,7 @@ package struct CopyVerification {
         for cutting in state.releases {
             let release = ReleaseDirectory(path: "\(copy.releasesPath)/\(cutting.name)")
             guard FileManager.default.fileExists(atPath: release.path) else {
-                note("release \(cutting.name) is in the ledger but not in the copy")
+                addNote("release \(cutting.name) is in the ledger but not in the copy")
                 continue
             }
             do {

@@ -72,25 +72,25 @@ package struct RoundHistory: Sendable {
                 throw AuditError("entry \(index) \(error.message)", hint: hint, code: .tampered)
             }
             if case .campaignOpened(let plan, _) = entry.body { campaigns.append(plan.campaign) }
-            noteEvent(entry, index, state.campaign?.plan.campaign)
+            addEvents(entry, index, state.campaign?.plan.campaign)
             guard let campaign = state.campaign else { continue }
-            note(entry, index, campaign)
+            addToRounds(entry, index, campaign)
         }
     }
 
-    private mutating func noteEvent(_ entry: Entry, _ index: Int, _ campaign: CampaignID?) {
-        func note(_ text: String) { events.append((index, text)) }
-        if let notice = entry.notice { note(notice) }
+    private mutating func addEvents(_ entry: Entry, _ index: Int, _ campaign: CampaignID?) {
+        func add(_ text: String) { events.append((index, text)) }
+        if let notice = entry.notice { add(notice) }
         switch entry.body {
         case .campaignChanged(let change):
-            note(
+            add(
                 "\(change.changedBy) \(change.action.verb) \(change.campaign)\(change.action.details): \(change.reason)"
             )
         case .roundAbandoned(let abandonment):
             // An attempt that had opened has its own record.
             guard !rounds.contains(where: { $0.campaign == campaign && $0.task.key == abandonment.key && isOpen($0) })
             else { break }
-            note(
+            add(
                 """
                 round \(abandonment.key) of \(campaign?.text ?? "") was abandoned before it opened: \
                 \(abandonment.reason)
@@ -108,7 +108,7 @@ package struct RoundHistory: Sendable {
         isOpen(record) && record.campaign == campaign.plan.campaign && record.task.key == key
     }
 
-    private mutating func note(_ entry: Entry, _ index: Int, _ campaign: CampaignState) {
+    private mutating func addToRounds(_ entry: Entry, _ index: Int, _ campaign: CampaignState) {
         if case .collecting(let collection) = campaign.round.phase, case .roundOpened(let opening) = entry.body {
             rounds.append(
                 Record(

@@ -153,7 +153,7 @@ struct CoordinatorLog: Sendable {
         logger.warning("unneeded blobs were not removed", metadata: ["reason": "\(error)"])
     }
 
-    func cannotNoteMissing(_ path: String, _ error: any Error) {
+    func cannotStoreMissingHistory(_ path: String, _ error: any Error) {
         logger.critical(
             "it cannot be noted that the ledger lacks entries; sites show it again after a restart",
             metadata: ["file": "\(path)", "reason": "\(error)"]

@@ -21,7 +21,7 @@ extension CoordinatorService {
             }
         case .reload: read { try ledger.reload() }
         case .restore(let lost): read { try ledger.restore(lost) }
-        case .noteMissing(let head): noteMissing(head)
+        case .storeMissingHistory(let head): storeMissingHistory(head)
         case .inspect(let id, let update, let plan, let ended): inspect(id, update, plan, ended)
         case .publish(let id, let manifest, let inspection):
             work(on: keeper) { .published(id, incoming.accept(manifest, inspection)) }
@@ -58,10 +58,10 @@ extension CoordinatorService {
         }
     }
 
-    private func noteMissing(_ head: SignedTreeHead?) {
+    private func storeMissingHistory(_ head: SignedTreeHead?) {
         let (path, log) = (files.missingHistory, log)
         keep {
-            do { try MissingHistoryFile(path: path).note(head) } catch { log.cannotNoteMissing(path, error) }
+            do { try MissingHistoryFile(path: path).store(head) } catch { log.cannotStoreMissingHistory(path, error) }
         }
     }
 

@@ -72,7 +72,7 @@ extension CoordinatorService {
     }
 
     /// Records whether an upload found the disk full.
-    func noteRoom(isFull: Bool) { isDiskFull = isFull }
+    func setDiskFull(_ isFull: Bool) { isDiskFull = isFull }
 
     func modelArrived(_ digest: Digest) { arrivals.end(digest) }
 

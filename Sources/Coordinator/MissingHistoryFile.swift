@@ -12,10 +12,10 @@ package struct MissingHistoryFile: Sendable {
         self.disk = disk
     }
 
-    /// Returns what was noted before a restart, if the ledger still does not extend it.
+    /// Returns what was stored before a restart, if the ledger still does not extend it.
     package func load(_ ledger: LedgerSnapshot) throws -> LedgerRecovery? {
         guard let bytes = try disk.contents(of: path) else { return nil }
-        // The note is removed when a loss is declared, so earlier declarations do not apply to it.
+        // The tree head is removed when a loss is declared, so earlier declarations do not apply to it.
         switch ledger.standing(of: String(decoding: bytes, as: UTF8.self), losses: []) {
         case .isBehind(let head): return LedgerRecovery(head)
         case .isForeign(let reason):
@@ -28,7 +28,7 @@ package struct MissingHistoryFile: Sendable {
     }
 
     /// Stores the tree head; `nil` removes it, because nothing is missing any more.
-    package func note(_ head: SignedTreeHead?) throws {
+    package func store(_ head: SignedTreeHead?) throws {
         if let head { try disk.store(Array(head.note.utf8), at: path) } else { disk.remove(path) }
     }
 }

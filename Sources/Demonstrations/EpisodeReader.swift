@@ -68,7 +68,7 @@ struct EpisodeReader {
         }
     }
 
-    mutating func remark(_ kind: Remarks.Kind, _ example: String) { remarks.note(kind, example) }
+    mutating func remark(_ kind: Remarks.Kind, _ example: String) { remarks.add(kind, example) }
 
     private var unchecked: String {
         "cannot check that the data have \(contract.controlHertz) steps per second, as the contract requires"
@@ -86,7 +86,7 @@ struct EpisodeReader {
 
     /// Reads a demonstration. Problems are reported at the end, so that the site's engineer sees all of them at once.
     mutating func read(_ episode: Episode) throws {
-        do { try take(episode) } catch let error as ContractError { misfits.note(error) }
+        do { try take(episode) } catch let error as ContractError { misfits.add(error) }
         fileProblems = []
         guard byteCount <= DemonstrationLimits.bytes else {
             throw ContractError("\(episode.file.path): more than \(DemonstrationLimits.bytes) bytes of demonstrations")
@@ -100,7 +100,7 @@ struct EpisodeReader {
         else { return }
         let own = c.words > 0 ? (try? episode.attribute(contract.instruction)) ?? "" : ""
         guard let other = contents[recorded.content(own.isEmpty ? declared.instruction : own)] else { return }
-        misfits.note(episode.wrong(["it is held out, but \(other) is the same demonstration"], hint: Self.onceHint))
+        misfits.add(episode.wrong(["it is held out, but \(other) is the same demonstration"], hint: Self.onceHint))
     }
 
     private static let onceHint = "each demonstration may occur only once: remove the copy"
@@ -116,7 +116,7 @@ struct EpisodeReader {
         byteCount +=
             images.reduce(0) { $0 + $1.count } + MemoryLayout<Float>.size * checked.length
             * (c.stateCount + c.actionCount * c.chunk + c.words)
-        fit.note(actions: recorded.actions, of: episode.name)
+        fit.add(actions: recorded.actions, of: episode.name)
         let demonstration = try Demonstration(
             task: (try? episode.attribute("task")) ?? checked.instruction ?? "unnamed",
             instruction: checked.instruction ?? "",
@@ -125,7 +125,7 @@ struct EpisodeReader {
             images: images,
             actions: normalised(recorded.actions, episode)
         )
-        found.note(checked.instruction, steps: checked.length)
+        found.addDemonstration(checked.instruction, steps: checked.length)
         // If any demonstration does not fit, the set is not used, so the others need not be kept.
         if misfits.isEmpty, byteCount <= DemonstrationLimits.bytes { set.append(demonstration) }
     }
@@ -141,11 +141,11 @@ struct EpisodeReader {
             images: recorded.images
         )
         try steps.check()
-        for range in steps.zeroRuns { remarks.note(.zeroStart, "\(episode.name) (\(StepCheck.text(range)))") }
-        if let count = steps.zeroTail { remarks.note(.zeroTail, "\(episode.name) (\(count) of \(length) steps)") }
-        for part in steps.zeroParts { remarks.note(.zeroParts, "\(part.dataset) (\(StepCheck.text(part.steps)))") }
+        for range in steps.zeroRuns { remarks.add(.zeroStart, "\(episode.name) (\(StepCheck.text(range)))") }
+        if let count = steps.zeroTail { remarks.add(.zeroTail, "\(episode.name) (\(count) of \(length) steps)") }
+        for part in steps.zeroParts { remarks.add(.zeroParts, "\(part.dataset) (\(StepCheck.text(part.steps)))") }
         for (camera, bytes) in zip(contract.cameras, recorded.images) where bytes.allSatisfy({ $0 == bytes.first }) {
-            remarks.note(.oneColour, "\(camera.key) in \(episode.name)")
+            remarks.add(.oneColour, "\(camera.key) in \(episode.name)")
         }
     }
 
@@ -156,7 +156,7 @@ struct EpisodeReader {
     func finish(_ path: String) throws -> DemonstrationSet {
         var misfits = misfits
         guard found.demonstrations > 0 || !misfits.isEmpty else { throw ContractError("\(path) has no demonstrations") }
-        if let problem = fit.problem(path) { misfits.note(problem) }
+        if let problem = fit.problem(path) { misfits.add(problem) }
         var set = misfits.isEmpty ? set : DemonstrationSet(c)
         set.summary = found.summary(fit, c, heldOut: heldOut, remarks)
         set.summary.problem = misfits.error
@@ -207,7 +207,7 @@ struct EpisodeReader {
         var states = [Float](repeating: 0, count: length * c.stateCount)
         var column = 0
         for (feature, values) in zip(contract.state, values) {
-            fit.note(state: values, feature, column: column, of: episode.name)
+            fit.add(state: values, feature, column: column, of: episode.name)
             for step in 0..<length {
                 let source = max(0, step + feature.offset)
                 for index in 0..<feature.count {
@@ -228,7 +228,7 @@ struct EpisodeReader {
         -> [UInt8]
     {
         let shape = try episode.file.shape(episode.images(camera.key))
-        found.note(camera.key, shape, bytes)
+        found.addImages(camera.key, shape, bytes)
         guard let factor = EpisodeCheck.shrink(shape, camera), factor > 1 else { return bytes }
         return ImageShrinking.average(bytes, count: length, to: camera, factor: factor)
     }

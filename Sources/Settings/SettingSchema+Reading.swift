@@ -54,10 +54,10 @@ private struct SettingsReading<Root> {
         let applies = setting.get(root) != nil
         switch (document.entries[path]?.value, applies) {
         case (let value?, true): set(setting, value, path)
-        case (.some, false): if isSound { note(path, "does not apply here: remove it") }
+        case (.some, false): if isSound { addProblem(path, "does not apply here: remove it") }
         case (nil, true):
             guard let fallback = setting.fallback else {
-                return note(path, "is missing; expected \(setting.expectation)")
+                return addProblem(path, "is missing; expected \(setting.expectation)")
             }
             set(setting, fallback, path)
         case (nil, false): break
@@ -65,10 +65,10 @@ private struct SettingsReading<Root> {
     }
 
     private mutating func set(_ setting: Setting<Root>, _ value: TOMLValue, _ path: String) {
-        do { try setting.set(&root, value) } catch { note(path, error.message) }
+        do { try setting.set(&root, value) } catch { addProblem(path, error.message) }
     }
 
-    private mutating func note(_ path: String, _ message: String) {
+    private mutating func addProblem(_ path: String, _ message: String) {
         let line = document.entries[path].map { " (line \($0.line))" } ?? ""
         problems.append(SettingProblem(key: path, message: message + line))
     }

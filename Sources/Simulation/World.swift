@@ -55,7 +55,7 @@ final class World {
 
     func count(_ what: String) { counts[what, default: 0] += 1 }
 
-    func note(_ text: @autoclosure () -> String) {
+    func trace(_ text: @autoclosure () -> String) {
         let text = text()
         for byte in text.utf8 { fingerprint = (fingerprint ^ UInt64(byte)) &* 0x100_0000_01b3 }
         fingerprint = (fingerprint ^ now) &* 0x100_0000_01b3

@@ -16,7 +16,7 @@ package final class StallDetector: Sendable {
         self.error = error
     }
 
-    /// Notes progress.
+    /// Records progress.
     package func progress() { lastProgress.withLockedValue { $0 = .now } }
 
     /// Waits until there has been no progress for too long; cancelled when the transfer ends.

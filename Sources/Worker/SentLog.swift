@@ -12,7 +12,7 @@ struct SentLog: Sendable {
     /// Appends a line, unless the update already has one.
     ///
     /// - Throws: ``WorkerError`` if the line cannot be written. Then the update must not be sent.
-    func note(_ manifest: UpdateManifest, at time: Timestamp) throws {
+    func record(_ manifest: UpdateManifest, at time: Timestamp) throws {
         let update = """
             "campaign": "\(manifest.campaign)", "round": \(manifest.key.round), "attempt": \(manifest.key.attempt), \
             "update": "\(manifest.update.hex)"

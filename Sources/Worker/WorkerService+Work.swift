@@ -98,9 +98,9 @@ extension WorkerService {
         do {
             let trained = try await workers.runIfActive { [trainer, publisher, training] in
                 try publisher.base(of: task)
-                let result = try trainer.train(publisher.job(for: task)) { try training.note($0, $1, token: token) }
+                let result = try trainer.train(publisher.job(for: task)) { try training.update($0, $1, token: token) }
                 return try publisher.publish(result, of: task) {
-                    try training.note(1, Float(result.loss), token: token)
+                    try training.update(1, Float(result.loss), token: token)
                 }
             }
             handle(.trained(task, trained))
@@ -153,7 +153,7 @@ extension WorkerService {
     /// Uploads an update. It is recorded before the first byte is sent; if it cannot be recorded, nothing is sent.
     func upload(_ number: Int, _ update: SignedUpdate) async {
         await transfer(number) { [workers, transfer, sent, clock, blobs] in
-            do { try await workers.runIfActive { try sent.note(update.manifest, at: clock()) } } catch {
+            do { try await workers.runIfActive { try sent.record(update.manifest, at: clock()) } } catch {
                 throw NotOnRecord(cause: error)
             }
             do { try await transfer.upload(update.manifest.update) } catch let error as BlobError

@@ -225,7 +225,7 @@ package actor WorkerService {
         case .judge(let id, let welcome): judge(id, welcome)
         case .setAside(let name): keep(link?.id) { [memory] in try memory.setAside(name) }
         case .goOn(let id, let welcome): goOn(id, welcome)
-        case .noteLoss(let loss): keep(link?.id) { [memory] in try memory.note(loss) }
+        case .storeLoss(let loss): keep(link?.id) { [memory] in try memory.storeProposed(loss) }
         case .admit(let id, let assignment, let logKey): admit(id, assignment, logKey)
         case .download(let number, let blob, let task): carrying.begin { await self.download(number, blob, of: task) }
         case .upload(let number, let update): carrying.begin { await self.upload(number, update) }

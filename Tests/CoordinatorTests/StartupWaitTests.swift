@@ -48,7 +48,7 @@ import Testing
         var startupWait = try #require(StartupWait(campaign, at: start))
         for site in sites {
             #expect(!startupWait.isOver(campaign))
-            startupWait.note(site)
+            startupWait.recordConnection(of: site)
         }
         #expect(startupWait.isOver(campaign))
     }
@@ -56,10 +56,10 @@ import Testing
     @Test func afterAWhileTheQuorumIsEnough() throws {
         let campaign = try state().campaign
         var startupWait = try #require(StartupWait(campaign, at: start))
-        for site in [sites[0], SiteID("z/stranger")!] { startupWait.note(site) }
+        for site in [sites[0], SiteID("z/stranger")!] { startupWait.recordConnection(of: site) }
         startupWait.acceptQuorum()
         #expect(!startupWait.isOver(campaign))
-        startupWait.note(sites[2])
+        startupWait.recordConnection(of: sites[2])
         #expect(startupWait.isOver(campaign))
     }
 

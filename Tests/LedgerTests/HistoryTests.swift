@@ -123,9 +123,9 @@ import Wire
         let older = try ledger(3, store: SQLiteLedger(path: directory.path + "/b"))
         guard case .isBehind(let seen) = older.standing(of: whole.head.note, losses: []) else { throw Failed() }
         var recovery = LedgerRecovery(seen)
-        for index in [6, 4] { try recovery.note(try whole.receipt(of: UInt64(index)), ledger: older.snapshot) }
+        for index in [6, 4] { try recovery.add(try whole.receipt(of: UInt64(index)), ledger: older.snapshot) }
         #expect(recovery.restorable(older.snapshot) == nil, "entry 5 is missing")
-        try recovery.note(try whole.receipt(of: 5), ledger: older.snapshot)
+        try recovery.add(try whole.receipt(of: 5), ledger: older.snapshot)
         guard let lost = recovery.restorable(older.snapshot) else { throw Failed() }
         try older.restore(lost)
         #expect(older.head == whole.head)
@@ -161,7 +161,7 @@ import Wire
         var recovery = LedgerRecovery(seen)
         let receipt = try whole.receipt(of: 4)
         let forged = Receipt(index: 4, entry: receipt.entry + [0], proof: receipt.proof, treeHead: receipt.treeHead)
-        #expect(throws: LedgerError.self) { try recovery.note(forged, ledger: older.snapshot) }
+        #expect(throws: LedgerError.self) { try recovery.add(forged, ledger: older.snapshot) }
         #expect(recovery.restorable(older.snapshot) == nil)
     }
 

@@ -98,7 +98,7 @@ import Testing
     @Test func aLossThatRisesOutOfAllProportionIsADivergence() {
         func divergence(_ losses: [Float], from first: Float? = nil) -> String? {
             var range = LossRange(first)
-            for loss in losses { range.note(loss) }
+            for loss in losses { range.add(loss) }
             return range.divergence
         }
         #expect(divergence([0.5] + [Float](repeating: 120, count: 10)) == "the loss rose from 0.5 to 120.0")

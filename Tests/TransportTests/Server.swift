@@ -19,9 +19,9 @@ actor Server {
 
     /// The certificates that handshakes refused.
     final class Refusals: Sendable {
-        private let noted = Mutex<[RefusedCertificate]>([])
-        func note(_ certificate: RefusedCertificate) { noted.withLock { $0.append(certificate) } }
-        var all: [RefusedCertificate] { noted.withLock { $0 } }
+        private let certificates = Mutex<[RefusedCertificate]>([])
+        func add(_ certificate: RefusedCertificate) { certificates.withLock { $0.append(certificate) } }
+        var all: [RefusedCertificate] { certificates.withLock { $0 } }
     }
 
     init(
@@ -40,7 +40,7 @@ actor Server {
             consortium: ConsortiumFixture.name,
             group: MultiThreadedEventLoopGroup.singleton,
             logger: logger
-        ) { certificate, _ in refusals.note(certificate) }
+        ) { certificate, _ in refusals.add(certificate) }
         let (ports, continuation) = AsyncStream<Int>.makeStream()
         self.listener = listener
         task = Task {

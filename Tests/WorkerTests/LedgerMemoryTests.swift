@@ -243,7 +243,7 @@ import Wire
         let answer = try welcome(restored, loss: restored.receipt(of: 4))
         guard case .lossDeclared(let loss) = try first.judge(answer) else { throw Failed() }
         #expect(!loss.isAccepted && loss.declaration == declaration)
-        try first.note(loss)
+        try first.storeProposed(loss)
         #expect(try memory().proposedLosses() == [loss])
         try first.accept(loss)
         let second = try memory()
@@ -320,7 +320,7 @@ import Wire
     @Test func whatLeavesTheSiteHasOneLineHoweverOftenItIsBegun() throws {
         let log = SentLog(path: directory.file("sent.jsonl"))
         for round in [1, 2] {
-            for _ in 0..<3 { try log.note(update(round).manifest, at: Timestamp(milliseconds: 5)) }
+            for _ in 0..<3 { try log.record(update(round).manifest, at: Timestamp(milliseconds: 5)) }
         }
         let lines = String(decoding: try directory.read("sent.jsonl"), as: UTF8.self).split(separator: "\n")
         #expect(lines.count == 2 && lines[1].contains(#""round": 2, "attempt": 1"#), "\(lines)")

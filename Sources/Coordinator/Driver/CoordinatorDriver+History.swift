@@ -6,10 +6,10 @@ import Wire
 extension CoordinatorDriver {
     /// Records that the ledger is older than what a site has seen. From here on nothing is decided, even after a
     /// restart.
-    mutating func noteMissing(_ head: SignedTreeHead, seenBy site: SiteID) {
+    mutating func recordMissing(_ head: SignedTreeHead, seenBy site: SiteID) {
         var recovery = recovery ?? LedgerRecovery(head)
-        recovery.note(head)
-        if self.recovery?.newest != recovery.newest { turn.prompt.append(.noteMissing(recovery.newest)) }
+        recovery.add(head)
+        if self.recovery?.newest != recovery.newest { turn.prompt.append(.storeMissingHistory(recovery.newest)) }
         self.recovery = recovery
         mustResume = true
         note(.historyMissing(head, seenBy: site, entries: ledger.count))
@@ -21,7 +21,7 @@ extension CoordinatorDriver {
         guard !ledger.holds(receipt), let before = recovery?.shownEntries else {
             return reply(request, .receiptSeen(isHeld: ledger.holds(receipt)))
         }
-        do { try recovery!.note(receipt, ledger: ledger) } catch {
+        do { try recovery!.add(receipt, ledger: ledger) } catch {
             return reply(
                 request,
                 .refused(Refusal(.invalid, "the receipt of entry \(receipt.index) is not from this ledger: \(error)"))
@@ -52,7 +52,7 @@ extension CoordinatorDriver {
     mutating func historyIsWhole() {
         recovery = nil
         mustResume = true
-        turn.prompt.append(.noteMissing(nil))
+        turn.prompt.append(.storeMissingHistory(nil))
         note(.historyIsWhole(entries: ledger.count))
     }
 

@@ -106,7 +106,7 @@ extension CoordinatorDriver {
         switch answer {
         case .accepted(let index):
             turn.held.append(.discard(manifest.update, of: site))
-            sites[site]?.note(localLoss: manifest.localLoss)
+            sites[site]?.record(localLoss: manifest.localLoss)
             report(.updateAccepted(manifest, entry: index))
         case .refused(let refusal): report(.updateRefused(manifest, from: site, refusal))
         case .postponed: break

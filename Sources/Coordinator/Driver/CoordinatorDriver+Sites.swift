@@ -36,7 +36,7 @@ extension CoordinatorDriver {
         case .isBehind(let head):
             // The entries may have been restored, or their loss declared, since the shell compared.
             guard case .isBehind = ledger.standing(of: head.note, losses: machine.state.losses) else { return }
-            noteMissing(head, seenBy: site)
+            recordMissing(head, seenBy: site)
             note(
                 .turnedAway(
                     site,
@@ -57,7 +57,7 @@ extension CoordinatorDriver {
             sites[site] = SitePresence(link, certificate, at: now)
             note(.siteConnected(site, again: false))
         }
-        startupWait?.note(site)
+        startupWait?.recordConnection(of: site)
         endHearingIfOver()
         decide(at: now) { $0.handle(.arrived(site), at: now) }
         turn.assigned.insert(site)

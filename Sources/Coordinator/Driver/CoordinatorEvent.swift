@@ -41,8 +41,8 @@ package enum CoordinatorEffect: Sendable {
     case reload
     /// Restore entries that the ledger has lost; then `read` or `readFailed`.
     case restore([[UInt8]])
-    /// Record durably the tree head whose entries the ledger lacks, or `nil` if it no longer lacks any.
-    case noteMissing(SignedTreeHead?)
+    /// Store durably the tree head whose entries the ledger lacks, or `nil` if it no longer lacks any.
+    case storeMissingHistory(SignedTreeHead?)
     /// Inspect a submitted update; then `inspected`. Certificates issued under `endedAuthorities` are not valid.
     case inspect(RequestID, SignedUpdate, Plan, endedAuthorities: Set<Digest>)
     /// Put a valid update into the shared store, durably; then `published`.

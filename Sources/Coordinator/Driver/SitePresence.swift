@@ -29,7 +29,7 @@ package struct SitePresence: Sendable {
     }
 
     /// Records the loss of an accepted update: it is signed, and newer than any heartbeat's.
-    mutating func note(localLoss: Double) { heartbeat.localLoss = localLoss }
+    mutating func record(localLoss: Double) { heartbeat.localLoss = localLoss }
 
     /// Forgets the loss, which means nothing outside its own campaign.
     mutating func forgetLoss() { heartbeat.localLoss = 0 }

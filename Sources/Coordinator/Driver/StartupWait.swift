@@ -9,7 +9,7 @@ import Federation
 /// the others, a quorum is enough after a while, and a time limit ends the wait in any case.
 package struct StartupWait: Equatable, Sendable {
     package let end: Timestamp
-    private var heard: Set<SiteID> = []
+    private var connected: Set<SiteID> = []
     private var isPatient = true
 
     /// Returns `nil` if no campaign is running: then nothing is decided unless an operator asks for it.
@@ -23,7 +23,7 @@ package struct StartupWait: Equatable, Sendable {
     }
 
     /// Records that a site has connected and that this ledger extends everything it has seen.
-    package mutating func note(_ site: SiteID) { heard.insert(site) }
+    package mutating func recordConnection(of site: SiteID) { connected.insert(site) }
 
     /// Makes a quorum sufficient from here on.
     package mutating func acceptQuorum() { isPatient = false }
@@ -31,7 +31,7 @@ package struct StartupWait: Equatable, Sendable {
     /// - Parameter campaign: The open campaign; it cannot change during the wait.
     package func isOver(_ campaign: CampaignState?) -> Bool {
         guard let campaign, campaign.end == nil else { return true }
-        let count = heard.intersection(campaign.plan.sites).count
+        let count = connected.intersection(campaign.plan.sites).count
         return count == campaign.plan.sites.count || !isPatient && count >= campaign.plan.quorum
     }
 }

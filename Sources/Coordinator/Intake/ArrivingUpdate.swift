@@ -21,7 +21,7 @@ final class ArrivedUpdates: Sendable {
     private let updates = Mutex<[SiteID: (digest: Digest, update: ScannedUpdate)]>([:])
 
     /// - Parameter update: The scan of exactly the bytes with this digest.
-    func note(_ update: ScannedUpdate?, _ digest: Digest, of site: SiteID) {
+    func store(_ update: ScannedUpdate?, _ digest: Digest, of site: SiteID) {
         updates.withLock { $0[site] = update.map { (digest, $0) } }
     }
 

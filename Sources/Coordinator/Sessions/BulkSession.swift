@@ -85,7 +85,7 @@ struct BulkSession: ConnectionSession {
         let update = ArrivingUpdate(byteCount: byteCount)
         let store = { @Sendable [service] in try service.incoming.store(of: site) }
         if try await spool(digest, byteCount, into: store, seenBy: update, offer: offer) {
-            service.arrivedUpdates.note(update.result, digest, of: site)
+            service.arrivedUpdates.store(update.result, digest, of: site)
         }
     }
 
@@ -110,7 +110,7 @@ struct BulkSession: ConnectionSession {
                 try await write(message, inReplyTo: id)
             }
         }
-        await service.noteRoom(isFull: false)
+        await service.setDiskFull(false)
         return spool.isComplete
     }
 
@@ -163,7 +163,7 @@ struct BulkSession: ConnectionSession {
         } catch let error as BlobError {
             switch error.code {
             case .full:
-                await service.noteRoom(isFull: true)
+                await service.setDiskFull(true)
                 throw Refusal(
                     .unavailable,
                     "the coordinator's disk is full",

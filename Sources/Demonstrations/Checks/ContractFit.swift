@@ -5,7 +5,7 @@ struct ContractFit {
     private let contract: Contract
     private var state: [Spread]
     private var actions: [Spread]
-    /// The numbers of steps that were noted.
+    /// The numbers of steps that were added.
     private var stateSteps = 0
     private var actionSteps = 0
 
@@ -33,7 +33,7 @@ struct ContractFit {
         /// The value that is furthest outside, by how much (for the state: in std from the mean), and its place.
         var worst: (value: Float, excess: Double, demonstration: String, step: Int)?
 
-        mutating func note(_ value: Float) {
+        mutating func add(_ value: Float) {
             least = min(least, value)
             largest = max(largest, value)
         }
@@ -45,13 +45,13 @@ struct ContractFit {
         actions = [Spread](repeating: Spread(), count: contract.action.dimensions.count)
     }
 
-    /// Notes a demonstration's recorded values of a feature, row by row.
+    /// Adds a demonstration's recorded values of a feature, row by row.
     ///
     /// - Parameter column: The index of the feature's first dimension in the state.
-    mutating func note(state values: [Float], _ feature: StateFeature, column: Int, of demonstration: String) {
+    mutating func add(state values: [Float], _ feature: StateFeature, column: Int, of demonstration: String) {
         for (index, value) in values.enumerated() {
             let number = index % feature.count
-            state[column + number].note(value)
+            state[column + number].add(value)
             let deviations = abs(Double(value) - Double(feature.mean[number])) / Double(feature.std[number])
             guard deviations > Double(StateFeature.clamp) else { continue }
             state[column + number].outside += 1
@@ -62,12 +62,12 @@ struct ContractFit {
         if column == 0 { stateSteps += values.count / feature.count }
     }
 
-    /// Notes a demonstration's recorded actions, row by row.
-    mutating func note(actions values: [Float], of demonstration: String) {
+    /// Adds a demonstration's recorded actions, row by row.
+    mutating func add(actions values: [Float], of demonstration: String) {
         let dimensions = contract.action.dimensions
         for (index, value) in values.enumerated() {
             let number = index % dimensions.count
-            actions[number].note(value)
+            actions[number].add(value)
             let dimension = dimensions[number]
             // In float64, because the width of a range of float32 values can overflow float32.
             let excess = max(Double(dimension.minimum) - Double(value), Double(value) - Double(dimension.maximum))

@@ -15,7 +15,7 @@ struct Misfits {
 
     var isEmpty: Bool { count == 0 }
 
-    mutating func note(_ error: ContractError) {
+    mutating func add(_ error: ContractError) {
         count += 1
         guard texts.count < Self.described else { return }
         if texts.isEmpty { hint = error.hint }

@@ -22,7 +22,7 @@ struct Remarks {
 
     private static let listed = 8
 
-    mutating func note(_ kind: Kind, _ example: String = "") {
+    mutating func add(_ kind: Kind, _ example: String = "") {
         counts[kind, default: 0] += 1
         guard !example.isEmpty, examples[kind, default: []].count < Self.listed else { return }
         examples[kind, default: []].append(example)

@@ -100,7 +100,7 @@ struct RobomimicMasks {
 
     private func problems(_ file: HDF5File) throws -> [String] {
         var problems: [String] = []
-        func note(_ problem: String) { if !problems.contains(problem) { problems.append(problem) } }
+        func add(_ problem: String) { if !problems.contains(problem) { problems.append(problem) } }
         var missing: [String] = []
         // By the address of the actions in the file, because two names can be links to one demonstration.
         var seen: [UInt64: (name: String, split: Split)] = [:]
@@ -112,7 +112,7 @@ struct RobomimicMasks {
                 }
                 let address = try file.address("/data/\(name)/actions") ?? group
                 guard let other = seen.updateValue((name, split), forKey: address) else { continue }
-                note(Self.twice(name, split, other.name, other.split))
+                add(Self.twice(name, split, other.name, other.split))
             }
         }
         if !missing.isEmpty { problems.insert("/data does not have \(Self.list(missing))", at: 0) }

@@ -11,7 +11,7 @@ struct SummaryBuilder {
     private var images: [DemonstrationSummary.Images] = []
     private var instructions: [String: Int] = [:]
 
-    mutating func note(_ instruction: String?, steps: Int) {
+    mutating func addDemonstration(_ instruction: String?, steps: Int) {
         demonstrations += 1
         self.steps += steps
         if let instruction { instructions[instruction, default: 0] += 1 }
@@ -21,7 +21,7 @@ struct SummaryBuilder {
     ///   - camera: The key of the camera.
     ///   - shape: images × height × width × 3.
     ///   - bytes: The images.
-    mutating func note(_ camera: String, _ shape: [Int], _ bytes: [UInt8]) {
+    mutating func addImages(_ camera: String, _ shape: [Int], _ bytes: [UInt8]) {
         let (least, largest) = (bytes.min() ?? 0, bytes.max() ?? 0)
         let found = images.firstIndex { $0.camera == camera && $0.height == shape[1] && $0.width == shape[2] }
         guard let found else {
@@ -55,18 +55,18 @@ struct SummaryBuilder {
             let ids = Tokenizer.ids(text, count: c.words, vocabulary: c.vocabulary)
             let other = seen[ids]
             if let other {
-                remarks.note(.alike, "\"\(Self.short(text))\" and \"\(Self.short(other))\"")
+                remarks.add(.alike, "\"\(Self.short(text))\" and \"\(Self.short(other))\"")
             } else {
                 seen[ids] = text
             }
             let signs = Tokenizer.unseenSigns(text)
-            if !signs.isEmpty { remarks.note(.unseenSigns, "\(signs) in \"\(Self.short(text))\"") }
+            if !signs.isEmpty { remarks.add(.unseenSigns, "\(signs) in \"\(Self.short(text))\"") }
             guard summary.instructions.count < DemonstrationLimits.listedInstructions else { continue }
             summary.instructions.append(
                 .init(text: Self.short(text), demonstrations: count, alike: other.map(Self.short))
             )
         }
-        if robotIsUnsaid { remarks.note(.robotUnsaid) }
+        if robotIsUnsaid { remarks.add(.robotUnsaid) }
         (summary.demonstrations, summary.steps, summary.remarks) = (demonstrations, steps, remarks.lines)
         return summary
     }

@@ -30,7 +30,7 @@ extension CoordinatorMachine {
     {
         let now = max(now, state.time)
         let plan = completed(draft)
-        return try note(.campaignOpened(plan, by: operatorName), at: now) + settle(at: now) + [.announce]
+        return try apply(.campaignOpened(plan, by: operatorName), at: now) + settle(at: now) + [.announce]
     }
 
     /// Returns the entry of this change, if it is the newest change: a request may be repeated after its answer was
@@ -49,7 +49,7 @@ extension CoordinatorMachine {
         guard state.campaign != nil else { throw LedgerViolation("changes a campaign, but none is open") }
         let now = max(now, state.time)
         let paused = state.campaign?.pause?.at
-        let effects = try note(.campaignChanged(change), at: now)
+        let effects = try apply(.campaignChanged(change), at: now)
         if let paused, change.action == .resume { presence.shift(milliseconds: now.milliseconds(since: paused)) }
         return effects + settle(at: now) + [.announce]
     }
@@ -64,7 +64,7 @@ extension CoordinatorMachine {
         by operatorName: String,
         at now: Timestamp
     ) throws(LedgerViolation) -> [Effect] {
-        try note(.modelRegistered(name, model, by: operatorName), at: max(now, state.time))
+        try apply(.modelRegistered(name, model, by: operatorName), at: max(now, state.time))
     }
 
     /// Declares that the ledger has lost entries which it once had, and that the entries it holds now are all that is
@@ -73,7 +73,7 @@ extension CoordinatorMachine {
     /// - Returns: The effects to perform.
     /// - Throws: `LedgerViolation` if the declaration is not valid.
     public mutating func declare(_ loss: LossDeclaration, at now: Timestamp) throws(LedgerViolation) -> [Effect] {
-        try note(.lossDeclared(loss), at: max(now, state.time)) + [.announce]
+        try apply(.lossDeclared(loss), at: max(now, state.time)) + [.announce]
     }
 
     /// Changes the certificate authority.
@@ -81,7 +81,7 @@ extension CoordinatorMachine {
     /// - Returns: The effects to perform.
     /// - Throws: `LedgerViolation` if the former authority is not in force, or the new one was in force before.
     public mutating func rotate(_ rotation: AuthorityRotation, at now: Timestamp) throws(LedgerViolation) -> [Effect] {
-        try note(.authorityRotated(rotation), at: max(now, state.time))
+        try apply(.authorityRotated(rotation), at: max(now, state.time))
     }
 
     /// Records that the clock was ahead: entries continue from `now`, which is earlier than the newest entry.
@@ -92,7 +92,7 @@ extension CoordinatorMachine {
         -> [Effect]
     {
         let former = state.time
-        let effects = try note(.clockCorrected(correction), at: now)
+        let effects = try apply(.clockCorrected(correction), at: now)
         presence.shift(milliseconds: now.milliseconds(since: former))
         return effects + settle(at: now) + [.announce]
     }
@@ -102,7 +102,7 @@ extension CoordinatorMachine {
     /// - Returns: The effects to perform.
     /// - Throws: `LedgerViolation` if the release cannot be cut.
     public mutating func cut(_ cutting: ReleaseCutting, at now: Timestamp) throws(LedgerViolation) -> [Effect] {
-        try note(.releaseCut(cutting), at: max(now, state.time))
+        try apply(.releaseCut(cutting), at: max(now, state.time))
     }
 
     /// Releases the blobs of rounds whose retention period has passed; returns the effects to perform.

@@ -178,7 +178,7 @@ public struct CoordinatorMachine: Sendable {
     /// Folds an entry and returns its effects, including the sites to notify.
     mutating func record(_ body: Entry.Body, at now: Timestamp) -> [Effect] {
         do {
-            return try note(body, at: now) + body.changedAssignments + work(after: body)
+            return try apply(body, at: now) + body.changedAssignments + work(after: body)
         } catch {
             return [.fault(error)]
         }
@@ -208,7 +208,7 @@ public struct CoordinatorMachine: Sendable {
         return [.aggregate(task)]
     }
 
-    mutating func note(_ body: Entry.Body, at time: Timestamp) throws(LedgerViolation) -> [Effect] {
+    mutating func apply(_ body: Entry.Body, at time: Timestamp) throws(LedgerViolation) -> [Effect] {
         let entry = Entry(at: time, body)
         try state.apply(entry)
         return [.record(entry)]

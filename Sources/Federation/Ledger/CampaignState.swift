@@ -79,7 +79,7 @@ public struct CampaignState: Equatable, Sendable {
         }
     }
 
-    private mutating func note(_ manifest: UpdateManifest, index: UInt64) {
+    private mutating func addPlace(of manifest: UpdateManifest, index: UInt64) {
         // Use the plan's own value, to share its storage: a ledger has many entries of few sites.
         let site = plan.sites.first { $0 == manifest.site } ?? manifest.site
         let place = RecordedUpdate(index: index, key: manifest.key, site: site)
@@ -121,16 +121,16 @@ public struct CampaignState: Equatable, Sendable {
         }
         try require(pause == nil || round.isAggregating, "belongs to a campaign that is paused")
         try round.apply(entry)
-        note(entry, index)
+        applyToTotals(entry, index: index)
         advance()
     }
 
     /// Updates the campaign for an entry of its round.
-    private mutating func note(_ entry: Entry, _ index: UInt64) {
+    private mutating func applyToTotals(_ entry: Entry, index: UInt64) {
         switch entry.body {
         case .updateAccepted(let accepted):
             let manifest = accepted.update.manifest
-            note(manifest, index: index)
+            addPlace(of: manifest, index: index)
             acceptedBySite[manifest.site, default: 0] += 1
         case .updateRefused(let refused):
             refusedBySite[refused.site, default: 0] += 1

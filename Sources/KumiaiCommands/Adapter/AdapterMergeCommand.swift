@@ -49,7 +49,7 @@ struct AdapterMergeCommand: Command {
         try OutputFile.requireOther(out, than: [adapter])
         let base = try AdapterBase.open(base), adapter = try PEFTAdapter(reading: adapter)
         if force, let mismatch = try AdapterBase.mismatch(adapter, base) {
-            Terminal.note("\(mismatch); they are merged anyway because of --force")
+            Terminal.printNotice("\(mismatch); they are merged anyway because of --force")
         } else {
             try AdapterBase.check(adapter, base)
         }

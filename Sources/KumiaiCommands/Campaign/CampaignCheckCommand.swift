@@ -84,7 +84,9 @@ struct CampaignCheckCommand: Command {
     /// `nil` if the coordinator was not asked.
     private func unknownSites(_ plan: Plan) async throws -> [String]? {
         guard let config = config ?? OperatorFile.pathInEnvironment ?? OperatorFile.pathHere else {
-            Terminal.note("the coordinator was not asked: found no operator's configuration; name one with --config")
+            Terminal.printNotice(
+                "the coordinator was not asked: found no operator's configuration; name one with --config"
+            )
             return nil
         }
         let question = ClientMessage.checkPlan(plan, abandonsRelease: abandonment.abandonRelease)

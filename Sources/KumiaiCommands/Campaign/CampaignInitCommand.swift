@@ -67,7 +67,7 @@ struct CampaignInitCommand: Command {
         let place = try PlanLocation(in: directory, for: plan, text: text)
         let file = try OperatorFile.write(to: directory, coordinator: coordinator)
         if place.isWritten {
-            Terminal.note("\(place.path) already exists and contains this plan")
+            Terminal.printNotice("\(place.path) already exists and contains this plan")
         } else {
             try ConfigurationWriter.write(new: text, to: place.path)
         }

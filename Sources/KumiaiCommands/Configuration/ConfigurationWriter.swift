@@ -26,13 +26,13 @@ enum ConfigurationWriter {
             return Outcome(path: path, kept: false, ignored: [])
         }
         let options = try ignored(TOMLFile<Role>(path))
-        defer { note(kept: path, options) }
+        defer { printNotice(kept: path, options) }
         return Outcome(path: path, kept: true, ignored: options)
     }
 
-    private static func note(kept path: String, _ options: [String]) {
-        guard !options.isEmpty else { return Terminal.note("\(path) exists already and was kept") }
-        Terminal.note(
+    private static func printNotice(kept path: String, _ options: [String]) {
+        guard !options.isEmpty else { return Terminal.printNotice("\(path) exists already and was kept") }
+        Terminal.printNotice(
             """
             \(path) exists already and was kept; it has other values, so these options were ignored: \
             \(options.joined(separator: ", ")). Edit the file, or move it away and try again
@@ -53,6 +53,6 @@ enum ConfigurationWriter {
                 hint: "may you write there, is \(folder) a directory, and is the disk full?"
             )
         }
-        Terminal.note("wrote \(path)")
+        Terminal.printNotice("wrote \(path)")
     }
 }

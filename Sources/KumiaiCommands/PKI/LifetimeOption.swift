@@ -12,10 +12,10 @@ struct LifetimeOption: ParsableArguments {
         throw ValidationError("--days is \(days); expected 1 to \(CertificateAuthority.maximumDays)")
     }
 
-    /// Notes if a certificate ends early because its CA ends.
-    func note(_ certificate: Certificate, of authority: Certificate) {
+    /// Says if a certificate ends early because its CA ends.
+    func printNotice(of certificate: Certificate, from authority: Certificate) {
         guard certificate.notAfter == authority.notAfter else { return }
-        Terminal.note(
+        Terminal.printNotice(
             "the certificate ends with its CA, at \(certificate.notAfter.text): no certificate outlives its CA"
         )
     }

@@ -70,7 +70,7 @@ struct PKIIssueCommand: Command {
         if let made { try files.write(made.pem(), to: files.key, isPrivate: true) }
         if let former {
             let kept = try files.replaceCertificate(former, with: certificate)
-            Terminal.note("the old certificate is kept as \(kept)")
+            Terminal.printNotice("the old certificate is kept as \(kept)")
         } else {
             try files.write(certificate.pem(), to: files.certificate)
         }
@@ -81,7 +81,7 @@ struct PKIIssueCommand: Command {
                 .printJSON()
         }
         Terminal.print("issued \(principal) until \(Format.time(certificate.notAfter)): \(files.certificate)")
-        lifetime.note(certificate, of: authority.certificate)
+        lifetime.printNotice(of: certificate, from: authority.certificate)
     }
 
     /// The certificate that the new one replaces; a certificate of another identity or key is never replaced.

@@ -60,7 +60,7 @@ struct PKIRenewCommand: Command {
             \(kept)
             """
         )
-        lifetime.note(certificate, of: authority.certificate)
+        lifetime.printNotice(of: certificate, from: authority.certificate)
     }
 
     private func check(_ former: Certificate, _ files: PKIFiles, _ from: PKIFiles, _ authority: CertificateAuthority)

@@ -39,7 +39,9 @@ struct PKIRequestCommand: Command {
         try IdentityFile.replace(CertificateRequest.pem(for: key, commonName: identity), at: files.request)
         if json.isOn { return try Report(identity: identity, key: files.key, request: files.request).printJSON() }
         if isThere {
-            Terminal.note("\(files.key) already exists, and the request is for it; for a new key, use a new directory")
+            Terminal.printNotice(
+                "\(files.key) already exists, and the request is for it; for a new key, use a new directory"
+            )
         }
         Terminal.print("made \(isThere ? "" : "\(files.key) and ")\(files.request); send the request to the CA")
     }

@@ -87,7 +87,9 @@ struct PKIRevokeCommand: Command {
             }
         }
         Terminal.print("wrote \(files.revocations), valid until \(Format.time(list.term.notAfter))")
-        Terminal.note("copy it to the coordinator, and name it in coordinator.toml under [identity]: crl = \"crl.pem\"")
+        Terminal.printNotice(
+            "copy it to the coordinator, and name it in coordinator.toml under [identity]: crl = \"crl.pem\""
+        )
     }
 
     private func path(_ name: String) -> String {

@@ -65,7 +65,7 @@ struct FetchOptions: ParsableArguments {
         }
         var signer: String?
         if let hours = policy.hours, !hours.contains(minute: DailyHours.minuteOfDay(at: systemTime().milliseconds)) {
-            Terminal.note("worker.toml allows downloads only from \(hours): waiting")
+            Terminal.printNotice("worker.toml allows downloads only from \(hours): waiting")
         }
         try await showingProgress(client) {
             try await client.fetch(

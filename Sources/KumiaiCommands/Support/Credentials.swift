@@ -35,7 +35,7 @@ struct OperatorOptions: ParsableArguments {
         let certificate = file.resolve(identity.certificate)
         let chain = try IdentityFile.certificates(certificate)
         if let notice = chain[0].term.notice(at: systemTime()) {
-            Terminal.note("your certificate \(notice): kumiai pki renew")
+            Terminal.printNotice("your certificate \(notice): kumiai pki renew")
         }
         let roots = try IdentityFile.roots(file.resolve(identity.ca), revocations: identity.revocations(of: file))
         // A certificate that has expired, or is of another CA, is found here. If a clock is wrong, the coordinator says

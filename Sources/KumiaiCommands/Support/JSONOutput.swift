@@ -21,7 +21,9 @@ extension Encodable {
     /// One object with sorted snake_case keys.
     func printJSON() throws {
         let text = try JSONText(self)
-        for (path, number) in text.notFinite { Terminal.note("\(path) is \(number), which JSON represents as null") }
+        for (path, number) in text.notFinite {
+            Terminal.printNotice("\(path) is \(number), which JSON represents as null")
+        }
         Terminal.printJSON(text.text)
     }
 }

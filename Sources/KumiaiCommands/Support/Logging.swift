@@ -59,7 +59,7 @@ struct ServiceLog: Sendable {
         } catch {
             let reason = Failure(error).message
             logger.error("the log file cannot be reopened; the old one stays in use", metadata: ["reason": "\(reason)"])
-            Terminal.note("the log file cannot be reopened; the old one stays in use: \(reason)")
+            Terminal.printNotice("the log file cannot be reopened; the old one stays in use: \(reason)")
         }
     }
 }

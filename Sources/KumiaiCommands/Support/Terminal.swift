@@ -1,6 +1,6 @@
 import Federation
 
-/// A command's text output: results on standard output, errors and notes on standard error.
+/// A command's text output: results on standard output, errors and notices on standard error.
 ///
 /// Output to a pipe has no colour and no progress bar.
 enum Terminal {
@@ -33,5 +33,6 @@ enum Terminal {
         if !hint.isEmpty { StandardStream.error.print("kumiai: hint: \(hint)") }
     }
 
-    static func note(_ message: String) { StandardStream.error.print("kumiai: \(message)") }
+    /// `kumiai: …` on standard error.
+    static func printNotice(_ message: String) { StandardStream.error.print("kumiai: \(message)") }
 }

@@ -5,6 +5,6 @@ import Tensors
 enum UntrainableNote {
     static func print(of model: SafetensorsFile) {
         guard let problem = PlanCompatibility.problem(of: model) else { return }
-        Terminal.note("no site can train this model, and no campaign can start from it: \(problem)")
+        Terminal.printNotice("no site can train this model, and no campaign can start from it: \(problem)")
     }
 }

@@ -57,7 +57,7 @@ struct WorkerInitCommand: Command {
         let used = try TOMLFile<WorkerFile>(path)
         let demonstrations = used.resolve(used.content.training.demonstrations)
         if !FileManager.default.fileExists(atPath: demonstrations) {
-            Terminal.note("there are no demonstrations at \(demonstrations) yet")
+            Terminal.printNotice("there are no demonstrations at \(demonstrations) yet")
         }
         if json.isOn {
             return try Report(

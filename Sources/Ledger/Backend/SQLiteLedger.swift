@@ -42,13 +42,13 @@ public final class SQLiteLedger: LedgerBackend {
         }
         if !readOnly {
             try requireWhole()
-            noteWritten(try newestTreeHead())
+            recordWritten(try newestTreeHead())
         }
     }
 
     private var names: [String] { [path, path + "-wal"] }
 
-    private func noteWritten(_ treeHead: String?) { written.withLock { $0 = (names.map(FileMark.init), treeHead) } }
+    private func recordWritten(_ treeHead: String?) { written.withLock { $0 = (names.map(FileMark.init), treeHead) } }
 
     /// Throws if another program has changed the contents of the files: a copy that is written over a file keeps its
     /// identity.
@@ -212,7 +212,7 @@ public final class SQLiteLedger: LedgerBackend {
         }
         // Do not acknowledge entries that went into an unlinked file.
         try requireWhole()
-        noteWritten(treeHead)
+        recordWritten(treeHead)
     }
 
     public func close() throws { try database.close() }

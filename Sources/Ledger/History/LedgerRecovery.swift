@@ -22,8 +22,8 @@ public struct LedgerRecovery: Sendable {
         heads = [head.head.size: head]
     }
 
-    /// Records another head that a site has shown and that the ledger does not extend.
-    public mutating func note(_ head: SignedTreeHead) {
+    /// Adds another head that a site has shown and that the ledger does not extend.
+    public mutating func add(_ head: SignedTreeHead) {
         heads[head.head.size] = head
         if head.head.size > newest.head.size { newest = head }
     }
@@ -31,12 +31,12 @@ public struct LedgerRecovery: Sendable {
     /// Adds the receipt of an entry that the ledger lacks; ignores others.
     ///
     /// - Throws: `LedgerError` if the receipt does not belong to this ledger.
-    public mutating func note(_ receipt: Receipt, ledger: LedgerSnapshot) throws {
+    public mutating func add(_ receipt: Receipt, ledger: LedgerSnapshot) throws {
         let head = try SignedTreeHead(note: receipt.treeHead, origin: ledger.origin, key: ledger.publicKey)
         guard receipt.index >= UInt64(ledger.count), entries.count < Self.maximumEntries else { return }
         _ = try receipt.verify(under: head)
         entries[receipt.index] = receipt.entry
-        note(head)
+        add(head)
     }
 
     /// Returns the entries that extend `ledger` to the longest head that can be reached without a gap; `nil` if none

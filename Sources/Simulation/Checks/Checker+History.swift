@@ -46,7 +46,7 @@ extension Checker {
     }
 
     func backupRestored() {
-        world.note("the checker begins anew")
+        world.trace("the checker begins anew")
         isBehind = true
         head = nil
         promises = [:]

@@ -115,7 +115,7 @@ final class Checker {
     func resubmitted(_ update: SignedUpdate) { resubmissions.insert(update.identity) }
 
     func promised(_ bytes: UInt64, of digest: Digest, to site: SiteID) {
-        world.note("\(bytes) bytes of \(digest.short) of \(site) are durable")
+        world.trace("\(bytes) bytes of \(digest.short) of \(site) are durable")
         let upload = Upload(digest: digest, site: site)
         promises[upload] = max(bytes, promises[upload] ?? 0)
     }
@@ -127,7 +127,7 @@ final class Checker {
     /// - Parameter site: The site whose copy was discarded; `nil` for the shared store, about which no site was
     ///   promised anything.
     func discarded(_ digest: Digest, of site: SiteID? = nil) {
-        world.note("\(digest.short) is given up")
+        world.trace("\(digest.short) is given up")
         promises[Upload(digest: digest, site: site)] = nil
     }
     func resumed(_ spool: Spool, of site: SiteID) {
@@ -178,7 +178,7 @@ final class Checker {
         return failure
     }
 
-    func recorded(_ entry: Entry) { world.note("entry \(entry.at.milliseconds) \(Self.kind(entry.body))") }
+    func recorded(_ entry: Entry) { world.trace("entry \(entry.at.milliseconds) \(Self.kind(entry.body))") }
 
     /// An entry's case and round; signatures are left out, because they differ between runs.
     static func kind(_ body: Entry.Body) -> String {

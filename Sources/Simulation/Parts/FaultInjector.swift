@@ -19,7 +19,7 @@ final class FaultInjector {
     }
 
     private func inject(_ fault: Scenario.Fault) {
-        world.note("fault \(fault.rawValue)")
+        world.trace("fault \(fault.rawValue)")
         world.count("faults")
         let site = world.sites.randomElement(using: &world.random)!
         let coordinator = world.coordinator!
@@ -50,7 +50,7 @@ final class FaultInjector {
 
     /// Ends all faults; from here on the campaign must come to its end.
     private func calm() {
-        world.note("faults end")
+        world.trace("faults end")
         world.partitions = [:]
         world.coordinator.node.disk.isFull = false
         world.coordinator.node.disk.fuse = nil

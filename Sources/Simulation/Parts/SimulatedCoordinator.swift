@@ -106,7 +106,7 @@ final class SimulatedCoordinator: @unchecked Sendable {
             return world.schedule(after: 30_000) { self.start() }
         }
         node.isUp = true
-        world.note("coordinator starts, \(ledger.count) entries")
+        world.trace("coordinator starts, \(ledger.count) entries")
         // It may have died after accepting an update, before it removed the site's own copy.
         for place in incoming.settle(machine.state, blobs) { world.checker.discarded(place.digest, of: place.site) }
         world.checker.restarted()
@@ -120,7 +120,7 @@ final class SimulatedCoordinator: @unchecked Sendable {
 
     func crash(power: Bool) {
         guard node.isUp else { return node.disk.processDied() }
-        world.note("coordinator \(power ? "loses power" : "is killed")")
+        world.trace("coordinator \(power ? "loses power" : "is killed")")
         world.count(power ? "power failures" : "kills")
         node.isUp = false
         node.epoch += 1
@@ -236,7 +236,7 @@ final class SimulatedCoordinator: @unchecked Sendable {
                 self.world.count("entries restored")
                 return state
             }
-        case .noteMissing(let head): try? missing.note(head)
+        case .storeMissingHistory(let head): try? missing.store(head)
         case .inspect(let id, let update, let plan, _):
             // Other events happen while the tensors are read.
             later(1...3000) { self.handle(.inspected(id, self.inspect(update, plan))) }
@@ -273,7 +273,7 @@ final class SimulatedCoordinator: @unchecked Sendable {
             try ledger.append(entries)
         } catch {
             guard !node.disk.isDead else { return }
-            world.note("the ledger cannot be written: \(error)")
+            world.trace("the ledger cannot be written: \(error)")
             if world.mistake == .answerBeforeRecord { answerUnrecorded(entries) }
             return later(0...20) { self.handle(.appendFailed("\(error)")) }
         }
@@ -306,7 +306,7 @@ final class SimulatedCoordinator: @unchecked Sendable {
         switch observation {
         case .recorded(let entry): world.checker.recorded(entry)
         case .historyMissing:
-            world.note("the ledger of \(ledger.count) entries lacks some that a site has seen")
+            world.trace("the ledger of \(ledger.count) entries lacks some that a site has seen")
             planDeclaration()
         case .historyIsWhole: world.checker.historyIsWhole()
         case .lossDeclared: world.count("losses declared")
@@ -386,7 +386,7 @@ final class SimulatedCoordinator: @unchecked Sendable {
     func restoreBackup() {
         guard let backup, node.isUp, store.backup.count > backup.store.count else { return }
         crash(power: false)
-        world.note("a backup of \(backup.store.count) entries is restored")
+        world.trace("a backup of \(backup.store.count) entries is restored")
         world.count("backups restored")
         node.disk.restore(backup.disk)
         store.restore(backup.store)

@@ -69,7 +69,7 @@ final class SimulatedOperator {
 
     private func heard(_ change: CampaignChange) {
         world.count("changes")
-        world.note("the operator's \(change.action.name) is done")
+        world.trace("the operator's \(change.action.name) is done")
         if case .amend(let amendment) = change.action {
             dropped = dropped.filter { !amendment.addedSites.contains($0) } + amendment.droppedSites
         }

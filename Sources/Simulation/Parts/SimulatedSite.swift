@@ -60,7 +60,7 @@ final class SimulatedSite {
 
     func crash(power: Bool) {
         guard node.isUp else { return node.disk.processDied() }
-        world.note("\(id) \(power ? "loses power" : "is killed")")
+        world.trace("\(id) \(power ? "loses power" : "is killed")")
         world.count(power ? "power failures" : "kills")
         node.isUp = false
         node.epoch += 1
@@ -109,8 +109,8 @@ final class SimulatedSite {
                 try self.memory.goOn(after: welcome)
                 return .wentOn(id)
             }
-        case .noteLoss(let loss):
-            do { try memory.note(loss) } catch { forgot(error) }
+        case .storeLoss(let loss):
+            do { try memory.storeProposed(loss) } catch { forgot(error) }
             // After some time an engineer reads the declaration and accepts it.
             later(Int.random(in: 60_000...3_600_000, using: &world.random)) { try? self.memory.accept(loss) }
         case .admit(let id, let assignment, let logKey):
@@ -156,7 +156,7 @@ final class SimulatedSite {
     private func remember(_ id: LinkID, _ body: () throws -> WorkerEvent) {
         let event: WorkerEvent
         do { event = try body() } catch {
-            if !node.disk.isDead { world.note("\(self.id) cannot judge the ledger: \(error)") }
+            if !node.disk.isDead { world.trace("\(self.id) cannot judge the ledger: \(error)") }
             event = .memoryFailed(id, WorkerFailure("\(error)"))
         }
         later(0) { self.handle(event) }

@@ -93,7 +93,7 @@ package struct LocalTraining: Sendable {
             let loaded = loader.next()
             let loss = trainer.step(loaded.batch, learningRate: schedule.rate(step))
             try check(loss, trainer, step: step + 1)
-            range.note(loss)
+            range.add(loss)
             sum += Double(loss)
             let total = sum
             try progress(
@@ -142,7 +142,7 @@ struct LossRange {
     private var recent: [Float] = []
 
     /// The number of newest steps whose mean loss is compared.
-    private static let looked = 10
+    private static let window = 10
     /// The largest ratio of the mean loss to the first loss, or to 1 if the first loss is smaller. Actions are
     /// normalised, so an untrained policy has a loss near 1.
     private static let largestRise: Float = 100
@@ -150,9 +150,9 @@ struct LossRange {
     /// - Parameter first: If the training resumes, its mean loss so far; otherwise `nil`.
     init(_ first: Float?) { self.first = first }
 
-    mutating func note(_ loss: Float) {
+    mutating func add(_ loss: Float) {
         first = first ?? loss
-        recent = recent.suffix(Self.looked - 1) + [loss]
+        recent = recent.suffix(Self.window - 1) + [loss]
     }
 
     /// Describes the rise of the loss if it is too large; otherwise `nil`.

@@ -103,7 +103,7 @@ package final class Listener: Sendable {
         serve: @escaping @Sendable (ServerConnection) async throws -> Void
     ) async throws {
         let (contexts, logger) = (contexts, logger)
-        noteLimits()
+        warnOfLimits()
         var bootstrap = ServerBootstrap(group: group)
             .serverChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
@@ -143,7 +143,7 @@ package final class Listener: Sendable {
         }
     }
 
-    private func noteLimits() {
+    private func warnOfLimits() {
         let limits = registry.limits
         guard limits.connections < TransportLimits.connections else { return }
         logger.warning(
@@ -232,7 +232,7 @@ package final class Listener: Sendable {
             logger.debug("the peer left")
         } catch let error as IdentityError where error.refused != nil {
             // Rejected certificates can come in a flood too, so the limit for log lines applies.
-            if registry.mayReportFailure() { await note(error, logger) }
+            if registry.mayReportFailure() { await reportRefusal(error, logger) }
         } catch {
             // There may be thousands of peers without a certificate per second, so only some are logged.
             if ticket.isAdmitted || ticket.isHeld && registry.mayReportFailure() {
@@ -244,7 +244,7 @@ package final class Listener: Sendable {
     }
 
     /// Logs whose certificate was refused, and why: the peer itself gets only a TLS alert.
-    private func note(_ error: IdentityError, _ logger: Logger) async {
+    private func reportRefusal(_ error: IdentityError, _ logger: Logger) async {
         guard let certificate = error.refused else { return }
         logger.warning(
             "a peer's certificate was refused",

@@ -46,7 +46,7 @@ extension WorkerDriver {
             )
         case .lossDeclared(let loss) where loss.isAccepted: (opening.receipts, opening.loss) = (receipts, loss)
         case .lossDeclared(let loss):
-            effects.append(.noteLoss(loss))
+            effects.append(.storeLoss(loss))
             return leave(
                 id,
                 saying: "the declared loss waits until this site's engineer accepts it",

@@ -74,8 +74,8 @@ package enum WorkerEffect: Sendable {
     case setAside(String)
     /// Continue with this ledger; the result is `wentOn`.
     case goOn(LinkID, Welcome)
-    /// Note a loss that waits until the engineer accepts it.
-    case noteLoss(DeclaredLoss)
+    /// Store a loss that waits until the engineer accepts it.
+    case storeLoss(DeclaredLoss)
     /// Check whether the site may follow an assignment; the result is `admitted`.
     case admit(LinkID, Assignment, logKey: [UInt8])
     /// Fetch a blob, unless it is already here and undamaged; the result is `transferred` or `transferFailed`. Ends the

@@ -162,7 +162,7 @@ package final class LedgerMemory: Sendable {
     /// Stores a loss that the site's engineer can accept, once, with `kumiai worker accept-loss`.
     ///
     /// - Throws: An error if it cannot be stored.
-    package func note(_ loss: DeclaredLoss) throws {
+    package func storeProposed(_ loss: DeclaredLoss) throws {
         try disk.makeDirectory(acceptedFolder)
         let path = acceptedPath(loss.entry) + Self.proposed
         if disk.byteCount(path) == nil { try disk.store(loss.entry.wireBytes, at: path) }

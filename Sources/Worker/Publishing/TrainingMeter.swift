@@ -6,7 +6,7 @@ final class TrainingMeter: Sendable {
 
     /// Begins a training.
     ///
-    /// - Returns: A token for ``note(_:_:token:)``.
+    /// - Returns: A token for ``update(_:_:token:)``.
     func begin() -> Int {
         state.withLockedValue {
             $0.generation += 1
@@ -17,10 +17,10 @@ final class TrainingMeter: Sendable {
 
     func stop() { state.withLockedValue { $0.generation += 1 } }
 
-    /// Notes progress.
+    /// Records progress.
     ///
     /// - Throws: `CancellationError` if this training was stopped or another one has begun.
-    func note(_ progress: Double, _ loss: Float, token: Int) throws {
+    func update(_ progress: Double, _ loss: Float, token: Int) throws {
         try state.withLockedValue {
             guard $0.generation == token else { throw CancellationError() }
             ($0.progress, $0.loss) = (progress, Double(loss))

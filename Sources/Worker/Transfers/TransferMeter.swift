@@ -36,7 +36,7 @@ final class TransferMeter: Sendable {
         stall.progress()
     }
 
-    /// Notes that the other side has sent a message.
+    /// Records that the other side has sent a message.
     func heard() { stall.progress() }
 
     var up: UInt64 { counts.withLockedValue { $0.up } }

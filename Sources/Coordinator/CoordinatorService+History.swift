@@ -15,14 +15,14 @@ extension CoordinatorService {
     /// - Throws: A `Refusal` if the ledger cannot be used, or is not the site's.
     nonisolated func greet(_ hello: Hello, version: UInt32, site: SiteID) async throws -> (Welcome, isRecovery: Bool) {
         try await requireLedger()
-        let greeting = Greeting(await look { Greeting.Facts($0) }, seen: hello.treeHead)
+        let greeting = Greeting(await readDurable { Greeting.Facts($0) }, seen: hello.treeHead)
         if let standing = greeting.standing { await handle(.greeted(site, standing)) }
         try greeting.requireOwnLedger(site)
         return (try await welcome(version, greeting), greeting.isRecovery)
     }
 
     nonisolated func welcome(_ version: UInt32) async throws -> Welcome {
-        try await welcome(version, Greeting(await look { Greeting.Facts($0) }))
+        try await welcome(version, Greeting(await readDurable { Greeting.Facts($0) }))
     }
 
     private nonisolated func welcome(_ version: UInt32, _ greeting: Greeting) async throws -> Welcome {
@@ -53,7 +53,7 @@ extension CoordinatorService {
 
     /// Records an operator's declaration that the missing entries are lost.
     func declareLoss(reason: String, by operatorName: String) async throws -> UInt64 {
-        let recovery = await look { $0.recovery }
+        let recovery = await readDurable { $0.recovery }
         var missing: (head: SignedTreeHead, kept: UInt64)?
         if let recovery {
             let kept = try await workers.runIfActive { [ledger] in try recovery.keptEntries(ledger) }

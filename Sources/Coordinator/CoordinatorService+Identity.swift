@@ -8,23 +8,23 @@ import Transport
 /// Certificates of a running coordinator: reloading them from their files, warning before they expire, and closing
 /// connections when they do.
 extension CoordinatorService {
-    private static let lookSeconds = 2
+    private static let pollSeconds = 2
 
     /// Reloads the certificate, the key, the CA and the revocation list from their files. If the files are not valid,
     /// the current ones stay in use.
-    package func reload() { took(reloading.reload(at: now())) }
+    package func reload() { handleReload(reloading.reload(at: now())) }
 
     /// Detects replaced files, and closes connections whose certificates have expired or been revoked.
     func watchIdentity() async {
         warnOfOpenDirectory()
         var memory = MemoryTrimmer()
         while !Task.isCancelled {
-            took(reloading.look(at: now()))
+            handleReload(reloading.reloadIfChanged(at: now()))
             remind()
             endConnections()
             await watchLedger()
             await memory.ifDue(on: workers)
-            try? await Task.sleep(for: .seconds(Self.lookSeconds))
+            try? await Task.sleep(for: .seconds(Self.pollSeconds))
         }
     }
 
@@ -43,7 +43,7 @@ extension CoordinatorService {
         }
     }
 
-    private func took(_ outcome: ReloadingIdentity<CoordinatorIdentity>.Outcome) {
+    private func handleReload(_ outcome: ReloadingIdentity<CoordinatorIdentity>.Outcome) {
         switch outcome {
         case .unchanged: break
         case .replaced:

@@ -10,7 +10,7 @@ import Wire
 extension CoordinatorService {
     /// The files of a model or a release, and the entry that registered it.
     func listing(of name: ModelName) async throws -> ModelListing {
-        let (model, index, isRelease, known) = await look { driver in
+        let (model, index, isRelease, known) = await readDurable { driver in
             let state = driver.machine.state
             let known = state.models.keys.map(\.text).sorted().suffix(10).joined(separator: ", ")
             return (state.models[name], state.modelEntries[name], state.releases.contains { $0.name == name }, known)
@@ -48,7 +48,7 @@ extension CoordinatorService {
 
     /// Returns the location of a blob that every member of the consortium may fetch; `nil` if there is no such blob.
     func source(of digest: Digest) async throws -> FetchSource? {
-        let (mayFetch, releases) = await look { ($0.mayFetch(digest), $0.machine.state.releases) }
+        let (mayFetch, releases) = await readDurable { ($0.mayFetch(digest), $0.machine.state.releases) }
         if mayFetch { return .blob }
         for release in releases {
             guard let files = try? await filesOfRelease(release.name),
@@ -78,7 +78,7 @@ extension CoordinatorService {
 
     /// Registers a model that an operator has sent. Idempotent: a repeated request gets the same answer.
     func register(_ name: ModelName, _ blob: BlobReference, by operatorName: String) async throws -> ServerMessage {
-        if let index = try await lookOrThrow({ driver in
+        if let index = try await readDurableOrThrow({ driver in
             let index = try driver.registration(of: name, blob.digest)
             if index == nil { try driver.requireStartupWaitOver() }
             return index

@@ -18,18 +18,18 @@ extension CoordinatorService {
     }
 
     /// Runs `body` when everything decided so far is on the disk; returns its result or throws its error.
-    func lookOrThrow<Found: Sendable>(_ body: @escaping @Sendable (CoordinatorDriver) throws -> Found) async throws
-        -> Found
-    {
-        try await look { driver in Result { try body(driver) } }.get()
+    func readDurableOrThrow<Found: Sendable>(
+        _ body: @escaping @Sendable (CoordinatorDriver) throws -> Found
+    ) async throws -> Found {
+        try await readDurable { driver in Result { try body(driver) } }.get()
     }
 
     func open(_ plan: Plan, by name: String, abandonsRelease: Bool) async throws -> ServerMessage {
-        if let index = await look({ $0.machine.opening(of: plan) }) {
+        if let index = await readDurable({ $0.machine.opening(of: plan) }) {
             return .campaignAccepted(plan.campaign, index: index)
         }
         // Asked first: the plan's base may be just the release that was not cut.
-        if !abandonsRelease { try await lookOrThrow { try $0.requireReleased() } }
+        if !abandonsRelease { try await readDurableOrThrow { try $0.requireReleased() } }
         try await requireSound(plan)
         let request = CoordinatorRequest.open(plan, by: name, abandonsRelease: abandonsRelease)
         return .campaignAccepted(plan.campaign, index: try await recorded(request))
@@ -37,9 +37,9 @@ extension CoordinatorService {
 
     /// Checks whether a campaign could be opened with this plan if none were running; the answer is the status.
     func check(_ plan: Plan, abandonsRelease: Bool) async throws -> ServerMessage {
-        let (opening, violation) = await look { ($0.machine.opening(of: plan), $0.machine.problem(of: plan)) }
+        let (opening, violation) = await readDurable { ($0.machine.opening(of: plan), $0.machine.problem(of: plan)) }
         guard opening == nil else { return .status(await status(of: plan.sites)) }
-        if !abandonsRelease { try await lookOrThrow { try $0.requireReleased() } }
+        if !abandonsRelease { try await readDurableOrThrow { try $0.requireReleased() } }
         try await requireSound(plan)
         if let violation {
             throw Refusal(
@@ -53,7 +53,7 @@ extension CoordinatorService {
 
     /// Throws unless the plan's base model is registered and sites can train it as the plan says.
     private func requireSound(_ plan: Plan) async throws {
-        let models = await look { $0.machine.state.models }
+        let models = await readDurable { $0.machine.state.models }
         guard let base = models[plan.base] else {
             let known = models.keys.map(\.text).sorted().suffix(10).joined(separator: ", ")
             throw Refusal(
@@ -79,7 +79,7 @@ extension CoordinatorService {
 
     /// - Parameter adapterRank: The rank of the adapter to write beside the model; 0 for none.
     func cut(_ name: ModelName, round: Int?, adapterRank: Int, by operatorName: String) async throws -> ServerMessage {
-        let (former, training) = await look { driver in
+        let (former, training) = await readDurable { driver in
             (driver.machine.state.releases.first { $0.name == name }, driver.machine.state.campaign?.plan.training)
         }
         if former == nil { try check(adapterRank, training) }
@@ -123,7 +123,7 @@ extension CoordinatorService {
     }
 
     private func recordCut(_ name: ModelName, round: Int?, by operatorName: String) async throws -> ReleaseCutting {
-        let (campaign, layout, record) = try await lookOrThrow { driver in
+        let (campaign, layout, record) = try await readDurableOrThrow { driver in
             guard let campaign = driver.machine.state.campaign, let layout = campaign.plan.model?.layout else {
                 throw Refusal(.notFound, "there is no campaign to release", hint: "open one: kumiai campaign open")
             }
@@ -225,7 +225,7 @@ extension CoordinatorService {
     /// removed.
     func prune(by operatorName: String, dryRun: Bool) async throws -> ServerMessage {
         let time = now()
-        let (rounds, going) = await look { $0.pruning(at: time) }
+        let (rounds, going) = await readDurable { $0.pruning(at: time) }
         let report = try await workers.runIfActive { [blobs] in
             let present = going.filter(blobs.contains)
             return RemovalReport(
@@ -258,7 +258,7 @@ extension CoordinatorService {
 
     private func statusFacts(of named: [SiteID]?) async -> StatusFacts {
         let (time, consortium, seen, refused) = (now(), configuration.consortium, seenSites, refusedSites)
-        let (report, problems) = await look { driver in
+        let (report, problems) = await readDurable { driver in
             (
                 driver.status(of: named, consortium: consortium, seen: seen, refused: refused, at: time),
                 driver.problems(at: time)
@@ -268,5 +268,5 @@ extension CoordinatorService {
     }
 
     /// Returns the size of the largest update that a site may upload now; `nil` if no campaign accepts updates from it.
-    func uploadLimit(for site: SiteID) async -> UInt64? { await look { $0.uploadLimit(for: site) } }
+    func uploadLimit(for site: SiteID) async -> UInt64? { await readDurable { $0.uploadLimit(for: site) } }
 }

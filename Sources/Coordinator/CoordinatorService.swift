@@ -187,7 +187,7 @@ package actor CoordinatorService {
         if phase == .running { perform(driver.stop(at: now())) }
         phase = .stopping
         alarms.cancelAll()
-        await look { _ in }
+        await readDurable { _ in }
         for pool in [keeper, workers, writer] { try? await pool.shutdownGracefully() }
     }
 
@@ -246,8 +246,10 @@ package actor CoordinatorService {
     }
 
     /// Returns the result of `body`, which runs when everything decided so far is on the disk.
-    func look<Found: Sendable>(_ body: @escaping @Sendable (CoordinatorDriver) -> Found) async -> Found {
-        await withCheckedContinuation { continuation in driver.look { continuation.resume(returning: body($0)) } }
+    func readDurable<Found: Sendable>(_ body: @escaping @Sendable (CoordinatorDriver) -> Found) async -> Found {
+        await withCheckedContinuation { continuation in
+            driver.whenDurable { continuation.resume(returning: body($0)) }
+        }
     }
 
     func nextNumber() -> UInt64 {

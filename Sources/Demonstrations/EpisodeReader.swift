@@ -31,13 +31,13 @@ struct EpisodeReader {
     /// has a rate and it cannot be checked, this is a problem.
     mutating func check(_ recording: Recording, in file: HDF5File) {
         fileProblems = []
-        let said = recording.embodiment.flatMap { $0.isEmpty ? nil : $0 }
-        if let said, !declared.embodiment.isEmpty, said != declared.embodiment {
-            fileProblems.append("embodiment is \(said), but \(declared.embodiment) was declared")
+        let named = recording.embodiment.flatMap { $0.isEmpty ? nil : $0 }
+        if let named, !declared.embodiment.isEmpty, named != declared.embodiment {
+            fileProblems.append("embodiment is \(named), but \(declared.embodiment) was declared")
         }
-        let embodiment = said ?? declared.embodiment
+        let embodiment = named ?? declared.embodiment
         if embodiment.isEmpty {
-            found.robotIsUnsaid = true
+            found.robotIsUnnamed = true
         } else {
             found.embodiment = embodiment
             if embodiment != contract.embodiment {
@@ -45,14 +45,14 @@ struct EpisodeReader {
             }
         }
         switch recording.rate {
-        case .said(let hertz):
+        case .known(let hertz):
             check(hertz, "control_freq in env_args")
             if declared.controlHertz > 0, !isRate(declared.controlHertz, hertz) {
                 fileProblems.append(
                     "control_freq in env_args is \(hertz), but control_hz was declared as \(declared.controlHertz)"
                 )
             }
-        case .unsaid(let reason):
+        case .missing(let reason):
             if declared.controlHertz > 0 {
                 check(declared.controlHertz, "the declared control_hz")
             } else if contract.controlHertz > 0 {

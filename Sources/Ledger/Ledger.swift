@@ -177,8 +177,8 @@ public final class Ledger: Sendable {
         let former = snapshot
         var nextTree = former.tree
         var time = former.head.head.time
-        let newcomers = bytes.map { StoredEntry($0) }
-        for entry in newcomers {
+        let newEntries = bytes.map { StoredEntry($0) }
+        for entry in newEntries {
             guard entry.bytes.count <= WireLimits.entryBytes else {
                 throw LedgerError(.malformed, "an entry of \(entry.bytes.count) bytes is too long")
             }
@@ -193,7 +193,7 @@ public final class Ledger: Sendable {
             TreeHead(origin: origin, size: nextTree.count, root: nextTree.root, time: time),
             key: key
         )
-        try store.append(newcomers, from: former.count, treeHead: nextHead.note)
+        try store.append(newEntries, from: former.count, treeHead: nextHead.note)
         content.withLock { $0 = LedgerSnapshot(origin: origin, publicKey: publicKey, tree: nextTree, head: nextHead) }
     }
 

@@ -7,7 +7,7 @@ struct SentLog: Sendable {
     let path: String
 
     /// The number of bytes at the end of the file that are searched for the newest lines.
-    private static let lookedAt: UInt64 = 16 * 1024
+    private static let tailBytes: UInt64 = 16 * 1024
 
     /// Appends a line, unless the update already has one.
     ///
@@ -29,7 +29,7 @@ struct SentLog: Sendable {
         }
         // A resumed transfer does not get a second line.
         let end = UInt64(status.st_size)
-        try file.seek(toOffset: end - min(end, Self.lookedAt))
+        try file.seek(toOffset: end - min(end, Self.tailBytes))
         let newest = try String(decoding: file.readToEnd() ?? Data(), as: UTF8.self)
         guard !newest.contains(update) else { return }
         // A line that a kill truncated is terminated, so that the new line is separate.

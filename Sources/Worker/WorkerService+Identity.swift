@@ -7,28 +7,28 @@ import Transport
 /// The certificate of a running worker, which is reloaded when its file changes and announced before its end; and the
 /// comparison of the clocks.
 extension WorkerService {
-    private static let lookSeconds = 3
+    private static let pollSeconds = 3
     /// The largest accepted difference of the clocks. Certificates are valid from one hour before they are issued.
     package static let clockToleranceSeconds: UInt64 = 60
 
     /// Reloads the certificate, the key, the CA certificates and the revocation list from their files now. If the files
     /// are not valid, the current ones stay in use.
-    package func reload() { took(reloading.reload(at: clock())) }
+    package func reload() { handleReload(reloading.reload(at: clock())) }
 
     /// Watches for replaced files, and disconnects from a coordinator whose certificate is no longer valid.
     func watchIdentity() async {
         warnOfOpenDirectory()
         var memory = MemoryTrimmer()
         while !Task.isCancelled {
-            took(reloading.look(at: clock()))
+            handleReload(reloading.reloadIfChanged(at: clock()))
             remind()
             leaveEndedCoordinator()
             await memory.ifDue(on: workers)
-            try? await Task.sleep(for: .seconds(Self.lookSeconds))
+            try? await Task.sleep(for: .seconds(Self.pollSeconds))
         }
     }
 
-    private func took(_ outcome: ReloadingIdentity<WorkerIdentity>.Outcome) {
+    private func handleReload(_ outcome: ReloadingIdentity<WorkerIdentity>.Outcome) {
         switch outcome {
         case .unchanged: break
         case .replaced:

@@ -160,16 +160,16 @@ import Wire
         #expect(driver.handle(.read(state, ledger.snapshot), at: start + 5).entries?.count == 1)
     }
 
-    @Test func aLookSeesWhatIsOnTheDisk() throws {
+    @Test func aReaderSeesWhatIsOnTheDisk() throws {
         var (driver, effects) = opened()
         let seen = Seen()
-        driver.look { seen.counts.append($0.machine.state.entryCount) }
+        driver.whenDurable { seen.counts.append($0.machine.state.entryCount) }
         #expect(seen.counts.isEmpty)
         _ = driver.handle(.asked(RequestID(1), .submit(update(of: sites[0], 60), from: sites[0])), at: start)
         try ledger.append(try #require(effects.entries))
         effects = driver.handle(.appended(ledger.snapshot), at: start)
         #expect(seen.counts == [4])
-        driver.look { seen.counts.append($0.machine.state.entryCount) }
+        driver.whenDurable { seen.counts.append($0.machine.state.entryCount) }
         #expect(seen.counts == [4, 4])
     }
 

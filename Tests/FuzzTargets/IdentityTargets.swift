@@ -8,8 +8,8 @@ import Wire
 extension FuzzTarget {
     /// Certificates, chains and requests, and the SPIFFE names in them.
     static let certificates = FuzzTarget(name: "certificates", maximumBytes: 4096) { bytes in
-        if let certificate = try? Certificate(der: bytes) { look(certificate) }
-        for certificate in (try? Certificate.chain(pem: bytes)) ?? [] { look(certificate) }
+        if let certificate = try? Certificate(der: bytes) { exercise(certificate) }
+        for certificate in (try? Certificate.chain(pem: bytes)) ?? [] { exercise(certificate) }
         if let request = try? CertificateRequest(pem: bytes) { _ = request }
         _ = try? PrivateKey(pem: bytes)
         let lists = try? RevocationList.lists(bytes, of: [trusted.authority.certificate])
@@ -30,7 +30,7 @@ extension FuzzTarget {
 
     private static let trusted = try! ConsortiumFixture()
 
-    private static func look(_ certificate: Certificate) {
+    private static func exercise(_ certificate: Certificate) {
         _ = try? certificate.principal()
         demand((try? trusted.roots.verify(certificate, at: trusted.now)) == nil, "a certificate of nobody was believed")
         _ = try? certificate.publicKey.isValid([1, 2, 3], for: [4])

@@ -89,7 +89,7 @@ import Testing
         let former = try consortium.identity(.coordinator("main"))
         try consortium.write(former, to: directory.path)
         var identity = try reloading()
-        #expect(!isReplaced(identity.look(at: consortium.now)))
+        #expect(!isReplaced(identity.reloadIfChanged(at: consortium.now)))
         let newer = try consortium.authority.issue(
             Principal(consortium: ConsortiumFixture.name, role: .coordinator("main")),
             for: former.key.publicKey,
@@ -97,11 +97,11 @@ import Testing
         )
         try IdentityFile.replace(newer.pem(), at: directory.file("certificate.pem"))
         // At the first check, the file could still be incomplete.
-        #expect(!isReplaced(identity.look(at: consortium.now)))
+        #expect(!isReplaced(identity.reloadIfChanged(at: consortium.now)))
         #expect(identity.contexts.current.certificate.digest == former.certificate.digest)
-        #expect(isReplaced(identity.look(at: consortium.now)))
+        #expect(isReplaced(identity.reloadIfChanged(at: consortium.now)))
         #expect(identity.current.digest == newer.digest && identity.contexts.current.certificate.digest == newer.digest)
-        #expect(!isReplaced(identity.look(at: consortium.now)))
+        #expect(!isReplaced(identity.reloadIfChanged(at: consortium.now)))
     }
 
     @Test func aBrokenOrForeignFileIsNamedAndTheFormerIdentityStays() throws {
@@ -112,10 +112,10 @@ import Testing
         let others = try consortium.identity(.coordinator("main")).certificate.pem()
         for bytes in [Array(try former.certificate.pem().prefix(200)), others] {
             try IdentityFile.replace(bytes, at: directory.file("certificate.pem"))
-            #expect(refusal(identity.look(at: consortium.now)) == nil)
-            #expect(refusal(identity.look(at: consortium.now)) != nil)
+            #expect(refusal(identity.reloadIfChanged(at: consortium.now)) == nil)
+            #expect(refusal(identity.reloadIfChanged(at: consortium.now)) != nil)
             // Reported once, not at every check.
-            #expect(refusal(identity.look(at: consortium.now)) == nil)
+            #expect(refusal(identity.reloadIfChanged(at: consortium.now)) == nil)
             #expect(identity.contexts.current.certificate.digest == former.certificate.digest)
         }
         try IdentityFile.replace(Array("nonsense".utf8), at: directory.file("certificate.pem"))
@@ -136,9 +136,9 @@ import Testing
         )
         try IdentityFile.replace(early.pem(), at: directory.file("certificate.pem"))
         #expect(refusal(identity.reload(at: consortium.now))?.contains("not valid yet") == true)
-        #expect(refusal(identity.look(at: consortium.now.adding(seconds: 61))) == nil)
+        #expect(refusal(identity.reloadIfChanged(at: consortium.now.adding(seconds: 61))) == nil)
         #expect(identity.current.digest == former.certificate.digest)
-        #expect(isReplaced(identity.look(at: tomorrow)))
+        #expect(isReplaced(identity.reloadIfChanged(at: tomorrow)))
         #expect(identity.current.digest == early.digest)
     }
 }

@@ -30,11 +30,11 @@ import Worker
     }
 
     @Test func whatItReadsHasNoNameOnTheDisk() throws {
-        var looks: [[String]] = []
+        var listings: [[String]] = []
         let set = try read(DemonstrationReader(program: [Shell.kumiai, DemonstrationReader.verb])) {
-            looks.append(try leftovers())
+            listings.append(try leftovers())
         }
-        #expect(set.count > 100 && looks.allSatisfy(\.isEmpty))
+        #expect(set.count > 100 && listings.allSatisfy(\.isEmpty))
         #expect(try leftovers().isEmpty)
     }
 

@@ -29,7 +29,7 @@ extension CoordinatorDriver {
             case .remove(let digests): turn.held.append(.remove(digests))
             case .announce: turn.announces = true
             case .assign(let site): turn.assigned.insert(site)
-            case .fault(let violation): note(.fault(violation.message))
+            case .fault(let violation): observeNow(.fault(violation.message))
             }
         }
     }
@@ -51,9 +51,12 @@ extension CoordinatorDriver {
 
     mutating func reply(_ request: RequestID, _ answer: CoordinatorAnswer) { turn.held.append(.reply(request, answer)) }
     /// Reports what this turn's entries say, once they are on the disk.
-    mutating func report(_ observation: CoordinatorObservation) { turn.held.append(.report(observation)) }
+    mutating func observeWhenDurable(_ observation: CoordinatorObservation) {
+        turn.held.append(.report(observation))
+    }
+
     /// Reports at once what has happened, whether or not this turn's entries are written.
-    mutating func note(_ observation: CoordinatorObservation) { turn.prompt.append(.report(observation)) }
+    mutating func observeNow(_ observation: CoordinatorObservation) { turn.prompt.append(.report(observation)) }
 
     // MARK: Assignments
 

@@ -12,7 +12,7 @@ extension CoordinatorDriver {
         if self.recovery?.newest != recovery.newest { turn.prompt.append(.storeMissingHistory(recovery.newest)) }
         self.recovery = recovery
         mustResume = true
-        note(.historyMissing(head, seenBy: site, entries: ledger.count))
+        observeNow(.historyMissing(head, seenBy: site, entries: ledger.count))
         turn.announces = true
     }
 
@@ -28,7 +28,7 @@ extension CoordinatorDriver {
             )
         }
         // A site shows the same receipts each time it connects, so report only new ones.
-        if recovery!.shownEntries > before { note(.lostEntryShown(receipt.index, by: site)) }
+        if recovery!.shownEntries > before { observeNow(.lostEntryShown(receipt.index, by: site)) }
         shown[request] = receipt
         if let lost = recovery!.restorable(ledger) {
             turn.restoration = Restoration(entries: lost, request: request)
@@ -44,7 +44,7 @@ extension CoordinatorDriver {
 
     /// The entries that the receipts prove have been put back.
     mutating func restored(_ restoration: Restoration) {
-        note(.entriesRestored(restoration.entries.count, entries: ledger.count))
+        observeNow(.entriesRestored(restoration.entries.count, entries: ledger.count))
         answerShown(restoration.request)
         if let recovery, recovery.isComplete(ledger) { historyIsWhole() }
     }
@@ -53,7 +53,7 @@ extension CoordinatorDriver {
         recovery = nil
         mustResume = true
         turn.prompt.append(.storeMissingHistory(nil))
-        note(.historyIsWhole(entries: ledger.count))
+        observeNow(.historyIsWhole(entries: ledger.count))
     }
 
     /// Records an operator's declaration that the missing entries are lost, as an entry that every site and every audit
@@ -94,7 +94,7 @@ extension CoordinatorDriver {
             try machine.declare(loss, at: max(now, earliest ?? now))
         }
         turn.declaresLoss = true
-        report(.lossDeclared(loss, lost: missing.head.head.size))
+        observeWhenDurable(.lossDeclared(loss, lost: missing.head.head.size))
         return index
     }
 

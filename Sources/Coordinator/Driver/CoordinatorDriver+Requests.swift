@@ -107,8 +107,8 @@ extension CoordinatorDriver {
         case .accepted(let index):
             turn.held.append(.discard(manifest.update, of: site))
             sites[site]?.record(localLoss: manifest.localLoss)
-            report(.updateAccepted(manifest, entry: index))
-        case .refused(let refusal): report(.updateRefused(manifest, from: site, refusal))
+            observeWhenDurable(.updateAccepted(manifest, entry: index))
+        case .refused(let refusal): observeWhenDurable(.updateRefused(manifest, from: site, refusal))
         case .postponed: break
         }
     }
@@ -153,7 +153,7 @@ extension CoordinatorDriver {
         }
         for site in sites.keys { sites[site]?.forgetLoss() }
         turn.held.append(.sitesChanged)
-        report(.campaignOpened(plan.campaign, by: name))
+        observeWhenDurable(.campaignOpened(plan.campaign, by: name))
         return machine.state.campaign!.opening.index
     }
 
@@ -205,7 +205,7 @@ extension CoordinatorDriver {
         } catch let error as LedgerViolation {
             throw Refusal(.conflict, "\(name) cannot be registered: the request \(error.message)")
         }
-        report(.modelRegistered(name, model.digest, by: operatorName))
+        observeWhenDurable(.modelRegistered(name, model.digest, by: operatorName))
         return index
     }
 
@@ -250,7 +250,7 @@ extension CoordinatorDriver {
                 hint: "the ledger's newest entry is not ahead of this machine's clock"
             )
         }
-        report(.clockCorrected(correction))
+        observeWhenDurable(.clockCorrected(correction))
         return index
     }
 }

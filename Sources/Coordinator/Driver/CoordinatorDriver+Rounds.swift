@@ -6,7 +6,7 @@ extension CoordinatorDriver {
     package var neededBlobs: Set<Digest> { machine.state.neededBlobs.union(published) }
 
     mutating func recorded(_ entry: Entry) {
-        report(.recorded(entry))
+        observeWhenDurable(.recorded(entry))
         switch entry.body {
         case .roundCommitted: turn.held.append(.sweep(wasAbandoned: false))
         case .roundAbandoned: turn.held.append(.sweep(wasAbandoned: true))
@@ -34,10 +34,10 @@ extension CoordinatorDriver {
             for lost in task.contributions where sites.contains(lost.site) {
                 turn.held.append(.discard(lost.update, of: lost.site))
             }
-            note(.updatesLost(task.key, reason: reason))
+            observeNow(.updatesLost(task.key, reason: reason))
             decide(at: now) { $0.handle(.aggregationFailed(task.key, reason, without: sites), at: now) }
         case .blocked(let reason):
-            note(.computationBlocked(task.key, reason: reason))
+            observeNow(.computationBlocked(task.key, reason: reason))
             turn.prompt.append(.wake(.computation, afterMilliseconds: Self.retryMilliseconds))
         }
     }

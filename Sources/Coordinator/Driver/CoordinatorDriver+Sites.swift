@@ -9,7 +9,7 @@ extension CoordinatorDriver {
         mustResume = true
         startupWait = StartupWait(machine.state.campaign, at: now)
         guard let startupWait else { return }
-        note(.startupWaitBegan(until: startupWait.end))
+        observeNow(.startupWaitBegan(until: startupWait.end))
         turn.prompt += [
             .wake(.fullAttendance, afterMilliseconds: CoordinatorLimits.fullAttendanceMilliseconds),
             .wake(.startupWait, afterMilliseconds: CoordinatorLimits.startupWaitMilliseconds),
@@ -37,13 +37,14 @@ extension CoordinatorDriver {
             // The entries may have been restored, or their loss declared, since the shell compared.
             guard case .isBehind = ledger.standing(of: head.note, losses: machine.state.losses) else { return }
             recordMissing(head, seenBy: site)
-            note(
+            observeNow(
                 .turnedAway(
                     site,
                     reason: "it has seen \(head.head.size) entries, but the ledger holds \(ledger.count)"
                 )
             )
-        case .isForeign: note(.turnedAway(site, reason: "it has seen a tree head that this ledger's key did not sign"))
+        case .isForeign:
+            observeNow(.turnedAway(site, reason: "it has seen a tree head that this ledger's key did not sign"))
         }
     }
 
@@ -52,10 +53,10 @@ extension CoordinatorDriver {
             if let former = known.link { turn.prompt.append(.close(former)) }
             (known.link, known.certificate, known.lastSeen) = (link, certificate, now)
             sites[site] = known
-            note(.siteConnected(site, again: true))
+            observeNow(.siteConnected(site, again: true))
         } else {
             sites[site] = SitePresence(link, certificate, at: now)
-            note(.siteConnected(site, again: false))
+            observeNow(.siteConnected(site, again: false))
         }
         startupWait?.recordConnection(of: site)
         endHearingIfOver()
@@ -66,7 +67,7 @@ extension CoordinatorDriver {
     mutating func left(_ site: SiteID, _ link: LinkID, at now: Timestamp) {
         guard sites[site]?.link == link else { return }
         sites[site]?.link = nil
-        note(.siteDisconnected(site))
+        observeNow(.siteDisconnected(site))
         decide(at: now) { $0.handle(.left(site), at: now) }
     }
 

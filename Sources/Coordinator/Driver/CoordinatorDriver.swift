@@ -94,7 +94,7 @@ package struct CoordinatorDriver: Sendable {
     }
 
     /// Calls `body` at once, or as soon as everything decided so far is on the disk.
-    package mutating func look(_ body: @escaping @Sendable (CoordinatorDriver) -> Void) {
+    package mutating func whenDurable(_ body: @escaping @Sendable (CoordinatorDriver) -> Void) {
         if isUnsettled { durableReaders.append(body) } else { body(self) }
     }
 
@@ -131,7 +131,7 @@ package struct CoordinatorDriver: Sendable {
         turn = Turn()
         let (events, durableReaders) = (backlog, durableReaders)
         (backlog, self.durableReaders) = ([], [])
-        for look in durableReaders { look(self) }
+        for reader in durableReaders { reader(self) }
         guard !isStopping else { return refuseAll(events) }
         resumeIfPossible(at: now)
         for (index, event) in events.enumerated() {
@@ -186,7 +186,7 @@ package struct CoordinatorDriver: Sendable {
         case .retry:
             retryIsSet = false
             if case .unknown = disk { turn.prompt.append(.reload) } else { ledgerFailure = nil }
-            if let obstacle = obstacle(at: now) { note(.undecided(obstacle.message, hint: obstacle.hint)) }
+            if let obstacle = obstacle(at: now) { observeNow(.undecided(obstacle.message, hint: obstacle.hint)) }
         case .fullAttendance:
             startupWait?.acceptQuorum()
             endHearingIfOver()

@@ -38,7 +38,7 @@ package struct UploadIntake: Sendable {
         do {
             try await withThrowingTaskGroup(of: Bool.self) { group in
                 group.addTask { try await receive(receiver, next) }
-                group.addTask { try await tell(receiver, offer, send) }
+                group.addTask { try await sendProgress(receiver, offer, send) }
                 group.addTask { try await stall.watch() }
                 defer { group.cancelAll() }
                 // If the sender has left or has sent everything, finish processing what has arrived.
@@ -66,14 +66,14 @@ package struct UploadIntake: Sendable {
         return false
     }
 
-    private func tell(
+    private func sendProgress(
         _ receiver: UploadReceiver,
         _ offer: UInt64,
         _ send: @Sendable (ServerMessage, UInt64) async throws -> Void
     ) async throws -> Bool {
-        for try await news in flow.news {
+        for try await progress in flow.progress {
             stall.progress()
-            switch news {
+            switch progress {
             case .durable(let count): try await send(receiver.progress(durable: count, isComplete: false), offer)
             case .complete: try await send(receiver.progress(durable: spool.byteCount, isComplete: true), offer)
             }

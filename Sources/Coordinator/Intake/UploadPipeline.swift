@@ -9,7 +9,7 @@ import Wire
 /// while further chunks arrive.
 final class UploadPipeline: Sendable {
     /// Progress to report to the sender.
-    enum News: Sendable {
+    enum Progress: Sendable {
         case durable(UInt64)
         case complete
     }
@@ -34,14 +34,14 @@ final class UploadPipeline: Sendable {
     private let hashing: SerialQueue
     private let synchronising: SerialQueue
     private let state = NIOLockedValueBox(State())
-    let news: AsyncThrowingStream<News, any Error>
-    private let teller: AsyncThrowingStream<News, any Error>.Continuation
+    let progress: AsyncThrowingStream<Progress, any Error>
+    private let progressContinuation: AsyncThrowingStream<Progress, any Error>.Continuation
 
     init(_ spool: Spool, on pool: NIOThreadPool, _ budget: ChunkBudget) {
         self.spool = spool
         self.budget = budget
         (writing, hashing, synchronising) = (SerialQueue(pool), SerialQueue(pool), SerialQueue(pool))
-        (news, teller) = AsyncThrowingStream.makeStream()
+        (progress, progressContinuation) = AsyncThrowingStream.makeStream()
     }
 
     // MARK: Chunks
@@ -104,7 +104,7 @@ final class UploadPipeline: Sendable {
         synchronising.submit {
             do {
                 try self.spool.checkpoint()
-                self.teller.yield(.durable(self.spool.durableBytes))
+                self.progressContinuation.yield(.durable(self.spool.durableBytes))
             } catch { self.fail(error) }
             self.state.withLockedValue { $0.isSynchronising = false }
         }
@@ -113,8 +113,8 @@ final class UploadPipeline: Sendable {
     private func finish() {
         do {
             try spool.finish()
-            teller.yield(.complete)
-            teller.finish()
+            progressContinuation.yield(.complete)
+            progressContinuation.finish()
         } catch { fail(error) }
     }
 
@@ -125,7 +125,7 @@ final class UploadPipeline: Sendable {
             return state.waiting
         }
         waiting?.resume()
-        teller.finish(throwing: error)
+        progressContinuation.finish(throwing: error)
     }
 
     // MARK: The end
@@ -134,7 +134,7 @@ final class UploadPipeline: Sendable {
     func end() async {
         while state.withLockedValue({ $0.inHand }) > 0 { await wait { $0.inHand > 0 } }
         try? await synchronising.run { [spool] in try spool.checkpoint() }
-        teller.finish()
+        progressContinuation.finish()
     }
 
     /// Suspends until the state changes, but only if `condition` holds now.

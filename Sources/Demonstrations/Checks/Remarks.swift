@@ -1,11 +1,11 @@
 /// Unusual things in demonstrations that may still be correct; `doctor` shows one line for each kind.
 struct Remarks {
     enum Kind: Int, CaseIterable {
-        case robotUnsaid, numbering, zeroStart, zeroTail, zeroParts, oneColour, unseenSigns, alike
+        case robotUnnamed, numbering, zeroStart, zeroTail, zeroParts, oneColour, unseenSigns, alike
 
         fileprivate var text: String {
             switch self {
-            case .robotUnsaid: "the data do not name the robot, so it was not compared with the contract's"
+            case .robotUnnamed: "the data do not name the robot, so it was not compared with the contract's"
             case .numbering: "numbers are missing between the episodes"
             case .zeroStart: "steps before the end contain only zeros"
             case .zeroTail: "the last actions are all zeros"

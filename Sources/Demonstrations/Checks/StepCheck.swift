@@ -24,7 +24,7 @@ struct StepCheck {
         self.episode = episode
         self.length = length
         var empty = [Bool](repeating: true, count: length)
-        func look<Element: Equatable>(_ name: String, _ values: [Element], _ convert: (Float) -> Element?) throws
+        func problem<Element: Equatable>(_ name: String, _ values: [Element], _ convert: (Float) -> Element?) throws
             -> String?
         {
             let fill = try episode.file.fill(name)
@@ -38,12 +38,12 @@ struct StepCheck {
             return
                 "\(name) has only its fill value \(fill.value) in steps \(range.lowerBound) to \(range.upperBound - 1)"
         }
-        problems += [try look(episode.actions, actions) { $0 }].compactMap(\.self)
+        problems += [try problem(episode.actions, actions) { $0 }].compactMap(\.self)
         for (feature, values) in zip(contract.state, states) {
-            problems += [try look(episode.state(feature.key), values) { $0 }].compactMap(\.self)
+            problems += [try problem(episode.state(feature.key), values) { $0 }].compactMap(\.self)
         }
         for (camera, values) in zip(contract.cameras, images) {
-            problems += [try look(episode.images(camera.key), values) { UInt8(exactly: $0) }].compactMap(\.self)
+            problems += [try problem(episode.images(camera.key), values) { UInt8(exactly: $0) }].compactMap(\.self)
         }
         // A demonstration without observations consists only of its actions, which may really be zeros.
         if !states.isEmpty || !images.isEmpty { runs = Self.runs(empty) }

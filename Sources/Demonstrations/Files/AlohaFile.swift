@@ -17,7 +17,7 @@ enum AlohaFile {
     static func recording(_ file: HDF5File) throws -> Recording {
         Recording(
             embodiment: try file.attribute("embodiment", of: "/"),
-            rate: .unsaid("ALOHA files do not contain the rate")
+            rate: .missing("ALOHA files do not contain the rate")
         )
     }
 }

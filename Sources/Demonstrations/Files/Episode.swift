@@ -23,9 +23,9 @@ struct Episode {
 struct Recording {
     /// Steps per second.
     enum Rate {
-        case said(Double)
+        case known(Double)
         /// The file has no rate, for this reason; the site's engineer may declare it.
-        case unsaid(String)
+        case missing(String)
         /// The rate cannot be read, for this reason. It may differ from the contract's, so a declaration does not help.
         case unreadable(String)
     }

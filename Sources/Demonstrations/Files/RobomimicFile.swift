@@ -33,7 +33,7 @@ enum RobomimicFile {
         do { text = try file.attribute("env_args", of: "/data") } catch {
             return .unreadable("\(error)".replacing("\(file.path): ", with: ""))
         }
-        guard let text else { return .unsaid("/data has no attribute env_args") }
+        guard let text else { return .missing("/data has no attribute env_args") }
         let arguments: JSONValue
         do { arguments = try JSONParser.parse(Array(text.utf8)) } catch {
             return .unreadable(
@@ -43,15 +43,15 @@ enum RobomimicFile {
         guard arguments.object != nil else {
             return .unreadable("the attribute env_args of /data is not a JSON object")
         }
-        guard let keywords = arguments["env_kwargs"] else { return .unsaid("env_args of /data has no env_kwargs") }
+        guard let keywords = arguments["env_kwargs"] else { return .missing("env_args of /data has no env_kwargs") }
         guard keywords.object != nil else { return .unreadable("env_kwargs in env_args of /data is not a JSON object") }
         guard let frequency = keywords["control_freq"] else {
-            return .unsaid("env_args of /data has no env_kwargs.control_freq")
+            return .missing("env_args of /data has no env_kwargs.control_freq")
         }
         guard let hertz = frequency.double, hertz.isFinite, hertz > 0 else {
             return .unreadable("env_kwargs.control_freq in env_args of /data is not a positive number")
         }
-        return .said(hertz)
+        return .known(hertz)
     }
 }
 

@@ -5,7 +5,7 @@ struct SummaryBuilder {
     var embodiment: String?
     var controlHertz: Double?
     /// Whether at least one file does not name the robot.
-    var robotIsUnsaid = false
+    var robotIsUnnamed = false
     private(set) var demonstrations = 0
     private var steps = 0
     private var images: [DemonstrationSummary.Images] = []
@@ -66,7 +66,7 @@ struct SummaryBuilder {
                 .init(text: Self.short(text), demonstrations: count, alike: other.map(Self.short))
             )
         }
-        if robotIsUnsaid { remarks.add(.robotUnsaid) }
+        if robotIsUnnamed { remarks.add(.robotUnnamed) }
         (summary.demonstrations, summary.steps, summary.remarks) = (demonstrations, steps, remarks.lines)
         return summary
     }

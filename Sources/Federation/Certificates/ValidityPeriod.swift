@@ -67,7 +67,7 @@ public struct ExpiryNotice: Equatable, Sendable {
 
 /// Repeats each warning about a certificate once per threshold, and once at the start.
 public struct CertificateReminder: Sendable {
-    private var said: [String: (term: ValidityPeriod, standing: ValidityPeriod.Standing)] = [:]
+    private var reported: [String: (term: ValidityPeriod, standing: ValidityPeriod.Standing)] = [:]
 
     public init() {}
 
@@ -75,7 +75,7 @@ public struct CertificateReminder: Sendable {
     public mutating func due(_ notices: [ExpiryNotice], at now: Timestamp) -> [ExpiryNotice] {
         notices.filter { notice in
             let standing = notice.term.standing(at: now)
-            let before = said.updateValue((notice.term, standing), forKey: notice.name)
+            let before = reported.updateValue((notice.term, standing), forKey: notice.name)
             guard standing != .valid else { return false }
             return before?.term != notice.term || before?.standing != standing
         }

@@ -39,7 +39,7 @@ public struct ReloadingIdentity<Value: Sendable>: Sendable {
 
     /// Reads the files if they have changed since they were last read. If they were not valid, reads them again after a
     /// while.
-    public mutating func look(at now: Timestamp) -> Outcome {
+    public mutating func reloadIfChanged(at now: Timestamp) -> Outcome {
         if watch.hasSettledChange() { return reload(at: now) }
         guard let retryAt, now >= retryAt else { return .unchanged }
         let before = problem

@@ -60,7 +60,7 @@ struct DemoComparison {
 
     /// Two at a time, because the demo assumes two cores.
     private func trainAlone(_ base: Policy) async throws -> [Policy] {
-        output.say(
+        output.print(
             """
             for comparison, training each site alone: \(rounds * Self.localSteps) steps of the whole model, the same \
             number as in the campaign

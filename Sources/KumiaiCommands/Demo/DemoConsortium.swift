@@ -23,7 +23,7 @@ struct DemoConsortium {
 
     func run() async throws -> Outcome {
         let address = "127.0.0.1:\(try freePort())"
-        output.say("founding \(DemoLayout.consortium) in \(layout.directory)")
+        output.print("founding \(DemoLayout.consortium) in \(layout.directory)")
         try found(address)
         var processes: [DemoProcess] = []
         defer { for process in processes.reversed() { process.stop() } }
@@ -41,7 +41,7 @@ struct DemoConsortium {
                 )
             )
         }
-        output.say(
+        output.print(
             """
             started one coordinator and \(layout.sites.count) workers, each with its own demonstrations; logs in \
             \(layout.logs)
@@ -61,7 +61,7 @@ struct DemoConsortium {
         else {
             throw TransportError(.unexpected, "the release was not cut")
         }
-        output.say("cut release \(DemoLayout.release)")
+        output.print("cut release \(DemoLayout.release)")
         // Workers exit by themselves when the campaign has ended.
         for process in processes.dropFirst() { process.wait() }
         let workers = try layout.sites.compactMap { try WorkerStatus.read(from: layout.worker($0) + "/data") }

@@ -11,7 +11,7 @@ struct LiveView {
         var stream: StandardStream { self == .standardOutput ? .output : .error }
         var window: WindowSize { WindowSize(of: self == .standardOutput ? STDOUT_FILENO : STDERR_FILENO) }
 
-        func say(_ text: String) { stream.print(StyledText(text)) }
+        func print(_ text: String) { stream.print(StyledText(text)) }
     }
 
     /// When watching began, and how many rounds were committed by then: those rounds do not count for the rate.
@@ -39,7 +39,7 @@ struct LiveView {
         }
         if problem != nil {
             problem = nil
-            if !output.isInteractive { output.say("the coordinator answers again") }
+            if !output.isInteractive { output.print("the coordinator answers again") }
         }
         last = report
         if output.isInteractive { draw() } else { log(report, campaign) }
@@ -49,7 +49,7 @@ struct LiveView {
     mutating func showUnreachable(_ reason: String) {
         let isNew = problem == nil
         problem = "the coordinator cannot be reached, trying again: \(reason)"
-        if output.isInteractive { draw() } else if isNew { output.say(problem ?? "") }
+        if output.isInteractive { draw() } else if isNew { output.print(problem ?? "") }
     }
 
     private mutating func draw() {
@@ -74,18 +74,18 @@ struct LiveView {
         // Rounds that were committed between two polls: the sites' losses in them are unknown.
         if lastCommitted >= 0, campaign.committed > lastCommitted + 1 {
             for round in lastCommitted + 1..<campaign.committed {
-                output.say("round \(round)/\(campaign.rounds) committed")
+                output.print("round \(round)/\(campaign.rounds) committed")
             }
         }
         lastCommitted = campaign.committed
         let losses = report.sites.filter { $0.heartbeat.localLoss != 0 }.map {
             "\($0.site.site) \(Format.number($0.heartbeat.localLoss, digits: 3))"
         }
-        output.say(
+        output.print(
             "round \(campaign.committed)/\(campaign.rounds) committed"
                 + (losses.isEmpty ? "" : "; local loss: \(losses.joined(separator: ", "))")
         )
     }
 
-    func finish() { if output.isInteractive { output.say("") } }
+    func finish() { if output.isInteractive { output.print("") } }
 }

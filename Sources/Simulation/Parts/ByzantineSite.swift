@@ -27,7 +27,7 @@ final class ByzantineSite {
             let (sent, named) = (honest.file(values.map { -$0 }), honest.file(values))
             upload(sent, as: BlobReference(digest: Digest(of: named), byteCount: UInt64(sent.count)), then: nil)
         case 1: submit(honest.file(values.map { $0 / 2 }), task, round: task.key.round + 1)
-        case 2: if let old { site.sayOnControl(.submitUpdate(old)) }
+        case 2: if let old { site.sendOnControl(.submitUpdate(old)) }
         case 3:
             values[0] = .nan
             submit(TinyModel.file(values, honest.format.trained.layout(rank: honest.rank)), task)
@@ -85,7 +85,7 @@ final class ByzantineSite {
         let blob = BlobReference(digest: theirs.manifest.update, byteCount: theirs.manifest.updateByteCount)
         guard let signed = try? site.sign((blob.digest, blob.byteCount), task, samples: 1000) else { return }
         world.count("blobs claimed")
-        if world.chance(0.5) { upload([], as: blob, then: signed) } else { site.sayOnControl(.submitUpdate(signed)) }
+        if world.chance(0.5) { upload([], as: blob, then: signed) } else { site.sendOnControl(.submitUpdate(signed)) }
     }
 
     /// Sends a byte-for-byte copy of another site's update after that update was accepted.
@@ -118,7 +118,7 @@ final class ByzantineSite {
                     id: 3
                 )
             }
-            if let update = lie.then { site.sayOnControl(.submitUpdate(update)) }
+            if let update = lie.then { site.sendOnControl(.submitUpdate(update)) }
             end(link)
         case .refusal: end(link)
         default: break

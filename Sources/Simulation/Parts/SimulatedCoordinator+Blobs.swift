@@ -37,7 +37,12 @@ extension SimulatedCoordinator {
             if !spool.isComplete {
                 uploads[ObjectIdentifier(link)] = SimulatedUpload(link: link, spool: spool, receiver: receiver)
             }
-            say(receiver.progress(durable: spool.durableBytes, isComplete: spool.isComplete), of: spool, id, link)
+            sendProgress(
+                receiver.progress(durable: spool.durableBytes, isComplete: spool.isComplete),
+                of: spool,
+                id,
+                link
+            )
         } catch {
             // The whole blob was there when the coordinator died, but it did not match its name.
             if (error as? BlobError)?.code == .damaged { world.checker.discarded(digest, of: link.site.id) }
@@ -51,10 +56,10 @@ extension SimulatedCoordinator {
         do {
             let chunk = try upload.receiver.take(message)
             if world.mistake == .trustBlobNames, upload.receiver.hasAll { return believe(chunk, spool, id, link) }
-            let isNews = try chunk.payload.withUnsafeBytes { try spool.append($0, at: chunk.offset) }
+            let madeCheckpoint = try chunk.payload.withUnsafeBytes { try spool.append($0, at: chunk.offset) }
             uploads[ObjectIdentifier(link)] = spool.isComplete ? nil : upload
-            if isNews {
-                say(
+            if madeCheckpoint {
+                sendProgress(
                     upload.receiver.progress(durable: spool.durableBytes, isComplete: spool.isComplete),
                     of: spool,
                     id,
@@ -85,7 +90,7 @@ extension SimulatedCoordinator {
         link.sendDown(.blobProgress(durable: spool.byteCount, complete: true), inReplyTo: id)
     }
 
-    private func say(_ progress: ServerMessage, of spool: Spool, _ id: UInt64, _ link: SimulatedLink) {
+    private func sendProgress(_ progress: ServerMessage, of spool: Spool, _ id: UInt64, _ link: SimulatedLink) {
         world.checker.promised(spool.durableBytes, of: spool.digest, to: link.site.id)
         link.sendDown(progress, inReplyTo: id)
     }

@@ -150,7 +150,7 @@ final class SimulatedCoordinator: @unchecked Sendable {
     // MARK: Links
 
     func accept(_ link: SimulatedLink) {
-        driver.look { driver in self.greet(link, driver) }
+        driver.whenDurable { driver in self.greet(link, driver) }
     }
 
     private func greet(_ link: SimulatedLink, _ driver: CoordinatorDriver) {

@@ -241,7 +241,7 @@ final class SimulatedSite {
         transfer?.link?.cut()
     }
 
-    func sayOnControl(_ message: ClientMessage) { control?.link.sendUp(message, id: 1_000_000) }
+    func sendOnControl(_ message: ClientMessage) { control?.link.sendUp(message, id: 1_000_000) }
 
     // MARK: Training
 

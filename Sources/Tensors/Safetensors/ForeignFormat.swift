@@ -17,12 +17,12 @@ public enum ForeignFormat: Equatable, Sendable {
     case safetensors
 
     /// The number of bytes to examine: enough, because an index starts with its metadata.
-    private static let lookedAt = 4096
+    private static let prefixBytes = 4096
 
     /// Returns `nil` if it is none of these formats. Use it only if the file is not a valid safetensors file, whose
     /// first bytes, a length, could look like a pickle.
     init?(of source: any ByteSource) {
-        var bytes = [UInt8](repeating: 0, count: min(source.byteCount, Self.lookedAt))
+        var bytes = [UInt8](repeating: 0, count: min(source.byteCount, Self.prefixBytes))
         guard (try? bytes.withUnsafeMutableBytes({ try source.fill($0, at: 0) })) != nil else { return nil }
         self.init(bytes)
     }
@@ -31,7 +31,7 @@ public enum ForeignFormat: Equatable, Sendable {
     public init?(at path: String) {
         guard let descriptor = try? RegularFile.open(path) else { return nil }
         defer { close(descriptor) }
-        var bytes = [UInt8](repeating: 0, count: Self.lookedAt)
+        var bytes = [UInt8](repeating: 0, count: Self.prefixBytes)
         guard
             let count = try? bytes.withUnsafeMutableBytes({
                 try RegularFile.fill($0, from: descriptor, at: 0, called: path)

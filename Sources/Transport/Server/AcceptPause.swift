@@ -31,7 +31,7 @@ final class AcceptPause: ChannelDuplexHandler {
         }
         // The waiting peer has left, so there is no reason to pause.
         guard error.errnoCode != ECONNABORTED else { return }
-        say(error, hint)
+        logOnce(error, hint)
         guard resumption == nil else { return }
         setReading(false, context)
         let resumed = NIOLoopBound((self, context), eventLoop: context.eventLoop)
@@ -47,7 +47,7 @@ final class AcceptPause: ChannelDuplexHandler {
         try? context.channel.syncOptions?.setOption(.autoRead, value: isReading)
     }
 
-    private func say(_ error: IOError, _ hint: String) {
+    private func logOnce(_ error: IOError, _ hint: String) {
         guard !isShort else { return }
         isShort = true
         logger.error(

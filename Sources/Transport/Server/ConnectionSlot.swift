@@ -19,10 +19,10 @@ final class ConnectionRegistry: Sendable {
     var limits: AdmissionControl.Limits { state.withLockedValue { $0.gate.limits } }
     /// Returns and resets the counts of handshakes that newer ones have displaced, and of failed handshakes that were
     /// not logged.
-    func takeCounts() -> (dropped: Int, unsaid: Int) {
+    func takeCounts() -> (dropped: Int, unlogged: Int) {
         state.withLockedValue { state in
             defer { (state.dropped, state.failed) = (0, 0) }
-            return (state.dropped, max(0, state.failed - Self.failuresSaid))
+            return (state.dropped, max(0, state.failed - Self.loggedFailures))
         }
     }
 
@@ -30,12 +30,12 @@ final class ConnectionRegistry: Sendable {
     func mayReportFailure() -> Bool {
         state.withLockedValue { state in
             state.failed += 1
-            return state.failed <= Self.failuresSaid
+            return state.failed <= Self.loggedFailures
         }
     }
 
     /// The number of failed handshakes that are logged individually between two counts.
-    private static let failuresSaid = 50
+    private static let loggedFailures = 50
 
     func know(_ peers: [Principal]) { state.withLockedValue { $0.gate.know(peers) } }
 

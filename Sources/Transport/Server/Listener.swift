@@ -160,12 +160,12 @@ package final class Listener: Sendable {
     private func reportFlood() async throws {
         while true {
             try await pause(for: .seconds(TransportLimits.handshakeSeconds))
-            let (dropped, unsaid) = registry.takeCounts()
-            guard dropped + unsaid > 0 else { continue }
+            let (dropped, unlogged) = registry.takeCounts()
+            guard dropped + unlogged > 0 else { continue }
             logger.warning(
                 "many handshakes are not finished",
                 metadata: [
-                    "displaced_by_newer": "\(dropped)", "failed_and_not_logged": "\(unsaid)",
+                    "displaced_by_newer": "\(dropped)", "failed_and_not_logged": "\(unlogged)",
                     "seconds": "\(TransportLimits.handshakeSeconds)",
                     "hint": "a client opens connections without presenting a valid certificate",
                 ]

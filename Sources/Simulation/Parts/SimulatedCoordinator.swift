@@ -18,7 +18,7 @@ final class SimulatedCoordinator: @unchecked Sendable {
     private(set) var incoming: IncomingBlobs!
     private var sweeper: BlobGarbageCollector!
     private(set) var driver: CoordinatorDriver!
-    private var links: [LinkID: SimulatedLink] = [:]
+    var links: [LinkID: SimulatedLink] = [:]
     private var numbers: UInt64 = 0
     private var requests: [RequestID: Request] = [:]
     /// For each alarm, the number of the newest setting, which is the only valid one.
@@ -26,13 +26,13 @@ final class SimulatedCoordinator: @unchecked Sendable {
     /// The upload on each link.
     var uploads: [ObjectIdentifier: SimulatedUpload] = [:]
     /// The links of sites that show their receipts of missing entries.
-    private var showing: [SimulatedLink] = []
-    private var backup: (disk: [String: [UInt8]], store: SimulatedLedgerBackend.Backup)?
+    var showing: [SimulatedLink] = []
+    var backup: (disk: [String: [UInt8]], store: SimulatedLedgerBackend.Backup)?
     /// For the mistake ``Mistake/forgetUnderWay``.
-    private var forgotten: AggregationTask?
+    var forgotten: AggregationTask?
     /// For the mistake ``Mistake/answerBeforeRecord``: the submissions that wait for an answer.
     var unanswered: [SignedUpdate.Identity: (id: UInt64, link: SimulatedLink)] = [:]
-    private var waitsToDeclare = false
+    var waitsToDeclare = false
 
     /// A caller that waits for an answer.
     private struct Request {
@@ -143,77 +143,28 @@ final class SimulatedCoordinator: @unchecked Sendable {
         world.schedule(after: milliseconds) { if self.node.isUp, self.node.epoch == epoch { action() } }
     }
 
-    private func later(_ milliseconds: ClosedRange<Int>, _ action: @escaping () -> Void) {
+    func later(_ milliseconds: ClosedRange<Int>, _ action: @escaping () -> Void) {
         later(Int.random(in: milliseconds, using: &world.random), action)
     }
 
-    // MARK: Links
-
-    func accept(_ link: SimulatedLink) {
-        driver.whenDurable { driver in self.greet(link, driver) }
-    }
-
-    private func greet(_ link: SimulatedLink, _ driver: CoordinatorDriver) {
-        let greeting = Greeting(Greeting.Facts(driver), seen: link.treeHead)
-        do { try greeting.requireOwnLedger(link.site.id) } catch { return refuse(error, 1, link) }
-        let loss = greeting.loss.flatMap { try? ledger.receipt(of: $0.index, under: greeting.ledger) }
-        link.sendDown(.welcome(greeting.welcome(world.fixture.sender, version: 1, at: now, loss: loss)), inReplyTo: 1)
-        guard link.purpose == .control, let standing = greeting.standing else { return }
-        // Everything decided so far is on the disk. Begin after this call has returned, when the driver is free again.
-        later(0) { self.begin(link, standing) }
-    }
-
-    private func begin(_ link: SimulatedLink, _ standing: HistoryStanding) {
-        guard link.isOpenAtCoordinator else { return }
-        if case .isBehind = standing, world.mistake != .goOnFromBackup {
-            showing.append(link)
-            return handle(.greeted(link.site.id, standing))
-        }
+    func nextNumber() -> UInt64 {
         numbers += 1
-        link.id = LinkID(numbers)
-        links[link.id!] = link
-        handle(.greeted(link.site.id, .extends(proof: [])))
-        handle(.arrived(link.site.id, link.id!, nil))
-    }
-
-    func lost(_ link: SimulatedLink) {
-        showing.removeAll { $0 === link }
-        if let upload = uploads.removeValue(forKey: ObjectIdentifier(link)) { try? upload.spool.checkpoint() }
-        guard let id = link.id, links.removeValue(forKey: id) != nil else { return }
-        handle(.left(link.site.id, id))
-    }
-
-    func receive(_ frame: ClientFrame, on link: SimulatedLink) {
-        switch frame.message {
-        case .submitUpdate(let update, let seenEntries): submit(update, seenEntries, frame.id, link)
-        case .presentReceipt(let receipt):
-            ask(.show(receipt, by: link.site.id)) { answer in
-                switch answer {
-                case .receiptSeen(let isHeld): link.sendDown(.receiptSeen(isHeld: isHeld), inReplyTo: frame.id)
-                case .refused(let refusal): self.refuse(refusal, frame.id, link)
-                default: break
-                }
-            }
-        case .offerBlob(let digest, let byteCount): receive(digest, byteCount, frame.id, link)
-        case .blobChunk: take(frame.message, frame.id, link)
-        case .fetchBlob(let digest, let offset): send(digest, from: offset, frame.id, link)
-        default: break
-        }
-    }
-
-    func refuse(_ refusal: Refusal, _ id: UInt64, _ link: SimulatedLink) {
-        link.sendDown(.refusal(refusal), inReplyTo: id)
+        return numbers
     }
 
     // MARK: The driver
+
+    /// Greets a site when everything decided so far is on the disk.
+    func accept(_ link: SimulatedLink) {
+        driver.whenDurable { driver in self.greet(link, driver) }
+    }
 
     func ask(
         _ request: CoordinatorRequest,
         _ update: SignedUpdate? = nil,
         _ answer: @escaping (CoordinatorAnswer) -> Void
     ) {
-        numbers += 1
-        let id = RequestID(numbers)
+        let id = RequestID(nextNumber())
         requests[id] = Request(update: update, answer: answer)
         handle(.asked(id, request))
     }
@@ -288,8 +239,7 @@ final class SimulatedCoordinator: @unchecked Sendable {
     }
 
     private func wake(_ alarm: CoordinatorAlarm, _ milliseconds: Int64) {
-        numbers += 1
-        let number = Int(numbers)
+        let number = Int(nextNumber())
         alarms[alarm] = number
         later(Int(milliseconds)) { if self.alarms[alarm] == number { self.handle(.due(alarm)) } }
     }
@@ -313,104 +263,6 @@ final class SimulatedCoordinator: @unchecked Sendable {
         case .updatesLost: world.count("damaged updates found")
         case .fault(let reason): world.checker.fail("the coordinator decided an entry that \(reason)")
         default: break
-        }
-    }
-
-    // MARK: The round's computation
-
-    private func compute(_ task: AggregationTask) {
-        guard task != forgotten else { return }
-        later(10...60_000) {
-            let outcome = RoundAggregation(blobs: self.blobs, threads: 1).attempt(self.world.checker.spoil(task))
-            guard case .done(let result) = outcome, self.world.mistake == .sumInOrderOfArrival else {
-                return self.handle(.computed(task, outcome))
-            }
-            self.handle(.computed(task, .done(self.sumFloats(task) ?? result)))
-        }
-    }
-
-    /// A deliberate mistake: float32 sums, which depend on the order.
-    private func sumFloats(_ task: AggregationTask) -> GlobalState? {
-        func values(_ digest: Digest) -> [Float] { TinyModel.values(node.disk.bytes(blobs.path(of: digest)) ?? []) }
-        guard !task.strategy.hasServerState, task.training.lora == nil, task.compression == .none else {
-            return nil
-        }
-        var sum = [Float](repeating: 0, count: TinyModel.parameters)
-        for contribution in task.contributions.shuffled(using: &world.random) {
-            for (index, value) in values(contribution.update).enumerated() {
-                sum[index] += Float(contribution.weight) * value
-            }
-        }
-        let rate = Float(task.strategy.learningRate) / Float(task.totalWeight)
-        let next = zip(values(task.start.model), sum).map { $0 + rate * $1 }
-        guard let (digest, byteCount) = try? blobs.store(TinyModel.file(next)) else { return nil }
-        return GlobalState(model: digest, modelByteCount: byteCount, serverState: nil)
-    }
-
-    // MARK: Faults
-
-    /// Corrupts a byte of an accepted update on the disk.
-    func rot() {
-        guard node.isUp, case .collecting(let collection)? = machine.state.campaign?.round.phase else { return }
-        let digests = collection.accepted.values.map(\.update.manifest.update).sorted()
-        guard let digest = digests.randomElement(using: &world.random) else { return }
-        if node.disk.rot(blobs.path(of: digest), &world.random) { world.count("bytes rotted") }
-    }
-
-    // MARK: Operators
-
-    var hasEnded: Bool { node.isUp && !driver.isUnsettled && machine.state.campaign?.end != nil }
-
-    /// - Parameter done: Called when the coordinator says that the change is in the ledger.
-    func change(_ change: CampaignChange, done: @escaping () -> Void) {
-        switch (change.action, world.mistake) {
-        case (.stop, .forgetStop), (.pause, .forgetPause): return done()
-        case (.amend(let amendment), .forgetAmendment) where !amendment.droppedSites.isEmpty: return done()
-        default: break
-        }
-        ask(.change(change)) { if case .recorded = $0 { done() } }
-    }
-
-    func pruneIfUp() {
-        if node.isUp { ask(.prune(by: "operator/sim")) { _ in } }
-    }
-
-    // MARK: Backups
-
-    func takeBackup() {
-        guard node.isUp, !node.disk.isDead else { return }
-        backup = (node.disk.backup, store.backup)
-    }
-
-    /// Replaces the whole data directory with an older copy.
-    func restoreBackup() {
-        guard let backup, node.isUp, store.backup.count > backup.store.count else { return }
-        crash(power: false)
-        world.trace("a backup of \(backup.store.count) entries is restored")
-        world.count("backups restored")
-        node.disk.restore(backup.disk)
-        store.restore(backup.store)
-        world.checker.backupRestored()
-    }
-
-    /// The operator waits for receipts and then declares the loss.
-    private func planDeclaration() {
-        guard !waitsToDeclare else { return }
-        waitsToDeclare = true
-        later(600_000...7_200_000) { self.declareLoss() }
-    }
-
-    private func declareLoss() {
-        guard let recovery = driver.recovery, let kept = try? recovery.keptEntries(ledger) else {
-            return waitsToDeclare = false
-        }
-        let missing = (head: recovery.newest, kept: UInt64(kept))
-        ask(.declareLoss(reason: "a disk was lost", by: "operator/sim", missing: missing)) { answer in
-            if case .recorded = answer {
-                self.waitsToDeclare = false
-            } else {
-                self.later(60_000) { self.declareLoss() }
-            }
         }
     }
 }

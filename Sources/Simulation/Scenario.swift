@@ -15,7 +15,8 @@ struct Scenario {
     let trainingSeconds: ClosedRange<Int>
     /// The probability that a control message arrives twice.
     let duplication: Double
-    let liar: Int?
+    /// The index of the site that is dishonest; `nil` if all are honest.
+    let byzantineSite: Int?
     let faults: [Fault]
 
     enum Fault: String, CaseIterable, Sendable {
@@ -76,7 +77,7 @@ struct Scenario {
         latency = pick([1...20, 10...2000, 1...30_000])
         trainingSeconds = pick([1...60, 60...1800, 600...10_800])
         duplication = pick([0, 0.1])
-        liar = Bool.random(using: &random) ? Int.random(in: 0..<count, using: &random) : nil
+        byzantineSite = Bool.random(using: &random) ? Int.random(in: 0..<count, using: &random) : nil
         faults = Fault.allCases.filter { _ in Double.random(in: 0..<1, using: &random) < 0.7 }
     }
 }

@@ -2,7 +2,7 @@ import Coordinator
 import Federation
 import Testing
 
-@Suite struct SiteHearingTests {
+@Suite struct StartupWaitTests {
     private let sites = ["a/one", "b/two", "c/three"].map { SiteID($0)! }
     private let start = Timestamp(milliseconds: 1_000_000)
 

@@ -3,7 +3,7 @@ import Federation
 import Testing
 import Wire
 
-@Suite struct ArrivingModelsTests {
+@Suite struct UnregisteredModelsTests {
     private func digest(_ byte: Int) -> Digest { Digest([UInt8](repeating: UInt8(byte), count: 32))! }
 
     @Test func aFurtherModelTakesThePlaceOfTheOldestThatNobodySends() throws {

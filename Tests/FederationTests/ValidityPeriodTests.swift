@@ -2,7 +2,7 @@ import Federation
 import Testing
 
 /// When a notice says that a certificate ends.
-@Suite struct CertificateTermTests {
+@Suite struct ValidityPeriodTests {
     static let day = 86_400
     let start = Timestamp(milliseconds: 1_700_000_000_000)
     var term: ValidityPeriod { ValidityPeriod(notBefore: start, notAfter: start.adding(seconds: 100 * Self.day)) }

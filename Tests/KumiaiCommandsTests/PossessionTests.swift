@@ -31,13 +31,13 @@ import Wire
         try consortium.openCampaign()
         let honest = try SyntheticSite(consortium.workerConfiguration(0))
         honest.start()
-        let liar = try consortium.dialer(consortium.directoryName(1))
+        let attacker = try consortium.dialer(consortium.directoryName(1))
         let certificate = try Certificate(
             pem: consortium.directory.read("\(consortium.directoryName(1))/certificate.pem")
         )
         let key = try PrivateKey(pem: consortium.directory.read("\(consortium.directoryName(1))/key.pem"))
         let objects = consortium.data + "/blobs/objects"
-        let answers = try await liar.withConnection(.control, software: "test") { control in
+        let answers = try await attacker.withConnection(.control, software: "test") { control in
             let task = try await Self.task(control)
             for _ in 0..<150 where !honest.log.contains("update accepted") {
                 try await Task.sleep(for: .milliseconds(30))
@@ -51,7 +51,7 @@ import Wire
             let size = UInt64(try #require(FileManager.default.attributesOfItem(atPath: path)[.size] as? Int))
             var answers = Answers()
             for digest in [theirs, Digest(of: "nobody has it")] {
-                answers.offers.append(try await Self.offer(liar, digest, size))
+                answers.offers.append(try await Self.offer(attacker, digest, size))
                 let manifest = UpdateManifest(
                     campaign: task.campaign,
                     key: task.key,

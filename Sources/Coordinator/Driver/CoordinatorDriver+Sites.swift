@@ -17,7 +17,7 @@ extension CoordinatorDriver {
     }
 
     /// Ends the wait for the sites if all of those it waits for have connected.
-    mutating func endHearingIfOver() {
+    mutating func endStartupWaitIfOver() {
         if let startupWait, startupWait.isOver(machine.state.campaign) { endStartupWait() }
     }
 
@@ -59,7 +59,7 @@ extension CoordinatorDriver {
             observeNow(.siteConnected(site, again: false))
         }
         startupWait?.recordConnection(of: site)
-        endHearingIfOver()
+        endStartupWaitIfOver()
         decide(at: now) { $0.handle(.arrived(site), at: now) }
         turn.assigned.insert(site)
     }

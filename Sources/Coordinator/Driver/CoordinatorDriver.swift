@@ -189,7 +189,7 @@ package struct CoordinatorDriver: Sendable {
             if let obstacle = obstacle(at: now) { observeNow(.undecided(obstacle.message, hint: obstacle.hint)) }
         case .fullAttendance:
             startupWait?.acceptQuorum()
-            endHearingIfOver()
+            endStartupWaitIfOver()
         case .startupWait: endStartupWait()
         case .computation: if let aggregating { turn.prompt.append(.compute(aggregating)) }
         }

@@ -52,7 +52,7 @@ extension Checker {
         promises = [:]
         // What the operator was told may be lost with the entries; the operator checks, and repeats it.
         orders = Orders()
-        do { rehearsal = try ReferenceRun(world.scenario.plan, base: base) } catch { fail("\(error)") }
+        do { referenceRun = try ReferenceRun(world.scenario.plan, base: base) } catch { fail("\(error)") }
         oracle = OracleState(model: TinyModel.values(base))
         foldedEntries = 0
         // An acknowledgement that no site has received cannot be expected to survive.

@@ -111,10 +111,8 @@ extension Checker {
     func checkAdapter(_ commit: RoundCommit, _ updates: [AcceptedUpdate]) {
         do {
             let files = updates.map { honest[$0.update.identity]! }
-            guard
-                try rehearsal.step(commit, Array(zip(updates, files)), cohort: max(oracle.cohort.count, updates.count))
-                    == commit.result
-            else {
+            let cohort = max(oracle.cohort.count, updates.count)
+            guard try referenceRun.step(commit, Array(zip(updates, files)), cohort: cohort) == commit.result else {
                 return fail(
                     "round \(commit.key) was committed with another model, adapter or server state than its updates give"
                 )

@@ -20,7 +20,7 @@ final class Checker {
     var outboxes: [Int: SignedUpdate.Identity] = [:]
     var resubmissions: Set<SignedUpdate.Identity> = []
     var oracle: OracleState
-    var rehearsal: ReferenceRun
+    var referenceRun: ReferenceRun
     let base: [UInt8]
     /// What an operator was told is done, and must hold from then on.
     var orders = Orders()
@@ -63,7 +63,7 @@ final class Checker {
         self.world = world
         oracle = OracleState(model: TinyModel.values(base))
         self.base = base
-        rehearsal = try ReferenceRun(world.scenario.plan, base: base)
+        referenceRun = try ReferenceRun(world.scenario.plan, base: base)
     }
 
     func fail(_ message: String) { if failure == nil { failure = Failure(message) } }

@@ -10,14 +10,18 @@ final class ByzantineSite {
     private var old: SignedUpdate?
     private var task: TrainingTask?
     /// Updates that other sites have sent.
-    private var overheard: [SignedUpdate] = []
+    private var observed: [SignedUpdate] = []
 
     init(_ site: SimulatedSite) { self.site = site }
 
     private var world: World { site.world }
+    private var isAttacking: Bool {
+        world.scenario.byzantineSite == site.index && world.now < world.scenario.faultsEnd
+    }
 
-    func tempt(_ task: TrainingTask) {
-        guard world.scenario.liar == site.index, world.now < world.scenario.faultsEnd else { return }
+    /// Sends something dishonest, of a random kind, while the site trains for the task.
+    func attack(_ task: TrainingTask) {
+        guard isAttacking else { return }
         world.count("lies")
         self.task = task
         let honest = Honest(site.index, task)
@@ -74,9 +78,9 @@ final class ByzantineSite {
     // MARK: Other sites' work
 
     /// Learns of an update that the coordinator has from another site, at the moment that is best for an attack.
-    func overhear(_ update: SignedUpdate) {
-        guard world.scenario.liar == site.index, world.now < world.scenario.faultsEnd, site.node.isUp else { return }
-        overheard.append(update)
+    func observe(_ update: SignedUpdate) {
+        guard isAttacking, site.node.isUp else { return }
+        observed.append(update)
         if let task, task.key.round == update.manifest.key.round, world.chance(0.3) { claim(update, task) }
     }
 
@@ -91,7 +95,7 @@ final class ByzantineSite {
     /// Sends a byte-for-byte copy of another site's update after that update was accepted.
     private func copy(_ task: TrainingTask) {
         guard world.coordinator.node.isUp,
-            let theirs = overheard.last(where: { world.coordinator.machine.state.place(of: $0.manifest) != nil }),
+            let theirs = observed.last(where: { world.coordinator.machine.state.place(of: $0.manifest) != nil }),
             let bytes = world.checker.file(of: theirs)
         else { return }
         world.count("blobs copied")
@@ -108,17 +112,15 @@ final class ByzantineSite {
     }
 
     func handle(_ frame: ServerFrame, on link: SimulatedLink) {
-        guard let lie = uploads[ObjectIdentifier(link)] else { return }
+        guard let upload = uploads[ObjectIdentifier(link)] else { return }
         switch frame.message {
-        case .welcome: link.sendUp(.offerBlob(lie.offered.digest, byteCount: lie.offered.byteCount), id: 2)
+        case .welcome: link.sendUp(.offerBlob(upload.offered.digest, byteCount: upload.offered.byteCount), id: 2)
         case .blobProgress(let durable, let complete) where frame.inReplyTo == 2 || complete:
-            if !complete, !lie.bytes.isEmpty {
-                return link.sendUp(
-                    .blobChunk(BlobChunk(offset: durable, payload: Payload(Array(lie.bytes.dropFirst(Int(durable)))))),
-                    id: 3
-                )
+            if !complete, !upload.bytes.isEmpty {
+                let rest = Array(upload.bytes.dropFirst(Int(durable)))
+                return link.sendUp(.blobChunk(BlobChunk(offset: durable, payload: Payload(rest))), id: 3)
             }
-            if let update = lie.then { site.sendOnControl(.submitUpdate(update)) }
+            if let update = upload.then { site.sendOnControl(.submitUpdate(update)) }
             end(link)
         case .refusal: end(link)
         default: break

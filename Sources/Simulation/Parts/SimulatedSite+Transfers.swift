@@ -101,7 +101,7 @@ extension SimulatedSite {
         var sender = sender
         let step = try sender.handle(message)
         if case .complete = step {
-            world.sites.forEach { if $0 !== self { $0.liar.overhear(update) } }
+            world.sites.forEach { if $0 !== self { $0.byzantine.observe(update) } }
             return transferred()
         }
         while let range = sender.nextRange() {

@@ -22,7 +22,7 @@ final class SimulatedSite {
     /// For each alarm, the number of the newest setting, which is the only valid one.
     private var alarms: [WorkerAlarm: UInt64] = [:]
     private var training: UInt64 = 0
-    private(set) lazy var liar = ByzantineSite(self)
+    private(set) lazy var byzantine = ByzantineSite(self)
 
     init(_ world: World, _ index: Int) throws {
         self.world = world
@@ -233,7 +233,7 @@ final class SimulatedSite {
             if case .welcome(let welcome) = frame.message { return handle(.connected(control.id, welcome)) }
             return handle(.heard(control.id, frame))
         }
-        if link === transfer?.link { handle(frame.message) } else { liar.handle(frame, on: link) }
+        if link === transfer?.link { handle(frame.message) } else { byzantine.handle(frame, on: link) }
     }
 
     func cutLinks() {
@@ -248,7 +248,7 @@ final class SimulatedSite {
     private func train(_ task: TrainingTask) {
         training += 1
         let number = training
-        liar.tempt(task)
+        byzantine.attack(task)
         later(Int.random(in: world.scenario.trainingSeconds, using: &world.random) * 1000) {
             guard number == self.training else { return }
             do {

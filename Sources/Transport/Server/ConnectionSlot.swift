@@ -3,10 +3,10 @@ import NIOConcurrencyHelpers
 import NIOCore
 import Wire
 
-/// The gate, shared by all connections, with the channels of unfinished handshakes.
+/// The admission of peers, shared by all connections, with the channels of unfinished handshakes.
 final class ConnectionRegistry: Sendable {
     private struct State {
-        var gate: AdmissionControl
+        var admission: AdmissionControl
         var handshakes: [UInt64: any Channel] = [:]
         var dropped = 0
         var failed = 0
@@ -14,9 +14,9 @@ final class ConnectionRegistry: Sendable {
 
     private let state: NIOLockedValueBox<State>
 
-    init(_ limits: AdmissionControl.Limits) { state = NIOLockedValueBox(State(gate: AdmissionControl(limits))) }
+    init(_ limits: AdmissionControl.Limits) { state = NIOLockedValueBox(State(admission: AdmissionControl(limits))) }
 
-    var limits: AdmissionControl.Limits { state.withLockedValue { $0.gate.limits } }
+    var limits: AdmissionControl.Limits { state.withLockedValue { $0.admission.limits } }
     /// Returns and resets the counts of handshakes that newer ones have displaced, and of failed handshakes that were
     /// not logged.
     func takeCounts() -> (dropped: Int, unlogged: Int) {
@@ -37,12 +37,12 @@ final class ConnectionRegistry: Sendable {
     /// The number of failed handshakes that are logged individually between two counts.
     private static let loggedFailures = 50
 
-    func know(_ peers: [Principal]) { state.withLockedValue { $0.gate.know(peers) } }
+    func know(_ peers: [Principal]) { state.withLockedValue { $0.admission.know(peers) } }
 
     /// Returns `nil` if there is no place for the connection.
     func ticket(_ channel: any Channel) -> ConnectionSlot? {
         let (number, dropped) = state.withLockedValue { state -> (UInt64?, (any Channel)?) in
-            let arrival = state.gate.arrive(from: channel.remoteAddress?.network ?? "")
+            let arrival = state.admission.arrive(from: channel.remoteAddress?.network ?? "")
             if let number = arrival.number { state.handshakes[number] = channel }
             if arrival.dropped != nil { state.dropped += 1 }
             return (arrival.number, arrival.dropped.flatMap { state.handshakes.removeValue(forKey: $0) })
@@ -51,12 +51,15 @@ final class ConnectionRegistry: Sendable {
         return number.map { ConnectionSlot(self, $0) }
     }
 
-    fileprivate func hasAdmitted(_ number: UInt64) -> Bool { state.withLockedValue { $0.gate.hasAdmitted(number) } }
-    fileprivate func holds(_ number: UInt64) -> Bool { state.withLockedValue { $0.gate.holds(number) } }
+    fileprivate func hasAdmitted(_ number: UInt64) -> Bool {
+        state.withLockedValue { $0.admission.hasAdmitted(number) }
+    }
+
+    fileprivate func holds(_ number: UInt64) -> Bool { state.withLockedValue { $0.admission.holds(number) } }
 
     fileprivate func admit(_ number: UInt64, _ peer: Principal) -> Refusal? {
         state.withLockedValue { state in
-            if let refusal = state.gate.admit(number, peer) { return refusal }
+            if let refusal = state.admission.admit(number, peer) { return refusal }
             state.handshakes[number] = nil
             return nil
         }
@@ -64,13 +67,13 @@ final class ConnectionRegistry: Sendable {
 
     fileprivate func end(_ number: UInt64) {
         state.withLockedValue { state in
-            state.gate.end(number)
+            state.admission.end(number)
             state.handshakes[number] = nil
         }
     }
 }
 
-/// One connection's place at the gate, from its acceptance to its end.
+/// The place that one connection takes, from its acceptance to its end.
 struct ConnectionSlot: Sendable {
     private let registry: ConnectionRegistry
     private let number: UInt64

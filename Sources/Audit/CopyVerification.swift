@@ -68,7 +68,7 @@ package struct CopyVerification {
         var verification = CopyVerification(copy)
         // The copy's own CA is not its ledger's. If the auditor named a CA, `LedgerCopy` has already thrown this error.
         if let problem = copy.authorityProblem {
-            verification.find("ca.pem", problem)
+            verification.addFinding("ca.pem", problem)
             return verification.report
         }
         verification.checkEntries()
@@ -84,7 +84,7 @@ package struct CopyVerification {
         if !report.notes.contains(text) { report.notes.append(text) }
     }
 
-    private mutating func find(_ subject: String, _ message: String) {
+    private mutating func addFinding(_ subject: String, _ message: String) {
         report.findings.append(VerificationReport.Finding(subject: subject, message: message))
     }
 
@@ -94,36 +94,36 @@ package struct CopyVerification {
         for (index, stored) in copy.entries.enumerated() {
             report.entries += 1
             guard stored.isIntact else {
-                find("entry \(index)", "its bytes or its leaf hash were changed")
+                addFinding("entry \(index)", "its bytes or its leaf hash were changed")
                 (isFolded, isIntact) = (false, false)
                 continue
             }
             do {
                 let entry = try Entry(wireBytes: stored.bytes)
                 try signatures.check(entry, after: state)
-                tally(entry, index)
+                count(entry, index)
                 latest = max(latest, entry.at)
                 // After an invalid entry, what follows cannot be checked.
                 if isFolded { try state.apply(entry) }
             } catch let violation as LedgerViolation {
-                find("entry \(index)", violation.message)
+                addFinding("entry \(index)", violation.message)
                 isFolded = false
             } catch {
-                find("entry \(index)", "\(error)")
+                addFinding("entry \(index)", "\(error)")
                 isFolded = false
             }
         }
-        if copy.entries.isEmpty { find("ledger.sqlite", "the ledger is empty") }
+        if copy.entries.isEmpty { addFinding("ledger.sqlite", "the ledger is empty") }
     }
 
-    private mutating func tally(_ entry: Entry, _ index: Int) {
+    private mutating func count(_ entry: Entry, _ index: Int) {
         if let notice = entry.notice { addNote("entry \(index): \(notice)") }
         switch entry.body {
         case .modelRegistered(_, let model, _):
-            refer(to: BlobReference(digest: model.digest, byteCount: model.byteCount))
+            addReference(to: BlobReference(digest: model.digest, byteCount: model.byteCount))
         case .updateAccepted(let accepted):
             report.updates += 1
-            refer(
+            addReference(
                 to: BlobReference(
                     digest: accepted.update.manifest.update,
                     byteCount: accepted.update.manifest.updateByteCount
@@ -133,13 +133,13 @@ package struct CopyVerification {
         case .roundCommitted(let commit):
             report.rounds += 1
             referenced.formUnion(commit.result.blobs)
-            refer(to: BlobReference(digest: commit.result.model, byteCount: commit.result.modelByteCount))
-            commit.result.adapter.map { refer(to: $0) }
+            addReference(to: BlobReference(digest: commit.result.model, byteCount: commit.result.modelByteCount))
+            commit.result.adapter.map { addReference(to: $0) }
         default: break
         }
     }
 
-    private mutating func refer(to blob: BlobReference) {
+    private mutating func addReference(to blob: BlobReference) {
         referenced.insert(blob.digest)
         byteCounts[blob.digest] = blob.byteCount
     }
@@ -166,7 +166,7 @@ package struct CopyVerification {
                 ) {
                     addNote("\(witness.name) belongs to the history that entry \(loss.index) declares lost: \(error)")
                 } else {
-                    find(witness.name, "\(error)")
+                    addFinding(witness.name, "\(error)")
                 }
             }
         }
@@ -175,9 +175,9 @@ package struct CopyVerification {
     private mutating func checkTreeHead() {
         for entry in copy.entries { tree.append(leaf: MerkleTree.leafHash(entry.bytes)) }
         guard let genesis = state.genesis else {
-            return find("ledger.sqlite", "its tree head cannot be checked without the founding entry")
+            return addFinding("ledger.sqlite", "its tree head cannot be checked without the founding entry")
         }
-        guard let note = copy.treeHead else { return find("ledger.sqlite", "the tree head is missing") }
+        guard let note = copy.treeHead else { return addFinding("ledger.sqlite", "the tree head is missing") }
         do {
             let head = try SignedTreeHead(
                 note: note,
@@ -185,16 +185,16 @@ package struct CopyVerification {
                 key: genesis.logKey
             ).head
             guard head.size == tree.count else {
-                return find("tree head", "it covers \(head.size) entries, but the ledger holds \(tree.count)")
+                return addFinding("tree head", "it covers \(head.size) entries, but the ledger holds \(tree.count)")
             }
             guard head.root == tree.root || !isIntact else {
-                return find("tree head", "its root does not match the entries")
+                return addFinding("tree head", "its root does not match the entries")
             }
             guard head.time == nil || head.time == latest || !isFolded else {
-                return find("tree head", "its time is not the latest of the entries")
+                return addFinding("tree head", "its time is not the latest of the entries")
             }
         } catch {
-            find("tree head", "\(error)")
+            addFinding("tree head", "\(error)")
         }
     }
 
@@ -218,9 +218,9 @@ package struct CopyVerification {
                 logKey: genesis.logKey
             )
         } catch let error as LedgerError where error.code == .tampered && "\(error)".contains("file was changed") {
-            if isIntact { find("ledger.sqlite", error.message) }
+            if isIntact { addFinding("ledger.sqlite", error.message) }
         } catch {
-            find("ledger.seal", "\(error)")
+            addFinding("ledger.seal", "\(error)")
         }
     }
 
@@ -261,7 +261,7 @@ package struct CopyVerification {
                     case .damaged: Self.damage(store.byteCount(of: digest), byteCounts[digest])
                     default: "it cannot be read: \(error.message)"
                     }
-                find("blob \(digest.hex)", what)
+                addFinding("blob \(digest.hex)", what)
             }
         }
         progress(all.count, all.count)
@@ -290,12 +290,12 @@ package struct CopyVerification {
             switch try UpdateContents(plan.training, plan.compression, base: layout).inspect(manifest, in: store) {
             case .sound(let norm) where norm == accepted.norm: break
             case .sound(let norm):
-                find("entry \(index)", "its update has a norm of \(norm), but the entry says \(accepted.norm)")
+                addFinding("entry \(index)", "its update has a norm of \(norm), but the entry says \(accepted.norm)")
             case .unsound(let refusal):
-                find("entry \(index)", "its update does not match the entry: \(refusal.detail)")
-            case .unavailable(let reason): find("entry \(index)", "its update cannot be read: \(reason)")
+                addFinding("entry \(index)", "its update does not match the entry: \(refusal.detail)")
+            case .unavailable(let reason): addFinding("entry \(index)", "its update cannot be read: \(reason)")
             }
-        } catch { find("entry \(index)", "its update cannot be read: \(error)") }
+        } catch { addFinding("entry \(index)", "its update cannot be read: \(error)") }
     }
 
     private mutating func checkReleases() {
@@ -310,14 +310,14 @@ package struct CopyVerification {
                 try ReleaseProvenance.verify(release, cutting, entries: entries, roots: signatures.roots)
                 report.releases += 1
             } catch {
-                find("release \(cutting.name)", "\(error)")
+                addFinding("release \(cutting.name)", "\(error)")
             }
         }
         for name in (try? FileManager.default.contentsOfDirectory(atPath: copy.releasesPath).sorted()) ?? []
         where isFolded && !name.hasSuffix(ReleaseDirectory.draftSuffix)
             && !state.releases.contains(where: { $0.name.text == name })
         {
-            find("release \(name)", "it is not in the ledger")
+            addFinding("release \(name)", "it is not in the ledger")
         }
     }
 }

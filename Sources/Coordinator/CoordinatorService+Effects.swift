@@ -24,17 +24,17 @@ extension CoordinatorService {
         case .storeMissingHistory(let head): storeMissingHistory(head)
         case .inspect(let id, let update, let plan, let ended): inspect(id, update, plan, ended)
         case .publish(let id, let manifest, let inspection):
-            work(on: keeper) { .published(id, incoming.accept(manifest, inspection)) }
+            work(on: storeWriter) { .published(id, incoming.accept(manifest, inspection)) }
         case .compute(let task):
             let aggregation = RoundAggregation(blobs: blobs, threads: configuration.aggregationThreads)
             work(on: workers) { .computed(task, aggregation.attempt(task)) }
-        case .remove(let digests): keep { for digest in digests { blobs.remove(digest) } }
-        case .discard(let digest, let site): keep { incoming.remove(digest, of: site) }
+        case .remove(let digests): changeStore { for digest in digests { blobs.remove(digest) } }
+        case .discard(let digest, let site): changeStore { incoming.remove(digest, of: site) }
         case .sweep(let wasAbandoned): sweep(wasAbandoned: wasAbandoned)
         case .assign(let link, let assignment, let proof): links[link]?.send(assignment, provedBy: proof)
         case .close(let link): links[link]?.close()
         case .reply(let id, let answer): requests.removeValue(forKey: id)?.continuation.resume(returning: answer)
-        case .sitesChanged: knowSites()
+        case .sitesChanged: reserveConnections()
         case .wake(let alarm, let milliseconds): wake(alarm, milliseconds)
         case .cancel(let alarm): alarms.cancel(alarm)
         case .report(let observation): observe(observation)
@@ -47,8 +47,8 @@ extension CoordinatorService {
     }
 
     /// Runs `body` on the one thread that changes the shared store, without waiting for it.
-    private func keep(_ body: @escaping @Sendable () -> Void) {
-        keeper.submit { state in if state == .active { body() } }
+    private func changeStore(_ body: @escaping @Sendable () -> Void) {
+        storeWriter.submit { state in if state == .active { body() } }
     }
 
     private func read(_ body: @escaping @Sendable () throws -> ConsortiumState) {
@@ -60,7 +60,7 @@ extension CoordinatorService {
 
     private func storeMissingHistory(_ head: SignedTreeHead?) {
         let (path, log) = (files.missingHistory, log)
-        keep {
+        changeStore {
             do { try MissingHistoryFile(path: path).store(head) } catch { log.cannotStoreMissingHistory(path, error) }
         }
     }
@@ -95,7 +95,7 @@ extension CoordinatorService {
         spools.roundEnded()
         arrivedUpdates.roundEnded()
         let needed = sweeper.needsAll(wasAbandoned: wasAbandoned) ? driver.neededBlobs : nil
-        keep {
+        changeStore {
             do { log.swept(try sweeper.sweep(needed: needed).count) } catch { log.cannotSweep(error) }
         }
     }

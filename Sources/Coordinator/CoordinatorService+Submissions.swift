@@ -80,9 +80,9 @@ extension CoordinatorService {
     }
 
     @inline(never)
-    func beat(_ site: SiteID, _ heartbeat: Heartbeat, _ link: SiteLink) -> Timestamp {
+    func recordHeartbeat(_ site: SiteID, _ heartbeat: Heartbeat, _ link: SiteLink) -> Timestamp {
         let time = now()
-        driver.beat(site, link.id, heartbeat, at: time)
+        driver.recordHeartbeat(site, link.id, heartbeat, at: time)
         return time
     }
 }

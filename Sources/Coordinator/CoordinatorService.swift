@@ -31,7 +31,7 @@ package actor CoordinatorService {
     nonisolated let workers = NIOThreadPool(numberOfThreads: 4)
     /// For work that must happen in order: one thread writes the ledger, and another changes the shared blob store.
     nonisolated let writer = NIOThreadPool(numberOfThreads: 1)
-    nonisolated let keeper = NIOThreadPool(numberOfThreads: 1)
+    nonisolated let storeWriter = NIOThreadPool(numberOfThreads: 1)
     private nonisolated let clock: GuardedClock
     private let lock: DirectoryLock
 
@@ -125,7 +125,7 @@ package actor CoordinatorService {
         guard phase == .new else { return }
         phase = .running
         defer { phase = .stopped }
-        for pool in [workers, writer, keeper] { pool.start() }
+        for pool in [workers, writer, storeWriter] { pool.start() }
         let listener = Listener(
             contexts: reloading.contexts,
             consortium: configuration.consortium,
@@ -134,7 +134,7 @@ package actor CoordinatorService {
             logger: logger
         ) { [weak self] certificate, reason in await self?.refused(certificate, reason) }
         self.listener = listener
-        knowSites()
+        reserveConnections()
         logger.info(
             "coordinator starts",
             metadata: [
@@ -188,7 +188,7 @@ package actor CoordinatorService {
         phase = .stopping
         alarms.cancelAll()
         await readDurable { _ in }
-        for pool in [keeper, workers, writer] { try? await pool.shutdownGracefully() }
+        for pool in [storeWriter, workers, writer] { try? await pool.shutdownGracefully() }
     }
 
     /// Closes the ledger and stores the hash of its file, so that an audit of a copy detects any changed byte.
@@ -214,8 +214,8 @@ package actor CoordinatorService {
     }
 
     /// Reserves connections for the campaign's sites, in case few are left.
-    func knowSites() {
-        listener?.know(
+    func reserveConnections() {
+        listener?.addKnownPeers(
             (driver.machine.state.campaign?.plan.sites ?? []).map {
                 Principal(consortium: configuration.consortium, role: .site($0))
             }
@@ -257,5 +257,5 @@ package actor CoordinatorService {
         return numbers
     }
 
-    func saw(_ site: SiteID) { seenSites.insert(site) }
+    func recordSeen(_ site: SiteID) { seenSites.insert(site) }
 }

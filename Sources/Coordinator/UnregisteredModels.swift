@@ -29,15 +29,15 @@ package struct UnregisteredModels {
         }
         var replaced: [Digest] = []
         if arrivals.count(where: { $0.sender == sender }) >= CoordinatorLimits.arrivingModelsPerOperator {
-            replaced.append(try giveUp { $0.sender == sender })
+            replaced.append(try removeOldest { $0.sender == sender })
         } else if arrivals.count >= CoordinatorLimits.arrivingModels {
-            replaced.append(try giveUp { _ in true })
+            replaced.append(try removeOldest { _ in true })
         }
         arrivals.append(Arrival(digest: digest, sender: sender, senders: 1))
         return replaced
     }
 
-    private mutating func giveUp(_ isCandidate: (Arrival) -> Bool) throws(Refusal) -> Digest {
+    private mutating func removeOldest(_ isCandidate: (Arrival) -> Bool) throws(Refusal) -> Digest {
         guard let index = arrivals.firstIndex(where: { $0.senders == 0 && isCandidate($0) }) else {
             throw Refusal(
                 .limit,

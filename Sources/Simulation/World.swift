@@ -71,10 +71,10 @@ final class World {
             now = max(now, next.time)
             next.action()
             steps += 1
-            buryTheDead()
+            stopFailedNodes()
             if let failure = checker.afterStep() { return failure }
             if checker.isOver { return checker.atTheEnd() }
-            if steps > Self.maximumSteps || now > scenario.faultsEnd + Checker.patience {
+            if steps > Self.maximumSteps || now > scenario.faultsEnd + Checker.timeLimit {
                 return Failure(
                     """
                     the campaign does not end: \(coordinator.description); \
@@ -92,7 +92,7 @@ final class World {
     }
 
     /// Stops a node whose disk failed in the middle of an operation.
-    private func buryTheDead() {
+    private func stopFailedNodes() {
         if coordinator.node.disk.isDead { coordinator.crash(power: chance(0.5)) }
         for site in sites where site.node.disk.isDead { site.crash(power: chance(0.5)) }
     }

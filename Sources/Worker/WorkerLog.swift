@@ -21,7 +21,7 @@ struct WorkerLog: Sendable {
             )
         case .notConnected(let failure):
             logger.warning("not connected", metadata: ["reason": "\(failure.reason)", "hint": "\(failure.hint)"])
-        case .wentOnAfterLoss(let loss):
+        case .continuedAfterLoss(let loss):
             logger.warning(
                 "continuing after a declared loss",
                 metadata: ["reason": "\(loss.reason)", "by": "\(loss.declaredBy)"]

@@ -12,46 +12,46 @@ import Wire
 extension WorkerService {
     // MARK: Memory and outbox
 
-    func judge(_ id: LinkID, _ welcome: Welcome) {
-        remember(id) { [memory] in
+    func compareHistory(_ id: LinkID, _ welcome: Welcome) {
+        withMemory(id) { [memory] in
             try memory.pin(welcome.logKey)
-            let verdict = try memory.judge(welcome)
-            return .judged(id, verdict, receipts: memory.receipts(for: verdict))
+            let verdict = try memory.compareHistory(welcome)
+            return .historyCompared(id, verdict, receipts: memory.receipts(for: verdict))
         }
     }
 
-    func goOn(_ id: LinkID, _ welcome: Welcome) {
-        remember(id) { [memory] in
-            try memory.goOn(after: welcome)
-            return .wentOn(id)
+    func continueAfterLoss(_ id: LinkID, _ welcome: Welcome) {
+        withMemory(id) { [memory] in
+            try memory.continueAfterLoss(welcome)
+            return .continuedAfterLoss(id)
         }
     }
 
     func admit(_ id: LinkID, _ assignment: Assignment, _ logKey: [UInt8]) {
         let site = identity.site
-        remember(id) { [memory] in
+        withMemory(id) { [memory] in
             let admitted = memory.admitted(assignment, site: site, logKey: logKey)
             return .admitted(id, admitted, isAsSent: admitted == assignment)
         }
     }
 
     /// Runs an operation of the ledger memory in order; if it fails, the connection is ended.
-    private func remember(_ id: LinkID, _ body: @escaping @Sendable () throws -> WorkerEvent) {
-        keeper.submit { [inbox] in
+    private func withMemory(_ id: LinkID, _ body: @escaping @Sendable () throws -> WorkerEvent) {
+        storageQueue.submit { [inbox] in
             do { inbox.yield(try body()) } catch { inbox.yield(.memoryFailed(id, WorkerFailure(error))) }
         }
     }
 
     /// Changes the ledger memory before its next operation.
-    func keep(_ id: LinkID?, _ body: @escaping @Sendable () throws -> Void) {
-        keeper.submit { [inbox] in
+    func changeMemory(_ id: LinkID?, _ body: @escaping @Sendable () throws -> Void) {
+        storageQueue.submit { [inbox] in
             do { try body() } catch { if let id { inbox.yield(.memoryFailed(id, WorkerFailure(error))) } }
         }
     }
 
     func keepReceipt(_ receipt: Receipt, _ proof: [Digest], _ update: SignedUpdate, _ logKey: [UInt8]) {
         let (consortium, key) = (configuration.consortium, update.manifest.key)
-        keeper.submit { [memory, inbox] in
+        storageQueue.submit { [memory, inbox] in
             do {
                 try receipt.verify(consortium: consortium, logKey: logKey, update: update)
                 try memory.keep(receipt, consistencyProof: proof, of: update, logKey: logKey)
@@ -66,7 +66,7 @@ extension WorkerService {
     /// may have ended, and the ledger keeps the certificate for auditors.
     func prepareSubmission(_ id: LinkID, _ update: SignedUpdate) {
         let (identity, logger) = (identity, logger)
-        keeper.submit { [memory, outbox, inbox] in
+        storageQueue.submit { [memory, outbox, inbox] in
             do {
                 var current = update
                 if update.certificate != identity.chain[0].der {
@@ -85,7 +85,7 @@ extension WorkerService {
     }
 
     func clearOutbox(_ update: SignedUpdate) {
-        keeper.submit { [memory, outbox, publisher] in
+        storageQueue.submit { [memory, outbox, publisher] in
             if !memory.hasReceipt(of: update) { publisher.discarded(round: update.manifest.key.round) }
             outbox.clear()
         }
@@ -113,7 +113,7 @@ extension WorkerService {
 
     func prepare(_ task: TrainingTask, _ trained: TrainedUpdate) {
         let (identity, time) = (identity, clock())
-        keeper.submit { [outbox, trainer, publisher, inbox] in
+        storageQueue.submit { [outbox, trainer, publisher, inbox] in
             do {
                 let manifest = UpdateManifest(
                     campaign: task.campaign,
@@ -193,7 +193,7 @@ extension WorkerService {
     /// Removes all blobs except one model, its adapter and one update. The others can be fetched again, or the
     /// coordinator has them.
     func removeModels(keeping kept: [Digest], update: Digest?) {
-        keeper.submit { [blobs] in
+        storageQueue.submit { [blobs] in
             for digest in (try? blobs.all()) ?? [] where !kept.contains(digest) && digest != update {
                 blobs.remove(digest)
             }

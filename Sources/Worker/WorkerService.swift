@@ -34,7 +34,7 @@ package actor WorkerService {
     /// The threads for blocking work: training, hashing, reading.
     nonisolated let workers: NIOThreadPool
     /// The queue for work that must be done in order: the ledger memory and the outbox.
-    nonisolated let keeper: SerialQueue
+    nonisolated let storageQueue: SerialQueue
     nonisolated let clock: @Sendable () -> Timestamp
     private var lock: DirectoryLock?
 
@@ -49,10 +49,10 @@ package actor WorkerService {
     var askedAt = ContinuousClock.now
     var answeredAt = ContinuousClock.now
     var receiptCount: Int { memory.receiptCount }
-    private var linking = JobLane()
+    private var connectionJob = RestartableJob()
     /// Transfers run one at a time: two would replace each other at the coordinator, and write the same file.
-    private var carrying = JobLane()
-    private var learning = JobLane()
+    private var transferJob = RestartableJob()
+    private var trainingJob = RestartableJob()
     private var phase = Phase.new
     private let done: AsyncStream<Void>
     private nonisolated let finish: AsyncStream<Void>.Continuation
@@ -98,7 +98,7 @@ package actor WorkerService {
             self.workers = NIOThreadPool(numberOfThreads: 3)
             self.workers.start()
         }
-        keeper = SerialQueue(self.workers)
+        storageQueue = SerialQueue(self.workers)
         dialer = identity.dialer(configuration, reloading.contexts)
         publisher = UpdatePublisher(
             site: identity.site,
@@ -193,9 +193,9 @@ package actor WorkerService {
         phase = .stopping
         training.stop()
         alarms.cancelAll()
-        for lane in [linking, carrying, learning] { lane.cancel() }
-        for lane in [linking, carrying, learning] { await lane.end() }
-        try? await keeper.run {}
+        for job in [connectionJob, transferJob, trainingJob] { job.cancel() }
+        for job in [connectionJob, transferJob, trainingJob] { await job.end() }
+        try? await storageQueue.run {}
     }
 
     // MARK: Events and effects
@@ -219,23 +219,24 @@ package actor WorkerService {
         case .wake(let alarm, let milliseconds, let jitter):
             wake(alarm, milliseconds + (jitter > 0 ? Int.random(in: 0...jitter) : 0))
         case .cancel(let alarm): alarms.cancel(alarm)
-        case .dial: linking.begin { await self.connect() }
+        case .dial: connectionJob.begin { await self.connect() }
         case .close(let id): if link?.id == id { link?.close() }
         case .send(let id, let message, let number): if link?.id == id { link?.send(message, id: number) }
-        case .judge(let id, let welcome): judge(id, welcome)
-        case .setAside(let name): keep(link?.id) { [memory] in try memory.setAside(name) }
-        case .goOn(let id, let welcome): goOn(id, welcome)
-        case .storeLoss(let loss): keep(link?.id) { [memory] in try memory.storeProposed(loss) }
+        case .compareHistory(let id, let welcome): compareHistory(id, welcome)
+        case .setAside(let name): changeMemory(link?.id) { [memory] in try memory.setAside(name) }
+        case .continueAfterLoss(let id, let welcome): continueAfterLoss(id, welcome)
+        case .storeLoss(let loss): changeMemory(link?.id) { [memory] in try memory.storeProposed(loss) }
         case .admit(let id, let assignment, let logKey): admit(id, assignment, logKey)
-        case .download(let number, let blob, let task): carrying.begin { await self.download(number, blob, of: task) }
-        case .upload(let number, let update): carrying.begin { await self.upload(number, update) }
-        case .keepModel(let number, let end, let model): carrying.begin { await self.keepModel(number, end, model) }
-        case .endTransfer: carrying.cancel()
+        case .download(let number, let blob, let task):
+            transferJob.begin { await self.download(number, blob, of: task) }
+        case .upload(let number, let update): transferJob.begin { await self.upload(number, update) }
+        case .keepModel(let number, let end, let model): transferJob.begin { await self.keepModel(number, end, model) }
+        case .endTransfer: transferJob.cancel()
         case .removeModels(let kept): removeModels(keeping: kept, update: driver.pending?.manifest.update)
-        case .train(let task): learning.begin { await self.train(task) }
+        case .train(let task): trainingJob.begin { await self.train(task) }
         case .stopTraining: training.stop()
         case .prepare(let task, let update): prepare(task, update)
-        case .forgetTraining(let round): keeper.submit { [publisher] in publisher.discarded(round: round) }
+        case .forgetTraining(let round): storageQueue.submit { [publisher] in publisher.discarded(round: round) }
         case .prepareSubmission(let id, let update): prepareSubmission(id, update)
         case .keepReceipt(let receipt, let proof, let update, let logKey): keepReceipt(receipt, proof, update, logKey)
         case .clearOutbox(let update): clearOutbox(update)

@@ -76,7 +76,7 @@ import Testing
 
     @Test func placesAreKeptForPeersThatAreKnown() throws {
         var admission = admission(connections: 8, kept: 4)
-        admission.know([site("osaka")])
+        admission.addKnownPeers([site("osaka")])
         for index in 0..<4 { #expect(try admit(&admission, site("new\(index)")) == nil) }
         #expect(try admit(&admission, site("new4"))?.contains("reserved for known peers") == true)
         // One peer is known by name, the other because it was admitted before.

@@ -87,13 +87,13 @@ import Wire
         let whole = try models(6), older = try models(3), other = try models(9, seed: 7)
         let first = try memory()
         try first.pin(logKey)
-        #expect(try first.judge(welcome(older)) == .extends)
-        #expect(try first.judge(welcome(whole, extending: 4)) == .extends)
+        #expect(try first.compareHistory(welcome(older)) == .extends)
+        #expect(try first.compareHistory(welcome(whole, extending: 4)) == .extends)
         for memory in [first, try memory()] {
             #expect(memory.treeHead == whole.head.note)
-            #expect(try memory.judge(welcome(older)) == .isBehind(seen: 7, theirs: 4))
-            #expect(try memory.judge(welcome(other, extending: 7)) == .isBehind(seen: 7, theirs: 10))
-            #expect(try memory.judge(welcome(whole, extending: 7)) == .extends)
+            #expect(try memory.compareHistory(welcome(older)) == .isBehind(seen: 7, theirs: 4))
+            #expect(try memory.compareHistory(welcome(other, extending: 7)) == .isBehind(seen: 7, theirs: 10))
+            #expect(try memory.compareHistory(welcome(whole, extending: 7)) == .extends)
         }
         #expect(throws: WorkerError.self) {
             let silent = Welcome(
@@ -105,7 +105,7 @@ import Wire
                 logKey: try logKey,
                 logKeySignature: []
             )
-            _ = try first.judge(silent)
+            _ = try first.compareHistory(silent)
         }
     }
 
@@ -113,7 +113,7 @@ import Wire
         let whole = try models(6)
         let first = try memory()
         try first.pin(logKey)
-        _ = try first.judge(welcome(try models(3)))
+        _ = try first.compareHistory(welcome(try models(3)))
         try first.keep(
             whole.receipt(of: 5),
             consistencyProof: whole.consistencyProof(from: 4),
@@ -128,7 +128,7 @@ import Wire
         let whole = try models(6), other = try ledger((0..<9).map { model($0, 1) })
         let memory = try memory()
         try memory.pin(logKey)
-        _ = try memory.judge(welcome(whole))
+        _ = try memory.compareHistory(welcome(whole))
         for fork in [other, try models(3)] {
             for proof in [[], other.consistencyProof(from: 7)] {
                 #expect(throws: WorkerError.self) {
@@ -146,7 +146,7 @@ import Wire
         let whole = try models(6)
         let memory = try memory()
         try memory.pin(logKey)
-        _ = try memory.judge(welcome(whole))
+        _ = try memory.compareHistory(welcome(whole))
         let declaration = LossDeclaration(
             lostTreeHead: whole.head.note,
             keptEntries: 1,
@@ -154,7 +154,7 @@ import Wire
             declaredBy: "operator/o"
         )
         let elsewhere = try ledger([.lossDeclared(declaration)], at: 1)
-        guard case .isBehind = try memory.judge(welcome(try models(3), loss: elsewhere.receipt(of: 1))) else {
+        guard case .isBehind = try memory.compareHistory(welcome(try models(3), loss: elsewhere.receipt(of: 1))) else {
             throw Failed()
         }
     }
@@ -230,7 +230,7 @@ import Wire
         let whole = try models(6)
         let first = try memory()
         try first.pin(logKey)
-        _ = try first.judge(welcome(whole))
+        _ = try first.compareHistory(welcome(whole))
         try first.keep(whole.receipt(of: 5), consistencyProof: [], of: update(1), logKey: logKey)
         let before = try files()
         let declaration = LossDeclaration(
@@ -241,16 +241,18 @@ import Wire
         )
         let restored = try ledger((0..<3).map { model($0, 0) } + [.lossDeclared(declaration)], at: 1)
         let answer = try welcome(restored, loss: restored.receipt(of: 4))
-        guard case .lossDeclared(let loss) = try first.judge(answer) else { throw Failed() }
+        guard case .lossDeclared(let loss) = try first.compareHistory(answer) else { throw Failed() }
         #expect(!loss.isAccepted && loss.declaration == declaration)
         try first.storeProposed(loss)
         #expect(try memory().proposedLosses() == [loss])
         try first.accept(loss)
         let second = try memory()
         #expect(try second.proposedLosses().isEmpty)
-        guard case .lossDeclared(let accepted) = try second.judge(answer), accepted.isAccepted else { throw Failed() }
+        guard case .lossDeclared(let accepted) = try second.compareHistory(answer), accepted.isAccepted else {
+            throw Failed()
+        }
         for held in second.receipts(from: 4) { try second.setAside(held.name) }
-        try second.goOn(after: answer)
+        try second.continueAfterLoss(answer)
         #expect(try memory().treeHead == restored.head.note)
         let after = try files()
         #expect(before.values.allSatisfy { bytes in after.values.contains(bytes) })
@@ -267,17 +269,19 @@ import Wire
         )
         let restored = try ledger([.lossDeclared(declaration), model(Int(time), 1), model(Int(time) + 1, 1)], at: time)
         let loss = try restored.receipt(of: 1)
-        guard case .lossDeclared(let declared) = try memory.judge(welcome(restored, loss: loss)) else { throw Failed() }
+        guard case .lossDeclared(let declared) = try memory.compareHistory(welcome(restored, loss: loss)) else {
+            throw Failed()
+        }
         try memory.accept(declared)
         for held in memory.receipts() where held.receipt.index > 0 { try memory.setAside(held.name) }
-        try memory.goOn(after: welcome(restored, loss: loss))
+        try memory.continueAfterLoss(welcome(restored, loss: loss))
         return (loss, restored)
     }
 
     @Test func oneDeclarationExcusesNoLaterRollback() throws {
         let memory = try memory()
         try memory.pin(logKey)
-        _ = try memory.judge(welcome(try models(40)))
+        _ = try memory.compareHistory(welcome(try models(40)))
         let (loss, restored) = try afterALoss(memory, time: 1)
         // Restored again, including the declaration: the entries that the site has seen since are missing.
         try memory.keep(restored.receipt(of: 3), consistencyProof: [], of: update(1), logKey: logKey)
@@ -295,8 +299,10 @@ import Wire
             at: 1
         )
         for memory in [memory, try self.memory()] {
-            guard case .isBehind = try memory.judge(welcome(again, loss: loss)) else { throw Failed() }
-            guard case .isBehind = try memory.judge(welcome(again, loss: again.receipt(of: 1))) else { throw Failed() }
+            guard case .isBehind = try memory.compareHistory(welcome(again, loss: loss)) else { throw Failed() }
+            guard case .isBehind = try memory.compareHistory(welcome(again, loss: again.receipt(of: 1))) else {
+                throw Failed()
+            }
         }
         // A declaration with a later time is another one, which the engineer must accept again.
         _ = try afterALoss(memory, time: 2)
@@ -307,7 +313,7 @@ import Wire
         let memory = try memory()
         try memory.pin(logKey)
         let first = try models(6)
-        _ = try memory.judge(welcome(first))
+        _ = try memory.compareHistory(welcome(first))
         try memory.keep(first.receipt(of: 3), consistencyProof: [], of: update(1), logKey: logKey)
         let (_, second) = try afterALoss(memory, time: 1)
         try memory.keep(second.receipt(of: 3), consistencyProof: [], of: update(1), logKey: logKey)

@@ -55,16 +55,15 @@ import Wire
         var driver = WorkerDriver(outbox: outbox)
         _ = driver.handle(.started)
         _ = driver.handle(.connected(link, welcome))
-        let effects = driver.handle(.judged(link, .extends, receipts: []))
+        let effects = driver.handle(.historyCompared(link, .extends, receipts: []))
         return (driver, effects)
     }
 
     @Test func aTaskIsFollowedFromItsModelToItsReceipt() throws {
         var (driver, _) = opened()
         let assignment = Assignment.train(task)
-        #expect(
-            driver.handle(.heard(link, ServerFrame(inReplyTo: 0, .assignment(assignment)))).admissions == [assignment]
-        )
+        let received = driver.handle(.received(link, ServerFrame(inReplyTo: 0, .assignment(assignment))))
+        #expect(received.admissions == [assignment])
         var effects = driver.handle(.admitted(link, assignment, isAsSent: true))
         // The model is fetched first, then the adapter.
         #expect(effects.downloads.map(\.1.digest) == [task.model.digest])
@@ -90,7 +89,7 @@ import Wire
         effects = driver.handle(.readyToSubmit(link, signed, seenEntries: 3))
         let (message, number) = try #require(effects.messages.first)
         guard case .submitUpdate(_, seenEntries: 3) = message else { return _ = Issue.record("\(message)") }
-        effects = driver.handle(.heard(link, ServerFrame(inReplyTo: number, .receipt(receipt(4).receipt))))
+        effects = driver.handle(.received(link, ServerFrame(inReplyTo: number, .receipt(receipt(4).receipt))))
         guard case .keepReceipt? = effects.last else { return _ = Issue.record("\(effects)") }
         #expect(driver.pending != nil, "the update stays until its receipt is on the disk")
         effects = driver.handle(.receiptKept(task.key, entry: 4))
@@ -100,11 +99,11 @@ import Wire
     @Test func nothingIsDoneForACoordinatorBeforeItsLedgerIsJudged() throws {
         var driver = WorkerDriver(outbox: update())
         _ = driver.handle(.started)
-        guard case .judge? = driver.handle(.connected(link, welcome)).first else {
+        guard case .compareHistory? = driver.handle(.connected(link, welcome)).first else {
             return _ = Issue.record("no judgement")
         }
-        #expect(driver.handle(.heard(link, ServerFrame(inReplyTo: 0, .assignment(.train(task))))).isEmpty)
-        let effects = driver.handle(.judged(link, .extends, receipts: []))
+        #expect(driver.handle(.received(link, ServerFrame(inReplyTo: 0, .assignment(.train(task))))).isEmpty)
+        let effects = driver.handle(.historyCompared(link, .extends, receipts: []))
         // The waiting update is submitted, and the assignment that was held back is checked.
         #expect(effects.contains { if case .prepareSubmission = $0 { true } else { false } })
         #expect(effects.admissions == [.train(task)])
@@ -114,12 +113,14 @@ import Wire
         var driver = WorkerDriver(outbox: update())
         _ = driver.handle(.started)
         _ = driver.handle(.connected(link, welcome))
-        var effects = driver.handle(.judged(link, .isBehind(seen: 7, theirs: 5), receipts: [receipt(5), receipt(6)]))
+        var effects = driver.handle(
+            .historyCompared(link, .isBehind(seen: 7, theirs: 5), receipts: [receipt(5), receipt(6)])
+        )
         for index in [5, 6] as [UInt64] {
             let (message, number) = try #require(effects.messages.first)
             guard case .presentReceipt(let shown) = message else { return _ = Issue.record("\(message)") }
             #expect(shown.index == index && effects.messages.count == 1)
-            effects = driver.handle(.heard(link, ServerFrame(inReplyTo: number, .receiptSeen(isHeld: false))))
+            effects = driver.handle(.received(link, ServerFrame(inReplyTo: number, .receiptSeen(isHeld: false))))
         }
         guard case .goodbye? = effects.messages.first?.0 else { return _ = Issue.record("\(effects)") }
         #expect(effects.contains { if case .close(link) = $0 { true } else { false } })
@@ -137,15 +138,18 @@ import Wire
             entry: receipt(9).receipt,
             isAccepted: true
         )
-        var effects = driver.handle(.judged(link, .lossDeclared(loss), receipts: [receipt(4), receipt(6)]))
-        effects = driver.handle(.heard(link, ServerFrame(inReplyTo: effects.messages[0].1, .receiptSeen(isHeld: true))))
+        var effects = driver.handle(.historyCompared(link, .lossDeclared(loss), receipts: [receipt(4), receipt(6)]))
+        effects = driver.handle(
+            .received(link, ServerFrame(inReplyTo: effects.messages[0].1, .receiptSeen(isHeld: true)))
+        )
         #expect(!effects.contains { if case .setAside = $0 { true } else { false } })
         effects = driver.handle(
-            .heard(link, ServerFrame(inReplyTo: effects.messages[0].1, .receiptSeen(isHeld: false)))
+            .received(link, ServerFrame(inReplyTo: effects.messages[0].1, .receiptSeen(isHeld: false)))
         )
         #expect(effects.contains { if case .setAside("r6") = $0 { true } else { false } })
-        #expect(effects.contains { if case .goOn(link, _) = $0 { true } else { false } } && !driver.machine.isConnected)
-        _ = driver.handle(.wentOn(link))
+        #expect(effects.contains { if case .continueAfterLoss(link, _) = $0 { true } else { false } })
+        #expect(!driver.machine.isConnected)
+        _ = driver.handle(.continuedAfterLoss(link))
         #expect(driver.machine.isConnected)
     }
 
@@ -157,10 +161,10 @@ import Wire
         #expect(effects.contains { if case .wake(.connect, _, _) = $0 { true } else { false } })
         let next = LinkID(2)
         _ = driver.handle(.connected(next, welcome))
-        effects = driver.handle(.judged(next, .extends, receipts: []))
+        effects = driver.handle(.historyCompared(next, .extends, receipts: []))
         #expect(effects.contains { if case .prepareSubmission(next, _) = $0 { true } else { false } })
         // An answer to a request on the previous connection is ignored.
-        #expect(driver.handle(.heard(next, ServerFrame(inReplyTo: 2, .receipt(receipt(4).receipt)))).isEmpty)
+        #expect(driver.handle(.received(next, ServerFrame(inReplyTo: 2, .receipt(receipt(4).receipt)))).isEmpty)
     }
 
     @Test func aTaskWaitsBetweenAFailureAndTheNextTry() throws {

@@ -71,13 +71,13 @@ extension CoordinatorDriver {
 
     mutating func inspected(_ id: RequestID, _ inspection: Inspection, at now: Timestamp) {
         guard let submission = submissions[id] else { return }
-        guard case .sound = inspection else { return judge(id, inspection, at: now) }
+        guard case .sound = inspection else { return decideSubmission(id, inspection, at: now) }
         // Publish the blob before its entry is written, so that no entry names a missing blob.
         published.insert(submission.update.manifest.update)
         turn.prompt.append(.publish(id, submission.update.manifest, inspection))
     }
 
-    mutating func judge(_ id: RequestID, _ inspection: Inspection, at now: Timestamp) {
+    mutating func decideSubmission(_ id: RequestID, _ inspection: Inspection, at now: Timestamp) {
         guard let submission = submissions.removeValue(forKey: id) else { return }
         let digest = submission.update.manifest.update
         if !submissions.values.contains(where: { $0.update.manifest.update == digest }) { published.remove(digest) }

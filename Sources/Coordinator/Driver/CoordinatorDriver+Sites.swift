@@ -72,8 +72,8 @@ extension CoordinatorDriver {
     }
 
     /// A heartbeat decides nothing, so it need not wait for the disk.
-    package mutating func beat(_ site: SiteID, _ link: LinkID, _ heartbeat: Heartbeat, at now: Timestamp) {
+    package mutating func recordHeartbeat(_ site: SiteID, _ link: LinkID, _ heartbeat: Heartbeat, at now: Timestamp) {
         guard sites[site]?.link == link else { return }
-        sites[site]?.beat(heartbeat, at: now)
+        sites[site]?.record(heartbeat, at: now)
     }
 }

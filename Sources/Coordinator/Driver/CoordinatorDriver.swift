@@ -173,7 +173,7 @@ package struct CoordinatorDriver: Sendable {
         case .left(let site, let link): left(site, link, at: now)
         case .asked(let id, let request): answer(id, request, at: now)
         case .inspected(let id, let inspection): inspected(id, inspection, at: now)
-        case .published(let id, let inspection): judge(id, inspection, at: now)
+        case .published(let id, let inspection): decideSubmission(id, inspection, at: now)
         case .computed(let task, let outcome): computed(task, outcome, at: now)
         case .due(let alarm): due(alarm, at: now)
         case .appended, .appendFailed, .read, .readFailed: break

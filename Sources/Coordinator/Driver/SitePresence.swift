@@ -18,7 +18,7 @@ package struct SitePresence: Sendable {
         lastSeen = time
     }
 
-    mutating func beat(_ heartbeat: Heartbeat, at time: Timestamp) {
+    mutating func record(_ heartbeat: Heartbeat, at time: Timestamp) {
         // A loss that a site reports while it has no update in hand belongs to an earlier round, perhaps of another
         // campaign.
         let isOfRound = heartbeat.localLoss != 0 && [.training, .uploading, .submitting].contains(heartbeat.activity)

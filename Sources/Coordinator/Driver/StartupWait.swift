@@ -10,7 +10,7 @@ import Federation
 package struct StartupWait: Equatable, Sendable {
     package let end: Timestamp
     private var connected: Set<SiteID> = []
-    private var isPatient = true
+    private var needsAll = true
 
     /// Returns `nil` if no campaign is running: then nothing is decided unless an operator asks for it.
     package init?(
@@ -26,12 +26,12 @@ package struct StartupWait: Equatable, Sendable {
     package mutating func recordConnection(of site: SiteID) { connected.insert(site) }
 
     /// Makes a quorum sufficient from here on.
-    package mutating func acceptQuorum() { isPatient = false }
+    package mutating func acceptQuorum() { needsAll = false }
 
     /// - Parameter campaign: The open campaign; it cannot change during the wait.
     package func isOver(_ campaign: CampaignState?) -> Bool {
         guard let campaign, campaign.end == nil else { return true }
         let count = connected.intersection(campaign.plan.sites).count
-        return count == campaign.plan.sites.count || !isPatient && count >= campaign.plan.quorum
+        return count == campaign.plan.sites.count || !needsAll && count >= campaign.plan.quorum
     }
 }

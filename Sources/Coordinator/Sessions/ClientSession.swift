@@ -49,7 +49,7 @@ struct ClientSession {
             throw Refusal(.invalid, "the first message must be a hello, not \(frame.message.name)")
         }
         let version = try await version(hello)
-        if let site = connection.peer.site { await service.saw(site) }
+        if let site = connection.peer.site { await service.recordSeen(site) }
         switch (connection.peer.role, hello.purpose) {
         case (.site(let site), .control):
             let (welcome, isRecovery) = try await service.greet(hello, version: version, site: site)

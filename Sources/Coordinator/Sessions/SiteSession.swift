@@ -57,7 +57,7 @@ struct SiteSession: ConnectionSession {
     private func answer(_ message: ClientMessage, _ link: SiteLink) async throws -> ServerMessage? {
         switch message {
         case .heartbeat(let heartbeat):
-            return .heartbeatSeen(await service.beat(site, heartbeat, link))
+            return .heartbeatSeen(await service.recordHeartbeat(site, heartbeat, link))
         case .submitUpdate(let update, let seenEntries):
             return try await service.submit(
                 update,

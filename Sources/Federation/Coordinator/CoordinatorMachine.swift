@@ -120,7 +120,7 @@ public struct CoordinatorMachine: Sendable {
         if manifest.site == sender, let place = state.place(of: manifest) {
             return [.answer(sender, .accepted(index: place.index))]
         }
-        switch judge(submission, at: now) {
+        switch decide(on: submission, at: now) {
         case .accept(let accepted):
             return record(.updateAccepted(accepted), answering: sender, .accepted(index: state.entryCount), at: now)
         case .refuse(let refusal, let recorded?):
@@ -130,7 +130,7 @@ public struct CoordinatorMachine: Sendable {
         }
     }
 
-    private func judge(_ submission: Submission, at now: Timestamp) -> RoundState.Judgement {
+    private func decide(on submission: Submission, at now: Timestamp) -> RoundState.Decision {
         guard let campaign = state.campaign else {
             return .refuse(UpdateRefusal(.wrongRound, "no round is open"), recorded: nil)
         }
@@ -138,7 +138,7 @@ public struct CoordinatorMachine: Sendable {
             return .refuse(UpdateRefusal(.late, "\(campaign.plan.campaign) has ended"), recorded: nil)
         }
         guard campaign.pause == nil else { return .postpone(campaign.pauseReason) }
-        return campaign.round.judge(checked(submission), at: now)
+        return campaign.round.decide(on: checked(submission), at: now)
     }
 
     /// Refuses an update whose digest the ledger already names for something else. This is checked here and not in the

@@ -107,7 +107,7 @@ extension RoundState {
     // MARK: Updates
 
     /// The decision about an update, and what the ledger records about it.
-    enum Judgement: Equatable {
+    enum Decision: Equatable {
         case accept(AcceptedUpdate)
         /// `recorded` is what the ledger keeps of it; `nil` if nothing.
         case refuse(UpdateRefusal, recorded: RefusedUpdate?)
@@ -115,7 +115,7 @@ extension RoundState {
         case postpone(String)
     }
 
-    func judge(_ submission: Submission, at now: Timestamp) -> Judgement {
+    func decide(on submission: Submission, at now: Timestamp) -> Decision {
         let manifest = submission.update.manifest
         switch verdict(on: manifest, from: submission.sender, at: now) {
         case .refused(let refusal): return refuse(submission, refusal)
@@ -139,7 +139,7 @@ extension RoundState {
         }
     }
 
-    private func refuse(_ submission: Submission, _ refusal: UpdateRefusal) -> Judgement {
+    private func refuse(_ submission: Submission, _ refusal: UpdateRefusal) -> Decision {
         let sender = submission.sender
         // A blob that has not arrived yet is not the site's fault.
         guard case .collecting(let collection) = phase, refusal.reason != .blobMissing,

@@ -17,14 +17,14 @@ enum DescriptorWriter {
         }
     }
 
-    /// `patience`: milliseconds to wait for a reader that does not read; `nil`: without limit.
-    static func write(_ text: String, to descriptor: Int32, patience: Int32? = nil) -> Failure? {
+    /// `timeout`: milliseconds to wait for a reader that does not read; `nil`: without limit.
+    static func write(_ text: String, to descriptor: Int32, timeout: Int32? = nil) -> Failure? {
         let bytes = Array(text.utf8)
         var done = 0
         while done < bytes.count {
-            if let patience, !isWritable(descriptor, patience) { return Failure(code: EAGAIN, writtenBytes: done) }
+            if let timeout, !isWritable(descriptor, timeout) { return Failure(code: EAGAIN, writtenBytes: done) }
             // A writable pipe has room for this many bytes.
-            let part = bytes[done...].prefix(patience == nil ? .max : Int(PIPE_BUF))
+            let part = bytes[done...].prefix(timeout == nil ? .max : Int(PIPE_BUF))
             let (count, code) = part.withUnsafeBytes { pointer -> (Int, Int32) in
                 let count = Glibc.write(descriptor, pointer.baseAddress, pointer.count)
                 return (count, errno)
@@ -37,7 +37,7 @@ enum DescriptorWriter {
             switch count < 0 ? code : EIO {
             case EINTR: continue
             // Another program may have made the shared terminal or pipe non-blocking.
-            case EAGAIN where patience == nil: _ = isWritable(descriptor, -1)
+            case EAGAIN where timeout == nil: _ = isWritable(descriptor, -1)
             case let code: return Failure(code: code, writtenBytes: done)
             }
         }

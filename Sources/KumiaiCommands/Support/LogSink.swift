@@ -23,7 +23,7 @@ final class LogSink: Sendable {
     private static let burst = 5000.0
     private static let linesPerSecond = 200.0
     /// How long a line waits for a reader that does not read, such as a stopped pager; the next lines do not wait.
-    private static let patienceMilliseconds: Int32 = 200
+    private static let timeoutMilliseconds: Int32 = 200
 
     let path: String?
     private let state: NIOLockedValueBox<State>
@@ -87,7 +87,7 @@ final class LogSink: Sendable {
             let failure = DescriptorWriter.write(
                 text,
                 to: state.descriptor,
-                patience: state.lost.count == 0 ? patienceMilliseconds : 0
+                timeout: state.lost.count == 0 ? timeoutMilliseconds : 0
             )
         else {
             state.isTorn = false

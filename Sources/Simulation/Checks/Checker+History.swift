@@ -56,7 +56,7 @@ extension Checker {
         oracle = OracleState(model: TinyModel.values(base))
         foldedEntries = 0
         // An acknowledgement that no site has received cannot be expected to survive.
-        acknowledged = acknowledged.filter { heardEntries[$0.key] == $0.value }
+        acknowledged = acknowledged.filter { receiptedEntries[$0.key] == $0.value }
     }
 
     /// Everything that sites have shown is there again; another site may still have seen more.

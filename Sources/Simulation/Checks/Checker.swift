@@ -37,8 +37,8 @@ final class Checker {
 
     var foldedEntries = 0
 
-    /// How long a campaign may take to end after the faults, in milliseconds.
-    static let patience: UInt64 = 20 * 24 * 3_600_000
+    /// The longest time that a campaign may take to end after the faults, in milliseconds.
+    static let timeLimit: UInt64 = 20 * 24 * 3_600_000
 
     struct Upload: Hashable {
         let digest: Digest
@@ -96,11 +96,11 @@ final class Checker {
 
     func acknowledged(_ receipt: Receipt) { acknowledged[receipt.index] = receipt.entry }
     /// Entries for which a site has received a receipt.
-    var heardEntries: [UInt64: [UInt8]] = [:]
+    var receiptedEntries: [UInt64: [UInt8]] = [:]
 
-    func heard(_ receipt: Receipt, by site: SimulatedSite) {
+    func receiptKept(_ receipt: Receipt, by site: SimulatedSite) {
         outboxes[site.index] = nil
-        heardEntries[receipt.index] = receipt.entry
+        receiptedEntries[receipt.index] = receipt.entry
         guard acknowledged[receipt.index] == receipt.entry else {
             return fail("\(site.id) holds a receipt that the coordinator never gave")
         }

@@ -12,7 +12,7 @@ final class FaultInjector {
     private func next() {
         let wait = Int.random(in: 1...Int(2 * world.scenario.faultInterval), using: &world.random)
         world.schedule(after: wait) {
-            guard self.world.now < self.world.scenario.faultsEnd else { return self.calm() }
+            guard self.world.now < self.world.scenario.faultsEnd else { return self.endFaults() }
             self.inject(self.world.scenario.faults.randomElement(using: &self.world.random)!)
             self.next()
         }
@@ -49,7 +49,7 @@ final class FaultInjector {
     }
 
     /// Ends all faults; from here on the campaign must come to its end.
-    private func calm() {
+    private func endFaults() {
         world.trace("faults end")
         world.partitions = [:]
         world.coordinator.node.disk.isFull = false

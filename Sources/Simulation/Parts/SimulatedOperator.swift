@@ -64,10 +64,10 @@ final class SimulatedOperator {
             changedBy: "operator/sim"
         )
         world.checker.attempting(change)
-        world.coordinator.change(change) { self.heard(change) }
+        world.coordinator.change(change) { self.confirmed(change) }
     }
 
-    private func heard(_ change: CampaignChange) {
+    private func confirmed(_ change: CampaignChange) {
         world.count("changes")
         world.trace("the operator's \(change.action.name) is done")
         if case .amend(let amendment) = change.action {

@@ -98,19 +98,19 @@ final class SimulatedSite {
         case .dial: dial()
         case .close(let id): close(id)
         case .send(let id, let message, let number): send(id, message, number)
-        case .judge(let id, let welcome): remember(id) { try self.judge(id, welcome) }
+        case .compareHistory(let id, let welcome): withMemory(id) { try self.compareHistory(id, welcome) }
         case .setAside(let name):
             do {
                 try memory.setAside(name)
                 world.checker.setAside(self)
-            } catch { forgot(error) }
-        case .goOn(let id, let welcome):
-            remember(id) {
-                try self.memory.goOn(after: welcome)
-                return .wentOn(id)
+            } catch { memoryFailed(error) }
+        case .continueAfterLoss(let id, let welcome):
+            withMemory(id) {
+                try self.memory.continueAfterLoss(welcome)
+                return .continuedAfterLoss(id)
             }
         case .storeLoss(let loss):
-            do { try memory.storeProposed(loss) } catch { forgot(error) }
+            do { try memory.storeProposed(loss) } catch { memoryFailed(error) }
             // After some time an engineer reads the declaration and accepts it.
             later(Int.random(in: 60_000...3_600_000, using: &world.random)) { try? self.memory.accept(loss) }
         case .admit(let id, let assignment, let logKey):
@@ -153,7 +153,7 @@ final class SimulatedSite {
 
     // MARK: Memory
 
-    private func remember(_ id: LinkID, _ body: () throws -> WorkerEvent) {
+    private func withMemory(_ id: LinkID, _ body: () throws -> WorkerEvent) {
         let event: WorkerEvent
         do { event = try body() } catch {
             if !node.disk.isDead { world.trace("\(self.id) cannot judge the ledger: \(error)") }
@@ -162,19 +162,19 @@ final class SimulatedSite {
         later(0) { self.handle(event) }
     }
 
-    private func forgot(_ error: any Error) {
+    private func memoryFailed(_ error: any Error) {
         guard let id = control?.id else { return }
         later(0) { self.handle(.memoryFailed(id, WorkerFailure("\(error)"))) }
     }
 
-    private func judge(_ id: LinkID, _ welcome: Welcome) throws -> WorkerEvent {
+    private func compareHistory(_ id: LinkID, _ welcome: Welcome) throws -> WorkerEvent {
         try memory.pin(welcome.logKey)
-        let verdict = try memory.judge(welcome)
+        let verdict = try memory.compareHistory(welcome)
         if case .isBehind = verdict, world.mistake == .forgetHistory {
-            try memory.goOn(after: welcome)
-            return .judged(id, .extends, receipts: [])
+            try memory.continueAfterLoss(welcome)
+            return .historyCompared(id, .extends, receipts: [])
         }
-        return .judged(id, verdict, receipts: memory.receipts(for: verdict))
+        return .historyCompared(id, verdict, receipts: memory.receipts(for: verdict))
     }
 
     private func keep(_ receipt: Receipt, _ proof: [Digest], _ update: SignedUpdate, _ logKey: [UInt8]) {
@@ -182,7 +182,7 @@ final class SimulatedSite {
         do {
             try receipt.verify(consortium: world.fixture.consortium, logKey: logKey, update: update)
             try memory.keep(receipt, consistencyProof: proof, of: update, logKey: logKey)
-            world.checker.heard(receipt, by: self)
+            world.checker.receiptKept(receipt, by: self)
             event = .receiptKept(update.manifest.key, entry: receipt.index)
         } catch {
             if error is LedgerError { world.checker.fail("\(id) got a receipt that does not hold: \(error)") }
@@ -231,7 +231,7 @@ final class SimulatedSite {
     func receive(_ frame: ServerFrame, on link: SimulatedLink) {
         if let control, control.link === link {
             if case .welcome(let welcome) = frame.message { return handle(.connected(control.id, welcome)) }
-            return handle(.heard(control.id, frame))
+            return handle(.received(control.id, frame))
         }
         if link === transfer?.link { handle(frame.message) } else { byzantine.handle(frame, on: link) }
     }

@@ -59,7 +59,7 @@ struct AdmissionControl: Sendable {
     init(_ limits: Limits) { self.limits = limits }
 
     /// Remembers peers for which places are reserved. Admitted peers are remembered automatically.
-    mutating func know(_ peers: [Principal]) {
+    mutating func addKnownPeers(_ peers: [Principal]) {
         for peer in peers where known.count < Self.knownPeers { known.insert(peer) }
     }
 
@@ -106,7 +106,7 @@ struct AdmissionControl: Sendable {
         admittedCount += 1
         perPeer[peer, default: 0] += 1
         if peer.site == nil { oversightCount += 1 }
-        know([peer])
+        addKnownPeers([peer])
         return nil
     }
 

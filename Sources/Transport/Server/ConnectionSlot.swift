@@ -37,7 +37,7 @@ final class ConnectionRegistry: Sendable {
     /// The number of failed handshakes that are logged individually between two counts.
     private static let loggedFailures = 50
 
-    func know(_ peers: [Principal]) { state.withLockedValue { $0.admission.know(peers) } }
+    func addKnownPeers(_ peers: [Principal]) { state.withLockedValue { $0.admission.addKnownPeers(peers) } }
 
     /// Returns `nil` if there is no place for the connection.
     func ticket(_ channel: any Channel) -> ConnectionSlot? {

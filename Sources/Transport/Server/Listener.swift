@@ -86,7 +86,7 @@ package final class Listener: Sendable {
     }
 
     /// Remembers peers for which places are reserved when few are left; admitted peers are remembered automatically.
-    package func know(_ peers: [Principal]) { registry.know(peers) }
+    package func addKnownPeers(_ peers: [Principal]) { registry.addKnownPeers(peers) }
 
     /// Listens until ``close()`` or cancellation.
     ///

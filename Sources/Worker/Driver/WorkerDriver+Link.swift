@@ -8,7 +8,7 @@ extension WorkerDriver {
 
     mutating func opening(_ id: LinkID, _ welcome: Welcome) {
         link = .opening(Opening(id: id, welcome: welcome))
-        effects.append(.judge(id, welcome))
+        effects.append(.compareHistory(id, welcome))
     }
 
     mutating func disconnected(_ failure: WorkerFailure) {
@@ -28,7 +28,7 @@ extension WorkerDriver {
 
     /// Handles the result of the comparison. If the coordinator's ledger is not the one that this site has seen,
     /// nothing is sent except receipts.
-    mutating func judged(_ id: LinkID, _ verdict: HistoryVerdict, _ receipts: [NamedReceipt]) {
+    mutating func historyCompared(_ id: LinkID, _ verdict: HistoryVerdict, _ receipts: [NamedReceipt]) {
         guard case .opening(var opening) = link, opening.id == id else { return }
         switch verdict {
         case .extends: return opened(opening)
@@ -74,12 +74,12 @@ extension WorkerDriver {
             )
         }
         if let departure = opening.departure { return leave(opening.id, saying: departure.reason, departure.failure) }
-        effects.append(.goOn(opening.id, opening.welcome))
+        effects.append(.continueAfterLoss(opening.id, opening.welcome))
     }
 
-    mutating func wentOn(_ id: LinkID) {
+    mutating func continuedAfterLoss(_ id: LinkID) {
         guard case .opening(let opening) = link, opening.id == id else { return }
-        if let loss = opening.loss { report(.wentOnAfterLoss(loss.declaration)) }
+        if let loss = opening.loss { report(.continuedAfterLoss(loss.declaration)) }
         opened(opening)
     }
 
@@ -115,7 +115,7 @@ extension WorkerDriver {
 
     // MARK: Messages
 
-    mutating func heard(_ id: LinkID, _ frame: ServerFrame) {
+    mutating func received(_ id: LinkID, _ frame: ServerFrame) {
         if let question = requests.take(frame.inReplyTo) {
             switch question {
             case .receipt(let name): shown(id, name, frame.message)

@@ -80,10 +80,10 @@ package struct WorkerDriver: Sendable {
         case .started: effects.append(.dial)
         case .connected(let id, let welcome): opening(id, welcome)
         case .disconnected(let failure): disconnected(failure)
-        case .judged(let id, let verdict, let receipts): judged(id, verdict, receipts)
+        case .historyCompared(let id, let verdict, let receipts): historyCompared(id, verdict, receipts)
         case .memoryFailed(let id, let failure): leave(id, saying: nil, failure)
-        case .wentOn(let id): wentOn(id)
-        case .heard(let id, let frame): heard(id, frame)
+        case .continuedAfterLoss(let id): continuedAfterLoss(id)
+        case .received(let id, let frame): received(id, frame)
         case .admitted(let id, let assignment, let isAsSent): if isOpen(id) { follow(assignment, isAsSent: isAsSent) }
         case .transferred(let number): if number == transferNumber { transferred() }
         case .transferFailed(let number, let failure): if number == transferNumber { transferFailed(failure) }

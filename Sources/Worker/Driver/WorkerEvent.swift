@@ -32,12 +32,12 @@ package enum WorkerEvent: Sendable {
     case connected(LinkID, Welcome)
     /// The control connection ended, or could not be established.
     case disconnected(WorkerFailure)
-    case judged(LinkID, HistoryVerdict, receipts: [NamedReceipt])
+    case historyCompared(LinkID, HistoryVerdict, receipts: [NamedReceipt])
     /// An operation of the site's ledger memory failed.
     case memoryFailed(LinkID, WorkerFailure)
     /// The site continues with the coordinator's ledger, after a loss that it has accepted.
-    case wentOn(LinkID)
-    case heard(LinkID, ServerFrame)
+    case continuedAfterLoss(LinkID)
+    case received(LinkID, ServerFrame)
     /// The assignment that this site may follow; it differs from the one that was sent if `isAsSent` is false.
     case admitted(LinkID, Assignment, isAsSent: Bool)
     case transferred(Int)
@@ -68,12 +68,12 @@ package enum WorkerEffect: Sendable {
     /// End the control connection; the result is `disconnected`.
     case close(LinkID)
     case send(LinkID, ClientMessage, id: UInt64)
-    /// Compare the coordinator's ledger with what this site has seen of it; the result is `judged`.
-    case judge(LinkID, Welcome)
+    /// Compare the coordinator's ledger with what this site has seen of it; the result is `historyCompared`.
+    case compareHistory(LinkID, Welcome)
     /// Move a receipt aside: its entry is no longer in the ledger, and the loss was declared and accepted.
     case setAside(String)
-    /// Continue with this ledger; the result is `wentOn`.
-    case goOn(LinkID, Welcome)
+    /// Continue with this ledger; the result is `continuedAfterLoss`.
+    case continueAfterLoss(LinkID, Welcome)
     /// Store a loss that waits until the engineer accepts it.
     case storeLoss(DeclaredLoss)
     /// Check whether the site may follow an assignment; the result is `admitted`.
@@ -115,7 +115,7 @@ package enum WorkerAlarm: Hashable, Sendable {
 package enum WorkerObservation: Sendable {
     case connected(Welcome)
     case notConnected(WorkerFailure)
-    case wentOnAfterLoss(LossDeclaration)
+    case continuedAfterLoss(LossDeclaration)
     case assignmentNotFollowed(String)
     /// The site's work has changed.
     case working(WorkerMachine.Work)

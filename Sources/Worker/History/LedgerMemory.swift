@@ -113,7 +113,7 @@ package final class LedgerMemory: Sendable {
     ///
     /// - Throws: ``WorkerError`` if the tree head is missing or its time is wrong; another error if it is not valid or
     ///   cannot be stored.
-    package func judge(_ welcome: Welcome) throws -> HistoryVerdict {
+    package func compareHistory(_ welcome: Welcome) throws -> HistoryVerdict {
         guard !welcome.treeHead.isEmpty else {
             guard seen == nil else {
                 throw WorkerError("the coordinator does not show its ledger's tree head, although it did before")
@@ -195,7 +195,7 @@ package final class LedgerMemory: Sendable {
     /// Continues with the ledger after an accepted loss. The lost tree head is kept in another file.
     ///
     /// - Throws: An error if the tree head is not valid or cannot be stored.
-    package func goOn(after welcome: Welcome) throws {
+    package func continueAfterLoss(_ welcome: Welcome) throws {
         if let seen {
             try disk.store(
                 Array(seen.note.utf8),

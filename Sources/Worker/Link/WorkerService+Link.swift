@@ -13,7 +13,7 @@ extension WorkerService {
     func connect() async {
         let failure: WorkerFailure
         do {
-            let treeHead = try await keeper.run { [memory] in memory.treeHead }
+            let treeHead = try await storageQueue.run { [memory] in memory.treeHead }
             try await dialer.withConnection(.control, software: BlobTransfer.software, treeHead: treeHead) {
                 connection in
                 let link = try await self.checked(connection)
@@ -70,7 +70,7 @@ extension WorkerService {
         if case .heartbeatSeen(let time) = frame.message, ContinuousClock.now - askedAt < .seconds(5) {
             compareClocks(time)
         }
-        handle(.heard(link.id, frame))
+        handle(.received(link.id, frame))
     }
 
     /// Sends heartbeats, and throws if they are not answered, because a dead connection may cause no other error.

@@ -43,7 +43,7 @@ struct BlobTransfer: Sendable {
                 guard case .begin(let start) = try sender.handle(try await answer(connection)) else { return }
                 started(digest, start)
                 meter.begin(total: reader.byteCount, done: start)
-                try await carry(sender, reader, connection)
+                try await exchange(sender, reader, connection)
             }
         }
     }
@@ -54,7 +54,7 @@ struct BlobTransfer: Sendable {
 
     /// Sends chunks and receives answers at the same time. The upload ends with the coordinator's answer that it is
     /// complete.
-    private func carry(_ sender: UploadSender, _ reader: BlobReader, _ connection: ClientConnection) async throws {
+    private func exchange(_ sender: UploadSender, _ reader: BlobReader, _ connection: ClientConnection) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { [sender] in
                 var sender = sender
@@ -89,7 +89,7 @@ struct BlobTransfer: Sendable {
         guard let frame = try await connection.inbox.next() else {
             throw TransportError(.closed, "the coordinator closed the connection during the upload")
         }
-        meter.heard()
+        meter.messageReceived()
         return frame.message
     }
 
@@ -165,10 +165,10 @@ struct BlobTransfer: Sendable {
     }
 
     private func connected(_ body: @escaping @Sendable (ClientConnection) async throws -> Void) async throws {
-        meter.heard()
+        meter.messageReceived()
         try await dialer.withConnection(.bulk, software: Self.software) { connection in
             guard let known = knownLogKey(), let welcome = connection.welcome, welcome.logKey != known else {
-                return try await carry(body, connection)
+                return try await runUntilStalled(body, connection)
             }
             throw TransportError(
                 .unexpected,
@@ -177,7 +177,7 @@ struct BlobTransfer: Sendable {
         }
     }
 
-    private func carry(
+    private func runUntilStalled(
         _ body: @escaping @Sendable (ClientConnection) async throws -> Void,
         _ connection: ClientConnection
     ) async throws {

@@ -37,7 +37,7 @@ final class TransferMeter: Sendable {
     }
 
     /// Records that the other side has sent a message.
-    func heard() { stall.progress() }
+    func messageReceived() { stall.progress() }
 
     var up: UInt64 { counts.withLockedValue { $0.up } }
     var down: UInt64 { counts.withLockedValue { $0.down } }

@@ -1,5 +1,5 @@
 /// Runs one job at a time: a new job cancels the previous one, and starts when the previous one has ended.
-struct JobLane {
+struct RestartableJob {
     private var current: Task<Void, Never>?
 
     mutating func begin(_ body: @escaping @Sendable () async -> Void) {

@@ -3,6 +3,11 @@ public struct ValidityPeriod: Equatable, Sendable {
     public let notBefore: Timestamp
     public let notAfter: Timestamp
 
+    /// Creates the value from its parts; see the properties.
+    ///
+    /// - Parameters:
+    ///   - notBefore: The first time at which it is valid.
+    ///   - notAfter: The last time at which it is valid.
     public init(notBefore: Timestamp, notAfter: Timestamp) {
         self.notBefore = notBefore
         self.notAfter = notAfter
@@ -19,6 +24,9 @@ public struct ValidityPeriod: Equatable, Sendable {
         case ended
     }
 
+    /// Returns where a time lies relative to the validity period; both ends belong to it.
+    ///
+    /// - Parameter now: The time to compare with the period.
     public func standing(at now: Timestamp) -> Standing {
         if now < notBefore { return .notYetValid }
         if now > notAfter { return .ended }
@@ -27,6 +35,8 @@ public struct ValidityPeriod: Equatable, Sendable {
     }
 
     /// Returns the warning to give now, for example `ends in 6 days, at 2026-12-02T10:00:00Z`; `nil` if there is none.
+    ///
+    /// - Parameter now: The present time.
     public func notice(at now: Timestamp) -> String? {
         switch standing(at: now) {
         case .valid: nil
@@ -55,6 +65,12 @@ public struct ExpiryNotice: Equatable, Sendable {
     public static let rotate = "the consortium changes its CA: kumiai pki endorse, then kumiai coordinator rotate-ca"
     public static let listAnew = "kumiai pki revoke --ca, and put crl.pem in place"
 
+    /// Creates the value from its parts; see the properties.
+    ///
+    /// - Parameters:
+    ///   - name: What the certificate or the list is called in the warning.
+    ///   - term: Its validity period.
+    ///   - remedy: What to do before it ends; by default to renew the certificate.
     public init(_ name: String, _ term: ValidityPeriod, remedy: String = ExpiryNotice.renew) {
         self.name = name
         self.term = term
@@ -62,6 +78,8 @@ public struct ExpiryNotice: Equatable, Sendable {
     }
 
     /// Returns the warning to give now; `nil` if there is none.
+    ///
+    /// - Parameter now: The present time.
     public func text(at now: Timestamp) -> String? { term.notice(at: now).map { "\(name) \($0)" } }
 }
 
@@ -69,9 +87,14 @@ public struct ExpiryNotice: Equatable, Sendable {
 public struct CertificateReminder: Sendable {
     private var reported: [String: (term: ValidityPeriod, standing: ValidityPeriod.Standing)] = [:]
 
+    /// Creates a reminder that has given no warning yet.
     public init() {}
 
     /// Returns those of `notices` that have passed a threshold since the last call, or are new.
+    ///
+    /// - Parameters:
+    ///   - notices: All certificates and revocation lists in use; each is known by its name.
+    ///   - now: The present time.
     public mutating func due(_ notices: [ExpiryNotice], at now: Timestamp) -> [ExpiryNotice] {
         notices.filter { notice in
             let standing = notice.term.standing(at: now)

@@ -23,6 +23,19 @@ public struct TrainingTask: Equatable, Sendable {
     /// again.
     public let lostUpdate: Receipt?
 
+    /// Creates the value from its parts; see the properties.
+    ///
+    /// - Parameters:
+    ///   - campaign: The campaign of the round.
+    ///   - key: The round and the attempt at it.
+    ///   - rounds: The number of rounds of the campaign.
+    ///   - model: The model to start from, and the layout of its tensors.
+    ///   - adapter: The adapter to start from; `nil` without LoRA, and in the first round.
+    ///   - deadline: The time until which the update must have arrived.
+    ///   - training: What to train.
+    ///   - compression: In what form to send it.
+    ///   - lateRounds: How many rounds late an update is still accepted; 0 if late updates are refused.
+    ///   - lostUpdate: The entry that records the loss of the site's update; `nil` if none was lost.
     public init(
         campaign: CampaignID,
         key: RoundKey,
@@ -48,6 +61,8 @@ public struct TrainingTask: Equatable, Sendable {
     }
 
     /// Returns the same task with the entry that explains why it is assigned again.
+    ///
+    /// - Parameter lostUpdate: The receipt of the abandonment that dropped the site's update.
     public func asking(because lostUpdate: Receipt) -> TrainingTask {
         TrainingTask(
             campaign: campaign,
@@ -70,6 +85,9 @@ public struct TrainingTask: Equatable, Sendable {
 }
 
 extension CampaignState {
+    /// Returns what a site should do now in this campaign.
+    ///
+    /// - Parameter site: Any site, in the plan or not.
     public func assignment(for site: SiteID) -> Assignment {
         if let end {
             // A site that had no part in the campaign is not told that it has ended.

@@ -32,6 +32,8 @@ public struct CoordinatorMachine: Sendable {
         case fault(LedgerViolation)
     }
 
+    /// Creates the machine as it stands after a ledger's entries.
+    ///
     /// - Parameters:
     ///   - state: The fold of the whole ledger.
     ///   - presence: The sites that are connected, and since when.
@@ -46,6 +48,9 @@ public struct CoordinatorMachine: Sendable {
         return campaign.round.wakeTime(presence)
     }
 
+    /// Returns what a site should do now.
+    ///
+    /// - Parameter site: Any site, in the open campaign's plan or not.
     public func assignment(for site: SiteID) -> Assignment {
         state.campaign?.assignment(for: site) ?? .rest(reason: "no campaign is open")
     }
@@ -72,6 +77,11 @@ public struct CoordinatorMachine: Sendable {
     }
 
     /// Handles an event. If the clock was set back, entries still never get older than those before them.
+    ///
+    /// - Parameters:
+    ///   - event: What has happened.
+    ///   - now: The present time.
+    /// - Returns: The effects to perform, in this order.
     public mutating func handle(_ event: Event, at now: Timestamp) -> [Effect] {
         let now = max(now, state.time)
         switch event {
@@ -98,6 +108,11 @@ public struct CoordinatorMachine: Sendable {
 
     /// Returns the answer that the manifest alone determines; `nil` if the update's signature and tensors must be
     /// inspected.
+    ///
+    /// - Parameters:
+    ///   - manifest: The manifest, whose signature need not be verified yet.
+    ///   - sender: The site in the TLS certificate.
+    ///   - now: The present time.
     public func preliminaryAnswer(to manifest: UpdateManifest, from sender: SiteID, at now: Timestamp)
         -> SubmissionAnswer?
     {

@@ -11,6 +11,9 @@ public struct Presence: Equatable, Sendable {
         var since: Timestamp
     }
 
+    /// Creates the presence of sites that have not been a quorum yet.
+    ///
+    /// - Parameter sites: The sites that are connected.
     public init(_ sites: Set<SiteID> = []) { self.sites = sites }
 
     /// Records whether a quorum for `round` is connected.

@@ -10,6 +10,17 @@ public struct StatusReport: Equatable, Sendable {
     /// Descriptions of the coordinator's own problems.
     public var problems: [String]
 
+    /// Creates the value from its parts; see the properties.
+    ///
+    /// - Parameters:
+    ///   - consortium: The SPIFFE trust domain.
+    ///   - time: The coordinator's time.
+    ///   - ledgerEntries: The number of entries in the ledger.
+    ///   - treeHead: The newest tree head: a signed note.
+    ///   - campaign: The newest campaign, open or ended; `nil` if there was none.
+    ///   - sites: The sites that are reported on, sorted.
+    ///   - models: The names of registered models and of releases, sorted.
+    ///   - problems: Descriptions of the coordinator's own problems; empty if there are none.
     public init(
         consortium: String,
         time: Timestamp,
@@ -50,6 +61,22 @@ public struct CampaignReport: Equatable, Sendable {
     /// Sites that the open round waits for, sorted.
     public var awaited: [SiteID]
 
+    /// Creates the value from its parts; see the properties.
+    ///
+    /// - Parameters:
+    ///   - campaign: The campaign's name.
+    ///   - phase: One of the words that the property lists.
+    ///   - key: The current round and the attempt at it.
+    ///   - rounds: The number of rounds of the plan.
+    ///   - committed: The number of committed rounds.
+    ///   - deadline: When the updates must have arrived or the attempt is abandoned; `nil` if there is no such time.
+    ///   - model: The SHA-256 of the newest committed model, or of the base before the first commit.
+    ///   - quorum: The smallest number of sites and of updates for a round.
+    ///   - updatesInRound: The number of updates that the open round has accepted.
+    ///   - updatesAccepted: The number of updates that the campaign has accepted.
+    ///   - updatesRefused: The number of recorded refusals in the campaign.
+    ///   - reason: Why the campaign is paused or has ended, or the attempt was abandoned; empty otherwise.
+    ///   - awaited: Sites that the open round waits for, sorted.
     public init(
         campaign: CampaignID,
         phase: String,
@@ -102,6 +129,19 @@ public struct SiteReport: Equatable, Sendable {
     /// The largest size of ``absence``, in bytes.
     public static let absenceBytes = 512
 
+    /// Creates the value from its parts; see the properties. What exceeds ``absenceBytes`` of `absence` is cut off.
+    ///
+    /// - Parameters:
+    ///   - site: The site.
+    ///   - isConnected: Whether it is connected now.
+    ///   - heartbeat: Its newest heartbeat.
+    ///   - updatesAccepted: The number of its updates that the campaign has accepted.
+    ///   - updatesRefused: The number of its recorded refusals in the campaign.
+    ///   - lastSeen: When it was last heard from; `nil` if not since the coordinator started.
+    ///   - certificateEnds: When its newest certificate expires; `nil` if it was not seen since the coordinator
+    ///     started.
+    ///   - isKnown: Whether it has connected since the coordinator started, or the ledger holds an update from it.
+    ///   - absence: Why it is not connected; empty if it is, or has not tried.
     public init(
         site: SiteID,
         isConnected: Bool,
@@ -126,6 +166,8 @@ public struct SiteReport: Equatable, Sendable {
 }
 
 extension CampaignState {
+    /// Returns the campaign's part of a status report.
+    ///
     /// - Parameter present: The sites that are connected now.
     public func report(present: Set<SiteID>) -> CampaignReport {
         var phase = round.phaseName

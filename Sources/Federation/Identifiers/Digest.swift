@@ -5,7 +5,9 @@ public struct Digest: Hashable, Comparable, Sendable, CustomStringConvertible {
     // Four words instead of an array, because digests are copied and compared everywhere.
     private let words: (UInt64, UInt64, UInt64, UInt64)
 
-    /// Returns `nil` unless there are exactly 32 bytes.
+    /// Creates a digest from its bytes; `nil` unless there are exactly 32.
+    ///
+    /// - Parameter bytes: The bytes, which are copied; they need no alignment.
     public init?(_ bytes: UnsafeRawBufferPointer) {
         guard bytes.count == Self.byteCount else { return nil }
         func word(_ index: Int) -> UInt64 {
@@ -14,13 +16,17 @@ public struct Digest: Hashable, Comparable, Sendable, CustomStringConvertible {
         words = (word(0), word(1), word(2), word(3))
     }
 
-    /// Returns `nil` unless there are exactly 32 bytes.
+    /// Creates a digest from its bytes; `nil` unless there are exactly 32.
+    ///
+    /// - Parameter bytes: The bytes.
     public init?(_ bytes: [UInt8]) {
         guard let digest = bytes.withUnsafeBytes(Self.init) else { return nil }
         self = digest
     }
 
     /// Parses 64 hexadecimal digits; returns `nil` if `hex` is anything else.
+    ///
+    /// - Parameter hex: The digits, in lower or upper case, without a prefix or spaces.
     public init?(hex: String) {
         var bytes: [UInt8] = []
         var high: UInt8?
@@ -53,8 +59,21 @@ public struct Digest: Hashable, Comparable, Sendable, CustomStringConvertible {
     public var short: String { String(hex.prefix(12)) }
     public var description: String { hex }
 
+    /// Whether two digests have the same bytes. The time may depend on the bytes: a digest is not a secret.
+    ///
+    /// - Parameters:
+    ///   - a: A digest.
+    ///   - b: Another digest.
     public static func == (a: Digest, b: Digest) -> Bool { a.words == b.words }
+    /// Whether a digest precedes another in the lexicographic order of their bytes.
+    ///
+    /// - Parameters:
+    ///   - a: The digest that may precede.
+    ///   - b: The digest that may follow.
     public static func < (a: Digest, b: Digest) -> Bool { a.words < b.words }
+    /// Feeds the first eight bytes to a hasher, which suffices to spread digests over a table.
+    ///
+    /// - Parameter hasher: The hasher to feed.
     public func hash(into hasher: inout Hasher) { hasher.combine(words.0) }
 
     private static func value(ofHexDigit character: UInt8) -> UInt8? {
@@ -68,6 +87,8 @@ public struct Digest: Hashable, Comparable, Sendable, CustomStringConvertible {
 }
 
 /// Returns the bytes as lower-case hexadecimal digits.
+///
+/// - Parameter bytes: The bytes to write, first byte first.
 public func hexadecimal(_ bytes: some Sequence<UInt8>) -> String {
     let digits = Array("0123456789abcdef".utf8)
     var text: [UInt8] = []

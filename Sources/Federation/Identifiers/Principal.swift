@@ -13,6 +13,11 @@ public struct Principal: Hashable, Sendable, CustomStringConvertible {
     public let consortium: String
     public let role: Role
 
+    /// Creates the value from its parts; see the properties.
+    ///
+    /// - Parameters:
+    ///   - consortium: The SPIFFE trust domain.
+    ///   - role: The role in the consortium.
     public init(consortium: String, role: Role) {
         self.consortium = consortium
         self.role = role

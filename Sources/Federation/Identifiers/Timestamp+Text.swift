@@ -24,6 +24,8 @@ extension Timestamp {
     private static func padded(_ value: Int64) -> String { value < 10 ? "0\(value)" : "\(value)" }
 
     /// Returns the distance between two times in whole seconds.
+    ///
+    /// - Parameter other: The other time, earlier or later.
     public func seconds(to other: Timestamp) -> UInt64 {
         (self > other ? milliseconds - other.milliseconds : other.milliseconds - milliseconds) / 1000
     }

@@ -50,6 +50,13 @@ public struct CampaignChange: Equatable, Sendable {
         text.utf8.count <= reasonBytes && text.contains { !$0.isWhitespace }
     }
 
+    /// Creates the value from its parts; see the properties.
+    ///
+    /// - Parameters:
+    ///   - campaign: The campaign to change.
+    ///   - action: What is done to it.
+    ///   - reason: Why: not blank, and at most ``reasonBytes`` bytes.
+    ///   - changedBy: Who asked for it: `operator/<name>`.
     public init(campaign: CampaignID, action: Action, reason: String, changedBy: String) {
         self.campaign = campaign
         self.action = action
@@ -71,6 +78,16 @@ public struct PlanAmendment: Equatable, Sendable {
     public var deadlineSeconds: Int?
     public var extensions: Extensions?
 
+    /// Creates an amendment; `nil` keeps the plan's value.
+    ///
+    /// - Parameters:
+    ///   - addedSites: Sites that take part from now on, each once.
+    ///   - droppedSites: Sites that no longer take part, each once.
+    ///   - quorum: The smallest number of sites and of updates for a round.
+    ///   - recruitingSeconds: How long a round waits for more sites once a quorum is connected.
+    ///   - recruitingDeadlineSeconds: How long an attempt waits for its quorum; 0 waits for ever.
+    ///   - deadlineSeconds: How long a round collects updates.
+    ///   - extensions: How a round's deadline may be extended.
     public init(
         addedSites: [SiteID] = [],
         droppedSites: [SiteID] = [],
@@ -109,6 +126,7 @@ public struct PlanAmendment: Equatable, Sendable {
 extension Plan {
     /// Returns the amended plan.
     ///
+    /// - Parameter amendment: The changes, at least one.
     /// - Throws: `LedgerViolation` if the amendment or the amended plan is not valid.
     public func amended(by amendment: PlanAmendment) throws(LedgerViolation) -> Plan {
         try require(!amendment.isEmpty, "amends nothing")

@@ -62,6 +62,8 @@ public struct CampaignState: Equatable, Sendable {
     public var updatesRefused: Int { refusedBySite.values.reduce(0, +) }
 
     /// Returns where the ledger holds exactly this update; `nil` if it does not.
+    ///
+    /// - Parameter manifest: The update's manifest; its campaign, round, attempt, site and digest are compared.
     public func place(of manifest: UpdateManifest) -> RecordedUpdate? {
         guard manifest.campaign == plan.campaign else { return nil }
         return places(of: manifest.update).last { $0.key == manifest.key && $0.site == manifest.site }

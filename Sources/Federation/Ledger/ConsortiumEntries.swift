@@ -4,6 +4,11 @@ public struct ClockCorrection: Equatable, Sendable {
     public let reason: String
     public let correctedBy: String
 
+    /// Creates the value from its parts; see the properties.
+    ///
+    /// - Parameters:
+    ///   - reason: Why: not blank, and at most ``CampaignChange/reasonBytes`` bytes.
+    ///   - correctedBy: Who asked for it: `operator/<name>`.
     public init(reason: String, correctedBy: String) {
         self.reason = reason
         self.correctedBy = correctedBy
@@ -19,6 +24,13 @@ public struct LossDeclaration: Equatable, Sendable {
     public let reason: String
     public let declaredBy: String
 
+    /// Creates the value from its parts; see the properties.
+    ///
+    /// - Parameters:
+    ///   - lostTreeHead: A tree head of the lost history: a signed note.
+    ///   - keptEntries: The largest number of entries that both histories can share.
+    ///   - reason: Why: not blank, and at most ``CampaignChange/reasonBytes`` bytes.
+    ///   - declaredBy: Who asked for it: `operator/<name>`.
     public init(lostTreeHead: String, keptEntries: UInt64, reason: String, declaredBy: String) {
         self.lostTreeHead = lostTreeHead
         self.keptEntries = keptEntries
@@ -39,6 +51,16 @@ public struct AuthorityRotation: Equatable, Sendable {
     public let newSignature: [UInt8]
     public let rotatedBy: String
 
+    /// Creates the value from its parts; see the properties.
+    ///
+    /// - Parameters:
+    ///   - authority: The new CA certificate in DER.
+    ///   - authorityDigest: The SHA-256 of `authority`.
+    ///   - former: The SHA-256 of the former CA certificate in DER.
+    ///   - formerEnds: The time until which certificates of the former authority are accepted.
+    ///   - formerSignature: A DER-encoded ECDSA signature over the statement, with the former CA's key.
+    ///   - newSignature: The same with the new CA's key.
+    ///   - rotatedBy: The principal that records it: `coordinator/<name>`.
     public init(
         authority: [UInt8],
         authorityDigest: Digest,
@@ -58,6 +80,14 @@ public struct AuthorityRotation: Equatable, Sendable {
     }
 
     /// The statement that both authorities sign.
+    ///
+    /// - Parameters:
+    ///   - consortium: The SPIFFE trust domain.
+    ///   - authority: The SHA-256 of the new CA certificate in DER.
+    ///   - former: The SHA-256 of the former CA certificate in DER.
+    ///   - formerEnds: The time until which certificates of the former authority are accepted.
+    /// - Returns: UTF-8 text: a line that separates it from any other signed data, then a line for each parameter, with
+    ///   digests in hexadecimal and the time in milliseconds.
     public static func statement(consortium: String, authority: Digest, former: Digest, formerEnds: Timestamp)
         -> [UInt8]
     {
@@ -73,5 +103,8 @@ public struct AuthorityTerm: Equatable, Sendable {
     public let digest: Digest
     public internal(set) var end: Timestamp?
 
+    /// Whether certificates of the authority are accepted at a time, as far as the ledger says.
+    ///
+    /// - Parameter time: The time of the connection or the signature.
     public func holds(at time: Timestamp) -> Bool { end.map { time < $0 } ?? true }
 }

@@ -27,6 +27,12 @@ public struct ConsortiumState: Equatable, Sendable {
         public let index: UInt64
         public let at: Timestamp
 
+        /// Creates the value from its parts; see the properties.
+        ///
+        /// - Parameters:
+        ///   - declaration: The declaration as it was recorded.
+        ///   - index: The index of its entry, from 0.
+        ///   - at: The time of its entry.
         public init(declaration: LossDeclaration, index: UInt64, at: Timestamp) {
             self.declaration = declaration
             self.index = index
@@ -35,10 +41,13 @@ public struct ConsortiumState: Equatable, Sendable {
     }
 
     /// Returns the authorities whose certificates are no longer accepted at `time`.
+    ///
+    /// - Parameter time: The time to compare with the authorities' ends.
     public func endedAuthorities(at time: Timestamp) -> Set<Digest> {
         Set(authorities.filter { !$0.holds(at: time) }.map(\.digest))
     }
 
+    /// Creates the state of an empty ledger, whose next entry must be the genesis entry.
     public init() {}
 
     /// The model that the next round starts from: the campaign's or, before the first campaign, the genesis entry's.
@@ -60,6 +69,8 @@ public struct ConsortiumState: Equatable, Sendable {
     }
 
     /// Returns where the ledger holds exactly this update of the current or previous campaign; `nil` if it does not.
+    ///
+    /// - Parameter manifest: The update's manifest; its campaign, round, attempt, site and digest are compared.
     public func place(of manifest: UpdateManifest) -> CampaignState.RecordedUpdate? {
         campaign?.place(of: manifest) ?? formerCampaign?.place(of: manifest)
     }
@@ -67,6 +78,8 @@ public struct ConsortiumState: Equatable, Sendable {
     /// Whether the ledger uses this update's digest for anything but this site's update of this round: an update of
     /// another site or round, a model, an adapter or a server state. A site that submits such a digest has not trained
     /// it.
+    ///
+    /// - Parameter manifest: The manifest of the update that a site submits.
     public func hasOtherUse(of manifest: UpdateManifest) -> Bool {
         let digest = manifest.update
         return models.values.contains { $0.digest == digest }
@@ -78,6 +91,7 @@ public struct ConsortiumState: Equatable, Sendable {
 
     /// Applies the next entry.
     ///
+    /// - Parameter entry: The entry whose index is ``entryCount``.
     /// - Throws: `LedgerViolation` if the entry may not follow.
     public mutating func apply(_ entry: Entry) throws(LedgerViolation) {
         try require(
@@ -167,6 +181,8 @@ public struct ConsortiumState: Equatable, Sendable {
     }
 
     /// Whether a campaign had this name.
+    ///
+    /// - Parameter campaign: The name to look for among all campaigns that were ever opened.
     public func isNamed(_ campaign: CampaignID) -> Bool { campaigns.contains(campaign) }
 
     /// Checks whether a campaign with this plan could be opened if none were running; returns its base model.

@@ -8,6 +8,13 @@ public struct Receipt: Equatable, Sendable {
     /// A signed note.
     public let treeHead: String
 
+    /// Creates the value from its parts; see the properties.
+    ///
+    /// - Parameters:
+    ///   - index: The index of the entry, from 0.
+    ///   - entry: The entry's exact bytes, whose leaf hash is the start of the proof.
+    ///   - proof: The inclusion proof, from the leaf's sibling to the root.
+    ///   - treeHead: A signed note of a tree with more than `index` entries.
     public init(index: UInt64, entry: [UInt8], proof: [Digest], treeHead: String) {
         self.index = index
         self.entry = entry

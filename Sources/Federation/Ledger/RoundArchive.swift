@@ -12,6 +12,8 @@ public struct RoundArchive: Equatable, Sendable {
         public internal(set) var isPruned = false
 
         /// Whether the plan's retention period has passed.
+        ///
+        /// - Parameter now: The present time.
         public func isExpired(at now: Timestamp) -> Bool {
             retentionSeconds > 0 && now >= committedAt.adding(seconds: retentionSeconds)
         }
@@ -23,6 +25,11 @@ public struct RoundArchive: Equatable, Sendable {
 
     public var prunedCount: Int { records.count(where: \.isPruned) }
 
+    /// Returns a committed round, pruned or not; `nil` if it is not committed.
+    ///
+    /// - Parameters:
+    ///   - campaign: The campaign, open or ended.
+    ///   - round: The round, from 1.
     public func record(of campaign: CampaignID, round: Int) -> Record? {
         records.first { $0.campaign == campaign && $0.round == round }
     }
@@ -42,6 +49,10 @@ public struct RoundArchive: Equatable, Sendable {
     }
 
     /// Returns what may be pruned now: for each campaign, the newest round whose retention period has passed.
+    ///
+    /// - Parameters:
+    ///   - now: The present time.
+    ///   - name: Who asks for it: `operator/<name>`.
     public func expired(at now: Timestamp, by name: String) -> [Pruning] {
         var campaigns: [CampaignID] = []
         for record in records where !campaigns.contains(record.campaign) { campaigns.append(record.campaign) }

@@ -23,6 +23,13 @@ public struct LoRA: Equatable, Sendable {
     public var targets: [String]
     public var aggregation: Aggregation
 
+    /// Creates the value from its parts; see the properties.
+    ///
+    /// - Parameters:
+    ///   - rank: The rank of the global adapter.
+    ///   - alpha: The scale of the adapter, times its rank.
+    ///   - targets: The last components of the names of modules that have an adapter.
+    ///   - aggregation: How the sites' factors are combined.
     public init(rank: Int, alpha: Double, targets: [String], aggregation: Aggregation = .exact) {
         self.rank = rank
         self.alpha = alpha
@@ -33,6 +40,8 @@ public struct LoRA: Equatable, Sendable {
     public var scale: Double { alpha / Double(rank) }
 
     /// Whether sites train A in `round` (from 1).
+    ///
+    /// - Parameter round: The round, from 1.
     public func trainsA(round: Int) -> Bool {
         switch aggregation {
         case .exact, .average: true
@@ -41,5 +50,8 @@ public struct LoRA: Equatable, Sendable {
         }
     }
 
+    /// Whether sites train B in `round` (from 1).
+    ///
+    /// - Parameter round: The round, from 1.
     public func trainsB(round: Int) -> Bool { aggregation != .alternating || !round.isMultiple(of: 2) }
 }

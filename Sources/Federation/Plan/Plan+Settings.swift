@@ -170,6 +170,8 @@ extension Plan: Configurable {
     ///   - rank: The rank of adapters; 0 to train the whole model.
     ///   - compression: The form in which updates are sent.
     ///   - deadlineSeconds: How long a round collects updates.
+    /// - Returns: The plan, without a model, as an operator's draft. Its quorum is two thirds of the sites, rounded up,
+    ///   at least 1.
     public static func initial(
         campaign: CampaignID,
         base: ModelName,

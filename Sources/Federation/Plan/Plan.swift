@@ -25,6 +25,27 @@ public struct Plan: Equatable, Sendable {
     /// In what form sites send what they trained.
     public var compression: Compression
 
+    /// Creates the value from its parts; see the properties.
+    ///
+    /// - Parameters:
+    ///   - campaign: The campaign's name.
+    ///   - base: The registered model that it starts from.
+    ///   - release: The name of the release that it leads to.
+    ///   - model: The file of the base model; `nil` in a draft.
+    ///   - sites: The sites that take part, sorted and unique.
+    ///   - rounds: The number of rounds to commit.
+    ///   - quorum: The smallest number of sites that open a round, and of updates that close it.
+    ///   - recruitingSeconds: How long a round waits for more sites once a quorum is connected.
+    ///   - recruitingDeadlineSeconds: How long an attempt waits for its quorum; 0 waits for ever.
+    ///   - deadlineSeconds: How long a round collects updates.
+    ///   - maximumAttempts: How many attempts at a round may be made before the campaign ends.
+    ///   - extensions: How a round's deadline may be extended.
+    ///   - staleness: How late updates are treated.
+    ///   - retentionSeconds: How long a round's blobs are kept after its commit; 0 keeps them for ever.
+    ///   - strategy: How accepted updates produce the next model.
+    ///   - bounds: The upper bounds on an update.
+    ///   - training: What each site trains in a round.
+    ///   - compression: In what form sites send what they trained.
     public init(
         campaign: CampaignID,
         base: ModelName,
@@ -72,6 +93,12 @@ public struct ModelReference: Hashable, Sendable {
     public let layout: Digest
     public let byteCount: UInt64
 
+    /// Creates the value from its parts; see the properties.
+    ///
+    /// - Parameters:
+    ///   - digest: The SHA-256 of the model's file.
+    ///   - layout: The SHA-256 of the description of its tensors: names, types, shapes and order.
+    ///   - byteCount: The size of the file in bytes.
     public init(digest: Digest, layout: Digest, byteCount: UInt64) {
         self.digest = digest
         self.layout = layout
@@ -85,6 +112,11 @@ public struct Extensions: Equatable, Sendable {
     public var seconds: Int
     public var maximum: Int
 
+    /// Creates the value from its parts; see the properties.
+    ///
+    /// - Parameters:
+    ///   - seconds: By how many seconds one extension moves the deadline.
+    ///   - maximum: The largest number of extensions in one attempt at a round.
     public init(seconds: Int, maximum: Int) {
         self.seconds = seconds
         self.maximum = maximum
@@ -101,6 +133,11 @@ public struct StalenessPolicy: Equatable, Sendable {
     /// discounts of Xie 2019 (arXiv:1903.03934) have the same purpose; this one is exact in integers.
     public var weightPercent: Int
 
+    /// Creates the value from its parts; see the properties.
+    ///
+    /// - Parameters:
+    ///   - rounds: The largest age, in rounds, at which a late update counts.
+    ///   - weightPercent: The percentage of its weight that an update keeps for each round of its age, 1 to 100.
     public init(rounds: Int, weightPercent: Int) {
         self.rounds = rounds
         self.weightPercent = weightPercent
@@ -109,6 +146,10 @@ public struct StalenessPolicy: Equatable, Sendable {
     public static let refused = StalenessPolicy(rounds: 0, weightPercent: 100)
 
     /// Returns the discounted weight of an update that is `age` rounds old; at least 1.
+    ///
+    /// - Parameters:
+    ///   - weight: The weight that the update would have in its own round.
+    ///   - age: The number of rounds by which it is late, not negative.
     public func weight(_ weight: UInt32, age: Int) -> UInt32 {
         max(1, (0..<age).reduce(weight) { rest, _ in UInt32(UInt64(rest) * UInt64(weightPercent) / 100) })
     }
@@ -121,6 +162,11 @@ public struct Bounds: Equatable, Sendable {
     /// The largest Euclidean norm of the whole update, which bounds each coordinate too.
     public var norm: Double
 
+    /// Creates the value from its parts; see the properties.
+    ///
+    /// - Parameters:
+    ///   - weight: The largest number of samples that counts as weight.
+    ///   - norm: The largest Euclidean norm of the whole update.
     public init(weight: UInt32, norm: Double) {
         self.weight = weight
         self.norm = norm

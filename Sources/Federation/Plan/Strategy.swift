@@ -39,6 +39,13 @@ public struct AdaptiveMoments: Equatable, Sendable {
     /// τ, the degree of adaptivity: larger values reduce the differences between parameters' step sizes.
     public var adaptivity: Double
 
+    /// Creates the value from its parts; see the properties.
+    ///
+    /// - Parameters:
+    ///   - learningRate: η, the learning rate.
+    ///   - beta1: β₁, the decay of the first moment, from 0 to below 1.
+    ///   - beta2: β₂, the decay of the second moment, from 0 to below 1.
+    ///   - adaptivity: τ, the degree of adaptivity, above 0.
     public init(
         learningRate: Double,
         beta1: Double = standard.beta1,

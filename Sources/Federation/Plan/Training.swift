@@ -17,6 +17,20 @@ public struct Training: Equatable, Sendable {
     /// If present, adapters are trained instead of the model's own weights.
     public var lora: LoRA?
 
+    /// Creates the value from its parts; see the properties.
+    ///
+    /// - Parameters:
+    ///   - localSteps: Optimiser steps per round; 0 if `localEpochs` sets the length.
+    ///   - localEpochs: Passes over the site's samples per round; 0 if `localSteps` sets the length.
+    ///   - batch: Samples of a step.
+    ///   - learningRate: The peak learning rate of the campaign.
+    ///   - schedule: How the learning rate changes over the rounds.
+    ///   - weightDecay: AdamW's decay of the weights per step, times the learning rate.
+    ///   - gradientClip: The largest Euclidean norm of a step's gradient; a longer one is scaled down.
+    ///   - betas: The decays of AdamW's moments.
+    ///   - proximal: FedProx's μ; 0 turns it off.
+    ///   - seed: The seed of all random numbers of the training.
+    ///   - lora: The adapters to train; `nil` to train the model's own weights.
     public init(
         localSteps: Int,
         localEpochs: Int = 0,
@@ -44,11 +58,18 @@ public struct Training: Equatable, Sendable {
     }
 
     /// Returns the number of steps per round for a site with this number of samples.
+    ///
+    /// - Parameter samples: The number of the site's samples. If the plan counts in epochs, a partial last batch is a
+    ///   step, and the result is from 1 to ``PlanLimits/localSteps``.
     public func steps(samples: Int) -> Int {
         localEpochs == 0 ? localSteps : min(PlanLimits.localSteps, max(1, (localEpochs * samples + batch - 1) / batch))
     }
 
     /// Returns the peak learning rate in `round` (from 1) of `rounds`.
+    ///
+    /// - Parameters:
+    ///   - round: The round, from 1.
+    ///   - rounds: The number of rounds of the campaign.
     public func learningRate(round: Int, of rounds: Int) -> Double {
         learningRate * schedule.factor(round: round, of: rounds)
     }
@@ -59,6 +80,11 @@ public struct AdamBetas: Equatable, Sendable {
     public var first: Double
     public var second: Double
 
+    /// Creates the value from its parts; see the properties.
+    ///
+    /// - Parameters:
+    ///   - first: β₁, the decay of the mean of the gradients.
+    ///   - second: β₂, the decay of the mean of their squares.
     public init(first: Double, second: Double) {
         self.first = first
         self.second = second
@@ -77,6 +103,12 @@ public struct RateSchedule: Equatable, Sendable {
     /// The number of rounds in which the rate rises linearly from zero.
     public var warmupRounds: Int
 
+    /// Creates the value from its parts; see the properties.
+    ///
+    /// - Parameters:
+    ///   - shape: How the rate falls.
+    ///   - decayTo: The fraction of the peak rate towards which it falls, 0 to 1.
+    ///   - warmupRounds: The number of rounds in which it rises linearly from zero.
     public init(_ shape: Shape = .linear, decayTo: Double = 0.1, warmupRounds: Int = 0) {
         self.shape = shape
         self.decayTo = decayTo
@@ -84,6 +116,10 @@ public struct RateSchedule: Equatable, Sendable {
     }
 
     /// Returns the fraction of the peak rate in `round` (from 1) of `rounds`.
+    ///
+    /// - Parameters:
+    ///   - round: The round, from 1.
+    ///   - rounds: The number of rounds of the campaign, at least 1.
     public func factor(round: Int, of rounds: Int) -> Double {
         let passed = Double(round - 1) / Double(rounds)
         let warmup = warmupRounds == 0 ? 1 : min(1, Double(round) / Double(warmupRounds))

@@ -5,6 +5,12 @@ public struct AggregationTask: Equatable, Sendable {
         public let update: Digest
         public let weight: UInt32
 
+        /// Creates the value from its parts; see the properties.
+        ///
+        /// - Parameters:
+        ///   - site: The site that sent the update.
+        ///   - update: The SHA-256 of the update's file.
+        ///   - weight: Its weight in the mean.
         public init(site: SiteID, update: Digest, weight: UInt32) {
             self.site = site
             self.update = update
@@ -27,6 +33,19 @@ public struct AggregationTask: Equatable, Sendable {
     /// Sorted by site; the order does not change the result.
     public let contributions: [Contribution]
 
+    /// Creates the value from its parts; see the properties.
+    ///
+    /// - Parameters:
+    ///   - key: The round and the attempt at it.
+    ///   - start: The state that the round started from.
+    ///   - strategy: How the updates produce the next model.
+    ///   - training: What the sites trained.
+    ///   - compression: The encoding of the updates.
+    ///   - isLastRound: Whether the round is the plan's last, which folds the adapter into the model.
+    ///   - bound: The largest Euclidean norm of an update.
+    ///   - scaleBits: Values are rounded to multiples of 2^-scaleBits before they are summed.
+    ///   - productScaleBits: The same for products of an adapter's factors.
+    ///   - contributions: The updates and their weights; the order does not change the result.
     public init(
         key: RoundKey,
         start: GlobalState,
@@ -73,6 +92,12 @@ public struct AggregationTask: Equatable, Sendable {
     public var makesAdapter: Bool { training.lora != nil && !isLastRound }
 
     /// Returns the round's resulting state; calls each closure only if the task creates that blob.
+    ///
+    /// - Parameters:
+    ///   - model: Makes the new model's file.
+    ///   - adapter: Makes the new adapter's file.
+    ///   - serverState: Makes the file of the strategy's new state.
+    /// - Throws: The error of a closure; there are no others.
     public func result(
         model: () throws -> BlobReference,
         adapter: () throws -> BlobReference,

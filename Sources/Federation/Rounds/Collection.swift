@@ -31,6 +31,7 @@ public struct CarriedOverUpdates: Equatable, Sendable {
     /// Earlier rounds whose updates may still arrive, newest last.
     public internal(set) var formerRounds: [FormerRound] = []
 
+    /// Creates what the first attempt at the first round takes over: nothing.
     public init() {}
 
     func former(_ round: Int) -> FormerRound? { formerRounds.first { $0.round == round } }

@@ -24,11 +24,15 @@ public enum FixedPoint {
 
 extension Plan {
     /// Returns the scale for a round with `cohort` sites.
+    ///
+    /// - Parameter cohort: The largest number of updates in the sum, late ones included; 0 counts as 1.
     public func scaleBits(cohort: Int) -> Int {
         FixedPoint.scaleBits(bound: bounds.norm, totalWeight: UInt64(bounds.weight) * UInt64(max(1, cohort)))
     }
     /// Returns the scale for sums of products of an update's two factors; such a product is at most the square of the
     /// norm.
+    ///
+    /// - Parameter cohort: The largest number of updates in the sum, late ones included; 0 counts as 1.
     public func productScaleBits(cohort: Int) -> Int {
         FixedPoint.scaleBits(
             bound: bounds.norm * bounds.norm,

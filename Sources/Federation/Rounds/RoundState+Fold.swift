@@ -1,6 +1,8 @@
 extension RoundState {
     /// Applies an entry of the ledger.
     ///
+    /// - Parameter entry: The entry. The caller has checked that the campaign has not ended and that a pause does not
+    ///   forbid it.
     /// - Throws: `LedgerViolation` if the entry may not follow.
     public mutating func apply(_ entry: Entry) throws(LedgerViolation) {
         switch (entry.body, phase) {
@@ -161,5 +163,9 @@ func require(_ holds: Bool, _ message: @autoclosure () -> String) throws(LedgerV
 /// An entry that is not allowed at its position. The message is a predicate whose subject is the entry or the request.
 public struct LedgerViolation: Error, Equatable, Sendable {
     public let message: String
+    /// Creates the value from its parts; see the properties.
+    ///
+    /// - Parameter message: A predicate whose subject is the entry or the request, for example `is older than the entry
+    ///   before it`.
     public init(_ message: String) { self.message = message }
 }

@@ -9,6 +9,11 @@ extension RoundState {
     }
 
     /// Returns what follows from the manifest alone for an update that is submitted now.
+    ///
+    /// - Parameters:
+    ///   - manifest: The manifest, whose signature need not be verified yet.
+    ///   - sender: The site in the TLS certificate.
+    ///   - now: The present time.
     public func verdict(on manifest: UpdateManifest, from sender: SiteID, at now: Timestamp) -> Verdict {
         guard manifest.site == sender else {
             return .refused(UpdateRefusal(.wrongSite, "the manifest names \(manifest.site), the certificate \(sender)"))

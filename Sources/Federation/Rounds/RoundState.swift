@@ -22,6 +22,14 @@ public struct RoundState: Equatable, Sendable {
         case abandoned(RoundAbandonment)
     }
 
+    /// Creates an attempt at a round that has not opened yet.
+    ///
+    /// - Parameters:
+    ///   - plan: The campaign's plan with its amendments.
+    ///   - key: The round and the attempt at it.
+    ///   - start: The state that the round starts from.
+    ///   - since: The earliest time at which the attempt could open.
+    ///   - inheritance: What earlier rounds and attempts left behind.
     public init(
         plan: Plan,
         key: RoundKey,
@@ -48,6 +56,9 @@ public struct RoundState: Equatable, Sendable {
     }
 
     /// The computation of the result of a round with these updates.
+    ///
+    /// - Parameter collection: The cohort and the updates that count, of which late ones may be a part.
+    /// - Returns: The task. Its scales allow for a sum over the whole cohort or over all updates, whichever are more.
     public func task(_ collection: Collection) -> AggregationTask {
         let contributions = collection.updates.map { accepted in
             AggregationTask.Contribution(

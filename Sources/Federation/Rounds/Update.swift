@@ -15,6 +15,20 @@ public struct UpdateManifest: Equatable, Sendable {
     public var localLoss: Double
     public var createdAt: Timestamp
 
+    /// Creates the value from its parts; see the properties.
+    ///
+    /// - Parameters:
+    ///   - campaign: The campaign that the update is for.
+    ///   - key: The round and the attempt that it was trained for.
+    ///   - site: The site that trained it.
+    ///   - model: The SHA-256 of the model that it was trained from.
+    ///   - adapter: The SHA-256 of the adapter that it was trained from; `nil` without LoRA, and in the first round.
+    ///   - update: The SHA-256 of the update's file.
+    ///   - updateByteCount: The size of that file in bytes.
+    ///   - layout: The SHA-256 of the description of the base model's tensors.
+    ///   - samples: The number of samples that the site trained on.
+    ///   - localLoss: The mean loss over the local steps.
+    ///   - createdAt: When the update was made, by the site's clock.
     public init(
         campaign: CampaignID,
         key: RoundKey,
@@ -51,6 +65,13 @@ public struct SignedUpdate: Equatable, Sendable {
     /// The leaf certificate in DER.
     public let certificate: [UInt8]
 
+    /// Creates the value from its parts; see the properties.
+    ///
+    /// - Parameters:
+    ///   - manifest: The manifest that `manifestBytes` encode.
+    ///   - manifestBytes: Its exact bytes, as signed.
+    ///   - signature: A DER-encoded ECDSA signature over ``statement``.
+    ///   - certificate: The site's leaf certificate in DER.
     public init(manifest: UpdateManifest, manifestBytes: [UInt8], signature: [UInt8], certificate: [UInt8]) {
         self.manifest = manifest
         self.manifestBytes = manifestBytes
@@ -60,6 +81,9 @@ public struct SignedUpdate: Equatable, Sendable {
 
     /// The bytes to sign: the manifest's bytes after a line that separates them from any other signed data.
     public var statement: [UInt8] { Self.statement(manifestBytes) }
+    /// Returns the bytes to sign: the manifest's bytes after a line that separates them from any other signed data.
+    ///
+    /// - Parameter manifestBytes: The encoded ``UpdateManifest``.
     public static func statement(_ manifestBytes: [UInt8]) -> [UInt8] {
         Array("kumiai update v1\n".utf8) + manifestBytes
     }
@@ -84,6 +108,11 @@ public struct UpdateRefusal: Equatable, Sendable {
     public let reason: Reason
     public let detail: String
 
+    /// Creates a refusal.
+    ///
+    /// - Parameters:
+    ///   - reason: The kind of reason.
+    ///   - detail: The reason in words; what exceeds ``detailBytes`` is cut off.
     public init(_ reason: Reason, _ detail: String) {
         self.reason = reason
         self.detail = detail.cut(toBytes: Self.detailBytes)
@@ -124,6 +153,12 @@ public struct Submission: Equatable, Sendable {
     public let update: SignedUpdate
     public let inspection: Inspection
 
+    /// Creates the value from its parts; see the properties.
+    ///
+    /// - Parameters:
+    ///   - sender: The site in the TLS certificate.
+    ///   - update: The update as it was received.
+    ///   - inspection: The result of inspecting its signature and tensors.
     public init(sender: SiteID, update: SignedUpdate, inspection: Inspection) {
         self.sender = sender
         self.update = update

@@ -7,6 +7,8 @@ public enum DisplayText {
     /// Returns `text` with every hidden character written as its code point: `\n`, `\t`, `\u{1b}`, `\u{202e}`.
     ///
     /// Backslashes are not escaped, so that escaping is idempotent.
+    ///
+    /// - Parameter text: Text from any source.
     public static func escaped(_ text: String) -> String {
         replacingHidden(in: text) { scalar in
             switch scalar {
@@ -22,6 +24,8 @@ public enum DisplayText {
     /// `\u202e`.
     ///
     /// Line feeds are kept: an encoder writes them only between values and escapes them in strings.
+    ///
+    /// - Parameter json: Valid JSON, as an encoder writes it.
     public static func escapedJSON(_ json: String) -> String {
         replacingHidden(in: json) { scalar in
             scalar == "\n" ? "\n" : String(scalar).utf16.map { "\\u\(hexadecimal($0))" }.joined()
@@ -30,6 +34,8 @@ public enum DisplayText {
 
     /// Whether a scalar is invisible or changes how others are displayed: controls, line separators, bidirectional
     /// overrides and other format characters, fillers, and unassigned code points.
+    ///
+    /// - Parameter scalar: The Unicode scalar to look up.
     public static func isHidden(_ scalar: Unicode.Scalar) -> Bool {
         if scalar.isASCII { return scalar.value < 0x20 || scalar.value == 0x7f }
         switch scalar.properties.generalCategory {

@@ -22,10 +22,24 @@ public struct Heartbeat: Equatable, Sendable {
     public static let displayNameBytes = 128
 
     /// Whether a site may have this display name: it is short, and is shown as it is.
+    ///
+    /// - Parameter text: The name, of any length.
     public static func isDisplayName(_ text: String) -> Bool {
         text.utf8.count <= displayNameBytes && !text.unicodeScalars.contains(where: DisplayText.isHidden)
     }
 
+    /// Creates the value from its parts; see the properties. What exceeds ``problemBytes`` of `problem` or
+    /// ``displayNameBytes`` of `displayName` is cut off.
+    ///
+    /// - Parameters:
+    ///   - activity: What the worker is doing.
+    ///   - round: The round of the activity, from 1; 0 if it has none.
+    ///   - progress: The progress of the activity, 0 to 1.
+    ///   - localLoss: The newest loss of the training; 0 if there is none.
+    ///   - bytesUp: The bytes sent since the worker started.
+    ///   - bytesDown: The bytes received since the worker started.
+    ///   - problem: The site's problem; empty if there is none.
+    ///   - displayName: The site's display name; empty if there is only its identifier.
     public init(
         activity: Activity = .idle,
         round: Int = 0,

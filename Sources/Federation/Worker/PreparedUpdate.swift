@@ -9,6 +9,16 @@ public struct PreparedUpdate: Equatable, Sendable {
     public let byteCount: UInt64
     public let localLoss: Double
 
+    /// Creates the value from its parts; see the properties.
+    ///
+    /// - Parameters:
+    ///   - campaign: The campaign that it is for.
+    ///   - key: The round and the attempt that it was trained for.
+    ///   - model: The SHA-256 of the model that it was trained from.
+    ///   - adapter: The SHA-256 of the adapter that it was trained from; `nil` without LoRA, and in the first round.
+    ///   - update: The SHA-256 of the update's file.
+    ///   - byteCount: The size of that file in bytes.
+    ///   - localLoss: The mean loss over the local steps.
     public init(
         campaign: CampaignID,
         key: RoundKey,

@@ -71,6 +71,8 @@ public struct WorkerMachine: Equatable, Sendable {
     /// The pause before failed training is tried again.
     public static let trainingRetrySeconds = 30
 
+    /// Creates the machine of a worker that is not connected.
+    ///
     /// - Parameter outbox: An update that an earlier run of the worker prepared, and whose answer may have been lost.
     public init(outbox: PreparedUpdate? = nil) {
         work = outbox.map(Work.submitting) ?? .resting(reason: Self.notConnected)
@@ -78,6 +80,10 @@ public struct WorkerMachine: Equatable, Sendable {
 
     private static let notConnected = "not connected yet"
 
+    /// Handles an event; one about a task that is not in hand leaves `work` as it is.
+    ///
+    /// - Parameter event: What has happened.
+    /// - Returns: The effects to perform, in this order.
     public mutating func handle(_ event: Event) -> [Effect] {
         switch event {
         case .connected:

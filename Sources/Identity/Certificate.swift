@@ -12,6 +12,10 @@ public final class Certificate: @unchecked Sendable {
     init(owning pointer: OpaquePointer) { self.pointer = pointer }
     deinit { X509_free(pointer) }
 
+    /// Parses one certificate in DER.
+    ///
+    /// - Parameter der: The certificate, with nothing after it; at most ``maximumBytes`` bytes.
+    /// - Throws: `IdentityError` if the bytes are too many or not exactly one certificate.
     public convenience init(der: [UInt8]) throws {
         guard der.count <= Self.maximumBytes else {
             throw IdentityError(
@@ -35,6 +39,7 @@ public final class Certificate: @unchecked Sendable {
 
     /// Parses the first certificate of a PEM file.
     ///
+    /// - Parameter pem: The file's contents; everything after the first certificate is ignored.
     /// - Throws: `IdentityError` if there is no certificate or it is malformed.
     public convenience init(pem: [UInt8]) throws {
         guard let first = try Self.chain(pem: pem).first else {
@@ -46,7 +51,9 @@ public final class Certificate: @unchecked Sendable {
 
     /// Parses all certificates of a PEM file, leaf first, at most eight.
     ///
-    /// - Throws: `IdentityError` if there is no certificate or one is malformed.
+    /// - Parameter pem: The file's contents; certificates after the eighth, or after a malformed one, are ignored.
+    /// - Returns: The certificates in the order of the file, at least one.
+    /// - Throws: `IdentityError` if there is no certificate, or the first one is malformed.
     public static func chain(pem: [UInt8]) throws -> [Certificate] {
         let bio = try MemoryBIO(pem)
         var chain: [Certificate] = []
@@ -68,6 +75,9 @@ public final class Certificate: @unchecked Sendable {
         return bytes
     }
 
+    /// Returns the certificate in PEM.
+    ///
+    /// - Throws: `IdentityError` if the certificate cannot be encoded.
     public func pem() throws -> [UInt8] {
         let bio = try MemoryBIO()
         guard PEM_write_bio_X509(bio.pointer, pointer) == 1 else {
@@ -102,7 +112,9 @@ public final class Certificate: @unchecked Sendable {
         return String(cString: text).lowercased()
     }
 
-    /// Whether the key of `authority` signed this certificate.
+    /// Whether the key of `authority` signed this certificate. Names, dates and revocations are not checked.
+    ///
+    /// - Parameter authority: The certificate of the possible issuer.
     public func isSigned(by authority: Certificate) -> Bool {
         defer { ERR_clear_error() }
         return X509_verify(pointer, X509_get0_pubkey(authority.pointer)) == 1
@@ -168,6 +180,7 @@ public final class Certificate: @unchecked Sendable {
 
     /// Whether `key` belongs to this certificate.
     ///
+    /// - Parameter key: The private key to compare with the public key in the certificate.
     /// - Throws: `IdentityError` if the certificate's key cannot be read.
     public func matches(_ key: PrivateKey) throws -> Bool { try publicKey.isSame(as: key.publicKey) }
 

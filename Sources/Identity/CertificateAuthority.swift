@@ -6,6 +6,10 @@ import Glibc
 public struct CertificateProfiles: Sendable {
     public let configuration: [UInt8]
 
+    /// Makes profiles of a consortium's own configuration.
+    ///
+    /// - Parameter configuration: The contents of an OpenSSL configuration file: one section of extensions per profile,
+    ///   and `[lifetimes]` with the lifetime of each profile in days. It is parsed when a certificate is issued.
     public init(configuration: [UInt8]) { self.configuration = configuration }
 
     /// The contents of `certs/kumiai.cnf` when this program was built.
@@ -18,6 +22,13 @@ public struct CertificateAuthority: Sendable {
     public let key: PrivateKey
     public let profiles: CertificateProfiles
 
+    /// Makes an authority of its certificate and key.
+    ///
+    /// - Parameters:
+    ///   - certificate: The authority's certificate.
+    ///   - key: The private key of the certificate.
+    ///   - profiles: The profiles of the certificates to issue.
+    /// - Throws: `IdentityError` if the key does not belong to the certificate.
     public init(certificate: Certificate, key: PrivateKey, profiles: CertificateProfiles = .standard) throws {
         guard try certificate.matches(key) else {
             throw IdentityError(.failed, "the CA's key does not belong to its certificate")
@@ -29,6 +40,12 @@ public struct CertificateAuthority: Sendable {
 
     /// Creates a new authority for `consortium`, valid from one hour before `now`.
     ///
+    /// - Parameters:
+    ///   - consortium: The consortium's name, which is its SPIFFE trust domain: 1 to 255 bytes of `a-z 0-9 . _ -`.
+    ///   - days: The lifetime, 1 to ``maximumDays``; `nil` uses that of the profile `ca`.
+    ///   - profiles: The profiles of the authority and of the certificates that it will issue.
+    ///   - now: The current time.
+    /// - Returns: The authority, with a new ECDSA P-256 key.
     /// - Throws: `IdentityError` if the name or the number of days is not valid, or the certificate cannot be created.
     public static func create(
         consortium: String,
@@ -105,6 +122,16 @@ public struct CertificateAuthority: Sendable {
 
     /// Issues a certificate with a named profile and any URI. Tests of hostile certificates use it too.
     ///
+    /// - Parameters:
+    ///   - profile: The profile: the name of a section of the configuration.
+    ///   - uri: The URI that the profile reads as `SPIFFE_ID`, not checked; `nil` stands for
+    ///     `spiffe://unset.invalid/none`.
+    ///   - commonName: The subject's common name; cut to 64 characters.
+    ///   - publicKey: The key to certify.
+    ///   - days: The lifetime, 1 to ``maximumDays``; `nil` uses the profile's. The certificate never outlives the
+    ///     authority.
+    ///   - now: The current time.
+    /// - Returns: The certificate, valid from one hour before `now`.
     /// - Throws: `IdentityError` if the authority is not valid now or the certificate cannot be created.
     public func issue(
         profile: String,

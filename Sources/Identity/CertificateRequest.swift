@@ -8,6 +8,10 @@ public struct CertificateRequest: Sendable {
 
     /// Creates a request for `key` in PEM, to be sent to the CA.
     ///
+    /// - Parameters:
+    ///   - key: The private key, which signs the request and is not part of it.
+    ///   - commonName: The subject's common name; cut to 64 characters. The CA does not use it.
+    /// - Returns: The request in PEM.
     /// - Throws: `IdentityError` if the request cannot be created.
     public static func pem(for key: PrivateKey, commonName: String) throws -> [UInt8] {
         guard let request = X509_REQ_new() else { throw IdentityError.openSSL(.failed, "cannot allocate a request") }
@@ -34,7 +38,8 @@ public struct CertificateRequest: Sendable {
 
     /// Parses a request and checks that its sender has the private key.
     ///
-    /// - Throws: `IdentityError` if the request is malformed, or not signed by its own key.
+    /// - Parameter pem: The file's contents; everything after the first request is ignored.
+    /// - Throws: `IdentityError` if the request is malformed, not signed by its own key, or its key is not ECDSA P-256.
     public init(pem: [UInt8]) throws {
         let bio = try MemoryBIO(pem)
         guard let request = PEM_read_bio_X509_REQ(bio.pointer, nil, nil, nil) else {

@@ -24,12 +24,15 @@ public final class ContentTagger {
     /// The number of tags so far, from which each tag gets its own nonce.
     private static let count = Atomic<UInt64>(0)
 
+    /// Starts a new tag, with a nonce that no other tag of this process has.
     public convenience init() {
         let number = Self.count.add(1, ordering: .relaxed).newValue
         self.init(nonce: [0, 0, 0, 0] + withUnsafeBytes(of: number.bigEndian, Array.init))
     }
 
     /// Prepares to compare bytes with an existing tag.
+    ///
+    /// - Parameter tag: The tag that the same bytes must give: its nonce is used again.
     public convenience init(again tag: ContentTag) { self.init(nonce: tag.nonce) }
 
     private init(nonce: [UInt8]) {
@@ -43,6 +46,9 @@ public final class ContentTagger {
 
     deinit { EVP_CIPHER_CTX_free(context) }
 
+    /// Adds bytes after those that were added before.
+    ///
+    /// - Parameter bytes: The next bytes; how they are split between calls does not change the tag.
     public func update(_ bytes: UnsafeRawBufferPointer) {
         var done = 0
         while done < bytes.count {

@@ -38,6 +38,15 @@ public struct IdentityError: Error, Equatable, Sendable, CustomStringConvertible
     /// The local file that the error is about, if any.
     public let file: String?
 
+    /// Makes an error.
+    ///
+    /// - Parameters:
+    ///   - code: The kind of failure.
+    ///   - message: A constant text that states what went wrong.
+    ///   - detail: Details from OpenSSL or from the certificate.
+    ///   - hint: What to do; empty if the code says it.
+    ///   - refused: The peer's certificate, if the error is its refusal.
+    ///   - file: The path of the local file that the error is about, if any.
     public init(
         _ code: Code,
         _ message: String,
@@ -54,6 +63,11 @@ public struct IdentityError: Error, Equatable, Sendable, CustomStringConvertible
         self.file = file
     }
 
+    /// Whether two errors have the same code; their texts may differ.
+    ///
+    /// - Parameters:
+    ///   - a: An error.
+    ///   - b: The error to compare it with.
     public static func == (a: IdentityError, b: IdentityError) -> Bool { a.code == b.code }
     public var description: String { detail.isEmpty ? message : "\(message): \(detail)" }
 

@@ -11,6 +11,10 @@ public final class PrivateKey: @unchecked Sendable {
     init(owning pointer: OpaquePointer) { self.pointer = pointer }
     deinit { EVP_PKEY_free(pointer) }
 
+    /// Creates a new key from OpenSSL's random numbers.
+    ///
+    /// - Parameter kind: ECDSA P-256 for certificates, Ed25519 for a log key.
+    /// - Throws: `IdentityError` if OpenSSL cannot create the key.
     public static func generate(_ kind: Kind = .p256) throws -> PrivateKey {
         let key: OpaquePointer? =
             switch kind {
@@ -31,6 +35,7 @@ public final class PrivateKey: @unchecked Sendable {
 
     /// Parses an unencrypted PKCS #8 or EC key in PEM.
     ///
+    /// - Parameter pem: The file's contents; everything after the first key is ignored.
     /// - Throws: `IdentityError` if the key is encrypted or malformed.
     public init(pem: [UInt8]) throws {
         let bio = try MemoryBIO(pem)
@@ -60,6 +65,7 @@ public final class PrivateKey: @unchecked Sendable {
 
     /// Signs `message`.
     ///
+    /// - Parameter message: The bytes to sign, not their hash.
     /// - Returns: DER ECDSA over its SHA-256, or a raw Ed25519 signature of 64 bytes.
     /// - Throws: `IdentityError` if signing fails.
     public func sign(_ message: [UInt8]) throws -> [UInt8] {
@@ -87,6 +93,7 @@ public final class PublicKey: @unchecked Sendable {
 
     /// Creates a key from the 32 bytes of a raw Ed25519 public key.
     ///
+    /// - Parameter bytes: The key of 32 bytes (RFC 8032, section 5.1.5).
     /// - Throws: `IdentityError` if the bytes are not such a key.
     public init(ed25519 bytes: [UInt8]) throws {
         guard bytes.count == 32, let key = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nil, bytes, bytes.count) else {
@@ -107,6 +114,12 @@ public final class PublicKey: @unchecked Sendable {
         return bytes
     }
 
+    /// Whether a signature is valid under this key.
+    ///
+    /// - Parameters:
+    ///   - signature: DER ECDSA over the SHA-256 of the message, or a raw Ed25519 signature of 64 bytes, according to
+    ///     the kind of key.
+    ///   - message: The bytes that were signed, not their hash.
     public func isValid(_ signature: [UInt8], for message: [UInt8]) -> Bool {
         let context = EVP_MD_CTX_new()
         defer {
@@ -142,6 +155,11 @@ public final class PublicKey: @unchecked Sendable {
 }
 
 extension PublicKey: Equatable {
+    /// Whether two keys are the same key, of the same kind.
+    ///
+    /// - Parameters:
+    ///   - a: A key.
+    ///   - b: The key to compare it with.
     public static func == (a: PublicKey, b: PublicKey) -> Bool { a.isSame(as: b) }
 }
 

@@ -18,6 +18,10 @@ public final class RevocationList: @unchecked Sendable {
 
     /// Parses the lists of a PEM or DER file.
     ///
+    /// - Parameters:
+    ///   - bytes: Lists in PEM, of which the first eight are used, or exactly one list in DER.
+    ///   - authorities: The CAs that may have signed the lists.
+    /// - Returns: The lists in the order of the file, at least one. Whether they are valid now is not checked.
     /// - Throws: `IdentityError` if the file is malformed, or a list is not signed by one of `authorities`.
     public static func lists(_ bytes: [UInt8], of authorities: [Certificate]) throws -> [RevocationList] {
         let lists = try parse(bytes)
@@ -64,6 +68,9 @@ public final class RevocationList: @unchecked Sendable {
         return lists
     }
 
+    /// Whether the key of `authority` signed this list.
+    ///
+    /// - Parameter authority: The certificate of the possible issuer.
     public func isSigned(by authority: Certificate) -> Bool {
         defer { ERR_clear_error() }
         return X509_CRL_verify(pointer, X509_get0_pubkey(authority.pointer)) == 1
@@ -81,6 +88,9 @@ public final class RevocationList: @unchecked Sendable {
         )
     }
 
+    /// Whether the list revokes a certificate, which is found by its issuer and serial number.
+    ///
+    /// - Parameter certificate: The certificate to look for.
     public func contains(_ certificate: Certificate) -> Bool {
         var found: OpaquePointer?
         return X509_CRL_get0_by_cert(pointer, &found, certificate.pointer) == 1
@@ -89,6 +99,9 @@ public final class RevocationList: @unchecked Sendable {
     /// Whether this list revokes everything that `former` revokes.
     func covers(_ former: RevocationList) -> Bool { kumiai_crl_covers(pointer, former.pointer) == 1 }
 
+    /// Returns the list in PEM.
+    ///
+    /// - Throws: `IdentityError` if the list cannot be encoded.
     public func pem() throws -> [UInt8] {
         let bio = try MemoryBIO()
         guard PEM_write_bio_X509_CRL(bio.pointer, pointer) == 1 else {

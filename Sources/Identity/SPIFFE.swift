@@ -11,6 +11,8 @@ public enum SPIFFE {
 
     /// Parses the role in a SPIFFE ID.
     ///
+    /// - Parameter uri: The ID, for example `spiffe://robots.example/member/acme/site/osaka`.
+    /// - Returns: The principal: the consortium is the ID's trust domain, the role its path.
     /// - Throws: `IdentityError` if the ID is malformed or its path is not one of the known roles.
     public static func principal(_ uri: String) throws -> Principal {
         guard uri.utf8.count <= maximumBytes else {
@@ -32,6 +34,9 @@ public enum SPIFFE {
         return Principal(consortium: parts[0], role: role)
     }
 
+    /// Whether a text is a trust domain: 1 to 255 bytes of `a-z 0-9 . _ -`.
+    ///
+    /// - Parameter text: The text, without scheme and path.
     public static func isTrustDomain(_ text: String) -> Bool {
         (1...255).contains(text.utf8.count)
             && text.utf8.allSatisfy { byte in

@@ -8,12 +8,20 @@ public struct TrustRoots: Sendable {
     /// expired.
     public let revocations: [RevocationList]
 
+    /// Makes the roots of certificates that the caller trusts; nothing is verified.
+    ///
+    /// - Parameters:
+    ///   - authorities: The consortium's CAs.
+    ///   - revocations: The revocation lists of the CAs; if empty, revocation is not checked.
     public init(_ authorities: [Certificate], revocations: [RevocationList] = []) {
         self.authorities = authorities
         self.revocations = revocations
     }
 
     /// Returns the roots without the authorities with these digests.
+    ///
+    /// - Parameter ended: The SHA-256 digests of the certificates of CAs that are no longer trusted.
+    /// - Returns: Roots with the same revocation lists.
     public func without(_ ended: Set<Digest>) -> TrustRoots {
         ended.isEmpty ? self : TrustRoots(authorities.filter { !ended.contains($0.digest) }, revocations: revocations)
     }
@@ -24,6 +32,7 @@ public struct TrustRoots: Sendable {
     /// Lists are backdated, by different amounts depending on the program that created them. A list that revokes
     /// everything that the former one does is therefore accepted even if its date is older.
     ///
+    /// - Parameter former: The roots that are in use.
     /// - Throws: `IdentityError` if a list is missing or older.
     public func requireNoOlderRevocations(than former: TrustRoots) throws {
         for list in former.revocations {
@@ -39,10 +48,18 @@ public struct TrustRoots: Sendable {
         }
     }
 
+    /// Parses CAs in PEM, without revocation lists.
+    ///
+    /// - Parameter pem: The file's contents, with up to eight certificates.
+    /// - Throws: `IdentityError` if there is no certificate, or the first one is malformed.
     public init(pem: [UInt8]) throws { self.init(try Certificate.chain(pem: pem)) }
 
     /// Verifies the chain and validity of `leaf` at `time`.
     ///
+    /// - Parameters:
+    ///   - leaf: The participant's certificate.
+    ///   - intermediates: Certificates that may lead from the leaf to an authority; they are not trusted.
+    ///   - time: The time at which the certificates must be valid.
     /// - Returns: The principal that the certificate identifies.
     /// - Throws: `IdentityError` if the certificate is not valid, not trusted or revoked, or names no principal.
     public func verify(_ leaf: Certificate, intermediates: [Certificate] = [], at time: Timestamp) throws -> Principal {
@@ -66,6 +83,10 @@ public struct TrustRoots: Sendable {
 
     /// Verifies a chain, leaf first, that was read from the file at `path`; errors name the file.
     ///
+    /// - Parameters:
+    ///   - chain: The certificates, leaf first, at least one.
+    ///   - path: The path of the file, for errors; it is not read.
+    ///   - time: The time at which the certificates must be valid.
     /// - Returns: The principal that the leaf certificate identifies.
     /// - Throws: `IdentityError` if the certificate is not valid, not trusted or revoked, or names no principal.
     public func verify(_ chain: [Certificate], in path: String, at time: Timestamp) throws -> Principal {
@@ -77,6 +98,8 @@ public struct TrustRoots: Sendable {
     }
 
     /// Whether a revocation list has expired: no certificate is accepted until a newer list is installed.
+    ///
+    /// - Parameter time: The current time.
     public func hasEndedRevocations(at time: Timestamp) -> Bool { revocations.contains { $0.term.notAfter < time } }
 
     func makeStore() -> OpaquePointer? {
@@ -88,6 +111,9 @@ public struct TrustRoots: Sendable {
     }
 
     /// Returns the validity periods of the authorities that signed `leaf`, and of the revocation lists.
+    ///
+    /// - Parameter leaf: The certificate whose authorities are listed.
+    /// - Returns: A notice for each, whether it ends soon or not.
     public func notices(of leaf: Certificate) -> [ExpiryNotice] {
         authorities.filter { leaf.isSigned(by: $0) }.map {
             ExpiryNotice("the CA \($0.subject)", $0.term, remedy: ExpiryNotice.rotate)

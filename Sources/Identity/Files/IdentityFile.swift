@@ -12,18 +12,23 @@ public enum IdentityFile {
 
     /// Reads a regular file.
     ///
+    /// - Parameter path: The path of the file, which has at most ``maximumBytes`` bytes.
+    /// - Returns: The file's contents.
     /// - Throws: `IdentityError` if the file is missing, too large or not a regular file.
     public static func read(_ path: String) throws -> [UInt8] { try read(path, isKey: false) }
 
     /// Reads all certificates of a PEM file, leaf first.
     ///
-    /// - Throws: `IdentityError` if the file cannot be read or a certificate is malformed.
+    /// - Parameter path: The file's path.
+    /// - Returns: The certificates, at least one and at most eight.
+    /// - Throws: `IdentityError` if the file cannot be read, or its first certificate is missing or malformed.
     public static func certificates(_ path: String) throws -> [Certificate] {
         try naming(path) { try Certificate.chain(pem: $0) }
     }
 
     /// Reads whom the first certificate of a PEM file identifies; whether it is valid is not checked.
     ///
+    /// - Parameter path: The file's path.
     /// - Throws: `IdentityError` if the file cannot be read, or the certificate is malformed or identifies nobody.
     public static func principal(_ path: String) throws -> Principal {
         try naming(path) { try Certificate.chain(pem: $0)[0].principal() }
@@ -31,6 +36,8 @@ public enum IdentityFile {
 
     /// Reads a private key.
     ///
+    /// - Parameter path: The path of the file, with an unencrypted key in PEM; its mode must not give other users any
+    ///   access.
     /// - Throws: `IdentityError` if the file cannot be read, is malformed, or is readable by users other than its
     ///   owner.
     public static func key(_ path: String) throws -> PrivateKey {
@@ -40,6 +47,9 @@ public enum IdentityFile {
 
     /// Reads a consortium's authorities and, if there is a file of them, their revocation lists.
     ///
+    /// - Parameters:
+    ///   - path: The path of the authorities' file in PEM.
+    ///   - revocations: The path of the file of revocation lists, in PEM or DER; `nil` if revocation is not checked.
     /// - Throws: `IdentityError` if a file cannot be read or is malformed, or a list is not signed by one of the
     ///   authorities.
     public static func roots(_ path: String, revocations: String? = nil) throws -> TrustRoots {
@@ -122,6 +132,9 @@ public enum IdentityFile {
 
     /// Writes a new private key: with mode 0600 from the start, durable, and never over an existing file.
     ///
+    /// - Parameters:
+    ///   - key: The key, written as unencrypted PKCS #8 PEM.
+    ///   - path: The path of the new file, in a directory that exists.
     /// - Throws: `IdentityError` with ``IdentityError/Code/exists`` if there is a file, or another one if it cannot be
     ///   written.
     public static func create(_ key: PrivateKey, at path: String) throws {
@@ -130,6 +143,10 @@ public enum IdentityFile {
 
     /// Writes a new file, which is durable when this returns.
     ///
+    /// - Parameters:
+    ///   - bytes: The file's contents.
+    ///   - path: The path of the new file, in a directory that exists.
+    ///   - mode: The file's permissions, which the process's umask restricts.
     /// - Throws: `IdentityError` with ``IdentityError/Code/exists`` if there is a file, or another one if it cannot be
     ///   written.
     public static func create(_ bytes: [UInt8], at path: String, mode: mode_t = 0o644) throws {
@@ -151,6 +168,10 @@ public enum IdentityFile {
 
     /// Replaces a certificate or a list atomically: a reader sees either the old or the new one.
     ///
+    /// - Parameters:
+    ///   - bytes: The new contents.
+    ///   - path: The path of the file, which need not exist.
+    ///   - mode: The file's permissions, which the process's umask restricts.
     /// - Throws: `IdentityError` if the file cannot be written.
     public static func replace(_ bytes: [UInt8], at path: String, mode: mode_t = 0o644) throws {
         let draft = "\(path).\(getpid()).new"

@@ -39,6 +39,9 @@ public struct ReloadingIdentity<Value: Sendable>: Sendable {
 
     /// Reads the files if they have changed since they were last read. If they were not valid, reads them again after a
     /// while.
+    ///
+    /// - Parameter now: The current time.
+    /// - Returns: What happened. A problem is reported when it is found, not at every retry.
     public mutating func reloadIfChanged(at now: Timestamp) -> Outcome {
         if watch.hasSettledChange() { return reload(at: now) }
         guard let retryAt, now >= retryAt else { return .unchanged }
@@ -49,6 +52,9 @@ public struct ReloadingIdentity<Value: Sendable>: Sendable {
     }
 
     /// Reads the files now.
+    ///
+    /// - Parameter now: The current time.
+    /// - Returns: `replaced`, or `refused` with the reason.
     public mutating func reload(at now: Timestamp) -> Outcome {
         watch.accept()
         do {

@@ -14,6 +14,15 @@ public final class TLSContext: @unchecked Sendable {
     /// AES-GCM first, because processors have instructions for it.
     private static let ciphers = "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256"
 
+    /// Makes the configuration of one side.
+    ///
+    /// - Parameters:
+    ///   - side: Whether this side opens connections or accepts them.
+    ///   - chain: This side's certificates, leaf first.
+    ///   - key: The leaf certificate's private key.
+    ///   - roots: The CAs and revocation lists that the peer's certificate is verified with.
+    /// - Throws: `IdentityError` if the chain is empty, or the key does not belong to the leaf certificate or cannot be
+    ///   used for TLS.
     public init(_ side: Side, chain: [Certificate], key: PrivateKey, roots: TrustRoots) throws {
         guard let leaf = chain.first,
             let context = SSL_CTX_new(side == .client ? TLS_client_method() : TLS_server_method())

@@ -24,6 +24,10 @@ public final class TLSSession {
         case closed
     }
 
+    /// Makes a session that has not exchanged any bytes yet.
+    ///
+    /// - Parameter context: The configuration, which also determines whether this side is client or server.
+    /// - Throws: `IdentityError` if OpenSSL cannot create the session.
     public init(_ context: TLSContext) throws {
         guard let ssl = SSL_new(context.pointer), let bio = BIO_new(CipherChannel.method) else {
             throw IdentityError.openSSL(.failed, "cannot make a TLS session")
@@ -46,7 +50,11 @@ public final class TLSSession {
 
     /// Makes ciphertext available to the calls in `body`.
     ///
+    /// - Parameters:
+    ///   - ciphertext: Bytes from the peer, starting with those that the last call did not consume.
+    ///   - body: Calls ``handshake()`` or ``read(into:)``, which take the bytes from `ciphertext`.
     /// - Returns: The number of bytes consumed, and the result of `body`. Bytes not consumed must be lent again.
+    /// - Throws: What `body` throws.
     public func lending<R>(_ ciphertext: UnsafeRawBufferPointer, _ body: () throws -> R) rethrows -> (consumed: Int, R)
     {
         channel.input = ciphertext
@@ -56,6 +64,11 @@ public final class TLSSession {
         return (channel.inputOffset, result)
     }
 
+    /// Continues the handshake with the lent ciphertext; what it wants to send is then pending as output.
+    ///
+    /// - Returns: Whether the handshake is complete, or needs more ciphertext from the peer.
+    /// - Throws: `IdentityError` if the peer's certificate is not accepted, the peer refused ours, or the handshake
+    ///   failed.
     public func handshake() throws -> Progress {
         ERR_clear_error()
         let result = SSL_do_handshake(ssl)
@@ -68,6 +81,8 @@ public final class TLSSession {
 
     /// Decrypts into `buffer`.
     ///
+    /// - Parameter buffer: The memory for the plaintext; one call fills at most one TLS record of 16 KiB.
+    /// - Returns: The number of bytes of plaintext, or why there are none.
     /// - Throws: `IdentityError` if the connection failed.
     public func read(into buffer: UnsafeMutableRawBufferPointer) throws -> Reading {
         ERR_clear_error()
@@ -82,6 +97,7 @@ public final class TLSSession {
 
     /// Encrypts all of `plaintext`.
     ///
+    /// - Parameter plaintext: The bytes to send, after the handshake; their ciphertext is then pending as output.
     /// - Throws: `IdentityError` if the connection failed.
     public func write(_ plaintext: UnsafeRawBufferPointer) throws {
         ERR_clear_error()
@@ -96,6 +112,9 @@ public final class TLSSession {
     }
 
     /// Passes the pending ciphertext for the peer to `body`, then discards it.
+    ///
+    /// - Parameter body: Gets all of the pending ciphertext, which is valid only during the call. It is not called if
+    ///   nothing is pending.
     public func drainOutput(_ body: (UnsafeRawBufferPointer) -> Void) {
         guard !channel.output.isEmpty else { return }
         channel.output.withUnsafeBytes(body)

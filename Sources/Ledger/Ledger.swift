@@ -17,9 +17,13 @@ public final class Ledger: Sendable {
 
     /// Opens a ledger and folds its entries.
     ///
+    /// - Parameters:
+    ///   - consortium: The consortium's name; a ledger with entries must have been founded with it.
+    ///   - store: Where the entries are stored; only this ledger may append to it.
+    ///   - key: The log key, Ed25519; a ledger with entries must have been founded with its public half.
     /// - Returns: The ledger and the state that its entries result in.
     /// - Throws: `LedgerError` if the ledger cannot be read, was changed, is another consortium's, or has an entry that
-    ///   does not follow from those before it.
+    ///   does not follow from those before it; `IdentityError` if `key` is not an Ed25519 key.
     public static func open(consortium: String, store: any LedgerBackend, key: PrivateKey) throws -> (
         ledger: Ledger, state: ConsortiumState
     ) {
@@ -38,7 +42,11 @@ public final class Ledger: Sendable {
 
     /// Opens a ledger without returning its state.
     ///
-    /// - Throws: `LedgerError` if the ledger cannot be read or was changed.
+    /// - Parameters:
+    ///   - consortium: The consortium's name; a ledger with entries must have been founded with it.
+    ///   - store: Where the entries are stored; only this ledger may append to it.
+    ///   - key: The log key, Ed25519; a ledger with entries must have been founded with its public half.
+    /// - Throws: What ``open(consortium:store:key:)`` throws.
     public convenience init(consortium: String, store: any LedgerBackend, key: PrivateKey) throws {
         let snapshot = try Self.open(consortium: consortium, store: store, key: key).ledger.snapshot
         self.init(store: store, key: key, snapshot)
@@ -64,7 +72,8 @@ public final class Ledger: Sendable {
 
     /// Returns the fold of the entries in memory.
     ///
-    /// - Throws: `LedgerError` if an entry cannot be read, was changed, or does not follow from those before it.
+    /// - Throws: `LedgerError` if an entry cannot be read or was changed, `LedgerViolation` if one does not follow from
+    ///   those before it.
     public func folded() throws -> ConsortiumState {
         var state = ConsortiumState()
         try forEachEntry { try state.apply($0) }
@@ -73,6 +82,7 @@ public final class Ledger: Sendable {
 
     /// Reads all entries in order, in batches.
     ///
+    /// - Parameter body: Gets each entry, from the first on.
     /// - Throws: `LedgerError` if an entry cannot be read or was changed, or what `body` throws.
     public func forEachEntry(_ body: (Entry) throws -> Void) throws {
         for start in stride(from: 0, to: count, by: LedgerPages.entries) {
@@ -143,16 +153,23 @@ public final class Ledger: Sendable {
     public var head: SignedTreeHead { snapshot.head }
 
     /// Returns the proof that this ledger's first `size` entries are the ledger of that size.
+    ///
+    /// - Parameter size: A number of entries, from 0 to the number in the ledger.
+    /// - Returns: The hashes (RFC 9162, section 2.1.4.1); empty if `size` is 0 or the number of entries.
     public func consistencyProof(from size: Int) -> [Digest] { snapshot.consistencyProof(from: size) }
 
     /// Returns the root that the tree had when it held `size` entries.
+    ///
+    /// - Parameter size: A number of entries, from 0 to the number in the ledger.
     public func root(size: Int) -> Digest { snapshot.root(size: size) }
 
     /// Appends entries durably with a new tree head, atomically.
     ///
     /// The caller must already have folded the entries into the state, so that only valid ones are appended.
     ///
-    /// - Throws: `LedgerError` if an entry is too long or the store cannot be written.
+    /// - Parameter entries: The entries in order; if there are none, nothing is written.
+    /// - Throws: `LedgerError` if an entry is too long or the store cannot be written, `IdentityError` if the tree head
+    ///   cannot be signed.
     public func append(_ entries: [Entry]) throws { try append(bytes: entries.map(\.wireBytes)) }
 
     /// Restores entries that the ledger has lost, byte for byte.
@@ -199,11 +216,15 @@ public final class Ledger: Sendable {
 
     /// Returns the receipt of an entry under the newest tree head.
     ///
+    /// - Parameter index: The entry's position, from 0.
     /// - Throws: `LedgerError` if there is no such entry or it cannot be read.
     public func receipt(of index: UInt64) throws -> Receipt { try receipt(of: index, under: snapshot) }
 
     /// Returns the receipt of an entry under the tree head of `snapshot`, which must be a snapshot of this ledger.
     ///
+    /// - Parameters:
+    ///   - index: The entry's position, from 0.
+    ///   - snapshot: The snapshot whose tree head the proof leads to.
     /// - Throws: `LedgerError` if the snapshot has no such entry or it cannot be read.
     public func receipt(of index: UInt64, under snapshot: LedgerSnapshot) throws -> Receipt {
         let position = Int(clamping: index)
@@ -218,6 +239,10 @@ public final class Ledger: Sendable {
         )
     }
 
+    /// Returns one entry, decoded.
+    ///
+    /// - Parameter index: The entry's position, from 0.
+    /// - Throws: `LedgerError` if there is no such entry, or it cannot be read or was changed.
     public func entry(at index: Int) throws -> Entry {
         guard index < count else {
             throw LedgerError(.failed, "the ledger has \(count) entries, and no entry \(index)")

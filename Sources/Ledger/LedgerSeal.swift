@@ -8,6 +8,16 @@ import Identity
 ///
 /// A seal is written when the coordinator stops and removed when it starts, so a copy of a running ledger has none.
 public enum LedgerSeal {
+    /// Writes the seal of a closed ledger's file, durably.
+    ///
+    /// - Parameters:
+    ///   - path: The path of the seal, which is replaced if it exists.
+    ///   - ledger: The path of the ledger's file.
+    ///   - size: The number of entries in the ledger.
+    ///   - origin: The ledger's origin, `<consortium>/ledger`.
+    ///   - key: The log key, Ed25519.
+    /// - Throws: `BlobError` if the ledger's file cannot be read or the seal cannot be written, `IdentityError` if
+    ///   signing fails.
     public static func write(to path: String, ledger: String, size: Int, origin: String, key: PrivateKey) throws {
         let digest = try BlobStore.digest(ofFile: ledger).digest
         let body = "kumiai ledger seal v1\n\(origin)\n\(size)\n\(digest.hex)\n"
@@ -19,7 +29,12 @@ public enum LedgerSeal {
 
     /// Returns the number of entries that the seal says the ledger held.
     ///
-    /// - Throws: `LedgerError` if the seal cannot be read or is not signed by the log key.
+    /// - Parameters:
+    ///   - path: The path of the seal.
+    ///   - origin: The ledger's origin, `<consortium>/ledger`.
+    ///   - logKey: The raw Ed25519 public key of 32 bytes that signs the ledger.
+    /// - Throws: `LedgerError` if the seal cannot be read or is not signed by the log key, `IdentityError` if `logKey`
+    ///   is not an Ed25519 key.
     public static func size(_ path: String, origin: String, logKey: [UInt8]) throws -> Int {
         guard let size = Int(try lines(path, origin: origin, logKey: logKey)[2]) else {
             throw LedgerError(.tampered, "the ledger's seal is not a seal")
@@ -29,14 +44,28 @@ public enum LedgerSeal {
 
     /// Checks a seal against the ledger's file.
     ///
-    /// - Throws: `LedgerError` if the seal is not valid or does not match the file or the size.
+    /// - Parameters:
+    ///   - path: The path of the seal.
+    ///   - ledger: The path of the ledger's file, which is hashed.
+    ///   - size: The number of entries in the ledger.
+    ///   - origin: The ledger's origin, `<consortium>/ledger`.
+    ///   - logKey: The raw Ed25519 public key of 32 bytes that signs the ledger.
+    /// - Throws: `LedgerError` if the seal is not valid or does not match the file or the size, `BlobError` if the file
+    ///   cannot be read, `IdentityError` if `logKey` is not an Ed25519 key.
     public static func verify(_ path: String, ledger: String, size: Int, origin: String, logKey: [UInt8]) throws {
         try verify(path, digest: BlobStore.digest(ofFile: ledger).digest, size: size, origin: origin, logKey: logKey)
     }
 
     /// Checks a seal against the digest of a ledger's file.
     ///
-    /// - Throws: `LedgerError` if the seal is not valid or does not match the digest or the size.
+    /// - Parameters:
+    ///   - path: The path of the seal.
+    ///   - digest: The SHA-256 of the ledger's file.
+    ///   - size: The number of entries in the ledger.
+    ///   - origin: The ledger's origin, `<consortium>/ledger`.
+    ///   - logKey: The raw Ed25519 public key of 32 bytes that signs the ledger.
+    /// - Throws: `LedgerError` if the seal is not valid or does not match the digest or the size, `IdentityError` if
+    ///   `logKey` is not an Ed25519 key.
     public static func verify(_ path: String, digest: Digest, size: Int, origin: String, logKey: [UInt8]) throws {
         let lines = try lines(path, origin: origin, logKey: logKey)
         guard lines[2] == "\(size)" else {

@@ -5,8 +5,12 @@ import Wire
 extension Receipt {
     /// Checks that the ledger contains the entry, under a tree head signed by the log key.
     ///
+    /// - Parameters:
+    ///   - consortium: The consortium's name.
+    ///   - logKey: The raw Ed25519 public key of 32 bytes that signs the ledger.
     /// - Returns: The entry.
-    /// - Throws: `LedgerError` if the tree head's signature or the inclusion proof is wrong.
+    /// - Throws: `LedgerError` if the tree head's signature or the inclusion proof is wrong, `WireError` if the entry
+    ///   cannot be decoded.
     public func verify(consortium: String, logKey: [UInt8]) throws -> Entry {
         try verify(
             under: SignedTreeHead(note: treeHead, origin: SignedTreeHead.origin(consortium: consortium), key: logKey)
@@ -28,7 +32,12 @@ extension Receipt {
     /// The signature and the certificate in the entry may be older than those of `update`: if an answer was lost and
     /// the certificate was renewed before the retry, the ledger contains the update as it was first sent.
     ///
-    /// - Throws: `LedgerError` if the receipt is not valid or is for another update.
+    /// - Parameters:
+    ///   - consortium: The consortium's name.
+    ///   - logKey: The raw Ed25519 public key of 32 bytes that signs the ledger.
+    ///   - update: The update as it was sent.
+    /// - Throws: `LedgerError` if the receipt is not valid or is for another update, `WireError` if its entry cannot be
+    ///   decoded, `IdentityError` if the certificate in the entry is malformed or names nobody.
     public func verify(consortium: String, logKey: [UInt8], update: SignedUpdate) throws {
         guard case .updateAccepted(let accepted) = try verify(consortium: consortium, logKey: logKey).body,
             accepted.update.manifestBytes == update.manifestBytes

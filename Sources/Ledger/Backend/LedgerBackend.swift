@@ -5,19 +5,27 @@ public struct StoredEntry: Equatable, Sendable {
     public let bytes: [UInt8]
     public let leaf: Digest
 
+    /// Makes an entry as a backend has read it.
+    ///
+    /// - Parameters:
+    ///   - bytes: The entry's bytes.
+    ///   - leaf: The leaf hash that was stored with them, which need not match; see ``isIntact``.
     public init(bytes: [UInt8], leaf: Digest) {
         self.bytes = bytes
         self.leaf = leaf
     }
 
+    /// Makes an entry to store, and computes its leaf hash.
+    ///
+    /// - Parameter bytes: The entry's bytes.
     public init(_ bytes: [UInt8]) { self.init(bytes: bytes, leaf: MerkleTree.leafHash(bytes)) }
     /// Whether the bytes match the stored leaf hash. This identifies the entry that was changed, which the tree's root
     /// alone cannot.
     public var isIntact: Bool { MerkleTree.leafHash(bytes) == leaf }
 }
 
-/// Where a ledger's entries are stored. The contract is small, so that another database is easy to add; one suite of tests
-/// runs against every backend.
+/// Where a ledger's entries are stored. The contract is small, so that another database is easy to add; one suite of
+/// tests runs against every backend.
 public protocol LedgerBackend: Sendable {
     /// Returns the number of entries.
     ///
@@ -45,6 +53,7 @@ public protocol LedgerBackend: Sendable {
 extension LedgerBackend {
     /// Calls `body` with all entries and their positions, in order; some are in memory at a time.
     ///
+    /// - Parameter body: Gets each entry's position, from 0, and the entry.
     /// - Throws: `LedgerError` if an entry is missing or cannot be read, or what `body` throws.
     public func forEachEntry(_ body: (Int, StoredEntry) throws -> Void) throws {
         let count = try count()

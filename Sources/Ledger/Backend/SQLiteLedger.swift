@@ -137,6 +137,9 @@ public final class SQLiteLedger: LedgerBackend {
         }
     }
 
+    /// Returns the number of entries.
+    ///
+    /// - Throws: `LedgerError` if the file is damaged, or a position before the last entry has none.
     public func count() throws -> Int {
         try reading { db in
             let row = try Row.fetchOne(db, sql: "SELECT count(*), coalesce(max(position), -1) FROM entries")
@@ -150,6 +153,10 @@ public final class SQLiteLedger: LedgerBackend {
         }
     }
 
+    /// Returns the entries at these positions, in order.
+    ///
+    /// - Parameter range: The positions, from 0; all of them must exist.
+    /// - Throws: `LedgerError` if an entry is missing, or the file is damaged or was replaced.
     public func entries(in range: Range<Int>) throws -> [StoredEntry] {
         if !isReadOnly { try requireWhole() }
         let entries = try reading { db in
@@ -182,10 +189,21 @@ public final class SQLiteLedger: LedgerBackend {
         return entries
     }
 
+    /// Returns the newest signed tree head; `nil` for an empty ledger. The signature is not checked.
+    ///
+    /// - Throws: `LedgerError` if the file is damaged.
     public func newestTreeHead() throws -> String? {
         try reading { db in try String.fetchOne(db, sql: "SELECT note FROM tree_heads WHERE id = 1") }
     }
 
+    /// Appends entries and replaces the tree head in one transaction, which is on the disk when this returns.
+    ///
+    /// - Parameters:
+    ///   - entries: The entries, in order.
+    ///   - index: The position of the first one: the number of entries so far.
+    ///   - treeHead: The signed note of the tree with these entries.
+    /// - Throws: `LedgerError` if the file was removed, replaced or changed by another program, the disk is full, or
+    ///   the file cannot be written.
     public func append(_ entries: [StoredEntry], from index: Int, treeHead: String) throws {
         try requireWhole()
         try requireSameContents()
@@ -215,6 +233,9 @@ public final class SQLiteLedger: LedgerBackend {
         recordWritten(treeHead)
     }
 
+    /// Closes the file; the ledger must not be used afterwards.
+    ///
+    /// - Throws: `DatabaseError` of GRDB if the file cannot be closed.
     public func close() throws { try database.close() }
 
     /// SQLite's own message; GRDB adds the SQL statement, which does not help a user.

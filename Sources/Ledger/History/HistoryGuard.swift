@@ -17,6 +17,12 @@ public enum HistoryStanding: Equatable, Sendable {
 }
 
 extension Ledger {
+    /// Compares the ledger as it is now with the note in a site's hello.
+    ///
+    /// - Parameters:
+    ///   - note: The signed note of the newest tree head that the site has seen; empty if it has seen none.
+    ///   - losses: The losses that the consortium has declared, oldest first.
+    /// - Returns: Whether the ledger extends what the site has seen; if not, whether a declared loss explains it.
     public func standing(of note: String, losses: [ConsortiumState.RecordedLoss]) -> HistoryStanding {
         snapshot.standing(of: note, losses: losses)
     }
@@ -24,6 +30,11 @@ extension Ledger {
 
 extension LedgerSnapshot {
     /// Compares the ledger with the note in a site's hello. An empty note means that the site has seen nothing.
+    ///
+    /// - Parameters:
+    ///   - note: The signed note of the newest tree head that the site has seen; empty if it has seen none.
+    ///   - losses: The losses that the consortium has declared, oldest first.
+    /// - Returns: Whether the ledger extends what the site has seen; if not, whether a declared loss explains it.
     public func standing(of note: String, losses: [ConsortiumState.RecordedLoss]) -> HistoryStanding {
         guard !note.isEmpty else { return .extends(proof: []) }
         let seen: SignedTreeHead

@@ -17,12 +17,17 @@ public struct LedgerRecovery: Sendable {
     /// help.
     public static let maximumEntries = 100_000
 
+    /// Starts to collect the entries up to a head that the ledger does not extend.
+    ///
+    /// - Parameter head: The head that a site has shown, signed by this ledger's key.
     public init(_ head: SignedTreeHead) {
         newest = head
         heads = [head.head.size: head]
     }
 
-    /// Adds another head that a site has shown and that the ledger does not extend.
+    /// Records another head that a site has shown and that the ledger does not extend.
+    ///
+    /// - Parameter head: The head, signed by this ledger's key.
     public mutating func add(_ head: SignedTreeHead) {
         heads[head.head.size] = head
         if head.head.size > newest.head.size { newest = head }
@@ -30,7 +35,11 @@ public struct LedgerRecovery: Sendable {
 
     /// Adds the receipt of an entry that the ledger lacks; ignores others.
     ///
-    /// - Throws: `LedgerError` if the receipt does not belong to this ledger.
+    /// - Parameters:
+    ///   - receipt: The receipt, which a site has shown.
+    ///   - ledger: The ledger as it is now, without the entry.
+    /// - Throws: `LedgerError` if the receipt does not belong to this ledger, `WireError` if its entry cannot be
+    ///   decoded.
     public mutating func add(_ receipt: Receipt, ledger: LedgerSnapshot) throws {
         let head = try SignedTreeHead(note: receipt.treeHead, origin: ledger.origin, key: ledger.publicKey)
         guard receipt.index >= UInt64(ledger.count), entries.count < Self.maximumEntries else { return }
@@ -41,6 +50,9 @@ public struct LedgerRecovery: Sendable {
 
     /// Returns the entries that extend `ledger` to the longest head that can be reached without a gap; `nil` if none
     /// can.
+    ///
+    /// - Parameter ledger: The ledger as it is now.
+    /// - Returns: The bytes of the entries, in order.
     public func restorable(_ ledger: LedgerSnapshot) -> [[UInt8]]? {
         var tree = ledger.tree
         var found: [[UInt8]] = []
@@ -58,6 +70,7 @@ public struct LedgerRecovery: Sendable {
     ///
     /// The newest head contains the latest time of its entries, and entries written after the restore are later.
     ///
+    /// - Parameter ledger: The restored ledger, which is read from its end.
     /// - Throws: `LedgerError` if an entry cannot be read.
     public func keptEntries(_ ledger: Ledger) throws -> Int {
         var count = min(ledger.count, newest.head.size)
@@ -67,6 +80,8 @@ public struct LedgerRecovery: Sendable {
     }
 
     /// Whether the ledger has reached the longest head that sites have shown.
+    ///
+    /// - Parameter ledger: The ledger as it is now.
     public func isComplete(_ ledger: LedgerSnapshot) -> Bool {
         newest.head.size <= ledger.count && ledger.root(size: newest.head.size) == newest.head.root
     }

@@ -5,6 +5,8 @@ import Federation
 extension MerkleTree {
     /// Returns the hashes that lead from the root over the first `size` leaves to the current root; empty if `size` is
     /// 0 or the current size.
+    ///
+    /// - Parameter size: The number of leaves of the earlier tree, from 0 to ``count``.
     public func consistencyProof(from size: Int) -> [Digest] {
         precondition(size <= count)
         return size == 0 || size == count ? [] : subproof(size, 0..<count, isWhole: true)
@@ -21,6 +23,11 @@ extension MerkleTree {
     }
 
     /// Whether `proof` shows that the tree of `earlier` is a prefix of the tree of `later`.
+    ///
+    /// - Parameters:
+    ///   - earlier: The head of the shorter tree.
+    ///   - later: The head of the longer tree, of the same origin; it may be the same head, with an empty proof.
+    ///   - proof: The hashes, as ``consistencyProof(from:)`` returns them.
     public static func isConsistent(_ earlier: TreeHead, _ later: TreeHead, proof: [Digest]) -> Bool {
         guard earlier.origin == later.origin, earlier.size <= later.size else { return false }
         if earlier.size == later.size { return earlier.root == later.root && proof.isEmpty }

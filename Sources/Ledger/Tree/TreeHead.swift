@@ -12,6 +12,13 @@ public struct TreeHead: Equatable, Sendable {
     /// is older than the declaration of a loss. `nil` for an empty ledger and for notes of earlier versions.
     public let time: Timestamp?
 
+    /// Makes a tree head.
+    ///
+    /// - Parameters:
+    ///   - origin: The ledger's origin, `<consortium>/ledger`.
+    ///   - size: The number of entries.
+    ///   - root: The root of their Merkle tree.
+    ///   - time: The latest time of all entries; `nil` for an empty ledger.
     public init(origin: String, size: Int, root: Digest, time: Timestamp? = nil) {
         self.origin = origin
         self.size = size
@@ -31,6 +38,10 @@ public struct TreeHead: Equatable, Sendable {
     ///
     /// The declaration explains every head that is older than itself, even if some sites had seen a longer history than
     /// `lost`. A head without a time is explained only if it is no longer than `lost`.
+    ///
+    /// - Parameters:
+    ///   - lost: The head of the longest history that the consortium knew when it declared the loss.
+    ///   - declared: The time of the declaration.
     public func isExplained(byLossOf lost: TreeHead, declaredAt declared: Timestamp) -> Bool {
         time.map { $0 < declared } ?? (size <= lost.size)
     }
@@ -42,8 +53,17 @@ public struct SignedTreeHead: Equatable, Sendable {
     /// The text of the whole note.
     public let note: String
 
+    /// Returns the origin of a consortium's ledger.
+    ///
+    /// - Parameter consortium: The consortium's name.
     public static func origin(consortium: String) -> String { "\(consortium)/ledger" }
 
+    /// Signs a tree head.
+    ///
+    /// - Parameters:
+    ///   - head: The head.
+    ///   - key: The log key, Ed25519.
+    /// - Throws: `IdentityError` if `key` is not an Ed25519 key or signing fails.
     public init(_ head: TreeHead, key: PrivateKey) throws {
         self.head = head
         let publicKey = try key.publicKey.ed25519Bytes()
@@ -54,6 +74,10 @@ public struct SignedTreeHead: Equatable, Sendable {
 
     /// Parses a note and verifies the log key's signature.
     ///
+    /// - Parameters:
+    ///   - note: The whole note, at most 4,096 bytes.
+    ///   - origin: The origin that the note must name, `<consortium>/ledger`.
+    ///   - key: The raw Ed25519 public key of 32 bytes that signs the ledger.
     /// - Throws: `LedgerError` if the note is malformed or its signature is wrong.
     public init(note: String, origin: String, key: [UInt8]) throws(LedgerError) {
         let parts = note.components(separatedBy: "\n\n")

@@ -104,7 +104,11 @@ public struct AdapterExtraction: Sendable {
 
     /// Writes the adapter in PEFT's format.
     ///
-    /// - Throws: If a file cannot be written.
+    /// - Parameters:
+    ///   - directory: The path of the directory, which must exist.
+    ///   - base: The base model's name.
+    ///   - baseDigest: The SHA-256 of the base model's file in hexadecimal digits.
+    /// - Throws: `SafetensorsWriteError` if a file cannot be written.
     public func write(to directory: String, base: String, baseDigest: String) throws {
         try PEFTAdapter.write(
             values,

@@ -30,6 +30,10 @@ public struct Lineage: Equatable, Sendable {
 
     /// Collects the lineage of a release from a ledger's entries; entries after the release do not change it.
     ///
+    /// - Parameters:
+    ///   - entries: The ledger's entries, from the first on.
+    ///   - release: The name of the release.
+    ///   - treeHead: The signed note of the ledger's tree head, which the lineage quotes; it is not checked.
     /// - Throws: `ReleaseError` if the ledger does not contain the release, or an entry does not follow from those
     ///   before it.
     public init(entries: [Entry], of release: ModelName, treeHead: String) throws {

@@ -18,19 +18,25 @@ public enum ModelSignature {
         public let name: String
         public let digest: Digest
 
+        /// Makes a resource.
+        ///
+        /// - Parameters:
+        ///   - name: The path of the file relative to the directory, with `/` between components.
+        ///   - digest: The SHA-256 of the file.
         public init(name: String, digest: Digest) {
             self.name = name
             self.digest = digest
         }
     }
 
-    /// Signs the resources; returns the bundle as JSON.
+    /// Signs the resources.
     ///
     /// - Parameters:
     ///   - resources: The files to sign.
     ///   - name: The release's name.
     ///   - chain: The signer's certificate chain, leaf first.
     ///   - key: The signer's key.
+    /// - Returns: The bundle as JSON, the contents of the file ``fileName``.
     /// - Throws: `IdentityError` if signing fails.
     public static func sign(_ resources: [Resource], name: String, chain: [Certificate], key: PrivateKey) throws
         -> String
@@ -56,6 +62,9 @@ public enum ModelSignature {
     }
 
     /// The root digest: SHA-256 of the files' raw digests, sorted by name.
+    ///
+    /// - Parameter resources: The files, in any order.
+    /// - Returns: The digest that the statement gives for its subject.
     public static func root(_ resources: [Resource]) -> Digest { Digest(of: sorted(resources).flatMap(\.digest.bytes)) }
 
     private static func sorted(_ resources: [Resource]) -> [Resource] {
@@ -100,6 +109,10 @@ public enum ModelSignature {
     ///
     /// The bundle may be ours or one that the `model_signing` program wrote.
     ///
+    /// - Parameters:
+    ///   - json: The bundle, at most ``maximumBytes`` bytes.
+    ///   - roots: The trusted CAs.
+    ///   - time: The time at which the certificate must be valid.
     /// - Returns: The signed statement.
     /// - Throws: `ReleaseError` or `IdentityError` if the bundle is malformed or the signature is not valid.
     public static func verify(_ json: [UInt8], roots: TrustRoots, at time: Timestamp) throws -> Statement {
@@ -126,6 +139,9 @@ public enum ModelSignature {
 /// A release that cannot be created or trusted.
 public struct ReleaseError: Error, Equatable, Sendable, CustomStringConvertible {
     public let message: String
+    /// Makes an error.
+    ///
+    /// - Parameter message: What is wrong with the release, for the user.
     public init(_ message: String) { self.message = message }
     public var description: String { message }
 }

@@ -8,6 +8,9 @@ import Tensors
 public struct ReleaseDirectory: Sendable {
     public let path: String
 
+    /// Names a release; nothing is read.
+    ///
+    /// - Parameter path: The path of the release's directory.
     public init(path: String) { self.path = path }
 
     static let files = ["README.md", "config.json", "lineage.json", "model.safetensors"]
@@ -22,8 +25,18 @@ public struct ReleaseDirectory: Sendable {
 
     /// Writes a release to `path` atomically. A model with a value that is not finite is rejected.
     ///
+    /// - Parameters:
+    ///   - path: The path of the release's directory, which must be absent or empty; it is written under this path with
+    ///     ``draftSuffix`` first.
+    ///   - lineage: The release's lineage.
+    ///   - model: Writes the model as a safetensors file to the path that it gets.
+    ///   - adapter: An adapter to release beside the model; `nil` for none.
+    ///   - chain: The coordinator's certificate chain, leaf first.
+    ///   - key: The private key of the leaf certificate.
     /// - Returns: The release.
-    /// - Throws: `ReleaseError` or another error if the model is not valid or the release cannot be written.
+    /// - Throws: `ReleaseError`, `SafetensorsError` or `NotFiniteError` if the model is not valid or the directory
+    ///   cannot be put in place, `IdentityError` if signing fails, what `model` throws, or the error of a file that
+    ///   cannot be written.
     public static func write(
         to path: String,
         lineage: Lineage,
@@ -88,6 +101,10 @@ public struct ReleaseDirectory: Sendable {
         public let discarded: Double
     }
 
+    /// Returns how well the adapter represents the model; `nil` if the release has no adapter. The signature is not
+    /// checked.
+    ///
+    /// - Throws: `ReleaseError`, `JSONError` or `InputFileError` if the report is not valid or cannot be read.
     public func adapterReport() throws -> AdapterReport? {
         let name = "\(Self.adapterDirectory)/extraction.json"
         guard FileManager.default.fileExists(atPath: "\(path)/\(name)") else { return nil }
@@ -113,6 +130,9 @@ public struct ReleaseDirectory: Sendable {
         public let releasedAt: Timestamp
     }
 
+    /// Returns the facts in `lineage.json`. The signature is not checked.
+    ///
+    /// - Throws: `ReleaseError` if the file is missing or not a lineage, `InputFileError` if it cannot be read.
     public func summary() throws -> Summary {
         let text = try read("lineage.json")
         guard let lineage = try? JSONParser.parse(text), let rounds = lineage["rounds"]?.array,
@@ -140,8 +160,10 @@ public struct ReleaseDirectory: Sendable {
     /// The certificate must have been valid when the release was cut, at the time in `lineage.json`, which is itself
     /// signed. The release's path may be a symbolic link, but the release must not contain any.
     ///
+    /// - Parameter roots: The trusted CAs.
     /// - Returns: The signer.
-    /// - Throws: `ReleaseError` or `IdentityError` if the release is not valid.
+    /// - Throws: `ReleaseError` or `IdentityError` if the release is not valid, `InputFileError` if a file cannot be
+    ///   read.
     public func verify(roots: TrustRoots) throws -> Principal {
         let summary = try summary()
         let statement = try ModelSignature.verify(read(ModelSignature.fileName), roots: roots, at: summary.releasedAt)
@@ -167,7 +189,8 @@ public struct ReleaseDirectory: Sendable {
     /// Returns all files with their digests, including the signature: the complete set to fetch for a copy of the
     /// release.
     ///
-    /// - Throws: `ReleaseError` if a file is missing or not covered by the signature.
+    /// - Throws: `ReleaseError` if the signature is missing or malformed, `BlobError` or `InputFileError` if a file is
+    ///   missing or cannot be read.
     public func files() throws -> [(name: String, blob: BlobReference)] {
         let statement = try ModelSignature.resources(read(ModelSignature.fileName))
         let signature = (name: ModelSignature.fileName, digest: try digest(of: ModelSignature.fileName))
@@ -185,8 +208,12 @@ public struct ReleaseDirectory: Sendable {
 
     /// Returns the text of lineage.json.
     ///
-    /// - Throws: `ReleaseError` if the file is missing.
+    /// - Throws: `ReleaseError` if the file is missing, `InputFileError` if it cannot be read.
     public func lineage() throws -> String { String(decoding: try read("lineage.json"), as: UTF8.self) }
+    /// Returns the ledger's signed tree head in `lineage.json`; empty if it has none. The signature is not checked.
+    ///
+    /// - Throws: `ReleaseError` if the file is missing, `JSONError` or `InputFileError` if it is not valid or cannot be
+    ///   read.
     public func treeHead() throws -> String { try JSONParser.parse(read("lineage.json"))["tree_head"]?.string ?? "" }
 
     /// The lineage grows with the updates: 1,000 sites in 1,000 rounds need about 150 MB.

@@ -2,8 +2,13 @@ import Federation
 
 /// The computation of a committed round, from a ledger's entries.
 public enum CommittedRound {
-    /// Folds the entries up to the commit of `round`, and returns its computation.
+    /// Folds the entries up to the commit of a round.
     ///
+    /// - Parameters:
+    ///   - campaign: The name of the campaign.
+    ///   - round: The number of the round, from 1.
+    ///   - entries: The ledger's entries, from the first on; none after the commit is read.
+    /// - Returns: The computation of the attempt that was committed.
     /// - Throws: `VerificationError` if the round is not committed, or an entry does not follow from those before it.
     public static func task(of campaign: CampaignID, round: Int, in entries: some Sequence<Entry>) throws
         -> AggregationTask

@@ -9,6 +9,9 @@ public struct EntrySignatures {
     public private(set) var roots: TrustRoots
     private let trusted: TrustRoots
 
+    /// Prepares to verify a ledger from its first entry on.
+    ///
+    /// - Parameter roots: The CAs that the auditor trusts; the ledger must have been founded under one of them.
     public init(trusting roots: TrustRoots) {
         self.roots = roots
         trusted = roots
@@ -79,6 +82,8 @@ public struct EntrySignatures {
 
 extension TrustRoots {
     /// Returns a message if the ledger was founded under none of these CAs; `nil` if it was founded under one of them.
+    ///
+    /// - Parameter genesis: The ledger's founding entry.
     public func problem(of genesis: Genesis) -> String? {
         guard !authorities.contains(where: { $0.digest == genesis.authority }) else { return nil }
         let trusted = authorities.map { "\($0.subject) (SHA-256 \($0.digest.hex))" }.joined(separator: ", ")

@@ -9,6 +9,8 @@ public struct RoundComputation: Sendable {
     private let results: BlobStore
     private let threads: Int
 
+    /// Makes a computation that reads from one store and writes to another.
+    ///
     /// - Parameters:
     ///   - inputs: The store with the models and updates that the round's task names.
     ///   - results: The store for the results; may be the same one.
@@ -23,7 +25,8 @@ public struct RoundComputation: Sendable {
     ///
     /// The inputs are not hashed here: the caller has already checked them for damage, and knows how to react to it.
     ///
-    /// - Returns: The resulting global state.
+    /// - Parameter task: The round's inputs and strategy.
+    /// - Returns: The global state after the round, with the digests of the published files.
     /// - Throws: `BlobError`, `SafetensorsError` or `AggregationError` if an input is missing or has the wrong form.
     public func run(_ task: AggregationTask) throws -> GlobalState {
         // A writer removes its file unless it is published, so that a failed computation leaves nothing on the disk.

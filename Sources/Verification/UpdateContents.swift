@@ -10,6 +10,8 @@ public struct UpdateContents {
     private let compression: Compression
     private let base: TensorLayout
 
+    /// Makes a check for the updates of one campaign.
+    ///
     /// - Parameters:
     ///   - training: The plan's training section.
     ///   - compression: The plan's form of updates.
@@ -21,6 +23,10 @@ public struct UpdateContents {
     }
 
     /// Returns a refusal if the store has no file of the manifest's size; `nil` if it has one.
+    ///
+    /// - Parameters:
+    ///   - manifest: The update's manifest.
+    ///   - store: The store that should have the update's file.
     public static func absence(of manifest: UpdateManifest, in store: BlobStore) -> UpdateRefusal? {
         guard store.byteCount(of: manifest.update) != manifest.updateByteCount else { return nil }
         return UpdateRefusal(.blobMissing, "blob \(manifest.update.short) was not uploaded, or has another size")

@@ -6,6 +6,11 @@ public enum UpdateSignature {
     /// Verifies the certificate that came with the update, without intermediates, as an auditor will have it, and the
     /// signature.
     ///
+    /// - Parameters:
+    ///   - update: The update, with its certificate in DER.
+    ///   - consortium: The name of the consortium that the signer must belong to.
+    ///   - roots: The trusted CAs.
+    ///   - time: The time at which the certificate must be valid; for an entry of the ledger, the time of the entry.
     /// - Returns: The principal that signed.
     /// - Throws: `IdentityError` if the certificate is not valid at `time`; `VerificationError` if it belongs to
     ///   another principal, or the signature is wrong or not ECDSA P-256.

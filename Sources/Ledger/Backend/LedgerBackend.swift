@@ -33,6 +33,7 @@ public protocol LedgerBackend: Sendable {
     func count() throws -> Int
     /// Returns the entries at these positions, in order.
     ///
+    /// - Parameter range: The positions, from 0; all of them must exist.
     /// - Throws: `LedgerError` if an entry is missing or cannot be read.
     func entries(in range: Range<Int>) throws -> [StoredEntry]
     /// Returns the newest signed tree head; `nil` for an empty ledger.
@@ -41,12 +42,19 @@ public protocol LedgerBackend: Sendable {
     func newestTreeHead() throws -> String?
     /// Appends entries starting at `index` and replaces the tree head, durably and atomically.
     ///
+    /// - Parameters:
+    ///   - entries: The entries, in order.
+    ///   - index: The position of the first one: the number of entries so far.
+    ///   - treeHead: The signed note of the tree with these entries.
     /// - Throws: `LedgerError` if they cannot be written.
     func append(_ entries: [StoredEntry], from index: Int, treeHead: String) throws
     /// Checks that what was appended is still stored. Must be cheap, because it is called before every answer.
     ///
     /// - Throws: `LedgerError` if the storage was removed or replaced.
     func requireWhole() throws
+    /// Closes the storage, which must not be used afterwards.
+    ///
+    /// - Throws: `LedgerError` or the database's error if it cannot be closed.
     func close() throws
 }
 

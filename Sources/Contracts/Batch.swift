@@ -14,7 +14,11 @@ public struct Batch: Sendable {
     /// For flow matching: the time of each sample in the flow, from 0 to 1; `count` values.
     public var time: [Float]
 
-    /// The memory of one batch, in bytes; two batches are in memory at a time.
+    /// Returns the memory of one batch, in bytes; two batches are in memory at a time.
+    ///
+    /// - Parameters:
+    ///   - count: The number of samples.
+    ///   - c: The policy that the batch is for.
     public static func byteCount(count: Int, _ c: PolicyConfiguration) -> Int {
         MemoryLayout<Float>.size * count
             * (c.stateCount + c.words + c.patches * c.patchPixels + 2 * c.chunk * c.actionCount + 1)
@@ -25,7 +29,10 @@ public struct Batch: Sendable {
 
     /// Checks that a batch of `count` samples is not larger than ``maximumBytes``.
     ///
-    /// - Parameter hint: The hint of the error.
+    /// - Parameters:
+    ///   - count: The number of samples.
+    ///   - configuration: The policy that the batch is for.
+    ///   - hint: The hint of the error.
     /// - Throws: ``ContractError`` if it is larger.
     public static func check(count: Int, _ configuration: PolicyConfiguration, hint: String) throws {
         guard byteCount(count: count, configuration) <= maximumBytes else {
@@ -42,6 +49,10 @@ public struct Batch: Sendable {
     }
 
     /// Creates a batch of `count` samples that are all zeros.
+    ///
+    /// - Parameters:
+    ///   - count: The number of samples.
+    ///   - configuration: The policy that the batch is for; arrays that it does not use stay empty.
     public init(count: Int, _ configuration: PolicyConfiguration) {
         self.count = count
         let actionCount = count * configuration.chunk * configuration.actionCount

@@ -13,6 +13,15 @@ public struct Contract: Equatable, Sendable {
     public var state: [StateFeature]
     public var cameras: [Camera]
 
+    /// Creates a contract. The values are not checked.
+    ///
+    /// - Parameters:
+    ///   - embodiment: The robot, for example "aloha" or "sawyer".
+    ///   - controlHertz: Steps per second of the demonstrations; 0 if not specified.
+    ///   - instruction: The attribute of a demonstration that contains its instruction; empty if the policy takes none.
+    ///   - action: The dimensions of an action.
+    ///   - state: The features of the state, in the order of the policy's input; empty if the policy sees no state.
+    ///   - cameras: The cameras, in the order of the policy's input; empty if the policy sees no images.
     public init(
         embodiment: String,
         controlHertz: Double = 0,
@@ -49,6 +58,15 @@ public struct ActionSpace: Equatable, Sendable {
         public var minimum: Float
         public var maximum: Float
 
+        /// Creates a dimension. Its defaults are those of a value from −1 to 1 that is not normalised.
+        ///
+        /// - Parameters:
+        ///   - name: The dimension's name.
+        ///   - unit: The unit of its values; "1" if they have none.
+        ///   - mean: What is subtracted from a value, in `unit`.
+        ///   - std: What the difference is divided by, in `unit`.
+        ///   - minimum: The smallest expected value of a demonstration, in `unit`.
+        ///   - maximum: The largest expected value of a demonstration, in `unit`.
         public init(
             name: String,
             unit: String = "1",
@@ -66,6 +84,11 @@ public struct ActionSpace: Equatable, Sendable {
         }
     }
 
+    /// Creates an action space.
+    ///
+    /// - Parameters:
+    ///   - space: A description for people, for example "joint positions".
+    ///   - dimensions: The dimensions, in the order of an action's values.
     public init(space: String, dimensions: [Dimension]) {
         self.space = space
         self.dimensions = dimensions
@@ -86,6 +109,14 @@ public struct StateFeature: Equatable, Sendable {
     /// The largest magnitude of a normalised value that the policy sees, in standard deviations.
     public static let clamp: Float = 5
 
+    /// Creates a feature with as many values as `mean` has.
+    ///
+    /// - Parameters:
+    ///   - key: The key of the values in a demonstration.
+    ///   - offset: The step that the values are taken from, relative to the current one; −1 is the step before.
+    ///   - unit: The unit of the values; "1" if they have none.
+    ///   - mean: What is subtracted from each value, in `unit`.
+    ///   - std: What each difference is divided by, in `unit`; as many numbers as in `mean`.
     public init(key: String, offset: Int = 0, unit: String = "1", mean: [Float], std: [Float]) {
         self.key = key
         self.offset = offset
@@ -104,6 +135,12 @@ public struct Camera: Equatable, Sendable {
     public var height: Int
     public var width: Int
 
+    /// Creates a camera.
+    ///
+    /// - Parameters:
+    ///   - key: The key of the images in a demonstration.
+    ///   - height: The height of the policy's images, in pixels.
+    ///   - width: The width of the policy's images, in pixels.
     public init(key: String, height: Int, width: Int) {
         self.key = key
         self.height = height

@@ -2,6 +2,11 @@
 public struct ContractError: Error, Equatable, Sendable, CustomStringConvertible {
     public let message: String
     public let hint: String
+    /// Creates an error.
+    ///
+    /// - Parameters:
+    ///   - message: What is wrong, as a sentence for the user.
+    ///   - hint: What the user can do; empty if there is no advice.
     public init(_ message: String, hint: String = "") {
         self.message = message
         self.hint = hint

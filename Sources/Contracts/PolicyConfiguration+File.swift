@@ -4,6 +4,7 @@ extension PolicyConfiguration {
     /// Reads the configuration from a model's file and checks that the file's tensors match it. The values of the
     /// tensors are not checked.
     ///
+    /// - Parameter file: The model's file, with the configuration as `config` in its metadata.
     /// - Throws: ``ContractError`` if the file has no valid configuration, or other tensors.
     public init(of file: SafetensorsFile) throws {
         let name = file.name.isEmpty ? "the model" : file.name

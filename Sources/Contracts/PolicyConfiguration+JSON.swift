@@ -10,6 +10,7 @@ extension PolicyConfiguration {
 
     /// Reads the `config` of a model's metadata.
     ///
+    /// - Parameter text: The configuration as a JSON object, whose `type` is "kumiai_vla".
     /// - Throws: ``ContractError`` if the text is not a valid configuration, or if it exceeds a limit.
     public init(json text: String) throws {
         let json: JSONValue

@@ -17,6 +17,19 @@ public struct PolicyConfiguration: Equatable, Sendable {
     /// The number of actions that are predicted at a time.
     public var chunk: Int
 
+    /// Creates a configuration. The values are not checked, unlike those that are read from a model's file.
+    ///
+    /// - Parameters:
+    ///   - contract: What the policy is for and what it is fed.
+    ///   - objective: The loss that training minimises.
+    ///   - patchSide: The side of the square image patches, in pixels; it divides the sides of all cameras' images.
+    ///   - words: The length of an instruction in words; 0 without an instruction.
+    ///   - vocabulary: The size of the vocabulary, into which words are hashed.
+    ///   - width: The width of a token: a multiple of `heads`, and for flow matching even and at least 4.
+    ///   - layers: The number of transformer layers.
+    ///   - heads: The number of attention heads in a layer.
+    ///   - feedForward: The width of the feed-forward network in a layer.
+    ///   - chunk: The number of actions that are predicted at a time.
     public init(
         _ contract: Contract,
         objective: Objective = .absoluteError,

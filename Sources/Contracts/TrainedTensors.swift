@@ -9,6 +9,12 @@ public struct TrainedTensors: Equatable, Sendable {
     public let base: TensorLayout
     public let round: Int
 
+    /// Creates the description of what a round trains.
+    ///
+    /// - Parameters:
+    ///   - training: The plan's training, which says whether there is an adapter.
+    ///   - base: The layout of the base model.
+    ///   - round: The round, from 1; with some adapters it decides which factors are trained.
     public init(_ training: Training, base: TensorLayout, round: Int) {
         lora = training.lora
         self.base = base
@@ -28,7 +34,10 @@ public struct TrainedTensors: Equatable, Sendable {
     /// The layout of the global adapter, with the plan's rank; `nil` if the whole model is trained.
     public var adapter: AdapterLayout? { lora.map { AdapterLayout(base: base, rank: $0.rank, targets: $0.targets) } }
 
-    /// The part of the adapter that a site with this rank changes in this round; `nil` if the whole model is trained.
+    /// Returns the part of the adapter that a site with this rank changes in this round; `nil` if the whole model is
+    /// trained.
+    ///
+    /// - Parameter rank: The rank of the site's adapter, from 1 to the plan's.
     public func part(rank: Int) -> AdapterLayout? {
         lora.map { AdapterLayout(base: base, rank: rank, targets: $0.targets, factors: factors ?? .both) }
     }
@@ -36,6 +45,7 @@ public struct TrainedTensors: Equatable, Sendable {
     /// The layout of a change: one value for each trained value, in this order.
     ///
     /// - Parameter rank: The rank of the site's adapter if it is smaller than the plan's; `nil` for the plan's rank.
+    /// - Returns: The layout, in float32.
     public func layout(rank: Int? = nil) -> TensorLayout {
         lora.map { part(rank: rank ?? $0.rank)!.layout } ?? base.asFloat32
     }

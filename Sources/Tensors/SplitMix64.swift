@@ -5,11 +5,15 @@ public struct SplitMix64: RandomNumberGenerator, Equatable, Sendable {
 
     private static let step: UInt64 = 0x9e37_79b9_7f4a_7c15
 
+    /// Creates a generator.
+    ///
+    /// - Parameter seed: The first state; the same seed gives the same numbers.
     public init(seed: UInt64) { state = seed }
 
     /// Returns the generator after it has returned `count` numbers; takes the same time for any `count`.
     func skipping(_ count: Int) -> SplitMix64 { SplitMix64(seed: state &+ UInt64(count) &* Self.step) }
 
+    /// Returns the next number, uniform over all 64-bit numbers.
     public mutating func next() -> UInt64 {
         state &+= Self.step
         var z = state

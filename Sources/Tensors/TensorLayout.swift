@@ -7,6 +7,13 @@ public struct TensorDescription: Equatable, Sendable {
     /// The byte range within the data buffer.
     public let range: Range<Int>
 
+    /// Creates a description. The range is not compared with the type and the shape.
+    ///
+    /// - Parameters:
+    ///   - name: The tensor's name.
+    ///   - type: The type of its elements.
+    ///   - shape: The sizes of its dimensions, row-major; empty for a scalar.
+    ///   - range: Its byte range within the data buffer.
     public init(name: String, type: ElementType, shape: [Int], range: Range<Int>) {
         self.name = name
         self.type = type
@@ -23,10 +30,14 @@ public struct TensorDescription: Equatable, Sendable {
 public struct TensorLayout: Equatable, Sendable {
     public let tensors: [TensorDescription]
 
+    /// Creates a layout of tensors that already have their places.
+    ///
     /// - Parameter tensors: The tensors, which must be contiguous from offset 0.
     public init(tensors: [TensorDescription]) { self.tensors = tensors }
 
     /// Arranges tensors like the official writer: wider types first, then by name.
+    ///
+    /// - Parameter tensors: The tensors in any order, with different names.
     public init(_ tensors: [(name: String, type: ElementType, shape: [Int])]) {
         let sorted = tensors.sorted { a, b in
             a.type.byteCount != b.type.byteCount

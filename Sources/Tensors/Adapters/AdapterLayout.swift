@@ -1,6 +1,9 @@
 /// A subset of a LoRA adapter's two factors.
 public struct AdapterFactors: OptionSet, Hashable, Sendable {
     public let rawValue: UInt8
+    /// Creates a set from its bits.
+    ///
+    /// - Parameter rawValue: The sum of 1 for the factor A and 2 for the factor B.
     public init(rawValue: UInt8) { self.rawValue = rawValue }
 
     public static let a = AdapterFactors(rawValue: 1)
@@ -26,7 +29,13 @@ public struct AdapterLayout: Equatable, Sendable {
     }
 
     public static let prefix = "base_model.model."
+    /// Returns the name of the tensor with a module's factor A, as PEFT writes it.
+    ///
+    /// - Parameter module: The module's name in the base model, without `.weight`.
     public static func nameOfA(_ module: String) -> String { "\(prefix)\(module).lora_A.weight" }
+    /// Returns the name of the tensor with a module's factor B, as PEFT writes it.
+    ///
+    /// - Parameter module: The module's name in the base model, without `.weight`.
     public static func nameOfB(_ module: String) -> String { "\(prefix)\(module).lora_B.weight" }
 
     public let rank: Int
@@ -34,9 +43,11 @@ public struct AdapterLayout: Equatable, Sendable {
     /// The modules in the order of the base model's tensors.
     public let modules: [Module]
 
+    /// Creates the layout of an adapter; targets that match no module of the base model are ignored.
+    ///
     /// - Parameters:
     ///   - base: The layout of the base model.
-    ///   - rank: The number of components.
+    ///   - rank: The number of components, at least 1.
     ///   - targets: Whole module names or their last components, like PEFT's `target_modules`.
     ///   - factors: The factors that the layout has.
     public init(base: TensorLayout, rank: Int, targets: [String], factors: AdapterFactors = .both) {
@@ -64,6 +75,8 @@ public struct AdapterLayout: Equatable, Sendable {
     }
 
     /// Returns the ranges of these factors in ``layout``, in elements.
+    ///
+    /// - Parameter factors: One of the factors, or both.
     public func ranges(of factors: AdapterFactors) -> [Range<Int>] {
         factors == .both ? [0..<layout.elementCount] : modules.map { factors.contains(.a) ? $0.a : $0.b }
     }
@@ -82,12 +95,18 @@ public struct AdapterLayout: Equatable, Sendable {
     }
 
     /// Returns the targets that match no module of the base model.
+    ///
+    /// - Parameters:
+    ///   - targets: Whole module names or their last components, like PEFT's `target_modules`.
+    ///   - base: The layout of the base model.
     public static func unknownTargets(_ targets: [String], in base: TensorLayout) -> [String] {
         targets.filter { modules(of: base, targets: [$0]).isEmpty }
     }
 
     /// Returns an adapter's initial values: A uniform in ±1/√in, as in PEFT, and B zero. They are the same on every
     /// machine.
+    ///
+    /// - Parameter seed: The seed of the values of A.
     public func initialValues(seed: UInt64) -> [Float] { initialValues(0..<layout.elementCount, seed: seed) }
 
     /// Returns a range of an adapter's initial values.

@@ -95,7 +95,9 @@ public struct PEFTAdapter: Sendable {
     /// `target_modules`, `exclude_modules`, `modules_to_save` and `bias`, and rejects every other option that would
     /// change the weights.
     ///
-    /// - Throws: `PEFTError`, `InputFileError` or `SafetensorsError` if the adapter is not valid or not supported.
+    /// - Parameter directory: The directory's path.
+    /// - Throws: `PEFTError`, `InputFileError` or `SafetensorsError` if the adapter is not valid or not supported,
+    ///   `NotFiniteError` if a value is not finite.
     public init(reading directory: String) throws {
         let path = "\(directory)/\(Self.configurationName)"
         let configuration = try PEFTConfiguration(
@@ -219,8 +221,13 @@ public struct PEFTAdapter: Sendable {
 
     /// Writes the base model with the adapter folded into it.
     ///
-    /// - Throws: `PEFTError` if the adapter does not fit the base model, `NotFiniteError` if a result is not finite, or
-    ///   an error of the files.
+    /// - Parameters:
+    ///   - base: The base model, whose tensors are float32.
+    ///   - path: The path of the file to write, which must not be one of the base model's; another file there is
+    ///     replaced.
+    /// - Throws: `PEFTError` if the adapter does not fit the base model, `NotFiniteError` if a value or a result is not
+    ///   finite, `SafetensorsError` or `InputFileError` if the base model cannot be read, `SafetensorsWriteError` if
+    ///   the file cannot be written.
     public func merge(into base: SafetensorsFile, to path: String) throws {
         try check(base)
         let byWeight = Dictionary(uniqueKeysWithValues: modules.map { ("\($0.name).weight", $0) })
@@ -337,6 +344,11 @@ public struct PEFTAdapter: Sendable {
 public struct PEFTError: Error, Equatable, Sendable, CustomStringConvertible {
     public let message: String
     public let hint: String
+    /// Creates an error.
+    ///
+    /// - Parameters:
+    ///   - message: What is wrong, as a sentence for the user.
+    ///   - hint: What the user can do; empty if there is no advice.
     public init(_ message: String, hint: String = "") {
         self.message = message
         self.hint = hint

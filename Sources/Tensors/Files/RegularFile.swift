@@ -35,7 +35,13 @@ public enum RegularFile {
 
     /// Reads a whole file of at most `limit` bytes.
     ///
-    /// - Throws: `InputFileError` if it cannot be read or is larger.
+    /// - Parameters:
+    ///   - path: The file's path.
+    ///   - name: The name of the file in errors; by default its path.
+    ///   - limit: The largest size to accept, in bytes.
+    ///   - followsLinks: Whether the last component of the path may be a symbolic link.
+    /// - Returns: The file's bytes.
+    /// - Throws: `InputFileError` if it is missing, cannot be read, is not a regular file or is larger.
     public static func read(_ path: String, called name: String? = nil, atMost limit: Int, followsLinks: Bool = true)
         throws -> [UInt8]
     {
@@ -55,8 +61,13 @@ public enum RegularFile {
         return bytes
     }
 
-    /// Calls `body` with all bytes of a file, block by block.
+    /// Reads all bytes of a file, block by block, and calls `body` with each block.
     ///
+    /// - Parameters:
+    ///   - path: The file's path.
+    ///   - name: The name of the file in errors; by default its path.
+    ///   - followsLinks: Whether the last component of the path may be a symbolic link.
+    ///   - body: Receives a block of at most 1 MiB, which is valid only during the call.
     /// - Throws: `InputFileError` if it cannot be read, or what `body` throws.
     public static func forEachBlock(
         of path: String,
@@ -118,6 +129,10 @@ public enum RegularFile {
     }
 
     /// Returns the kind of the file at `path`; `nil` if there is none.
+    ///
+    /// - Parameters:
+    ///   - path: The path.
+    ///   - followsLinks: Whether to return the kind of what a symbolic link points to, and not ``Kind/link``.
     public static func kind(of path: String, followsLinks: Bool = true) -> Kind? {
         var status = stat()
         guard (followsLinks ? stat(path, &status) : lstat(path, &status)) == 0 else { return nil }
@@ -131,6 +146,12 @@ public struct InputFileError: Error, Equatable, Sendable, CustomStringConvertibl
     public let hint: String
     /// Whether the file does not exist.
     public let isAbsent: Bool
+    /// Creates an error.
+    ///
+    /// - Parameters:
+    ///   - message: What is wrong, as a sentence for the user.
+    ///   - hint: What the user can do; empty if there is no advice.
+    ///   - isAbsent: Whether the file does not exist.
     public init(_ message: String, hint: String = "", isAbsent: Bool = false) {
         self.message = message
         self.hint = hint

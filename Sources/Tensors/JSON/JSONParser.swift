@@ -9,7 +9,10 @@ public struct JSONParser {
 
     /// Parses all of `bytes`; only white space may follow the value.
     ///
-    /// - Throws: `JSONError` if the text is not valid JSON or has a duplicate name.
+    /// - Parameter bytes: The text in UTF-8.
+    /// - Returns: The value.
+    /// - Throws: `JSONError` if the text is not valid JSON, has a duplicate name, or is nested deeper than
+    ///   ``maximumDepth``.
     public static func parse(_ bytes: [UInt8]) throws(JSONError) -> JSONValue {
         let result = bytes.withUnsafeBufferPointer { buffer -> Result<JSONValue, JSONError> in
             var parser = JSONParser(bytes: buffer)

@@ -8,6 +8,12 @@ public enum JSONValue: Equatable, Sendable {
     case array([JSONValue])
     case object([(name: String, value: JSONValue)])
 
+    /// Whether two values are equal: numbers by their text, so that 1 and 1.0 differ, and objects by their members in
+    /// order.
+    ///
+    /// - Parameters:
+    ///   - a: A value.
+    ///   - b: Another value.
     public static func == (a: JSONValue, b: JSONValue) -> Bool {
         switch (a, b) {
         case (.null, .null): true

@@ -5,6 +5,9 @@ public protocol ByteSource: Sendable {
     var byteCount: Int { get }
     /// Fills the whole buffer from `offset` on.
     ///
+    /// - Parameters:
+    ///   - buffer: Where the bytes go; its size is the number of bytes to read.
+    ///   - offset: The offset of the first byte.
     /// - Throws: If the bytes cannot be read, or there are too few.
     func fill(_ buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws
 }

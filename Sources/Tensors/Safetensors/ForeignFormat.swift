@@ -27,7 +27,9 @@ public enum ForeignFormat: Equatable, Sendable {
         self.init(bytes)
     }
 
-    /// Returns the format of the file at `path`; `nil` if it is none of these or cannot be read.
+    /// Examines the first bytes of a file; `nil` if it has none of these formats or cannot be read.
+    ///
+    /// - Parameter path: The file's path.
     public init?(at path: String) {
         guard let descriptor = try? RegularFile.open(path) else { return nil }
         defer { close(descriptor) }

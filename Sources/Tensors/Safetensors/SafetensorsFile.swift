@@ -20,6 +20,13 @@ public final class SafetensorsFile: Sendable {
         try self.init(place.open(), called: place.name)
     }
 
+    /// Reads and checks the header of a file that comes from any source; the data is not examined.
+    ///
+    /// - Parameters:
+    ///   - source: The bytes of the whole file.
+    ///   - name: The name of the file in errors; empty if it has none.
+    /// - Throws: `SafetensorsError` if the header is not valid, `InputFileError` if a named file has another known
+    ///   format, or what the source throws.
     public init(_ source: any ByteSource, called name: String = "") throws {
         do { header = try Self.readHeader(source) } catch let error as SafetensorsError {
             if !name.isEmpty, let foreign = ForeignFormat(of: source) { throw foreign.error(name) }
@@ -47,6 +54,9 @@ public final class SafetensorsFile: Sendable {
 
     /// Fills `buffer` with data, starting at byte `offset` of the data buffer.
     ///
+    /// - Parameters:
+    ///   - buffer: Where the bytes go; its size is the number of bytes to read.
+    ///   - offset: The offset of the first byte, from the end of the header.
     /// - Throws: `SafetensorsError` or `InputFileError` if the data cannot be read.
     public func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws {
         try source.fill(buffer, at: header.byteCount + offset)
@@ -54,7 +64,9 @@ public final class SafetensorsFile: Sendable {
 
     /// Returns the elements of one tensor as float32, row-major.
     ///
-    /// - Throws: `SafetensorsError` if the tensor holds no weights or cannot be read.
+    /// - Parameter tensor: A tensor of ``layout``.
+    /// - Throws: `SafetensorsError` if the tensor holds no weights, `SafetensorsError` or `InputFileError` if it cannot
+    ///   be read.
     public func values(of tensor: TensorDescription) throws -> [Float] {
         guard tensor.type.holdsWeights else {
             throw SafetensorsError("\(tensor.name) is \(tensor.type.rawValue); expected F32, BF16 or F16", file: name)
@@ -85,6 +97,7 @@ public final class SafetensorsFile: Sendable {
 
     /// Returns a range of elements as float32, in the order of the data.
     ///
+    /// - Parameter range: The range in the order of the data, in elements.
     /// - Throws: `SafetensorsError` if a tensor holds no weights, `InputFileError` if the elements cannot be read.
     public func float32s(_ range: Range<Int>) throws -> [Float] {
         try FileValues(self).values(range)
@@ -93,9 +106,11 @@ public final class SafetensorsFile: Sendable {
     /// The block size for reading a whole file.
     static let blockBytes = 1 << 20
 
-    /// Calls `body` with all bytes of the file, block by block. A model in several files is presented as one file.
+    /// Reads all bytes of the file, block by block, and calls `body` with each block. A model in several files is
+    /// presented as one file.
     ///
-    /// - Throws: If the file cannot be read, or what `body` throws.
+    /// - Parameter body: Receives a block of at most 1 MiB, which is valid only during the call.
+    /// - Throws: `SafetensorsError` or `InputFileError` if the file cannot be read, or what `body` throws.
     public func forEachBlock(_ body: (UnsafeRawBufferPointer) throws -> Void) throws {
         let block = UnsafeMutableRawBufferPointer.allocate(byteCount: Self.blockBytes, alignment: 16)
         defer { block.deallocate() }
@@ -108,7 +123,10 @@ public final class SafetensorsFile: Sendable {
 
     /// Writes the model as one file, which is durable when this returns.
     ///
-    /// - Throws: If the model cannot be read or written.
+    /// - Parameter path: The path of the file to write, which must not be one of this model's; another file there is
+    ///   replaced.
+    /// - Throws: `SafetensorsError` or `InputFileError` if the model cannot be read, `SafetensorsWriteError` if it
+    ///   cannot be written.
     public func copy(to path: String) throws {
         try copy(to: FileSink(path: path))
     }
@@ -116,7 +134,7 @@ public final class SafetensorsFile: Sendable {
     /// Writes the model as one file.
     ///
     /// - Parameter sink: What the file's bytes are appended to.
-    /// - Throws: If the model cannot be read or written.
+    /// - Throws: `SafetensorsError` or `InputFileError` if the model cannot be read, or what the sink throws.
     public func copy(to sink: any ByteSink) throws {
         try forEachBlock { try sink.append($0) }
         try sink.finish()

@@ -6,6 +6,11 @@ public struct SafetensorsHeader: Equatable, Sendable {
     /// The number of bytes before the data: 8 + N.
     public let byteCount: Int
 
+    /// Whether two headers have the same layout and the same metadata; their sizes in bytes are not compared.
+    ///
+    /// - Parameters:
+    ///   - a: A header.
+    ///   - b: Another header.
     public static func == (a: SafetensorsHeader, b: SafetensorsHeader) -> Bool {
         a.layout == b.layout && a.metadata.elementsEqual(b.metadata) { $0 == $1 }
     }
@@ -19,6 +24,11 @@ public struct SafetensorsError: Error, Equatable, Sendable, CustomStringConverti
     /// The reader's name for the file; empty if it has none.
     public let file: String
 
+    /// Creates an error.
+    ///
+    /// - Parameters:
+    ///   - message: Why the file is not valid, as it follows "not a valid safetensors file:".
+    ///   - file: The reader's name for the file; empty if it has none.
     public init(_ message: String, file: String = "") {
         self.message = message
         self.file = file
@@ -42,8 +52,12 @@ public enum SafetensorsLimits {
 extension SafetensorsHeader {
     /// Reads the length prefix.
     ///
+    /// - Parameters:
+    ///   - prefix: The first 8 bytes of the file: the length as a little-endian number.
+    ///   - fileByteCount: The size of the whole file, in bytes.
     /// - Returns: The number of bytes of JSON that follow it.
-    /// - Throws: `SafetensorsError` if the length is too large.
+    /// - Throws: `SafetensorsError` if the length is above ``SafetensorsLimits/headerBytes``, or above what the file
+    ///   has.
     public static func length(_ prefix: [UInt8], fileByteCount: Int) throws(SafetensorsError) -> Int {
         guard prefix.count == 8, fileByteCount >= 8 else { throw SafetensorsError("shorter than 8 bytes") }
         let length = prefix.reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
@@ -56,6 +70,9 @@ extension SafetensorsHeader {
 
     /// Parses a header's JSON strictly, for a file of `fileByteCount` bytes.
     ///
+    /// - Parameters:
+    ///   - json: The bytes after the length prefix, including the spaces that pad them.
+    ///   - fileByteCount: The size of the whole file, in bytes.
     /// - Throws: `SafetensorsError` if the header is not valid or does not fit the file.
     public init(json: [UInt8], fileByteCount: Int) throws(SafetensorsError) {
         guard json.first == UInt8(ascii: "{") else { throw SafetensorsError("the header does not begin with {") }
@@ -144,6 +161,10 @@ extension SafetensorsHeader {
 
 extension SafetensorsHeader {
     /// Returns the bytes before the data, padded like the official writer's.
+    ///
+    /// - Parameters:
+    ///   - layout: The tensors.
+    ///   - metadata: The metadata, in any order; each name occurs once.
     public static func encode(_ layout: TensorLayout, metadata: [(name: String, value: String)] = []) -> [UInt8] {
         var members: [String] = []
         if !metadata.isEmpty {

@@ -9,10 +9,24 @@ public final class SafetensorsWriter {
     private var written = 0
     private var tensor = 0
 
+    /// Creates a file, or empties the one that is there, and writes the header.
+    ///
+    /// - Parameters:
+    ///   - path: The file's path.
+    ///   - layout: The tensors, whose data is appended in this order.
+    ///   - metadata: The header's metadata, in any order; each name occurs once.
+    /// - Throws: `SafetensorsWriteError` if the file cannot be created or written.
     public convenience init(path: String, layout: TensorLayout, metadata: [(name: String, value: String)] = []) throws {
         try self.init(FileSink(path: path), layout: layout, metadata: metadata)
     }
 
+    /// Writes the header to a sink.
+    ///
+    /// - Parameters:
+    ///   - sink: What the file's bytes are appended to.
+    ///   - layout: The tensors, whose data is appended in this order.
+    ///   - metadata: The header's metadata, in any order; each name occurs once.
+    /// - Throws: What the sink throws if it cannot be written.
     public init(_ sink: any ByteSink, layout: TensorLayout, metadata: [(name: String, value: String)] = []) throws {
         self.sink = sink
         self.layout = layout
@@ -21,7 +35,8 @@ public final class SafetensorsWriter {
 
     /// Appends data; all blocks together must have the layout's size.
     ///
-    /// - Throws: `SafetensorsWriteError` if the data cannot be written.
+    /// - Parameter bytes: Elements as they are in the file: little-endian, row-major.
+    /// - Throws: `SafetensorsWriteError`, or what another sink throws, if the data cannot be written.
     public func append(_ bytes: UnsafeRawBufferPointer) throws {
         precondition(bytes.count <= layout.byteCount - written, "more data than the layout holds")
         try sink.append(bytes)
@@ -31,7 +46,8 @@ public final class SafetensorsWriter {
 
     /// Appends numbers, rounded to the types of the tensors that they belong to.
     ///
-    /// - Throws: `SafetensorsWriteError` if the data cannot be written.
+    /// - Parameter values: The next numbers in the order of the layout; they may end within a tensor.
+    /// - Throws: `SafetensorsWriteError`, or what another sink throws, if the data cannot be written.
     public func append(_ values: [Float]) throws { try values.withUnsafeBufferPointer { try append($0) } }
 
     /// The same; the numbers of an update or of a model are appended a block at a time.
@@ -59,7 +75,7 @@ public final class SafetensorsWriter {
 
     /// Makes the file durable. All data must have been appended.
     ///
-    /// - Throws: `SafetensorsWriteError` if the file cannot be synchronised.
+    /// - Throws: `SafetensorsWriteError`, or what another sink throws, if the file cannot be synchronised.
     public func finish() throws {
         precondition(written == layout.byteCount, "less data than the layout holds")
         try sink.finish()
@@ -68,6 +84,10 @@ public final class SafetensorsWriter {
 
 /// A sink for sequential bytes.
 public protocol ByteSink: AnyObject {
+    /// Appends bytes after those of the earlier calls.
+    ///
+    /// - Parameter bytes: The bytes, which are valid only during the call.
+    /// - Throws: If they cannot be written.
     func append(_ bytes: UnsafeRawBufferPointer) throws
     /// Called after the last byte; a file is durable when this returns.
     ///

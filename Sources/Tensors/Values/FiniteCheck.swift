@@ -32,7 +32,8 @@ public struct NotFiniteError: Error, Equatable, Sendable, CustomStringConvertibl
 extension SafetensorsFile {
     /// Reads all data, one block at a time.
     ///
-    /// - Throws: ``NotFiniteError`` at the first value that is NaN or infinite.
+    /// - Throws: ``NotFiniteError`` at the first value that is NaN or infinite, `SafetensorsError` or `InputFileError`
+    ///   if the data cannot be read.
     public func checkFinite() throws {
         let block = UnsafeMutableRawBufferPointer.allocate(byteCount: Self.blockBytes, alignment: 16)
         defer { block.deallocate() }
@@ -73,6 +74,9 @@ extension TensorLayout {
 extension TensorDescription {
     /// Checks that all of this tensor's float32 values are finite.
     ///
+    /// - Parameters:
+    ///   - values: The tensor's elements, row-major.
+    ///   - name: The name of the model in errors.
     /// - Throws: ``NotFiniteError`` if a value is NaN or infinite.
     public func checkFinite(_ values: [Float], called name: String = "") throws {
         guard let found = values.withUnsafeBytes({ ElementType.f32.firstNonFinite(in: $0) }) else { return }

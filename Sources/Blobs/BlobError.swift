@@ -7,6 +7,11 @@ public struct BlobError: Error, Equatable, Sendable, CustomStringConvertible {
     public let code: Code
     public let message: String
 
+    /// Creates an error.
+    ///
+    /// - Parameters:
+    ///   - code: The kind of the error.
+    ///   - message: What is wrong, as a sentence for the user.
     public init(_ code: Code, _ message: String) {
         self.code = code
         self.message = message
@@ -19,6 +24,11 @@ public struct BlobError: Error, Equatable, Sendable, CustomStringConvertible {
         return BlobError(code, "\(message): \(String(cString: strerror(number)))")
     }
 
+    /// Whether two errors have the same code; their messages are not compared.
+    ///
+    /// - Parameters:
+    ///   - a: An error.
+    ///   - b: Another error.
     public static func == (a: BlobError, b: BlobError) -> Bool { a.code == b.code }
     public var description: String { message }
 }

@@ -42,12 +42,19 @@ public final class BlobStore: Sendable {
 
     // MARK: Reading blobs
 
-    /// Returns the blob's size; `nil` if the store does not hold it.
+    /// Returns the blob's size in bytes; `nil` if the store does not hold it.
+    ///
+    /// - Parameter digest: The blob's name.
     public func byteCount(of digest: Digest) -> UInt64? { backend.byteCount(of: digest) }
+    /// Whether the store holds a blob completely.
+    ///
+    /// - Parameter digest: The blob's name.
     public func contains(_ digest: Digest) -> Bool { byteCount(of: digest) != nil }
 
     /// Opens a published blob for reading.
     ///
+    /// - Parameter digest: The blob's name.
+    /// - Returns: The blob's bytes, which can be read at any offset.
     /// - Throws: `BlobError` if the blob is missing or cannot be opened.
     public func open(_ digest: Digest) throws -> any BlobContents { try backend.open(digest) }
 
@@ -56,6 +63,9 @@ public final class BlobStore: Sendable {
     /// - Throws: `BlobError` if they cannot be listed.
     public func all() throws -> [Digest] { try backend.digests().sorted() }
 
+    /// Removes a published blob; does nothing if the store does not hold it.
+    ///
+    /// - Parameter digest: The blob's name.
     public func remove(_ digest: Digest) {
         tags[digest] = nil
         backend.remove(digest)
@@ -91,6 +101,8 @@ public final class BlobStore: Sendable {
     public func unfinished() -> [Digest: UInt64] { backend.unfinished() }
 
     /// Removes what has arrived of a blob, unless it is being received now.
+    ///
+    /// - Parameter digest: The blob's name.
     public func removeUnfinished(_ digest: Digest) {
         guard !spooling.withLock({ $0.contains(digest) }) else { return }
         backend.removeUnfinished(digest)
@@ -108,6 +120,9 @@ public final class BlobStore: Sendable {
 
     /// Takes a blob of another store; the other store does not have it afterwards.
     ///
+    /// - Parameters:
+    ///   - digest: The blob's name.
+    ///   - other: The store that has the blob.
     /// - Throws: `BlobError` if the blob is missing, its bytes are not those of its name, or it cannot be moved.
     public func take(_ digest: Digest, from other: BlobStore) throws {
         try other.verify(digest)
@@ -144,7 +159,8 @@ public final class BlobStore: Sendable {
 
     /// Moves a damaged blob aside, so that it can be fetched again; it is kept for investigation.
     ///
-    /// - Throws: `BlobError` if the blob cannot be moved.
+    /// - Parameter digest: The blob's name.
+    /// - Throws: `BlobError` if the blob is missing or cannot be moved.
     public func setAside(_ digest: Digest) throws { try backend.setAside(digest) }
 
     /// Removes drafts of earlier runs, but keeps transfers that can be resumed.

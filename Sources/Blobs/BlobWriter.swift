@@ -26,6 +26,10 @@ public final class BlobWriter {
     /// What was appended, to be read before it is published.
     public var contents: any BlobContents { draft }
 
+    /// Writes and hashes the next bytes of the blob.
+    ///
+    /// - Parameter bytes: The bytes, which are not needed after the call.
+    /// - Throws: `BlobError` if the bytes cannot be written; its code is `full` if the disk is full.
     public func append(_ bytes: UnsafeRawBufferPointer) throws {
         try draft.write(bytes, at: byteCount)
         hash.update(bytes)

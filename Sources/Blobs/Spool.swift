@@ -74,6 +74,9 @@ public final class Spool: Sendable {
 
     /// Appends the bytes at `offset`, which must be the end of what was appended before.
     ///
+    /// - Parameters:
+    ///   - bytes: The next bytes of the blob.
+    ///   - offset: Their offset in the blob, which is ``receivedBytes``.
     /// - Returns: Whether a checkpoint was made.
     /// - Throws: `BlobError` if the offset is wrong, the bytes cannot be written, or the complete blob has the wrong
     ///   hash.
@@ -94,6 +97,9 @@ public final class Spool: Sendable {
 
     /// Writes the bytes at `offset`, which must be the end of what was written before.
     ///
+    /// - Parameters:
+    ///   - bytes: The next bytes of the blob.
+    ///   - offset: Their offset in the blob, which is ``receivedBytes``.
     /// - Throws: `BlobError` if the offset is wrong or the bytes cannot be written.
     public func write(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws {
         let (received, isComplete) = counts.withLock { ($0.received, $0.isComplete) }
@@ -115,6 +121,8 @@ public final class Spool: Sendable {
     }
 
     /// Hashes the bytes that follow those hashed before.
+    ///
+    /// - Parameter bytes: Bytes that were written before, in the same order.
     public func hash(_ bytes: UnsafeRawBufferPointer) {
         hash.update(bytes)
         tagger.update(bytes)
@@ -163,5 +171,8 @@ public final class Spool: Sendable {
 
 /// Sees a blob's bytes in order, from the first one on, as they are hashed.
 public protocol SpoolObserver: Sendable {
+    /// Receives the next bytes.
+    ///
+    /// - Parameter bytes: The bytes, which are valid only during the call.
     func update(_ bytes: UnsafeRawBufferPointer)
 }

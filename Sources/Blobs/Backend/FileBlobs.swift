@@ -52,21 +52,39 @@ public final class FileBlobs: BlobBackend {
     /// durable, and each listing had to read all of them.
     private func earlierPath(of digest: Digest) -> String { "\(objects)/\(digest.hex.prefix(2))/\(digest.hex)" }
 
+    /// Returns a blob's size in bytes; `nil` if there is none of this name.
+    ///
+    /// - Parameter digest: The blob's name.
     public func byteCount(of digest: Digest) -> UInt64? { disk.byteCount(path(of: digest)) }
 
+    /// Opens a blob for reading at any offset.
+    ///
+    /// - Parameter digest: The blob's name.
+    /// - Returns: The blob's file.
+    /// - Throws: `BlobError` if it is missing or cannot be opened.
     public func open(_ digest: Digest) throws -> any BlobContents { try disk.open(path(of: digest), .reading) }
 
+    /// Returns the names of all blobs, in any order; files with other names are ignored.
+    ///
+    /// - Throws: Nothing: a directory that cannot be listed counts as empty.
     public func digests() throws -> [Digest] {
         disk.names(in: objects).flatMap { name in
             name.utf8.count == 2 ? disk.names(in: "\(objects)/\(name)") : [name]
         }.compactMap(Digest.init(hex:))
     }
 
+    /// Removes a blob; does nothing if there is none of this name. What is being received stays.
+    ///
+    /// - Parameter digest: The blob's name.
     public func remove(_ digest: Digest) {
         disk.remove("\(objects)/\(digest.hex)")
         disk.remove(earlierPath(of: digest))
     }
 
+    /// Moves a damaged blob to `damaged`.
+    ///
+    /// - Parameter digest: The blob's name.
+    /// - Throws: `BlobError` if it is missing or cannot be moved.
     public func setAside(_ digest: Digest) throws {
         let path = path(of: digest)
         try disk.makeDirectory(damaged)
@@ -74,6 +92,13 @@ public final class FileBlobs: BlobBackend {
         try disk.synchronise(directory: SystemDisk.folder(of: path))
     }
 
+    /// Adds a blob that another backend holds, which keeps it: as a hard link where the file system has them, otherwise
+    /// as a copy. It is durable when this returns.
+    ///
+    /// - Parameters:
+    ///   - digest: The blob's name.
+    ///   - other: The backend that holds the blob.
+    /// - Throws: `BlobError` if the other one does not hold it, or it cannot be added durably.
     public func share(_ digest: Digest, from other: any BlobBackend) throws {
         guard let other = other as? FileBlobs else { return try copy(digest, from: other) }
         let file = draftPath()
@@ -99,6 +124,12 @@ public final class FileBlobs: BlobBackend {
         }
     }
 
+    /// Makes a hard link to a blob's file.
+    ///
+    /// - Parameters:
+    ///   - digest: The blob's name.
+    ///   - path: Where the link will be; there must be nothing.
+    /// - Returns: Whether it could, which it cannot on another file system; if not, the bytes must be copied.
     public func link(_ digest: Digest, to path: String) -> Bool {
         (try? disk.link(self.path(of: digest), to: path)) != nil
     }
@@ -111,6 +142,9 @@ public final class FileBlobs: BlobBackend {
 
     // MARK: Blobs in progress
 
+    /// Creates an empty draft in `partial`, which does not outlast the process.
+    ///
+    /// - Throws: `BlobError` if it cannot be created.
     public func draft() throws -> any BlobDraft { try FileDraft(self, draftPath()) }
 
     private func draftPath() -> String {
@@ -121,12 +155,20 @@ public final class FileBlobs: BlobBackend {
         return "\(partial)/new-\(number)"
     }
 
+    /// Starts or resumes the upload of a blob.
+    ///
+    /// - Parameters:
+    ///   - digest: The name under which it will be published.
+    ///   - byteCount: The blob's size in bytes; what an earlier upload has beyond it is cut off.
+    /// - Returns: The draft, with the bytes of an earlier upload that can be relied on.
+    /// - Throws: `BlobError` if it cannot be opened.
     public func upload(_ digest: Digest, byteCount: UInt64) throws -> any BlobDraft {
         try FileDraft(self, resuming: partialPath(of: digest), byteCount: byteCount)
     }
 
     private func partialPath(of digest: Digest) -> String { "\(partial)/\(digest.hex)" }
 
+    /// Returns the uploads that were begun and not finished, with the sizes of their files in bytes.
     public func unfinished() -> [Digest: UInt64] {
         var found: [Digest: UInt64] = [:]
         for digest in disk.names(in: partial).compactMap(Digest.init(hex:)) {
@@ -135,11 +177,15 @@ public final class FileBlobs: BlobBackend {
         return found
     }
 
+    /// Removes what has arrived of an upload; does nothing if there is none of this name.
+    ///
+    /// - Parameter digest: The blob's name.
     public func removeUnfinished(_ digest: Digest) {
         disk.remove(partialPath(of: digest))
         disk.remove(DurabilityRecord.path(partialPath(of: digest)))
     }
 
+    /// Removes the drafts of earlier processes; uploads are kept. Must not be called while a draft is open.
     public func removeDrafts() {
         for name in disk.names(in: partial) where name.hasPrefix("new-") { disk.remove("\(partial)/\(name)") }
     }
@@ -148,6 +194,10 @@ public final class FileBlobs: BlobBackend {
 
     private var incoming: String { directory + "/incoming" }
 
+    /// Returns the place of one site's uploads, `incoming/<member>/<site>`; creates it, durably, if it is missing.
+    ///
+    /// - Parameter site: The site.
+    /// - Throws: `BlobError` if it cannot be created.
     public func incoming(of site: SiteID) throws -> any BlobBackend {
         let path = "\(incoming)/\(site)"
         let place = try FileBlobs(directory: path, disk: disk)
@@ -158,6 +208,7 @@ public final class FileBlobs: BlobBackend {
         return place
     }
 
+    /// Returns the sites that have a folder in `incoming`, in any order.
     public func incomingSites() -> [SiteID] {
         disk.names(in: incoming).flatMap { member in
             disk.names(in: "\(incoming)/\(member)").compactMap { SiteID("\(member)/\($0)") }

@@ -1,19 +1,47 @@
 /// Storage for files: the machine's file system, or a simulated one that loses what was not synchronised.
 public protocol Disk: Sendable {
+    /// Creates a directory and its missing parents; does nothing if it exists.
+    ///
+    /// - Parameter path: The directory's path.
+    /// - Throws: `BlobError` if a directory cannot be created.
     func makeDirectory(_ path: String) throws
+    /// Opens a file.
+    ///
+    /// - Parameters:
+    ///   - path: The file's path.
+    ///   - mode: Whether to read or to write, and what to do if there is a file or none.
+    /// - Returns: The file.
+    /// - Throws: `BlobError` if it cannot be opened; its code is `missing` if there is none.
     func open(_ path: String, _ mode: DiskMode) throws -> any DiskFile
     /// Returns the size of a file; `nil` if there is none at `path`.
+    ///
+    /// - Parameter path: The file's path.
     func byteCount(_ path: String) -> UInt64?
+    /// Renames a file, in place of one that `target` may name; durable after `synchronise(directory:)`.
+    ///
+    /// - Parameters:
+    ///   - path: The file's path.
+    ///   - target: Its new path.
+    /// - Throws: `BlobError` if the file cannot be renamed.
     func rename(_ path: String, to target: String) throws
     /// Creates a hard link to a file; there must be nothing at `target`.
     ///
+    /// - Parameters:
+    ///   - path: The file's path.
+    ///   - target: The link's path.
     /// - Throws: `BlobError` if the link cannot be created.
     func link(_ path: String, to target: String) throws
+    /// Removes a file; does nothing if it is missing.
+    ///
+    /// - Parameter path: The file's path.
     func remove(_ path: String)
     /// Returns the names in a directory; empty if it is missing.
+    ///
+    /// - Parameter directory: The directory's path.
     func names(in directory: String) -> [String]
     /// Makes renames and removals in a directory durable.
     ///
+    /// - Parameter directory: The directory's path.
     /// - Throws: `BlobError` if the directory cannot be synchronised.
     func synchronise(directory: String) throws
     /// Changes at every reboot: data written before it and not synchronised may be lost.
@@ -30,17 +58,32 @@ public enum DiskMode: Sendable {
 
 /// An open file; closed when its last reference is released.
 public protocol DiskFile: BlobContents {
+    /// Writes bytes, which are durable only after `synchronise()`.
+    ///
+    /// - Parameters:
+    ///   - bytes: The bytes.
+    ///   - offset: The offset of the first byte.
+    /// - Throws: `BlobError` if they cannot be written.
     func write(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws
+    /// Shortens or extends the file; new bytes are zero.
+    ///
+    /// - Parameter byteCount: The new size, in bytes.
+    /// - Throws: `BlobError` if the size cannot be changed.
     func truncate(to byteCount: UInt64) throws
     /// Returns when all written bytes are on the disk.
     ///
     /// - Throws: `BlobError` if they cannot be written.
     func synchronise() throws
     /// Asks the system to start writing these bytes to the disk; does not wait.
+    ///
+    /// - Parameter range: The bytes' offsets.
     func beginWriting(_ range: Range<UInt64>)
 }
 
 extension DiskFile {
+    /// Does nothing: the bytes are written by `synchronise()` at the latest.
+    ///
+    /// - Parameter range: The bytes' offsets.
     public func beginWriting(_ range: Range<UInt64>) {}
 }
 
@@ -66,6 +109,9 @@ extension Disk {
 
     /// Writes a small file atomically; it is durable when this returns.
     ///
+    /// - Parameters:
+    ///   - bytes: The file's new contents.
+    ///   - path: The file's path; a file at this path with `.new` at its end is replaced too.
     /// - Throws: `BlobError` if the file cannot be written.
     public func store(_ bytes: [UInt8], at path: String) throws {
         let draft = path + ".new"
@@ -83,6 +129,9 @@ extension Disk {
         try file.synchronise()
     }
 
+    /// Returns the folder of a path, without the last component; "." for a path without slashes, "/" for the root.
+    ///
+    /// - Parameter path: The path; slashes at its end are ignored.
     public static func folder(of path: String) -> String {
         let path = withoutLastSlashes(path)
         guard let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")) else { return "." }
@@ -90,6 +139,8 @@ extension Disk {
     }
 
     /// Returns the last component of a path.
+    ///
+    /// - Parameter path: The path; slashes at its end are ignored.
     public static func name(of path: String) -> String {
         let path = withoutLastSlashes(path)
         return path.utf8.lastIndex(of: UInt8(ascii: "/")).map { String(path[path.utf8.index(after: $0)...]) } ?? path

@@ -3,11 +3,13 @@ import Foundation
 
 /// The machine's file system.
 public struct SystemDisk: Disk {
+    /// Creates access to the file system; all values are equivalent.
     public init() {}
 
     /// Creates a directory and its missing parents, accessible only by their owner: the data of a ledger, a worker or a
     /// store is private.
     ///
+    /// - Parameter path: The directory's path.
     /// - Throws: `BlobError` if a directory cannot be created.
     public func makeDirectory(_ path: String) throws {
         var status = stat()
@@ -24,31 +26,65 @@ public struct SystemDisk: Disk {
         }
     }
 
+    /// Opens a regular file.
+    ///
+    /// - Parameters:
+    ///   - path: The file's path; a symbolic link is followed.
+    ///   - mode: Whether to read or to write, and what to do if there is a file or none. A new file has the mode 0644.
+    /// - Returns: The file.
+    /// - Throws: `BlobError` if it cannot be opened or is not a regular file; its code is `missing` if there is none.
     public func open(_ path: String, _ mode: DiskMode) throws -> any DiskFile { try SystemFile(path, mode) }
 
+    /// Returns the size of a file in bytes; `nil` if there is none at `path`.
+    ///
+    /// - Parameter path: The file's path; a symbolic link is followed.
     public func byteCount(_ path: String) -> UInt64? {
         var status = stat()
         return stat(path, &status) == 0 ? UInt64(status.st_size) : nil
     }
 
+    /// Renames a file, in place of one that `target` may name; durable after ``synchronise(directory:)``.
+    ///
+    /// - Parameters:
+    ///   - path: The file's path.
+    ///   - target: Its new path, on the same file system.
+    /// - Throws: `BlobError` if the file cannot be renamed.
     public func rename(_ path: String, to target: String) throws {
         guard Glibc.rename(path, target) == 0 else { throw BlobError.system("cannot rename \(path)") }
     }
 
+    /// Creates a hard link to a file; there must be nothing at `target`.
+    ///
+    /// - Parameters:
+    ///   - path: The file's path.
+    ///   - target: The link's path, on the same file system.
+    /// - Throws: `BlobError` if the link cannot be created.
     public func link(_ path: String, to target: String) throws {
         guard Glibc.link(path, target) == 0 else { throw BlobError.system("cannot link \(path)") }
     }
 
+    /// Removes a file; does nothing if it is missing or cannot be removed.
+    ///
+    /// - Parameter path: The file's path.
     public func remove(_ path: String) { unlink(path) }
 
+    /// Returns the names in a directory, in any order; empty if it is missing or cannot be read.
+    ///
+    /// - Parameter directory: The directory's path.
     public func names(in directory: String) -> [String] {
         (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []
     }
 
+    /// Makes renames and removals in a directory durable.
+    ///
+    /// - Parameter directory: The directory's path.
+    /// - Throws: `BlobError` if the directory cannot be opened or synchronised.
     public func synchronise(directory: String) throws { try Blobs.synchronise(directory) }
 
     /// Returns the free space for this process on the file system of `path`, in bytes; `nil` if the system does not
     /// report it.
+    ///
+    /// - Parameter path: A path on the file system, which must exist.
     public static func freeBytes(at path: String) -> UInt64? {
         var status = statvfs()
         guard statvfs(path, &status) == 0 else { return nil }
@@ -131,6 +167,7 @@ private final class SystemFile: DiskFile {
 
 /// Calls fsync on a file or a directory.
 ///
+/// - Parameter path: The path of the file or the directory.
 /// - Throws: `BlobError` if it cannot be opened or synchronised.
 public func synchronise(_ path: String) throws {
     let descriptor = open(path, O_RDONLY | O_CLOEXEC)

@@ -14,6 +14,11 @@ public struct BlockReducer: Sendable {
     public let threads: Int
     public let blockElements: Int
 
+    /// Creates a reducer; neither number changes the result.
+    ///
+    /// - Parameters:
+    ///   - threads: The number of blocks that are computed at a time, at least 1.
+    ///   - blockElements: The number of parameters in a block, at least 1.
     public init(threads: Int = 1, blockElements: Int = defaultBlockElements) {
         precondition(threads > 0 && blockElements > 0)
         self.threads = threads

@@ -16,7 +16,14 @@ public struct RoundInput: Sendable {
 
     /// Opens the updates, and checks that all files have the format that the plan requires.
     ///
-    /// - Throws: `AggregationError` if a file is missing or has another format.
+    /// - Parameters:
+    ///   - task: What determines the round's result.
+    ///   - model: The model that the round started from.
+    ///   - adapter: The global adapter that the round started from; `nil` without LoRA, and in the first round.
+    ///   - serverState: The state of the strategy's optimizer; `nil` if it has none yet, or never has one.
+    ///   - updates: The updates' files, in the order of the task's contributions.
+    /// - Throws: `AggregationError` if a file is missing or has another format, `SafetensorsError` if the server state
+    ///   has a tensor that holds no weights.
     public init(
         _ task: AggregationTask,
         model: SafetensorsFile,
@@ -60,6 +67,12 @@ public struct RoundOutput {
     let adapter: (TensorLayout) throws -> SafetensorsWriter
     let state: (TensorLayout) throws -> SafetensorsWriter
 
+    /// Makes an output of functions that create the files.
+    ///
+    /// - Parameters:
+    ///   - model: Creates the file of the next model, from its layout and its metadata.
+    ///   - adapter: Creates the file of the next adapter, from its layout.
+    ///   - state: Creates the file of the next server state, from its layout.
     public init(
         model: @escaping (TensorLayout, [(name: String, value: String)]) throws -> SafetensorsWriter,
         adapter: @escaping (TensorLayout) throws -> SafetensorsWriter,
@@ -71,6 +84,11 @@ public struct RoundOutput {
     }
 
     /// Writes files at these paths.
+    ///
+    /// - Parameters:
+    ///   - model: The path of the next model.
+    ///   - adapter: The path of the next adapter.
+    ///   - state: The path of the next server state.
     public init(model: String, adapter: String, state: String) {
         self.init(
             model: { try SafetensorsWriter(path: model, layout: $0, metadata: $1) },
@@ -85,11 +103,19 @@ public struct RoundOutput {
 public struct RoundReduction: Sendable {
     public let threads: Int
 
+    /// Creates a reduction; the number of threads does not change the result.
+    ///
+    /// - Parameter threads: The number of threads that compute at a time, at least 1.
     public init(threads: Int = 1) { self.threads = threads }
 
     /// Computes the result, which is durable when this returns.
     ///
-    /// - Throws: `AggregationError` if the result cannot be computed, or an error of the files.
+    /// - Parameters:
+    ///   - task: What determines the round's result.
+    ///   - input: The files that the task names.
+    ///   - output: Creates the files of the result.
+    /// - Throws: `AggregationError` if the plan's targets name no module or an update exceeds the plan's bound,
+    ///   `SafetensorsError` or `InputFileError` if a file cannot be read, or what the writers of the result throw.
     public func reduce(_ task: AggregationTask, _ input: RoundInput, _ output: RoundOutput) throws {
         if let lora = task.training.lora {
             try AdapterReducer(task, lora, input, threads: threads).reduce(output)

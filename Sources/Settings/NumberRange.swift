@@ -13,22 +13,36 @@ public struct NumberRange: Equatable, Sendable {
         self.includesUpper = includesUpper
     }
 
-    /// Both bounds are in the range.
+    /// Makes a range that includes both bounds.
+    ///
+    /// - Parameters:
+    ///   - lower: The smallest number of the range.
+    ///   - upper: The largest number of the range.
     public static func from(_ lower: Double, to upper: Double) -> NumberRange {
         NumberRange(lower, upper, includesLower: true, includesUpper: true)
     }
 
-    /// The lower bound is in the range, the upper one is not.
+    /// Makes a range that includes the lower bound, but not the upper one.
+    ///
+    /// - Parameters:
+    ///   - lower: The smallest number of the range.
+    ///   - upper: The number that all of the range are less than.
     public static func from(_ lower: Double, below upper: Double) -> NumberRange {
         NumberRange(lower, upper, includesLower: true, includesUpper: false)
     }
 
-    /// The upper bound is in the range, the lower one is not.
+    /// Makes a range that includes the upper bound, but not the lower one.
+    ///
+    /// - Parameters:
+    ///   - lower: The number that all of the range are greater than.
+    ///   - upper: The largest number of the range.
     public static func above(_ lower: Double, to upper: Double) -> NumberRange {
         NumberRange(lower, upper, includesLower: false, includesUpper: true)
     }
 
-    /// NaN and infinite numbers are in no range.
+    /// Whether a number is in the range; NaN and infinite numbers are in no range.
+    ///
+    /// - Parameter value: The number.
     public func contains(_ value: Double) -> Bool {
         value.isFinite && (includesLower ? value >= lower : value > lower)
             && (includesUpper ? value <= upper : value < upper)

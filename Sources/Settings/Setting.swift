@@ -25,9 +25,18 @@ public struct Setting<Root>: Sendable {
 }
 
 extension Setting {
+    /// Declares a setting by functions that read and change the root.
+    ///
     /// - Parameters:
-    ///   - get: `nil` if the setting does not apply, for example `momentum` to a strategy that has none.
-    ///   - fallback: `nil`: it must be given, where it applies.
+    ///   - key: The key in a file, without its section.
+    ///   - conversion: The conversion between a value in a file and one of the program, with the values that may be
+    ///     given.
+    ///   - get: Returns the current value; `nil` if the setting does not apply, for example `momentum` to a strategy
+    ///     that has none.
+    ///   - set: Changes the value; called only where the setting applies.
+    ///   - fallback: What holds if nothing is given; `nil` if it must be given where it applies.
+    ///   - isRare: Whether the template writes the setting as a comment if it has its default.
+    ///   - help: What the setting means: the template's comment and the text of the documentation's table.
     public init<Value>(
         _ key: String,
         _ conversion: SettingConversion<Value>,
@@ -55,6 +64,16 @@ extension Setting {
         )
     }
 
+    /// Declares a setting that always applies.
+    ///
+    /// - Parameters:
+    ///   - key: The key in a file, without its section.
+    ///   - path: The value's place in the root.
+    ///   - conversion: The conversion between a value in a file and one of the program, with the values that may be
+    ///     given.
+    ///   - fallback: What holds if nothing is given; `nil` if it must be given.
+    ///   - isRare: Whether the template writes the setting as a comment if it has its default.
+    ///   - help: What the setting means: the template's comment and the text of the documentation's table.
     public init<Value>(
         _ key: String,
         _ path: any WritableKeyPath<Root, Value> & Sendable,
@@ -74,7 +93,15 @@ extension Setting {
         )
     }
 
-    /// A setting that applies only where `path` has a value.
+    /// Declares a setting that applies only where `path` has a value.
+    ///
+    /// - Parameters:
+    ///   - key: The key in a file, without its section.
+    ///   - path: The value's place in the root; `nil` there if the setting does not apply.
+    ///   - conversion: The conversion between a value in a file and one of the program, with the values that may be
+    ///     given.
+    ///   - fallback: What holds if nothing is given; `nil` if it must be given where it applies.
+    ///   - help: What the setting means: the template's comment and the text of the documentation's table.
     public init<Value>(
         _ key: String,
         _ path: any WritableKeyPath<Root, Value?> & Sendable,

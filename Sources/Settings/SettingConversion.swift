@@ -32,6 +32,11 @@ extension SettingConversion where Value == Int {
         )
     }
 
+    /// Makes the conversion of a whole number.
+    ///
+    /// - Parameters:
+    ///   - range: The numbers that may be given.
+    ///   - unit: The unit of the numbers, for people; empty if they have none.
     public static func integer(_ range: ClosedRange<Int>, unit: String = "") -> Self {
         Self(
             type: "a whole number",
@@ -44,9 +49,11 @@ extension SettingConversion where Value == Int {
 }
 
 extension SettingConversion where Value == Double {
-    /// A number with or without decimals.
+    /// Makes the conversion of a number with or without decimals.
     ///
-    /// - Parameter orZero: whether 0, which turns something off, may be given as well.
+    /// - Parameters:
+    ///   - range: The numbers that may be given.
+    ///   - orZero: Whether 0, which turns something off, may be given as well.
     public static func number(_ range: NumberRange, orZero: Bool = false) -> Self {
         Self(
             type: "a number",
@@ -71,7 +78,11 @@ extension SettingConversion where Value == Bool {
 }
 
 extension SettingConversion where Value == String {
-    /// - Parameter expected: what a text must be, as it follows "expected".
+    /// Makes the conversion of a text.
+    ///
+    /// - Parameters:
+    ///   - expected: What a text must be, as it follows "expected"; empty if any text may be given.
+    ///   - holds: Whether a text may be given.
     public static func text(_ expected: String = "", where holds: @escaping @Sendable (String) -> Bool = { _ in true })
         -> Self
     {
@@ -89,6 +100,11 @@ extension SettingConversion where Value == String {
 }
 
 extension SettingConversion where Value == [String] {
+    /// Makes the conversion of a list of texts.
+    ///
+    /// - Parameters:
+    ///   - expected: What a list must be, as it follows "expected"; empty if any list may be given.
+    ///   - holds: Whether a list may be given.
     public static func texts(
         _ expected: String = "",
         where holds: @escaping @Sendable ([String]) -> Bool = { _ in true }
@@ -124,9 +140,12 @@ extension SettingConversion where Value: RawRepresentable & CaseIterable & Senda
 }
 
 extension SettingConversion {
-    /// A text that stands for a value, for example a name.
+    /// Makes the conversion of a text that stands for a value, for example a name.
     ///
-    /// - Parameter expected: what the text must be, as it follows "expected".
+    /// - Parameters:
+    ///   - expected: What the text must be, as it follows "expected".
+    ///   - text: Returns the text of a value.
+    ///   - parse: Returns the value of a text; `nil` if it has none, which is an error of reading.
     public static func name(
         _ expected: String,
         text: @escaping @Sendable (Value) -> String,
@@ -145,7 +164,12 @@ extension SettingConversion {
         )
     }
 
-    /// A list of such texts.
+    /// Makes the conversion of a list of texts, each of which stands for a value.
+    ///
+    /// - Parameters:
+    ///   - expected: What each text must be, as it follows "is not".
+    ///   - text: Returns the text of a value.
+    ///   - parse: Returns the value of a text; `nil` if it has none, which is an error of reading.
     public static func names<Element>(
         _ expected: String,
         text: @escaping @Sendable (Element) -> String,

@@ -4,6 +4,11 @@ public struct SettingProblem: Error, Equatable, Sendable, CustomStringConvertibl
     public let key: String
     public let message: String
 
+    /// Creates a problem.
+    ///
+    /// - Parameters:
+    ///   - key: The setting: `section.key`, or `key` before the first section.
+    ///   - message: What is wrong, as it follows the key and a colon.
     public init(key: String, message: String) {
         self.key = key
         self.message = message

@@ -9,6 +9,7 @@ public struct SettingsError: Error, Equatable, Sendable {
 extension Configurable {
     /// Reads a configuration.
     ///
+    /// - Parameter document: The keys and values of the file; a setting that it lacks gets its default.
     /// - Throws: ``SettingsError`` with all that is missing, unknown or of another type. Ranges are not checked.
     public init(_ document: TOMLDocument) throws(SettingsError) {
         var reading = SettingsReading(Self.schema, Self.draft, document)

@@ -1,9 +1,12 @@
 extension SettingSchema {
-    /// A file with all settings of `root`, each with its comment; sections that `root` does not have are comments.
+    /// Makes a file with all settings of `root`, each with its comment; sections that `root` does not have are
+    /// comments.
     ///
     /// - Parameters:
-    ///   - title: the comment at the top.
-    ///   - example: has the sections that `root` does not have.
+    ///   - root: The plan or the configuration whose values are written.
+    ///   - title: The comment at the top.
+    ///   - example: Has the sections that `root` does not have.
+    /// - Returns: The file's text, with comments of at most 120 columns.
     public func template(of root: Root, title: String, example: Root) -> String {
         let parts = sections.map { section in
             section.isPresent(root)

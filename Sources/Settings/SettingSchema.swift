@@ -2,14 +2,23 @@
 public struct SettingSchema<Root>: Sendable {
     public let sections: [SettingSection<Root>]
 
+    /// Makes a schema of sections.
+    ///
+    /// - Parameter sections: The sections, in the order in which they are written and read.
     public init(_ sections: [SettingSection<Root>]) { self.sections = sections }
 
-    /// The settings whose values are out of range, and what is expected of them.
+    /// Returns the settings whose values are out of range, and what is expected of them.
+    ///
+    /// - Parameter root: The plan or the configuration to check.
     public func problems(of root: Root) -> [SettingProblem] {
         sections.flatMap { $0.problems(of: root) }
     }
 
-    /// All settings that apply, with their values.
+    /// Returns all settings that apply, with their values.
+    ///
+    /// - Parameter root: The plan or the configuration.
+    /// - Returns: The settings in the schema's order, each with its key as `section.key`, or `key` before the first
+    ///   section.
     public func values(of root: Root) -> [(key: String, value: TOMLValue)] {
         sections.filter { $0.isPresent(root) }.flatMap { section in
             section.settings.compactMap { setting in
@@ -18,7 +27,11 @@ public struct SettingSchema<Root>: Sendable {
         }
     }
 
-    /// The same for people.
+    /// Returns all settings that apply, with their values as text for people.
+    ///
+    /// - Parameter root: The plan or the configuration.
+    /// - Returns: The settings in the schema's order, each with its key as `section.key`, or `key` before the first
+    ///   section.
     public func fields(of root: Root) -> [(key: String, value: String)] {
         values(of: root).map { ($0.key, $0.value.plain) }
     }

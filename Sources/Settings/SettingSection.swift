@@ -12,6 +12,14 @@ public struct SettingSection<Root>: Sendable {
     /// Gives this root the section, with what its settings start from.
     let begin: @Sendable (inout Root) -> Void
 
+    /// Makes a section of settings.
+    ///
+    /// - Parameters:
+    ///   - name: The heading in a file; empty for the settings before the first heading.
+    ///   - help: What the section is for: the template's comment above its heading.
+    ///   - isOptional: Whether a configuration may leave the whole section out.
+    ///   - settings: Returns the settings, in the order in which they are written and read; each statement is a
+    ///     setting.
     public init(
         _ name: String = "",
         help: String = "",
@@ -44,17 +52,26 @@ public struct SettingSection<Root>: Sendable {
         self.begin = begin
     }
 
-    /// A key with its section.
+    /// Returns a setting's key with its section: `section.key`, or `key` before the first heading.
+    ///
+    /// - Parameter setting: A setting of this section.
     public func path(_ setting: Setting<Root>) -> String { name.isEmpty ? setting.key : "\(name).\(setting.key)" }
 
-    /// The settings whose values are out of range, and what is expected of them.
+    /// Returns the settings whose values are out of range, and what is expected of them.
+    ///
+    /// - Parameter root: The plan or the configuration to check.
     public func problems(of root: Root) -> [SettingProblem] {
         settings.compactMap { setting in
             setting.problem(of: root).map { SettingProblem(key: path(setting), message: $0) }
         }
     }
 
-    /// The section of a larger root that always has this part.
+    /// Makes the section of a larger root that always has this part.
+    ///
+    /// - Parameters:
+    ///   - part: The path of the part in the larger root.
+    ///   - isPresent: Whether the section applies to a part; if not, it is not shown, and the template has it as a
+    ///     comment.
     public func of<Whole>(
         _ part: any WritableKeyPath<Whole, Root> & Sendable,
         isPresent: @escaping @Sendable (Root) -> Bool = { _ in true }
@@ -73,9 +90,11 @@ public struct SettingSection<Root>: Sendable {
         )
     }
 
-    /// The section of a larger root that has this part or not.
+    /// Makes the section of a larger root that has this part or not; a configuration may leave the section out.
     ///
-    /// - Parameter draft: what the settings start from.
+    /// - Parameters:
+    ///   - part: The path of the part in the larger root; `nil` there if the configuration does not have the section.
+    ///   - draft: What the settings start from if the configuration has the section.
     public func of<Whole>(
         optional part: any WritableKeyPath<Whole, Root?> & Sendable,
         draft: Root
@@ -100,6 +119,12 @@ public struct SettingSection<Root>: Sendable {
 /// Makes a list of settings of the statements of a closure, which are checked one at a time.
 @resultBuilder
 public enum SettingBuilder<Root> {
+    /// Makes a list of the setting of one statement.
+    ///
+    /// - Parameter setting: The statement's value.
     public static func buildExpression(_ setting: Setting<Root>) -> [Setting<Root>] { [setting] }
+    /// Makes one list of the lists of all statements, in their order.
+    ///
+    /// - Parameter settings: The statements' lists.
     public static func buildBlock(_ settings: [Setting<Root>]...) -> [Setting<Root>] { settings.flatMap(\.self) }
 }

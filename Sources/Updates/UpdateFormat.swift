@@ -12,6 +12,11 @@ public struct UpdateFormat: Sendable {
     /// The metadata key that makes an update's file unique to its site and round.
     static let originName = "origin"
 
+    /// Creates the format of a round's updates.
+    ///
+    /// - Parameters:
+    ///   - trained: The tensors that the round trains.
+    ///   - compression: How the plan has the changes encoded.
     public init(_ trained: TrainedTensors, _ compression: Compression) {
         self.trained = trained
         self.compression = compression
@@ -25,7 +30,9 @@ public struct UpdateFormat: Sendable {
 
     /// Opens an update's file.
     ///
-    /// - Throws: `UpdateFormatError` if it does not have this format.
+    /// - Parameter file: The update's file.
+    /// - Returns: The update's values, decoded as they are read.
+    /// - Throws: `UpdateFormatError` if the file's tensors or its rank are not those of this format.
     public func reader(_ file: SafetensorsFile) throws -> UpdateReader {
         let form = try form(of: file.header)
         return UpdateReader(file: file, layout: form.layout, rank: form.rank, encoding: form.encoding)
@@ -62,6 +69,9 @@ public struct UpdateFormat: Sendable {
 /// An update's file that does not have the format that the plan requires.
 public struct UpdateFormatError: Error, Equatable, Sendable, CustomStringConvertible {
     public let message: String
+    /// Creates an error.
+    ///
+    /// - Parameter message: How the file differs from the format.
     public init(_ message: String) { self.message = message }
     public var description: String { message }
 }

@@ -22,10 +22,14 @@ public struct UpdateScan: Sendable {
     /// The largest header to buffer until it is complete.
     static let longestHeader = 1 << 18
 
+    /// Starts a scan, before the first bytes of the file.
+    ///
     /// - Parameter byteCount: The size of the whole file.
     public init(byteCount: UInt64) { self.byteCount = byteCount }
 
     /// Processes the next bytes of the file.
+    ///
+    /// - Parameter bytes: The bytes that follow those of the earlier calls.
     public mutating func update(_ bytes: UnsafeRawBufferPointer) {
         seen += UInt64(bytes.count)
         var rest = bytes[...]
@@ -71,6 +75,7 @@ public struct ScannedUpdate: Sendable {
 extension UpdateFormat {
     /// Returns the norm of an update that was scanned as it arrived; `nil` if its encoding must be decoded first.
     ///
+    /// - Parameter scanned: The result of the scan.
     /// - Throws: `UpdateFormatError` if it does not have the format that the plan requires.
     public func norm(of scanned: ScannedUpdate) throws -> Double? {
         let form = try form(of: scanned.header)

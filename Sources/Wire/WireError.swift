@@ -4,6 +4,11 @@ public struct WireError: Error, Equatable, Sendable, CustomStringConvertible {
     public let field: String
     public let message: String
 
+    /// Creates an error.
+    ///
+    /// - Parameters:
+    ///   - field: The name of the field or message in the .proto files.
+    ///   - message: What is wrong, as it follows the field and a colon.
     public init(_ field: String, _ message: String) {
         self.field = field
         self.message = message

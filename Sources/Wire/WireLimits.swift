@@ -6,7 +6,10 @@ public enum WireLimits {
     public static let chunkBytes = 256 * 1024
     /// The largest frame on a bulk connection: a chunk and the fields around it.
     public static let bulkFrameBytes = chunkBytes + 1024
-    /// The memory that unpacking a frame may allocate: many small fields need more memory than bytes on the wire.
+    /// Returns the memory that unpacking a frame may allocate, in bytes: many small fields need more memory than bytes
+    /// on the wire.
+    ///
+    /// - Parameter frameBytes: The size of the packed frame, in bytes.
     public static func unpackBudget(frameBytes: Int) -> Int { 64 * 1024 + 8 * frameBytes }
     /// The largest ledger entry, which is also the limit of C2SP tiles.
     public static let entryBytes = 65_535

@@ -17,6 +17,9 @@ public struct TOMLDocument: Sendable {
     /// By `section.key`, or `key` before the first section.
     public internal(set) var entries: [String: Entry] = [:]
 
+    /// Parses the text of a configuration.
+    ///
+    /// - Parameter text: The text of the whole file.
     /// - Throws: ``SyntaxError`` at the first thing that is not understood, or that is given twice.
     public init(_ text: String) throws(SyntaxError) {
         var reader = TOMLReader(text)

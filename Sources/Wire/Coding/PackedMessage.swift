@@ -13,6 +13,8 @@ public final class PackedMessage {
     }
 
     /// Packs into the first `byteCount` bytes of `buffer`.
+    ///
+    /// - Parameter buffer: Where the message goes; it has at least ``byteCount`` bytes.
     public func pack(into buffer: UnsafeMutableRawBufferPointer) {
         precondition(buffer.count >= byteCount)
         guard byteCount > 0 else { return }

@@ -1,5 +1,9 @@
 /// The content of one length-delimited frame.
 public protocol WireFrame: Sendable {
+    /// Unpacks and checks a message.
+    ///
+    /// - Parameter bytes: The packed message, without the length of its frame; it is not needed after the call.
+    /// - Throws: `WireError` if the bytes are not a valid message.
     init(unpacking bytes: UnsafeRawBufferPointer) throws
     var packed: PackedMessage { get }
 }

@@ -6,6 +6,11 @@ public struct BlobChunk: Sendable {
     public let offset: UInt64
     public let payload: Payload
 
+    /// Creates a chunk.
+    ///
+    /// - Parameters:
+    ///   - offset: The offset of the first byte in the blob.
+    ///   - payload: The bytes, from 1 to ``WireLimits/chunkBytes``.
     public init(offset: UInt64, payload: Payload) {
         self.offset = offset
         self.payload = payload

@@ -2,6 +2,11 @@ import Federation
 import KumiaiProto
 
 extension ClientFrame {
+    /// Unpacks and checks a client's message.
+    ///
+    /// - Parameter bytes: The packed message, without the length of its frame; it is not needed after the call.
+    /// - Throws: `WireError` if the bytes are not a valid message, or need more memory than
+    ///   `WireLimits.unpackBudget(frameBytes:)`.
     public init(unpacking bytes: UnsafeRawBufferPointer) throws {
         self = try Unpacker.unpack(bytes, as: "ClientMessage", kumiai__v1__client_message__unpack) { pointer in
             ClientFrame(id: pointer.pointee.id, try Self.message(pointer.pointee))

@@ -59,6 +59,11 @@ public struct ClientFrame: Sendable {
     public let id: UInt64
     public let message: ClientMessage
 
+    /// Creates a frame.
+    ///
+    /// - Parameters:
+    ///   - id: The number that the response repeats, from 1: 0 stands for no message.
+    ///   - message: The message.
     public init(id: UInt64, _ message: ClientMessage) {
         self.id = id
         self.message = message

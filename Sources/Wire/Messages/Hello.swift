@@ -10,6 +10,13 @@ public struct Hello: Equatable, Sendable {
     /// The newest tree head that the site has seen, as a signed note; empty if it has seen none.
     public let treeHead: String
 
+    /// Creates the first message of a connection.
+    ///
+    /// - Parameters:
+    ///   - versions: The protocol versions that the client supports.
+    ///   - purpose: Whether the connection is for control messages or for the transfer of blobs.
+    ///   - software: The client's name and version, for display; at most 128 bytes.
+    ///   - treeHead: The newest tree head that the site has seen, as a signed note; empty if it has seen none.
     public init(
         versions: ClosedRange<UInt32> = WireLimits.versions,
         purpose: Purpose,

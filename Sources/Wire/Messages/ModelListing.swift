@@ -8,6 +8,11 @@ public struct ModelListing: Equatable, Sendable {
         public let path: String
         public let blob: BlobReference
 
+        /// Creates the description of one file.
+        ///
+        /// - Parameters:
+        ///   - path: A relative path, with `/` between folders.
+        ///   - blob: The file's digest and size.
         public init(path: String, blob: BlobReference) {
             self.path = path
             self.blob = blob
@@ -21,6 +26,12 @@ public struct ModelListing: Equatable, Sendable {
     public let files: [File]
     public let proof: Receipt
 
+    /// Creates a listing.
+    ///
+    /// - Parameters:
+    ///   - name: The name of the model or the release.
+    ///   - files: The files, at most ``maximumFiles``.
+    ///   - proof: The receipt of the entry that registered the model or the release.
     public init(name: ModelName, files: [File], proof: Receipt) {
         self.name = name
         self.files = files

@@ -11,6 +11,12 @@ public struct Refusal: Error, Equatable, Sendable, CustomStringConvertible {
     public let message: String
     public let hint: String
 
+    /// Creates a refusal.
+    ///
+    /// - Parameters:
+    ///   - code: The kind of the reason.
+    ///   - message: The reason, as a sentence for the user.
+    ///   - hint: What the user can do; empty if there is no advice.
     public init(_ code: Code, _ message: String, hint: String = "") {
         self.code = code
         self.message = message

@@ -2,6 +2,11 @@ import Federation
 import KumiaiProto
 
 extension ServerFrame {
+    /// Unpacks and checks a server's message.
+    ///
+    /// - Parameter bytes: The packed message, without the length of its frame; it is not needed after the call.
+    /// - Throws: `WireError` if the bytes are not a valid message, or need more memory than
+    ///   `WireLimits.unpackBudget(frameBytes:)`.
     public init(unpacking bytes: UnsafeRawBufferPointer) throws {
         self = try Unpacker.unpack(bytes, as: "ServerMessage", kumiai__v1__server_message__unpack) { pointer in
             ServerFrame(inReplyTo: pointer.pointee.in_reply_to, try Self.message(pointer.pointee))

@@ -31,6 +31,11 @@ public struct ServerFrame: Sendable {
     public let inReplyTo: UInt64
     public let message: ServerMessage
 
+    /// Creates a frame.
+    ///
+    /// - Parameters:
+    ///   - inReplyTo: The number of the client's message that this one answers; 0 for an unsolicited message.
+    ///   - message: The message.
     public init(inReplyTo: UInt64, _ message: ServerMessage) {
         self.inReplyTo = inReplyTo
         self.message = message

@@ -18,6 +18,21 @@ public struct Welcome: Equatable, Sendable {
     /// The newest declaration of a loss, if there is one.
     public let loss: Receipt?
 
+    /// Creates the coordinator's answer to a ``Hello``.
+    ///
+    /// - Parameters:
+    ///   - version: The highest protocol version that both sides support.
+    ///   - consortium: The consortium's name; at most 255 bytes.
+    ///   - time: The coordinator's time.
+    ///   - heartbeatSeconds: The interval at which a worker sends heartbeats, in seconds.
+    ///   - chunkBytes: The largest data of a chunk, in bytes.
+    ///   - logKey: The raw Ed25519 public key that tree heads are verified with.
+    ///   - logKeySignature: The coordinator's signature over `logKey`.
+    ///   - model: The model that the next round starts from; `nil` if there is none.
+    ///   - treeHead: The newest tree head as a signed note.
+    ///   - consistencyProof: The proof (RFC 6962, 2.1.2) that `treeHead` extends the one in the hello; empty if the
+    ///     hello has none or one of another history.
+    ///   - loss: The newest declaration of a loss, under the newest tree head; `nil` if there is none.
     public init(
         version: UInt32,
         consortium: String,

@@ -2,6 +2,10 @@ import Federation
 import KumiaiProto
 
 extension Entry {
+    /// Unpacks and checks a ledger entry.
+    ///
+    /// - Parameter wireBytes: The entry's bytes in the ledger, at most `WireLimits.entryBytes`.
+    /// - Throws: `WireError` if there are more bytes, or they are not a valid entry.
     public init(wireBytes: [UInt8]) throws {
         guard wireBytes.count <= WireLimits.entryBytes else {
             throw WireError("Entry", "longer than \(WireLimits.entryBytes) bytes")

@@ -175,6 +175,10 @@ extension AuthorityRotation {
         return PackedMessage(arena, packed(in: arena)).bytes
     }
 
+    /// Unpacks and checks a rotation of the authority. The signatures are not verified.
+    ///
+    /// - Parameter wireBytes: The message as a separate file.
+    /// - Throws: `WireError` if the bytes are not a valid message.
     public init(wireBytes: [UInt8]) throws {
         self = try wireBytes.withUnsafeBytes { buffer in
             try Unpacker.unpack(buffer, as: "AuthorityRotated", kumiai__v1__authority_rotated__unpack) {

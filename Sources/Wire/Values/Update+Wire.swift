@@ -22,6 +22,10 @@ extension UpdateManifest {
         return PackedMessage(arena, message).bytes
     }
 
+    /// Unpacks and checks a manifest.
+    ///
+    /// - Parameter wireBytes: The bytes that the site signed.
+    /// - Throws: `WireError` if they are not a valid manifest.
     public init(wireBytes: [UInt8]) throws {
         self = try wireBytes.withUnsafeBytes { buffer in
             try Unpacker.unpack(buffer, as: "UpdateManifest", kumiai__v1__update_manifest__unpack) { pointer in
@@ -69,6 +73,10 @@ extension SignedUpdate {
         return PackedMessage(arena, packed(in: arena)).bytes
     }
 
+    /// Unpacks and checks a signed update. The signature is not verified.
+    ///
+    /// - Parameter wireBytes: The message as bytes, as the worker's outbox has it.
+    /// - Throws: `WireError` if they are not a valid message, or its manifest is not valid.
     public init(wireBytes: [UInt8]) throws {
         self = try wireBytes.withUnsafeBytes { buffer in
             try Unpacker.unpack(buffer, as: "SignedUpdate", kumiai__v1__signed_update__unpack) {
@@ -133,6 +141,10 @@ extension Receipt {
         return PackedMessage(arena, packed(in: arena)).bytes
     }
 
+    /// Unpacks and checks a receipt. Its proof and its tree head's signature are not verified.
+    ///
+    /// - Parameter wireBytes: The message as bytes, as the worker stores it.
+    /// - Throws: `WireError` if they are not a valid message.
     public init(wireBytes: [UInt8]) throws {
         self = try wireBytes.withUnsafeBytes { buffer in
             try Unpacker.unpack(buffer, as: "Receipt", kumiai__v1__receipt__unpack) { try Receipt($0.pointee) }

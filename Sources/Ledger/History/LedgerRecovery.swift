@@ -25,7 +25,7 @@ public struct LedgerRecovery: Sendable {
         heads = [head.head.size: head]
     }
 
-    /// Records another head that a site has shown and that the ledger does not extend.
+    /// Adds another head that a site has shown and that the ledger does not extend.
     ///
     /// - Parameter head: The head, signed by this ledger's key.
     public mutating func add(_ head: SignedTreeHead) {

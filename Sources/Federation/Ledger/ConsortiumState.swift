@@ -3,9 +3,13 @@ public struct ConsortiumState: Equatable, Sendable {
     public private(set) var entryCount: UInt64 = 0
     public private(set) var genesis: Genesis?
     public private(set) var models: [ModelName: ModelReference] = [:]
-    public private(set) var campaign: CampaignState?
+    public private(set) var campaign: CampaignState? {
+        _read { yield currentCampaign }
+        _modify { yield &currentCampaign }
+    }
+    @Boxed private var currentCampaign: CampaignState? = nil
     /// The previous campaign: a site whose receipt was lost may ask for it after the next campaign has begun.
-    private var formerCampaign: CampaignState?
+    @Boxed private var formerCampaign: CampaignState? = nil
     public private(set) var releases: [ReleaseCutting] = []
     /// The committed rounds of all campaigns, pruned or not.
     public private(set) var archive = RoundArchive()
@@ -110,7 +114,8 @@ public struct ConsortiumState: Equatable, Sendable {
             try register(name, reference)
         case .clockCorrected(let correction):
             try requireReason(correction.reason)
-            campaign?.correctClock(from: time, to: entry.at)
+            let former = time
+            campaign?.correctClock(from: former, to: entry.at)
         case .lossDeclared(let declaration):
             try require(declaration.keptEntries <= entryCount, "keeps more entries than there are")
             try requireReason(declaration.reason)
@@ -132,13 +137,14 @@ public struct ConsortiumState: Equatable, Sendable {
 
     private mutating func applyToCampaign(_ entry: Entry) throws(LedgerViolation) {
         guard campaign != nil else { throw LedgerViolation("belongs to a campaign, but none is open") }
+        let index = entryCount
         guard case .roundCommitted(let commit) = entry.body else {
-            try campaign!.apply(entry, index: entryCount)
+            try campaign!.apply(entry, index: index)
             if case .updateAccepted(let accepted) = entry.body { contributors.insert(accepted.update.manifest.site) }
             return
         }
         let (task, plan) = (campaign!.round.aggregation, campaign!.plan)
-        try campaign!.apply(entry, index: entryCount)
+        try campaign!.apply(entry, index: index)
         if let task { archive.add(task, commit, of: plan, at: entry.at) }
     }
 

@@ -116,10 +116,7 @@ struct BulkSession: ConnectionSession {
 
     /// A slow site is served; one that makes no progress at all is not waited for.
     private func next() async throws -> ClientFrame? {
-        let connection = connection
-        return try await withTimeout(.seconds(CoordinatorLimits.stalledSeconds), "the next message") {
-            try await connection.inbox.next()
-        }
+        try await connection.next(within: .seconds(CoordinatorLimits.stalledSeconds), "the next message")
     }
 
     private func write(_ message: ServerMessage, inReplyTo id: UInt64) async throws {

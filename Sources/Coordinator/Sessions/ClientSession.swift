@@ -24,9 +24,7 @@ struct ClientSession {
     /// Returns the session that follows the hello; `nil` if the peer was turned away.
     private func greeted() async throws -> (any ConnectionSession)? {
         let connection = connection
-        let first = try await withTimeout(.seconds(TransportLimits.helloSeconds), "the hello") {
-            try await connection.inbox.next()
-        }
+        let first = try await connection.next(within: .seconds(TransportLimits.helloSeconds), "the hello")
         guard let frame = first else { return nil }
         if case .goodbye(let reason) = frame.message {
             logger.warning("the peer left", metadata: ["reason": "\(reason)"])

@@ -11,10 +11,9 @@ struct OperatorSession: ConnectionSession {
 
     func run() async throws {
         let connection = connection
-        while let frame = try await withTimeout(
-            .seconds(CoordinatorLimits.stalledSeconds),
-            "the next question",
-            { try await connection.inbox.next() }
+        while let frame = try await connection.next(
+            within: .seconds(CoordinatorLimits.stalledSeconds),
+            "the next question"
         ) {
             do {
                 guard let answer = try await answer(frame.message) else { return }

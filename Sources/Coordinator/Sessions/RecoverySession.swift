@@ -12,10 +12,9 @@ struct RecoverySession: ConnectionSession {
 
     func run() async throws {
         let connection = connection
-        while let frame = try await withTimeout(
-            .seconds(TransportLimits.helloSeconds),
-            "the next receipt",
-            { try await connection.inbox.next() }
+        while let frame = try await connection.next(
+            within: .seconds(TransportLimits.helloSeconds),
+            "the next receipt"
         ) {
             do {
                 switch frame.message {

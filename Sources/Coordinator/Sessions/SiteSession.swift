@@ -40,7 +40,7 @@ struct SiteSession: ConnectionSession {
     private func receive(_ link: SiteLink) async throws {
         let silence = Duration.seconds(service.configuration.heartbeatSeconds * CoordinatorLimits.silentHeartbeats)
         let connection = connection
-        while let frame = try await withTimeout(silence, "the next heartbeat", { try await connection.inbox.next() }) {
+        while let frame = try await connection.next(within: silence, "the next heartbeat") {
             do {
                 guard let answer = try await answer(frame.message, link) else { return }
                 try await connection.send(answer, inReplyTo: frame.id)

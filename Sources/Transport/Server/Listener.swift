@@ -6,31 +6,6 @@ import NIOConcurrencyHelpers
 import NIOPosix
 import Wire
 
-/// A connection from a client, after its certificate has been checked.
-package struct ServerConnection: Sendable {
-    package let peer: Principal
-    package let certificate: Certificate
-    package let remoteAddress: String
-    package let limit: FrameLimit
-    package let inbox: Inbox<ClientFrame>
-    let outbound: NIOAsyncChannelOutboundWriter<ServerFrame>
-    let channel: any Channel
-
-    /// Returns once the event loop has taken the message; waits while more than ``SocketOptions/writeWaterMark`` is
-    /// pending.
-    ///
-    /// - Throws: If the connection is closed.
-    package func send(_ message: ServerMessage, inReplyTo id: UInt64 = 0) async throws {
-        try await outbound.write(ServerFrame(inReplyTo: id, message))
-        // The writer learns only from the event loop that the buffer is full, and a loop with many connections reports
-        // it late. Without this turn, ten chunks were queued for each of two hundred sites that fetched a model.
-        try await channel.eventLoop.submit {}.get()
-    }
-
-    /// Closes the connection; may be called from another task.
-    package func close() { channel.close(promise: nil) }
-}
-
 /// The coordinator's listening port.
 package final class Listener: Sendable {
     private typealias Secure = SecureChannel<ClientFrame, ServerFrame>

@@ -86,7 +86,7 @@ package actor WorkerService {
         logger[metadataKey: "site"] = "\(identity.site)"
         self.logger = logger
         log = WorkerLog(logger, directory: configuration.dataDirectory)
-        lock = try Self.lock(configuration.dataDirectory)
+        lock = try DataDirectory(configuration.dataDirectory).claim(for: identity.site)
         blobs = try BlobStore(directory: configuration.dataDirectory + "/blobs")
         blobs.removeLeftovers()
         outbox = try Outbox(directory: configuration.dataDirectory)
@@ -126,23 +126,6 @@ package actor WorkerService {
         driver = WorkerDriver(outbox: try outbox.load())
         (events, inbox) = AsyncStream.makeStream()
         (done, finish) = AsyncStream.makeStream()
-    }
-
-    private static func lock(_ directory: String) throws -> DirectoryLock {
-        var isDirectory: ObjCBool = false
-        guard !FileManager.default.fileExists(atPath: directory, isDirectory: &isDirectory) || isDirectory.boolValue
-        else {
-            throw WorkerError(
-                "\(directory) is not a directory",
-                hint: "name the worker's directory; a worker makes it if it is not there",
-                file: directory
-            )
-        }
-        do {
-            return try DirectoryLock(directory)
-        } catch let error as BlobError where error.code == .busy {
-            throw WorkerError(error.message, hint: "another worker uses this directory: stop it first")
-        }
     }
 
     // MARK: Running

@@ -266,24 +266,43 @@ import Testing
         #expect(try !store.contains(Self.abc) && store.all().isEmpty && SystemDisk().byteCount(path) == nil)
     }
 
-    /// A small upload needs one operation less on the disk, because a record of what is durable would come too late.
-    @Test func onlyAnUploadThatIsInterruptedKeepsARecordOfWhatIsDurable() throws {
-        func names() throws -> [String] {
-            try FileManager.default.contentsOfDirectory(atPath: directory.file("partial"))
+    @Test func aSmallUploadKeepsNoRecordOfWhatIsDurableUnlessItIsInterrupted() throws {
+        let content = Array(Self.content[..<1_000_000]), digest = Digest(of: content), size = UInt64(content.count)
+        func names() throws -> [String] { try FileManager.default.contentsOfDirectory(atPath: directory.file("partial")) }
+        func send(_ range: Range<Int>, to spool: Spool) throws {
+            try content[range].withUnsafeBytes { _ = try spool.append($0, at: UInt64(range.lowerBound)) }
         }
-        var spool: Spool? = try store.spool(Self.digest, byteCount: 20_000_000)
-        try append(spool!, 0..<1_000_000)
-        #expect(try names() == [Self.digest.hex] && spool!.durableBytes == 0)
+        var spool: Spool? = try store.spool(digest, byteCount: size)
+        try send(0..<500_000, to: spool!)
+        #expect(try names() == [digest.hex] && spool!.durableBytes == 0)
         // The process is killed: nothing says how much of the file is whole.
         spool = nil
-        spool = try store.spool(Self.digest, byteCount: 20_000_000)
+        spool = try store.spool(digest, byteCount: size)
         #expect(spool!.receivedBytes == 0)
-        try append(spool!, 0..<1_000_000)
+        try send(0..<500_000, to: spool!)
+        // The sender leaves.
         try spool!.checkpoint()
         #expect(try names().count == 2)
         spool = nil
+        spool = try store.spool(digest, byteCount: size)
+        #expect(spool!.receivedBytes == 500_000 && spool!.durableBytes == 500_000)
+        try send(500_000..<1_000_000, to: spool!)
+        #expect(try names().isEmpty && store.contains(digest))
+    }
+
+    @Test func aLargerUploadGoesOnAtTheLastByteEvenIfTheProcessIsKilledBeforeACheckpoint() throws {
+        var spool: Spool? = try store.spool(Self.digest, byteCount: 20_000_000)
+        try append(spool!, 0..<1_500_000)
+        #expect(spool!.durableBytes == 0)
+        spool = nil
         spool = try store.spool(Self.digest, byteCount: 20_000_000)
-        #expect(spool!.receivedBytes == 1_000_000 && spool!.durableBytes == 1_000_000)
+        #expect(spool!.receivedBytes == 1_500_000 && spool!.durableBytes == 1_500_000)
+        // After a restart of the machine, bytes of which no checkpoint was made do not count.
+        spool = nil
+        let other = BlobStore(try FileBlobs(directory: directory.path, disk: RestartedDisk(bootID: "another")))
+        #expect(try other.spool(Self.digest, byteCount: 20_000_000).receivedBytes == 1_500_000)
+        try append(store.spool(Self.digest, byteCount: 20_000_000), 1_500_000..<2_000_000)
+        #expect(try other.spool(Self.digest, byteCount: 20_000_000).receivedBytes == 1_500_000)
     }
 
     @Test func readerStartsAnywhere() throws {

@@ -44,14 +44,16 @@ final class DurabilityRecord: @unchecked Sendable {
         return (turn, Record(durableBytes: count, bootID: String(words[2])))
     }
 
-    /// Writes a record, which is durable when this returns.
-    func write(_ durableBytes: UInt64, bootID: String) throws {
+    /// Writes a record.
+    ///
+    /// - Parameter isDurable: Whether it must be durable when this returns.
+    func write(_ durableBytes: UInt64, bootID: String, isDurable: Bool = true) throws {
         let body = "\(turn) \(durableBytes) \(bootID)"
         var bytes = Array("\(body) \(Self.checksum(body)) ".utf8)
         precondition(bytes.count <= Self.slotBytes)
         bytes += [UInt8](repeating: UInt8(ascii: " "), count: Self.slotBytes - bytes.count)
         try bytes.withUnsafeBytes { try file.write($0, at: turn % 2 * UInt64(Self.slotBytes)) }
-        try file.synchronise()
+        if isDurable { try file.synchronise() }
         turn += 1
     }
 

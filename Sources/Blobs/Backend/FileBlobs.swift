@@ -9,6 +9,8 @@ import Synchronization
 public final class FileBlobs: BlobBackend {
     let directory: String
     let disk: any Disk
+    /// An upload of at most this many bytes starts from its beginning after a kill.
+    let smallBytes: UInt64
     private var objects: String { directory + "/objects" }
     private var partial: String { directory + "/partial" }
     private var damaged: String { directory + "/damaged" }
@@ -19,10 +21,12 @@ public final class FileBlobs: BlobBackend {
     /// - Parameters:
     ///   - directory: The directory's path.
     ///   - disk: The disk that holds it.
+    ///   - smallBytes: An upload of at most this many bytes starts from its beginning after a kill.
     /// - Throws: `BlobError` if the directories cannot be created.
-    public init(directory: String, disk: any Disk = SystemDisk()) throws {
+    public init(directory: String, disk: any Disk = SystemDisk(), smallBytes: UInt64 = FileBlobs.smallBytes) throws {
         self.directory = directory
         self.disk = disk
+        self.smallBytes = smallBytes
         try disk.makeDirectory(objects)
         try disk.makeDirectory(partial)
     }
@@ -33,7 +37,10 @@ public final class FileBlobs: BlobBackend {
     public init(reading directory: String) {
         self.directory = directory
         disk = SystemDisk()
+        smallBytes = Self.smallBytes
     }
+
+    public static let smallBytes: UInt64 = 1 << 20
 
     public var place: String { directory }
     public var freeBytes: UInt64? { SystemDisk.freeBytes(at: directory) }
@@ -200,7 +207,7 @@ public final class FileBlobs: BlobBackend {
     /// - Throws: `BlobError` if it cannot be created.
     public func incoming(of site: SiteID) throws -> any BlobBackend {
         let path = "\(incoming)/\(site)"
-        let place = try FileBlobs(directory: path, disk: disk)
+        let place = try FileBlobs(directory: path, disk: disk, smallBytes: smallBytes)
         // Bytes reported as durable also need their parent directories to be durable.
         for path in [path, "\(incoming)/\(site.member)", incoming, directory] {
             try disk.synchronise(directory: path)

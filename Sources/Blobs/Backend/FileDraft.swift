@@ -5,7 +5,8 @@ import Synchronization
 ///
 /// What a killed process had written is still in the page cache; only a reboot can lose data that was not synchronised.
 /// After a reboot, therefore, only the number of bytes in `<name>.durable` counts, which is written after those bytes are
-/// durable. A small upload that is not interrupted never has such a file.
+/// durable. A small upload has such a file only after an interruption: to send it again costs less than a file for each
+/// upload.
 final class FileDraft: BlobDraft {
     private let blobs: FileBlobs
     private let path: String
@@ -37,7 +38,13 @@ final class FileDraft: BlobDraft {
         guard disk.byteCount(DurabilityRecord.path(path)) != nil else {
             // Nothing says how much of what may be there is whole.
             if try file.byteCount > 0 { try file.truncate(to: 0) }
-            state = Mutex(State())
+            var record: DurabilityRecord?
+            if byteCount > blobs.smallBytes {
+                record = try DurabilityRecord(beside: path, disk)
+                // Not synchronised: it serves the next process of this start of the machine.
+                try record?.write(0, bootID: disk.bootID, isDurable: false)
+            }
+            state = Mutex(State(record: record))
             return
         }
         let record = try DurabilityRecord(beside: path, disk)

@@ -92,7 +92,14 @@ struct WorkerDoctorCommand: Command {
             }
         )
         if let identity = try? identity.get() { checks.append(CertificateCheck.check(identity, at: systemTime())) }
-        checks.append(check("data directory") { try SitePathCheck.data(configuration.dataDirectory) })
+        checks.append(
+            check("data directory") {
+                if let site = try? identity.get().site {
+                    try DataDirectory(configuration.dataDirectory).requireOwner(site)
+                }
+                return try SitePathCheck.data(configuration.dataDirectory)
+            }
+        )
         let core = BLASCore.current
         checks.append(Self.check(core, chosen: BLASCore.chosen))
         let (reached, policy) = await coordinator(configuration, identity)
@@ -181,7 +188,7 @@ struct WorkerDoctorCommand: Command {
         guard let policy else {
             throw UsageError(
                 "there is no model to check the demonstrations against",
-                hint: "fix the connection to the coordinator, or name a model with --model base.safetensors"
+                hint: "fix what the checks above found, or name a model with --model base.safetensors"
             )
         }
         return try DemonstrationReader().inspect(

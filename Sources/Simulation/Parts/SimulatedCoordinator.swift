@@ -58,7 +58,7 @@ final class SimulatedCoordinator: @unchecked Sendable {
     }
 
     private func found() throws {
-        let blobs = BlobStore(try FileBlobs(directory: "blobs", disk: node.disk), checkpointBytes: 64)
+        let blobs = BlobStore(try FileBlobs(directory: "blobs", disk: node.disk, smallBytes: 64), checkpointBytes: 64)
         try blobs.store(model)
         let (ledger, state) = try Ledger.open(
             consortium: world.fixture.consortium,
@@ -83,7 +83,7 @@ final class SimulatedCoordinator: @unchecked Sendable {
 
     func start() {
         do {
-            blobs = BlobStore(try FileBlobs(directory: "blobs", disk: node.disk), checkpointBytes: 64)
+            blobs = BlobStore(try FileBlobs(directory: "blobs", disk: node.disk, smallBytes: 64), checkpointBytes: 64)
             blobs.removeLeftovers()
             incoming = IncomingBlobs(blobs)
             sweeper = BlobGarbageCollector(blobs, incoming)

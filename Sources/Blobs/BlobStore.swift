@@ -85,17 +85,9 @@ public final class BlobStore: Sendable {
         guard spooling.withLock({ $0.insert(digest).inserted }) else {
             throw BlobError(.busy, "blob \(digest.short) is being written already")
         }
-        do {
-            let spool = try Spool(store: self, digest: digest, byteCount: byteCount, observer: observer)
-            if spool.isComplete { closed(digest) }
-            return spool
-        } catch {
-            closed(digest)
-            throw error
-        }
+        let mark = SpoolMark { self.spooling.withLock { _ = $0.remove(digest) } }
+        return try Spool(store: self, digest: digest, byteCount: byteCount, observer: observer, mark)
     }
-
-    func closed(_ digest: Digest) { spooling.withLock { _ = $0.remove(digest) } }
 
     /// Returns the digests of blobs that have been received only in part, with the number of bytes that are here.
     public func unfinished() -> [Digest: UInt64] { backend.unfinished() }

@@ -16,6 +16,7 @@ public final class Spool: Sendable {
     private nonisolated(unsafe) let hash = SHA256()
     private nonisolated(unsafe) let tagger = ContentTagger()
     private let store: BlobStore
+    private let mark: SpoolMark
     /// `nil` when the blob is complete or was discarded.
     private let draft = Mutex<(any BlobDraft)?>(nil)
     private let observer: (any SpoolObserver)?
@@ -31,7 +32,14 @@ public final class Spool: Sendable {
     /// The number of bytes between two checkpoints, which a power failure may lose.
     public static let checkpointBytes: UInt64 = 8 << 20
 
-    init(store: BlobStore, digest: Digest, byteCount: UInt64, observer: (any SpoolObserver)?) throws {
+    init(
+        store: BlobStore,
+        digest: Digest,
+        byteCount: UInt64,
+        observer: (any SpoolObserver)?,
+        _ mark: SpoolMark
+    ) throws {
+        self.mark = mark
         self.store = store
         self.digest = digest
         self.byteCount = byteCount
@@ -40,6 +48,7 @@ public final class Spool: Sendable {
             counts.withLock {
                 $0 = Counts(received: byteCount, hashed: byteCount, durable: byteCount, isComplete: true)
             }
+            mark.remove()
             return
         }
         let opened = try store.backend.upload(digest, byteCount: byteCount)
@@ -58,11 +67,8 @@ public final class Spool: Sendable {
 
     /// Allows another spool of this blob to be opened.
     private func release() {
-        let wasOpen = draft.withLock { draft in
-            defer { draft = nil }
-            return draft != nil
-        }
-        if wasOpen { store.closed(digest) }
+        draft.withLock { $0 = nil }
+        mark.remove()
     }
 
     private func resume(_ draft: any BlobDraft) throws {

@@ -17,7 +17,12 @@ final class DurabilityRecord: @unchecked Sendable {
 
     static let slotBytes = 256
 
-    static func path(_ partial: String) -> String { partial + ".durable" }
+    private static let suffix = ".durable"
+    static func path(_ partial: String) -> String { partial + suffix }
+    /// Returns the name of the blob that a file is the record of; `nil` if it is no record.
+    static func blob(of name: String) -> String? {
+        name.hasSuffix(suffix) ? String(name.dropLast(suffix.count)) : nil
+    }
 
     init(beside partial: String, _ disk: any Disk) throws {
         file = try disk.open(Self.path(partial), .updating)
@@ -38,7 +43,7 @@ final class DurabilityRecord: @unchecked Sendable {
         }
         guard bytes.count == Self.slotBytes else { return nil }
         let words = String(decoding: bytes, as: UTF8.self).split(separator: " ")
-        guard words.count == 4, let turn = UInt64(words[0]), let count = UInt64(words[1]),
+        guard words.count == 4, let turn = UInt64(words[0]), turn < .max / 2, let count = UInt64(words[1]),
             words[3] == Self.checksum("\(words[0]) \(words[1]) \(words[2])")
         else { return nil }
         return (turn, Record(durableBytes: count, bootID: String(words[2])))

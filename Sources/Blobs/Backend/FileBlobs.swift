@@ -76,7 +76,7 @@ public final class FileBlobs: BlobBackend {
     /// - Throws: Nothing: a directory that cannot be listed counts as empty.
     public func digests() throws -> [Digest] {
         disk.names(in: objects).flatMap { name in
-            name.utf8.count == 2 ? disk.names(in: "\(objects)/\(name)") : [name]
+            name.utf8.count == 2 ? disk.names(in: "\(objects)/\(name)").filter { $0.hasPrefix(name) } : [name]
         }.compactMap(Digest.init(hex:))
     }
 
@@ -95,8 +95,11 @@ public final class FileBlobs: BlobBackend {
     public func setAside(_ digest: Digest) throws {
         let path = path(of: digest)
         try disk.makeDirectory(damaged)
-        try disk.rename(path, to: "\(damaged)/\(digest.hex)")
-        try disk.synchronise(directory: SystemDisk.folder(of: path))
+        var target = "\(damaged)/\(digest.hex)", number = 1
+        // What was set aside before is evidence too.
+        while disk.byteCount(target) != nil { (target, number) = ("\(damaged)/\(digest.hex).\(number)", number + 1) }
+        try disk.rename(path, to: target)
+        for folder in [damaged, directory, SystemDisk.folder(of: path)] { try disk.synchronise(directory: folder) }
     }
 
     /// Adds a blob that another backend holds, which keeps it: as a hard link where the file system has them, otherwise
@@ -173,6 +176,21 @@ public final class FileBlobs: BlobBackend {
         try FileDraft(self, resuming: partialPath(of: digest), byteCount: byteCount)
     }
 
+    /// Gives a file of which there is another name a copy of its own.
+    func separate(_ path: String) throws {
+        let (source, copy) = (try disk.open(path, .reading), draftPath())
+        let target = try disk.open(copy, .replacing)
+        do {
+            try source.forEachBlock { try target.write($0, at: $1) }
+            try target.synchronise()
+            try disk.rename(copy, to: path)
+        } catch {
+            disk.remove(copy)
+            throw error
+        }
+        try disk.synchronise(directory: partial)
+    }
+
     private func partialPath(of digest: Digest) -> String { "\(partial)/\(digest.hex)" }
 
     /// Returns the uploads that were begun and not finished, with the sizes of their files in bytes.
@@ -194,7 +212,12 @@ public final class FileBlobs: BlobBackend {
 
     /// Removes the drafts of earlier processes; uploads are kept. Must not be called while a draft is open.
     public func removeDrafts() {
-        for name in disk.names(in: partial) where name.hasPrefix("new-") { disk.remove("\(partial)/\(name)") }
+        let names = Set(disk.names(in: partial))
+        for name in names {
+            // A record without its blob: the process was killed after it had published the blob.
+            let blob = DurabilityRecord.blob(of: name)
+            if name.hasPrefix("new-") || blob.map({ !names.contains($0) }) == true { disk.remove("\(partial)/\(name)") }
+        }
     }
 
     // MARK: The sites' uploads

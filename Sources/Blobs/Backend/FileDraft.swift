@@ -19,6 +19,9 @@ final class FileDraft: BlobDraft {
         /// Whether the names of both files are durable.
         var isNamed = false
         var isPublished = false
+        /// The number of bytes that the last successful synchronisation covered.
+        var durable: UInt64 = 0
+        var failure: BlobError?
     }
 
     /// Creates an empty file.
@@ -33,9 +36,12 @@ final class FileDraft: BlobDraft {
     init(_ blobs: FileBlobs, resuming path: String, byteCount: UInt64) throws {
         self.blobs = blobs
         self.path = path
-        let disk = blobs.disk
+        let disk = blobs.disk, recordPath = DurabilityRecord.path(path)
+        // After a power failure in the middle of a rename, some file systems have both names for a file that was published:
+        // what is written here must not change it.
+        if try disk.byteCount(path) != nil && disk.open(path, .reading).hasOtherNames { try blobs.separate(path) }
         file = try disk.open(path, .updating)
-        guard disk.byteCount(DurabilityRecord.path(path)) != nil else {
+        guard disk.byteCount(recordPath) != nil else {
             // Nothing says how much of what may be there is whole.
             if try file.byteCount > 0 { try file.truncate(to: 0) }
             var record: DurabilityRecord?
@@ -62,24 +68,43 @@ final class FileDraft: BlobDraft {
         try file.read(into: buffer, at: offset)
     }
 
-    func write(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws { try file.write(bytes, at: offset) }
+    func write(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws {
+        // Together, so that nothing is written behind the place where a failure shortens the file.
+        try state.withLock { state in
+            if let failure = state.failure { throw failure }
+            try file.write(bytes, at: offset)
+        }
+    }
 
     func beginWriting(_ range: Range<UInt64>) { file.beginWriting(range) }
 
     func checkpoint(_ count: UInt64) throws {
-        try file.synchronise()
+        try synchronise()
         try state.withLock { state in
             let record = try state.record ?? DurabilityRecord(beside: path, blobs.disk)
             state.record = record
             try record.write(count, bootID: blobs.disk.bootID)
-            guard !state.isNamed else { return }
-            try blobs.disk.synchronise(directory: SystemDisk.folder(of: path))
-            state.isNamed = true
+            if !state.isNamed { try blobs.disk.synchronise(directory: SystemDisk.folder(of: path)) }
+            (state.isNamed, state.durable) = (true, count)
+        }
+    }
+
+    /// Linux reports once that written bytes could not be stored, and says afterwards that all is well. After a failure,
+    /// therefore, the file keeps only what was durable before, and this draft is of no more use.
+    private func synchronise() throws {
+        if let failure = state.withLock({ $0.failure }) { throw failure }
+        do { try file.synchronise() } catch {
+            let isShortened = state.withLock { state in
+                state.failure = error as? BlobError ?? BlobError(.failed, "\(error)")
+                return (try? file.truncate(to: state.durable)) != nil
+            }
+            if !isShortened { discard() }
+            throw error
         }
     }
 
     func publish(as digest: Digest) throws {
-        try file.synchronise()
+        try synchronise()
         try blobs.publish(path, as: digest)
         let hasRecord = state.withLock { state in
             state.isPublished = true

@@ -58,6 +58,8 @@ public enum DiskMode: Sendable {
 
 /// An open file; closed when its last reference is released.
 public protocol DiskFile: BlobContents {
+    /// Whether the file has more than one name, so that changes to it show under another one.
+    var hasOtherNames: Bool { get throws }
     /// Writes bytes, which are durable only after `synchronise()`.
     ///
     /// - Parameters:
@@ -96,8 +98,8 @@ extension Disk {
     /// - Returns: The file's bytes; `nil` if it is missing.
     /// - Throws: `BlobError` if the file is too large or cannot be read.
     public func contents(of path: String, atMost limit: Int = 1 << 20) throws -> [UInt8]? {
-        guard byteCount(path) != nil else { return nil }
-        let file = try open(path, .reading)
+        let file: any DiskFile
+        do { file = try open(path, .reading) } catch let error as BlobError where error.code == .missing { return nil }
         let count = try file.byteCount
         guard count <= UInt64(limit) else {
             throw BlobError(.failed, "\(path) has \(count) bytes; expected at most \(limit)")

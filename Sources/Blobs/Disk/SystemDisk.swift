@@ -130,6 +130,14 @@ private final class SystemFile: DiskFile {
         }
     }
 
+    var hasOtherNames: Bool {
+        get throws {
+            var status = stat()
+            guard fstat(descriptor, &status) == 0 else { throw BlobError.system("cannot read the status of \(path)") }
+            return status.st_nlink > 1
+        }
+    }
+
     func read(into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) throws -> Int {
         var done = 0
         while done < buffer.count {

@@ -156,6 +156,7 @@ final class SimulatedDisk: Disk, @unchecked Sendable {
         (durableEntries, unsynchronisedEntries) = (entries, [])
     }
 
+    fileprivate func nameCount(of content: Content) -> Int { entries.values.count { $0 === content } }
     func paths(under prefix: String) -> [String] { entries.keys.filter { $0.hasPrefix(prefix) }.sorted() }
     func bytes(_ path: String) -> [UInt8]? { entries[path]?.bytes }
 }
@@ -198,6 +199,7 @@ private final class SimulatedFile: DiskFile, @unchecked Sendable {
     }
 
     var byteCount: UInt64 { UInt64(content.bytes.count) }
+    var hasOtherNames: Bool { disk.nameCount(of: content) > 1 }
 
     func read(into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) throws -> Int {
         let start = min(content.bytes.count, Int(offset))

@@ -24,9 +24,13 @@ extension SimulatedCoordinator {
         guard let sender = world.sites.first(where: { $0.id == site }) else { return .unavailable("a stranger") }
         let owner = world.mistake == .shareUploads ? owner(of: update.manifest.update) ?? site : site
         do {
+            let uploads = try incoming.store(of: owner), digest = update.manifest.update
+            let wasThere = uploads.contains(digest)
+            // Bytes that the disk has damaged are set aside: what was promised of them ends.
+            defer { if wasThere, !uploads.contains(digest) { world.checker.discarded(digest, of: owner) } }
             let inspection = UpdateInspection(
                 blobs: blobs,
-                uploads: try incoming.store(of: owner),
+                uploads: uploads,
                 plan: plan,
                 roots: world.fixture.roots
             )

@@ -39,16 +39,14 @@ public struct UpdateContents {
     ///   - store: The store with the update's file.
     ///   - scanned: A scan of exactly these bytes; if `nil`, the file is read.
     /// - Returns: The norm, or what is wrong with the update.
-    /// - Throws: `BlobError` if the file cannot be read, which is not the update's fault.
+    /// - Throws: `BlobError` if the file is damaged or cannot be read, which is not the update's fault.
     public func inspect(_ manifest: UpdateManifest, in store: BlobStore, scanned: ScannedUpdate? = nil) throws
         -> Inspection
     {
         if let absence = Self.absence(of: manifest, in: store) { return .unsound(absence) }
         let format = UpdateFormat(TrainedTensors(training, base: base, round: manifest.key.round), compression)
         do {
-            let norm =
-                try scanned.flatMap(format.norm)
-                ?? format.reader(SafetensorsFile(store, manifest.update)).inspectedNorm()
+            let norm = try scanned.flatMap(format.norm) ?? readNorm(manifest.update, in: store, format)
             guard norm.isFinite else {
                 return .unsound(UpdateRefusal(.notFinite, "the update has values that are not finite"))
             }
@@ -58,5 +56,12 @@ public struct UpdateContents {
         } catch let error as SafetensorsError {
             return .unsound(UpdateRefusal(.malformed, "\(error)"))
         }
+    }
+
+    /// Reads the file, after a check that its bytes are still those that the site sent: a site is not refused, and no norm
+    /// is recorded, for what a disk has changed.
+    private func readNorm(_ update: Digest, in store: BlobStore, _ format: UpdateFormat) throws -> Double {
+        try store.verify(update)
+        return try format.reader(SafetensorsFile(store, update)).inspectedNorm()
     }
 }

@@ -21,8 +21,8 @@ final class ArrivedUpdates: Sendable {
     private let updates = Mutex<[SiteID: (digest: Digest, update: ScannedUpdate)]>([:])
 
     /// - Parameter update: The scan of exactly the bytes with this digest.
-    func store(_ update: ScannedUpdate?, _ digest: Digest, of site: SiteID) {
-        updates.withLock { $0[site] = update.map { (digest, $0) } }
+    func store(_ update: ScannedUpdate, _ digest: Digest, of site: SiteID) {
+        updates.withLock { $0[site] = (digest, update) }
     }
 
     func take(_ digest: Digest, of site: SiteID) -> ScannedUpdate? {

@@ -79,11 +79,15 @@ package struct UpdateInspection: Sendable {
         // Check first what the site can fix by itself: a missing blob.
         if let absence = UpdateContents.absence(of: manifest, in: uploads) { return .unsound(absence) }
         guard let base = plan.model?.digest else { return .unavailable("the campaign has no base model") }
-        return try UpdateContents(plan.training, plan.compression, base: baseLayout(base)).inspect(
-            manifest,
-            in: uploads,
-            scanned: scanned
-        )
+        let contents = try UpdateContents(plan.training, plan.compression, base: baseLayout(base))
+        do { return try contents.inspect(manifest, in: uploads, scanned: scanned) } catch let error as BlobError
+            where error.code == .damaged
+        {
+            // Otherwise the same bytes would count as complete when the site offers them again.
+            try uploads.setAside(manifest.update)
+            let message = "blob \(manifest.update.short) was damaged on the coordinator's disk; send it again"
+            return .unsound(UpdateRefusal(.blobMissing, message))
+        }
     }
 
     private func baseLayout(_ base: Digest) throws -> TensorLayout {

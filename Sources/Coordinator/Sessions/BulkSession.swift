@@ -85,7 +85,8 @@ struct BulkSession: ConnectionSession {
         let update = ArrivingUpdate(byteCount: byteCount)
         let store = { @Sendable [service] in try service.incoming.store(of: site) }
         if try await spool(digest, byteCount, into: store, seenBy: update, offer: offer) {
-            service.arrivedUpdates.store(update.result, digest, of: site)
+            // Without a result, the blob was here before, and a scan that was made then still holds.
+            if let scanned = update.result { service.arrivedUpdates.store(scanned, digest, of: site) }
         }
     }
 

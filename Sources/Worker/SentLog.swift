@@ -1,3 +1,4 @@
+import Blobs
 import Federation
 import Foundation
 import Transport
@@ -31,17 +32,27 @@ struct SentLog: Sendable {
         let end = UInt64(status.st_size)
         try file.seek(toOffset: end - min(end, Self.tailBytes))
         let newest = try String(decoding: file.readToEnd() ?? Data(), as: UTF8.self)
-        guard !newest.contains(update) else { return }
+        let isRecorded = newest.split(separator: "\n").contains { $0.contains(update) && $0.hasSuffix("}") }
+        guard !isRecorded else {
+            // The process that wrote the line may have been killed before the line was durable.
+            do { return try Self.synchronise(file, path) } catch { throw Self.cannotWrite(path, describe(error)) }
+        }
         // A line that a kill truncated is terminated, so that the new line is separate.
         let isTorn = !newest.isEmpty && !newest.hasSuffix("\n")
         do {
             try file.write(contentsOf: Data(((isTorn ? "\n" : "") + line).utf8))
-            try file.synchronize()
+            try Self.synchronise(file, path)
         } catch {
             // Otherwise an incomplete line could be read as a complete one.
             try? file.truncate(atOffset: end)
             throw Self.cannotWrite(path, describe(error))
         }
+    }
+
+    /// Also the folder: the file may be new.
+    private static func synchronise(_ file: FileHandle, _ path: String) throws {
+        try file.synchronize()
+        try SystemDisk().synchronise(directory: SystemDisk.folder(of: path))
     }
 
     private static func cannotWrite(_ path: String, _ reason: String) -> WorkerError {

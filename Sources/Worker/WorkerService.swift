@@ -118,7 +118,7 @@ package actor WorkerService {
             check: DownloadCheck(blobs: blobs, largestBytes: configuration.largestModelBytes),
             clock: clock,
             knownLogKey: { [configuration] in
-                FileManager.default.contents(atPath: configuration.dataDirectory + "/log-key").map(Array.init)
+                try LedgerMemory.knownLogKey(in: configuration.dataDirectory)
             }
         ) { [logger] digest, offset in
             logger.info("transfer begins", metadata: ["blob": "\(digest.short)", "at_byte": "\(offset)"])

@@ -229,6 +229,10 @@ import Testing
                 "--abandon-release",
             ] { #expect(refused.error.contains(text), "\(refused)") }
         }
+        // A model of the release's name would make the release impossible too.
+        let name = ["--name", "FY2027"], model = Repository.example("base/state.safetensors")
+        let taken = try consortium.attempt(["model", "import", model] + name + consortium.operatorConfig)
+        #expect(taken.status == 5 && taken.error.contains("which was not cut yet"), "\(taken)")
         try consortium.kumiai(["campaign", "check", "--abandon-release"] + plan)
         #expect(consortium.campaign["campaign"] as? String == Self.name)
         try consortium.kumiai(["campaign", "open", "--abandon-release"] + plan)

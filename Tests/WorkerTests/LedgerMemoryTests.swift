@@ -332,6 +332,46 @@ import Wire
         #expect(lines.count == 2 && lines[1].contains(#""round": 2, "attempt": 1"#), "\(lines)")
     }
 
+    /// A line that a kill has cut off, even one that names the update, is none.
+    @Test func aLineOfWhatLeavesTheSiteThatWasCutOffIsWrittenAgain() throws {
+        let log = SentLog(path: directory.file("sent.jsonl"))
+        try log.record(update(1).manifest, at: Timestamp(milliseconds: 5))
+        let whole = try directory.read("sent.jsonl")
+        // Everything but the brace and the end of the line.
+        try directory.write("sent.jsonl", Array(whole.dropLast(2)))
+        try log.record(update(1).manifest, at: Timestamp(milliseconds: 6))
+        let lines = String(decoding: try directory.read("sent.jsonl"), as: UTF8.self).split(separator: "\n")
+        #expect(lines.count == 2 && lines[1].hasPrefix(#"{"at_ms": 6, "#) && lines[1].hasSuffix("}"), "\(lines)")
+    }
+
+    @Test func onlyAKeyThatIsNotThereCountsAsNone() throws {
+        #expect(try LedgerMemory.knownLogKey(in: directory.path) == nil)
+        try memory().pin(logKey)
+        #expect(try LedgerMemory.knownLogKey(in: directory.path) == logKey)
+        try FileManager.default.removeItem(atPath: directory.file("log-key"))
+        #expect(mkfifo(directory.file("log-key"), 0o600) == 0)
+        #expect(throws: (any Error).self) { try LedgerMemory.knownLogKey(in: directory.path) }
+        try FileManager.default.removeItem(atPath: directory.file("log-key"))
+        try FileManager.default.createDirectory(atPath: directory.file("log-key"), withIntermediateDirectories: false)
+        #expect(throws: (any Error).self) { try LedgerMemory.knownLogKey(in: directory.path) }
+        try FileManager.default.removeItem(atPath: directory.file("log-key"))
+        #expect(symlink("log-key", directory.file("log-key")) == 0)
+        #expect(throws: (any Error).self) { try LedgerMemory.knownLogKey(in: directory.path) }
+    }
+
+    @Test func aDataDirectoryBelongsToOneSite() throws {
+        let data = DataDirectory(directory.file("data"))
+        for _ in 0..<2 { withExtendedLifetime(try data.claim(for: Self.site)) {} }
+        try data.requireOwner(Self.site)
+        let other = SiteID("bolt/turin")!
+        for attempt in [{ _ = try data.claim(for: other) }, { try data.requireOwner(other) }] {
+            #expect { try attempt() } throws: {
+                let error = $0 as? WorkerError
+                return error?.message.contains("acme/osaka, not of bolt/turin") == true && error?.file != nil
+            }
+        }
+    }
+
     /// A site keeps only models that it has helped to train, because a coordinator could announce any number of others.
     @Test func theEndOfACampaignWithoutThisSiteBringsNoModel() throws {
         let memory = try memory()

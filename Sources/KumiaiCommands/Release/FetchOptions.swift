@@ -57,7 +57,7 @@ struct FetchOptions: ParsableArguments {
         }
         let participant = try Participant(config)
         let policy = participant.download
-        let client = ModelClient(try participant.dialer(), knownLogKey: participant.knownLogKey, download: policy)
+        let client = ModelClient(try participant.dialer(), knownLogKey: try participant.knownLogKey, download: policy)
         let listing = try await client.listing(of: name)
         let isRelease = listing.files.contains { $0.path == ModelSignature.fileName }
         guard isRelease || !expectsRelease else {
@@ -148,8 +148,10 @@ struct Participant {
 
     /// The ledger's public key that a site stored when it first connected.
     var knownLogKey: [UInt8]? {
-        guard case .site(let configuration) = kind else { return nil }
-        return FileManager.default.contents(atPath: configuration.dataDirectory + "/log-key").map(Array.init)
+        get throws {
+            guard case .site(let configuration) = kind else { return nil }
+            return try LedgerMemory.knownLogKey(in: configuration.dataDirectory)
+        }
     }
 
     /// A site's download limits apply to its engineer's commands too.

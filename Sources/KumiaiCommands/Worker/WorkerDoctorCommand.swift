@@ -94,10 +94,11 @@ struct WorkerDoctorCommand: Command {
         if let identity = try? identity.get() { checks.append(CertificateCheck.check(identity, at: systemTime())) }
         checks.append(
             check("data directory") {
+                let found = try SitePathCheck.data(configuration.dataDirectory)
                 if let site = try? identity.get().site {
                     try DataDirectory(configuration.dataDirectory).requireOwner(site)
                 }
-                return try SitePathCheck.data(configuration.dataDirectory)
+                return found
             }
         )
         let core = BLASCore.current

@@ -27,7 +27,17 @@ package final class LedgerMemory: Sendable {
     private var receiptsFolder: String { directory + "/receipts" }
     private var lostFolder: String { directory + "/receipts-of-lost-entries" }
     private var acceptedFolder: String { directory + "/accepted-losses" }
-    private var keyPath: String { directory + "/log-key" }
+    private var keyPath: String { Self.keyPath(in: directory) }
+    private static func keyPath(in directory: String) -> String { directory + "/log-key" }
+
+    /// Reads the ledger's public key that the site stored when it first connected.
+    ///
+    /// - Parameter directory: The site's data directory.
+    /// - Returns: The key; `nil` if the site has not seen any ledger.
+    /// - Throws: `BlobError` if the file is there but cannot be read: then no other key may be trusted.
+    package static func knownLogKey(in directory: String) throws -> [UInt8]? {
+        try SystemDisk().contents(of: keyPath(in: directory), atMost: 4096)
+    }
     private var headPath: String { directory + "/tree-head" }
 
     package init(directory: String, consortium: String, disk: any Disk = SystemDisk()) throws {

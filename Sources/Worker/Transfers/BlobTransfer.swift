@@ -16,7 +16,7 @@ struct BlobTransfer: Sendable {
     let check: DownloadCheck
     let clock: @Sendable () -> Timestamp
     /// Returns the ledger key that this participant has seen; `nil` if it has seen none yet.
-    var knownLogKey: @Sendable () -> [UInt8]? = { nil }
+    var knownLogKey: @Sendable () throws -> [UInt8]? = { nil }
     /// Called with the byte offset at which a transfer starts.
     let started: @Sendable (Digest, UInt64) -> Void
 
@@ -167,7 +167,7 @@ struct BlobTransfer: Sendable {
     private func connected(_ body: @escaping @Sendable (ClientConnection) async throws -> Void) async throws {
         meter.messageReceived()
         try await dialer.withConnection(.bulk, software: Self.software) { connection in
-            guard let known = knownLogKey(), let welcome = connection.welcome, welcome.logKey != known else {
+            guard let known = try knownLogKey(), let welcome = connection.welcome, welcome.logKey != known else {
                 return try await runUntilStalled(body, connection)
             }
             throw TransportError(

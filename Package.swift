@@ -94,7 +94,7 @@ let package = Package(
             "Transport",
             ["CPlatform", "Federation", "Wire", "Protocol", "Identity", nioCore, nioPosix, nioLocks, log]
         ),
-        room("Releases", ["Federation", "Identity", "Ledger", "LinearAlgebra", "Tensors", "Blobs"]),
+        room("Releases", ["Federation", "Identity", "LinearAlgebra", "Tensors", "Blobs"]),
         room(
             "Verification",
             ["Contracts", "Federation", "Tensors", "Updates", "Aggregation", "Identity", "Ledger", "Blobs", "Releases"]
@@ -105,8 +105,7 @@ let package = Package(
             "Coordinator",
             [
                 "Federation", "Tensors", "Updates", "Contracts", "Identity", "Wire", "Protocol", "Ledger", "Blobs",
-                "Transport", "Releases",
-                "Verification",
+                "Transport", "Releases", "Verification", "Settings",
                 nioCore, nioPosix, nioLocks, log,
             ]
         ),
@@ -114,7 +113,7 @@ let package = Package(
             "Worker",
             [
                 "Federation", "Tensors", "Updates", "Identity", "Wire", "Protocol", "Ledger", "Blobs", "Contracts",
-                "Demonstrations", "Policies", "Trainers",
+                "Demonstrations", "Trainers",
                 "Transport", "Verification", nioCore,
                 nioPosix, nioLocks, log,
             ]
@@ -137,8 +136,8 @@ let package = Package(
             [
                 "Federation", "Tensors", "Updates", "Identity", "Wire", "Ledger", "Blobs", "LinearAlgebra", "Contracts",
                 "Demonstrations", "Policies", "Trainers",
-                "Transport", "Releases",
-                "Coordinator", "Worker", "Audit", arguments, log, nioCore, nioPosix,
+                "Transport", "Releases", "Settings",
+                "Coordinator", "Worker", "Audit", arguments, log, nioCore, nioPosix, nioLocks,
             ]
         ),
         .executableTarget(name: "kumiai", dependencies: ["KumiaiCommands"], swiftSettings: settings),
@@ -203,8 +202,11 @@ let package = Package(
         tests("Transport", ["Federation", "Identity", "Wire", nioCore, nioPosix, log]),
         tests("Releases", ["Federation", "Identity", "Tensors"]),
         tests("Verification", ["Aggregation", "Blobs", "Federation", "Identity", "Tensors", "Updates"]),
-        tests("Coordinator", ["Federation", "Identity", "Ledger", "Protocol", "Wire"]),
-        tests("Worker", ["Federation", "Identity", "Ledger", "Protocol", "Wire"]),
+        tests(
+            "Coordinator",
+            ["Blobs", "Federation", "Identity", "Ledger", "Protocol", "Tensors", "Verification", "Wire"]
+        ),
+        tests("Worker", ["Blobs", "Federation", "Identity", "Ledger", "Protocol", "Wire"]),
         tests("Simulation", ["Blobs", "Federation", "Identity", "Ledger"]),
         // Readers of bytes from outside, as a fuzzer calls them; `make fuzz` builds them with one.
         .target(
@@ -220,7 +222,7 @@ let package = Package(
         ),
         .executableTarget(
             name: "fuzz",
-            dependencies: ["FuzzTargets", "Worker"],
+            dependencies: ["FuzzTargets", "Demonstrations", "Worker"],
             path: "Tests/fuzz",
             swiftSettings: settings
         ),

@@ -197,6 +197,14 @@ extension CoordinatorDriver {
     ) throws -> UInt64 {
         if let index = try registration(of: name, model.digest) { return index }
         try requireStartupWaitOver()
+        // In the request, not in the fold: ledgers of earlier versions may hold such an entry.
+        if let campaign = machine.state.unreleasedCampaign, campaign.plan.release == name {
+            throw Refusal(
+                .conflict,
+                "\(name) is the name of the release of \(campaign.plan.campaign), which was not cut yet",
+                hint: "choose another name, or run kumiai release cut \(name) first"
+            )
+        }
         let index = machine.state.entryCount
         do {
             try request(at: now) { machine throws(LedgerViolation) in

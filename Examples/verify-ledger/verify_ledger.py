@@ -6,7 +6,7 @@
 COPY is a copy of the coordinator's data directory: ledger.sqlite, ledger.sqlite-wal where there is one, and
 ledger.seal where the coordinator was stopped. ca.pem holds the CA certificate that you trust.
 Needs Python 3.9 and the command `openssl` 3.0, as in Debian 12; no Python package.
-Exit code: 0 where everything holds, 1 where something does not, 2 for wrong usage.
+Exit code: 0 where everything holds, 1 where something does not, 2 for wrong usage or a file that cannot be read.
 """
 import argparse
 import base64
@@ -136,9 +136,10 @@ class OpenSSL:
 
 def read_ledger(directory, scratch):
     """The entries' bytes, their stored leaf hashes, and the newest tree head. SQLite works on a copy of the copy."""
-    for name in ("ledger.sqlite", "ledger.sqlite-wal"):
-        if os.path.exists(os.path.join(directory, name)):
-            shutil.copy(os.path.join(directory, name), scratch)
+    os.listdir(directory)  # If there is no such directory, the error names it, and not a file in it.
+    shutil.copy(os.path.join(directory, "ledger.sqlite"), scratch)
+    if os.path.exists(os.path.join(directory, "ledger.sqlite-wal")):
+        shutil.copy(os.path.join(directory, "ledger.sqlite-wal"), scratch)
     database = sqlite3.connect(f"file:{os.path.join(scratch, 'ledger.sqlite')}?mode=rw", uri=True)
     database.text_factory = bytes
     names = [name.decode() for (name,) in database.execute("SELECT name FROM sqlite_master ORDER BY name")]
@@ -241,16 +242,24 @@ def verify(arguments, scratch):
 
 
 def main():
-    parser = argparse.ArgumentParser(description="Verifies a copy of a Kumiai ledger.")
-    parser.add_argument("copy", help="a copy of the coordinator's data directory")
-    parser.add_argument("--ca", required=True, help="the CA certificate that you trust, PEM")
+    # The usage that argparse would make names COPY last, where --receipt would take it for a receipt.
+    parser = argparse.ArgumentParser(description="Verifies a copy of a Kumiai ledger.",
+                                     usage="%(prog)s [-h] COPY --ca FILE [--receipt FILE [FILE ...]]")
+    parser.add_argument("copy", metavar="COPY", help="a copy of the coordinator's data directory")
+    parser.add_argument("--ca", required=True, metavar="FILE", help="the CA certificate that you trust, PEM")
     parser.add_argument("--receipt", nargs="+", action="extend", default=[], metavar="FILE",
                         help="receipts that a site holds; may be repeated")
     arguments = parser.parse_args()
+    if shutil.which("openssl") is None:
+        parser.error("the command openssl is missing")
     try:
         with tempfile.TemporaryDirectory() as scratch:
             verify(arguments, scratch)
-    except (Wrong, sqlite3.Error, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except OSError as error:
+        # Nothing was found to be wrong, but something could not be looked at.
+        print(f"cannot read {error.filename or 'a file'}: {error.strerror or error}", file=sys.stderr)
+        return 2
+    except (Wrong, sqlite3.Error, ValueError, KeyError, TypeError, AttributeError) as error:
         print(f"NOT VERIFIED: {error or type(error).__name__}", file=sys.stderr)
         return 1
     return 0

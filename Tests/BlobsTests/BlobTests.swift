@@ -269,7 +269,9 @@ import Testing
 
     @Test func aSmallUploadKeepsNoRecordOfWhatIsDurableUnlessItIsInterrupted() throws {
         let content = Array(Self.content[..<1_000_000]), digest = Digest(of: content), size = UInt64(content.count)
-        func names() throws -> [String] { try FileManager.default.contentsOfDirectory(atPath: directory.file("partial")) }
+        func names() throws -> [String] {
+            try FileManager.default.contentsOfDirectory(atPath: directory.file("partial"))
+        }
         func send(_ range: Range<Int>, to spool: Spool) throws {
             try content[range].withUnsafeBytes { _ = try spool.append($0, at: UInt64(range.lowerBound)) }
         }
@@ -309,7 +311,8 @@ import Testing
     // MARK: Faults of the disk
 
     /// Linux reports a lost write once; a second fdatasync would say that all is well.
-    @Test(arguments: [0, 2_000_000]) func afterAFailedSynchronisationNothingMoreCountsAsDurable(checkpoint: Int) throws {
+    @Test(arguments: [0, 2_000_000]) func afterAFailedSynchronisationNothingMoreCountsAsDurable(checkpoint: Int) throws
+    {
         let disk = FailingDisk(), store = BlobStore(try FileBlobs(directory: directory.path, disk: disk))
         var spool: Spool? = try store.spool(Self.digest, byteCount: 20_000_000)
         try append(spool!, 0..<2_000_000)

@@ -67,7 +67,8 @@ public struct ConsortiumState: Equatable, Sendable {
     /// The last campaign, if it has ended with committed rounds and its release was not cut. Once another campaign is
     /// open, that release can never be cut.
     public var unreleasedCampaign: CampaignState? {
-        guard let campaign, campaign.end != nil, campaign.committedRounds > 0, !releases.contains(where: { $0.campaign == campaign.plan.campaign })
+        guard let campaign, campaign.end != nil, campaign.committedRounds > 0,
+            !releases.contains(where: { $0.campaign == campaign.plan.campaign })
         else { return nil }
         return campaign
     }

@@ -30,7 +30,7 @@ package enum CoordinatorLimits {
     package static let connectionsPerPeer = 8
     /// A bulk connection is closed if no chunk moves for this long; what has arrived is kept.
     package static let stalledSeconds = 300
-    /// Chunks of all uploads together that may wait for the disk, in addition to one for each upload.
+    /// Chunks of all uploads together that may wait for the disk; when they are used up, each upload may still have one.
     package static let maximumChunksInFlight = 64
     /// Returns the chunk size for the given number of concurrent transfers. Many concurrent transfers use smaller
     /// chunks, so that memory does not grow with their number.

@@ -19,7 +19,11 @@ package struct DataDirectory {
         let lock = try lock()
         try requireOwner(site)
         if SystemDisk().byteCount(ownerPath) == nil {
-            try SystemDisk().store(Array("\(site)\n".utf8), at: ownerPath)
+            do { try SystemDisk().store(Array("\(site)\n".utf8), at: ownerPath) } catch let error as BlobError
+                where error.code == .full
+            {
+                // A worker starts on a full disk too, and waits for room; the next start writes the owner.
+            }
         }
         return lock
     }

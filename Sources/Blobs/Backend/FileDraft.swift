@@ -80,13 +80,12 @@ final class FileDraft: BlobDraft {
 
     func checkpoint(_ count: UInt64) throws {
         try synchronise()
-        try state.withLock { state in
-            let record = try state.record ?? DurabilityRecord(beside: path, blobs.disk)
-            state.record = record
-            try record.write(count, bootID: blobs.disk.bootID)
-            if !state.isNamed { try blobs.disk.synchronise(directory: SystemDisk.folder(of: path)) }
-            (state.isNamed, state.durable) = (true, count)
-        }
+        // Not under the lock: another thread writes meanwhile.
+        let (found, isNamed) = state.withLock { ($0.record, $0.isNamed) }
+        let record = try found ?? DurabilityRecord(beside: path, blobs.disk)
+        try record.write(count, bootID: blobs.disk.bootID)
+        if !isNamed { try blobs.disk.synchronise(directory: SystemDisk.folder(of: path)) }
+        state.withLock { ($0.record, $0.isNamed, $0.durable) = (record, true, count) }
     }
 
     /// Linux reports once that written bytes could not be stored, and says afterwards that all is well. After a failure,

@@ -9,7 +9,8 @@ package final class ChunkBudget: Sendable {
 
     private let state: NIOLockedValueBox<State>
 
-    /// - Parameter chunks: The number of chunks for all uploads, in addition to one for each upload.
+    /// - Parameter chunks: The number of chunks that all uploads together may have in hand; when they are used up, each
+    ///   upload may still have one.
     package init(chunks: Int = CoordinatorLimits.maximumChunksInFlight) {
         state = NIOLockedValueBox(State(chunks: chunks))
     }

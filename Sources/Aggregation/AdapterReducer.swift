@@ -80,8 +80,8 @@ struct AdapterReducer {
 
     /// A module's factors, as float64.
     private struct Factors: Sendable {
-        var a: [Double] = []
-        var b: [Double] = []
+        let a: [Double]
+        let b: [Double]
     }
 
     /// What is added to the rows of one module's weight.
@@ -112,13 +112,15 @@ struct AdapterReducer {
     }
 
     private func addition(_ index: Int) throws -> Addition {
-        func both(_ values: (FactorReducer.Rows) throws -> [Double]) throws -> Factors {
-            try Factors(a: values(factors.all(index, isA: true)), b: values(factors.all(index, isA: false)))
-        }
+        let rows = [factors.all(index, isA: true), factors.all(index, isA: false)]
+        // Read once for both.
+        let sums = try rows.map(factors.sums)
+        func pair(_ values: [[Double]]) -> Factors { Factors(a: values[0], b: values[1]) }
         return Addition(
             index: index,
-            mean: try lora.aggregation == .exact ? both(factors.mean) : nil,
-            next: try task.isLastRound ? both { try factors.next($0).values.map { Double($0) } } : nil
+            mean: lora.aggregation == .exact ? pair(sums.map(factors.mean)) : nil,
+            next: try task.isLastRound
+                ? pair(zip(rows, sums).map { try factors.next($0, $1).values.map { Double($0) } }) : nil
         )
     }
 

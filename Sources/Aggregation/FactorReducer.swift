@@ -71,15 +71,16 @@ struct FactorReducer: Sendable {
 
     // MARK: Sums
 
-    /// Returns the weighted mean of the sites' changes.
-    ///
-    /// - Throws: `AggregationError` if a value exceeds the plan's bound, or an error of the files.
-    func mean(_ rows: Rows) throws -> [Double] {
+    /// Returns the weighted mean of the sites' changes, of their ``sums(_:)``.
+    func mean(_ sums: [Int64]) -> [Double] {
         let denominator = FixedPointSum.denominator(task)
-        return try sums(rows).map { Double($0) / denominator }
+        return sums.map { Double($0) / denominator }
     }
 
-    private func sums(_ rows: Rows) throws -> [Int64] {
+    /// Returns the weighted sums of the sites' changes in fixed point; reads all updates.
+    ///
+    /// - Throws: `AggregationError` if a value exceeds the plan's bound, or an error of the files.
+    func sums(_ rows: Rows) throws -> [Int64] {
         var sums = [Int64](repeating: 0, count: rows.rows.count * width(rows))
         try sums.withUnsafeMutableBufferPointer { sums in
             for (contribution, update, rank, module) in sent(rows.module) {
@@ -125,7 +126,10 @@ struct FactorReducer: Sendable {
     /// unchanged if it does not.
     ///
     /// - Throws: `AggregationError` if a value exceeds the plan's bound, or an error of the files.
-    func next(_ rows: Rows) throws -> (values: [Float], state: [Float]) {
+    func next(_ rows: Rows) throws -> (values: [Float], state: [Float]) { try next(rows, sums(rows)) }
+
+    /// The same, with the ``sums(_:)`` of these rows.
+    func next(_ rows: Rows, _ sums: [Int64]) throws -> (values: [Float], state: [Float]) {
         let range = range(rows), slots = task.strategy.stateSlots
         let start =
             try input.adapter?.float32s(range) ?? adapter.initialValues(range, seed: task.training.seed)
@@ -133,7 +137,6 @@ struct FactorReducer: Sendable {
             try input.serverState?.float32s(slots * range.lowerBound..<slots * range.upperBound)
             ?? [Float](repeating: 0, count: slots * range.count)
         guard trained.contains(rows.isA ? .a : .b) else { return (start, state) }
-        let sums = try sums(rows)
         var next = start
         state.withUnsafeMutableBufferPointer { state in
             next.withUnsafeMutableBufferPointer { next in

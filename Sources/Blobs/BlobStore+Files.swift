@@ -13,14 +13,7 @@ extension BlobStore {
         if isShared, contains(digest), backend.link(digest, to: path) { return }
         let (source, disk) = (try open(digest), SystemDisk())
         guard disk.byteCount(path) == nil else { throw BlobError(.failed, "\(path) already exists") }
-        let target = try disk.open(path, .replacing)
-        do {
-            try source.forEachBlock { try target.write($0, at: $1) }
-            try target.synchronise()
-        } catch {
-            disk.remove(path)
-            throw error
-        }
+        try disk.copy(source, to: path)
     }
 
     /// Copies a file into the store.

@@ -17,8 +17,9 @@ package struct DataDirectory {
     /// - Throws: ``WorkerError`` if it is another site's, another process uses it, or it cannot be created.
     func claim(for site: SiteID) throws -> DirectoryLock {
         let lock = try lock()
-        try requireOwner(site)
-        if SystemDisk().byteCount(ownerPath) == nil {
+        if let owner = try owner() {
+            try require(owner, is: site)
+        } else {
             do { try SystemDisk().store(Array("\(site)\n".utf8), at: ownerPath) } catch let error as BlobError
                 where error.code == .full
             {
@@ -33,11 +34,19 @@ package struct DataDirectory {
     /// - Parameter site: The site of this worker's certificate.
     /// - Throws: ``WorkerError`` if it is another site's; `BlobError` if that cannot be read.
     package func requireOwner(_ site: SiteID) throws {
-        guard let owner = try SystemDisk().contents(of: ownerPath, atMost: 4096) else { return }
-        let name = String(decoding: owner, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
-        guard name != "\(site)" else { return }
+        if let owner = try owner() { try require(owner, is: site) }
+    }
+
+    private func owner() throws -> String? {
+        try SystemDisk().contents(of: ownerPath, atMost: 4096).map {
+            String(decoding: $0, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
+        }
+    }
+
+    private func require(_ owner: String, is site: SiteID) throws {
+        guard owner != "\(site)" else { return }
         throw WorkerError(
-            "\(path) holds the receipts and the outbox of \(DisplayText.escaped(name)), not of \(site)",
+            "\(path) holds the receipts and the outbox of \(DisplayText.escaped(owner)), not of \(site)",
             hint: "each site has its own data directory: name this site's in worker.toml: data",
             file: path
         )

@@ -1,7 +1,6 @@
 import Federation
 import Foundation
 import Identity
-import Synchronization
 import TestKit
 import Testing
 
@@ -19,10 +18,12 @@ import Testing
         store = try BlobStore(directory: directory.path)
     }
 
-    func append(_ spool: Spool, _ range: Range<Int>) throws {
+    func append(_ spool: Spool, _ range: Range<Int>) throws { try Self.append(spool, range) }
+
+    static func append(_ spool: Spool, _ range: Range<Int>) throws {
         for start in stride(from: range.lowerBound, to: range.upperBound, by: 262_144) {
             let end = min(range.upperBound, start + 262_144)
-            try Self.content[start..<end].withUnsafeBytes { _ = try spool.append($0, at: UInt64(start)) }
+            try content[start..<end].withUnsafeBytes { _ = try spool.append($0, at: UInt64(start)) }
         }
     }
 
@@ -308,158 +309,11 @@ import Testing
         #expect(try other.spool(Self.digest, byteCount: 20_000_000).receivedBytes == 1_500_000)
     }
 
-    // MARK: Faults of the disk
-
-    /// Linux reports a lost write once; a second fdatasync would say that all is well.
-    @Test(arguments: [0, 2_000_000]) func afterAFailedSynchronisationNothingMoreCountsAsDurable(checkpoint: Int) throws
-    {
-        let disk = FailingDisk(), store = BlobStore(try FileBlobs(directory: directory.path, disk: disk))
-        var spool: Spool? = try store.spool(Self.digest, byteCount: 20_000_000)
-        try append(spool!, 0..<2_000_000)
-        if checkpoint > 0 { try spool!.checkpoint() }
-        try append(spool!, 2_000_000..<4_000_000)
-        disk.fails.store(true, ordering: .relaxed)
-        #expect(throws: BlobError(.failed, "")) { try spool!.checkpoint() }
-        #expect(throws: BlobError(.failed, "")) { try spool!.checkpoint() }
-        #expect(throws: BlobError(.failed, "")) { try append(spool!, 4_000_000..<8_000_000) }
-        #expect(!store.contains(Self.digest))
-        spool = nil
-        spool = try store.spool(Self.digest, byteCount: 20_000_000)
-        #expect(spool!.receivedBytes == UInt64(checkpoint))
-        try append(spool!, checkpoint..<20_000_000)
-        try BlobStore(directory: directory.path).verify(Self.digest)
-    }
-
-    /// The state that a power failure in a rename leaves on some file systems.
-    @Test func anUploadDoesNotChangeAPublishedBlobWhoseFileItStillNames() throws {
-        let (digest, _) = try store.add(copyOf: directory.write("f", Array("abc".utf8)))
-        let other = IncomingBlobs(store)
-        let partial = "incoming/\(Self.osaka)/partial/\(digest.hex)"
-        for record in [false, true] {
-            _ = try other.store(of: Self.osaka)
-            try SystemDisk().link(store.path(of: digest), to: directory.file(partial))
-            if record {
-                try DurabilityRecord(beside: directory.file(partial), SystemDisk()).write(1, bootID: "another")
-            }
-            let spool = try other.store(of: Self.osaka).spool(digest, byteCount: 3)
-            #expect(spool.receivedBytes == (record ? 1 : 0))
-            try store.verify(digest)
-            try Array("abc".utf8.dropFirst(record ? 1 : 0)).withUnsafeBytes {
-                _ = try spool.append($0, at: spool.receivedBytes)
-            }
-            other.remove(digest, of: Self.osaka)
-        }
-        try BlobStore(directory: directory.path).verify(digest)
-    }
-
-    @Test func whatIsSetAsideIsNeverOverwritten() throws {
-        for content in ["x", "y", "z"] {
-            let (digest, _) = try store.add(copyOf: directory.write("f", Array("abc".utf8)))
-            try Data(content.utf8).write(to: URL(fileURLWithPath: store.path(of: digest)))
-            try store.setAside(digest)
-        }
-        let kept = try FileManager.default.contentsOfDirectory(atPath: directory.file("damaged"))
-        let contents = try kept.map { String(decoding: try directory.read("damaged/\($0)"), as: UTF8.self) }
-        #expect(contents.sorted() == ["x", "y", "z"])
-    }
-
-    @Test func aRecordWithAnAbsurdTurnCountsForNothing() throws {
-        let path = directory.file("partial/\(Self.abc.hex)")
-        try directory.write("partial/\(Self.abc.hex)", Array("ab".utf8))
-        for turn in [.max, .max - 1, .max / 2] as [UInt64] {
-            let body = "\(turn) 2 \(SystemDisk().bootID)"
-            let text = "\(body) \(Digest(of: Array(body.utf8)).hex.prefix(16)) "
-            let slot = Array(text.utf8) + [UInt8](repeating: 32, count: DurabilityRecord.slotBytes - text.utf8.count)
-            try directory.write("partial/\(Self.abc.hex).durable", slot + slot)
-            let found = try DurabilityRecord(beside: path, SystemDisk()).newest
-            #expect(found == nil, "\(turn) \(String(describing: found))")
-            #expect(try store.spool(Self.abc, byteCount: 3).receivedBytes == 0)
-        }
-    }
-
-    @Test func leftoversAreRemovedAndStrayFilesAreNoBlobs() throws {
-        for name in ["new-7", "\(Self.abc.hex).durable"] { try directory.write("partial/\(name)", []) }
-        store.removeLeftovers()
-        #expect(try FileManager.default.contentsOfDirectory(atPath: directory.file("partial")).isEmpty)
-        try SystemDisk().makeDirectory(directory.file("objects/zz"))
-        try directory.write("objects/zz/\(Self.abc.hex)", Array("abc".utf8))
-        #expect(try store.all().isEmpty)
-    }
-
     @Test func readerStartsAnywhere() throws {
         try store.add(copyOf: directory.write("f", Array("0123456789".utf8)))
         let reader = try BlobReader(store, Digest(of: "0123456789"))
         var buffer = [UInt8](repeating: 0, count: 8)
         #expect(try buffer.withUnsafeMutableBytes { try reader.read(into: $0, at: 6) } == 4)
         #expect(buffer.prefix(4).elementsEqual("6789".utf8))
-    }
-}
-
-/// The machine's disk after a restart of the machine.
-struct RestartedDisk: Disk {
-    let bootID: String
-    private let system = SystemDisk()
-
-    init(bootID: String) { self.bootID = bootID }
-
-    func makeDirectory(_ path: String) throws { try system.makeDirectory(path) }
-    func open(_ path: String, _ mode: DiskMode) throws -> any DiskFile { try system.open(path, mode) }
-    func byteCount(_ path: String) -> UInt64? { system.byteCount(path) }
-    func rename(_ path: String, to target: String) throws { try system.rename(path, to: target) }
-    func link(_ path: String, to target: String) throws { try system.link(path, to: target) }
-    func remove(_ path: String) { system.remove(path) }
-    func names(in directory: String) -> [String] { system.names(in: directory) }
-    func synchronise(directory: String) throws { try system.synchronise(directory: directory) }
-}
-
-/// A file system without hard links, as on a memory card.
-struct LinklessDisk: Disk {
-    private let system = SystemDisk()
-
-    var bootID: String { system.bootID }
-    func makeDirectory(_ path: String) throws { try system.makeDirectory(path) }
-    func open(_ path: String, _ mode: DiskMode) throws -> any DiskFile { try system.open(path, mode) }
-    func byteCount(_ path: String) -> UInt64? { system.byteCount(path) }
-    func rename(_ path: String, to target: String) throws { try system.rename(path, to: target) }
-    func link(_ path: String, to target: String) throws { throw BlobError(.failed, "Operation not permitted") }
-    func remove(_ path: String) { system.remove(path) }
-    func names(in directory: String) -> [String] { system.names(in: directory) }
-    func synchronise(directory: String) throws { try system.synchronise(directory: directory) }
-}
-
-/// A disk that loses what was written before one synchronisation, and says so once.
-final class FailingDisk: Disk {
-    let fails = Atomic(false)
-    private let system = SystemDisk()
-
-    var bootID: String { system.bootID }
-    func makeDirectory(_ path: String) throws { try system.makeDirectory(path) }
-    func open(_ path: String, _ mode: DiskMode) throws -> any DiskFile {
-        FailingFile(self, try system.open(path, mode))
-    }
-    func byteCount(_ path: String) -> UInt64? { system.byteCount(path) }
-    func rename(_ path: String, to target: String) throws { try system.rename(path, to: target) }
-    func link(_ path: String, to target: String) throws { try system.link(path, to: target) }
-    func remove(_ path: String) { system.remove(path) }
-    func names(in directory: String) -> [String] { system.names(in: directory) }
-    func synchronise(directory: String) throws { try system.synchronise(directory: directory) }
-}
-
-private final class FailingFile: DiskFile {
-    private let disk: FailingDisk
-    private let file: any DiskFile
-
-    init(_ disk: FailingDisk, _ file: any DiskFile) { (self.disk, self.file) = (disk, file) }
-
-    var byteCount: UInt64 { get throws { try file.byteCount } }
-    var hasOtherNames: Bool { get throws { try file.hasOtherNames } }
-    func read(into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) throws -> Int {
-        try file.read(into: buffer, at: offset)
-    }
-    func write(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws { try file.write(bytes, at: offset) }
-    func truncate(to byteCount: UInt64) throws { try file.truncate(to: byteCount) }
-    func synchronise() throws {
-        guard !disk.fails.exchange(false, ordering: .relaxed) else { throw BlobError(.failed, "Input/output error") }
-        try file.synchronise()
     }
 }

@@ -95,13 +95,16 @@ final class Consortium {
     }
 
     private func plan(_ names: ArraySlice<String>, rounds: Int, _ learning: [String] = []) throws {
-        let siteOptions = names.flatMap { ["--site", $0] }
+        try initCampaign(["--rounds", "\(rounds)"] + names.flatMap { ["--site", $0] } + learning)
+    }
+
+    /// Writes the plan of a campaign for this coordinator.
+    func initCampaign(base: String = "FY2026", release: String = "FY2027", _ options: [String]) throws {
         try kumiai(
             [
-                "campaign", "init", path("operator"), "--coordinator", "127.0.0.1:\(port)", "--base", "FY2026",
-                "--release", "FY2027", "--rounds", "\(rounds)",
-            ]
-                + siteOptions + learning
+                "campaign", "init", path("operator"), "--coordinator", "127.0.0.1:\(port)", "--base", base,
+                "--release", release,
+            ] + options
         )
     }
 

@@ -163,21 +163,7 @@ import Testing
 
     private func trainOn(_ consortium: Consortium) throws {
         let plan = consortium.path("operator/plan-FY2028.toml")
-        try consortium.kumiai(
-            "campaign",
-            "init",
-            consortium.path("operator"),
-            "--coordinator",
-            "127.0.0.1:\(consortium.port)",
-            "--base",
-            "FY2027",
-            "--release",
-            "FY2028",
-            "--rounds",
-            "1",
-            "--site",
-            "acme/osaka"
-        )
+        try consortium.initCampaign(base: "FY2027", release: "FY2028", ["--rounds", "1", "--site", "acme/osaka"])
         try consortium.kumiai(["campaign", "open", plan] + consortium.operatorConfig)
         // Opening the same plan again gives the same answer as the first time.
         try consortium.kumiai(["campaign", "open", plan] + consortium.operatorConfig)
@@ -205,21 +191,7 @@ import Testing
         let worker = try consortium.startWorker(0)
         try #require(consortium.waitForEnd(), "\(consortium.log("coordinator"))")
         worker.waitUntilExit()
-        try consortium.kumiai(
-            "campaign",
-            "init",
-            consortium.path("operator"),
-            "--coordinator",
-            "127.0.0.1:\(consortium.port)",
-            "--base",
-            "FY2026",
-            "--release",
-            "FY2028",
-            "--rounds",
-            "1",
-            "--site",
-            "acme/osaka"
-        )
+        try consortium.initCampaign(release: "FY2028", ["--rounds", "1", "--site", "acme/osaka"])
         let plan = [consortium.path("operator/plan-FY2028.toml")] + consortium.operatorConfig
         for verb in ["open", "check"] {
             let refused = try consortium.attempt(["campaign", verb] + plan)
@@ -262,21 +234,7 @@ import Testing
             ["campaign", "open", consortium.path("operator/plan.toml")] + consortium.operatorConfig
         )
         #expect(again.status == 5 && again.error.contains("choose another name"), "\(again)")
-        try consortium.kumiai(
-            "campaign",
-            "init",
-            consortium.path("operator"),
-            "--coordinator",
-            "127.0.0.1:\(consortium.port)",
-            "--base",
-            "FY2026",
-            "--release",
-            "FY2027",
-            "--campaign",
-            "second-try",
-            "--site",
-            "zeta/nowhere"
-        )
+        try consortium.initCampaign(["--campaign", "second-try", "--site", "zeta/nowhere"])
         let plan = "operator/plan-FY2027.toml"
         try consortium.edit(plan, "recruiting_deadline_seconds = 604800", "recruiting_deadline_seconds = 1")
         try consortium.edit(plan, "maximum_attempts = 3", "maximum_attempts = 1")

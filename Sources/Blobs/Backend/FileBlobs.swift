@@ -49,11 +49,11 @@ public final class FileBlobs: BlobBackend {
 
     /// Where a blob's file is, or will be.
     package func path(of digest: Digest) -> String {
-        let path = "\(objects)/\(digest.hex)"
-        guard disk.byteCount(path) == nil else { return path }
-        let earlier = earlierPath(of: digest)
-        return disk.byteCount(earlier) == nil ? path : earlier
+        let path = usualPath(of: digest), earlier = earlierPath(of: digest)
+        return disk.byteCount(path) == nil && disk.byteCount(earlier) != nil ? earlier : path
     }
+
+    private func usualPath(of digest: Digest) -> String { "\(objects)/\(digest.hex)" }
 
     /// Where the first versions kept a blob: in one of 256 folders. Each new folder took another two operations to become
     /// durable, and each listing had to read all of them.
@@ -62,7 +62,9 @@ public final class FileBlobs: BlobBackend {
     /// Returns a blob's size in bytes; `nil` if there is none of this name.
     ///
     /// - Parameter digest: The blob's name.
-    public func byteCount(of digest: Digest) -> UInt64? { disk.byteCount(path(of: digest)) }
+    public func byteCount(of digest: Digest) -> UInt64? {
+        disk.byteCount(usualPath(of: digest)) ?? disk.byteCount(earlierPath(of: digest))
+    }
 
     /// Opens a blob for reading at any offset.
     ///
@@ -84,7 +86,7 @@ public final class FileBlobs: BlobBackend {
     ///
     /// - Parameter digest: The blob's name.
     public func remove(_ digest: Digest) {
-        disk.remove("\(objects)/\(digest.hex)")
+        disk.remove(usualPath(of: digest))
         disk.remove(earlierPath(of: digest))
     }
 
@@ -124,14 +126,9 @@ public final class FileBlobs: BlobBackend {
     }
 
     private func copy(_ digest: Digest, from other: any BlobBackend) throws {
-        let (source, draft) = (try other.open(digest), try draft())
-        do {
-            try source.forEachBlock { try draft.write($0, at: $1) }
-            try draft.publish(as: digest)
-        } catch {
-            draft.discard()
-            throw error
-        }
+        let file = draftPath()
+        try disk.copy(other.open(digest), to: file)
+        try publish(file, as: digest)
     }
 
     /// Makes a hard link to a blob's file.
@@ -146,7 +143,7 @@ public final class FileBlobs: BlobBackend {
 
     /// Renames a durable file to its place as a blob; durable when this returns.
     func publish(_ file: String, as digest: Digest) throws {
-        try disk.rename(file, to: "\(objects)/\(digest.hex)")
+        try disk.rename(file, to: usualPath(of: digest))
         try disk.synchronise(directory: objects)
     }
 
@@ -178,16 +175,9 @@ public final class FileBlobs: BlobBackend {
 
     /// Gives a file of which there is another name a copy of its own.
     func separate(_ path: String) throws {
-        let (source, copy) = (try disk.open(path, .reading), draftPath())
-        let target = try disk.open(copy, .replacing)
-        do {
-            try source.forEachBlock { try target.write($0, at: $1) }
-            try target.synchronise()
-            try disk.rename(copy, to: path)
-        } catch {
-            disk.remove(copy)
-            throw error
-        }
+        let copy = draftPath()
+        try disk.copy(disk.open(path, .reading), to: copy)
+        try disk.rename(copy, to: path)
         try disk.synchronise(directory: partial)
     }
 

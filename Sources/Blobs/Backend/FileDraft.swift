@@ -39,8 +39,12 @@ final class FileDraft: BlobDraft {
         let disk = blobs.disk, recordPath = DurabilityRecord.path(path)
         // After a power failure in the middle of a rename, some file systems have both names for a file that was published:
         // what is written here must not change it.
-        if try disk.byteCount(path) != nil && disk.open(path, .reading).hasOtherNames { try blobs.separate(path) }
-        file = try disk.open(path, .updating)
+        var opened = try disk.open(path, .updating)
+        if try opened.hasOtherNames {
+            try blobs.separate(path)
+            opened = try disk.open(path, .updating)
+        }
+        file = opened
         guard disk.byteCount(recordPath) != nil else {
             // Nothing says how much of what may be there is whole.
             if try file.byteCount > 0 { try file.truncate(to: 0) }

@@ -125,6 +125,18 @@ extension Disk {
         try synchronise(directory: Self.folder(of: path))
     }
 
+    /// Copies contents to a file, which is durable when this returns; if it cannot be written, none is left.
+    func copy(_ contents: any BlobContents, to path: String) throws {
+        let file = try open(path, .replacing)
+        do {
+            try contents.forEachBlock { try file.write($0, at: $1) }
+            try file.synchronise()
+        } catch {
+            remove(path)
+            throw error
+        }
+    }
+
     func writeDurably(_ bytes: [UInt8], to path: String) throws {
         let file = try open(path, .replacing)
         try bytes.withUnsafeBytes { try file.write($0, at: 0) }
